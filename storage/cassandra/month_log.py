@@ -1,0 +1,122 @@
+"""A month log: an owner's rows by time, partitioned by month, and the months that have any.
+
+Tweets of an author and edges of an account are kept so: one table whose key is
+((owner…, month), id), with the month of the snowflake, and one with key ((owner…), month)
+that a reader consults so as to walk only months that have something. Both rows go into one
+logged batch, so a month that holds a row is always listed.
+
+    CREATE TABLE <table> (…, month int, id bigint, …, PRIMARY KEY ((…, month), id)) WITH CLUSTERING ORDER BY (id DESC)
+    CREATE TABLE <months> (…, month int, PRIMARY KEY ((…), month)) WITH CLUSTERING ORDER BY (month DESC)
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from storage.cassandra import session
+from storage.cassandra.session import Row, Statement
+from storage.ids import MAX_ID, id_month, write_timestamp
+
+FIRST_GROUP = 1
+LARGEST_GROUP = 16
+"""Months read side by side: 1, then 2, 4, … 16, so that who writes once a month is read quickly too."""
+
+Owner = tuple[Any, ...]
+
+
+class MonthLog:
+    """One such pair of tables. `owner` names the key columns, `columns` those besides the id."""
+
+    def __init__(
+        self, *, table: str, months: str, owner: Sequence[str], id_column: str = "id", columns: Sequence[str] = ()
+    ) -> None:
+        key = " AND ".join(f"{column} = ?" for column in owner)
+        names = [*owner, "month", id_column, *columns]
+        marks = ", ".join("?" for _ in names)
+        selected = ", ".join([id_column, *columns])
+        rows = f"SELECT {selected} FROM {table} WHERE {key} AND month = ? AND {id_column} >= ? AND {id_column} <= ?"  # noqa: S608
+        listing = f"SELECT month FROM {months} WHERE {key} AND month >= ? AND month <= ?"  # noqa: S608
+        self._insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks}) USING TIMESTAMP ?"  # noqa: S608
+        self._insert_month = (
+            f"INSERT INTO {months} ({', '.join(owner)}, month) VALUES ({', '.join('?' for _ in owner)}, ?)"  # noqa: S608
+            " USING TIMESTAMP ?"
+        )
+        self._delete = f"DELETE FROM {table} USING TIMESTAMP ? WHERE {key} AND month = ? AND {id_column} = ?"  # noqa: S608
+        self._newest = f"{rows} ORDER BY {id_column} DESC LIMIT ?"
+        self._oldest = f"{rows} ORDER BY {id_column} ASC LIMIT ?"
+        self._months_down = f"{listing} ORDER BY month DESC"
+        self._months_up = f"{listing} ORDER BY month ASC"
+
+    def insert(self, owner: Owner, snowflake: int, values: Sequence[Any] = ()) -> list[Statement]:
+        """Writes a row and its month; for a logged batch. Written at the id's own time."""
+        month, timestamp = id_month(snowflake), write_timestamp(snowflake)
+        return [
+            (self._insert, (*owner, month, snowflake, *values, timestamp)),
+            (self._insert_month, (*owner, month, timestamp)),
+        ]
+
+    def delete(self, owner: Owner, snowflake: int, *, timestamp: int) -> Statement:
+        """Removes a row written before `timestamp`. The month stays listed; an empty one costs a read."""
+        return self._delete, (timestamp, *owner, id_month(snowflake), snowflake)
+
+    def read(
+        self, owner: Owner, *, before: int | None = None, after: int = 0, limit: int, oldest_first: bool = False
+    ) -> list[Row]:
+        """Rows (id, *columns) with after < id < before, newest first; shorter than `limit` only at the end.
+
+        Costs one round trip for the months and about log2 of the months walked.
+        """
+        return self.read_many([owner], before=before, after=after, limit=limit, oldest_first=oldest_first)[owner]
+
+    def read_many(
+        self,
+        owners: Iterable[Owner],
+        *,
+        before: int | None = None,
+        after: int = 0,
+        limit: int,
+        oldest_first: bool = False,
+    ) -> dict[Owner, list[Row]]:
+        """`read` for each owner, `limit` each, side by side: as many round trips as the slowest owner."""
+        low, high = after + 1, MAX_ID if before is None else before - 1
+        walks = [_Walk(owner, limit) for owner in dict.fromkeys(owners)]
+        if low > high or limit < 1:
+            return {walk.owner: [] for walk in walks}
+        self._list_months(walks, low, high, self._months_up if oldest_first else self._months_down)
+        cql = self._oldest if oldest_first else self._newest
+        while unfinished := [walk for walk in walks if not walk.finished]:
+            groups = [(walk, month) for walk in unfinished for month in walk.next_months()]
+            found = session.execute_many(
+                cql, [(*walk.owner, month, low, high, walk.limit - len(walk.rows)) for walk, month in groups]
+            )
+            for (walk, _), rows in zip(groups, found, strict=True):
+                walk.add(rows)
+        return {walk.owner: walk.rows for walk in walks}
+
+    def _list_months(self, walks: Sequence["_Walk"], low: int, high: int, cql: str) -> None:
+        listed = session.execute_many(cql, [(*walk.owner, id_month(low), id_month(high)) for walk in walks])
+        for walk, months in zip(walks, listed, strict=True):
+            walk.months = [month for (month,) in months]
+
+
+class _Walk:
+    """How far the reading of one owner has come."""
+
+    def __init__(self, owner: Owner, limit: int) -> None:
+        self.owner = owner
+        self.limit = limit
+        self.months: list[int] = []
+        self.rows: list[Row] = []
+        self._group = FIRST_GROUP
+
+    @property
+    def finished(self) -> bool:
+        return not self.months or len(self.rows) >= self.limit
+
+    def next_months(self) -> list[int]:
+        group, self.months = self.months[: self._group], self.months[self._group :]
+        self._group = min(self._group * 2, LARGEST_GROUP)
+        return group
+
+    def add(self, rows: list[Row]) -> None:
+        """Months come in reading order, so what is beyond the limit is the farthest."""
+        self.rows.extend(rows[: self.limit - len(self.rows)])

@@ -1,0 +1,248 @@
+"""The process's one Cassandra session: opened on first use, thread-safe, new in a forked child.
+
+Stores call the functions below and see rows (tuples, in the order of the columns selected)
+or `Unavailable("cassandra")`; no error of the driver that means "down, slow or overloaded"
+leaves this module. Errors of the caller, such as CQL that does not parse, do.
+
+Every statement is prepared once a session and marked idempotent (writes carry their
+operation's timestamp), so the driver may retry it on another node; conditional statements
+(`IF`) are not and are never retried.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from cassandra import ConsistencyLevel, DriverException, RequestValidationException, Timeout
+from cassandra import OperationTimedOut as ClientTimeout
+from cassandra import ProtocolVersion as Protocol
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.concurrent import execute_concurrent
+from cassandra.connection import ConnectionBusy, ConnectionException
+from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, RetryPolicy, TokenAwarePolicy
+from cassandra.pool import NoConnectionsAvailable
+from cassandra.protocol import ErrorMessage
+from cassandra.protocol import RequestValidationException as ServerSaysInvalid
+from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement, tuple_factory
+from django.conf import settings
+
+from storage.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+Row = tuple[Any, ...]
+Statement = tuple[str, Sequence[Any]]
+"""CQL with `?` in it, and the values for them."""
+
+FETCH_SIZE = 5_000
+"""Rows a page between driver and server: 670,000 ids/s; larger pages gain little, cost latency."""
+CONCURRENCY = 64
+"""Statements in flight of one `execute_all`: 3× the throughput of one at a time; more gains nothing."""
+RECONNECT_PAUSE_SECONDS = 1.0
+"""After a failed connect, calls fail at once for this long rather than queue up behind another try."""
+HEARTBEAT_SECONDS = 5
+"""An idle connection is probed this often, so that a hung node is noticed without a request."""
+
+CAS_WRITE_UNKNOWN = 0x1700
+"""Protocol v5 error code that the driver has no class for: a conditional write with unknown outcome."""
+DOWN = (DriverException, NoHostAvailable, ConnectionException, ConnectionBusy, NoConnectionsAvailable, ErrorMessage)
+CALLERS_FAULT = (RequestValidationException, ServerSaysInvalid)
+
+# The server advises every client that prepares in a session's keyspace; this one never changes it.
+logging.getLogger("cassandra.protocol").addFilter(lambda record: "`USE <keyspace>`" not in record.getMessage())
+
+
+class Undecided(Unavailable):
+    """A conditional write timed out: it may or may not have happened. Re-read with `read_serial`."""
+
+
+class _Open:
+    """A connected cluster with the statements prepared on it."""
+
+    def __init__(self, cluster: Cluster, session: Session) -> None:
+        self.cluster = cluster
+        self.session = session
+        self._prepared: dict[str, PreparedStatement] = {}
+        self._lock = threading.Lock()
+
+    def bind(self, cql: str, params: Sequence[Any], *, idempotent: bool = True) -> BoundStatement:
+        statement = self._prepared.get(cql) or self._prepare(cql)
+        bound = statement.bind(params)
+        bound.is_idempotent = idempotent
+        return bound
+
+    def _prepare(self, cql: str) -> PreparedStatement:
+        with self._lock:
+            if cql not in self._prepared:
+                self._prepared[cql] = self.session.prepare(cql)
+            return self._prepared[cql]
+
+
+class _Process:
+    """What one process has open. A forked child starts with an empty one."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.open: _Open | None = None
+        self.refuse_until = 0.0
+
+
+_process = _Process()
+_inherited: list[_Process] = []
+"""A parent's sessions, kept from being finalised in a child: their sockets are the parent's too."""
+
+
+def _start_empty_after_fork() -> None:
+    global _process
+    _inherited.append(_process)
+    _process = _Process()
+
+
+os.register_at_fork(after_in_child=_start_empty_after_fork)
+
+
+def execute(cql: str, params: Sequence[Any] = (), *, fetch_size: int = FETCH_SIZE) -> list[Row]:
+    """All rows of one statement. One round trip a page of `fetch_size`."""
+    with _answering() as opened:
+        bound = opened.bind(cql, params)
+        bound.fetch_size = fetch_size
+        return list(opened.session.execute(bound))
+
+
+def execute_all(statements: Iterable[Statement], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
+    """The rows of each statement, in their order; up to `concurrency` in flight. All or `Unavailable`."""
+    with _answering() as opened:
+        bound = [(opened.bind(cql, params), None) for cql, params in statements]
+        results = execute_concurrent(opened.session, bound, concurrency=concurrency, raise_on_first_error=True)
+        return [list(result.result_or_exc) for result in results]
+
+
+def execute_many(cql: str, rows: Iterable[Sequence[Any]], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
+    """`execute_all` of one statement with many rows of values."""
+    return execute_all(((cql, row) for row in rows), concurrency=concurrency)
+
+
+def batch(statements: Sequence[Statement]) -> None:
+    """One LOGGED batch: once it has answered, all of it will be visible, also after a crash.
+
+    Give each statement its own `USING TIMESTAMP ?`. Not isolated: a reader may see part of it
+    for a moment. After `Unavailable` the batch may have happened: repeat it, it is idempotent.
+    """
+    if not statements:
+        return
+    with _answering() as opened:
+        logged = BatchStatement(batch_type=BatchType.LOGGED)
+        for cql, params in statements:
+            logged.add(opened.bind(cql, params))
+        logged.is_idempotent = True
+        opened.session.execute(logged)
+
+
+def execute_if(cql: str, params: Sequence[Any]) -> bool:
+    """Whether a conditional statement (`IF …`) applied. Raises `Undecided` when that is unknown."""
+    with _answering() as opened:
+        try:
+            return bool(opened.session.execute(opened.bind(cql, params, idempotent=False)).one()[0])
+        except (Timeout, ClientTimeout) as error:
+            raise _undecided(error) from error
+        except ErrorMessage as error:
+            if error.code == CAS_WRITE_UNKNOWN:
+                raise _undecided(error) from error
+            raise
+
+
+def read_serial(cql: str, params: Sequence[Any]) -> list[Row]:
+    """Rows of one partition at SERIAL: it completes conditional writes in flight, so they are decided."""
+    with _answering() as opened:
+        bound = opened.bind(cql, params)
+        bound.consistency_level = ConsistencyLevel.SERIAL
+        return list(opened.session.execute(bound))
+
+
+def ping() -> None:
+    """One read of the node that answers first. Raises `Unavailable` when none does."""
+    execute("SELECT release_version FROM system.local")
+
+
+def close() -> None:
+    """Closes this process's session; the next call opens another."""
+    process = _process
+    with process.lock:
+        opened, process.open, process.refuse_until = process.open, None, 0.0
+    if opened is not None:
+        opened.cluster.shutdown()
+
+
+def open_cluster(*, timeout_seconds: float | None = None) -> Cluster:
+    """An unconnected cluster under the settings; the caller connects it and shuts it down.
+
+    The data centre is that of the first of CASSANDRA_HOSTS that answers: name only nodes of
+    the process's own.
+    """
+    timeout = timeout_seconds or settings.CASSANDRA_TIMEOUT_SECONDS
+    profile = ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
+        retry_policy=RetryPolicy(),
+        consistency_level=ConsistencyLevel.name_to_value[settings.CASSANDRA_CONSISTENCY],
+        serial_consistency_level=ConsistencyLevel.SERIAL,
+        request_timeout=timeout,
+        row_factory=tuple_factory,
+    )
+    user = settings.CASSANDRA_USER
+    return Cluster(
+        settings.CASSANDRA_HOSTS,
+        port=settings.CASSANDRA_PORT,
+        auth_provider=PlainTextAuthProvider(user, settings.CASSANDRA_PASSWORD) if user else None,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        protocol_version=Protocol.V5,
+        reconnection_policy=ExponentialReconnectionPolicy(0.5, 5.0),
+        connect_timeout=timeout,
+        control_connection_timeout=timeout,
+        idle_heartbeat_interval=HEARTBEAT_SECONDS,
+        idle_heartbeat_timeout=timeout,
+    )
+
+
+@contextmanager
+def _answering() -> Generator[_Open]:
+    """The open session; errors that mean "down" become `Unavailable`. A breaker belongs here."""
+    try:
+        yield _opened()
+    except CALLERS_FAULT:
+        raise
+    except DOWN as error:
+        logger.warning("cassandra does not answer: %s: %s", type(error).__name__, error)
+        raise Unavailable("cassandra") from error
+
+
+def _undecided(error: Exception) -> Undecided:
+    logger.warning("conditional write undecided: %s: %s", type(error).__name__, error)
+    return Undecided("cassandra")
+
+
+def _opened() -> _Open:
+    process = _process
+    opened = process.open
+    if opened is not None:
+        return opened
+    with process.lock:
+        if process.open is None:
+            process.open = _connect(process)
+        return process.open
+
+
+def _connect(process: _Process) -> _Open:
+    if time.monotonic() < process.refuse_until:
+        raise Unavailable("cassandra")
+    cluster = open_cluster()
+    try:
+        return _Open(cluster, cluster.connect(settings.CASSANDRA_KEYSPACE))
+    except Exception:
+        process.refuse_until = time.monotonic() + RECONNECT_PAUSE_SECONDS
+        cluster.shutdown()
+        raise
