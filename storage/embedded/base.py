@@ -1,0 +1,41 @@
+"""What every embedded store is made of: the SQLite file behind alias `store`, and its errors.
+
+The embedded stores keep, in one file on one machine, what Cassandra keeps in production. The
+file is apart from the users' database so that nothing can come to join across the two.
+"""
+
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from django.db import InterfaceError, OperationalError, models, transaction
+
+from storage.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+ALIAS = "store"
+
+
+class EmbeddedModel(models.Model):
+    """A table of the embedded engine; the router keeps it in `store` and everything else out."""
+
+    class Meta:
+        abstract = True
+
+
+@contextmanager
+def answering() -> Generator[None]:
+    """Turns a locked, full or missing database into `Unavailable("store")`."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("the embedded store does not answer: %s", error)
+        raise Unavailable("store") from error
+
+
+@contextmanager
+def writing() -> Generator[None]:
+    """One transaction, all or nothing. It takes the write lock at its start, so that what it reads stays true."""
+    with answering(), transaction.atomic(using=ALIAS):
+        yield

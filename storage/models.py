@@ -1,0 +1,61 @@
+"""Tables of the embedded engine: associations, outbox, leases. See the ports for what they promise."""
+
+from django.db import models
+
+from storage.embedded.base import EmbeddedModel
+
+
+class Edge(EmbeddedModel):
+    """The truth of one association and, in one row, all its indexes. A removed edge stays, inactive."""
+
+    source = models.BigIntegerField()
+    kind = models.TextField()
+    target = models.BigIntegerField()
+    op = models.BigIntegerField()
+    active = models.BooleanField()
+    bucket = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "kind", "target"], name="edge_truth")]
+        indexes = [
+            models.Index(fields=["source", "kind", "op"], condition=models.Q(active=True), name="edge_out_by_time"),
+            models.Index(fields=["target", "kind", "op"], condition=models.Q(active=True), name="edge_in_by_time"),
+            models.Index(
+                fields=["target", "kind", "bucket", "source"], condition=models.Q(active=True), name="edge_in_by_bucket"
+            ),
+        ]
+
+
+class EdgeLevel(EmbeddedModel):
+    target = models.BigIntegerField()
+    kind = models.TextField()
+    level = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["target", "kind"], name="edge_level")]
+
+
+class OutboxOrder(EmbeddedModel):
+    """An order; one without a kind was marked done before it was written."""
+
+    id = models.BigIntegerField(primary_key=True)
+    kind = models.TextField(null=True)
+    args = models.JSONField(default=list)
+    done = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], condition=models.Q(done=False), name="outbox_open")]
+
+
+class OutboxPart(EmbeddedModel):
+    order_id = models.BigIntegerField()
+    part = models.IntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["order_id", "part"], name="outbox_part")]
+
+
+class WorkerLease(EmbeddedModel):
+    worker = models.IntegerField(primary_key=True)
+    owner = models.TextField()
+    end_us = models.BigIntegerField()

@@ -1,0 +1,65 @@
+"""The outbox port: what still has to be done about something already written.
+
+An order is written in the same atomic write as the thing it announces, so that an
+acknowledged write always has its order. Workers mark it done; the sweeper finds what was
+not marked and sends it again. Work on an order must therefore be idempotent.
+
+An order's place is derived from its id alone: `shard_of(id)` and the minute of its
+snowflake. A minute counts as closed only GRACE_US after its end: a row may still appear late.
+An order may also be written long after its id was made (a request repeated next day): it is
+found like any other.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+SHARDS = 8
+"""Partitions that take a minute's orders. Fixed: changing it would orphan open orders."""
+
+GRACE_US = 120_000_000
+"""A write sent this long ago is visible or never will be: 5 s statement timeout + 10 s clock skew
++ 15 s until Cassandra replays a batch whose coordinator died (2 write timeouts, then a run every
+10 s), four times over for a node that is busy."""
+PART_DAYS = 7
+"""Marks of finished parts and done marks without an order are forgotten after so many days."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """`id` is the snowflake of the operation; `args` are ids only, in the order its kind defines."""
+
+    id: int
+    kind: str
+    args: tuple[int, ...]
+
+
+def shard_of(order_id: int) -> int:
+    """The outbox shard of an order; spreads one process's consecutive ids over all shards."""
+    return ((order_id * 0x9E3779B97F4A7C15) >> 40) % SHARDS
+
+
+class Outbox(Protocol):
+    """Raises `Unavailable` when its backend does not answer."""
+
+    def add(self, order: Order) -> None:
+        """Writes an order that announces nothing new, such as a repair. Idempotent."""
+
+    def mark_done(self, order_id: int) -> None:
+        """Idempotent. An order marked before its row has appeared stays done."""
+
+    def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
+        """Records one finished part; True when all `parts` have been recorded. Idempotent."""
+
+    def open_orders(self, *, before: int, limit: int) -> list[Order]:
+        """Orders not done with id below `before`, oldest first."""
+
+    def oldest_open(self) -> int | None:
+        """The id of the oldest order not done."""
+
+    def discard_closed(self, *, now_us: int) -> int:
+        """Forgets minutes that are closed and wholly done; answers how many. Run by the sweeper."""
+
+
+def oldest_first(orders: Sequence[Order], limit: int) -> list[Order]:
+    return sorted(orders, key=lambda order: order.id)[:limit]
