@@ -1,0 +1,90 @@
+# One target per thing a person does; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+RUN ?= $(BIN)/python -m deploy.run --end-with-parent
+
+RUNTIME := $(VENV)/.runtime-installed
+DEVELOPMENT := $(VENV)/.development-installed
+LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev run cassandra test unit contract integration e2e lint format lock openapi schema clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(RUNTIME)  ## Install what `make run` needs into .venv
+
+dev: $(DEVELOPMENT)  ## Install what tests and lint need, too
+
+# One plain command, without a shell in between: make hands SIGTERM to its direct child.
+run: $(RUNTIME)  ## Run everything: PORT=8000 DATA_DIR=data STORE=embedded|cassandra RATE_LIMITS=on|off
+	@$(RUN)
+
+cassandra: $(RUNTIME)  ## Run a Cassandra node in the foreground (Java 17 and Maven)
+	@$(BIN)/python -m deploy.cassandra
+
+test: $(DEVELOPMENT)  ## Run every test; those with Cassandra need Java 17 and Maven
+	@$(BIN)/python -m deploy.cassandra --check
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+unit: $(DEVELOPMENT)  ## Run the tests that need no server
+	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+
+contract: $(DEVELOPMENT)  ## Run the suite that every store passes
+	@$(BIN)/python -m deploy.cassandra --check
+	$(BIN)/python -m pytest tests/contract $(PYTEST_ARGS)
+
+integration: $(DEVELOPMENT)  ## Run the tests with a real Redis and a real Cassandra
+	@$(BIN)/python -m deploy.cassandra --check
+	$(BIN)/python -m pytest tests/contract tests/integration $(PYTEST_ARGS)
+
+e2e: $(DEVELOPMENT)  ## Run the tests that start the whole product
+	@$(BIN)/python -m deploy.cassandra --check
+	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS)
+
+lint: $(DEVELOPMENT)  ## Check style, types, import directions and missing migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(DEVELOPMENT)  ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:  ## Resolve requirements/*.in anew into the locked lists
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
+	uv $(LOCK) requirements/runtime.in -o requirements.txt
+	uv $(LOCK) requirements/development.in -o requirements/development.txt
+
+openapi: $(RUNTIME)  ## Write docs/openapi.json anew
+	$(BIN)/python manage.py write_openapi
+
+schema: $(RUNTIME)  ## Write schema.graphql anew
+	$(BIN)/python manage.py write_graphql_schema
+
+clean:  ## Remove everything that was installed or built, but not DATA_DIR
+	rm -rf $(VENV) .cassandra .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip is the last thing that venv makes, so an interrupted one is made again.
+$(BIN)/pip:
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) found: install Python 3.11 or newer, or set PYTHON=."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is too old: Python 3.11 or newer is needed; set PYTHON=."; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "$(PYTHON) cannot make a venv: install its venv package."; exit 1; }
+
+# Each stamp is written last, so an interrupted installation is done again.
+$(RUNTIME): requirements.txt | $(BIN)/pip
+	@echo "Installing requirements into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(DEVELOPMENT): requirements/development.txt $(RUNTIME)
+	@echo "Installing development requirements into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/development.txt
+	@touch $@

@@ -1,0 +1,146 @@
+"""What `make run` runs: the servers, the preparations and the processes of the whole product."""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from deploy.cassandra.node import CassandraNode
+from deploy.errors import CannotStart
+from deploy.ports import LOOPBACK
+from deploy.runner import Backend, Command, Plan
+from deploy.valkey import Valkey
+
+ROOT = Path(__file__).parents[1]
+STORES = ("embedded", "cassandra")
+ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - where to ask a server that listens everywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the runner itself reads of the environment; the rest is the processes' business."""
+
+    host: str
+    """HOST, default loopback: the address to listen on."""
+    port: int
+    """PORT, default 8000: the one port that is not chosen freely."""
+    data_dir: Path
+    """DATA_DIR, default ./data: all state, so that two runs do not touch."""
+    store: str
+    """STORE=embedded|cassandra."""
+
+    @classmethod
+    def read(cls, env: Mapping[str, str]) -> Self:
+        """Raises `CannotStart` naming the variable that makes no sense."""
+        port, store = env.get("PORT") or "8000", env.get("STORE") or "embedded"
+        if not port.isdecimal() or not 1 <= int(port) <= 65_535:
+            raise CannotStart(f"PORT={port} is not a port: use a number from 1 to 65535.")
+        if store not in STORES:
+            raise CannotStart(f"STORE={store}: must be one of {', '.join(STORES)}.")
+        return cls(
+            host=env.get("HOST") or LOOPBACK,
+            port=int(port),
+            data_dir=Path(env.get("DATA_DIR") or "data").absolute(),
+            store=store,
+        )
+
+    @property
+    def url(self) -> str:
+        host = ANY_ADDRESS.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def environment(options: Options, env: Mapping[str, str]) -> dict[str, str]:
+    """The processes' environment, but for the addresses of the servers."""
+    return {
+        **env,
+        "DATA_DIR": str(options.data_dir),
+        "STORE": options.store,
+        "SECRET_KEY": env.get("SECRET_KEY") or kept_secret(options.data_dir / "secret_key"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in that file, made at the first call: cursors and sessions outlive a restart."""
+    if not path.exists():
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.unlink(missing_ok=True)
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        unfinished.replace(path)
+    return path.read_text().strip()
+
+
+def product(options: Options, env: Mapping[str, str]) -> Plan:
+    return Plan(
+        backends=_backends(options, env),
+        preparations=_preparations(options),
+        processes=_processes(options),
+        ready_url=f"{options.url}/readyz",
+        ready_sentence=f"Feed is ready: {options.url}  (docs: /api/docs/, admin: /admin/; Ctrl-C ends it)",
+    )
+
+
+def _backends(options: Options, env: Mapping[str, str]) -> list[Backend]:
+    """Those whose address the environment does not give already."""
+    wanted = []
+    if options.store == "cassandra" and not env.get("CASSANDRA_HOSTS"):
+        wanted.append(_cassandra(options.data_dir / "cassandra"))
+    if not env.get("TIMELINE_REDIS_URL"):
+        wanted.append(_valkey("timelines", "TIMELINE_REDIS_URL", options.data_dir, persistent=False))
+    if not env.get("BROKER_REDIS_URL"):
+        wanted.append(_valkey("broker", "BROKER_REDIS_URL", options.data_dir, persistent=True))
+    return wanted
+
+
+def _cassandra(data_dir: Path) -> Backend:
+    node = CassandraNode(data_dir)
+    return Backend(
+        name="Cassandra (its jars are fetched the first time)",
+        server=node,
+        variables=lambda: {"CASSANDRA_HOSTS": node.host, "CASSANDRA_PORT": str(node.port)},
+    )
+
+
+def _valkey(name: str, variable: str, data_dir: Path, *, persistent: bool) -> Backend:
+    server = Valkey(data_dir=data_dir / name, persistent=persistent, name=name)
+    return Backend(name=f"Valkey for {name}", server=server, variables=lambda: {variable: server.url})
+
+
+def _preparations(options: Options) -> list[Command]:
+    commands = [_manage("migrate", "migrate", "--noinput")]
+    if options.store == "embedded":
+        commands.append(_manage("migrate", "migrate", "--noinput", "--database", "store"))
+    return [*commands, _manage("migrate", "migrate_store")]
+
+
+def _manage(name: str, *arguments: str) -> Command:
+    return Command(name, [sys.executable, "manage.py", *arguments])
+
+
+def _processes(options: Options) -> list[Command]:
+    # One port serves REST, GraphQL and the sockets; production serves them apart.
+    web = [sys.executable, "-m", "uvicorn", "config.asgi_front:application", "--ws", "websockets-sansio"]
+    address = ["--host", options.host, "--port", str(options.port)]
+    manners = ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"]
+    schedule = str(options.data_dir / "beat-schedule")
+    return [
+        Command("web", [*web, *address, *manners]),
+        _worker(1, "fanout,bulk,maintenance"),
+        _worker(2, "bulk,fanout,maintenance"),
+        Command("beat", [*_celery("beat"), "--schedule", schedule, "--pidfile="]),
+    ]
+
+
+def _worker(number: int, queues: str) -> Command:
+    options = ["--pool", "solo", "--without-gossip", "--without-mingle", "--hostname", f"worker{number}@%h"]
+    return Command(f"worker.{number}", [*_celery("worker"), *options, "--queues", queues])
+
+
+def _celery(role: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "--app", "config", role, "--loglevel", "WARNING"]

