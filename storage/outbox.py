@@ -18,10 +18,12 @@ import msgspec
 SHARDS = 8
 """Partitions that take a minute's orders. Fixed: changing it would orphan open orders."""
 
-GRACE_US = 120_000_000
+SETTLED_US = 60_000_000
 """A write sent this long ago is visible or never will be: 5 s statement timeout + 10 s clock skew
 + 15 s until Cassandra replays a batch whose coordinator died (2 write timeouts, then a run every
-10 s), four times over for a node that is busy."""
+10 s), doubled for a node that is busy."""
+GRACE_US = 2 * SETTLED_US
+"""A minute closes so long after its end: orders of its last moment are written, and done, by then."""
 PART_DAYS = 7
 """Marks of finished parts and done marks without an order are forgotten after so many days."""
 

@@ -1,0 +1,256 @@
+"""Associations in Cassandra: one truth, a month log for each end, and the buckets fan-out reads.
+
+`apply` reads the truth and the levels of its edges (one round trip), then writes one logged
+batch in which every row carries its operation's own timestamp. So in the truth and in every
+index the last operation wins, whatever the order of arrival; a repeated call changes nothing.
+
+What races can leave behind is a listing row of an operation that another one overtook between
+that read and that write. Listings are therefore checked against the truth when read.
+"""
+
+import heapq
+import logging
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+from storage.associations import (
+    EDGES_PER_BUCKET,
+    GROWTH_SAMPLE,
+    MAX_LEVEL,
+    Association,
+    Change,
+    bucket_is_full,
+    bucket_of,
+    latest_changes,
+    removal_buckets,
+)
+from storage.cassandra import session
+from storage.cassandra.month_log import MonthLog
+from storage.cassandra.outbox import order_statements
+from storage.cassandra.session import Statement
+from storage.errors import Unavailable
+from storage.ids import write_timestamp
+from storage.outbox import Order
+
+logger = logging.getLogger(__name__)
+
+REMOVED_SECONDS = 30 * 86_400
+"""How long a removal stays readable in the truth; readers ask about minutes, repairs about days."""
+TARGETS_AN_IN = 100
+"""Rows of one partition asked for at once."""
+LISTING_PAGES = 20
+"""Pages a listing may walk to fill one; only pages full of overtaken rows, left by races, need more than one."""
+LARGEST_PAGE = 20_000
+"""Bucket rows a page of the driver: 1,000,000 ids/s (5,000: 670,000)."""
+COUNTED_PAGE = 5_000
+
+_ADD = "INSERT INTO edges_out (source, kind, target, op, active) VALUES (?, ?, ?, ?, true) USING TIMESTAMP ?"
+_REMOVE = (
+    "INSERT INTO edges_out (source, kind, target, op, active) VALUES (?, ?, ?, ?, false) USING TIMESTAMP ? AND TTL ?"
+)
+_TRUTH = "SELECT op, active FROM edges_out WHERE source = ? AND kind = ? AND target = ?"
+_TRUTHS = "SELECT target, op, active FROM edges_out WHERE source = ? AND kind = ? AND target IN ?"
+_TARGETS = "SELECT target, active FROM edges_out WHERE source = ? AND kind = ? AND target > ? LIMIT ?"
+_ADD_IN = "INSERT INTO edges_in (target, kind, bucket, source, op) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
+_REMOVE_IN = "DELETE FROM edges_in USING TIMESTAMP ? WHERE target = ? AND kind = ? AND bucket = ? AND source = ?"
+_SOURCES = "SELECT source FROM edges_in WHERE target = ? AND kind = ? AND bucket = ? AND source > ? LIMIT ?"
+_COUNT_BUCKET = "SELECT COUNT(*) FROM edges_in WHERE target = ? AND kind = ? AND bucket = ?"
+_LEVEL = "SELECT level FROM edge_levels WHERE target = ? AND kind = ?"
+_RAISE_LEVEL = "INSERT INTO edge_levels (target, kind, level) VALUES (?, ?, ?) USING TIMESTAMP ?"
+
+_LOG = MonthLog(
+    table="edges_by_time",
+    months="edge_months",
+    owner=("owner", "kind", "direction"),
+    id_column="op",
+    columns=("other",),
+)
+OUT, IN = "out", "in"
+
+
+def one_in_512() -> bool:
+    return random.randrange(GROWTH_SAMPLE) == 0  # noqa: S311 - a sample, not a secret
+
+
+class CassandraAssociations:
+    """See `storage.associations.AssociationStore`. `sample` says which adds measure their bucket."""
+
+    def __init__(self, *, edges_per_bucket: int = EDGES_PER_BUCKET, sample: Callable[[], bool] = one_in_512) -> None:
+        self._edges_per_bucket = edges_per_bucket
+        self._sample = sample
+
+    def apply(self, changes: Sequence[Change], order: Order | None = None) -> None:
+        """Costs one concurrent read and one logged batch."""
+        latest = latest_changes(changes)
+        truths, levels = _truths_and_levels(latest)
+        statements = [
+            statement
+            for change, previous, level in zip(latest, truths, levels, strict=True)
+            for statement in _change_statements(change, previous, level)
+        ]
+        session.batch(statements + (order_statements(order) if order else []))
+        for change, level in zip(latest, levels, strict=True):
+            if change.present and self._sample():
+                self._grow_if_full(change, level)
+
+    def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:
+        """Costs one round trip, in reads of TARGETS_AN_IN rows of one partition."""
+        groups = [targets[start : start + TARGETS_AN_IN] for start in range(0, len(targets), TARGETS_AN_IN)]
+        found = session.execute_many(_TRUTHS, [(source, kind, list(group)) for group in groups])
+        return {
+            target: Association(source, kind, target, op) for rows in found for target, op, active in rows if active
+        }
+
+    def targets(self, source: int, kind: str, *, after: int = 0, limit: int = 5000) -> list[int]:
+        found: list[int] = []
+        while len(found) < limit:
+            rows = session.execute(_TARGETS, (source, kind, after, limit))
+            found += [target for target, active in rows if active]
+            if len(rows) < limit:
+                break
+            after = rows[-1][0]
+        return found[:limit]
+
+    def newest_targets(self, source: int, kind: str, *, before: int | None = None, limit: int) -> list[Association]:
+        return _newest(source, kind, OUT, before, limit)
+
+    def newest_sources(self, target: int, kind: str, *, before: int | None = None, limit: int) -> list[Association]:
+        return _newest(target, kind, IN, before, limit)
+
+    def level(self, target: int, kind: str) -> int:
+        rows = session.execute(_LEVEL, (target, kind))
+        return int(rows[0][0]) if rows else 0
+
+    def bucket_sources(self, target: int, kind: str, bucket: int, *, after: int = 0, limit: int) -> list[int]:
+        rows = session.execute(
+            _SOURCES, (target, kind, bucket, after, limit), fetch_size=min(max(limit, 1), LARGEST_PAGE)
+        )
+        return [source for (source,) in rows]
+
+    def grow(self, target: int, kind: str, level: int) -> None:
+        """Written with the level as its timestamp, so the highest level wins in whatever order."""
+        if not 0 <= level <= MAX_LEVEL:
+            raise ValueError(f"no level {level}")
+        if level:
+            session.execute(_RAISE_LEVEL, (target, kind, level, level))
+
+    def count_sources(self, target: int, kind: str) -> int:
+        level = self.level(target, kind)
+        if level == 0:
+            return _bucket_size(target, kind, 0)
+        streams = [self._bucket_stream(target, kind, bucket) for bucket in range(1 << level)]
+        return _distinct(heapq.merge(*streams))
+
+    def count_targets(self, source: int, kind: str) -> int:
+        count, after = 0, 0
+        while True:
+            rows = session.execute(_TARGETS, (source, kind, after, COUNTED_PAGE))
+            count += sum(active for _, active in rows)
+            if len(rows) < COUNTED_PAGE:
+                return count
+            after = rows[-1][0]
+
+    def _bucket_stream(self, target: int, kind: str, bucket: int) -> Iterator[int]:
+        after = 0
+        while page := self.bucket_sources(target, kind, bucket, after=after, limit=COUNTED_PAGE):
+            yield from page
+            after = page[-1]
+
+    def _grow_if_full(self, change: Change, level: int) -> None:
+        """The change is already acknowledged, so a failure here waits for the next sample."""
+        bucket = bucket_of(change.source, level)
+        try:
+            edges = _bucket_size(change.target, change.kind, bucket)
+            if bucket_is_full(edges, bucket, level, self._edges_per_bucket):
+                self.grow(change.target, change.kind, level + 1)
+        except Unavailable:
+            logger.warning("could not measure bucket %s of %s %s", bucket, change.kind, change.target)
+
+
+def _truths_and_levels(changes: Sequence[Change]) -> tuple[list[int | None], list[int]]:
+    """For each change, the op of its edge now and the level of its target. One round trip."""
+    truths = [(_TRUTH, (change.source, change.kind, change.target)) for change in changes]
+    levels = [(_LEVEL, (change.target, change.kind)) for change in changes]
+    found = session.execute_all([*truths, *levels])
+    return (
+        [rows[0][0] if rows else None for rows in found[: len(changes)]],
+        [rows[0][0] if rows else 0 for rows in found[len(changes) :]],
+    )
+
+
+def _change_statements(change: Change, previous: int | None, level: int) -> list[Statement]:
+    """What `change` writes over an edge whose op is `previous`; nothing if it is overtaken."""
+    if previous is not None and previous > change.op:
+        return []
+    timestamp = write_timestamp(change.op)
+    statements = _added(change, timestamp, level) if change.present else _removed(change, timestamp, level)
+    if previous is not None and previous < change.op:
+        statements += [_LOG.delete(owner, previous, timestamp=timestamp) for owner, _ in _ends(change)]
+    return statements
+
+
+def _added(change: Change, timestamp: int, level: int) -> list[Statement]:
+    source, kind, target, op = change.source, change.kind, change.target, change.op
+    statements: list[Statement] = [
+        (_ADD, (source, kind, target, op, timestamp)),
+        (_ADD_IN, (target, kind, bucket_of(source, level), source, op, timestamp)),
+    ]
+    for owner, other in _ends(change):
+        statements += _LOG.insert(owner, op, (other,))
+    return statements
+
+
+def _removed(change: Change, timestamp: int, level: int) -> list[Statement]:
+    source, kind, target = change.source, change.kind, change.target
+    buckets = removal_buckets(source, level)
+    return [
+        (_REMOVE, (source, kind, target, change.op, timestamp, REMOVED_SECONDS)),
+        *[(_REMOVE_IN, (timestamp, target, kind, bucket, source)) for bucket in buckets],
+    ]
+
+
+def _ends(change: Change) -> list[tuple[tuple[int, str, str], int]]:
+    """Both listings of an edge: (owner key, the other end)."""
+    return [((change.source, change.kind, OUT), change.target), ((change.target, change.kind, IN), change.source)]
+
+
+def _newest(owner: int, kind: str, direction: str, before: int | None, limit: int) -> list[Association]:
+    """Costs two round trips besides the months walked. Raises `Unavailable` after LISTING_PAGES pages
+    of overtaken rows: a short page would say that the listing ends. Those rows are removed, so
+    the next call gets further.
+    """
+    found: list[Association] = []
+    for _ in range(LISTING_PAGES):
+        rows = _LOG.read((owner, kind, direction), before=before, limit=limit)
+        edges = [_edge(owner, kind, direction, op, other) for op, other in rows]
+        truths = session.execute_many(_TRUTH, [(edge.source, kind, edge.target) for edge in edges])
+        found += [edge for edge, truth in zip(edges, truths, strict=True) if truth == [(edge.op, True)]]
+        _forget_overtaken((owner, kind, direction), edges, [rows[0][0] if rows else 0 for rows in truths])
+        if len(rows) < limit or len(found) >= limit:
+            return found[:limit]
+        before = rows[-1][0]
+    raise Unavailable("cassandra")
+
+
+def _edge(owner: int, kind: str, direction: str, op: int, other: int) -> Association:
+    source, target = (owner, other) if direction == OUT else (other, owner)
+    return Association(source, kind, target, op)
+
+
+def _forget_overtaken(owner: tuple[int, str, str], edges: Sequence[Association], truths: Sequence[int]) -> None:
+    """Only rows whose truth is newer: a truth that is older, or not there, may be about to appear."""
+    overtaken = [edge.op for edge, truth in zip(edges, truths, strict=True) if truth > edge.op]
+    if overtaken:
+        session.execute_all([_LOG.delete(owner, op, timestamp=write_timestamp(op)) for op in overtaken])
+
+
+def _bucket_size(target: int, kind: str, bucket: int) -> int:
+    return int(session.execute(_COUNT_BUCKET, (target, kind, bucket))[0][0])
+
+
+def _distinct(ascending: Iterator[int]) -> int:
+    count, last = 0, -1
+    for source in ascending:
+        count += source != last
+        last = source
+    return count

@@ -1,0 +1,121 @@
+"""Associations in SQLite: one row an edge is the truth and, through its indexes, every listing."""
+
+import random
+from collections.abc import Callable, Sequence
+
+from django.db.models import QuerySet
+
+from storage.associations import (
+    EDGES_PER_BUCKET,
+    GROWTH_SAMPLE,
+    MAX_LEVEL,
+    Association,
+    Change,
+    bucket_is_full,
+    bucket_of,
+    latest_changes,
+)
+from storage.embedded.base import answering, writing
+from storage.embedded.outbox import write_order
+from storage.models import Edge, EdgeLevel
+from storage.outbox import Order
+
+TARGETS_AN_IN = 500
+"""Below SQLite's limit of variables in a statement."""
+
+EdgeKey = tuple[int, str, int]
+
+
+def one_in_512() -> bool:
+    return random.randrange(GROWTH_SAMPLE) == 0  # noqa: S311 - a sample, not a secret
+
+
+class EmbeddedAssociations:
+    """See `storage.associations.AssociationStore`. `sample` says which adds measure their bucket."""
+
+    def __init__(self, *, edges_per_bucket: int = EDGES_PER_BUCKET, sample: Callable[[], bool] = one_in_512) -> None:
+        self._edges_per_bucket = edges_per_bucket
+        self._sample = sample
+
+    def apply(self, changes: Sequence[Change], order: Order | None = None) -> None:
+        """One transaction. It holds the write lock while it compares ops, so the greatest op stays."""
+        with writing():
+            for change in latest_changes(changes):
+                self._apply_one(change)
+            if order is not None:
+                write_order(order)
+
+    def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:
+        present = Edge.objects.filter(source=source, kind=kind, active=True)
+        found: dict[int, Association] = {}
+        with answering():
+            for start in range(0, len(targets), TARGETS_AN_IN):
+                edges = _associations(present.filter(target__in=targets[start : start + TARGETS_AN_IN]))
+                found |= {edge.target: edge for edge in edges}
+        return found
+
+    def targets(self, source: int, kind: str, *, after: int = 0, limit: int = 5000) -> list[int]:
+        edges = Edge.objects.filter(source=source, kind=kind, target__gt=after, active=True)
+        with answering():
+            return list(edges.order_by("target").values_list("target", flat=True)[:limit])
+
+    def newest_targets(self, source: int, kind: str, *, before: int | None = None, limit: int) -> list[Association]:
+        return _newest(Edge.objects.filter(source=source, kind=kind), before, limit)
+
+    def newest_sources(self, target: int, kind: str, *, before: int | None = None, limit: int) -> list[Association]:
+        return _newest(Edge.objects.filter(target=target, kind=kind), before, limit)
+
+    def level(self, target: int, kind: str) -> int:
+        levels = EdgeLevel.objects.filter(target=target, kind=kind)
+        with answering():
+            return levels.values_list("level", flat=True).first() or 0
+
+    def bucket_sources(self, target: int, kind: str, bucket: int, *, after: int = 0, limit: int) -> list[int]:
+        edges = Edge.objects.filter(target=target, kind=kind, bucket=bucket, source__gt=after, active=True)
+        with answering():
+            return list(edges.order_by("source").values_list("source", flat=True)[:limit])
+
+    def grow(self, target: int, kind: str, level: int) -> None:
+        if not 0 <= level <= MAX_LEVEL:
+            raise ValueError(f"no level {level}")
+        with writing():
+            if level > self.level(target, kind):
+                EdgeLevel.objects.update_or_create(target=target, kind=kind, defaults={"level": level})
+
+    def count_sources(self, target: int, kind: str) -> int:
+        with answering():
+            return Edge.objects.filter(target=target, kind=kind, active=True).count()
+
+    def count_targets(self, source: int, kind: str) -> int:
+        with answering():
+            return Edge.objects.filter(source=source, kind=kind, active=True).count()
+
+    def _apply_one(self, change: Change) -> None:
+        edge = Edge.objects.filter(source=change.source, kind=change.kind, target=change.target).first()
+        if edge is not None and edge.op >= change.op:
+            return
+        level = self.level(change.target, change.kind)
+        bucket = bucket_of(change.source, level)
+        Edge.objects.update_or_create(
+            source=change.source,
+            kind=change.kind,
+            target=change.target,
+            defaults={"op": change.op, "active": change.present, "bucket": bucket},
+        )
+        if change.present and self._sample():
+            self._grow_if_full(change, bucket, level)
+
+    def _grow_if_full(self, change: Change, bucket: int, level: int) -> None:
+        edges = Edge.objects.filter(target=change.target, kind=change.kind, bucket=bucket, active=True).count()
+        if bucket_is_full(edges, bucket, level, self._edges_per_bucket):
+            self.grow(change.target, change.kind, level + 1)
+
+
+def _newest(edges: QuerySet[Edge], before: int | None, limit: int) -> list[Association]:
+    older = edges if before is None else edges.filter(op__lt=before)
+    with answering():
+        return _associations(older.filter(active=True).order_by("-op")[:limit])
+
+
+def _associations(edges: QuerySet[Edge]) -> list[Association]:
+    return [Association(*row) for row in edges.values_list("source", "kind", "target", "op")]

@@ -1,0 +1,64 @@
+"""The outbox in SQLite: a row an order, flagged done, removed when its minute is closed."""
+
+from collections import defaultdict
+
+from storage.embedded.base import answering, writing
+from storage.ids import EPOCH_US, MAX_ID, WORKER_BITS, id_minute
+from storage.models import OutboxOrder, OutboxPart
+from storage.outbox import GRACE_US, PART_DAYS, Order, shard_of
+
+DELETED_AT_ONCE = 500
+"""Below SQLite's limit of variables in a statement."""
+
+
+class EmbeddedOutbox:
+    """See `storage.outbox.Outbox`. Open orders have an index of their own."""
+
+    def add(self, order: Order) -> None:
+        with writing():
+            write_order(order)
+
+    def mark_done(self, order_id: int) -> None:
+        """A mark without its order is a row without a kind."""
+        with writing():
+            OutboxOrder.objects.update_or_create(id=order_id, defaults={"done": True})
+
+    def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
+        with writing():
+            OutboxPart.objects.get_or_create(order_id=order_id, part=part)
+            return OutboxPart.objects.filter(order_id=order_id).count() >= parts
+
+    def open_orders(self, *, before: int, limit: int) -> list[Order]:
+        orders = OutboxOrder.objects.filter(done=False, id__lt=before).order_by("id")[:limit]
+        with answering():
+            return [Order(order.id, order.kind or "", tuple(order.args)) for order in orders]
+
+    def oldest_open(self) -> int | None:
+        with answering():
+            return OutboxOrder.objects.filter(done=False).order_by("id").values_list("id", flat=True).first()
+
+    def discard_closed(self, *, now_us: int) -> int:
+        places: dict[tuple[int, int], list[tuple[int, bool]]] = defaultdict(list)
+        closed = _first_id_of_minute((now_us - GRACE_US) // 60_000_000)
+        with writing():
+            for order_id, done in OutboxOrder.objects.filter(id__lt=closed).values_list("id", "done"):
+                places[shard_of(order_id), id_minute(order_id)].append((order_id, done))
+            finished = [orders for orders in places.values() if all(done for _, done in orders)]
+            _delete([order_id for orders in finished for order_id, _ in orders])
+            forgotten = _first_id_of_minute((now_us - PART_DAYS * 86_400_000_000) // 60_000_000)
+            OutboxPart.objects.filter(order_id__lt=forgotten).delete()
+        return len(finished)
+
+
+def write_order(order: Order) -> None:
+    """Inside the transaction of what the order announces. Leaves `done` as it is."""
+    OutboxOrder.objects.update_or_create(id=order.id, defaults={"kind": order.kind, "args": list(order.args)})
+
+
+def _first_id_of_minute(minute: int) -> int:
+    return min(max((minute * 60_000_000 - EPOCH_US) << WORKER_BITS, 0), MAX_ID)
+
+
+def _delete(ids: list[int]) -> None:
+    for start in range(0, len(ids), DELETED_AT_ONCE):
+        OutboxOrder.objects.filter(id__in=ids[start : start + DELETED_AT_ONCE]).delete()

@@ -1,0 +1,66 @@
+"""Which implementation stands behind each port of this package: the one named by `STORE`."""
+
+from functools import cache
+from typing import cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from storage.associations import AssociationStore
+from storage.ids import IdGenerator
+from storage.leases import WorkerLeases
+from storage.outbox import Outbox
+
+
+def implementation(paths: dict[str, str]) -> object:
+    """The instance of the class that `paths` names for settings.STORE (imported only now)."""
+    return import_string(paths[settings.STORE])()
+
+
+@cache
+def associations() -> AssociationStore:
+    return cast(
+        AssociationStore,
+        implementation(
+            {
+                "embedded": "storage.embedded.associations.EmbeddedAssociations",
+                "cassandra": "storage.cassandra.associations.CassandraAssociations",
+            }
+        ),
+    )
+
+
+@cache
+def outbox() -> Outbox:
+    return cast(
+        Outbox,
+        implementation(
+            {
+                "embedded": "storage.embedded.outbox.EmbeddedOutbox",
+                "cassandra": "storage.cassandra.outbox.CassandraOutbox",
+            }
+        ),
+    )
+
+
+@cache
+def worker_leases() -> WorkerLeases:
+    return cast(
+        WorkerLeases,
+        implementation(
+            {
+                "embedded": "storage.embedded.leases.EmbeddedLeases",
+                "cassandra": "storage.cassandra.leases.CassandraLeases",
+            }
+        ),
+    )
+
+
+def reset() -> None:
+    """Forgets the instances, for tests that change settings.STORE; ids go on from where they were."""
+    for port in (associations, outbox, worker_leases):
+        port.cache_clear()
+
+
+ids = IdGenerator(worker_leases)
+"""The process's generator; `ids.next()` is how everything gets its id."""
