@@ -1,0 +1,50 @@
+"""The two Redis caches in front of the SQL rows that requests need: tokens and accounts.
+
+Both keys of a person begin with that person's hash tag, so one command reads both. Both are
+guarded (storage/cache.py): a change is in force when its request has answered. If Redis did
+not answer at that moment, the old value ends by its time to live, counted below so that a
+change is in force at most 10 s after Redis is back.
+"""
+
+import msgspec
+
+from accounts.entities import Account
+from storage.cache import GuardedCache
+from storage.redis import timeline_node, user_tag
+
+TOKEN_SECONDS = 10
+ACCOUNT_SECONDS = 5
+"""The card caches inside processes (cards.py) keep an account for up to 5 s on top of this."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What a token says before anyone has checked it: whose it is, and its digest."""
+
+    user_id: int
+    digest: str
+
+
+def _token_key(claim: Claim) -> str:
+    return f"{user_tag(claim.user_id)}:token:{claim.digest}"
+
+
+def _account_key(user_id: int) -> str:
+    return f"{user_tag(user_id)}:account:{user_id}"
+
+
+TOKENS: GuardedCache[Claim] = GuardedCache(timeline_node, _token_key, ttl_seconds=TOKEN_SECONDS)
+"""The microsecond at which the token ends, as 8 bytes, by claim."""
+
+ACCOUNTS: GuardedCache[int] = GuardedCache(timeline_node, _account_key, ttl_seconds=ACCOUNT_SECONDS)
+"""The encoded `Account` by user id."""
+
+encode_account = msgspec.msgpack.Encoder().encode
+decode_account = msgspec.msgpack.Decoder(Account).decode
+
+
+def encode_end(end_us: int) -> bytes:
+    return end_us.to_bytes(8, "big")
+
+
+def decode_end(value: bytes) -> int:
+    return int.from_bytes(value, "big")

@@ -1,0 +1,61 @@
+"""What the rest of the product knows of a person: the card, and who is asking."""
+
+from datetime import datetime
+
+import msgspec
+
+from storage.ids import id_time
+
+
+class Account(msgspec.Struct, frozen=True, array_like=True):
+    """A person's card, as cached and as hydrated into tweets.
+
+    Cached by position: a new field goes last and has a default, so that processes of two
+    versions read each other's entries.
+    """
+
+    id: int
+    username: str
+    display_name: str
+    bio: str
+    avatar_url: str | None
+    verified: bool
+    suspended: bool
+    is_staff: bool
+
+    @property
+    def created(self) -> datetime:
+        return id_time(self.id)
+
+
+class Viewer(msgspec.Struct, frozen=True):
+    """The signed-in person behind a request or a socket, and the token that proved it."""
+
+    account: Account
+    token_digest: str
+
+    @property
+    def id(self) -> int:
+        return self.account.id
+
+    @property
+    def username(self) -> str:
+        return self.account.username
+
+    @property
+    def is_staff(self) -> bool:
+        return self.account.is_staff
+
+    @property
+    def is_authenticated(self) -> bool:
+        """What DRF's permission classes ask of a request's user."""
+        return True
+
+
+class Relationship(msgspec.Struct, frozen=True):
+    """How a viewer stands to another person."""
+
+    following: bool
+    followed_by: bool
+    blocking: bool = False
+    muting: bool = False

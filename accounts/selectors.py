@@ -1,0 +1,34 @@
+"""Reads of people."""
+
+from accounts.models import User
+from accounts.rules import EMAIL_CHARACTERS, USERNAME
+from accounts.sql import sql_or_unavailable
+from storage.errors import NotFound
+
+
+@sql_or_unavailable()
+def find_user(username: str) -> User:
+    """The person of that name, in any case, suspended or not. One SQL query. Raises `NotFound`."""
+    person = User.objects.with_username(username).first() if USERNAME.fullmatch(username) else None
+    if person is None:
+        raise NotFound("There is no such person.")
+    return person
+
+
+@sql_or_unavailable()
+def get_user(user_id: int) -> User:
+    """The person with that id, suspended or not. One SQL query. Raises `NotFound`."""
+    person = User.objects.filter(pk=user_id).first()
+    if person is None:
+        raise NotFound("There is no such person.")
+    return person
+
+
+@sql_or_unavailable()
+def find_login(login: str) -> User | None:
+    """The person whose username or e-mail address this is, in any case. At most one SQL query."""
+    if USERNAME.fullmatch(login):
+        return User.objects.with_username(login).first()
+    if "@" in login and EMAIL_CHARACTERS.fullmatch(login):
+        return User.objects.with_email(login).first()
+    return None

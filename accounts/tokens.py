@@ -1,0 +1,132 @@
+"""Sign-in tokens: opaque, stored only as a digest, revocable at once.
+
+django-rest-knox owns the rows, the digest and the expiry. A token is "<user id>.<64 hex>":
+the id says before any look-up where that person's keys live in Redis, so one round trip
+reads the cached token and the cached account, and carries the caller's own commands as well.
+
+Sign-out, password change and suspension are in force from the next request on: the row
+changes first, then a guard is left in the cache (storage/cache.py), then the request answers.
+"""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+from knox.crypto import hash_token
+from knox.models import AuthToken
+
+from accounts.caches import ACCOUNTS, TOKENS, Claim, decode_account, decode_end, encode_account, encode_end
+from accounts.entities import Account, Viewer
+from accounts.models import User
+from accounts.sql import sql_or_unavailable
+from storage.errors import Forbidden, NotSignedIn, Unavailable
+from storage.ids import MAX_ID, now_us
+from storage.redis import Command, timeline_node
+
+TOKEN = re.compile(r"([1-9][0-9]{0,18})\.[0-9a-f]{64}")
+NEVER = MAX_ID
+"""The end of a token that has none."""
+
+
+def read_claim(raw: str) -> Claim:
+    """Whose token this claims to be. Costs nothing. Raises `NotSignedIn` unless it looks like one of ours."""
+    match = TOKEN.fullmatch(raw)
+    if match is None or int(match[1]) > MAX_ID:
+        raise _bad_token()
+    return Claim(user_id=int(match[1]), digest=hash_token(raw))
+
+
+def authenticate(raw: str, *, along: Sequence[Command] = ()) -> tuple[Viewer, list[Any] | None]:
+    """The viewer whom `raw` proves, and the answers to `along`, which travelled with the check.
+
+    The answers are None when Redis did not answer; the caller then goes its way without
+    them. They are handed out only to a viewer who is who the token claims, so commands may
+    name the keys of `read_claim(raw).user_id`; they must only read.
+
+    One Redis round trip. One SQL query and a second round trip when the cache does not know.
+    Raises `NotSignedIn` (unknown, ended, revoked or malformed token), `Forbidden` with the
+    code "suspended", and `Unavailable` when neither Redis nor SQL can tell.
+    """
+    claim = read_claim(raw)
+    end_us, account, answers = _from_redis(claim, along)
+    if end_us is None or account is None:
+        end_us, account = _from_sql(claim)
+        if answers is not None:
+            _fill(claim, end_us, account)
+    if end_us <= now_us():
+        raise _bad_token()
+    if account.suspended:
+        raise Forbidden("This account is suspended.", code="suspended")
+    return Viewer(account=account, token_digest=claim.digest), answers
+
+
+@sql_or_unavailable()
+def issue(user: User) -> str:
+    """A new token, which only the answer to this request will ever show. Two SQL statements.
+
+    Tokens of the same person that have ended are deleted on the way.
+    """
+    AuthToken.objects.filter(user=user, expiry__lt=datetime.now(UTC)).delete()
+    _, token = AuthToken.objects.create(user=user, prefix=f"{user.pk}.")
+    return str(token)
+
+
+def revoke(viewer: Viewer) -> None:
+    """Ends the token that the viewer came with. Idempotent."""
+    _revoke(viewer.id, [viewer.token_digest])
+
+
+@sql_or_unavailable()
+def revoke_all(user_id: int, *, but: str | None = None) -> None:
+    """Ends every token of the person, except the one with the digest `but`. Idempotent."""
+    digests = AuthToken.objects.filter(user_id=user_id).exclude(digest=but).values_list("digest", flat=True)
+    _revoke(user_id, list(digests))
+
+
+@sql_or_unavailable()
+def _revoke(user_id: int, digests: list[str]) -> None:
+    AuthToken.objects.filter(digest__in=digests).delete()
+    transaction.on_commit(lambda: _guard([Claim(user_id=user_id, digest=digest) for digest in digests]))
+
+
+def _guard(claims: list[Claim]) -> None:
+    """Best effort: without Redis a cached token ends by its time to live."""
+    with suppress(Unavailable):
+        timeline_node().round_trip(*TOKENS.invalidate(claims))
+
+
+def _from_redis(claim: Claim, along: Sequence[Command]) -> tuple[int | None, Account | None, list[Any] | None]:
+    """When the token ends, whose it is, and the answers to `along`, each as far as Redis knows."""
+    try:
+        token, account, *answers = timeline_node().round_trip(
+            TOKENS.read([claim]), ACCOUNTS.read([claim.user_id]), *along
+        )
+    except Unavailable:
+        return None, None, None
+    return (
+        decode_end(token[0]) if token[0] else None,
+        decode_account(account[0]) if account[0] else None,
+        answers,
+    )
+
+
+@sql_or_unavailable()
+def _from_sql(claim: Claim) -> tuple[int, Account]:
+    row = AuthToken.objects.select_related("user").filter(digest=claim.digest, user_id=claim.user_id).first()
+    if row is None:
+        raise _bad_token()
+    return NEVER if row.expiry is None else int(row.expiry.timestamp() * 1_000_000), row.user.account
+
+
+def _fill(claim: Claim, end_us: int, account: Account) -> None:
+    with suppress(Unavailable):
+        timeline_node().round_trip(
+            *TOKENS.fill({claim: encode_end(end_us)}), *ACCOUNTS.fill({account.id: encode_account(account)})
+        )
+
+
+def _bad_token() -> NotSignedIn:
+    return NotSignedIn("This token is not, or no longer, good.", code="bad_token")
