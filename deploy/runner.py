@@ -5,24 +5,20 @@ when `run` returns; processes are ended before the servers that they use, and th
 reverse order of their start.
 """
 
-import http.client
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from deploy.errors import CannotStart
+from deploy.health import answers_200
 from deploy.output import Output
 from deploy.processes import Child, Hooks, start, stop, wait_until
 from deploy.records import Records
 from deploy.stopping import Stopping, StopRequest
 
-GRACE_SECONDS = 7.0
-"""The web process gives open requests 5 s, a worker finishes its task."""
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.1
-PROBE_SECONDS = 1.0
 
 
 class Server(Protocol):
@@ -59,6 +55,8 @@ class Plan:
     ready_url: str
     """Answers 200 when everything serves."""
     ready_sentence: str
+    grace_seconds: float = 7.0
+    """From the request to end until the kill: the web process gives open requests 5 s, a worker finishes its task."""
 
 
 class Runner:
@@ -148,20 +146,9 @@ class Runner:
         self._request.raise_if_asked()
 
     def _end_everything(self) -> None:
-        for child in stop(self._children, grace_seconds=GRACE_SECONDS, while_waiting=self._output.pump):
-            self._output.say(f"{child.name} did not end in {GRACE_SECONDS:.0f} s and was killed.")
+        grace = self._plan.grace_seconds
+        for child in stop(self._children, grace_seconds=grace, while_waiting=self._output.pump):
+            self._output.say(f"{child.name} did not end in {grace:.0f} s and was killed.")
         for backend in reversed(self._begun):
             backend.server.stop()
         self._records.clear()
-
-
-def answers_200(url: str) -> bool:
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PROBE_SECONDS)
-    try:
-        connection.request("GET", parts.path)
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -96,6 +96,8 @@ class Valkey:
             "appendonly": "yes" if self._persistent else "no",
             "maxmemory-policy": "noeviction",
             "loglevel": "warning",
+            # Its command line goes on saying whose directory it serves.
+            "set-proc-title": "no",
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
         return [str(binary()), *arguments]

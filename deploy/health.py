@@ -1,0 +1,44 @@
+"""Whether a server answers: for the runner, and for a container's healthcheck.
+
+`python -m deploy.health URL` exits with 0 when the URL answers 200; `tcp://HOST:PORT` only asks
+whether somebody accepts connections.
+"""
+
+import http.client
+import socket
+import sys
+from urllib.parse import urlsplit
+
+ANSWER_SECONDS = 2.0
+
+
+def answers_200(url: str) -> bool:
+    """Whether a GET succeeds within two seconds."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", parts.path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def accepts_connections(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=ANSWER_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
+def healthy(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme == "tcp":
+        return accepts_connections(parts.hostname or "", parts.port or 0)
+    return answers_200(url)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if healthy(sys.argv[1]) else 1)
