@@ -1,0 +1,14 @@
+"""The live server: sockets only, `uvicorn config.asgi:application`. HTTP belongs to wsgi.py."""
+
+import os
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+http = get_asgi_application()
+
+from feed.routing import websocket_urlpatterns  # noqa: E402 - consumers need Django to be set up
+
+websocket = URLRouter(websocket_urlpatterns)
+application = ProtocolTypeRouter({"http": http, "websocket": websocket})

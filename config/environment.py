@@ -1,0 +1,145 @@
+"""Every environment variable the project reads: its unit, its default and its reason.
+
+Nothing else reads the environment. `ENVIRONMENT=production` makes the defaults that are
+only fit for a laptop (secret key, open hosts, debug, limits off) errors at start.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from environs import Env
+
+LAPTOP_SECRET = "only-for-a-laptop-" + "0" * 40
+
+
+class UnsafeEnvironment(Exception):
+    """Production settings that must not serve anyone; the message lists every fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    production: bool
+    """ENVIRONMENT=production|development. Production refuses laptop defaults."""
+    debug: bool
+    """DEBUG, default off: Django's debug pages leak settings."""
+    secret_key: str
+    """SECRET_KEY: signs cursors and admin sessions. Rotate with SECRET_KEY_FALLBACKS."""
+    secret_key_fallbacks: list[str]
+    """SECRET_KEY_FALLBACKS, comma-separated: older keys whose cursors still work."""
+    allowed_hosts: list[str]
+    """ALLOWED_HOSTS, comma-separated; default loopback names."""
+    allowed_origins: list[str]
+    """ALLOWED_ORIGINS, comma-separated: browser origins allowed by CORS and sockets; default none."""
+    data_dir: Path
+    """DATA_DIR: where the embedded default keeps all its state; default ./data."""
+    store: Literal["embedded", "cassandra"]
+    """STORE: SQLite behind the store ports, or Apache Cassandra."""
+    database_url: str
+    """DATABASE_URL of PostgreSQL for users, tokens, admin; default SQLite in DATA_DIR."""
+    timeline_redis_url: str
+    """TIMELINE_REDIS_URL: timelines and caches; needs no persistence."""
+    broker_redis_url: str
+    """BROKER_REDIS_URL: Celery's broker; noeviction."""
+    redis_timeout_seconds: float
+    """REDIS_TIMEOUT_SECONDS, default 0.5: connect and answer; a slower Redis counts as down."""
+    cassandra_hosts: list[str]
+    """CASSANDRA_HOSTS, comma-separated; default loopback."""
+    cassandra_port: int
+    """CASSANDRA_PORT, default 9042."""
+    cassandra_keyspace: str
+    """CASSANDRA_KEYSPACE, default feed."""
+    cassandra_replication: str
+    """CASSANDRA_REPLICATION: CQL map; default one replica, for a single node."""
+    cassandra_consistency: str
+    """CASSANDRA_CONSISTENCY of reads and writes, default LOCAL_QUORUM: the races need it."""
+    cassandra_timeout_seconds: float
+    """CASSANDRA_TIMEOUT_SECONDS, default 5: one statement; longer counts as down."""
+    cassandra_user: str
+    """CASSANDRA_USER, empty for none."""
+    cassandra_password: str
+    """CASSANDRA_PASSWORD."""
+    rate_limits: bool
+    """RATE_LIMITS=on|off, default on. Off is refused in production."""
+    timeline_shards: int
+    """TIMELINE_SHARDS, default 8: hash tags over which timelines spread, a handful a node.
+    Changing it empties every timeline (they rebuild)."""
+    timeline_cap: int
+    """TIMELINE_CAP, default 800 entries kept in Redis; older ones are read from the store."""
+    active_days: int
+    """ACTIVE_DAYS, default 30 days without reading until a timeline leaves Redis."""
+    max_following: int
+    """MAX_FOLLOWING, default 5,000 people: bounds a rebuild."""
+    sweep_after_seconds: float
+    """SWEEP_AFTER_SECONDS, default 10: an order not done by then is sent again."""
+    token_days: int
+    """TOKEN_DAYS, default 90 days until a sign-in token ends."""
+    log_format: Literal["console", "json"]
+    """LOG_FORMAT: readable lines, or one JSON object a line; default json in production."""
+
+
+def read_environment() -> Environment:
+    """The environment, checked. Raises `UnsafeEnvironment` or environs' EnvError."""
+    env = Env()
+    production = env.str("ENVIRONMENT", "development") == "production"
+    data_dir = env.path("DATA_DIR", Path("data")).absolute()
+    environment = Environment(
+        production=production,
+        debug=env.bool("DEBUG", False),
+        secret_key=env.str("SECRET_KEY", LAPTOP_SECRET),
+        secret_key_fallbacks=env.list("SECRET_KEY_FALLBACKS", []),
+        allowed_hosts=env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", "testserver"]),
+        allowed_origins=env.list("ALLOWED_ORIGINS", []),
+        data_dir=data_dir,
+        store=cast(Literal["embedded", "cassandra"], _choice(env, "STORE", ["embedded", "cassandra"])),
+        database_url=env.str("DATABASE_URL", f"sqlite:///{data_dir}/accounts.sqlite3"),
+        timeline_redis_url=env.str("TIMELINE_REDIS_URL", "redis://127.0.0.1:6379/0"),
+        broker_redis_url=env.str("BROKER_REDIS_URL", "redis://127.0.0.1:6380/0"),
+        redis_timeout_seconds=env.float("REDIS_TIMEOUT_SECONDS", 0.5),
+        cassandra_hosts=env.list("CASSANDRA_HOSTS", ["127.0.0.1"]),
+        cassandra_port=env.int("CASSANDRA_PORT", 9042),
+        cassandra_keyspace=env.str("CASSANDRA_KEYSPACE", "feed"),
+        cassandra_replication=env.str("CASSANDRA_REPLICATION", "{'class': 'SimpleStrategy', 'replication_factor': 1}"),
+        cassandra_consistency=env.str("CASSANDRA_CONSISTENCY", "LOCAL_QUORUM"),
+        cassandra_timeout_seconds=env.float("CASSANDRA_TIMEOUT_SECONDS", 5.0),
+        cassandra_user=env.str("CASSANDRA_USER", ""),
+        cassandra_password=env.str("CASSANDRA_PASSWORD", ""),
+        rate_limits=env.bool("RATE_LIMITS", True),
+        timeline_shards=env.int("TIMELINE_SHARDS", 8),
+        timeline_cap=env.int("TIMELINE_CAP", 800),
+        active_days=env.int("ACTIVE_DAYS", 30),
+        max_following=env.int("MAX_FOLLOWING", 5000),
+        sweep_after_seconds=env.float("SWEEP_AFTER_SECONDS", 10.0),
+        token_days=env.int("TOKEN_DAYS", 90),
+        log_format=cast(
+            Literal["console", "json"],
+            _choice(env, "LOG_FORMAT", ["json", "console"] if production else ["console", "json"]),
+        ),
+    )
+    refuse_unsafe(environment)
+    return environment
+
+
+def _choice(env: Env, name: str, allowed: list[str]) -> str:
+    """The variable's value; the first of `allowed` is its default."""
+    value = env.str(name, allowed[0])
+    if value not in allowed:
+        raise UnsafeEnvironment(f"{name}={value}: must be one of {', '.join(allowed)}")
+    return value
+
+
+def refuse_unsafe(environment: Environment) -> None:
+    """Raises `UnsafeEnvironment` naming every setting that production must not have."""
+    if not environment.production:
+        return
+    faults = {
+        "SECRET_KEY is the laptop default or shorter than 40 characters": environment.secret_key == LAPTOP_SECRET
+        or len(environment.secret_key) < 40,
+        "DEBUG is on": environment.debug,
+        "ALLOWED_HOSTS is open or empty": "*" in environment.allowed_hosts or not environment.allowed_hosts,
+        "ALLOWED_ORIGINS is open": "*" in environment.allowed_origins,
+        "RATE_LIMITS is off": not environment.rate_limits,
+    }
+    found = [fault for fault, present in faults.items() if present]
+    if found:
+        raise UnsafeEnvironment("refusing to start in production: " + "; ".join(found))

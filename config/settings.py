@@ -1,0 +1,193 @@
+"""Django's settings, all derived from environment.py."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from config.environment import read_environment
+from config.logs import logging_config
+
+ENV = read_environment()
+
+DEBUG = ENV.debug
+PRODUCTION = ENV.production
+SECRET_KEY = ENV.secret_key
+SECRET_KEY_FALLBACKS = ENV.secret_key_fallbacks
+ALLOWED_HOSTS = ENV.allowed_hosts
+ALLOWED_ORIGINS = ENV.allowed_origins
+DATA_DIR = ENV.data_dir
+
+STORE = ENV.store
+TIMELINE_REDIS_URL = ENV.timeline_redis_url
+BROKER_REDIS_URL = ENV.broker_redis_url
+REDIS_TIMEOUT_SECONDS = ENV.redis_timeout_seconds
+CASSANDRA_HOSTS = ENV.cassandra_hosts
+CASSANDRA_PORT = ENV.cassandra_port
+CASSANDRA_KEYSPACE = ENV.cassandra_keyspace
+CASSANDRA_REPLICATION = ENV.cassandra_replication
+CASSANDRA_CONSISTENCY = ENV.cassandra_consistency
+CASSANDRA_TIMEOUT_SECONDS = ENV.cassandra_timeout_seconds
+CASSANDRA_USER = ENV.cassandra_user
+CASSANDRA_PASSWORD = ENV.cassandra_password
+RATE_LIMITS = ENV.rate_limits
+TIMELINE_SHARDS = ENV.timeline_shards
+TIMELINE_CAP = ENV.timeline_cap
+ACTIVE_DAYS = ENV.active_days
+MAX_FOLLOWING = ENV.max_following
+SWEEP_AFTER_SECONDS = ENV.sweep_after_seconds
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "graphene_django",
+    "storage",
+    "accounts",
+    "fanout",
+    "tweets",
+    "feed",
+]
+MIDDLEWARE = [
+    "config.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "config.middleware.BodyLimitMiddleware",
+    "config.middleware.AdminSessions",
+    "config.middleware.AdminCsrf",
+    "config.middleware.AdminAuthentication",
+    "config.middleware.AdminMessages",
+    "config.middleware.AdminFrames",
+]
+SILENCED_SYSTEM_CHECKS = ["auth.E003"]
+"""Usernames are unique in any case, by an index that this check does not look at."""
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+SQLITE_OPTIONS = {
+    "timeout": 20,
+    "transaction_mode": "IMMEDIATE",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;",
+}
+"""WAL lets readers go on while one writes; FULL because an acknowledged write is durable."""
+
+
+def sql_database(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": parts.path,
+            "OPTIONS": SQLITE_OPTIONS,
+            "TEST": {"NAME": parts.path + ".test"},
+        }
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.path.lstrip("/"),
+        "HOST": parts.hostname,
+        "PORT": parts.port or 5432,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 3, "options": "-c statement_timeout=5000"},
+    }
+
+
+DATABASES = {"default": sql_database(ENV.database_url)}
+if STORE == "embedded":
+    DATABASES["store"] = sql_database(f"sqlite://{DATA_DIR}/store.sqlite3")
+DATABASE_ROUTERS = ["storage.embedded.router.StoreRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+REST_KNOX = {"TOKEN_TTL": timedelta(days=ENV.token_days), "AUTO_REFRESH": False}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["storage.rest.MsgspecRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["storage.rest.MsgspecParser"],
+    "DEFAULT_SCHEMA_CLASS": "config.openapi.ProblemSchema",
+    "EXCEPTION_HANDLER": "config.problems.exception_handler",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "storage.rest.JSONOnly",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Feed",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+MAX_BODY_BYTES = 64 * 1024
+"""A tweet, a profile and a GraphQL document all fit; more is 413."""
+
+CELERY_BROKER_URL = BROKER_REDIS_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+    "visibility_timeout": 60,
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
+}
+"""A task of a killed worker runs again after a minute; the outbox covers what even that loses."""
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TASK_ROUTES = {"fanout.work_order": {"queue": "fanout"}, "fanout.work_part": {"queue": "bulk"}}
+CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE = {"sweep": {"task": "fanout.sweep", "schedule": 5.0, "options": {"expires": 5}}}
+
+GRAPHENE = {"SCHEMA": "config.schema.schema"}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+"""Admin's and the API docs' own files are served without a collectstatic step."""
+
+LOGGING = logging_config(ENV.log_format)
+LOGGING_CONFIG = "logging.config.dictConfig"
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES

@@ -1,0 +1,38 @@
+"""The REST doors of home and of an author's tweets."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import ReadsAlong
+from accounts.entities import Viewer
+from feed.home import home_page, prefetch_command
+from storage.openapi import PAGE_PARAMETERS
+from storage.redis import Command
+from storage.rest import collection, page_request
+from tweets.documents import TWEETS, TWEETS_EXAMPLE
+
+
+class HomeTimelineAPI(ReadsAlong, APIView):
+    """GET /feed/home. The token and the timeline are read in one round trip, the tweets in the next."""
+
+    def along(self, viewer_id: int) -> Sequence[Command]:
+        return [prefetch_command(viewer_id, page_request(self.request))]
+
+    @extend_schema(
+        operation_id="home_timeline",
+        summary="Your home timeline",
+        description="Everything by the people you follow and by you, newest first, back to the first tweet.",
+        tags=["feed"],
+        parameters=PAGE_PARAMETERS,
+        responses={200: TWEETS},
+        examples=[TWEETS_EXAMPLE],
+    )
+    def get(self, request: Request) -> Response:
+        asked = page_request(request)
+        prefetched: list[Any] | None = self.along_answers[0] if self.along_answers else None
+        return Response(collection(request, asked, home_page(cast(Viewer, request.user), asked, prefetched=prefetched)))

@@ -1,0 +1,215 @@
+"""The WebSocket door, `/ws/feed`: authentication, frames in, the home stream out.
+
+A socket has one pump, which awaits its queue and writes frames; frames of the client are
+handled beside it. The pump of a slow client waits in `send`, its queue fills up, and nobody
+else notices.
+"""
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+
+from accounts.authentication import bearer_token
+from accounts.entities import Viewer
+from accounts.tokens import authenticate
+from feed.live.frames import BadFrame, ClientFrame, CloseCode, decode, encode
+from feed.live.home_stream import STREAM, HomeStream
+from feed.live.listener import in_thread, listener
+from feed.live.registry import LiveQueue, Signal, SignalKind, registry
+from storage.errors import BadRequest, Forbidden, NotSignedIn, ServiceError, Unavailable
+from storage.paging import decode_cursor
+
+PROTOCOL = "feed.v1"
+BEARER = "bearer"
+AUTH_SECONDS = 5.0
+RECHECK_SECONDS = 30.0
+"""A socket's token is looked at anew this often, for what no change announces: its expiry."""
+FRAMES_A_WINDOW = 100
+WINDOW_SECONDS = 10.0
+SOCKETS_A_READER = 20
+"""In this process; somebody with more open tabs than that is a program gone wrong."""
+
+log = structlog.get_logger(__name__)
+
+
+class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+    """One socket."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._token = ""
+        self._viewer: Viewer | None = None
+        self._queue = LiveQueue()
+        self._stream: HomeStream | None = None
+        self._pump_task: asyncio.Task[None] | None = None
+        self._auth_timeout: asyncio.TimerHandle | None = None
+        self._frames: list[float] = []
+
+    async def connect(self) -> None:
+        """Accepts first, so that a client that is refused sees a close code."""
+        offered = self.scope["subprotocols"]
+        await self.accept(PROTOCOL if PROTOCOL in offered else BEARER if BEARER in offered else None)
+        if not self._origin_allowed():
+            await self.close(CloseCode.FORBIDDEN)
+            return
+        token = self._offered_token(offered)
+        if token is not None:
+            await self._sign_in(token)
+            return
+        loop = asyncio.get_running_loop()
+        self._auth_timeout = loop.call_later(AUTH_SECONDS, lambda: loop.create_task(self._time_out()))
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        try:
+            self._count_frame()
+            await self._handle(decode(text_data))
+        except BadFrame:
+            await self._end(CloseCode.BAD_FRAME)
+        except _TooMany:
+            await self._end(CloseCode.TOO_MANY)
+
+    async def disconnect(self, code: int) -> None:
+        self._forget()
+        raise StopConsumer
+
+    async def _handle(self, frame: ClientFrame) -> None:
+        if frame.type == "auth" and self._viewer is None:
+            await self._sign_in(frame.token)
+        elif self._viewer is None:
+            await self._end(CloseCode.NOT_AUTHENTICATED)
+        elif frame.type == "ping":
+            await self.send(encode("pong"))
+        elif frame.type == "subscribe":
+            await self._subscribe(frame)
+        elif frame.type == "unsubscribe":
+            self._stream = None if frame.stream == STREAM else self._stream
+        else:
+            raise BadFrame
+
+    async def _sign_in(self, token: str) -> None:
+        if self._auth_timeout is not None:
+            self._auth_timeout.cancel()
+        self._token = token
+        viewer = await self._checked_viewer()
+        if viewer is None:
+            return
+        self._viewer = viewer
+        if registry.add(viewer.id, self._queue) > SOCKETS_A_READER:
+            await self._end(CloseCode.TOO_MANY)
+            return
+        self._pump_task = asyncio.create_task(self._pump())
+        await self.send(encode("ready"))
+
+    async def _subscribe(self, frame: ClientFrame) -> None:
+        assert self._viewer is not None  # noqa: S101 - _handle has checked
+        if frame.stream != STREAM:
+            await self._say_error("unknown_stream", "There is no such stream.")
+            return
+        try:
+            after = decode_cursor(frame.after) if frame.after is not None else None
+        except BadRequest as error:
+            await self._say_error(error.code, error.message)
+            return
+        await listener.start()
+        await listener.appear(self._viewer.id)
+        await self.send(encode("subscribed", stream=STREAM))
+        self._queue.put(Signal(SignalKind.SUBSCRIBE, entry_id=after or 0))
+
+    async def _pump(self) -> None:
+        """Writes what the queue says, until the socket ends."""
+        next_check = time.monotonic() + RECHECK_SECONDS
+        while True:
+            try:
+                signal = await asyncio.wait_for(self._queue.get(), max(0.0, next_check - time.monotonic()))
+            except TimeoutError:
+                signal = Signal(SignalKind.RECHECK)
+            if signal.kind is SignalKind.RECHECK:
+                next_check = time.monotonic() + RECHECK_SECONDS
+                await self._checked_viewer()
+            else:
+                await self._write(signal)
+
+    async def _write(self, signal: Signal) -> None:
+        """A backend that is down for a moment costs a resync, not the socket."""
+        try:
+            if signal.kind is SignalKind.SUBSCRIBE and self._viewer is not None:
+                self._stream = HomeStream(self._viewer, self.send)
+                await self._stream.start(signal.entry_id or None)
+            elif self._stream is not None:
+                await self._stream.handle(signal)
+        except Unavailable as error:
+            await self._say_error(error.code, error.message)
+            asyncio.get_running_loop().call_later(error.retry_after_seconds, self._queue.put, Signal(SignalKind.RESYNC))
+
+    async def _checked_viewer(self) -> Viewer | None:
+        """Whose the token is; closes the socket when it is nobody's. A backend that is down proves nothing."""
+        try:
+            viewer, _answers = await in_thread(authenticate, self._token)
+        except NotSignedIn:
+            await self._end(CloseCode.NOT_AUTHENTICATED)
+        except Forbidden:
+            await self._end(CloseCode.FORBIDDEN)
+        except Unavailable as error:
+            await self._say_error(error.code, error.message)
+            if self._viewer is None:
+                await self._end(CloseCode.NOT_AUTHENTICATED)
+        else:
+            return viewer
+        return None
+
+    async def _say_error(self, code: str, detail: str) -> None:
+        await self.send(encode("error", code=code, detail=detail))
+
+    async def _time_out(self) -> None:
+        if self._viewer is None:
+            await self._end(CloseCode.AUTH_TIMEOUT)
+
+    async def _end(self, code: CloseCode) -> None:
+        with contextlib.suppress(RuntimeError):
+            await self.close(code)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._auth_timeout is not None:
+            self._auth_timeout.cancel()
+        if self._viewer is not None:
+            registry.remove(self._viewer.id, self._queue)
+        if self._pump_task is not None and self._pump_task is not asyncio.current_task():
+            self._pump_task.cancel()
+
+    def _offered_token(self, offered: list[str]) -> str | None:
+        """The token of the Authorization header, or what follows `bearer` among the subprotocols."""
+        headers = dict(self.scope["headers"])
+        if b"authorization" in headers:
+            try:
+                return bearer_token(headers[b"authorization"].decode("latin-1"))
+            except ServiceError:
+                return ""
+        if BEARER in offered:
+            others = [each for each in offered if each not in (BEARER, PROTOCOL)]
+            return others[0] if others else ""
+        return None
+
+    def _origin_allowed(self) -> bool:
+        """Browsers send an Origin, native clients none: same host, or one of ALLOWED_ORIGINS."""
+        headers = dict(self.scope["headers"])
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        host = headers.get(b"host", b"").decode("latin-1")
+        return not origin or origin in settings.ALLOWED_ORIGINS or urlsplit(origin).netloc == host
+
+    def _count_frame(self) -> None:
+        now = time.monotonic()
+        self._frames = [moment for moment in self._frames if moment > now - WINDOW_SECONDS] + [now]
+        if len(self._frames) > FRAMES_A_WINDOW:
+            raise _TooMany
+
+
+class _TooMany(Exception):
+    """More frames than a client may send."""

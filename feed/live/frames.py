@@ -1,0 +1,48 @@
+"""The frames of `feed.v1`, and the codes that a socket is closed with."""
+
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+MAX_FRAME_CHARS = 4096
+"""A client's frames are small: a token or a cursor at most."""
+
+
+class CloseCode(IntEnum):
+    BAD_FRAME = 4400
+    NOT_AUTHENTICATED = 4401
+    FORBIDDEN = 4403
+    AUTH_TIMEOUT = 4408
+    TOO_MANY = 4429
+
+
+class BadFrame(Exception):
+    """The client sent what is no frame."""
+
+
+class ClientFrame(msgspec.Struct, frozen=True):
+    """Any frame of a client; which fields count depends on `type`."""
+
+    type: str
+    stream: str = ""
+    after: str | None = None
+    token: str = ""
+
+
+_decoder = msgspec.json.Decoder(ClientFrame)
+_encoder = msgspec.json.Encoder()
+
+
+def decode(text: str | None) -> ClientFrame:
+    """Raises `BadFrame` for binary, oversized or unreadable frames."""
+    if text is None or len(text) > MAX_FRAME_CHARS:
+        raise BadFrame
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise BadFrame from error
+
+
+def encode(kind: str, **fields: Any) -> str:
+    return _encoder.encode({"type": kind, **fields}).decode()

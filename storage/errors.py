@@ -1,0 +1,64 @@
+"""The errors that services raise and doors translate, once, into answers.
+
+    ServiceError
+    ├── NotFound        it does not exist, was deleted, or must not be known   → 404
+    ├── NotSignedIn     no token, or a token that is not (or no longer) good   → 401
+    ├── Forbidden       the caller may not                                     → 403
+    ├── Refused         understood and refused; names the field               → 422
+    ├── BadRequest      unreadable: a cursor, a limit, an id                   → 400
+    └── Unavailable     a backend is down, hung, or its breaker is open        → 503
+
+A message is written for the client: it never carries a driver's words.
+"""
+
+
+class ServiceError(Exception):
+    """Base of every error that a client may be told about."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.code
+
+
+class NotFound(ServiceError):
+    code = "not_found"
+
+
+class NotSignedIn(ServiceError):
+    code = "not_authenticated"
+
+
+class Forbidden(ServiceError):
+    code = "forbidden"
+
+
+class Refused(ServiceError):
+    """A well-formed request that the rules turn down; `errors` is {field: [messages]}."""
+
+    code = "invalid"
+
+    def __init__(self, field: str, message: str, *, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.field = field
+
+    @property
+    def errors(self) -> dict[str, list[str]]:
+        return {self.field: [self.message]}
+
+
+class BadRequest(ServiceError):
+    code = "bad_request"
+
+
+class Unavailable(ServiceError):
+    """`backend` names what is down, in the words of /readyz."""
+
+    code = "unavailable"
+    retry_after_seconds = 2
+
+    def __init__(self, backend: str) -> None:
+        super().__init__(f"{backend} does not answer at the moment; please try again shortly.")
+        self.backend = backend

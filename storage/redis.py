@@ -1,0 +1,140 @@
+"""The two Redis nodes: timelines (with every cache) and the broker, and how to speak to them.
+
+Everything goes through `RedisNode.round_trip`, whose name is its cost: the commands given
+travel together and the answers come back together. A node that is down, or slower than
+REDIS_TIMEOUT_SECONDS, raises `Unavailable`; nothing is retried here, since callers have a
+way on without Redis.
+
+Keys of one person share the hash tag of that person's *shard* (`shard_tag`), so that one
+script may touch many timelines of a shard and also runs on Redis Cluster.
+"""
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+from redis.retry import Retry
+
+from storage.errors import Unavailable
+
+Command = tuple[str | bytes | int, ...]
+"""One Redis command with its arguments, e.g. ("SET", key, value, "EX", 10)."""
+
+CONNECTIONS = 64
+"""At most this many connections a process; each request thread holds one at a time."""
+
+
+class Script:
+    """A Lua script; `call` makes the command that runs it. Keys are all declared."""
+
+    _known: dict[str, str] = {}
+
+    def __init__(self, path: Path) -> None:
+        self.source = path.read_text()
+        self.sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+        self._known[self.sha] = self.source
+
+    def call(self, keys: Iterable[str | bytes], *args: str | bytes | int) -> Command:
+        declared = tuple(keys)
+        return ("EVALSHA", self.sha, len(declared), *declared, *args)
+
+    @classmethod
+    def sources(cls) -> Iterable[str]:
+        return cls._known.values()
+
+
+class RedisNode:
+    """One Redis, by the name that /readyz and errors use. Notices forks; thread-safe."""
+
+    def __init__(self, name: str, url: str) -> None:
+        self.name = name
+        self.url = url
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._client: redis.Redis | None = None
+
+    def round_trip(self, *commands: Command) -> list[Any]:
+        """The answers to `commands` in their order. Raises `Unavailable`; one round trip.
+
+        A script that the server does not know (it was restarted) is loaded and run again,
+        which costs two more.
+        """
+        try:
+            answers = self._send(commands)
+            if any(isinstance(answer, NoScriptError) for answer in answers):
+                answers = self._load_and_resend(commands, answers)
+        except (RedisError, OSError) as error:
+            raise Unavailable(self.name) from error
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise Unavailable(self.name) from answer
+        return answers
+
+    def ping(self) -> None:
+        """Raises `Unavailable` unless the node answers."""
+        self.round_trip(("PING",))
+
+    def client(self) -> "redis.Redis":
+        """The process's pooled client, for subscribing; commands go through `round_trip`."""
+        if self._client is None or self._pid != os.getpid():
+            with self._lock:
+                if self._client is None or self._pid != os.getpid():
+                    self._client, self._pid = connect(self.url), os.getpid()
+        return self._client
+
+    def _send(self, commands: Iterable[Command]) -> list[Any]:
+        with self.client().pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            return pipeline.execute(raise_on_error=False)
+
+    def _load_and_resend(self, commands: tuple[Command, ...], answers: list[Any]) -> list[Any]:
+        self._send(("SCRIPT LOAD", source) for source in Script.sources())
+        missed = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        for place, answer in zip(missed, self._send(commands[place] for place in missed), strict=True):
+            answers[place] = answer
+        return answers
+
+
+def connect(url: str) -> "redis.Redis":
+    """A client with short, explicit timeouts and no retries; answers are bytes."""
+    return redis.Redis.from_url(
+        url,
+        socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=CONNECTIONS,
+    )
+
+
+@cache
+def timeline_node() -> RedisNode:
+    return RedisNode("redis_timelines", settings.TIMELINE_REDIS_URL)
+
+
+@cache
+def broker_node() -> RedisNode:
+    return RedisNode("redis_broker", settings.BROKER_REDIS_URL)
+
+
+def shard_of(user_id: int) -> int:
+    """The timeline shard of a person, spread evenly (ids differ in their low bits by worker only)."""
+    return ((user_id * 0x9E3779B97F4A7C15) >> 40) % settings.TIMELINE_SHARDS
+
+
+def shard_tag(shard: int) -> str:
+    """The Redis Cluster hash tag that all keys of one shard begin with."""
+    return f"{{t{shard}}}"
+
+
+def user_tag(user_id: int) -> str:
+    """The hash tag of a person's keys."""
+    return shard_tag(shard_of(user_id))

@@ -1,0 +1,140 @@
+"""What every REST door is built from: JSON in and out, page parameters, the two envelopes."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from rest_framework.exceptions import ParseError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.serializers import CharField
+
+from storage.errors import BadRequest, NotFound
+from storage.ids import MAX_ID, id_time
+from storage.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_cursor, encode_cursor
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder()
+
+
+class MsgspecRenderer(BaseRenderer):
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        return b"" if data is None else _encoder.encode(data)
+
+
+class MsgspecParser(BaseParser):
+    """JSON objects only; UTF-8, so lone surrogates never come in."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        try:
+            body = _decoder.decode(stream.read())
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ParseError("The body is not valid JSON.") from error
+        if not isinstance(body, dict):
+            raise ParseError("The body must be a JSON object.")
+        return body
+
+
+class JSONOnly(BaseContentNegotiation):
+    """Answers are JSON whatever `Accept` says; bodies are read by their content type."""
+
+    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+        content_type = (request.content_type or "application/json").split(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == content_type), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class TextField(CharField):
+    """A string and nothing that could be made one; its spaces are kept."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC with milliseconds: 2026-11-22T18:48:10.123Z."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def created_at(snowflake: int) -> str:
+    """The birth of an id in RFC 3339."""
+    return rfc3339(id_time(snowflake))
+
+
+def parse_id(text: str) -> int:
+    """An id from a path or body. Raises `BadRequest` unless it is a decimal string of one.
+
+    A well-formed number that no id can have is `NotFound`.
+    """
+    if not (text.isascii() and text.isdigit()) or len(text) > 40:
+        raise BadRequest("An id is a string of decimal digits.", code="malformed_id")
+    number = int(text)
+    if not 0 < number <= MAX_ID:
+        raise NotFound("There is nothing with this id.")
+    return number
+
+
+def page_request(request: Request) -> PageRequest:
+    """`limit`, `cursor` and `since` of a collection. Raises `BadRequest`."""
+    query = request.query_params
+    limit_text = query.get("limit", str(DEFAULT_LIMIT))
+    if not (limit_text.isascii() and limit_text.isdigit() and 1 <= len(limit_text) <= 3):
+        raise BadRequest(f"limit must be a whole number from 1 to {MAX_LIMIT}.", code="bad_limit")
+    limit = int(limit_text)
+    if not 1 <= limit <= MAX_LIMIT:
+        raise BadRequest(f"limit must be a whole number from 1 to {MAX_LIMIT}.", code="bad_limit")
+    if "cursor" in query and "since" in query:
+        raise BadRequest("cursor and since go in opposite directions: give one of them.", code="bad_cursor")
+    before = decode_cursor(query["cursor"]) if "cursor" in query else None
+    after = decode_cursor(query["since"]) if "since" in query else None
+    return PageRequest(limit=limit, before=before, after=after)
+
+
+def single(data: Any) -> dict[str, Any]:
+    """The envelope of one resource."""
+    return {"data": data}
+
+
+def collection(request: Request, asked: PageRequest, page: Page[Any]) -> dict[str, Any]:
+    """The envelope of a page; its links are paths that keep the other query parameters."""
+    older = encode_cursor(page.older) if page.older is not None else None
+    newer = encode_cursor(page.newer) if page.newer is not None else None
+    return {
+        "data": page.items,
+        "meta": {"next_cursor": older, "prev_cursor": newer, "limit": asked.limit},
+        "links": {
+            "self": request.get_full_path(),
+            "next": _link(request, asked, "cursor", older),
+            "prev": _link(request, asked, "since", newer),
+        },
+    }
+
+
+def _link(request: Request, asked: PageRequest, name: str, cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    kept = {key: value for key, value in request.query_params.items() if key not in ("cursor", "since", "limit")}
+    return f"{request.path}?{urlencode({**kept, 'limit': asked.limit, name: cursor})}"

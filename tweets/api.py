@@ -1,0 +1,112 @@
+"""The REST doors of tweets: post, read, delete, an author's."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import BasePermission, IsAuthenticatedOrReadOnly
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.entities import Viewer
+from storage.errors import BadRequest
+from storage.openapi import PAGE_PARAMETERS
+from storage.rest import TextField, collection, page_request, parse_id, single
+from tweets import services
+from tweets.documents import TWEET, TWEET_EXAMPLE, TWEETS, TWEETS_EXAMPLE
+from tweets.selectors import author_page, tweet_view
+
+READABLE_BY_ALL: tuple[type[BasePermission], ...] = (IsAuthenticatedOrReadOnly,)
+
+
+class TweetInput(serializers.Serializer[Mapping[str, str]]):
+    text = TextField(help_text="1–280 characters as Twitter weighs them: links 23, emoji and CJK 2.")
+    reply_to = TextField(required=False, allow_null=True, help_text="The id of the tweet to reply to.")
+    quote_of = TextField(required=False, allow_null=True, help_text="The id of the tweet to quote.")
+
+
+class TweetsAPI(APIView):
+    @extend_schema(
+        operation_id="create_tweet",
+        summary="Post a tweet",
+        description="Answered when the tweet is durable; it is in your own timeline at once, in your followers' as "
+        "soon as its fan-out ran.",
+        tags=["tweets"],
+        request=TweetInput,
+        responses={201: TWEET},
+        examples=[
+            OpenApiExample("Hello", value={"text": "Hello @bob, see https://example.org #intro"}, request_only=True),
+            TWEET_EXAMPLE,
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        given = TweetInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        viewer = cast(Viewer, request.user)
+        tweet = services.create_tweet(
+            author=viewer,
+            text=given.validated_data["text"],
+            reply_to=_optional_id(given.validated_data.get("reply_to")),
+            quote_of=_optional_id(given.validated_data.get("quote_of")),
+        )
+        view = tweet_view(tweet.id, viewer)
+        return Response(single(view), status=201, headers={"Location": f"{request.path}/{view.id}"})
+
+
+class TweetAPI(APIView):
+    permission_classes = READABLE_BY_ALL
+
+    @extend_schema(
+        operation_id="get_tweet",
+        summary="Read a tweet",
+        tags=["tweets"],
+        responses={200: TWEET},
+        examples=[TWEET_EXAMPLE],
+    )
+    def get(self, request: Request, tweet_id: str) -> Response:
+        return Response(single(tweet_view(parse_id(tweet_id), request.user)))
+
+    @extend_schema(
+        operation_id="delete_tweet",
+        summary="Delete a tweet",
+        description="Only its author or staff may. It is gone from every timeline when this answers.",
+        tags=["tweets"],
+        responses={204: None},
+    )
+    def delete(self, request: Request, tweet_id: str) -> Response:
+        services.delete_tweet(tweet_id=parse_id(tweet_id), viewer=cast(Viewer, request.user))
+        return Response(status=204)
+
+
+class AuthorTweetsAPI(APIView):
+    permission_classes = READABLE_BY_ALL
+
+    @extend_schema(
+        operation_id="author_tweets",
+        summary="Someone's tweets",
+        description="Newest first.",
+        tags=["users"],
+        parameters=[
+            *PAGE_PARAMETERS,
+            OpenApiParameter("replies", bool, default=True, description="false leaves out replies to other people."),
+        ],
+        responses={200: TWEETS},
+        examples=[TWEETS_EXAMPLE],
+    )
+    def get(self, request: Request, username: str) -> Response:
+        asked = page_request(request)
+        page = author_page(username, request.user, asked, replies=_flag(request, "replies", default=True))
+        return Response(collection(request, asked, page))
+
+
+def _optional_id(text: Any) -> int | None:
+    return parse_id(text) if text is not None else None
+
+
+def _flag(request: Request, name: str, *, default: bool) -> bool:
+    value = request.query_params.get(name, str(default).lower())
+    if value not in ("true", "false"):
+        raise BadRequest(f"{name} is true or false.", code="bad_flag")
+    return value == "true"

@@ -1,0 +1,112 @@
+"""How a tweet stands in the OpenAPI document."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from storage.openapi import EXAMPLE_ID, EXAMPLE_TIME, collection_of, envelope_of, id_field
+
+
+class MentionDocument(serializers.Serializer[Any]):
+    username = serializers.CharField()
+    indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+
+
+class HashtagDocument(serializers.Serializer[Any]):
+    tag = serializers.CharField(help_text="Without its sign.")
+    indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+
+
+class UrlDocument(serializers.Serializer[Any]):
+    url = serializers.CharField(help_text="As it was typed.")
+    indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+
+
+class EntitiesDocument(serializers.Serializer[Any]):
+    """Indices count Unicode code points of `text`; the end is exclusive."""
+
+    mentions = MentionDocument(many=True)
+    hashtags = HashtagDocument(many=True)
+    urls = UrlDocument(many=True)
+
+
+class AuthorDocument(serializers.Serializer[Any]):
+    id = id_field()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    avatar_url = serializers.URLField(allow_null=True)
+    verified = serializers.BooleanField()
+
+
+class CountsDocument(serializers.Serializer[Any]):
+    replies = serializers.IntegerField()
+    retweets = serializers.IntegerField()
+    quotes = serializers.IntegerField()
+    likes = serializers.IntegerField()
+
+
+class ViewerDocument(serializers.Serializer[Any]):
+    liked = serializers.BooleanField()
+    retweeted = serializers.BooleanField()
+    bookmarked = serializers.BooleanField()
+
+
+class QuotedTweetDocument(serializers.Serializer[Any]):
+    """A tweet inside a tweet; its own quote is left out."""
+
+    id = id_field()
+    text = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    author = AuthorDocument()
+    reply_to_id = serializers.CharField(allow_null=True)
+    conversation_id = id_field()
+    quote_of = serializers.JSONField(allow_null=True, help_text="Always null here: quotes are shown one level deep.")
+    retweet_of = serializers.JSONField(allow_null=True)
+    entities = EntitiesDocument()
+    counts = CountsDocument()
+    viewer = ViewerDocument(allow_null=True)
+
+
+@extend_schema_serializer(component_name="Tweet")
+class TweetDocument(QuotedTweetDocument):
+    quote_of = QuotedTweetDocument(allow_null=True, help_text="Null as well when it is gone or hidden from you.")
+    reply_to_id = serializers.CharField(allow_null=True, help_text="The tweet that this one replies to.")
+    viewer = ViewerDocument(allow_null=True, help_text="Null for someone not signed in.")
+
+
+EXAMPLE_TWEET = {
+    "id": EXAMPLE_ID,
+    "text": "Hello @bob, see https://example.org #intro",
+    "created_at": EXAMPLE_TIME,
+    "author": {
+        "id": EXAMPLE_ID,
+        "username": "ada",
+        "display_name": "Ada Lovelace",
+        "avatar_url": None,
+        "verified": False,
+    },
+    "reply_to_id": None,
+    "conversation_id": EXAMPLE_ID,
+    "quote_of": None,
+    "retweet_of": None,
+    "entities": {
+        "mentions": [{"username": "bob", "indices": [6, 10]}],
+        "hashtags": [{"tag": "intro", "indices": [36, 42]}],
+        "urls": [{"url": "https://example.org", "indices": [16, 35]}],
+    },
+    "counts": {"replies": 0, "retweets": 0, "quotes": 0, "likes": 0},
+    "viewer": {"liked": False, "retweeted": False, "bookmarked": False},
+}
+TWEET = envelope_of("TweetEnvelope", TweetDocument())
+TWEETS = collection_of("TweetCollection", TweetDocument)
+TWEET_EXAMPLE = OpenApiExample("A tweet", value={"data": EXAMPLE_TWEET}, response_only=True)
+TWEETS_EXAMPLE = OpenApiExample(
+    "A page",
+    value={
+        "data": [EXAMPLE_TWEET],
+        "meta": {"next_cursor": None, "prev_cursor": "GDodEXAMPLE", "limit": 20},
+        "links": {"self": "/api/v1/feed/home", "next": None, "prev": "/api/v1/feed/home?limit=20&since=GDodEXAMPLE"},
+    },
+    response_only=True,
+)

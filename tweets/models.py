@@ -1,0 +1,33 @@
+"""The embedded store's tweets; in production they live in Cassandra (cql/001_tweets.cql)."""
+
+from django.db import models
+from django.db.models import Q
+
+from storage.embedded.base import EmbeddedModel
+
+
+class TweetRow(EmbeddedModel):
+    """One tweet. What Cassandra keeps as listings are indexes here, of tweets not deleted."""
+
+    id = models.BigIntegerField(primary_key=True)
+    author = models.BigIntegerField()
+    text = models.TextField()
+    conversation = models.BigIntegerField()
+    in_home = models.BooleanField()
+    entities = models.TextField()
+    reply_to = models.BigIntegerField(null=True)
+    quote_of = models.BigIntegerField(null=True)
+    retweet_of = models.BigIntegerField(null=True)
+    deleted_by = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["author", "-id"], condition=Q(deleted_by=None), name="tweets_by_author"),
+            models.Index(
+                fields=["author", "-id"], condition=Q(deleted_by=None, in_home=True), name="home_entries_by_author"
+            ),
+            models.Index(fields=["reply_to", "-id"], condition=Q(deleted_by=None), name="replies_by_tweet"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

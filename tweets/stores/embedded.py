@@ -1,0 +1,127 @@
+"""Tweets in SQLite, through Django; the table is in ../models.py."""
+
+from collections.abc import Sequence
+
+import msgspec
+from django.db import connections
+from django.db.models import Count, QuerySet
+
+from storage.embedded.base import ALIAS, answering, writing
+from storage.embedded.outbox import write_order
+from storage.ids import MAX_ID
+from storage.outbox import Order
+from tweets.entities import Entities, Tweet
+from tweets.models import TweetRow
+from tweets.stores.pull import Bounds, nearest_of
+
+SELECT_ENTRIES = (
+    "SELECT id FROM tweets_tweetrow INDEXED BY home_entries_by_author"
+    " WHERE author = %s AND deleted_by IS NULL AND in_home AND id BETWEEN %s AND %s ORDER BY id {order} LIMIT %s"
+)
+SELECT_NEWEST = SELECT_ENTRIES.format(order="DESC")
+SELECT_OLDEST = SELECT_ENTRIES.format(order="ASC")
+
+_entities_encoder = msgspec.json.Encoder()
+_entities_decoder = msgspec.json.Decoder(Entities)
+
+
+class EmbeddedTweets:
+    """The tweet port on SQLite; see tweets/store.py for its promises."""
+
+    def add(self, tweet: Tweet, order: Order | None) -> None:
+        with writing():
+            TweetRow.objects.bulk_create([_row(tweet)], ignore_conflicts=True)
+            if order is not None:
+                write_order(order)
+
+    def get_many(self, ids: Sequence[int]) -> dict[int, Tweet]:
+        with answering():
+            return {row.id: _tweet(row) for row in TweetRow.objects.filter(id__in=ids)}
+
+    def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None) -> None:
+        with writing():
+            TweetRow.objects.bulk_create([_row(tweet)], ignore_conflicts=True)
+            TweetRow.objects.filter(id=tweet.id).update(deleted_by=by)
+            if order is not None:
+                write_order(order)
+
+    def by_author(
+        self, author: int, *, replies: bool, before: int | None = None, after: int | None = None, limit: int
+    ) -> list[int]:
+        kinds = {} if replies else {"in_home": True}
+        return _newest_first(_present().filter(author=author, **kinds), before, after, limit)
+
+    def replies(self, tweet_id: int, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
+        return _newest_first(_present().filter(reply_to=tweet_id), before, after, limit)
+
+    def home_entries(
+        self, authors: Sequence[int], *, before: int | None = None, after: int | None = None, limit: int
+    ) -> list[int]:
+        low = (after or 0) + 1
+        high = MAX_ID if before is None else before - 1
+        upwards = after is not None
+        sql = SELECT_OLDEST if upwards else SELECT_NEWEST
+
+        def fetch(bounds: Bounds, share: int) -> dict[int, list[int]]:
+            with connections[ALIAS].cursor() as cursor:
+                return {
+                    author: [row[0] for row in cursor.execute(sql, (author, *between, share)).fetchall()]
+                    for author, between in bounds.items()
+                }
+
+        with answering():
+            found = nearest_of(authors, low=low, high=high, limit=limit, upwards=upwards, fetch=fetch)
+        return found[::-1] if upwards else found
+
+    def count_replies(self, tweet_ids: Sequence[int]) -> dict[int, int]:
+        with answering():
+            counted = _present().filter(reply_to__in=tweet_ids).values_list("reply_to").annotate(Count("id"))
+            return dict.fromkeys(tweet_ids, 0) | dict(counted)
+
+    def count_by_author(self, author: int) -> int:
+        with answering():
+            return _present().filter(author=author).count()
+
+
+def _present() -> "QuerySet[TweetRow]":
+    return TweetRow.objects.filter(deleted_by=None)
+
+
+def _newest_first(rows: "QuerySet[TweetRow]", before: int | None, after: int | None, limit: int) -> list[int]:
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    if after is not None:
+        nearest = rows.filter(id__gt=after).order_by("id").values_list("id", flat=True)[:limit]
+        with answering():
+            return list(nearest)[::-1]
+    with answering():
+        return list(rows.order_by("-id").values_list("id", flat=True)[:limit])
+
+
+def _row(tweet: Tweet) -> TweetRow:
+    return TweetRow(
+        id=tweet.id,
+        author=tweet.author_id,
+        text=tweet.text,
+        conversation=tweet.conversation_id,
+        in_home=tweet.in_home,
+        entities=_entities_encoder.encode(tweet.entities).decode(),
+        reply_to=tweet.reply_to_id,
+        quote_of=tweet.quote_of_id,
+        retweet_of=tweet.retweet_of_id,
+    )
+
+
+def _tweet(row: TweetRow) -> Tweet:
+    return Tweet(
+        id=row.id,
+        author_id=row.author,
+        text=row.text,
+        conversation_id=row.conversation,
+        in_home=row.in_home,
+        entities=_entities_decoder.decode(row.entities),
+        reply_to_id=row.reply_to,
+        quote_of_id=row.quote_of,
+        retweet_of_id=row.retweet_of,
+        deleted_by=row.deleted_by,
+    )
