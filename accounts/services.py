@@ -99,15 +99,6 @@ def update_profile(user_id: int, change: ProfileChange, *, token_digest: str | N
     return person
 
 
-@sql_or_unavailable()
-def set_password(person: User, password: str) -> None:
-    """Sets a password by an operator's hand, unchecked here; ends every token of the person."""
-    person.set_password(password)
-    with transaction.atomic():
-        person.save(update_fields=["password"])
-        tokens.revoke_all(person.id)
-
-
 def suspend(person: User, *, by: User) -> None:
     """Shuts the person out of every door from the next request on, and hides what they wrote. Idempotent."""
     _set_suspension(person, at=datetime.now(UTC), by=by)

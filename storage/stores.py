@@ -62,5 +62,12 @@ def reset() -> None:
         port.cache_clear()
 
 
+def ping_store() -> None:
+    """One small read. Raises `Unavailable` unless the store answers within its own timeout."""
+    import_string(
+        {"embedded": "storage.embedded.base.ping", "cassandra": "storage.cassandra.session.ping"}[settings.STORE]
+    )()
+
+
 ids = IdGenerator(worker_leases)
 """The process's generator; `ids.next()` is how everything gets its id."""

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from django.db import InterfaceError, OperationalError, models, transaction
+from django.db import InterfaceError, OperationalError, connections, models, transaction
 
 from storage.errors import Unavailable
 
@@ -39,3 +39,13 @@ def writing() -> Generator[None]:
     """One transaction, all or nothing. It takes the write lock at its start, so that what it reads stays true."""
     with answering(), transaction.atomic(using=ALIAS):
         yield
+
+
+def ping() -> None:
+    """One read, on a connection of its own so that any thread may ask. Raises `Unavailable`."""
+    connection = connections.create_connection(ALIAS)
+    try:
+        with answering(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    finally:
+        connection.close()
