@@ -1,0 +1,168 @@
+"""People in Django admin: find them, suspend and restore them, sign them out, set passwords.
+
+Whatever changes here is in force for the API once the page has answered, as through any
+other door. Nobody is deleted here: what they wrote would be left without an author.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm, UserChangeForm
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+from django.http import HttpRequest
+from knox.models import AuthToken
+
+from accounts import rules, services, tokens
+from accounts.models import User
+from storage.ids import MAX_ID
+
+admin.site.unregister(AuthToken)
+"""Knox lists digests; deleting one there would leave it in the cache."""
+
+PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+class EmailRule(forms.ModelForm):
+    """The rule that every other door keeps."""
+
+    def clean_email(self) -> str:
+        email = User.objects.normalize_email(self.cleaned_data["email"])
+        rules.check_email(email)
+        return email
+
+
+class PersonCreationForm(EmailRule, BaseUserCreationForm):
+    class Meta:
+        model = User
+        fields = ("username", "email")
+
+    def clean_username(self) -> str:
+        username: str = self.cleaned_data["username"]
+        rules.check_username(username)
+        return username
+
+    def save(self, commit: bool = True) -> User:
+        self.instance.display_name = self.cleaned_data["username"]
+        person: User = super().save(commit=commit)
+        return person
+
+
+class PersonChangeForm(EmailRule, UserChangeForm):
+    class Meta:
+        model = User
+        fields = "__all__"
+
+    def clean_display_name(self) -> str:
+        return rules.clean_display_name(self.cleaned_data["display_name"]) or self.instance.username
+
+    def clean_bio(self) -> str:
+        return rules.clean_bio(self.cleaned_data["bio"])
+
+
+class PersonPasswordForm(AdminPasswordChangeForm):
+    def save(self, commit: bool = True) -> User:
+        """Also ends every token: whoever held one must know the new password."""
+        with transaction.atomic():
+            person: User = super().save(commit=commit)
+            tokens.revoke_all(person.pk)
+        return person
+
+
+class SuspendedFilter(admin.SimpleListFilter):
+    title = "suspended"
+    parameter_name = "suspended"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        return queryset if self.value() is None else queryset.filter(suspended_at__isnull=self.value() == "no")
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):
+    form = PersonChangeForm
+    add_form = PersonCreationForm
+    change_password_form = PersonPasswordForm
+    list_display = ("username", "display_name", "email", "created_at", "verified", "is_staff", "suspended_at")
+    list_filter = (SuspendedFilter, "is_staff", "verified")
+    search_fields = ("username",)
+    search_help_text = "The beginning of a username, an e-mail address or an id"
+    show_full_result_count = False
+    ordering = ("-id",)
+    actions = ("suspend", "restore", "sign_out")
+    readonly_fields = ("id", "username", "created_at", "last_login", "suspended_at", "suspended_by")
+    fieldsets = (
+        (None, {"fields": ("id", "username", "password", "created_at", "last_login")}),
+        ("Profile", {"fields": ("display_name", "email", "bio", "avatar_url", "verified")}),
+        ("Suspension", {"fields": ("suspended_at", "suspended_by")}),
+        ("Privileges", {"fields": PRIVILEGES}),
+    )
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "password1", "password2")}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Sequence[str]:
+        """Privileges are given by superusers only: a moderator must not make themselves one."""
+        if obj is None:
+            return ()
+        return self.readonly_fields if operator_of(request).is_superuser else (*self.readonly_fields, *PRIVILEGES)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Superusers are changed by superusers only, their password included."""
+        if obj is not None and obj.is_superuser and not operator_of(request).is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        term = search_term.strip().lower().removeprefix("@")
+        if not term:
+            return queryset, False
+        keyed = queryset.alias(username_key=Lower("username"), email_key=Lower("email"))
+        wanted = Q(username_key__startswith=term) | Q(email_key=term)
+        if term.isdecimal() and int(term) <= MAX_ID:
+            wanted |= Q(pk=int(term))
+        return keyed.filter(wanted), False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change:
+            services.announce(obj, form.changed_data)
+
+    @admin.action(description="Suspend: shut out and hide", permissions=["change"])
+    def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        operator = operator_of(request)
+        if queryset.filter(pk=operator.pk).exists():
+            self.message_user(request, "You cannot suspend yourself.", messages.ERROR)
+        others = queryset.exclude(pk=operator.pk)
+        self._each(request, others, "Suspended", lambda person: services.suspend(person, by=operator))
+
+    @admin.action(description="Restore after a suspension", permissions=["change"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        operator = operator_of(request)
+        self._each(request, queryset, "Restored", lambda person: services.restore(person, by=operator))
+
+    @admin.action(description="Sign out everywhere", permissions=["change"])
+    def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        self._each(request, queryset, "Signed out", lambda person: tokens.revoke_all(person.pk))
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[User], done: str, act: Callable[[User], None]) -> None:
+        """Acts on each person that this operator may change, and notes it in that person's history."""
+        changed = [person for person in queryset if self.has_change_permission(request, person)]
+        for person in changed:
+            act(person)
+            self.log_change(request, person, f"{done}.")
+        self.message_user(request, f"{done}: {', '.join(map(str, changed)) or 'nobody'}.", messages.SUCCESS)
+
+
+def operator_of(request: HttpRequest) -> User:
+    """Who is signed in to the admin; its views let nobody else in."""
+    return cast(User, request.user)
