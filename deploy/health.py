@@ -1,11 +1,9 @@
 """Whether a server answers: for the runner, and for a container's healthcheck.
 
-`python -m deploy.health URL` exits with 0 when the URL answers 200; `tcp://HOST:PORT` only asks
-whether somebody accepts connections.
+`python -m deploy.health URL` exits with 0 when the URL answers 200.
 """
 
 import http.client
-import socket
 import sys
 from urllib.parse import urlsplit
 
@@ -25,20 +23,5 @@ def answers_200(url: str) -> bool:
         connection.close()
 
 
-def accepts_connections(host: str, port: int) -> bool:
-    try:
-        with socket.create_connection((host, port), timeout=ANSWER_SECONDS):
-            return True
-    except OSError:
-        return False
-
-
-def healthy(url: str) -> bool:
-    parts = urlsplit(url)
-    if parts.scheme == "tcp":
-        return accepts_connections(parts.hostname or "", parts.port or 0)
-    return answers_200(url)
-
-
 if __name__ == "__main__":
-    sys.exit(0 if healthy(sys.argv[1]) else 1)
+    sys.exit(0 if answers_200(sys.argv[1]) else 1)

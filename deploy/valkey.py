@@ -29,7 +29,7 @@ class Valkey:
     """One server. `stop` or `kill`, then `start` again keeps its port and its directory.
 
     `port=0` finds a free one. `persistent` keeps an append-only file in `data_dir`; without a
-    `data_dir` it is a temporary one, removed at the end of the `with` block.
+    `data_dir` it is a temporary one that `stop` removes and `kill` keeps.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Valkey:
                 self.port = port
                 return self
         reason = last_lines(directory / "valkey.log")
+        self.stop()
         raise CannotStart(f"{self.name} (Valkey) did not start on port {port}; its log ends:\n{reason}")
 
     def _try(self, port: int, directory: Path, hooks: Hooks) -> bool:
@@ -115,6 +116,9 @@ class Valkey:
         if self._child is not None:
             stop([self._child], grace_seconds=STOP_SECONDS)
             self._child = None
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
 
     def kill(self) -> None:
         """Ends it as a power cut would."""
@@ -129,8 +133,6 @@ class Valkey:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        if self._temporary is not None:
-            self._temporary.cleanup()
 
 
 def binary() -> Path:

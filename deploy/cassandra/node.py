@@ -82,7 +82,7 @@ class CassandraNode:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         lock = self._lock_directory()
         try:
-            self._write_configuration()
+            self.write_configuration()
             child = start("cassandra", self._argv(program, jars), cwd=self.data_dir, log=self.log, keep_open=[lock])
         finally:
             # The node's own copy keeps the lock for as long as it lives, whatever becomes of us.
@@ -127,7 +127,7 @@ class CassandraNode:
         pid = last_lines(self.data_dir / "node.pid") or "unknown"
         raise CannotStart(f"{self.data_dir} belongs to a running Cassandra node (process {pid}).")
 
-    def _write_configuration(self) -> None:
+    def write_configuration(self) -> None:
         template = Template((HERE / "cassandra.yaml").read_text())
         filled = template.substitute(
             directory=self.data_dir,

@@ -1,0 +1,79 @@
+"""What `make run` reads of the environment, and the processes that it derives from it."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from deploy.errors import CannotStart
+from deploy.plan import Options, environment, kept_secret, product
+
+
+def options(**variables: str) -> Options:
+    return Options.read(variables)
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    read = options()
+    assert (read.host, read.port, read.store) == ("127.0.0.1", 8000, "embedded")
+    assert read.data_dir == Path("data").absolute()
+    assert read.url == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "eight", "-1", "80.5"])
+def test_a_port_that_is_none_is_one_sentence(port: str) -> None:
+    with pytest.raises(CannotStart, match=f"PORT={port} is not a port"):
+        options(PORT=port)
+
+
+def test_an_unknown_store_is_one_sentence() -> None:
+    with pytest.raises(CannotStart, match="STORE=oracle: must be one of embedded, cassandra"):
+        options(STORE="oracle")
+
+
+@pytest.mark.parametrize(("host", "asked"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("10.1.2.3", "10.1.2.3")])  # noqa: S104
+def test_a_server_that_listens_everywhere_is_asked_on_loopback(host: str, asked: str) -> None:
+    assert options(HOST=host, PORT="81").url == f"http://{asked}:81"
+
+
+def test_a_secret_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "secret_key"
+    secret = kept_secret(path)
+    assert len(secret) >= 40
+    assert kept_secret(path) == secret
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_secret_of_which_only_a_part_was_written_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "secret_key.unfinished").write_text("half")
+    assert len(kept_secret(tmp_path / "secret_key")) >= 40
+
+
+def test_the_processes_get_the_whole_environment_and_a_given_secret(tmp_path: Path) -> None:
+    read = options(DATA_DIR=str(tmp_path))
+    env = environment(read, {"RATE_LIMITS": "off", "SECRET_KEY": "given"})
+    assert env["RATE_LIMITS"] == "off"
+    assert env["SECRET_KEY"] == "given"
+    assert env["DATA_DIR"] == str(tmp_path)
+    assert env["STORE"] == "embedded"
+    assert os.listdir(tmp_path) == []
+
+
+def test_servers_whose_address_is_given_are_not_started(tmp_path: Path) -> None:
+    read = options(DATA_DIR=str(tmp_path), STORE="cassandra")
+    assert len(product(read, {}).backends) == 3
+    given = {"CASSANDRA_HOSTS": "db", "TIMELINE_REDIS_URL": "redis://r", "BROKER_REDIS_URL": "redis://b"}
+    assert product(read, given).backends == []
+    assert len(product(options(DATA_DIR=str(tmp_path)), {}).backends) == 2
+
+
+def test_both_databases_of_the_embedded_store_are_migrated(tmp_path: Path) -> None:
+    embedded = product(options(DATA_DIR=str(tmp_path)), {}).preparations
+    assert [command.argv[2:] for command in embedded] == [
+        ["migrate", "--noinput"],
+        ["migrate", "--noinput", "--database", "store"],
+        ["migrate_store"],
+    ]
+    cassandra = product(options(DATA_DIR=str(tmp_path), STORE="cassandra"), {}).preparations
+    assert [command.argv[2:] for command in cassandra] == [["migrate", "--noinput"], ["migrate_store"]]
