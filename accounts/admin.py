@@ -2,9 +2,11 @@
 
 Whatever changes here is in force for the API once the page has answered, as through any
 other door. Nobody is deleted here: what they wrote would be left without an author.
+
+Django's forms and its UserAdmin are generic in their stubs only, so they stand unparametrised.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 from django import forms
@@ -27,7 +29,7 @@ admin.site.unregister(AuthToken)
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
-class EmailRule(forms.ModelForm):
+class EmailRule(forms.ModelForm):  # type: ignore[type-arg]
     """The rule that every other door keeps."""
 
     def clean_email(self) -> str:
@@ -36,7 +38,7 @@ class EmailRule(forms.ModelForm):
         return email
 
 
-class PersonCreationForm(EmailRule, BaseUserCreationForm):
+class PersonCreationForm(EmailRule, BaseUserCreationForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = ("username", "email")
@@ -52,7 +54,7 @@ class PersonCreationForm(EmailRule, BaseUserCreationForm):
         return person
 
 
-class PersonChangeForm(EmailRule, UserChangeForm):
+class PersonChangeForm(EmailRule, UserChangeForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = "__all__"
@@ -64,7 +66,7 @@ class PersonChangeForm(EmailRule, UserChangeForm):
         return rules.clean_bio(self.cleaned_data["bio"])
 
 
-class PersonPasswordForm(AdminPasswordChangeForm):
+class PersonPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> User:
         """Also ends every token: whoever held one must know the new password."""
         with transaction.atomic():
@@ -85,7 +87,7 @@ class SuspendedFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):
+class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     form = PersonChangeForm
     add_form = PersonCreationForm
     change_password_form = PersonPasswordForm
@@ -105,7 +107,7 @@ class PersonAdmin(UserAdmin):
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "password1", "password2")}),)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Sequence[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Privileges are given by superusers only: a moderator must not make themselves one."""
         if obj is None:
             return ()

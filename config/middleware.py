@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseForbidden
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
@@ -80,7 +80,7 @@ class BodyLimitMiddleware:
             return True
         body = request.META["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)
         request.META["CONTENT_LENGTH"] = str(len(body))
-        request._stream = BytesIO(body)  # type: ignore[attr-defined]
+        request._stream = BytesIO(body)
         return len(body) <= settings.MAX_BODY_BYTES
 
 
@@ -114,8 +114,16 @@ class AdminSessions(AdminOnly, SessionMiddleware):
 
 
 class AdminCsrf(AdminOnly, CsrfViewMiddleware):
-    def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
-        return super().process_view(request, *view) if request.path.startswith(ADMIN_PREFIX) else None
+    def process_view(
+        self,
+        request: HttpRequest,
+        callback: Callable[..., HttpResponseBase],
+        callback_args: tuple[Any, ...],
+        callback_kwargs: dict[str, Any],
+    ) -> HttpResponseForbidden | None:
+        if not request.path.startswith(ADMIN_PREFIX):
+            return None
+        return super().process_view(request, callback, callback_args, callback_kwargs)
 
 
 class AdminAuthentication(AdminOnly, AuthenticationMiddleware):

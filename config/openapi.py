@@ -4,12 +4,13 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
 from config.problems import CONTENT_TYPE, KINDS
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "accounts.authentication.BearerAuthentication"
     name = "bearer"
 
@@ -21,21 +22,24 @@ class BearerScheme(OpenApiAuthenticationExtension):
         }
 
 
-class Problem(serializers.Serializer[Any]):
-    """RFC 9457."""
-
-    type = serializers.CharField(help_text="/problems/<kind>, one for each status.")
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField(help_text="What happened this time, for people.")
-    instance = serializers.CharField(help_text="The path asked for.")
-    code = serializers.CharField(help_text="What exactly, for programs.")
-    request_id = serializers.CharField(allow_null=True, help_text="The answer's X-Request-ID.")
-    errors = serializers.DictField(
-        child=serializers.ListField(child=serializers.CharField()),
-        required=False,
-        help_text="{field: [messages]}, for status 422 only.",
-    )
+PROBLEM = inline_serializer(
+    name="Problem",
+    fields={
+        "type": serializers.CharField(help_text="/problems/<kind>, one for each status."),
+        "title": serializers.CharField(),
+        "status": serializers.IntegerField(),
+        "detail": serializers.CharField(help_text="What happened this time, for people."),
+        "instance": serializers.CharField(help_text="The path asked for."),
+        "code": serializers.CharField(help_text="What exactly, for programs."),
+        "request_id": serializers.CharField(allow_null=True, help_text="The answer's X-Request-ID."),
+        "errors": serializers.DictField(
+            child=serializers.ListField(child=serializers.CharField()),
+            required=False,
+            help_text="{field: [messages]}, for status 422 only.",
+        ),
+    },
+)
+"""RFC 9457, as problems.py makes it."""
 
 
 class ProblemSchema(AutoSchema):
@@ -64,5 +68,5 @@ class ProblemSchema(AutoSchema):
         return sorted(statuses)
 
     def _problem_response(self, status: int) -> dict[str, Any]:
-        schema = self.resolve_serializer(Problem(), "response").ref
+        schema = self.resolve_serializer(PROBLEM, "response").ref
         return {"description": KINDS[status][1], "content": {CONTENT_TYPE: {"schema": schema}}}

@@ -12,6 +12,7 @@
 What nobody foresaw is logged with its traceback and answered with 500 and no detail.
 """
 
+import math
 from collections.abc import Mapping
 from functools import singledispatch
 from typing import Any
@@ -227,8 +228,8 @@ def _drf_headers(error: exceptions.APIException) -> dict[str, str]:
     headers = {}
     if error.status_code == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        headers["Retry-After"] = str(max(1, round(error.wait)))
+    if (wait := getattr(error, "wait", None)) is not None:
+        headers["Retry-After"] = str(math.ceil(wait))
     return headers
 
 
