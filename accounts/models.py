@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.core.validators import URLValidator
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -52,7 +53,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(max_length=EMAIL_MAX)
     display_name = models.CharField(max_length=DISPLAY_NAME_MAX)
     bio = models.CharField(max_length=BIO_MAX, blank=True, default="")
-    avatar_url = models.URLField(max_length=500, blank=True, default="")
+    avatar_url = models.CharField(max_length=500, blank=True, default="", validators=[URLValidator(["https"])])
     verified = models.BooleanField(default=False)
     is_staff = models.BooleanField("staff", default=False, help_text="May sign in to the admin and delete any tweet.")
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
