@@ -33,13 +33,10 @@ WAIT_SECONDS = 600
 """How long to wait for another run."""
 WAIT_STEP_SECONDS = 1.0
 
-# The ids are fixed so that two first runs on two nodes create the same tables, not two of a name.
-BOOKKEEPING = (
-    """CREATE TABLE IF NOT EXISTS schema_migrations (app text, name text, checksum text, PRIMARY KEY ((app), name))
-       WITH id = 6d1f0e4e-5b0b-5a0e-9d59-0d5c1c5b7a01""",
-    """CREATE TABLE IF NOT EXISTS schema_lock (name text PRIMARY KEY, owner text)
-       WITH id = 6d1f0e4e-5b0b-5a0e-9d59-0d5c1c5b7a02""",
-)
+BOOKKEEPING = {
+    "schema_migrations": "(app text, name text, checksum text, PRIMARY KEY ((app), name))",
+    "schema_lock": "(name text PRIMARY KEY, owner text)",
+}
 APPLIED = "SELECT app, name, checksum FROM schema_migrations"
 RECORD = "INSERT INTO schema_migrations (app, name, checksum) VALUES (%s, %s, %s)"
 LOCK = "INSERT INTO schema_lock (name, owner) VALUES ('migrate', %s) IF NOT EXISTS USING TTL %s"
@@ -145,8 +142,13 @@ def _create_bookkeeping(session: Session) -> None:
     if session.execute(KEYSPACES, (keyspace,)).one() is None:
         session.execute(f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {settings.CASSANDRA_REPLICATION}")
     session.set_keyspace(keyspace)
-    for statement in BOOKKEEPING:
-        session.execute(statement)
+    for table, columns in BOOKKEEPING.items():
+        session.execute(f"CREATE TABLE IF NOT EXISTS {table} {columns} WITH id = {_table_id(keyspace, table)}")
+
+
+def _table_id(keyspace: str, table: str) -> uuid.UUID:
+    """Fixed, so that two first runs on two nodes create one table, not two of one name."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, f"{keyspace}.{table}")
 
 
 def _applied(session: Session) -> dict[tuple[str, str], str]:

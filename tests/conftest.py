@@ -1,0 +1,163 @@
+"""Fixtures shared by all suites: databases, real Redis servers, a real Cassandra, the store.
+
+`store` runs a test once on each engine. Nothing is mocked: a server is started at the first
+test that needs it and stopped at the end of the session. Isolation is by fresh ids
+(`tests.ids.new_id`) where tests share a server, by emptying where they cannot.
+"""
+
+import os
+import shutil
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+from django.core.management.color import no_style
+from django.db import connections
+from django.test import override_settings
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django import DjangoDbBlocker
+
+from deploy.cassandra.node import CassandraNode, why_unavailable
+from deploy.valkey import Valkey
+from storage import stores
+from storage.cassandra import session as cassandra_session
+from storage.cassandra.migrations import migrate
+from tests.settings import EXTERNAL_CASSANDRA, TEST_DIR
+from tweets.store import tweet_store
+
+KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
+"""Written by migrations, not by tests."""
+MISSING_CASSANDRA = pytest.StashKey[str]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without Java or Maven, Cassandra's tests are skipped, and that is said; in CI it is an error."""
+    need = [item for item in items if item.get_closest_marker("cassandra")]
+    reason = None if EXTERNAL_CASSANDRA or not need else why_unavailable()
+    if reason is None:
+        return
+    if os.environ.get("CI") == "true":
+        raise pytest.UsageError(f"CI must run the Cassandra suites: {reason}")
+    config.stash[MISSING_CASSANDRA] = reason
+    for item in need:
+        item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if reason := config.stash.get(MISSING_CASSANDRA, None):
+        terminalreporter.write_line(f"SKIPPED: every Cassandra suite, because {reason}", red=True, bold=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(TEST_DIR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Every database of settings, migrated; pytest-django's own fixture makes only those that marks name."""
+    with django_db_blocker.unblock():
+        created = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(created, verbosity=0)
+
+
+@pytest.fixture
+def database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Both SQL databases, usable from any thread and emptied after the test.
+
+    In place of the `django_db` mark, which knows one database and one thread.
+    """
+    with django_db_blocker.unblock():
+        yield
+        for alias in connections:
+            _empty_database(alias)
+
+
+def _empty_database(alias: str) -> None:
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        tables = set(connection.introspection.table_names(cursor)) - KEPT_TABLES
+    connection.ops.execute_sql_flush(
+        connection.ops.sql_flush(no_style(), sorted(tables), reset_sequences=False, allow_cascade=False)
+    )
+
+
+@pytest.fixture(scope="session")
+def timeline_redis() -> Iterator[Valkey]:
+    """The running server behind TIMELINE_REDIS_URL."""
+    with Valkey(_port(django_settings.TIMELINE_REDIS_URL)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def broker_redis() -> Iterator[Valkey]:
+    """The running server behind BROKER_REDIS_URL."""
+    with Valkey(_port(django_settings.BROKER_REDIS_URL)) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_servers(timeline_redis: Valkey, broker_redis: Valkey) -> None:
+    """Both Redis servers, running and empty."""
+    for server in (timeline_redis, broker_redis):
+        with redis.Redis.from_url(server.url) as client:
+            client.flushall()
+
+
+def _port(url: str) -> int:
+    port = urlsplit(url).port
+    assert port is not None
+    return port
+
+
+@pytest.fixture(scope="session")
+def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A migrated Cassandra that settings point to; from CASSANDRA_HOSTS, or started here."""
+    if EXTERNAL_CASSANDRA:
+        with _keyspace():
+            yield
+            cassandra_session.execute(f"DROP KEYSPACE {django_settings.CASSANDRA_KEYSPACE}")
+        return
+    directory = tmp_path_factory.mktemp("cassandra")
+    with (
+        CassandraNode(data_dir=directory, port=django_settings.CASSANDRA_PORT, commitlog_sync="periodic"),
+        _keyspace(),
+    ):
+        yield
+
+
+@contextmanager
+def _keyspace() -> Generator[None]:
+    migrate(print)
+    try:
+        yield
+    finally:
+        cassandra_session.close()
+
+
+@pytest.fixture
+def empty_outbox(store: str) -> None:
+    """An outbox without the orders of other tests: its listings are of everybody's."""
+    if store == "cassandra":
+        for table in ("outbox", "outbox_minutes", "outbox_parts"):
+            cassandra_session.execute(f"TRUNCATE {table}")
+
+
+@pytest.fixture(params=["embedded", pytest.param("cassandra", marks=pytest.mark.cassandra)])
+def store(request: pytest.FixtureRequest, database: None) -> Iterator[str]:
+    """settings.STORE, once each: the test runs on both engines."""
+    if request.param == "cassandra":
+        request.getfixturevalue("cassandra")
+    with override_settings(STORE=request.param):
+        _forget_stores()
+        yield request.param
+    _forget_stores()
+
+
+def _forget_stores() -> None:
+    stores.reset()
+    tweet_store.cache_clear()

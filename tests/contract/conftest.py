@@ -1,0 +1,23 @@
+"""What every contract suite starts from: one store, on each engine in turn."""
+
+import pytest
+
+from storage import stores
+from storage.associations import AssociationStore
+from storage.leases import WorkerLeases
+from storage.outbox import Outbox
+
+
+@pytest.fixture
+def associations(store: str) -> AssociationStore:
+    return stores.associations()
+
+
+@pytest.fixture
+def outbox(empty_outbox: None) -> Outbox:
+    return stores.outbox()
+
+
+@pytest.fixture
+def leases(store: str) -> WorkerLeases:
+    return stores.worker_leases()

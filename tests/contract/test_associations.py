@@ -1,0 +1,432 @@
+"""The association port: last operation wins, in the truth and in every index."""
+
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pytest
+
+from storage.associations import (
+    MAX_CHANGES,
+    MAX_LEVEL,
+    Association,
+    AssociationStore,
+    Change,
+    bucket_is_full,
+    bucket_of,
+    removal_buckets,
+)
+from storage.ids import EPOCH_US, MAX_ID, id_us, make_id
+from storage.outbox import Order, Outbox
+from tests.ids import new_id
+from tests.threads import run_together
+
+FOLLOW = "follow"
+
+
+def add(source: int, target: int, op: int | None = None, kind: str = FOLLOW) -> Change:
+    return Change(source=source, kind=kind, target=target, op=op or new_id(), present=True)
+
+
+def remove(source: int, target: int, op: int | None = None, kind: str = FOLLOW) -> Change:
+    return Change(source=source, kind=kind, target=target, op=op or new_id(), present=False)
+
+
+def all_bucket_sources(associations: AssociationStore, target: int, kind: str = FOLLOW) -> list[int]:
+    """As fan-out reads them: every bucket of the level, to its end, duplicates kept."""
+    found: list[int] = []
+    for bucket in range(1 << associations.level(target, kind)):
+        after = 0
+        while page := associations.bucket_sources(target, kind, bucket, after=after, limit=50):
+            found += page
+            after = page[-1]
+    return found
+
+
+def assert_edge(associations: AssociationStore, change: Change) -> None:
+    """The truth and every index say what `change` says; it is the only edge of its source."""
+    source, kind, target = change.source, change.kind, change.target
+    edges = [Association(source, kind, target, change.op)] if change.present else []
+    assert associations.find(source, kind, [target]) == {edge.target: edge for edge in edges}
+    assert associations.targets(source, kind) == [edge.target for edge in edges]
+    assert associations.newest_targets(source, kind, limit=10) == edges
+    assert [each for each in associations.newest_sources(target, kind, limit=500) if each.source == source] == edges
+    assert set(all_bucket_sources(associations, target, kind)) & {source} == {edge.source for edge in edges}
+    assert associations.count_targets(source, kind) == len(edges)
+
+
+def test_what_was_never_there_is_absent(associations: AssociationStore) -> None:
+    source, target = new_id(), new_id()
+    assert_edge(associations, remove(source, target))
+    assert associations.level(target, FOLLOW) == 0
+    assert associations.count_sources(target, FOLLOW) == 0
+    assert associations.find(source, FOLLOW, []) == {}
+
+
+def test_added_edge_is_everywhere(associations: AssociationStore) -> None:
+    change = add(new_id(), new_id())
+    associations.apply([change])
+    assert_edge(associations, change)
+    assert associations.count_sources(change.target, FOLLOW) == 1
+
+
+def test_removed_edge_is_nowhere(associations: AssociationStore) -> None:
+    source, target = new_id(), new_id()
+    associations.apply([add(source, target)])
+    removal = remove(source, target)
+    associations.apply([removal])
+    assert_edge(associations, removal)
+    assert associations.count_sources(target, FOLLOW) == 0
+
+
+def test_edge_added_again_takes_its_new_place(associations: AssociationStore) -> None:
+    source, target, other = new_id(), new_id(), new_id()
+    associations.apply([add(source, target)])
+    associations.apply([add(source, other)])
+    associations.apply([remove(source, target)])
+    again = add(source, target)
+    associations.apply([again])
+    assert [edge.target for edge in associations.newest_targets(source, FOLLOW, limit=10)] == [target, other]
+    assert associations.find(source, FOLLOW, [target])[target].op == again.op
+    assert associations.count_sources(target, FOLLOW) == 1
+
+
+def test_an_add_over_an_add_moves_it_to_the_front_once(associations: AssociationStore) -> None:
+    source, target = new_id(), new_id()
+    associations.apply([add(source, target)])
+    again = add(source, target)
+    associations.apply([again])
+    assert_edge(associations, again)
+
+
+@pytest.mark.parametrize("make", [add, remove])
+def test_applying_twice_is_applying_once(associations: AssociationStore, make: Callable[[int, int], Change]) -> None:
+    source, target = new_id(), new_id()
+    associations.apply([add(source, target)])
+    change = make(source, target)
+    for _ in range(2):
+        associations.apply([change])
+        assert_edge(associations, change)
+
+
+@pytest.mark.parametrize("last", [add, remove])
+def test_a_late_older_operation_does_not_win(
+    associations: AssociationStore, last: Callable[[int, int], Change]
+) -> None:
+    source, target = new_id(), new_id()
+    older = [add(source, target), remove(source, target), add(source, target)]
+    winner = last(source, target)
+    for change in [winner, *older]:
+        associations.apply([change])
+    assert_edge(associations, winner)
+
+
+def test_any_order_of_arrival_ends_alike(associations: AssociationStore) -> None:
+    shuffled = random.Random(7)
+    for _ in range(5):
+        source, target = new_id(), new_id()
+        changes = [shuffled.choice([add, remove])(source, target) for _ in range(6)]
+        for change in shuffled.sample(changes, len(changes)):
+            associations.apply([change])
+        assert_edge(associations, changes[-1])
+
+
+def test_within_one_call_the_greatest_op_wins(associations: AssociationStore) -> None:
+    source, target = new_id(), new_id()
+    first, second = remove(source, target), add(source, target)
+    associations.apply([second, first])
+    assert_edge(associations, second)
+
+
+def test_kinds_do_not_mix(associations: AssociationStore) -> None:
+    source, target = new_id(), new_id()
+    like, bird = add(source, target, kind="like"), add(source, target, kind="подписка 🐦")
+    associations.apply([like, bird])
+    assert_edge(associations, like)
+    assert_edge(associations, bird)
+    assert associations.targets(source, FOLLOW) == []
+
+
+def test_ids_up_to_63_bits(associations: AssociationStore) -> None:
+    kind = f"bounds-{new_id()}"
+    low, high = add(1, MAX_ID, kind=kind), add(MAX_ID, 1, kind=kind)
+    associations.apply([low, high])
+    assert_edge(associations, low)
+    assert_edge(associations, high)
+    assert associations.targets(1, kind, after=MAX_ID - 1) == [MAX_ID]
+    assert associations.targets(1, kind, after=MAX_ID) == []
+
+
+def test_more_changes_than_an_atomic_write_takes_are_refused(associations: AssociationStore) -> None:
+    source = new_id()
+    changes = [add(source, new_id()) for _ in range(MAX_CHANGES + 1)]
+    with pytest.raises(ValueError, match="limit is"):
+        associations.apply(changes)
+    associations.apply(changes[:MAX_CHANGES])
+    assert associations.count_targets(source, FOLLOW) == MAX_CHANGES
+
+
+def test_find_answers_only_what_is_there(associations: AssociationStore) -> None:
+    source = new_id()
+    changes = [add(source, new_id()) for _ in range(230)]
+    for start in range(0, 230, 46):
+        associations.apply(changes[start : start + 46])
+    gone = changes[0].target
+    associations.apply([remove(source, gone)])
+    asked = [change.target for change in changes] + [new_id()]
+    assert set(associations.find(source, FOLLOW, asked)) == {change.target for change in changes} - {gone}
+
+
+@pytest.fixture
+def fan(associations: AssociationStore) -> tuple[int, list[Change]]:
+    """A source with nine edges, made in another order than their targets', the fifth of them removed again."""
+    source = new_id()
+    targets = [new_id() for _ in range(9)]
+    made = [add(source, target) for target in random.Random(3).sample(targets, 9)]
+    associations.apply(made)
+    associations.apply([remove(source, made[4].target)])
+    return source, made[:4] + made[5:]
+
+
+def test_targets_page_ascending(associations: AssociationStore, fan: tuple[int, list[Change]]) -> None:
+    source, made = fan
+    expected = sorted(change.target for change in made)
+    assert associations.targets(source, FOLLOW) == expected
+    assert associations.targets(source, FOLLOW, limit=8) == expected
+    assert associations.targets(source, FOLLOW, limit=7) == expected[:7]
+    assert associations.targets(source, FOLLOW, after=expected[6], limit=3) == expected[7:]
+    assert associations.targets(source, FOLLOW, after=expected[-1], limit=3) == []
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4, 7, 8, 9])
+def test_newest_targets_page_without_gap_or_repeat(
+    associations: AssociationStore, fan: tuple[int, list[Change]], limit: int
+) -> None:
+    source, made = fan
+    pages: list[list[Association]] = [associations.newest_targets(source, FOLLOW, limit=limit)]
+    while pages[-1]:
+        assert len(pages[-1]) == min(limit, 8 - sum(map(len, pages[:-1])))
+        pages.append(associations.newest_targets(source, FOLLOW, before=pages[-1][-1].op, limit=limit))
+    assert [edge.op for page in pages for edge in page] == [change.op for change in reversed(made)]
+
+
+def test_newest_sources_page_without_gap_or_repeat(associations: AssociationStore) -> None:
+    target = new_id()
+    made = [add(new_id(), target) for _ in range(5)]
+    associations.apply(made)
+    newest = [change.source for change in reversed(made)]
+    first = associations.newest_sources(target, FOLLOW, limit=3)
+    rest = associations.newest_sources(target, FOLLOW, before=first[-1].op, limit=3)
+    assert [edge.source for edge in first + rest] == newest
+    assert associations.newest_sources(target, FOLLOW, before=rest[-1].op, limit=3) == []
+
+
+def test_listings_cross_months(associations: AssociationStore) -> None:
+    """Some months are empty, one edge a month in the others."""
+    source, kind, month_us = new_id(), "old", 31 * 86_400 * 1_000_000
+    ops = [make_id(EPOCH_US + month_us * month, 1) for month in (1, 2, 5, 6, 7, 20, 21, 90)]
+    for op in ops:
+        associations.apply([add(source, new_id(), op, kind)])
+    newest = ops[::-1]
+    assert [edge.op for edge in associations.newest_targets(source, kind, limit=100)] == newest
+    assert [edge.op for edge in associations.newest_targets(source, kind, before=ops[5], limit=3)] == newest[3:6]
+
+
+def test_bucket_pages_are_short_only_at_the_end(associations: AssociationStore) -> None:
+    target = new_id()
+    sources = [new_id() for _ in range(6)]
+    associations.apply([add(source, target) for source in reversed(sources)])
+    assert associations.bucket_sources(target, FOLLOW, 0, limit=3) == sources[:3]
+    assert associations.bucket_sources(target, FOLLOW, 0, after=sources[2], limit=3) == sources[3:]
+    assert associations.bucket_sources(target, FOLLOW, 0, after=sources[5], limit=3) == []
+    assert associations.bucket_sources(target, FOLLOW, 0, limit=7) == sources
+
+
+def test_order_lands_with_its_changes(associations: AssociationStore, outbox: Outbox) -> None:
+    change = add(new_id(), new_id())
+    order = Order(id=change.op, kind="graph", args=(change.source, MAX_ID))
+    associations.apply([change], order)
+    assert outbox.open_orders(before=MAX_ID, limit=10) == [order]
+    assert_edge(associations, change)
+
+
+def test_order_of_an_overtaken_change_is_written_all_the_same(associations: AssociationStore, outbox: Outbox) -> None:
+    source, target = new_id(), new_id()
+    late = add(source, target)
+    removal = remove(source, target)
+    associations.apply([removal])
+    associations.apply([late], Order(late.op, "graph", (source,)))
+    assert [order.id for order in outbox.open_orders(before=MAX_ID, limit=10)] == [late.op]
+    assert_edge(associations, removal)
+
+
+def test_fifty_at_once_on_one_pair_end_alike(associations: AssociationStore) -> None:
+    for _ in range(3):
+        source, target = new_id(), new_id()
+        changes = [random.choice([add, remove])(source, target) for _ in range(50)]
+        run_together([partial(associations.apply, [change]) for change in random.sample(changes, 50)])
+        assert_edge(associations, changes[-1])
+
+
+def test_many_at_once_into_one_target_are_all_there(associations: AssociationStore) -> None:
+    target = new_id()
+    changes = [add(new_id(), target) for _ in range(40)]
+    run_together([partial(associations.apply, [change]) for change in changes])
+    assert all_bucket_sources(associations, target) == [change.source for change in changes]
+    assert [edge.op for edge in associations.newest_sources(target, FOLLOW, limit=40)] == [
+        change.op for change in reversed(changes)
+    ]
+
+
+def test_two_removals_and_an_add_of_one_microsecond_agree_everywhere(associations: AssociationStore) -> None:
+    """Two processes may make operations of one pair in one microsecond; whoever wins, wins everywhere."""
+    source, target = new_id(), new_id()
+    us = id_us(new_id())
+    rivals = [remove(source, target, make_id(us, 1)), remove(source, target, make_id(us, 3))]
+    for change in [add(source, target, make_id(us, 2)), *rivals]:
+        associations.apply([change])
+    assert_edge(associations, rivals[-1])
+
+
+# --- levels
+
+
+@pytest.fixture
+def small_buckets(associations: AssociationStore) -> AssociationStore:
+    """A store whose buckets are full at 20 edges and are measured at every add."""
+    kind = type(associations)
+    return kind(edges_per_bucket=20, sample=lambda: True)  # type: ignore[call-arg]
+
+
+def apply_all(associations: AssociationStore, changes: Sequence[Change]) -> None:
+    for change in changes:
+        associations.apply([change])
+
+
+def test_a_level_only_grows(associations: AssociationStore) -> None:
+    target = new_id()
+    for level, expected in [(2, 2), (1, 2), (0, 2), (3, 3), (3, 3), (MAX_LEVEL, MAX_LEVEL), (4, MAX_LEVEL)]:
+        associations.grow(target, FOLLOW, level)
+        assert associations.level(target, FOLLOW) == expected
+    assert associations.level(target, "like") == 0
+    with pytest.raises(ValueError, match="no level"):
+        associations.grow(target, FOLLOW, MAX_LEVEL + 1)
+
+
+def test_levels_raised_at_once_end_at_the_highest(associations: AssociationStore) -> None:
+    target = new_id()
+    run_together([partial(associations.grow, target, FOLLOW, level) for level in random.sample(range(9), 9)])
+    assert associations.level(target, FOLLOW) == 8
+
+
+def test_edges_from_before_and_after_growth_are_found_and_counted(associations: AssociationStore) -> None:
+    target, sources = new_id(), [new_id() for _ in range(60)]
+    for level, start in enumerate((0, 20, 40)):
+        associations.grow(target, FOLLOW, level)
+        associations.apply([add(source, target) for source in sources[start : start + 20]])
+    assert sorted(all_bucket_sources(associations, target)) == sources
+    assert associations.count_sources(target, FOLLOW) == 60
+
+
+def test_an_edge_added_again_after_growth_counts_once(associations: AssociationStore) -> None:
+    target = new_id()
+    sources = [new_id() for _ in range(20)]
+    associations.apply([add(source, target) for source in sources])
+    associations.grow(target, FOLLOW, 3)
+    associations.apply([add(source, target) for source in sources])
+    assert set(all_bucket_sources(associations, target)) == set(sources)
+    assert associations.count_sources(target, FOLLOW) == 20
+
+
+def test_a_removal_clears_every_level(associations: AssociationStore) -> None:
+    target = new_id()
+    sources = [new_id() for _ in range(12)]
+    for level in range(5):
+        associations.grow(target, FOLLOW, level)
+        associations.apply([add(source, target) for source in sources])
+    associations.apply([remove(source, target) for source in sources])
+    assert all_bucket_sources(associations, target) == []
+    assert associations.count_sources(target, FOLLOW) == 0
+
+
+def test_the_largest_removal_fits_an_atomic_write(associations: AssociationStore) -> None:
+    source = new_id()
+    targets = [new_id() for _ in range(MAX_CHANGES)]
+    for target in targets:
+        associations.grow(target, FOLLOW, MAX_LEVEL)
+    associations.apply([add(source, target) for target in targets])
+    associations.apply([remove(source, target) for target in targets])
+    assert associations.targets(source, FOLLOW) == []
+
+
+def test_an_edge_removed_across_growth_stays_removed(associations: AssociationStore) -> None:
+    """The add of an older operation that arrives after the removal, by a writer who knows the next level."""
+    target, source = new_id(), new_id()
+    late, removal = add(source, target), remove(source, target)
+    associations.apply([removal])
+    associations.grow(target, FOLLOW, 1)
+    associations.apply([late])
+    assert_edge(associations, removal)
+
+
+def test_a_full_target_grows_by_itself(small_buckets: AssociationStore) -> None:
+    target = new_id()
+    changes = [add(new_id(), target) for _ in range(200)]
+    apply_all(small_buckets, changes[:21])
+    assert small_buckets.level(target, FOLLOW) == 1
+    apply_all(small_buckets, changes[21:])
+    assert 3 <= small_buckets.level(target, FOLLOW) <= 5
+    assert sorted(all_bucket_sources(small_buckets, target)) == [change.source for change in changes]
+
+
+def test_growth_during_many_writes_loses_nothing(small_buckets: AssociationStore) -> None:
+    target = new_id()
+    stay = [add(new_id(), target) for _ in range(48)]
+    leave = [add(new_id(), target) for _ in range(48)]
+
+    def toggle(kept: Change, left: Change) -> None:
+        small_buckets.apply([left])
+        small_buckets.apply([kept])
+        small_buckets.apply([remove(left.source, target)])
+
+    run_together([partial(toggle, *pair) for pair in zip(stay, leave, strict=True)])
+    assert small_buckets.level(target, FOLLOW) >= 1
+    assert sorted(set(all_bucket_sources(small_buckets, target))) == [change.source for change in stay]
+    assert small_buckets.count_sources(target, FOLLOW) == 48
+
+
+# --- the rules of buckets, the same for every store
+
+
+def test_a_bucket_splits_into_itself_and_one_above() -> None:
+    for source in [new_id() for _ in range(200)]:
+        for level in range(MAX_LEVEL):
+            assert bucket_of(source, level + 1) in {bucket_of(source, level), bucket_of(source, level) + (1 << level)}
+
+
+def test_a_removal_names_the_bucket_of_every_level_and_one_more() -> None:
+    source = new_id()
+    assert set(removal_buckets(source, 4)) == {bucket_of(source, level) for level in range(6)}
+    assert set(removal_buckets(source, MAX_LEVEL)) == {bucket_of(source, level) for level in range(MAX_LEVEL + 1)}
+
+
+def test_snowflakes_of_one_process_spread_over_buckets() -> None:
+    sources = [make_id(EPOCH_US + step * 977, 5) for step in range(1, 16_001)]
+    sizes = [0] * 16
+    for source in sources:
+        sizes[bucket_of(source, 4)] += 1
+    assert min(sizes) > 900
+    assert max(sizes) < 1_100
+
+
+def test_levels_follow_the_number_of_edges() -> None:
+    """Level L + 1 at 1,000 * 2^L edges, whatever bucket is measured; no level runs ahead of it."""
+    sizes: dict[int, int] = {}
+    level = 0
+    for edges in range(1, 40_001):
+        bucket = bucket_of(make_id(EPOCH_US + edges * 977, 5), level)
+        sizes[bucket] = sizes.get(bucket, 0) + 1
+        if bucket_is_full(sizes[bucket], bucket, level, edges_per_bucket=1_000):
+            assert 0.8 * 1_000 * 2**level < edges < 1.2 * 1_000 * 2**level
+            level += 1
+    assert level == 6

@@ -1,0 +1,174 @@
+"""The outbox port: nothing that is open is ever forgotten, nothing done comes back."""
+
+import random
+from functools import partial
+
+import pytest
+
+from storage.ids import EPOCH_US, MAX_ID, id_minute, id_us, make_id, now_us
+from storage.outbox import GRACE_US, SHARDS, Order, Outbox, shard_of
+from tests.ids import new_id
+from tests.threads import run_together
+
+MINUTE_US = 60_000_000
+
+
+def some_order(order_id: int | None = None) -> Order:
+    return Order(id=order_id or new_id(), kind="fan_out", args=(new_id(), 0))
+
+
+def open_ids(outbox: Outbox, *, before: int = MAX_ID, limit: int = 1000) -> list[int]:
+    return [order.id for order in outbox.open_orders(before=before, limit=limit)]
+
+
+def closed_now(order_id: int) -> int:
+    """A moment at which the order's minute has just closed."""
+    return (id_minute(order_id) + 1) * MINUTE_US + GRACE_US
+
+
+def test_empty(outbox: Outbox) -> None:
+    assert outbox.open_orders(before=MAX_ID, limit=10) == []
+    assert outbox.oldest_open() is None
+    assert outbox.discard_closed(now_us=now_us()) == 0
+
+
+@pytest.mark.parametrize("args", [(), (1,), (MAX_ID, 0, 5), (7, 7)])
+def test_an_order_comes_back_as_it_was_written(outbox: Outbox, args: tuple[int, ...]) -> None:
+    order = Order(id=new_id(), kind="доставка", args=args)
+    outbox.add(order)
+    assert outbox.open_orders(before=MAX_ID, limit=10) == [order]
+    assert outbox.oldest_open() == order.id
+
+
+def test_adding_twice_is_adding_once(outbox: Outbox) -> None:
+    order = some_order()
+    outbox.add(order)
+    outbox.add(order)
+    assert outbox.open_orders(before=MAX_ID, limit=10) == [order]
+
+
+def test_open_orders_oldest_first_below_before_up_to_limit(outbox: Outbox) -> None:
+    """Over all shards and three minutes, one of them long ago."""
+    now = now_us()
+    moments = [now - 9_000 * MINUTE_US, now - MINUTE_US, now]
+    ids = sorted(make_id(moment + step * 1_001, 1) for moment in moments for step in range(12))
+    assert len({shard_of(each) for each in ids}) == SHARDS
+    for each in random.Random(5).sample(ids, len(ids)):
+        outbox.add(some_order(each))
+    assert open_ids(outbox) == ids
+    assert open_ids(outbox, limit=36) == ids
+    assert open_ids(outbox, limit=35) == ids[:35]
+    assert open_ids(outbox, limit=1) == ids[:1]
+    assert open_ids(outbox, before=ids[20]) == ids[:20]
+    assert open_ids(outbox, before=ids[0]) == []
+    assert outbox.oldest_open() == ids[0]
+
+
+def test_a_done_order_is_not_open(outbox: Outbox) -> None:
+    first, second = some_order(), some_order()
+    outbox.add(first)
+    outbox.add(second)
+    for _ in range(2):
+        outbox.mark_done(first.id)
+        assert open_ids(outbox) == [second.id]
+        assert outbox.oldest_open() == second.id
+
+
+def test_an_order_marked_done_before_it_is_visible_stays_done(outbox: Outbox) -> None:
+    order = some_order()
+    outbox.mark_done(order.id)
+    assert open_ids(outbox) == []
+    assert outbox.oldest_open() is None
+    outbox.add(order)
+    assert open_ids(outbox) == []
+
+
+def test_a_repeated_add_does_not_open_a_done_order(outbox: Outbox) -> None:
+    order = some_order()
+    outbox.add(order)
+    outbox.mark_done(order.id)
+    outbox.add(order)
+    assert open_ids(outbox) == []
+
+
+def test_adding_and_marking_at_once_ends_done(outbox: Outbox) -> None:
+    orders = [some_order() for _ in range(20)]
+    calls = [partial(outbox.add, order) for order in orders]
+    calls += [partial(outbox.mark_done, order.id) for order in orders]
+    run_together(random.sample(calls, len(calls)))
+    assert open_ids(outbox) == []
+
+
+def test_the_last_part_says_so_whoever_it_is(outbox: Outbox) -> None:
+    order_id = new_id()
+    assert [outbox.mark_part_done(order_id, part, parts=3) for part in (2, 0, 0, 2, 1, 1)] == [
+        False,
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]
+    assert outbox.mark_part_done(new_id(), 0, parts=1) is True
+
+
+def test_parts_finished_at_once_are_noticed(outbox: Outbox) -> None:
+    for _ in range(3):
+        order_id = new_id()
+        calls = [partial(outbox.mark_part_done, order_id, part, parts=12) for part in range(12)]
+        assert any(run_together(calls))
+
+
+def test_discard_keeps_a_minute_until_its_grace_is_over(outbox: Outbox) -> None:
+    order = some_order(make_id(now_us() - 10 * MINUTE_US - GRACE_US, 1))
+    outbox.add(order)
+    outbox.mark_done(order.id)
+    assert outbox.discard_closed(now_us=closed_now(order.id) - 1) == 0
+    assert outbox.discard_closed(now_us=closed_now(order.id) + 2 * MINUTE_US) == 1
+
+
+def test_discard_forgets_what_is_done_and_keeps_what_is_open(outbox: Outbox) -> None:
+    """Three closed minutes; the middle one holds an open order besides a done one of its own shard."""
+    start = new_id()
+    minutes = [make_id(id_us(start) + step * MINUTE_US, 1) for step in range(3)]
+    same_shard = [each for each in range(minutes[1] + 1, minutes[1] + 100) if shard_of(each) == shard_of(minutes[1])]
+    for each in [*minutes, same_shard[0]]:
+        outbox.add(some_order(each))
+    for each in [minutes[0], same_shard[0], minutes[2]]:
+        outbox.mark_done(each)
+    later = closed_now(minutes[2]) + 10 * MINUTE_US
+    assert outbox.discard_closed(now_us=later) == 2
+    assert outbox.discard_closed(now_us=later) == 0
+    assert open_ids(outbox) == [minutes[1]]
+    outbox.mark_done(minutes[1])
+    assert outbox.discard_closed(now_us=later) == 1
+    assert outbox.oldest_open() is None
+    assert outbox.discard_closed(now_us=later) == 0
+
+
+def test_an_order_written_long_after_its_birth_is_found(outbox: Outbox) -> None:
+    """A request repeated next day: its minute, and those around it, have been forgotten."""
+    old = [make_id(now_us() - 1_500 * MINUTE_US + step, 1) for step in range(40)]
+    by_shard = {shard_of(each): each for each in old}
+    for each in by_shard.values():
+        outbox.add(some_order(each))
+        outbox.mark_done(each)
+    outbox.discard_closed(now_us=now_us())
+    late = next(each for each in old if each not in by_shard.values())
+    outbox.add(some_order(late))
+    assert open_ids(outbox) == [late]
+    outbox.discard_closed(now_us=now_us())
+    assert outbox.oldest_open() == late
+
+
+def test_a_mark_without_an_order_does_not_hold_a_minute(outbox: Outbox) -> None:
+    outbox.mark_done(new_id())
+    outbox.discard_closed(now_us=now_us() + 2 * GRACE_US + MINUTE_US)
+    assert outbox.oldest_open() is None
+
+
+def test_shards_share_the_ids_of_one_process_evenly() -> None:
+    sizes = [0] * SHARDS
+    for step in range(8_000):
+        sizes[shard_of(make_id(EPOCH_US + 1 + step * 977, 9))] += 1
+    assert min(sizes) > 800

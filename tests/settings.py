@@ -1,0 +1,38 @@
+"""The product's settings, with state, Redis and secrets of this test session alone.
+
+Read before any fixture runs; so ports are chosen here and the servers started by conftest.py.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from deploy.ports import LOOPBACK, free_port
+
+EXTERNAL_CASSANDRA = "CASSANDRA_HOSTS" in os.environ
+"""A cluster to test against, in a keyspace of this session's own, in place of a node of its own."""
+
+os.environ |= {
+    "DATA_DIR": tempfile.mkdtemp(prefix="feed-tests-"),
+    "STORE": "embedded",
+    "TIMELINE_REDIS_URL": f"redis://{LOOPBACK}:{free_port()}/0",
+    "BROKER_REDIS_URL": f"redis://{LOOPBACK}:{free_port()}/0",
+    "CASSANDRA_KEYSPACE": f"test_{os.getpid()}",
+}
+if not EXTERNAL_CASSANDRA:
+    os.environ |= {"CASSANDRA_HOSTS": LOOPBACK, "CASSANDRA_PORT": str(free_port())}
+
+from config.settings import *  # noqa: E402, F403
+from config.settings import DATABASES, ENV  # noqa: E402
+
+TEST_DIR: Path = ENV.data_dir
+
+for database in DATABASES.values():
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        # A test's data need not outlive a power cut.
+        database["OPTIONS"] = database["OPTIONS"] | {
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA busy_timeout=20000;"
+        }
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+"""Tests sign up hundreds of people; a slow hash is right for production only."""
