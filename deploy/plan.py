@@ -113,10 +113,10 @@ def _valkey(name: str, variable: str, data_dir: Path, *, persistent: bool) -> Ba
 
 
 def _preparations(options: Options) -> list[Command]:
-    commands = [_manage("migrate", "migrate", "--noinput")]
+    accounts = _manage("migrate", "migrate", "--noinput", "--verbosity", "0")
     if options.store == "embedded":
-        commands.append(_manage("migrate", "migrate", "--noinput", "--database", "store"))
-    return [*commands, _manage("migrate", "migrate_store")]
+        return [accounts, _manage("migrate.store", *accounts.argv[2:], "--database", "store")]
+    return [accounts, _manage("migrate.store", "migrate_store")]
 
 
 def _manage(name: str, *arguments: str) -> Command:
@@ -143,4 +143,5 @@ def _worker(number: int, queues: str) -> Command:
 
 
 def _celery(role: str) -> list[str]:
-    return [sys.executable, "-m", "celery", "--app", "config", role, "--loglevel", "WARNING"]
+    # Quiet: without the banners.
+    return [sys.executable, "-m", "celery", "--app", "config", "--quiet", role, "--loglevel", "WARNING"]

@@ -49,7 +49,7 @@ class Plan:
     backends: Sequence[Backend]
     """Started one after the other."""
     preparations: Sequence[Command]
-    """Run to their end one after the other; each has to succeed."""
+    """Run side by side to their end; each has to succeed."""
     processes: Sequence[Command]
     """Started together; none may end."""
     ready_url: str
@@ -78,10 +78,8 @@ class Runner:
         """The exit status: 0 when asked to stop. Raises `CannotStart`, also when a process ends by itself."""
         try:
             self._start_backends()
-            for command in self._plan.preparations:
-                self._prepare(command)
-            for command in self._plan.processes:
-                self._start(command)
+            self._prepare()
+            self._begin(self._plan.processes)
             self._wait_until_ready()
             self._watch_for_ever()
         except Stopping:
@@ -100,14 +98,24 @@ class Runner:
             backend.server.start(hooks)
             self._env |= backend.variables()
 
-    def _prepare(self, command: Command) -> None:
-        child = self._start(command)
-        while not child.ended():
+    def _prepare(self) -> None:
+        preparing = self._begin(self._plan.preparations)
+        while running := [child for child in preparing if not child.ended()]:
             self._tick(LOOK_SECONDS)
+            self._refuse_failed([child for child in preparing if child not in running])
+        self._refuse_failed(preparing)
         self._output.pump()
-        self._children.remove(child)
-        if child.returncode != 0:
-            raise CannotStart(f"{command.name} failed (exit status {child.returncode}); see its lines above.")
+        self._children.clear()
+
+    def _refuse_failed(self, ended: Sequence[Child]) -> None:
+        for child in ended:
+            if child.returncode != 0:
+                self._output.pump()
+                raise CannotStart(f"{child.name} failed (exit status {child.returncode}); see its lines above.")
+
+    def _begin(self, commands: Sequence[Command]) -> list[Child]:
+        self._output.say(f"Starting {', '.join(command.name for command in commands)} …")
+        return [self._start(command) for command in commands]
 
     def _start(self, command: Command) -> Child:
         self._tick()

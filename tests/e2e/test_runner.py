@@ -89,7 +89,7 @@ class Run:
             self.popen = subprocess.Popen(
                 argv,
                 cwd=ROOT,
-                env=without_addresses() | {"KIND": ""} | own | variables,
+                env=own_environment() | {"KIND": ""} | own | variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -123,11 +123,15 @@ class Run:
         return eventually(lambda: not self.strays(), 3) and not (self.data_dir / "run.json").exists()
 
 
-def without_addresses() -> dict[str, str]:
-    """The environment, but for what the test run itself may have set for its own servers."""
-    mine = {"TIMELINE_REDIS_URL", "BROKER_REDIS_URL", "CASSANDRA_HOSTS", "CASSANDRA_PORT", "SECRET_KEY", "STORE"}
-    django = {"DATABASE_URL", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
-    return {name: value for name, value in os.environ.items() if name not in mine | django}
+def own_environment() -> dict[str, str]:
+    """The environment, but for what the test run set for itself and what a surrounding make did."""
+    ours = {"TIMELINE_REDIS_URL", "BROKER_REDIS_URL", "DATABASE_URL", "SECRET_KEY", "STORE", "DJANGO_SETTINGS_MODULE"}
+    makes = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours | makes and not name.startswith("CASSANDRA_")
+    }
 
 
 def processes_of(data_dir: Path) -> list[int]:
@@ -273,7 +277,7 @@ def test_nobody_reading_the_output_does_not_keep_a_run_alive(tmp_path: Path, scr
     directory = tmp_path / "data"
     own = {"DATA_DIR": str(directory), "PORT": str(free_port()), "PYTHONPATH": str(ROOT), "KIND": "chatty"}
     with subprocess.Popen(
-        [sys.executable, str(script)], cwd=ROOT, env=without_addresses() | own, stdout=subprocess.PIPE
+        [sys.executable, str(script)], cwd=ROOT, env=own_environment() | own, stdout=subprocess.PIPE
     ) as popen:
         assert eventually(lambda: len(processes_of(directory)) == 5, START_SECONDS)
         time.sleep(0.5)
@@ -311,3 +315,35 @@ def test_two_runs_side_by_side_do_not_touch(runner: Starter, tmp_path: Path) -> 
     assert answers_200(two.url)
     assert len(two.strays()) == 5
     assert two.send(signal.SIGINT).ended() == 0
+
+
+def test_the_product_starts_serves_and_starts_again_with_the_same_secret(started: Starter) -> None:
+    first = started(["make", "run"]).until("Feed is ready", REAL_START_SECONDS)
+    assert answers_200(first.url + "/readyz")
+    assert len(first.strays()) == 8  # make, runner, two Valkeys, web, two workers, beat
+    secret = (first.data_dir / "secret_key").read_text()
+    assert first.send(signal.SIGINT).ended() == -signal.SIGINT
+    assert first.strays() == []
+    assert "Traceback" not in first.output
+
+    second = started(["make", "run"]).until("Feed is ready", REAL_START_SECONDS)
+    assert answers_200(second.url + "/readyz")
+    assert (second.data_dir / "secret_key").read_text() == secret
+    assert second.send(signal.SIGTERM).ended() == -signal.SIGTERM
+    assert second.strays() == []
+    assert "Traceback" not in second.output
+
+
+@pytest.mark.cassandra
+def test_the_product_with_a_cassandra_of_its_own_can_be_stopped_at_any_time(started: Starter) -> None:
+    booting = started(["make", "run"], STORE="cassandra").until("Starting Cassandra")
+    assert eventually(lambda: any("CassandraDaemon" in line for line in booting.strays()), START_SECONDS)
+    assert booting.send(signal.SIGINT).ended() == -signal.SIGINT
+    assert booting.strays() == []
+
+    run = started(["make", "run"], STORE="cassandra").until("Feed is ready", REAL_START_SECONDS)
+    assert answers_200(run.url + "/readyz")
+    assert any("CassandraDaemon" in line for line in run.strays())
+    assert run.send(signal.SIGINT).ended() == -signal.SIGINT
+    assert run.strays() == []
+    assert "Traceback" not in run.output

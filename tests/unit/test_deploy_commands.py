@@ -22,7 +22,7 @@ def parsed(argv: Sequence[str]) -> dict[str, Any]:
     program, *arguments = argv
     if program == "celery":
         assert arguments[:2] == ["--app", "config"]
-        program, *arguments = arguments[2:]
+        program, *arguments = [word for word in arguments[2:] if word != "--quiet"]
     celery = CLIContext(app=Celery(set_as_current=False), no_color=True, workdir="", quiet=True)
     return PROGRAMS[program].make_context(program, arguments, obj=celery).params
 
