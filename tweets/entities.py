@@ -1,7 +1,5 @@
 """What a tweet is, as the store keeps it and the cache holds it."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 
@@ -27,9 +25,9 @@ class Url(msgspec.Struct, frozen=True):
 
 
 class Entities(msgspec.Struct, frozen=True):
-    mentions: Sequence[Mention] = ()
-    hashtags: Sequence[Hashtag] = ()
-    urls: Sequence[Url] = ()
+    mentions: tuple[Mention, ...] = ()
+    hashtags: tuple[Hashtag, ...] = ()
+    urls: tuple[Url, ...] = ()
 
 
 class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):

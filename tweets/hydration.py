@@ -5,6 +5,7 @@ are quotes. The store and SQL are asked only for what is not, and what they answ
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -98,16 +99,14 @@ def _load(ids: Sequence[int], along: Sequence[Command] = ()) -> _Loaded:
     return _Loaded(shown, authors, replies)
 
 
-def _from_cache(
-    ids: Sequence[int], along: Sequence[Command]
-) -> tuple[dict[int, Tweet], dict[int, int], cards.Changes | None]:
+def _from_cache(ids: Sequence[int], along: Sequence[Command]) -> tuple[dict[int, Tweet], dict[int, int], Any]:
     try:
         tweets, replies, changed, *_ = timeline_node().round_trip(
             cache.read(ids), counts.read(ids), cards.changed_command(), *along
         )
     except Unavailable:
         return {}, {}, None
-    return cache.hits(ids, tweets), counts.hits(ids, replies), cards.changes_of(changed)
+    return cache.hits(ids, tweets), counts.hits(ids, replies), changed
 
 
 def _read_missing(ids: Sequence[int], found: dict[int, Tweet], replies: dict[int, int]) -> list[Command]:

@@ -6,6 +6,7 @@ emoji, CJK and everything outside the Latin ranges weigh 2, the rest 1; the limi
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from twitter_text import extract_urls_with_indices, parse_tweet
 
@@ -46,10 +47,11 @@ def checked_text(text: str) -> str:
 
 def find_entities(text: str) -> Entities:
     """Mentions, hashtags and links in order of appearance; nothing inside a link counts."""
-    urls = [Url(found["url"], (found["indices"][0], found["indices"][1])) for found in extract_urls_with_indices(text)]
+    links = extract_urls_with_indices(text)
+    urls = tuple(Url(link["url"], (link["indices"][0], link["indices"][1])) for link in links)
     return Entities(
-        mentions=[Mention(match[1], match.span()) for match in MENTION.finditer(text) if _outside(match, urls)],
-        hashtags=[Hashtag(match[1], match.span()) for match in HASHTAG.finditer(text) if _outside(match, urls)],
+        mentions=tuple(Mention(match[1], match.span()) for match in MENTION.finditer(text) if _outside(match, urls)),
+        hashtags=tuple(Hashtag(match[1], match.span()) for match in HASHTAG.finditer(text) if _outside(match, urls)),
         urls=urls,
     )
 
@@ -58,5 +60,5 @@ def _shows(character: str) -> bool:
     return unicodedata.category(character) not in INVISIBLE and character not in BLANK_LETTERS
 
 
-def _outside(match: re.Match[str], urls: list[Url]) -> bool:
+def _outside(match: re.Match[str], urls: Sequence[Url]) -> bool:
     return not any(start <= match.start() < end for start, end in (url.indices for url in urls))

@@ -103,7 +103,7 @@ class CassandraTweets:
         months = _months_of(authors, low, high)
         found: list[int] = []
         for month in sorted(months, reverse=not upwards):
-            found += _nearest_in_month(months[month], month, low, high, limit - len(found), upwards)
+            found += _nearest_in_month(months[month], month, low, high, limit=limit - len(found), upwards=upwards)
             if len(found) >= limit:
                 break
         return found[::-1] if upwards else found
@@ -131,18 +131,21 @@ def _months_of(authors: Sequence[int], low: int, high: int) -> dict[int, list[in
     return months
 
 
-def _nearest_in_month(authors: Sequence[int], month: int, low: int, high: int, limit: int, upwards: bool) -> list[int]:
+def _nearest_in_month(
+    authors: Sequence[int], month: int, low: int, high: int, *, limit: int, upwards: bool
+) -> list[int]:
     def fetch(bounds: Bounds, share: int) -> dict[int, list[int]]:
-        if upwards or len(set(bounds.values())) > 1:
+        distinct = set(bounds.values())
+        if upwards or len(distinct) > 1:
             return _read_one_by_one(bounds, month, share, upwards)
-        return _read_in_groups(list(bounds), month, low, high, share)
+        return _read_in_groups(list(bounds), month, distinct.pop(), share)
 
     return nearest_of(authors, low=low, high=high, limit=limit, upwards=upwards, fetch=fetch)
 
 
-def _read_in_groups(authors: Sequence[int], month: int, low: int, high: int, share: int) -> dict[int, list[int]]:
+def _read_in_groups(authors: Sequence[int], month: int, bounds: tuple[int, int], share: int) -> dict[int, list[int]]:
     groups = _groups(authors, AUTHORS_A_SELECT)
-    found = session.execute_many(SELECT_NEWEST, [(group, month, low, high, share) for group in groups])
+    found = session.execute_many(SELECT_NEWEST, [(group, month, *bounds, share) for group in groups])
     return {
         author: [row[1] for row in rows] for each in found for author, rows in groupby(each, key=lambda row: row[0])
     }

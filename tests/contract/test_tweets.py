@@ -1,0 +1,177 @@
+"""What both tweet stores promise."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from storage.ids import EPOCH_US, MAX_ID, id_month, make_id
+from storage.outbox import Order
+from storage.stores import outbox
+from tests.ids import new_id
+from tweets.entities import Entities, Hashtag, Tweet
+from tweets.store import TweetStore, tweet_store
+
+MONTH_US = 31 * 24 * 3600 * 1_000_000
+
+
+@pytest.fixture
+def tweets(store: str) -> Iterator[TweetStore]:
+    yield tweet_store()
+
+
+def a_tweet(
+    *, id: int | None = None, author: int | None = None, in_home: bool = True, reply_to: int | None = None
+) -> Tweet:
+    tweet_id = id or new_id()
+    return Tweet(
+        id=tweet_id,
+        author_id=author or new_id(),
+        text="hello",
+        conversation_id=tweet_id,
+        in_home=in_home,
+        reply_to_id=reply_to,
+    )
+
+
+def ids_over_months(count: int, months: int, seed: int) -> list[int]:
+    """Ids of distinct microseconds spread over so many months before now, ascending."""
+    dice = random.Random(seed)
+    end = (new_id() >> 12) + EPOCH_US
+    moments = sorted(dice.sample(range(end - months * MONTH_US, end), count))
+    return [make_id(moment, dice.randrange(4096)) for moment in moments]
+
+
+def test_a_tweet_comes_back_as_it_was_written(tweets: TweetStore) -> None:
+    text = "zalgo ẗ̸̻ 👩‍👩‍👧 \u202eright to left\u202c 你好 'quotes' \"and\" $$ -- ;"
+    tweet = Tweet(
+        id=new_id(),
+        author_id=new_id(),
+        text=text,
+        conversation_id=new_id(),
+        in_home=True,
+        entities=Entities(hashtags=(Hashtag("你好", (3, 6)),)),
+        reply_to_id=new_id(),
+        quote_of_id=new_id(),
+        retweet_of_id=new_id(),
+    )
+    tweets.add(tweet, None)
+    assert tweets.get_many([tweet.id]) == {tweet.id: tweet}
+
+
+def test_missing_tweets_are_left_out_and_known_ones_come_once(tweets: TweetStore) -> None:
+    tweet = a_tweet()
+    tweets.add(tweet, None)
+    assert tweets.get_many([new_id(), tweet.id, tweet.id, MAX_ID]) == {tweet.id: tweet}
+    assert tweets.get_many([]) == {}
+
+
+def test_adding_twice_is_adding_once(tweets: TweetStore) -> None:
+    parent = a_tweet()
+    tweet = a_tweet(in_home=True, reply_to=parent.id)
+    for _ in range(2):
+        tweets.add(tweet, None)
+    assert tweets.by_author(tweet.author_id, replies=True, limit=10) == [tweet.id]
+    assert tweets.home_entries([tweet.author_id], limit=10) == [tweet.id]
+    assert tweets.replies(parent.id, limit=10) == [tweet.id]
+    assert tweets.count_replies([parent.id, tweet.id]) == {parent.id: 1, tweet.id: 0}
+    assert tweets.count_by_author(tweet.author_id) == 1
+
+
+def test_the_order_is_written_with_the_tweet(tweets: TweetStore, empty_outbox: None) -> None:
+    tweet = a_tweet()
+    order = Order(id=tweet.id, kind="deliver", args=(tweet.id, tweet.author_id))
+    tweets.add(tweet, order)
+    deletion = Order(id=new_id(), kind="retract", args=(tweet.id, tweet.author_id))
+    tweets.delete(tweet, op=deletion.id, by=tweet.author_id, order=deletion)
+    assert outbox().open_orders(before=MAX_ID, limit=10) == [order, deletion]
+
+
+def test_home_entries_leave_out_replies_to_others(tweets: TweetStore) -> None:
+    author = new_id()
+    shown, hidden = a_tweet(author=author), a_tweet(author=author, in_home=False, reply_to=new_id())
+    for tweet in (shown, hidden):
+        tweets.add(tweet, None)
+    assert tweets.home_entries([author], limit=10) == [shown.id]
+    assert tweets.by_author(author, replies=False, limit=10) == [shown.id]
+    assert tweets.by_author(author, replies=True, limit=10) == [hidden.id, shown.id]
+
+
+def test_a_deleted_tweet_is_flagged_and_out_of_every_listing(tweets: TweetStore) -> None:
+    parent, moderator = a_tweet(), new_id()
+    tweet = a_tweet(reply_to=parent.id)
+    tweets.add(tweet, None)
+    for _ in range(2):
+        tweets.delete(tweet, op=new_id(), by=moderator, order=None)
+    assert tweets.get_many([tweet.id])[tweet.id].deleted_by == moderator
+    assert tweets.by_author(tweet.author_id, replies=True, limit=10) == []
+    assert tweets.home_entries([tweet.author_id], limit=10) == []
+    assert tweets.replies(parent.id, limit=10) == []
+    assert tweets.count_replies([parent.id]) == {parent.id: 0}
+
+
+def test_a_late_write_does_not_bring_a_deleted_tweet_back(tweets: TweetStore) -> None:
+    tweet = a_tweet()
+    tweets.delete(tweet, op=new_id(), by=tweet.author_id, order=None)
+    tweets.add(tweet, None)
+    assert tweets.get_many([tweet.id])[tweet.id].deleted
+    assert tweets.home_entries([tweet.author_id], limit=10) == []
+    assert tweets.by_author(tweet.author_id, replies=True, limit=10) == []
+
+
+@pytest.mark.parametrize("upwards", [False, True])
+def test_paging_through_months_meets_every_tweet_once(tweets: TweetStore, upwards: bool) -> None:
+    author = new_id()
+    ids = ids_over_months(23, months=14, seed=1)
+    assert len({id_month(each) for each in ids}) > 8
+    for each in ids:
+        tweets.add(a_tweet(id=each, author=author), None)
+    for limit in (1, 5, 22, 23, 24):
+        seen: list[int] = []
+        place = None
+        while page := tweets.by_author(
+            author, replies=True, limit=limit, **({"after": place or 0} if upwards else {"before": place})
+        ):
+            assert page == sorted(page, reverse=True)
+            assert len(page) <= limit
+            seen = page + seen if upwards else seen + page
+            place = page[0] if upwards else page[-1]
+        assert seen == ids[::-1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_home_entries_are_exactly_the_nearest_of_all_authors(tweets: TweetStore, seed: int) -> None:
+    """Against a plain sort; a few authors write nearly everything, as in life."""
+    dice = random.Random(seed)
+    authors = [new_id() for _ in range(60)]
+    ids = ids_over_months(240, months=5, seed=seed)
+    written = {each: authors[min(int(dice.paretovariate(0.6)) - 1, 59)] for each in ids}
+    for each, author in written.items():
+        tweets.add(a_tweet(id=each, author=author, in_home=dice.random() > 0.1), None)
+    in_home = {each for author in authors for each in tweets.by_author(author, replies=False, limit=1000)}
+    followed = dice.sample(authors, 40) + [new_id(), authors[0]]
+    expected = sorted((each for each in in_home if written[each] in followed), reverse=True)
+    assert len(expected) > 60
+    for limit in (1, 7, 20, 101, 500):
+        for bound in (None, *dice.sample(ids, 6)):
+            below = [each for each in expected if bound is None or each < bound]
+            assert tweets.home_entries(followed, before=bound, limit=limit) == below[:limit]
+            above = [each for each in expected if each > (bound or 0)]
+            assert tweets.home_entries(followed, after=bound or 0, limit=limit) == above[-limit:]
+
+
+def test_many_followees_are_read_in_bounded_statements(tweets: TweetStore) -> None:
+    author = new_id()
+    tweet = a_tweet(author=author)
+    tweets.add(tweet, None)
+    assert tweets.home_entries([*(new_id() for _ in range(2_500)), author], limit=20) == [tweet.id]
+    assert tweets.home_entries([], limit=20) == []
+
+
+def test_the_smallest_and_largest_ids_are_ordinary(tweets: TweetStore) -> None:
+    author = new_id()
+    for each in (1, MAX_ID):
+        tweets.add(a_tweet(id=each, author=author), None)
+    assert tweets.by_author(author, replies=True, limit=5) == [MAX_ID, 1]
+    assert tweets.home_entries([author], before=MAX_ID, limit=5) == [1]
+    assert tweets.home_entries([author], after=1, limit=5) == [MAX_ID]
