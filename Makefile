@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
-RUN ?= $(BIN)/python -m deploy.run --end-with-parent
+RUNNER := $(BIN)/python -m deploy.run --end-with-parent
 
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
@@ -21,10 +21,10 @@ dev: $(DEVELOPMENT)  ## Install what tests and lint need, too
 
 # One plain command, without a shell in between: make hands SIGTERM to its direct child.
 run: $(RUNTIME)  ## Run everything: PORT=8000 DATA_DIR=data STORE=embedded|cassandra RATE_LIMITS=on|off
-	@$(RUN)
+	@$(RUNNER)
 
 cassandra: $(RUNTIME)  ## Run a Cassandra node in the foreground (Java 17 and Maven)
-	@$(BIN)/python -m deploy.cassandra
+	@$(BIN)/python -m deploy.cassandra --end-with-parent
 
 test: $(DEVELOPMENT)  ## Run every test; those with Cassandra need Java 17 and Maven
 	@$(BIN)/python -m deploy.cassandra --check

@@ -1,7 +1,7 @@
 """`make cassandra`: a node in the foreground, in DATA_DIR/cassandra, until Ctrl-C.
 
-`--check` only says whether the Cassandra tests can run here, loudly when not; with CI=true
-that they cannot is a failure.
+`--end-with-parent` ends it, too, when make is told to end, or dies. `--check` only says whether
+the Cassandra tests can run here, loudly when not; with CI=true that they cannot is a failure.
 """
 
 import os
@@ -13,13 +13,13 @@ from deploy.cassandra.node import CassandraNode, why_unavailable
 from deploy.errors import CannotStart
 from deploy.ports import is_free
 from deploy.processes import Hooks, wait_until
-from deploy.stopping import Stopping, StopRequest
+from deploy.stopping import Parent, Stopping, StopRequest
 
 USUAL_PORT = 9042
 
 
 def serve() -> int:
-    request = StopRequest()
+    request = StopRequest(Parent() if "--end-with-parent" in sys.argv else None)
     request.catch_signals(signal.SIGINT, signal.SIGTERM)
     data_dir = Path(os.environ.get("DATA_DIR", "data")) / "cassandra"
     port = int(os.environ.get("CASSANDRA_PORT", USUAL_PORT if is_free(USUAL_PORT) else 0))

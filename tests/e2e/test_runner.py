@@ -195,7 +195,7 @@ def runner(started: Starter, script: Path) -> Starter:
 
 @pytest.fixture
 def make(started: Starter, script: Path) -> Starter:
-    command = f"RUN={sys.executable} {script} --end-with-parent"
+    command = f"RUNNER={sys.executable} {script} --end-with-parent"
     return lambda **options: started(["make", "run", command], **options)
 
 
