@@ -16,6 +16,11 @@ local function trim(key)
     redis.call('RPUSH', key, string.sub(trailer, 1, 1) .. newest_dropped .. string.sub(trailer, 10))
 end
 
+-- `length` counts the trailer, too.
+local function trim_past_slack(key, length)
+    if length > cap + slack + 1 then trim(key) end
+end
+
 -- The entry is not newer than the head, or there is no head: by place, unless it is there or below the floor.
 local function insert_by_place(key)
     local trailer = redis.call('LINDEX', key, -1)
@@ -23,11 +28,11 @@ local function insert_by_place(key)
     for _, present in ipairs(redis.call('LRANGE', key, 0, -2)) do
         if present == id then return end
         if id_is_above(present) then
-            redis.call('LINSERT', key, 'BEFORE', present, id)
+            trim_past_slack(key, redis.call('LINSERT', key, 'BEFORE', present, id))
             return
         end
     end
-    redis.call('LINSERT', key, 'BEFORE', trailer, id)
+    trim_past_slack(key, redis.call('LINSERT', key, 'BEFORE', trailer, id))
 end
 
 local active = 0
@@ -36,7 +41,7 @@ for _, key in ipairs(KEYS) do
     if head then
         active = active + 1
         if #head == 8 and id_is_above(head) then
-            if redis.call('LPUSH', key, id) > cap + slack + 1 then trim(key) end
+            trim_past_slack(key, redis.call('LPUSH', key, id))
         elseif head ~= id then
             insert_by_place(key)
         end

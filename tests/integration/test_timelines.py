@@ -1,0 +1,225 @@
+"""Materialised timelines on a real Redis: insert, trim, rebuild, in any order and overlap."""
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pytest_django.fixtures import Settings
+
+from accounts.graph import graph_version_key
+from fanout import timelines
+from fanout.timelines import Window
+from storage.ids import MAX_ID
+from storage.redis import Script, timeline_node
+from tests.ids import new_id
+
+pytestmark = pytest.mark.usefixtures("redis_servers")
+
+CAP = 10
+
+
+@pytest.fixture(autouse=True)
+def _small_timelines(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.TIMELINE_CAP = CAP
+    monkeypatch.setattr(timelines, "TRIM_SLACK", 3)
+
+
+def deliver(entry_id: int, *readers: int) -> int:
+    commands = timelines.deliver_commands(entry_id, timelines.by_shard(readers))
+    return sum(timeline_node().round_trip(*commands))
+
+
+def retract(entry_id: int, *readers: int) -> int:
+    commands = timelines.retract_commands(entry_id, timelines.by_shard(readers))
+    return sum(timeline_node().round_trip(*commands))
+
+
+def read(reader: int, *, before: int | None = None, after: int | None = None, count: int = 100) -> Window | None:
+    [answer] = timeline_node().round_trip(timelines.read_command(reader, before=before, after=after, count=count))
+    return timelines.window(answer)
+
+
+def ready(reader: int, ids: list[int] | None = None, *, floor: int = 0) -> None:
+    """A ready timeline of these ids, newest first."""
+    build = timelines.open_build(reader)
+    assert build is not None
+    assert timelines.finish_build(build, ids or [], floor=floor)
+
+
+def raise_graph_version(reader: int) -> None:
+    timeline_node().round_trip(("SET", graph_version_key(reader), timelines.pack(new_id())))
+
+
+def test_an_inactive_reader_gets_nothing() -> None:
+    reader = new_id()
+    assert deliver(5, reader) == 0
+    assert read(reader) is None
+    assert timeline_node().round_trip(("EXISTS", timelines.timeline_key(reader))) == [0]
+
+
+def test_an_empty_timeline_is_active() -> None:
+    reader = new_id()
+    ready(reader)
+    assert read(reader) == Window([], 0)
+    assert deliver(5, reader) == 1
+    assert read(reader) == Window([5], 0)
+
+
+IDS = st.lists(st.integers(1, 40) | st.integers(MAX_ID - 40, MAX_ID), max_size=40)
+
+
+@given(IDS)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_order_of_deliveries_and_repetitions_gives_the_same_timeline(ids: list[int]) -> None:
+    """The newest are there once, in order; the floor covers exactly what was dropped."""
+    reader = new_id()
+    ready(reader)
+    for each in ids:
+        deliver(each, reader)
+    window = read(reader)
+    assert window is not None
+    assert window.ids == sorted((each for each in set(ids) if each > window.floor), reverse=True)
+    assert len(window.ids) <= CAP + 3
+    assert len(set(ids)) > CAP + 3 or window.floor == 0
+
+
+def test_trimming_raises_the_floor_to_the_newest_dropped() -> None:
+    reader = new_id()
+    ready(reader)
+    for each in range(1, CAP + 5):
+        deliver(each, reader)
+    assert read(reader) == Window(list(range(CAP + 4, 4, -1)), 4)
+    deliver(3, reader)
+    assert read(reader) == Window(list(range(CAP + 4, 4, -1)), 4)
+
+
+def test_ids_are_compared_as_numbers_over_all_their_bits() -> None:
+    """Across the 32-bit halves, and past what a double can hold."""
+    ids = [MAX_ID, MAX_ID - 1, 2**53 + 1, 2**53, 2**32, 2**32 - 1, 2**31, 255, 10, 1]
+    reader = new_id()
+    ready(reader)
+    for each in random.Random(3).sample(ids, len(ids)):
+        deliver(each, reader)
+    assert read(reader) == Window(ids, 0)
+
+
+@pytest.mark.parametrize("count", [1, 3, 100])
+def test_windows_below_and_above_a_place(count: int, settings: Settings) -> None:
+    settings.TIMELINE_CAP = 1000
+    reader = new_id()
+    ids = list(range(500, 0, -2))
+    ready(reader, ids)
+    for place in (1, 2, 3, 250, 251, 499, 500, 501, MAX_ID):
+        below, above = read(reader, before=place, count=count), read(reader, after=place, count=count)
+        assert below is not None
+        assert above is not None
+        assert below.ids == [each for each in ids if each < place][:count]
+        assert above.ids == [each for each in ids if each > place][-count:]
+
+
+def test_a_retracted_entry_is_gone_and_the_rest_stays() -> None:
+    reader = new_id()
+    ready(reader, [9, 7, 5])
+    assert retract(7, reader) == 1
+    assert retract(7, reader) == 0
+    assert read(reader) == Window([9, 5], 0)
+
+
+def test_what_is_delivered_during_a_rebuild_is_kept() -> None:
+    reader = new_id()
+    build = timelines.open_build(reader)
+    assert build is not None
+    for each in (50, 20, 90):
+        assert deliver(each, reader) == 1
+    assert read(reader) is None, "a timeline that is being built answers nobody"
+    assert timelines.finish_build(build, [80, 50, 30], floor=25)
+    assert read(reader) == Window([90, 80, 50, 30], 25)
+
+
+def test_of_two_rebuilds_one_is_done() -> None:
+    reader = new_id()
+    build = timelines.open_build(reader)
+    assert build is not None
+    assert timelines.open_build(reader) is None
+    assert timelines.finish_build(build, [3], floor=0)
+    assert timelines.open_build(reader) is None, "it is ready"
+    assert not timelines.finish_build(build, [4], floor=0), "a token is good once"
+    assert read(reader) == Window([3], 0)
+
+
+def test_a_rebuild_is_refused_when_the_graph_changed_after_it_opened() -> None:
+    reader = new_id()
+    build = timelines.open_build(reader)
+    assert build is not None
+    raise_graph_version(reader)
+    assert not timelines.finish_build(build, [3], floor=0)
+    ready(reader, [4])
+    assert read(reader) == Window([4], 0)
+
+
+def test_a_timeline_of_another_graph_version_is_not_served() -> None:
+    reader = new_id()
+    ready(reader, [3])
+    raise_graph_version(reader)
+    assert read(reader) is None
+    ready(reader, [2])
+    assert read(reader) == Window([2], 0)
+
+
+def test_a_rebuild_is_refused_when_redis_was_emptied_after_it_opened() -> None:
+    reader = new_id()
+    build = timelines.open_build(reader)
+    assert build is not None
+    timeline_node().round_trip(("FLUSHALL",))
+    assert not timelines.finish_build(build, [3], floor=0)
+    assert read(reader) is None
+
+
+def test_an_abandoned_rebuild_ends_by_itself_though_the_reader_reads_on() -> None:
+    reader = new_id()
+    timelines.open_build(reader)
+    timeline_node().round_trip(timelines.touch_command(reader))
+    [seconds] = timeline_node().round_trip(("TTL", timelines.timeline_key(reader)))
+    assert 0 < seconds <= timelines.BUILD_SECONDS
+
+
+def test_reading_keeps_a_timeline_and_delivering_does_not(settings: Settings) -> None:
+    reader = new_id()
+    ready(reader)
+    timeline_node().round_trip(("EXPIRE", timelines.timeline_key(reader), 100))
+    deliver(5, reader)
+    assert timeline_node().round_trip(("TTL", timelines.timeline_key(reader))) == [100]
+    timeline_node().round_trip(timelines.touch_command(reader))
+    assert timeline_node().round_trip(("TTL", timelines.timeline_key(reader))) == [settings.ACTIVE_DAYS * 86_400]
+
+
+def test_entries_pushed_out_during_a_rebuild_raise_its_floor() -> None:
+    reader = new_id()
+    build = timelines.open_build(reader)
+    assert build is not None
+    for each in range(100, 100 + CAP + 4):
+        deliver(each, reader)
+    assert timelines.finish_build(build, [90], floor=0)
+    window = read(reader)
+    assert window is not None
+    assert window.floor == 103
+    assert window.ids == list(range(113, 103, -1))
+
+
+def test_scripts_are_loaded_again_after_a_restart() -> None:
+    reader = new_id()
+    ready(reader)
+    timeline_node().round_trip(("SCRIPT FLUSH",))
+    assert deliver(5, reader) == 1
+    assert list(Script.sources())
+
+
+def test_many_readers_of_all_shards_in_one_round_trip() -> None:
+    active, inactive = [new_id() for _ in range(1_200)], [new_id() for _ in range(300)]
+    for reader in active:
+        ready(reader)
+    assert deliver(7, *active, *inactive) == len(active)
+    for reader in random.Random(1).sample(active, 20):
+        assert read(reader) == Window([7], 0)
