@@ -98,7 +98,7 @@ RELATIONSHIP_EXAMPLE = OpenApiExample(
     value={"data": {"following": True, "followed_by": False, "blocking": False, "muting": False}},
     response_only=True,
 )
-SESSION = envelope_of("Session", SessionSerializer())
+SESSION = envelope_of("SessionEnvelope", SessionSerializer())
 OWN_USER = envelope_of("OwnUserEnvelope", OwnUserSerializer())
 RELATIONSHIP = envelope_of("RelationshipEnvelope", RelationshipSerializer())
 
@@ -129,6 +129,8 @@ class RegisterView(APIView):
 
 class TokenView(APIView):
     """Signing in asks for no token, so a stale one in the header does not matter there."""
+
+    also_answers = {"POST": (401, 403)}
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         return [] if self._is_sign_in() else super().get_authenticators()

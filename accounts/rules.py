@@ -63,7 +63,10 @@ class Faults:
         try:
             yield
         except ValidationError as error:
-            self._errors.setdefault(field, []).extend(error.messages)
+            self.note(field, *error.messages)
+
+    def note(self, field: str, *messages: str) -> None:
+        self._errors.setdefault(field, []).extend(messages)
 
     def refuse(self) -> None:
         """Raises `Invalid` if anything was wrong."""

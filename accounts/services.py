@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import structlog
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts import rules, tokens
@@ -148,11 +147,10 @@ def _apply(person: User, change: ProfileChange) -> list[str]:
 def _apply_password(person: User, change: ProfileChange, faults: rules.Faults) -> None:
     if change.password is None:
         return
-    with faults.of("current_password"):
-        if change.current_password is None:
-            raise ValidationError("The current password is needed to set a new one.")
-        if not person.check_password(change.current_password):
-            raise ValidationError("This is not the current password.")
+    if change.current_password is None:
+        faults.note("current_password", "The current password is needed to set a new one.")
+    elif not person.check_password(change.current_password):
+        faults.note("current_password", "This is not the current password.")
     with faults.of("password"):
         rules.check_password(change.password, person)
         person.set_password(change.password)
@@ -161,11 +159,9 @@ def _apply_password(person: User, change: ProfileChange, faults: rules.Faults) -
 def _refuse_taken(*, username: str | None = None, email: str | None = None, but: int = 0) -> None:
     faults = rules.Faults()
     if username is not None and User.objects.with_username(username).exclude(pk=but).exists():
-        with faults.of("username"):
-            raise ValidationError("This username is taken.")
+        faults.note("username", "This username is taken.")
     if email is not None and User.objects.with_email(email).exclude(pk=but).exists():
-        with faults.of("email"):
-            raise ValidationError("This e-mail address is taken.")
+        faults.note("email", "This e-mail address is taken.")
     faults.refuse()
 
 

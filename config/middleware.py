@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponseForbidden
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.encoding import escape_uri_path
 from structlog.contextvars import bound_contextvars
 
 from config.problems import ADMIN_PREFIX, problem_response, too_large
@@ -45,7 +46,7 @@ class RequestIdMiddleware:
             log.info(
                 "request",
                 method=request.method,
-                path=request.path,
+                path=escape_uri_path(request.path),
                 status=response.status_code,
                 ms=round((time.perf_counter() - started) * 1000, 1),
                 user_id=getattr(getattr(request, "user", None), "id", None),

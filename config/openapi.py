@@ -43,7 +43,10 @@ PROBLEM = inline_serializer(
 
 
 class ProblemSchema(AutoSchema):
-    """Adds to each operation the problems that it can answer with, by what it takes."""
+    """Adds to each operation the problems that it can answer with, by what it takes.
+
+    What cannot be told from that, a view says itself: `also_answers = {"POST": (409,)}`.
+    """
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation = super().get_operation(*args, **kwargs)
@@ -54,7 +57,7 @@ class ProblemSchema(AutoSchema):
 
     def _problem_statuses(self, operation: dict[str, Any]) -> list[int]:
         places = {parameter["in"] for parameter in operation.get("parameters", [])}
-        statuses = {503}
+        statuses = {503, *getattr(self.view, "also_answers", {}).get(self.method, ())}
         if any(operation.get("security", [])):
             statuses |= {401, 403}
         if "requestBody" in operation:

@@ -85,7 +85,7 @@ def test_without_redis_following_works_and_the_order_stays_open_until_carried_ou
     assert version(ada) is None
     assert open_orders() == [(ada.id,)]
     [order] = stores.outbox().open_orders(before=MAX_ID, limit=10)
-    graph.raise_version(*order.args, order.id)
+    graph.raise_version(order.args[0], order.id)
     assert version(ada) is not None
     assert open_orders() == []
 

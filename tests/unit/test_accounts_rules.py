@@ -90,10 +90,12 @@ def test_lengths_are_counted_after_cleaning(clean: "type[str]", most: int) -> No
 def test_faults_are_collected_by_field() -> None:
     faults = Faults()
     faults.refuse()
-    with faults.of("a"):
-        raise ValidationError(["one", "two"])
+    faults.note("a", "one")
+    faults.note("a", "two")
     with faults.of("b"):
-        raise ValidationError("three")
+        check_email("a@b.org")
+    with faults.of("c"):
+        check_username("root")
     with pytest.raises(Invalid) as caught:
         faults.refuse()
-    assert caught.value.errors == {"a": ["one", "two"], "b": ["three"]}
+    assert caught.value.errors == {"a": ["one", "two"], "c": ["This username is reserved."]}
