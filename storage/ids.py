@@ -101,6 +101,7 @@ class IdGenerator:
         with self._lock:
             us = self._next_microsecond()
             lease = self._valid_lease(us)
+            self._wait_for(lease.start_us, us)
             us = max(us, lease.start_us)
             if us >= lease.end_us:
                 raise Unavailable("ids")
@@ -117,13 +118,15 @@ class IdGenerator:
     def _next_microsecond(self) -> int:
         if self._pid != os.getpid():
             self._pid, self._owner, self._lease = os.getpid(), uuid.uuid4().hex, None
-        now = self._clock()
-        behind = self._last_us - now
-        if behind > MAX_CLOCK_STEP_US:
-            raise Unavailable("ids")
-        if behind > 0:
-            self._sleep(behind / 1_000_000)
+        self._wait_for(self._last_us, self._clock())
         return max(self._clock(), self._last_us + 1)
+
+    def _wait_for(self, us: int, now: int) -> None:
+        """An id ahead of the clock would stand in front of what others write until then."""
+        if us - now > MAX_CLOCK_STEP_US:
+            raise Unavailable("ids")
+        if us > now:
+            self._sleep((us - now) / 1_000_000)
 
     def _valid_lease(self, us: int) -> Lease:
         lease = self._lease
