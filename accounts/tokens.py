@@ -115,7 +115,7 @@ def _from_redis(claim: Claim, along: Sequence[Command]) -> tuple[int | None, Acc
 
 @sql_or_unavailable()
 def _from_sql(claim: Claim) -> tuple[int, Account]:
-    row = AuthToken.objects.select_related("user").filter(digest=claim.digest, user_id=claim.user_id).first()
+    row = AuthToken.objects.select_related("user").filter(digest=claim.digest).first()
     if row is None:
         raise _bad_token()
     return NEVER if row.expiry is None else int(row.expiry.timestamp() * 1_000_000), row.user.account

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts import cards, services
@@ -90,13 +90,25 @@ def test_ones_own_address_in_another_case_is_not_taken() -> None:
     assert patch(client, {"email": "ADA@example.org"}).json()["data"]["email"] == "ADA@example.org"
 
 
-def test_only_what_changed_is_written() -> None:
-    person = new_person("ada")
-    stale = ProfileChange(bio="mine")
-    User.objects.filter(pk=person.pk).update(verified=True)
-    services.update_profile(person.id, stale)
+def test_what_someone_else_changes_meanwhile_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_before_an_operator_verifies(user_id: int) -> User:
+        read = User.objects.get(pk=user_id)
+        User.objects.filter(pk=user_id).update(verified=True)
+        return read
+
+    monkeypatch.setattr(services, "get_user", read_before_an_operator_verifies)
+    person = services.update_profile(new_person("ada").id, ProfileChange(bio="mine"))
     person.refresh_from_db()
     assert (person.bio, person.verified) == ("mine", True)
+
+
+def test_inside_a_transaction_nothing_is_announced_before_its_commit() -> None:
+    ada, bob = new_person(), new_person()
+    with transaction.atomic():
+        services.update_profile(ada.id, ProfileChange(display_name="New"))
+        services.suspend(bob, by=ada)
+        assert log() == []
+    assert set(cards._notes(log())) == {ada.id, bob.id}
 
 
 def test_cards_cost_nothing_from_memory_one_trip_from_redis_one_query_from_sql() -> None:

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.test import Client, RequestFactory, override_settings
 from django.urls import include, path
 from rest_framework import exceptions
@@ -64,7 +64,13 @@ def plain(request: HttpRequest, name: str) -> HttpResponse:
     raise raised[name]()
 
 
+def sees_a_session(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"session": hasattr(request, "session"), "user": hasattr(request, "user")})
+
+
 urlpatterns = [
+    path("session", sees_a_session),
+    path("admin/session", sees_a_session),
     path("raises/<str:name>", Raises.as_view()),
     path("plain/<str:name>", plain),
     path("admin/raises/<str:name>", plain),
@@ -265,6 +271,14 @@ def test_a_call_without_token_is_401_with_the_scheme(client: Client) -> None:
     for answer in (client.get("/api/v1/me"), ApiClient(token="nonsense").get("/api/v1/me")):
         is_problem(answer, 401)
         assert answer["WWW-Authenticate"] == "Bearer"
+
+
+def test_only_admin_pages_pay_for_sessions_and_csrf() -> None:
+    client = Client(enforce_csrf_checks=True)
+    assert client.get("/session").json() == {"session": False, "user": False}
+    assert client.get("/admin/session").json() == {"session": True, "user": True}
+    assert client.post("/session").status_code == 200
+    assert client.post("/admin/session").status_code == 403
 
 
 @pytest.mark.usefixtures("database")
