@@ -130,6 +130,11 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+PASSWORD_HASHERS = [
+    "accounts.passwords.OwaspArgon2",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+"""New passwords by the first; those brought along from elsewhere are rehashed at sign-in."""
 REST_KNOX = {"TOKEN_TTL": timedelta(days=ENV.token_days), "AUTO_REFRESH": False}
 
 REST_FRAMEWORK = {

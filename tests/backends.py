@@ -1,11 +1,14 @@
 """Watching and breaking the backends of a test."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from django.db import connections
+
 from deploy.ports import LOOPBACK, free_port
+from storage.cassandra import session
 from storage.redis import Command, RedisNode, timeline_node
 
 
@@ -32,3 +35,40 @@ def timeline_redis_down() -> Iterator[None]:
         yield
     finally:
         node.url, node._client = address, None
+
+
+@contextmanager
+def counted_sql(alias: str) -> Iterator[list[str]]:
+    """The statements of this thread on one SQL database made inside; savepoints and transactions as well."""
+    statements: list[str] = []
+
+    def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, params, many, context)
+
+    with connections[alias].execute_wrapper(count):
+        yield statements
+
+
+@contextmanager
+def counted_store_calls() -> Iterator[list[str]]:
+    """The reads and writes of the store in use made inside, whichever it is.
+
+    A logged batch, or a group of statements sent together, is one; so is an SQL statement.
+    """
+    calls: list[str] = []
+    names = ["execute", "execute_all", "batch", "execute_if", "read_serial"]
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(patch.object(session, name, _noting(calls, name, getattr(session, name))))
+        embedded = stack.enter_context(counted_sql("store"))
+        yield calls
+    calls += [sql for sql in embedded if not sql.startswith("BEGIN")]
+
+
+def _noting(calls: list[str], name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def noting(*args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        return original(*args, **kwargs)
+
+    return noting

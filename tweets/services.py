@@ -79,7 +79,7 @@ def _target(tweet_id: int | None, *, field: str) -> Tweet | None:
 
 
 def _new_tweet_commands(tweet: Tweet, order: Order | None) -> list[Command]:
-    commands = cache.fill([tweet])
+    commands = cache.fill([tweet]) + counts.fill({tweet.id: 0})
     if order is not None:
         commands += delivery.deliver_to_author(order)
     if tweet.reply_to_id is not None:
