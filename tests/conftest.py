@@ -140,11 +140,16 @@ def _keyspace() -> Generator[None]:
 
 
 @pytest.fixture
-def empty_outbox(store: str) -> None:
+def empty_cassandra_outbox(cassandra: None) -> None:
+    for table in ("outbox", "outbox_minutes", "outbox_parts"):
+        cassandra_session.execute(f"TRUNCATE {table}")
+
+
+@pytest.fixture
+def empty_outbox(request: pytest.FixtureRequest, store: str) -> None:
     """An outbox without the orders of other tests: its listings are of everybody's."""
     if store == "cassandra":
-        for table in ("outbox", "outbox_minutes", "outbox_parts"):
-            cassandra_session.execute(f"TRUNCATE {table}")
+        request.getfixturevalue("empty_cassandra_outbox")
 
 
 @pytest.fixture(params=["embedded", pytest.param("cassandra", marks=pytest.mark.cassandra)])

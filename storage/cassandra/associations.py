@@ -142,10 +142,10 @@ class CassandraAssociations:
         return _distinct(heapq.merge(*streams))
 
     def count_targets(self, source: int, kind: str) -> int:
-        count, after = 0, 0
+        count = after = 0
         while True:
             rows = session.execute(_TARGETS, (source, kind, after, COUNTED_PAGE))
-            count += sum(active for _, active in rows)
+            count += sum(bool(active) for _, active in rows)
             if len(rows) < COUNTED_PAGE:
                 return count
             after = rows[-1][0]

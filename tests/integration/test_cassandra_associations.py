@@ -1,6 +1,7 @@
 """What the contract cannot see: the rows behind the associations and the outbox in Cassandra."""
 
 import random
+from unittest.mock import patch
 
 import pytest
 
@@ -136,7 +137,7 @@ def test_growth_that_cannot_be_measured_does_not_fail_the_write(monkeypatch: pyt
     assert CassandraAssociations().targets(source, "like") == [target]
 
 
-def test_a_forgotten_minute_leaves_nothing_to_read() -> None:
+def test_a_forgotten_minute_leaves_nothing_to_read(empty_cassandra_outbox: None) -> None:
     outbox = CassandraOutbox()
     order_id = make_id(now_us() - 3_600_000_000, 1)
     outbox.add(Order(order_id, "x", (1,)))
@@ -147,7 +148,7 @@ def test_a_forgotten_minute_leaves_nothing_to_read() -> None:
     assert session.execute("SELECT minute FROM outbox_minutes WHERE shard = ? AND minute = ?", place) == []
 
 
-def test_what_was_written_a_moment_ago_is_not_hidden_by_forgetting() -> None:
+def test_what_was_written_a_moment_ago_is_not_hidden_by_forgetting(empty_cassandra_outbox: None) -> None:
     """The deletion is dated back: a write that the sweeper could not see yet survives it."""
     outbox = CassandraOutbox()
     order_id = make_id(now_us() - 3_600_000_000, 1)
@@ -175,17 +176,15 @@ def test_a_month_log_reads_like_a_sorted_list(seed: int) -> None:
         assert rows == [(each, 7) for each in expected]
 
 
-def test_month_logs_of_many_owners_are_read_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_month_logs_of_many_owners_are_read_side_by_side() -> None:
     owners = [(new_id(), "log", "out") for _ in range(5)]
     for size, owner in enumerate(owners):
         for month in range(size * 5):
             session.batch(LOG.insert(owner, make_id(EPOCH_US + (month + 1) * MONTH_US, 1), (1,)))
-    trips: list[int] = []
-    execute_many = session.execute_many
-    monkeypatch.setattr(session, "execute_many", lambda *args: trips.append(1) or execute_many(*args))
-    found = LOG.read_many(owners, limit=100)
+    with patch.object(session, "execute_many", wraps=session.execute_many) as trips:
+        found = LOG.read_many(owners, limit=100)
     assert [len(found[owner]) for owner in owners] == [0, 5, 10, 15, 20]
-    assert len(trips) == 1 + 5
+    assert trips.call_count == 1 + 5
     assert LOG.read_many([], limit=5) == {}
     assert LOG.read(owners[4], before=1, limit=5) == []
     assert LOG.read(owners[4], limit=0) == []

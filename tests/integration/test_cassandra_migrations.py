@@ -73,7 +73,7 @@ def test_two_processes_at_once_apply_each_file_once(new_keyspace: str) -> None:
         "CASSANDRA_PORT": str(settings.CASSANDRA_PORT),
         "CASSANDRA_HOSTS": ",".join(settings.CASSANDRA_HOSTS),
     }
-    command = [sys.executable, ROOT / "manage.py", "migrate_store"]
+    command = [sys.executable, str(ROOT / "manage.py"), "migrate_store"]
     running = [
         subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)

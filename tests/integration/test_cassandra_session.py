@@ -13,7 +13,6 @@ from cassandra import InvalidRequest
 from django.test import override_settings
 
 from deploy.cassandra.node import CassandraNode
-from storage.cassandra import leases as cassandra_leases
 from storage.cassandra import session
 from storage.cassandra.leases import CassandraLeases
 from storage.cassandra.session import Undecided
@@ -156,7 +155,7 @@ def test_a_lease_whose_answer_was_lost_is_read_again(
             execute_if(cql, params)
         raise Undecided("cassandra")
 
-    monkeypatch.setattr(cassandra_leases.session, "execute_if", losing_the_first_answer)
+    monkeypatch.setattr(session, "execute_if", losing_the_first_answer)
     owner, store = f"process-{new_id()}", CassandraLeases()
     lease = store.acquire(owner=owner, now_us=now_us(), length_us=60_000_000)
     held = "SELECT owner, end_us FROM worker_leases WHERE worker = ?"
