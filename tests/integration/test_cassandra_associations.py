@@ -53,6 +53,29 @@ def test_listings_keep_no_row_of_what_was_overtaken(associations: CassandraAssoc
     assert listed(source, "out") == listed(target, "in") == []
 
 
+def test_a_late_older_operation_leaves_no_row(associations: CassandraAssociations) -> None:
+    source, target = new_id(), new_id()
+    late, newer = change(source, target), change(source, target)
+    associations.apply([newer])
+    associations.apply([late])
+    assert listed(source, "out") == listed(target, "in") == [newer.op]
+
+
+def test_an_add_overtaken_between_its_read_and_its_write_enters_no_bucket(
+    associations: CassandraAssociations,
+) -> None:
+    """Its writer saw no removal yet, and the next level already: the bucket it writes to is cleared all the same."""
+    for _ in range(8):
+        source, target = new_id(), new_id()
+        late = change(source, target)
+        associations.apply([change(source, target, present=False)])
+        associations.grow(target, "like", 1)
+        with patch.object(module, "_truths_and_levels", return_value=([None], [1])):
+            associations.apply([late])
+        assert [associations.bucket_sources(target, "like", bucket, limit=5) for bucket in (0, 1)] == [[], []]
+        assert associations.newest_targets(source, "like", limit=5) == []
+
+
 def test_rows_that_a_race_left_behind_are_skipped_and_the_page_filled(associations: CassandraAssociations) -> None:
     source = new_id()
     stay = [change(source, new_id()) for _ in range(6)]
