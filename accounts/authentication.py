@@ -1,7 +1,7 @@
 """Bearer tokens at every door: who sent this `Authorization` header?"""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -54,6 +54,11 @@ def viewer_from_header(header: str | None) -> Viewer | None:
     """The viewer, or None without a header. Raises as `tokens.authenticate` does."""
     raw = bearer_token(header)
     return None if raw is None else tokens.authenticate(raw)[0]
+
+
+def viewer_of(request: Request) -> Viewer | None:
+    """Who sent the request, None for nobody; for views that answer both."""
+    return cast(Viewer | None, request.user)
 
 
 def bearer_token(header: str | None) -> str | None:

@@ -2,8 +2,8 @@
 
 **Who sees a change when.** Changing or suspending an account writes SQL, then, before it
 answers and in one round trip, guards the account in Redis and notes its id in the log of
-changes, a sorted set of the last `LOG_SECONDS`. A reader that has read the log since then
-(`changed_command`, sent along with a round trip it makes anyway) never takes an older card
+changes (changes.py). A reader that has read the log since then (`changed_command`, sent
+along with a round trip it makes anyway) never takes an older card
 out of its memory: an entry counts only if it was fetched in the knowledge of the account's
 newest note. So the change is seen by every read that starts after the change was answered.
 
@@ -26,29 +26,16 @@ import msgspec
 from cachetools import TTLCache
 
 from accounts.caches import ACCOUNTS, decode_account, encode_account
+from accounts.changes import Changes, changes_of, note_commands
 from accounts.entities import Account
 from accounts.models import User
 from accounts.sql import sql_or_unavailable
 from storage.errors import Unavailable
-from storage.ids import now_us
-from storage.redis import Command, shard_of, timeline_node
+from storage.redis import shard_of, timeline_node
 
-LOG_KEY = "accounts:changed"
-LOG_SECONDS = 20
 LOCAL_SECONDS = 5
 LOCAL_ENTRIES = 50_000
 """About 400 bytes each: 20 MB a process."""
-
-Changes = Mapping[int, float]
-"""The recently changed accounts, and the note of each one's last change."""
-
-
-def changed_command() -> Command:
-    """Reads the log of changes; its answer belongs into `account_cards`.
-
-    Some thirty bytes for each account changed in the last `LOG_SECONDS`, whoever changed it.
-    """
-    return ("ZRANGE", LOG_KEY, 0, -1, "WITHSCORES")
 
 
 def account_cards(ids: Iterable[int], *, changed: Sequence[Any] | None = None) -> dict[int, Account]:
@@ -66,7 +53,7 @@ def account_cards(ids: Iterable[int], *, changed: Sequence[Any] | None = None) -
         return {}
     if changed is None:
         return _fetch(wanted)
-    notes = _notes(changed)
+    notes = changes_of(changed)
     found = _memory.hits(wanted, notes)
     missing = wanted - found.keys()
     if missing:
@@ -79,14 +66,8 @@ def account_cards(ids: Iterable[int], *, changed: Sequence[Any] | None = None) -
 def account_changed(user_id: int) -> None:
     """To be called after the change was committed and before it is answered. One round trip."""
     _memory.forget(user_id)
-    now = now_us()
     with suppress(Unavailable):
-        timeline_node().round_trip(
-            *ACCOUNTS.invalidate([user_id]),
-            ("ZADD", LOG_KEY, now, user_id),
-            ("ZREMRANGEBYSCORE", LOG_KEY, "-inf", now - LOG_SECONDS * 1_000_000),
-            ("EXPIRE", LOG_KEY, LOG_SECONDS),
-        )
+        timeline_node().round_trip(*ACCOUNTS.invalidate([user_id]), *note_commands(user_id))
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -127,13 +108,6 @@ class _Memory:
 _memory = _Memory()
 forget_all = _memory.clear
 """As if the process had just started."""
-
-
-def _notes(answer: Sequence[Any]) -> Changes:
-    """The log as a mapping; redis-py leaves it flat or makes pairs, by the protocol it speaks."""
-    paired = bool(answer) and isinstance(answer[0], list | tuple)
-    pairs = answer if paired else zip(answer[::2], answer[1::2], strict=True)
-    return {int(member): float(score) for member, score in pairs}
 
 
 def _fetch(ids: Collection[int]) -> dict[int, Account]:

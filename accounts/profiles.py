@@ -5,7 +5,7 @@ import msgspec
 from accounts.entities import Account
 from accounts.models import User
 from storage.ids import id_time
-from storage.rest import rfc3339
+from storage.times import rfc3339
 
 
 class UserView(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from knox.crypto import hash_token
 from knox.models import AuthToken
 
 from accounts.caches import ACCOUNTS, TOKENS, Claim, decode_account, decode_end, encode_account, encode_end
+from accounts.changes import note_commands
 from accounts.entities import Account, Viewer
 from accounts.models import User
 from accounts.sql import sql_or_unavailable
@@ -93,9 +94,13 @@ def _revoke(user_id: int, digests: list[str]) -> None:
 
 
 def _guard(claims: list[Claim]) -> None:
-    """Best effort: without Redis a cached token ends by its time to live."""
+    """Best effort: without Redis a cached token ends by its time to live.
+
+    The note in the log of changes makes open sockets of the person look at their token anew.
+    """
     with suppress(Unavailable):
-        timeline_node().round_trip(*TOKENS.invalidate(claims))
+        notes = [command for user_id in {claim.user_id for claim in claims} for command in note_commands(user_id)]
+        timeline_node().round_trip(*TOKENS.invalidate(claims), *notes)
 
 
 def _from_redis(claim: Claim, along: Sequence[Command]) -> tuple[int | None, Account | None, list[Any] | None]:

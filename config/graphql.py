@@ -30,6 +30,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import viewer_of
 from accounts.entities import Viewer
 from config.schema import schema
 from storage.errors import BadRequest, ServiceError
@@ -78,7 +79,7 @@ class GraphQLAPI(APIView):
         result = execute(
             schema.graphql_schema,
             document,
-            context_value=GraphQLContext(request.user),
+            context_value=GraphQLContext(viewer_of(request)),
             variable_values=variables,
             operation_name=operation,
             execution_context_class=ExecutionContext,
@@ -90,7 +91,7 @@ class GraphQLAPI(APIView):
         return Response(answer, status=200 if result.data is not None or _has_path(result) else 400)
 
 
-def _parameters(data: dict[str, Any]) -> tuple[str, dict[str, Any] | None, str | None]:
+def _parameters(data: Any) -> tuple[str, dict[str, Any] | None, str | None]:
     query, variables, operation = data.get("query"), data.get("variables"), data.get("operationName")
     if not isinstance(query, str) or not query.strip():
         raise BadRequest("query must be a GraphQL document.", code="bad_query")

@@ -93,7 +93,7 @@ class RedisNode:
     def _send(self, commands: Iterable[Command]) -> list[Any]:
         with self.client().pipeline(transaction=False) as pipeline:
             for command in commands:
-                pipeline.execute_command(*command)
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
             return pipeline.execute(raise_on_error=False)
 
     def _load_and_resend(self, commands: tuple[Command, ...], answers: list[Any]) -> list[Any]:

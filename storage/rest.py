@@ -1,7 +1,6 @@
 """What every REST door is built from: JSON in and out, page parameters, the two envelopes."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import CharField
 
 from storage.errors import BadRequest, NotFound
-from storage.ids import MAX_ID, id_time
+from storage.ids import MAX_ID
 from storage.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_cursor, encode_cursor
 
 _encoder = msgspec.json.Encoder()
@@ -52,14 +51,15 @@ class MsgspecParser(BaseParser):
 class JSONOnly(BaseContentNegotiation):
     """Answers are JSON whatever `Accept` says; bodies are read by their content type."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         content_type = (request.content_type or "application/json").split(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == content_type), None)
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 class TextField(CharField):
@@ -72,16 +72,6 @@ class TextField(CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return data
-
-
-def rfc3339(moment: datetime) -> str:
-    """UTC with milliseconds: 2026-11-22T18:48:10.123Z."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-
-
-def created_at(snowflake: int) -> str:
-    """The birth of an id in RFC 3339."""
-    return rfc3339(id_time(snowflake))
 
 
 def parse_id(text: str) -> int:

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import viewer_of
 from accounts.entities import Viewer
 from storage.errors import BadRequest
 from storage.openapi import PAGE_PARAMETERS
@@ -66,7 +67,7 @@ class TweetAPI(APIView):
         examples=[TWEET_EXAMPLE],
     )
     def get(self, request: Request, tweet_id: str) -> Response:
-        return Response(single(tweet_view(parse_id(tweet_id), request.user)))
+        return Response(single(tweet_view(parse_id(tweet_id), viewer_of(request))))
 
     @extend_schema(
         operation_id="delete_tweet",
@@ -97,7 +98,7 @@ class AuthorTweetsAPI(APIView):
     )
     def get(self, request: Request, username: str) -> Response:
         asked = page_request(request)
-        page = author_page(username, request.user, asked, replies=_flag(request, "replies", default=True))
+        page = author_page(username, viewer_of(request), asked, replies=_flag(request, "replies", default=True))
         return Response(collection(request, asked, page))
 
 

@@ -11,7 +11,7 @@ from tweets.entities import Tweet
 TTL_SECONDS = 2 * 24 * 3600
 """Most reads are of tweets of the last two days. A tweet never changes but by deletion."""
 
-_cache = GuardedCache(timeline_node, lambda tweet_id: f"tweet:{tweet_id}", ttl_seconds=TTL_SECONDS)
+_cache: GuardedCache[int] = GuardedCache(timeline_node, lambda tweet_id: f"tweet:{tweet_id}", ttl_seconds=TTL_SECONDS)
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Tweet)
 

@@ -7,7 +7,7 @@ from storage.redis import Command, timeline_node
 
 TTL_SECONDS = 60
 
-_cache = GuardedCache(timeline_node, lambda tweet_id: f"replies:{tweet_id}", ttl_seconds=TTL_SECONDS)
+_cache: GuardedCache[int] = GuardedCache(timeline_node, lambda tweet_id: f"replies:{tweet_id}", ttl_seconds=TTL_SECONDS)
 
 
 def read(ids: Sequence[int]) -> Command:

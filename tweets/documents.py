@@ -61,7 +61,9 @@ class QuotedTweetDocument(serializers.Serializer[Any]):
     author = AuthorDocument()
     reply_to_id = serializers.CharField(allow_null=True)
     conversation_id = id_field()
-    quote_of = serializers.JSONField(allow_null=True, help_text="Always null here: quotes are shown one level deep.")
+    quote_of: serializers.Field[Any, Any, Any, Any] = serializers.JSONField(
+        allow_null=True, help_text="Always null here: quotes are shown one level deep."
+    )
     retweet_of = serializers.JSONField(allow_null=True)
     entities = EntitiesDocument()
     counts = CountsDocument()

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from accounts import cards
+from accounts.changes import changed_command
 from accounts.entities import Account, Viewer
 from storage.errors import Unavailable
 from storage.redis import Command, timeline_node
-from storage.rest import created_at
+from storage.times import created_at
 from tweets import cache, counts
 from tweets.entities import Entities, Tweet
 from tweets.store import tweet_store
@@ -102,7 +103,7 @@ def _load(ids: Sequence[int], along: Sequence[Command] = ()) -> _Loaded:
 def _from_cache(ids: Sequence[int], along: Sequence[Command]) -> tuple[dict[int, Tweet], dict[int, int], Any]:
     try:
         tweets, replies, changed, *_ = timeline_node().round_trip(
-            cache.read(ids), counts.read(ids), cards.changed_command(), *along
+            cache.read(ids), counts.read(ids), changed_command(), *along
         )
     except Unavailable:
         return {}, {}, None

@@ -39,7 +39,7 @@ SOCKETS_A_READER = 20
 log = structlog.get_logger(__name__)
 
 
-class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+class FeedConsumer(AsyncWebsocketConsumer):
     """One socket."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -54,7 +54,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
     async def connect(self) -> None:
         """Accepts first, so that a client that is refused sees a close code."""
-        offered = self.scope["subprotocols"]
+        offered = list(self.scope["subprotocols"])
         await self.accept(PROTOCOL if PROTOCOL in offered else BEARER if BEARER in offered else None)
         if not self._origin_allowed():
             await self.close(CloseCode.FORBIDDEN)

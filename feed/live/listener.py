@@ -11,8 +11,8 @@ answers come in order, and everything published before has then been put into th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import redis.asyncio
 import structlog
@@ -20,7 +20,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from accounts import cards
+from accounts import changes
 from fanout import live, presence
 from feed.live.registry import SignalKind, registry
 from storage.errors import Unavailable
@@ -35,12 +35,15 @@ SILENCE_SECONDS = 3.0
 WATCH_SECONDS = 0.5
 """How often accounts that have changed are looked up: a revoked token closes within a second."""
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 log = structlog.get_logger(__name__)
 
 
-def in_thread(function: Callable[..., Any], *args: Any) -> Awaitable[Any]:
+async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Runs blocking code beside the event loop, database connections tidied up behind it."""
-    return database_sync_to_async(function, thread_sensitive=False)(*args)
+    return await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
 
 
 class Listener:
@@ -131,12 +134,12 @@ class Listener:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             try:
-                [answer] = await in_thread(timeline_node().round_trip, cards.changed_command())
+                [answer] = await in_thread(timeline_node().round_trip, changes.changed_command())
             except Unavailable:
                 continue
-            changes = dict(cards.changes_of(answer))
-            fresh = [user_id for user_id, note in changes.items() if self._seen_changes.get(user_id) != note]
-            self._seen_changes = changes
+            noted = dict(changes.changes_of(answer))
+            fresh = [user_id for user_id, note in noted.items() if self._seen_changes.get(user_id) != note]
+            self._seen_changes = noted
             registry.signal(fresh, SignalKind.RECHECK)
 
 

@@ -1,7 +1,6 @@
 """What both tweet stores promise."""
 
 import random
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,14 +15,14 @@ MONTH_US = 31 * 24 * 3600 * 1_000_000
 
 
 @pytest.fixture
-def tweets(store: str) -> Iterator[TweetStore]:
-    yield tweet_store()
+def tweets(store: str) -> TweetStore:
+    return tweet_store()
 
 
 def a_tweet(
-    *, id: int | None = None, author: int | None = None, in_home: bool = True, reply_to: int | None = None
+    *, tweet_id: int | None = None, author: int | None = None, in_home: bool = True, reply_to: int | None = None
 ) -> Tweet:
-    tweet_id = id or new_id()
+    tweet_id = tweet_id or new_id()
     return Tweet(
         id=tweet_id,
         author_id=author or new_id(),
@@ -125,7 +124,7 @@ def test_paging_through_months_meets_every_tweet_once(tweets: TweetStore, upward
     ids = ids_over_months(23, months=14, seed=1)
     assert len({id_month(each) for each in ids}) > 8
     for each in ids:
-        tweets.add(a_tweet(id=each, author=author), None)
+        tweets.add(a_tweet(tweet_id=each, author=author), None)
     for limit in (1, 5, 22, 23, 24):
         seen: list[int] = []
         place = None
@@ -147,9 +146,9 @@ def test_home_entries_are_exactly_the_nearest_of_all_authors(tweets: TweetStore,
     ids = ids_over_months(240, months=5, seed=seed)
     written = {each: authors[min(int(dice.paretovariate(0.6)) - 1, 59)] for each in ids}
     for each, author in written.items():
-        tweets.add(a_tweet(id=each, author=author, in_home=dice.random() > 0.1), None)
+        tweets.add(a_tweet(tweet_id=each, author=author, in_home=dice.random() > 0.1), None)
     in_home = {each for author in authors for each in tweets.by_author(author, replies=False, limit=1000)}
-    followed = dice.sample(authors, 40) + [new_id(), authors[0]]
+    followed = [*dice.sample(authors, 40), new_id(), authors[0]]
     expected = sorted((each for each in in_home if written[each] in followed), reverse=True)
     assert len(expected) > 60
     for limit in (1, 7, 20, 101, 500):
@@ -171,7 +170,7 @@ def test_many_followees_are_read_in_bounded_statements(tweets: TweetStore) -> No
 def test_the_smallest_and_largest_ids_are_ordinary(tweets: TweetStore) -> None:
     author = new_id()
     for each in (1, MAX_ID):
-        tweets.add(a_tweet(id=each, author=author), None)
+        tweets.add(a_tweet(tweet_id=each, author=author), None)
     assert tweets.by_author(author, replies=True, limit=5) == [MAX_ID, 1]
     assert tweets.home_entries([author], before=MAX_ID, limit=5) == [1]
     assert tweets.home_entries([author], after=1, limit=5) == [MAX_ID]

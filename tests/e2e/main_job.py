@@ -24,7 +24,8 @@ SETTLE_SECONDS = 60.0
 """How long fan-out may take to catch up with the last post."""
 FRAGMENTS = [
     "plain words", "émigré naïve", "你好世界", "ありがとう", "👩‍👩‍👧‍👦", "🇩🇪", "e\u0301", "עברית", "العربية", "a\nb",
-    "https://example.org/a?b=c#d", "example.com", "@someone", "#tag", "#日本語", "<b>&amp;</b>", "'; DROP TABLE --", "\\u0041",
+    "https://example.org/a?b=c#d", "example.com", "@someone", "#tag", "#日本語", "<b>&amp;</b>",
+    "'; DROP TABLE --", "\\u0041",
 ]  # fmt: skip
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts import cards, services
+from accounts import cards, changes, services
 from accounts.caches import ACCOUNTS
 from accounts.models import User
 from accounts.services import ProfileChange
@@ -23,7 +23,7 @@ def a_fresh_process() -> None:
 
 
 def log() -> list[Any]:
-    [answer] = timeline_node().round_trip(cards.changed_command())
+    [answer] = timeline_node().round_trip(changes.changed_command())
     return list(answer)
 
 
@@ -108,7 +108,7 @@ def test_inside_a_transaction_nothing_is_announced_before_its_commit() -> None:
         services.update_profile(ada.id, ProfileChange(display_name="New"))
         services.suspend(bob, by=ada)
         assert log() == []
-    assert set(cards._notes(log())) == {ada.id, bob.id}
+    assert set(changes.changes_of(log())) == {ada.id, bob.id}
 
 
 def test_cards_cost_nothing_from_memory_one_trip_from_redis_one_query_from_sql() -> None:
@@ -189,9 +189,9 @@ def test_a_password_or_address_does_not_show_on_the_card() -> None:
 def test_the_log_ends_by_itself() -> None:
     person = new_person()
     cards.account_changed(person.id)
-    [seconds] = timeline_node().round_trip(("TTL", cards.LOG_KEY))
-    assert 0 < seconds <= cards.LOG_SECONDS
-    assert cards.LOG_SECONDS >= cards.LOCAL_SECONDS + 10
+    [seconds] = timeline_node().round_trip(("TTL", changes.LOG_KEY))
+    assert 0 < seconds <= changes.LOG_SECONDS
+    assert changes.LOG_SECONDS >= cards.LOCAL_SECONDS + 10
 
 
 def test_without_redis_cards_come_from_memory_then_sql() -> None:

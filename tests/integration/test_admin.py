@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from accounts import cards, services, tokens
+from accounts import cards, changes, services, tokens
 from accounts.models import User
 from storage.errors import Forbidden, NotSignedIn
 from storage.redis import timeline_node
@@ -167,7 +167,7 @@ def test_changing_a_profile_shows_on_the_card_and_in_the_token_check_at_once(adm
     assert answer.status_code == 302, answer.context["adminform"].form.errors
     account = tokens.authenticate(raw)[0].account
     assert (account.display_name, account.verified, account.is_staff) == ("Countess", True, True)
-    [log] = timeline_node().round_trip(cards.changed_command())
+    [log] = timeline_node().round_trip(changes.changed_command())
     assert cards.account_cards([ada.id], changed=log)[ada.id] == account
     assert "Display name" in history(ada)[0]
 
