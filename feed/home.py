@@ -72,7 +72,9 @@ class _Home:
         return window.ids
 
     def hydrate(self, ids: Sequence[int]) -> list[TweetView]:
-        return hydrate(ids, viewer=self._viewer, along=[timelines.touch_command(self._viewer.id)])
+        """Keeps the reader active only by a timeline that was served: an outdated one must end in time."""
+        served = [] if self._cold else [timelines.touch_command(self._viewer.id)]
+        return hydrate(ids, viewer=self._viewer, along=served)
 
     def _window(self, before: int | None, after: int | None, limit: int) -> Window | None:
         """The window of the timeline, rebuilt first if need be; None when only the store can answer."""
