@@ -89,10 +89,10 @@ def _orders(shard: int, minute: int, before: int) -> Iterator[Row]:
 
 
 def _open_orders(shard: int, minutes: Sequence[int], before: int) -> Iterator[Order]:
-    """Ascending; reads as far as it is asked. A mark whose order is not there (yet) is no order."""
+    """Ascending; reads as far as it is asked. A mark whose order is not there (yet) is a row that is done."""
     for minute in minutes:
         for order_id, kind, args, done in _orders(shard, minute, before):
-            if kind is not None and not done:
+            if not done:
                 yield Order(order_id, kind, tuple(args or ()))
 
 

@@ -1,6 +1,8 @@
 """The outbox port: nothing that is open is ever forgotten, nothing done comes back."""
 
+import itertools
 import random
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -127,14 +129,19 @@ def test_discard_keeps_a_minute_until_its_grace_is_over(outbox: Outbox) -> None:
     assert outbox.discard_closed(now_us=closed_now(order.id) + 2 * MINUTE_US) == 1
 
 
+def ids_of_shard(shard: int, us: int) -> Iterator[int]:
+    """Ids of one minute whose orders share a partition."""
+    return (each for each in itertools.count(make_id(us, 1)) if shard_of(each) == shard)
+
+
 def test_discard_forgets_what_is_done_and_keeps_what_is_open(outbox: Outbox) -> None:
-    """Three closed minutes; the middle one holds an open order besides a done one of its own shard."""
-    start = new_id()
-    minutes = [make_id(id_us(start) + step * MINUTE_US, 1) for step in range(3)]
-    same_shard = [each for each in range(minutes[1] + 1, minutes[1] + 100) if shard_of(each) == shard_of(minutes[1])]
-    for each in [*minutes, same_shard[0]]:
+    """Three closed minutes of one shard; the middle one holds an open order besides a done one."""
+    start = id_us(new_id())
+    minutes = [next(ids_of_shard(3, start + step * MINUTE_US)) for step in range(3)]
+    same_minute = next(each for each in ids_of_shard(3, start + MINUTE_US) if each != minutes[1])
+    for each in [*minutes, same_minute]:
         outbox.add(some_order(each))
-    for each in [minutes[0], same_shard[0], minutes[2]]:
+    for each in [minutes[0], same_minute, minutes[2]]:
         outbox.mark_done(each)
     later = closed_now(minutes[2]) + 10 * MINUTE_US
     assert outbox.discard_closed(now_us=later) == 2

@@ -158,6 +158,8 @@ def test_a_lease_whose_answer_was_lost_is_read_again(
     monkeypatch.setattr(session, "execute_if", losing_the_first_answer)
     owner, store = f"process-{new_id()}", CassandraLeases()
     lease = store.acquire(owner=owner, now_us=now_us(), length_us=60_000_000)
+    holders = session.execute("SELECT worker, owner FROM worker_leases")
+    assert [worker for worker, holder in holders if holder == owner] == [lease.worker]
     held = "SELECT owner, end_us FROM worker_leases WHERE worker = ?"
     assert session.execute(held, (lease.worker,)) == [(owner, lease.end_us)]
     lost.clear()

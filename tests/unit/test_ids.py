@@ -148,6 +148,13 @@ def test_ids_stay_inside_the_lease_while_the_store_is_down(
     assert id_us(generator.next()) >= leases.acquired[0].end_us
 
 
+def test_an_id_outside_the_lease_is_refused_whatever_the_store_says(leases: FakeLeases, clock: FakeClock) -> None:
+    generator = IdGenerator(lambda: leases, clock=clock, sleep=clock.sleep, lease_us=0)
+    with pytest.raises(Unavailable) as refused:
+        generator.next()
+    assert refused.value.backend == "ids"
+
+
 def test_no_id_without_a_lease(generator: IdGenerator, leases: FakeLeases) -> None:
     leases.down = True
     with pytest.raises(Unavailable):
