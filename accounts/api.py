@@ -16,9 +16,8 @@ from accounts.entities import Viewer
 from accounts.models import BIO_MAX, DISPLAY_NAME_MAX, EMAIL_MAX, USERNAME_MAX
 from accounts.profiles import own_user_view
 from accounts.rules import PASSWORD_MAX
-from storage.errors import BadRequest
 from storage.openapi import EXAMPLE_ID, EXAMPLE_TIME, envelope_of, id_field
-from storage.rest import TextField, single
+from storage.rest import TextField, flag, single
 
 
 def viewer_of(request: Request) -> Viewer:
@@ -166,7 +165,7 @@ class TokenView(APIView):
     )
     def delete(self, request: Request) -> Response:
         viewer = viewer_of(request)
-        if _flag(request, "all"):
+        if flag(request, "all", default=False):
             tokens.revoke_all(viewer.id)
         else:
             tokens.revoke(viewer)
@@ -241,10 +240,3 @@ def valid(serializer: type[serializers.Serializer[Any]], request: Request) -> di
 
 def _session(person: Any, status: int) -> Response:
     return Response(single({"user": own_user_view(person), "token": tokens.issue(person)}), status=status)
-
-
-def _flag(request: Request, name: str) -> bool:
-    value = request.query_params.get(name, "false")
-    if value not in ("true", "false"):
-        raise BadRequest(f"{name} is true or false.", code="bad_flag")
-    return value == "true"

@@ -72,12 +72,16 @@ def _follower_pages(author_id: int, bucket: int) -> Iterator[list[int]]:
 
 
 def _push(order: Order, readers: list[int]) -> None:
-    """One round trip for timelines and presence, a second one when somebody is connected."""
+    """One round trip for timelines and presence, a second one when somebody is connected.
+
+    Timelines first: a socket that appears too late to be present here replays its timeline
+    after it appeared, and so finds the entry there.
+    """
     shards = timelines.by_shard(readers)
     commands = {DELIVER: timelines.deliver_commands, RETRACT: timelines.retract_commands}[order.kind]
     kind = {DELIVER: LiveKind.TWEET, RETRACT: LiveKind.DELETE}[order.kind]
     entry_id = order.args[0]
-    answers = timeline_node().round_trip(*presence.present_commands(shards), *commands(entry_id, shards))
-    connected = presence.present(shards, answers[: len(shards)])
+    answers = timeline_node().round_trip(*commands(entry_id, shards), *presence.present_commands(shards))
+    connected = presence.present(shards, answers[-len(shards) :])
     if connected:
         timeline_node().round_trip(*live.publish_commands(kind, entry_id, connected))

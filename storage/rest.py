@@ -103,6 +103,14 @@ def page_request(request: Request) -> PageRequest:
     return PageRequest(limit=limit, before=before, after=after)
 
 
+def flag(request: Request, name: str, *, default: bool) -> bool:
+    """A query parameter that is `true` or `false`. Raises `BadRequest` for anything else."""
+    value = request.query_params.get(name, str(default).lower())
+    if value not in ("true", "false"):
+        raise BadRequest(f"{name} is true or false.", code="bad_flag")
+    return value == "true"
+
+
 def single(data: Any) -> dict[str, Any]:
     """The envelope of one resource."""
     return {"data": data}

@@ -12,9 +12,8 @@ from rest_framework.views import APIView
 
 from accounts.authentication import viewer_of
 from accounts.entities import Viewer
-from storage.errors import BadRequest
 from storage.openapi import PAGE_PARAMETERS
-from storage.rest import TextField, collection, page_request, parse_id, single
+from storage.rest import TextField, collection, flag, page_request, parse_id, single
 from tweets import services
 from tweets.documents import TWEET, TWEET_EXAMPLE, TWEETS, TWEETS_EXAMPLE
 from tweets.selectors import author_page, tweet_view
@@ -98,16 +97,9 @@ class AuthorTweetsAPI(APIView):
     )
     def get(self, request: Request, username: str) -> Response:
         asked = page_request(request)
-        page = author_page(username, viewer_of(request), asked, replies=_flag(request, "replies", default=True))
+        page = author_page(username, viewer_of(request), asked, replies=flag(request, "replies", default=True))
         return Response(collection(request, asked, page))
 
 
 def _optional_id(text: Any) -> int | None:
     return parse_id(text) if text is not None else None
-
-
-def _flag(request: Request, name: str, *, default: bool) -> bool:
-    value = request.query_params.get(name, str(default).lower())
-    if value not in ("true", "false"):
-        raise BadRequest(f"{name} is true or false.", code="bad_flag")
-    return value == "true"
