@@ -11,6 +11,7 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 from celery import current_app
@@ -25,10 +26,28 @@ DRAIN_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
+def enqueue(order: Order) -> None:
+    """Puts the order on the broker's queue, within the transport's timeouts. Raises what the transport raises."""
+    current_app.send_task(
+        "fanout.work_order", args=(order.id, order.kind, list(order.args)), queue="fanout", retry=False
+    )
+
+
+def enqueue_part(order: Order, part: int, parts: int) -> None:
+    """Puts one part of a large order on the queue of bulk work, apart from small authors' orders."""
+    current_app.send_task(
+        "fanout.work_part",
+        args=(order.id, order.kind, list(order.args), part, parts),
+        queue="bulk",
+        retry=False,
+    )
+
+
 class Dispatcher:
     """One thread a process, started by the first `send` after a fork."""
 
-    def __init__(self) -> None:
+    def __init__(self, pass_on: Callable[[Order], None]) -> None:
+        self._pass_on = pass_on
         self._lock = threading.Lock()
         self._pid = 0
         self._queue: queue.Queue[Order] = queue.Queue()
@@ -53,36 +72,19 @@ class Dispatcher:
         with self._lock:
             if self._pid != os.getpid():
                 self._queue = queue.Queue(QUEUE_SIZE)
-                threading.Thread(target=self._pass_on, args=(self._queue,), name="dispatch", daemon=True).start()
+                threading.Thread(target=self._run, args=(self._queue,), name="dispatch", daemon=True).start()
                 atexit.register(self.drain)
                 self._pid = os.getpid()
 
-    def _pass_on(self, orders: "queue.Queue[Order]") -> None:
+    def _run(self, orders: "queue.Queue[Order]") -> None:
         while True:
             order = orders.get()
             try:
-                enqueue(order)
+                self._pass_on(order)
             except Exception as error:
                 log.warning("dispatch_failed", order=order.id, error=type(error).__name__)
             finally:
                 orders.task_done()
 
 
-def enqueue(order: Order) -> None:
-    """Puts the order on the broker's queue, within the transport's timeouts. Raises what the transport raises."""
-    current_app.send_task(
-        "fanout.work_order", args=(order.id, order.kind, list(order.args)), queue="fanout", retry=False
-    )
-
-
-def enqueue_part(order: Order, part: int, parts: int) -> None:
-    """Puts one part of a large order on the queue of bulk work, apart from small authors' orders."""
-    current_app.send_task(
-        "fanout.work_part",
-        args=(order.id, order.kind, list(order.args), part, parts),
-        queue="bulk",
-        retry=False,
-    )
-
-
-dispatcher = Dispatcher()
+dispatcher = Dispatcher(enqueue)

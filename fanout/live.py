@@ -1,13 +1,14 @@
 """Publishing to live processes: ids only, one channel a shard, every live process listens.
 
-A message that is lost loses nothing: sockets resume from a watermark (`resume_watermark`)
+A message that is lost loses nothing: sockets resume from a watermark (`Watermark`)
 and live processes re-read the timeline after any interruption.
 """
 
+import contextlib
+import threading
 import time
 from enum import StrEnum
 
-import cachetools
 import msgspec
 
 from storage.errors import Unavailable
@@ -34,7 +35,8 @@ SETTLE_SECONDS = 10
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(LiveMessage)
-_watermark: cachetools.TTLCache[str, int] = cachetools.TTLCache(maxsize=1, ttl=1, timer=time.monotonic)
+WATERMARK_SECONDS = 1.0
+"""How long a process goes by the watermark it has read."""
 
 
 def channel(shard: int) -> str:
@@ -53,28 +55,37 @@ def decode(payload: bytes) -> LiveMessage:
     return _decoder.decode(payload)
 
 
-def resume_watermark() -> int:
-    """An id below which everything is visible: safe to resume a socket from.
+class Watermark:
+    """The id below which everything is visible, read from the outbox at most once a second.
 
     Order of ids is order of birth, not of visibility. So it is no newer than now minus
-    SETTLE_SECONDS, and no newer than the oldest order still open. At most one second old;
-    costs a store read a second and process. While the store does not answer, the last one stands.
+    SETTLE_SECONDS, and no newer than the oldest order still open. While the store does not
+    answer, the last one stands: too old is safe.
     """
-    known = _watermark.get("now")
-    if known is None:
-        known = _watermark["now"] = _fresh_watermark()
-    return known
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        """As if the process had just started."""
+        self._value = 0
+        self._read_at = -WATERMARK_SECONDS
+
+    def read(self) -> int:
+        """Costs a store read a second and process."""
+        with self._lock:
+            if time.monotonic() - self._read_at >= WATERMARK_SECONDS:
+                with contextlib.suppress(Unavailable):
+                    self._value = _fresh_watermark()
+                self._read_at = time.monotonic()
+            return self._value
 
 
 def _fresh_watermark() -> int:
-    global _last_known
-    try:
-        oldest = outbox().oldest_open()
-    except Unavailable:
-        return _last_known
     settled = make_id(now_us() - SETTLE_SECONDS * 1_000_000, 0)
-    _last_known = settled if oldest is None else min(settled, oldest - 1)
-    return _last_known
+    oldest = outbox().oldest_open()
+    return settled if oldest is None else min(settled, oldest - 1)
 
 
-_last_known = 0
+watermark = Watermark()

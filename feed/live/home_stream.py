@@ -7,7 +7,7 @@ of birth, not of visibility. Whoever resumes from it may see a tweet again, and 
 from collections.abc import Awaitable, Callable
 
 from accounts.entities import Viewer
-from fanout.live import resume_watermark
+from fanout import live
 from feed.home import home_page
 from feed.live.frames import encode
 from feed.live.listener import in_thread
@@ -33,7 +33,7 @@ class HomeStream:
 
     async def start(self, after: int | None) -> None:
         """From now on only what is new; or first everything above `after`."""
-        self._safe = registry.watermark or await in_thread(resume_watermark)
+        self._safe = registry.watermark or await in_thread(live.watermark.read)
         if after is not None:
             await self.replay(after)
 

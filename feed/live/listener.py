@@ -116,7 +116,7 @@ class Listener:
     async def _ping(self, subscription: Any) -> None:
         """The watermark travels in the PING and comes back behind everything published before."""
         while True:
-            watermark = await in_thread(live.resume_watermark)
+            watermark = await in_thread(live.watermark.read)
             await subscription.execute_command("PING", str(watermark))
             await asyncio.sleep(WATERMARK_SECONDS)
 

@@ -1,0 +1,203 @@
+"""Working orders off: large authors in parts, the sweeper, the dispatcher, the live channel.
+
+Real workers do it in tests/e2e/test_main_job.py; here one step at a time.
+"""
+
+import random
+import threading
+import time
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from accounts import graph
+from accounts.entities import Viewer
+from accounts.graph import FOLLOW
+from accounts.models import User
+from fanout import delivery, live, presence, sweeper, timelines
+from fanout.dispatch import Dispatcher
+from fanout.live import LiveKind
+from fanout.orders import deliver_order
+from feed.home import home_page
+from storage.ids import make_id, now_us
+from storage.outbox import Order
+from storage.paging import PageRequest
+from storage.redis import timeline_node
+from storage.stores import associations, outbox
+from tests.backends import timeline_redis_down
+from tests.people import new_person
+from tests.work import open_orders, work_off_everything
+from tweets.services import create_tweet
+
+
+def viewer(person: User) -> Viewer:
+    return Viewer(account=person.account, token_digest="")
+
+
+def post(author: User) -> int:
+    return create_tweet(author=viewer(author), text="hello").id
+
+
+def home(reader: User) -> list[int]:
+    return [int(tweet.id) for tweet in home_page(viewer(reader), PageRequest(limit=100)).items]
+
+
+@pytest.mark.usefixtures("product")
+class TestLargeAuthors:
+    def test_each_bucket_is_a_part_and_the_last_part_ends_the_order(self) -> None:
+        author = new_person()
+        early, late = [new_person() for _ in range(6)], [new_person() for _ in range(10)]
+        for reader in early:
+            graph.follow(reader.id, author.id)
+        associations().grow(author.id, FOLLOW, 2)
+        for reader in late:
+            graph.follow(reader.id, author.id)
+        readers = [*early, *late]
+        for reader in [*readers, author]:
+            home(reader)
+        work_off_everything()
+        tweet = post(author)
+        [order] = open_orders()
+        parts: list[tuple[int, int]] = []
+        with patch.object(delivery, "enqueue_part", lambda order, part, of: parts.append((part, of))):
+            delivery.work_off(order)
+        assert sorted(parts) == [(part, 4) for part in range(4)]
+        dice = random.Random(1)
+        for number, (part, of) in enumerate(dice.sample(parts, 4)):
+            assert open_orders() == [order], f"still open after {number} parts"
+            delivery.work_off_part(order, part, of)
+        assert open_orders() == []
+        assert all(home(reader) == [tweet] for reader in [*readers, author])
+        for part, of in parts:
+            delivery.work_off_part(order, part, of)
+        assert all(home(reader) == [tweet] for reader in readers), "a repeated part shows nothing twice"
+
+    def test_followers_are_read_page_by_page(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(delivery, "PAGE", 3)
+        author = new_person()
+        readers = [new_person() for _ in range(7)]
+        for reader in readers:
+            graph.follow(reader.id, author.id)
+            home(reader)
+        tweet = post(author)
+        work_off_everything()
+        assert all(home(reader) == [tweet] for reader in readers)
+
+
+@pytest.mark.usefixtures("product")
+class TestOrdersThatWait:
+    def test_an_order_that_redis_refused_stays_open(self) -> None:
+        author = new_person()
+        home(author)
+        post(author)
+        with timeline_redis_down(), pytest.raises(Exception, match="redis_timelines"):
+            work_off_everything()
+        assert len(open_orders()) == 1
+        work_off_everything()
+        assert open_orders() == []
+
+    def test_the_sweeper_sends_old_orders_again_and_only_those(self, settings: Settings) -> None:
+        author = new_person()
+        post(author)
+        [order] = open_orders()
+        with patch.object(sweeper, "enqueue") as sent:
+            assert sweeper.sweep() == 0, "too young"
+            settings.SWEEP_AFTER_SECONDS = 0.0
+            time.sleep(0.01)
+            assert sweeper.sweep() == 1
+            sent.assert_called_once_with(order)
+            assert sweeper.sweep() == 0, "sent a moment ago"
+
+    def test_a_graph_change_that_redis_did_not_take_is_made_good_by_its_order(self) -> None:
+        reader, author = new_person(), new_person()
+        tweet = post(author)
+        work_off_everything()
+        assert home(reader) == []
+        with timeline_redis_down():
+            graph.follow(reader.id, author.id)
+        assert [order.kind for order in open_orders()] == [graph.GRAPH_ORDER]
+        work_off_everything()
+        assert open_orders() == []
+        assert home(reader) == [tweet]
+
+
+@pytest.mark.usefixtures("product")
+class TestLivePublishing:
+    def test_present_readers_are_named_in_the_message_and_others_are_not(self) -> None:
+        author, present, absent = new_person(), new_person(), new_person()
+        for reader in (present, absent):
+            graph.follow(reader.id, author.id)
+        assert presence.appear([present.id]) == {present.id}
+        assert presence.appear([present.id]) == set(), "known already"
+        client: Any = timeline_node().client()
+        with client.pubsub() as subscription:
+            subscription.subscribe(*(live.channel(shard) for shard in timelines.by_shard([present.id])))
+            subscription.get_message(timeout=2)
+            tweet = post(author)
+            work_off_everything()
+            message = subscription.get_message(ignore_subscribe_messages=True, timeout=2)
+        assert message is not None
+        assert live.decode(message["data"]) == live.LiveMessage(LiveKind.TWEET, tweet, [present.id])
+
+    def test_the_watermark_stays_below_the_oldest_open_order(self) -> None:
+        live.watermark.forget()
+        author = new_person()
+        settled = live.watermark.read()
+        assert settled <= make_id(now_us() - live.SETTLE_SECONDS * 1_000_000, 0)
+        old = Order(id=make_id(now_us() - 3600 * 1_000_000, 0), kind="deliver", args=(1, author.id))
+        from_store = outbox()
+        from_store.add(old)
+        live.watermark.forget()
+        assert live.watermark.read() == old.id - 1
+        from_store.mark_done(old.id)
+        live.watermark.forget()
+        assert live.watermark.read() >= settled
+
+
+class TestDispatcher:
+    def test_sending_does_not_wait_for_a_hung_broker(self) -> None:
+        answered, sent = threading.Event(), list[int]()
+
+        def wait_then_send(order: Order) -> None:
+            answered.wait(10)
+            sent.append(order.id)
+
+        sending = Dispatcher(wait_then_send)
+        for number in range(1, 51):
+            sending.send(deliver_order(number, 1))
+        assert sent == [], "every send returned before the broker had taken anything"
+        answered.set()
+        sending.drain(5.0)
+        assert len(sent) == 50
+
+    def test_a_full_queue_drops_rather_than_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("fanout.dispatch.QUEUE_SIZE", 2)
+        answered, sent = threading.Event(), list[int]()
+
+        def wait_then_send(order: Order) -> None:
+            answered.wait(10)
+            sent.append(order.id)
+
+        sending = Dispatcher(wait_then_send)
+        for number in range(1, 11):
+            sending.send(deliver_order(number, 1))
+        answered.set()
+        sending.drain(5.0)
+        assert 2 <= len(sent) <= 3
+        assert sent[:2] == [1, 2]
+
+    def test_a_broker_that_fails_stops_nothing(self) -> None:
+        sent: list[int] = []
+
+        def failing_once(order: Order) -> None:
+            if order.id == 1:
+                raise ConnectionError
+            sent.append(order.id)
+
+        sending = Dispatcher(failing_once)
+        for number in (1, 2):
+            sending.send(deliver_order(number, 1))
+        sending.drain(5.0)
+        assert sent == [2]
