@@ -1,58 +1,22 @@
 """The association port: last operation wins, in the truth and in every index."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 from storage.associations import (
     MAX_CHANGES,
-    MAX_LEVEL,
     Association,
     AssociationStore,
     Change,
-    bucket_is_full,
-    bucket_of,
-    removal_buckets,
 )
 from storage.ids import EPOCH_US, MAX_ID, id_us, make_id
 from storage.outbox import Order, Outbox
+from tests.contract.edges import FOLLOW, add, all_bucket_sources, assert_edge, remove
 from tests.ids import new_id
 from tests.threads import run_together
-
-FOLLOW = "follow"
-
-
-def add(source: int, target: int, op: int | None = None, kind: str = FOLLOW) -> Change:
-    return Change(source=source, kind=kind, target=target, op=op or new_id(), present=True)
-
-
-def remove(source: int, target: int, op: int | None = None, kind: str = FOLLOW) -> Change:
-    return Change(source=source, kind=kind, target=target, op=op or new_id(), present=False)
-
-
-def all_bucket_sources(associations: AssociationStore, target: int, kind: str = FOLLOW) -> list[int]:
-    """As fan-out reads them: every bucket of the level, to its end, duplicates kept."""
-    found: list[int] = []
-    for bucket in range(1 << associations.level(target, kind)):
-        after = 0
-        while page := associations.bucket_sources(target, kind, bucket, after=after, limit=50):
-            found += page
-            after = page[-1]
-    return found
-
-
-def assert_edge(associations: AssociationStore, change: Change) -> None:
-    """The truth and every index say what `change` says; it is the only edge of its source."""
-    source, kind, target = change.source, change.kind, change.target
-    edges = [Association(source, kind, target, change.op)] if change.present else []
-    assert associations.find(source, kind, [target]) == {edge.target: edge for edge in edges}
-    assert associations.targets(source, kind) == [edge.target for edge in edges]
-    assert associations.newest_targets(source, kind, limit=10) == edges
-    assert [each for each in associations.newest_sources(target, kind, limit=500) if each.source == source] == edges
-    assert set(all_bucket_sources(associations, target, kind)) & {source} == {edge.source for edge in edges}
-    assert associations.count_targets(source, kind) == len(edges)
 
 
 def test_what_was_never_there_is_absent(associations: AssociationStore) -> None:
@@ -286,147 +250,3 @@ def test_two_removals_and_an_add_of_one_microsecond_agree_everywhere(association
     for change in [add(source, target, make_id(us, 2)), *rivals]:
         associations.apply([change])
     assert_edge(associations, rivals[-1])
-
-
-# --- levels
-
-
-@pytest.fixture
-def small_buckets(associations: AssociationStore) -> AssociationStore:
-    """A store whose buckets are full at 20 edges and are measured at every add."""
-    kind = type(associations)
-    return kind(edges_per_bucket=20, sample=lambda: True)  # type: ignore[call-arg]
-
-
-def apply_all(associations: AssociationStore, changes: Sequence[Change]) -> None:
-    for change in changes:
-        associations.apply([change])
-
-
-def test_a_level_only_grows(associations: AssociationStore) -> None:
-    target = new_id()
-    for level, expected in [(2, 2), (1, 2), (0, 2), (3, 3), (3, 3), (MAX_LEVEL, MAX_LEVEL), (4, MAX_LEVEL)]:
-        associations.grow(target, FOLLOW, level)
-        assert associations.level(target, FOLLOW) == expected
-    assert associations.level(target, "like") == 0
-    with pytest.raises(ValueError, match="no level"):
-        associations.grow(target, FOLLOW, MAX_LEVEL + 1)
-
-
-def test_levels_raised_at_once_end_at_the_highest(associations: AssociationStore) -> None:
-    target = new_id()
-    run_together([partial(associations.grow, target, FOLLOW, level) for level in random.sample(range(9), 9)])
-    assert associations.level(target, FOLLOW) == 8
-
-
-def test_edges_from_before_and_after_growth_are_found_and_counted(associations: AssociationStore) -> None:
-    target, sources = new_id(), [new_id() for _ in range(60)]
-    for level, start in enumerate((0, 20, 40)):
-        associations.grow(target, FOLLOW, level)
-        associations.apply([add(source, target) for source in sources[start : start + 20]])
-    assert sorted(all_bucket_sources(associations, target)) == sources
-    assert associations.count_sources(target, FOLLOW) == 60
-
-
-def test_an_edge_added_again_after_growth_counts_once(associations: AssociationStore) -> None:
-    target = new_id()
-    sources = [new_id() for _ in range(20)]
-    associations.apply([add(source, target) for source in sources])
-    associations.grow(target, FOLLOW, 3)
-    associations.apply([add(source, target) for source in sources])
-    assert set(all_bucket_sources(associations, target)) == set(sources)
-    assert associations.count_sources(target, FOLLOW) == 20
-
-
-def test_a_removal_clears_every_level(associations: AssociationStore) -> None:
-    target = new_id()
-    sources = [new_id() for _ in range(12)]
-    for level in range(5):
-        associations.grow(target, FOLLOW, level)
-        associations.apply([add(source, target) for source in sources])
-    associations.apply([remove(source, target) for source in sources])
-    assert all_bucket_sources(associations, target) == []
-    assert associations.count_sources(target, FOLLOW) == 0
-
-
-def test_the_largest_removal_fits_an_atomic_write(associations: AssociationStore) -> None:
-    source = new_id()
-    targets = [new_id() for _ in range(MAX_CHANGES)]
-    for target in targets:
-        associations.grow(target, FOLLOW, MAX_LEVEL)
-    associations.apply([add(source, target) for target in targets])
-    associations.apply([remove(source, target) for target in targets])
-    assert associations.targets(source, FOLLOW) == []
-
-
-def test_an_edge_removed_across_growth_stays_removed(associations: AssociationStore) -> None:
-    """The add of an older operation that arrives after the removal, by a writer who knows the next level."""
-    target, source = new_id(), new_id()
-    late, removal = add(source, target), remove(source, target)
-    associations.apply([removal])
-    associations.grow(target, FOLLOW, 1)
-    associations.apply([late])
-    assert_edge(associations, removal)
-
-
-def test_a_full_target_grows_by_itself(small_buckets: AssociationStore) -> None:
-    target = new_id()
-    changes = [add(new_id(), target) for _ in range(200)]
-    apply_all(small_buckets, changes[:21])
-    assert small_buckets.level(target, FOLLOW) == 1
-    apply_all(small_buckets, changes[21:])
-    assert 3 <= small_buckets.level(target, FOLLOW) <= 5
-    assert sorted(all_bucket_sources(small_buckets, target)) == [change.source for change in changes]
-
-
-def test_growth_during_many_writes_loses_nothing(small_buckets: AssociationStore) -> None:
-    target = new_id()
-    stay = [add(new_id(), target) for _ in range(48)]
-    leave = [add(new_id(), target) for _ in range(48)]
-
-    def toggle(kept: Change, left: Change) -> None:
-        small_buckets.apply([left])
-        small_buckets.apply([kept])
-        small_buckets.apply([remove(left.source, target)])
-
-    run_together([partial(toggle, *pair) for pair in zip(stay, leave, strict=True)])
-    assert small_buckets.level(target, FOLLOW) >= 1
-    assert sorted(set(all_bucket_sources(small_buckets, target))) == [change.source for change in stay]
-    assert small_buckets.count_sources(target, FOLLOW) == 48
-
-
-# --- the rules of buckets, the same for every store
-
-
-def test_a_bucket_splits_into_itself_and_one_above() -> None:
-    for source in [new_id() for _ in range(200)]:
-        for level in range(MAX_LEVEL):
-            assert bucket_of(source, level + 1) in {bucket_of(source, level), bucket_of(source, level) + (1 << level)}
-
-
-def test_a_removal_names_the_bucket_of_every_level_and_one_more() -> None:
-    source = new_id()
-    assert set(removal_buckets(source, 4)) == {bucket_of(source, level) for level in range(6)}
-    assert set(removal_buckets(source, MAX_LEVEL)) == {bucket_of(source, level) for level in range(MAX_LEVEL + 1)}
-
-
-def test_snowflakes_of_one_process_spread_over_buckets() -> None:
-    sources = [make_id(EPOCH_US + step * 977, 5) for step in range(1, 16_001)]
-    sizes = [0] * 16
-    for source in sources:
-        sizes[bucket_of(source, 4)] += 1
-    assert min(sizes) > 900
-    assert max(sizes) < 1_100
-
-
-def test_levels_follow_the_number_of_edges() -> None:
-    """Level L + 1 at 1,000 * 2^L edges, whatever bucket is measured; no level runs ahead of it."""
-    sizes: dict[int, int] = {}
-    level = 0
-    for edges in range(1, 40_001):
-        bucket = bucket_of(make_id(EPOCH_US + edges * 977, 5), level)
-        sizes[bucket] = sizes.get(bucket, 0) + 1
-        if bucket_is_full(sizes[bucket], bucket, level, edges_per_bucket=1_000):
-            assert 0.8 * 1_000 * 2**level < edges < 1.2 * 1_000 * 2**level
-            level += 1
-    assert level == 6
