@@ -101,6 +101,7 @@ def sql_database(url: str) -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": parts.path,
+            "CONN_MAX_AGE": None,
             "OPTIONS": SQLITE_OPTIONS,
             "TEST": {"NAME": parts.path + ".test"},
         }

@@ -11,7 +11,7 @@ import graphene
 from accounts.entities import Viewer
 from feed.home import home_page
 from storage.errors import BadRequest, NotSignedIn, Refused, ServiceError
-from storage.paging import MAX_LIMIT, Page, PageRequest, decode_cursor, encode_cursor
+from storage.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_cursor, encode_cursor
 from storage.rest import parse_id
 from tweets.hydration import TweetView
 from tweets.selectors import tweet_view
@@ -137,14 +137,15 @@ class CreateTweet(graphene.Mutation):
 class Query(graphene.ObjectType):
     home_timeline = graphene.Field(
         graphene.NonNull(TweetConnection),
-        first=graphene.Int(default_value=20, description=f"1 to {MAX_LIMIT}."),
+        first=graphene.Int(default_value=DEFAULT_LIMIT, description=f"1 to {MAX_LIMIT}."),
         after=graphene.String(description="A cursor; goes back in time from there."),
         description="The signed-in person's home timeline, newest first.",
     )
 
     @staticmethod
-    def resolve_home_timeline(_root: None, info: Any, first: int, after: str | None = None) -> TweetConnection:
+    def resolve_home_timeline(_root: None, info: Any, first: int | None, after: str | None = None) -> TweetConnection:
         viewer = viewer_of(info)
+        first = DEFAULT_LIMIT if first is None else first
         if not 1 <= first <= MAX_LIMIT:
             raise BadRequest(f"first must be from 1 to {MAX_LIMIT}.", code="bad_limit")
         before = decode_cursor(after) if after is not None else None

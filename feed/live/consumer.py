@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
@@ -77,7 +76,6 @@ class FeedConsumer(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         self._forget()
-        raise StopConsumer
 
     async def _handle(self, frame: ClientFrame) -> None:
         if frame.type == "auth" and self._viewer is None:
@@ -104,6 +102,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
         if registry.add(viewer.id, self._queue) > SOCKETS_A_READER:
             await self._end(CloseCode.TOO_MANY)
             return
+        listener.start()
         self._pump_task = asyncio.create_task(self._pump())
         await self.send(encode("ready"))
 
@@ -117,13 +116,20 @@ class FeedConsumer(AsyncWebsocketConsumer):
         except BadRequest as error:
             await self._say_error(error.code, error.message)
             return
-        await listener.start()
+        await listener.subscribed()
         await listener.appear(self._viewer.id)
         await self.send(encode("subscribed", stream=STREAM))
         self._queue.put(Signal(SignalKind.SUBSCRIBE, entry_id=after or 0))
 
     async def _pump(self) -> None:
-        """Writes what the queue says, until the socket ends."""
+        """Writes what the queue says, until the socket ends; what nobody foresaw ends the socket."""
+        try:
+            await self._write_signals()
+        except Exception:
+            log.exception("live_socket_failed")
+            await self._end(CloseCode.SERVER_ERROR)
+
+    async def _write_signals(self) -> None:
         next_check = time.monotonic() + RECHECK_SECONDS
         while True:
             try:

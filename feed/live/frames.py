@@ -10,6 +10,7 @@ MAX_FRAME_CHARS = 4096
 
 
 class CloseCode(IntEnum):
+    SERVER_ERROR = 1011
     BAD_FRAME = 4400
     NOT_AUTHENTICATED = 4401
     FORBIDDEN = 4403
@@ -40,7 +41,7 @@ def decode(text: str | None) -> ClientFrame:
         raise BadFrame
     try:
         return _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise BadFrame from error
 
 

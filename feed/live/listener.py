@@ -11,7 +11,7 @@ answers come in order, and everything published before has then been put into th
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar
 
 import redis.asyncio
@@ -29,7 +29,6 @@ from storage.redis import timeline_node
 RECONNECT_SECONDS = 0.5
 START_SECONDS = 2.0
 """How long a new socket waits for the first subscription; afterwards it resyncs when that stands."""
-WATERMARK_SECONDS = 1.0
 SILENCE_SECONDS = 3.0
 """A subscription that says nothing for so long, though it is pinged every second, is dead."""
 WATCH_SECONDS = 0.5
@@ -53,15 +52,20 @@ class Listener:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._subscribed = asyncio.Event()
+        self._interrupted = False
+        self._watermark = 0
         self._seen_changes: dict[int, float] = {}
 
-    async def start(self) -> None:
-        """Returns when the subscription stands, or when it has taken too long."""
+    def start(self) -> None:
+        """To be called on the event loop by every socket; does something for the first."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._loop, self._subscribed = loop, asyncio.Event()
-            loops = (self._listen, self._keep_present, self._watch_accounts)
-            self._tasks = [loop.create_task(run()) for run in loops]
+            self._loop, self._subscribed, self._interrupted = loop, asyncio.Event(), False
+            steps = (self._listen, self._keep_present, self._watch_accounts, self._read_watermark)
+            self._tasks = [loop.create_task(_for_ever(step)) for step in steps]
+
+    async def subscribed(self) -> None:
+        """Returns when the subscription stands, or when it has taken too long."""
         try:
             await asyncio.wait_for(self._subscribed.wait(), START_SECONDS)
         except TimeoutError:
@@ -75,17 +79,16 @@ class Listener:
             log.warning("presence_waits_for_redis", reader=reader_id)
 
     async def _listen(self) -> None:
-        interrupted = False
-        while True:
-            try:
-                await self._subscription(resync=interrupted)
-            except (RedisError, OSError) as error:
-                log.warning("live_subscription_lost", error=type(error).__name__)
+        try:
+            await self._subscription()
+        except (RedisError, OSError) as error:
+            log.warning("live_subscription_lost", error=type(error).__name__)
+        finally:
             self._subscribed.clear()
-            interrupted = True
-            await asyncio.sleep(RECONNECT_SECONDS)
+            self._interrupted = True
+        await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def _subscription(self, *, resync: bool) -> None:
+    async def _subscription(self) -> None:
         """One connection's life. Ends by raising what broke it."""
         client = redis.asyncio.Redis.from_url(
             settings.TIMELINE_REDIS_URL, socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS
@@ -94,11 +97,11 @@ class Listener:
             await subscription.subscribe(*(live.channel(shard) for shard in range(settings.TIMELINE_SHARDS)))
             pinger = asyncio.create_task(self._ping(subscription))
             try:
-                await self._receive(subscription, resync=resync)
+                await self._receive(subscription)
             finally:
                 pinger.cancel()
 
-    async def _receive(self, subscription: Any, *, resync: bool) -> None:
+    async def _receive(self, subscription: Any) -> None:
         while True:
             message = await subscription.get_message(timeout=SILENCE_SECONDS)
             if message is None:
@@ -107,40 +110,49 @@ class Listener:
                 arrived = live.decode(message["data"])
                 registry.signal(arrived.readers, SignalKind(arrived.kind), arrived.entry_id)
             elif message["type"] == "pong" and message["data"]:
-                registry.watermark = int(message["data"])
+                registry.watermark = max(registry.watermark, int(message["data"]))
             elif not self._subscribed.is_set():
                 self._subscribed.set()
-                if resync:
+                if self._interrupted:
                     registry.signal(registry.readers(), SignalKind.RESYNC)
 
     async def _ping(self, subscription: Any) -> None:
         """The watermark travels in the PING and comes back behind everything published before."""
         while True:
-            watermark = await in_thread(live.watermark.read)
-            await subscription.execute_command("PING", str(watermark))
-            await asyncio.sleep(WATERMARK_SECONDS)
+            await subscription.execute_command("PING", str(self._watermark))
+            await asyncio.sleep(live.WATERMARK_SECONDS)
+
+    async def _read_watermark(self) -> None:
+        """Apart from the PING, which must go on while the store hangs."""
+        self._watermark = await in_thread(live.watermark.read)
+        await asyncio.sleep(live.WATERMARK_SECONDS)
 
     async def _keep_present(self) -> None:
         """Refreshes the presence of every reader here; those whose presence had vanished resync."""
-        while True:
-            await asyncio.sleep(presence.REFRESH_SECONDS)
-            try:
-                vanished = await in_thread(presence.appear, registry.readers())
-            except Unavailable:
-                continue
-            registry.signal(vanished, SignalKind.RESYNC)
+        await asyncio.sleep(presence.REFRESH_SECONDS)
+        vanished = await in_thread(presence.appear, registry.readers())
+        registry.signal(vanished, SignalKind.RESYNC)
 
     async def _watch_accounts(self) -> None:
-        while True:
-            await asyncio.sleep(WATCH_SECONDS)
-            try:
-                [answer] = await in_thread(timeline_node().round_trip, changes.changed_command())
-            except Unavailable:
-                continue
-            noted = dict(changes.changes_of(answer))
-            fresh = [user_id for user_id, note in noted.items() if self._seen_changes.get(user_id) != note]
-            self._seen_changes = noted
-            registry.signal(fresh, SignalKind.RECHECK)
+        await asyncio.sleep(WATCH_SECONDS)
+        [answer] = await in_thread(timeline_node().round_trip, changes.changed_command())
+        noted = dict(changes.changes_of(answer))
+        fresh = [user_id for user_id, note in noted.items() if self._seen_changes.get(user_id) != note]
+        self._seen_changes = noted
+        registry.signal(fresh, SignalKind.RECHECK)
+
+
+async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:
+    """Whatever goes wrong in one step, the next one comes: a loop that ended would never be missed."""
+    while True:
+        try:
+            await step()
+        except Unavailable as error:
+            log.warning("live_feed_waits", step=step.__name__, backend=error.backend)
+            await asyncio.sleep(RECONNECT_SECONDS)
+        except Exception:
+            log.exception("live_feed_step_failed", step=step.__name__)
+            await asyncio.sleep(RECONNECT_SECONDS)
 
 
 listener = Listener()
