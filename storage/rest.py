@@ -1,5 +1,6 @@
 """What every REST door is built from: JSON in and out, page parameters, the two envelopes."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -12,9 +13,11 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.serializers import CharField
 
-from storage.errors import BadRequest, NotFound
+from storage.errors import BadRequest
 from storage.ids import MAX_ID
 from storage.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_cursor, encode_cursor
+
+ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
@@ -75,15 +78,10 @@ class TextField(CharField):
 
 
 def parse_id(text: str) -> int:
-    """An id from a path or body. Raises `BadRequest` unless it is a decimal string of one.
-
-    A well-formed number that no id can have is `NotFound`.
-    """
-    if not (text.isascii() and text.isdigit()) or len(text) > 40:
-        raise BadRequest("An id is a string of decimal digits.", code="malformed_id")
-    number = int(text)
+    """An id from a path or body. Raises `BadRequest` unless it is one, as a decimal string."""
+    number = int(text) if ID.fullmatch(text) else 0
     if not 0 < number <= MAX_ID:
-        raise NotFound("There is nothing with this id.")
+        raise BadRequest("An id is a string of up to 19 decimal digits.", code="malformed_id")
     return number
 
 

@@ -54,13 +54,14 @@ def create_tweet(*, author: Viewer, text: str, reply_to: int | None = None, quot
 def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     """Deletes a tweet; only its author or staff may. It is gone everywhere when this returns.
 
-    Raises `NotFound` (also when it is deleted already), `Forbidden`, `Unavailable`. Costs one
+    Raises `NotFound` (deleted already, or hidden from the viewer), `Forbidden`, `Unavailable`. Costs one
     store read, one store write and one Redis round trip.
     """
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
     if tweet is None or tweet.deleted:
         raise no_such_tweet()
     if tweet.author_id != viewer.id and not viewer.is_staff:
+        visible_tweet(tweet_id)
         raise Forbidden("Only its author may delete a tweet.")
     op = ids.next()
     order = retract_order(op, tweet.id, tweet.author_id)
