@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -50,13 +49,14 @@ class FeedConsumer(AsyncWebsocketConsumer):
         self._pump_task: asyncio.Task[None] | None = None
         self._auth_timeout: asyncio.TimerHandle | None = None
         self._frames: list[float] = []
+        self._ended = False
 
     async def connect(self) -> None:
         """Accepts first, so that a client that is refused sees a close code."""
         offered = list(self.scope["subprotocols"])
         await self.accept(PROTOCOL if PROTOCOL in offered else BEARER if BEARER in offered else None)
         if not self._origin_allowed():
-            await self.close(CloseCode.FORBIDDEN)
+            await self._end(CloseCode.FORBIDDEN)
             return
         token = self._offered_token(offered)
         if token is not None:
@@ -66,6 +66,9 @@ class FeedConsumer(AsyncWebsocketConsumer):
         self._auth_timeout = loop.call_later(AUTH_SECONDS, lambda: loop.create_task(self._time_out()))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Frames that were on their way when the socket was ended are not looked at."""
+        if self._ended:
+            return
         try:
             self._count_frame()
             await self._handle(decode(text_data))
@@ -87,7 +90,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
         elif frame.type == "subscribe":
             await self._subscribe(frame)
         elif frame.type == "unsubscribe":
-            self._stream = None if frame.stream == STREAM else self._stream
+            await self._unsubscribe(frame)
         else:
             raise BadFrame
 
@@ -118,20 +121,27 @@ class FeedConsumer(AsyncWebsocketConsumer):
             return
         await listener.subscribed()
         await listener.appear(self._viewer.id)
-        await self.send(encode("subscribed", stream=STREAM))
-        self._queue.put(Signal(SignalKind.SUBSCRIBE, entry_id=after or 0))
+        self._queue.put(Signal(SignalKind.SUBSCRIBE, registry.watermark, after or 0))
+
+    async def _unsubscribe(self, frame: ClientFrame) -> None:
+        if frame.stream != STREAM:
+            await self._say_error("unknown_stream", "There is no such stream.")
+            return
+        self._queue.put(Signal(SignalKind.UNSUBSCRIBE))
 
     async def _pump(self) -> None:
         """Writes what the queue says, until the socket ends; what nobody foresaw ends the socket."""
         try:
             await self._write_signals()
+        except OSError:
+            self._forget()  # the client is gone
         except Exception:
             log.exception("live_socket_failed")
             await self._end(CloseCode.SERVER_ERROR)
 
     async def _write_signals(self) -> None:
         next_check = time.monotonic() + RECHECK_SECONDS
-        while True:
+        while not self._ended:
             try:
                 signal = await asyncio.wait_for(self._queue.get(), max(0.0, next_check - time.monotonic()))
             except TimeoutError:
@@ -147,7 +157,9 @@ class FeedConsumer(AsyncWebsocketConsumer):
         try:
             if signal.kind is SignalKind.SUBSCRIBE and self._viewer is not None:
                 self._stream = HomeStream(self._viewer, self.send)
-                await self._stream.start(signal.entry_id or None)
+                await self._stream.start(signal.entry_id or None, signal.watermark)
+            elif signal.kind is SignalKind.UNSUBSCRIBE:
+                self._stream = None
             elif self._stream is not None:
                 await self._stream.handle(signal)
         except Unavailable as error:
@@ -178,7 +190,8 @@ class FeedConsumer(AsyncWebsocketConsumer):
             await self._end(CloseCode.AUTH_TIMEOUT)
 
     async def _end(self, code: CloseCode) -> None:
-        with contextlib.suppress(RuntimeError):
+        self._ended = True
+        with contextlib.suppress(RuntimeError, OSError):
             await self.close(code)
         self._forget()
 
@@ -208,7 +221,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
         headers = dict(self.scope["headers"])
         origin = headers.get(b"origin", b"").decode("latin-1")
         host = headers.get(b"host", b"").decode("latin-1")
-        return not origin or origin in settings.ALLOWED_ORIGINS or urlsplit(origin).netloc == host
+        return not origin or origin in settings.ALLOWED_ORIGINS or origin.partition("://")[2] == host
 
     def _count_frame(self) -> None:
         now = time.monotonic()

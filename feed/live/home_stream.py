@@ -24,56 +24,75 @@ Send = Callable[[str], Awaitable[None]]
 
 
 class HomeStream:
-    """Belongs to one socket's pump; its methods are awaited one after the other."""
+    """Belongs to one socket's pump; its methods are awaited one after the other.
+
+    Everything at or below `_safe` has been sent. Whatever fails with `Unavailable` leaves the
+    stream *behind*: `_safe` stands still, tweets wait, and the next RESYNC replays from it.
+    """
 
     def __init__(self, viewer: Viewer, send: Send) -> None:
         self._viewer = viewer
         self._send = send
         self._safe = 0
+        self._behind = False
 
-    async def start(self, after: int | None) -> None:
-        """From now on only what is new; or first everything above `after`."""
-        self._safe = registry.watermark or await in_thread(live.watermark.read)
-        if after is not None:
-            await self.replay(after)
+    async def start(self, after: int | None, watermark: int) -> None:
+        """Tells the client that from now on it gets what is new; and first everything above `after`.
 
-    async def replay(self, after: int) -> None:
-        """Everything above `after` that is visible by now, oldest first.
-
-        Begins no higher than the watermark, so that a cursor taken from a REST page is as
-        safe to resume from as one taken from a frame.
+        `watermark` is the one at the moment of subscribing, 0 while the process has none.
         """
-        watermark = registry.watermark or self._safe
-        place = min(after, watermark)
-        for _ in range(REPLAY_LIMIT // REPLAY_PAGE):
-            page = await in_thread(home_page, self._viewer, PageRequest(limit=REPLAY_PAGE, after=place))
-            for tweet in reversed(page.items):
-                await self._send_tweet(tweet, min(int(tweet.id), watermark))
-            place = page.newer if page.newer is not None else place
-            if len(page.items) < REPLAY_PAGE:
-                self._safe = max(self._safe, min(place, watermark))
-                return
-        await self._gap(place)
+        await self._send(encode("subscribed", stream=STREAM))
+        self._safe = watermark or await in_thread(live.watermark.read)
+        if after is not None:
+            self._safe = min(after, self._safe)
+            await self._catch_up()
 
     async def handle(self, signal: Signal) -> None:
         """Tells the client what the signal says."""
         match signal.kind:
-            case SignalKind.TWEET:
-                for tweet in await in_thread(self._visible, signal.entry_id):
-                    await self._send_tweet(tweet, signal.watermark)
+            case SignalKind.TWEET if not self._behind:
+                self._safe = max(self._safe, signal.watermark)
+                await self._show(signal.entry_id)
             case SignalKind.DELETE:
                 await self._send(encode("delete", stream=STREAM, id=str(signal.entry_id)))
             case SignalKind.RESYNC:
-                await self.replay(self._safe)
+                await self._catch_up()
             case SignalKind.OVERFLOW:
+                self._behind = False
                 await self._gap(self._safe)
-        self._safe = max(self._safe, signal.watermark)
 
-    def _visible(self, entry_id: int) -> list[TweetView]:
-        return hydrate([entry_id], viewer=self._viewer)
+    async def _show(self, entry_id: int) -> None:
+        """The tweet is newer than the watermark that came with it, since its order was still open."""
+        self._behind = True
+        tweets = await in_thread(hydrate, [entry_id], viewer=self._viewer)
+        self._behind = False
+        for tweet in tweets:
+            await self._send_tweet(tweet)
 
-    async def _send_tweet(self, tweet: TweetView, watermark: int) -> None:
-        await self._send(encode("tweet", stream=STREAM, cursor=encode_cursor(watermark), tweet=tweet))
+    async def _catch_up(self) -> None:
+        """Everything above `_safe` that is visible by now, oldest first.
+
+        Begins no higher than the watermark, so that a cursor taken from a REST page is as
+        safe to resume from as one taken from a frame.
+        """
+        self._behind = True
+        watermark = registry.watermark or self._safe
+        place = self._safe
+        for _ in range(REPLAY_LIMIT // REPLAY_PAGE):
+            page = await in_thread(home_page, self._viewer, PageRequest(limit=REPLAY_PAGE, after=place))
+            for tweet in reversed(page.items):
+                self._safe = max(self._safe, min(int(tweet.id), watermark))
+                await self._send_tweet(tweet)
+            place = page.newer if page.newer is not None else place
+            self._safe = max(self._safe, min(place, watermark))
+            if len(page.items) < REPLAY_PAGE:
+                break
+        else:
+            await self._gap(self._safe)
+        self._behind = False
+
+    async def _send_tweet(self, tweet: TweetView) -> None:
+        await self._send(encode("tweet", stream=STREAM, cursor=encode_cursor(self._safe), tweet=tweet))
 
     async def _gap(self, after: int) -> None:
         await self._send(encode("gap", stream=STREAM, after=encode_cursor(after)))

@@ -31,6 +31,7 @@ class SignalKind(StrEnum):
     """The client fell behind, and signals were dropped."""
     SUBSCRIBE = "subscribe"
     """The client has subscribed; `entry_id` is the cursor to replay from, 0 for none."""
+    UNSUBSCRIBE = "unsubscribe"
     RECHECK = "recheck"
     """The reader's account or tokens have changed: is the socket still allowed?"""
 
@@ -48,12 +49,15 @@ class LiveQueue:
         self._signals: asyncio.Queue[Signal] = asyncio.Queue(QUEUE_SIZE)
 
     def put(self, signal: Signal) -> None:
-        """Never blocks. A full queue is emptied, for one OVERFLOW (and a RECHECK to be safe) in its place."""
+        """Never blocks. A full queue is emptied, for one OVERFLOW in its place.
+
+        Not lost with the rest: what the client last asked for, and looking at its token.
+        """
         if self._signals.full():
-            while not self._signals.empty():
-                self._signals.get_nowait()
-            self._signals.put_nowait(Signal(SignalKind.RECHECK))
-            self._signals.put_nowait(Signal(SignalKind.OVERFLOW))
+            dropped = [self._signals.get_nowait() for _ in range(self._signals.qsize())]
+            asked = [each for each in dropped if each.kind in (SignalKind.SUBSCRIBE, SignalKind.UNSUBSCRIBE)]
+            for kept in [Signal(SignalKind.RECHECK), *asked[-1:], Signal(SignalKind.OVERFLOW)]:
+                self._signals.put_nowait(kept)
         self._signals.put_nowait(signal)
 
     async def get(self) -> Signal:
