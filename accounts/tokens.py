@@ -65,11 +65,17 @@ def authenticate(raw: str, *, along: Sequence[Command] = ()) -> tuple[Viewer, li
 
 
 @sql_or_unavailable()
+@transaction.atomic
 def issue(user: User) -> str:
-    """A new token, which only the answer to this request will ever show. Two SQL statements.
+    """A new token, which only the answer to this request will ever show. Three SQL statements.
 
-    Tokens of the same person that have ended are deleted on the way.
+    Raises `NotSignedIn` if the password has changed since `user` was read: whoever changes it
+    ends every token there is, and none may be made afterwards for who knew the old one. The
+    row's lock keeps the two in order. Tokens of the same person that have ended are deleted.
     """
+    current = User.objects.select_for_update().get(pk=user.pk)
+    if current.password != user.password:
+        raise NotSignedIn("The password has just been changed.", code="bad_credentials")
     AuthToken.objects.filter(user=user, expiry__lt=datetime.now(UTC)).delete()
     _, token = AuthToken.objects.create(user=user, prefix=f"{user.pk}.")
     return str(token)

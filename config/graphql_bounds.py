@@ -37,6 +37,8 @@ The specification's rule about fields that overlap compares each with each."""
 MAX_DEPTH = 12
 MAX_COMPLEXITY = 10_000
 """Values in an answer. The whole of 100 tweets and what they quote is 7,000."""
+MUTATION_COMPLEXITY = 1_000
+"""What a write counts besides its answer: at most nine in one request."""
 
 
 class TooMuch(GraphQLError):
@@ -122,7 +124,8 @@ class _Measure:
             return Size()
         field: GraphQLField | None = getattr(parent, "fields", {}).get(node.name.value)
         inside = self._selections(node.selection_set, get_named_type(field.type) if field else None)
-        return Size(1 + inside.depth, 1 + _page_size(node, field) * inside.complexity)
+        own = MUTATION_COMPLEXITY if parent is not None and parent is self._schema.mutation_type else 1
+        return Size(1 + inside.depth, own + _page_size(node, field) * inside.complexity)
 
 
 def _page_size(node: FieldNode, field: GraphQLField | None) -> int:

@@ -88,9 +88,9 @@ TEMPLATES = [
 ]
 
 SQLITE_OPTIONS = {
-    "timeout": 20,
+    "timeout": 5,
     "transaction_mode": "IMMEDIATE",
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=20000;",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000;",
 }
 """WAL lets readers go on while one writes; FULL because an acknowledged write is durable."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from accounts import graph
 from accounts.graph import GRAPH_ORDER
 from fanout import live, presence, timelines
+from fanout.bodies import BODIES
 from fanout.dispatch import enqueue_part
 from fanout.live import LiveKind
 from fanout.orders import DELIVER, RETRACT
@@ -29,21 +30,31 @@ def work_off(order: Order) -> None:
     """
     if order.kind == GRAPH_ORDER:
         graph.raise_version(order.args[0], order.id)
-        outbox().mark_done(order.id)
         return
-    _entry_id, author_id = order.args
+    entry_id, author_id = order.args
+    if order.kind == RETRACT:
+        timeline_node().round_trip(*BODIES.invalidate([entry_id]))
     buckets = graph.follower_buckets(author_id)
     if len(buckets) > 1:
-        for bucket in buckets:
-            enqueue_part(order, bucket, len(buckets))
+        _hand_out(order, len(buckets))
         return
     _push_bucket(order, 0)
     outbox().mark_done(order.id)
 
 
+def _hand_out(order: Order, parts: int) -> None:
+    """Only what is missing: an order that waits behind others must not multiply when it is sent again."""
+    missing = set(range(parts)) - outbox().finished_parts(order.id)
+    for part in sorted(missing):
+        enqueue_part(order, part, parts)
+    if not missing:
+        outbox().mark_done(order.id)
+
+
 def work_off_part(order: Order, part: int, parts: int) -> None:
     """Does one bucket of a large order; the part that ends last marks the order done. Idempotent."""
-    _push_bucket(order, part)
+    if part not in outbox().finished_parts(order.id):
+        _push_bucket(order, part)
     if outbox().mark_part_done(order.id, part, parts=parts):
         outbox().mark_done(order.id)
 

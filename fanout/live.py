@@ -30,8 +30,9 @@ class LiveMessage(msgspec.Struct, frozen=True):
     readers: list[int]
 
 
-SETTLE_SECONDS = 10
-"""Write timeout (5 s) + clock skew + delivery: an id older than this, without an open order, is visible."""
+SETTLE_SECONDS = 20
+"""An id older than this, without an open order, is visible: the store's timeouts of connecting,
+preparing and writing (5 s each, SQLite's lock 5 s) and 5 s of clock skew."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(LiveMessage)

@@ -1,12 +1,19 @@
 """Who is connected to the live feed right now, as far as delivery needs to know.
 
-A live process adds its readers to their shard's set of the current and the next epoch, and
-again every REFRESH_SECONDS. Sets end by themselves, so a process that dies leaves nothing
-behind for longer than two epochs; a reader counted as present for too long costs one
-message that nobody takes.
+A live process adds its readers to their shard's sets of this epoch and its neighbours, and
+again every REFRESH_SECONDS; neighbours, because the clocks of workers and live processes
+differ, and an epoch may end between a look at the clock and the look-up. Sets end by
+themselves, so a process that dies leaves nothing behind for longer than three epochs; a
+reader counted as present for too long costs one message that nobody takes.
+
+**Emptied Redis.** A process leaves a mark of its own beside each shard's sets. If the mark
+is gone, so were the sets, for some time: its readers there may have missed something. The
+sets themselves cannot tell, since another process may have refilled them first.
 """
 
+import threading
 import time
+import uuid
 from collections.abc import Iterable, Sequence
 
 from fanout.timelines import by_shard
@@ -14,29 +21,41 @@ from storage.redis import Command, shard_tag, timeline_node
 
 EPOCH_SECONDS = 60
 REFRESH_SECONDS = 5
-"""Also the longest that live delivery pauses after Redis was emptied (see `appear`)."""
+"""Also the longest that live delivery pauses after Redis was emptied."""
+KEPT_SECONDS = 3 * EPOCH_SECONDS
 
 
-def appear(reader_ids: Iterable[int]) -> set[int]:
-    """Marks readers as present; answers those who were not marked in the current epoch before.
+class Presence:
+    """The presence of one process's readers. Thread-safe."""
 
-    Those among them who should have been marked already may have missed something. One round trip.
-    """
-    shards = by_shard(reader_ids)
-    epoch = current_epoch()
-    commands: list[Command] = []
-    for shard, readers in shards.items():
-        commands += [("SADD", present_key(shard, epoch), reader) for reader in readers]
-        commands += [("EXPIRE", present_key(shard, epoch), 2 * EPOCH_SECONDS)]
-        commands += [("SADD", present_key(shard, epoch + 1), *readers)]
-        commands += [("EXPIRE", present_key(shard, epoch + 1), 3 * EPOCH_SECONDS)]
-    answers = iter(timeline_node().round_trip(*commands) if commands else ())
-    new: set[int] = set()
-    for readers in shards.values():
-        new |= {reader for reader in readers if next(answers)}
-        for _ in range(3):
-            next(answers)
-    return new
+    def __init__(self) -> None:
+        self._process = uuid.uuid4().hex
+        self._lock = threading.Lock()
+        self._marked: set[int] = set()
+
+    def appear(self, reader_ids: Iterable[int]) -> set[int]:
+        """Marks readers as present; answers the shards whose readers may have missed something.
+
+        One round trip. Raises `Unavailable`, and then they may not be marked.
+        """
+        shards = by_shard(reader_ids)
+        if not shards:
+            return set()
+        epoch = current_epoch()
+        commands: list[Command] = [("SET", self._mark_key(shard), b"1", "EX", KEPT_SECONDS, "GET") for shard in shards]
+        for shard, readers in shards.items():
+            for near in (epoch - 1, epoch, epoch + 1):
+                commands.append(("SADD", present_key(shard, near), *readers))
+                commands.append(("EXPIRE", present_key(shard, near), KEPT_SECONDS))
+        answers = timeline_node().round_trip(*commands)
+        with self._lock:
+            fresh = {shard for shard, mark in zip(shards, answers, strict=False) if mark is None}
+            emptied = fresh & self._marked
+            self._marked |= shards.keys()
+        return emptied
+
+    def _mark_key(self, shard: int) -> str:
+        return f"{shard_tag(shard)}:live-process:{self._process}"
 
 
 def present_commands(shards: dict[int, list[int]]) -> list[Command]:

@@ -51,10 +51,16 @@ class Outbox(Protocol):
         """Idempotent. An order marked before its row has appeared stays done."""
 
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
-        """Records one finished part; True when all `parts` have been recorded. Idempotent."""
+        """Records one finished part; True when all of 0 … `parts` - 1 have been recorded. Idempotent.
 
-    def open_orders(self, *, before: int, limit: int) -> list[Order]:
-        """Orders not done with id below `before`, oldest first."""
+        Parts beyond those do not count: they may come from a repetition that saw more parts.
+        """
+
+    def finished_parts(self, order_id: int) -> set[int]:
+        """Which parts have been recorded."""
+
+    def open_orders(self, *, after: int = 0, before: int, limit: int) -> list[Order]:
+        """Orders not done with after < id < before, oldest first."""
 
     def oldest_open(self) -> int | None:
         """The id of the oldest order not done."""

@@ -131,8 +131,12 @@ def shard_of(user_id: int) -> int:
 
 
 def shard_tag(shard: int) -> str:
-    """The Redis Cluster hash tag that all keys of one shard begin with."""
-    return f"{{t{shard}}}"
+    """The hash tag that all keys of one shard begin with.
+
+    It names the number of shards as well: another number means other keys, so nothing from
+    before a change is ever read, not even after the number was changed back.
+    """
+    return f"{{t{shard}/{settings.TIMELINE_SHARDS}}}"
 
 
 def user_tag(user_id: int) -> str:

@@ -8,21 +8,25 @@ from rest_framework import serializers
 from storage.openapi import EXAMPLE_ID, EXAMPLE_TIME, collection_of, envelope_of, id_field
 
 
+@extend_schema_serializer(component_name="Mention")
 class MentionDocument(serializers.Serializer[Any]):
     username = serializers.CharField()
     indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
 
 
+@extend_schema_serializer(component_name="Hashtag")
 class HashtagDocument(serializers.Serializer[Any]):
     tag = serializers.CharField(help_text="Without its sign.")
     indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
 
 
+@extend_schema_serializer(component_name="Url")
 class UrlDocument(serializers.Serializer[Any]):
     url = serializers.CharField(help_text="As it was typed.")
     indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
 
 
+@extend_schema_serializer(component_name="Entities")
 class EntitiesDocument(serializers.Serializer[Any]):
     """Indices count Unicode code points of `text`; the end is exclusive."""
 
@@ -31,6 +35,7 @@ class EntitiesDocument(serializers.Serializer[Any]):
     urls = UrlDocument(many=True)
 
 
+@extend_schema_serializer(component_name="Author")
 class AuthorDocument(serializers.Serializer[Any]):
     id = id_field()
     username = serializers.CharField()
@@ -39,6 +44,7 @@ class AuthorDocument(serializers.Serializer[Any]):
     verified = serializers.BooleanField()
 
 
+@extend_schema_serializer(component_name="Counts")
 class CountsDocument(serializers.Serializer[Any]):
     replies = serializers.IntegerField()
     retweets = serializers.IntegerField()
@@ -46,12 +52,14 @@ class CountsDocument(serializers.Serializer[Any]):
     likes = serializers.IntegerField()
 
 
+@extend_schema_serializer(component_name="TweetViewer")
 class ViewerDocument(serializers.Serializer[Any]):
     liked = serializers.BooleanField()
     retweeted = serializers.BooleanField()
     bookmarked = serializers.BooleanField()
 
 
+@extend_schema_serializer(component_name="QuotedTweet")
 class QuotedTweetDocument(serializers.Serializer[Any]):
     """A tweet inside a tweet; its own quote is left out."""
 

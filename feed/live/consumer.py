@@ -19,8 +19,9 @@ from accounts.entities import Viewer
 from accounts.tokens import authenticate
 from feed.live.frames import BadFrame, ClientFrame, CloseCode, decode, encode
 from feed.live.home_stream import STREAM, HomeStream
-from feed.live.listener import in_thread, listener
+from feed.live.listener import listener
 from feed.live.registry import LiveQueue, Signal, SignalKind, registry
+from feed.live.threads import housekeeping
 from storage.errors import BadRequest, Forbidden, NotSignedIn, ServiceError, Unavailable
 from storage.paging import decode_cursor
 
@@ -46,10 +47,17 @@ class FeedConsumer(AsyncWebsocketConsumer):
         self._viewer: Viewer | None = None
         self._queue = LiveQueue()
         self._stream: HomeStream | None = None
-        self._pump_task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._auth_timeout: asyncio.TimerHandle | None = None
         self._frames: list[float] = []
         self._ended = False
+
+    async def __call__(self, *connection: Any) -> None:
+        """However the connection ends, and be it by an exception out of a send, it is forgotten."""
+        try:
+            await super().__call__(*connection)
+        finally:
+            self._forget()
 
     async def connect(self) -> None:
         """Accepts first, so that a client that is refused sees a close code."""
@@ -106,7 +114,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
             await self._end(CloseCode.TOO_MANY)
             return
         listener.start()
-        self._pump_task = asyncio.create_task(self._pump())
+        self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._keep_checking())]
         await self.send(encode("ready"))
 
     async def _subscribe(self, frame: ClientFrame) -> None:
@@ -121,7 +129,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
             return
         await listener.subscribed()
         await listener.appear(self._viewer.id)
-        self._queue.put(Signal(SignalKind.SUBSCRIBE, registry.watermark, after or 0))
+        self._queue.put(Signal(SignalKind.SUBSCRIBE, registry.watermark, after=after))
 
     async def _unsubscribe(self, frame: ClientFrame) -> None:
         if frame.stream != STREAM:
@@ -140,24 +148,29 @@ class FeedConsumer(AsyncWebsocketConsumer):
             await self._end(CloseCode.SERVER_ERROR)
 
     async def _write_signals(self) -> None:
-        next_check = time.monotonic() + RECHECK_SECONDS
         while not self._ended:
+            await self._write(await self._queue.get())
+
+    async def _keep_checking(self) -> None:
+        """Looks at the token when told to, and now and then, however far behind the pump is."""
+        while not self._ended:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._queue.recheck.wait(), RECHECK_SECONDS)
+            self._queue.recheck.clear()
             try:
-                signal = await asyncio.wait_for(self._queue.get(), max(0.0, next_check - time.monotonic()))
-            except TimeoutError:
-                signal = Signal(SignalKind.RECHECK)
-            if signal.kind is SignalKind.RECHECK:
-                next_check = time.monotonic() + RECHECK_SECONDS
                 await self._checked_viewer()
-            else:
-                await self._write(signal)
+            except OSError:
+                self._forget()  # the client is gone
+                return
 
     async def _write(self, signal: Signal) -> None:
         """A backend that is down for a moment costs a resync, not the socket."""
         try:
             if signal.kind is SignalKind.SUBSCRIBE and self._viewer is not None:
-                self._stream = HomeStream(self._viewer, self.send)
-                await self._stream.start(signal.entry_id or None, signal.watermark)
+                stream = HomeStream(self._viewer, self.send)
+                await stream.open(signal.after, signal.watermark)
+                self._stream = stream
+                await stream.begin()
             elif signal.kind is SignalKind.UNSUBSCRIBE:
                 self._stream = None
             elif self._stream is not None:
@@ -169,7 +182,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
     async def _checked_viewer(self) -> Viewer | None:
         """Whose the token is; closes the socket when it is nobody's. A backend that is down proves nothing."""
         try:
-            viewer, _answers = await in_thread(authenticate, self._token)
+            viewer, _answers = await housekeeping(authenticate, self._token)
         except NotSignedIn:
             await self._end(CloseCode.NOT_AUTHENTICATED)
         except Forbidden:
@@ -190,18 +203,20 @@ class FeedConsumer(AsyncWebsocketConsumer):
             await self._end(CloseCode.AUTH_TIMEOUT)
 
     async def _end(self, code: CloseCode) -> None:
+        """Cancels what is still being written first: a client that reads slowly is closed all the same."""
         self._ended = True
+        self._forget()
         with contextlib.suppress(RuntimeError, OSError):
             await self.close(code)
-        self._forget()
 
     def _forget(self) -> None:
         if self._auth_timeout is not None:
             self._auth_timeout.cancel()
         if self._viewer is not None:
             registry.remove(self._viewer.id, self._queue)
-        if self._pump_task is not None and self._pump_task is not asyncio.current_task():
-            self._pump_task.cancel()
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
 
     def _offered_token(self, offered: list[str]) -> str | None:
         """The token of the Authorization header, or what follows `bearer` among the subprotocols."""

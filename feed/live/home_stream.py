@@ -10,8 +10,8 @@ from accounts.entities import Viewer
 from fanout import live
 from feed.home import home_page
 from feed.live.frames import encode
-from feed.live.listener import in_thread
 from feed.live.registry import Signal, SignalKind, registry
+from feed.live.threads import housekeeping, reading
 from storage.paging import PageRequest, encode_cursor
 from tweets.hydration import TweetView, hydrate
 
@@ -36,15 +36,20 @@ class HomeStream:
         self._safe = 0
         self._behind = False
 
-    async def start(self, after: int | None, watermark: int) -> None:
-        """Tells the client that from now on it gets what is new; and first everything above `after`.
+    async def open(self, after: int | None, watermark: int) -> None:
+        """Finds where to begin; nothing has been told to the client when it raises `Unavailable`.
 
         `watermark` is the one at the moment of subscribing, 0 while the process has none.
         """
-        await self._send(encode("subscribed", stream=STREAM))
-        self._safe = watermark or await in_thread(live.watermark.read)
+        self._safe = watermark or await housekeeping(live.watermark.read)
         if after is not None:
             self._safe = min(after, self._safe)
+            self._behind = True
+
+    async def begin(self) -> None:
+        """Tells the client that from now on it gets what is new; and first what it has missed."""
+        await self._send(encode("subscribed", stream=STREAM))
+        if self._behind:
             await self._catch_up()
 
     async def handle(self, signal: Signal) -> None:
@@ -64,7 +69,7 @@ class HomeStream:
     async def _show(self, entry_id: int) -> None:
         """The tweet is newer than the watermark that came with it, since its order was still open."""
         self._behind = True
-        tweets = await in_thread(hydrate, [entry_id], viewer=self._viewer)
+        tweets = await reading(hydrate, [entry_id], viewer=self._viewer)
         self._behind = False
         for tweet in tweets:
             await self._send_tweet(tweet)
@@ -79,7 +84,7 @@ class HomeStream:
         watermark = registry.watermark or self._safe
         place = self._safe
         for _ in range(REPLAY_LIMIT // REPLAY_PAGE):
-            page = await in_thread(home_page, self._viewer, PageRequest(limit=REPLAY_PAGE, after=place))
+            page = await reading(home_page, self._viewer, PageRequest(limit=REPLAY_PAGE, after=place))
             for tweet in reversed(page.items):
                 self._safe = max(self._safe, min(int(tweet.id), watermark))
                 await self._send_tweet(tweet)

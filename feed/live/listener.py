@@ -12,19 +12,20 @@ answers come in order, and everything published before has then been put into th
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import redis.asyncio
 import structlog
-from channels.db import database_sync_to_async
 from django.conf import settings
 from redis.exceptions import RedisError
 
 from accounts import changes
-from fanout import live, presence
+from fanout import live
+from fanout.presence import REFRESH_SECONDS, Presence
 from feed.live.registry import SignalKind, registry
+from feed.live.threads import housekeeping
 from storage.errors import Unavailable
-from storage.redis import timeline_node
+from storage.redis import shard_of, timeline_node
 
 RECONNECT_SECONDS = 0.5
 START_SECONDS = 2.0
@@ -34,15 +35,7 @@ SILENCE_SECONDS = 3.0
 WATCH_SECONDS = 0.5
 """How often accounts that have changed are looked up: a revoked token closes within a second."""
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 log = structlog.get_logger(__name__)
-
-
-async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Runs blocking code beside the event loop, database connections tidied up behind it."""
-    return await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
 
 
 class Listener:
@@ -52,7 +45,7 @@ class Listener:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._subscribed = asyncio.Event()
-        self._interrupted = False
+        self._presence = Presence()
         self._watermark = 0
         self._seen_changes: dict[int, float] = {}
 
@@ -60,7 +53,7 @@ class Listener:
         """To be called on the event loop by every socket; does something for the first."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._loop, self._subscribed, self._interrupted = loop, asyncio.Event(), False
+            self._loop, self._subscribed = loop, asyncio.Event()
             steps = (self._listen, self._keep_present, self._watch_accounts, self._read_watermark)
             self._tasks = [loop.create_task(_for_ever(step)) for step in steps]
 
@@ -74,9 +67,16 @@ class Listener:
     async def appear(self, reader_id: int) -> None:
         """Has deliveries to the reader published from now on; failing that, the refresh does it and resyncs."""
         try:
-            await in_thread(presence.appear, [reader_id])
+            await self._appear([reader_id])
         except Unavailable:
             log.warning("presence_waits_for_redis", reader=reader_id)
+
+    async def _appear(self, reader_ids: list[int]) -> None:
+        """Everybody on a shard that had been emptied resyncs, whoever it was that noticed."""
+        emptied = await housekeeping(self._presence.appear, reader_ids)
+        if emptied:
+            missed = [reader_id for reader_id in registry.readers() if shard_of(reader_id) in emptied]
+            registry.signal(missed, SignalKind.RESYNC)
 
     async def _listen(self) -> None:
         try:
@@ -85,7 +85,6 @@ class Listener:
             log.warning("live_subscription_lost", error=type(error).__name__)
         finally:
             self._subscribed.clear()
-            self._interrupted = True
         await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _subscription(self) -> None:
@@ -113,8 +112,7 @@ class Listener:
                 registry.watermark = max(registry.watermark, int(message["data"]))
             elif not self._subscribed.is_set():
                 self._subscribed.set()
-                if self._interrupted:
-                    registry.signal(registry.readers(), SignalKind.RESYNC)
+                registry.signal(registry.readers(), SignalKind.RESYNC)
 
     async def _ping(self, subscription: Any) -> None:
         """The watermark travels in the PING and comes back behind everything published before."""
@@ -124,18 +122,17 @@ class Listener:
 
     async def _read_watermark(self) -> None:
         """Apart from the PING, which must go on while the store hangs."""
-        self._watermark = await in_thread(live.watermark.read)
+        self._watermark = await housekeeping(live.watermark.read)
         await asyncio.sleep(live.WATERMARK_SECONDS)
 
     async def _keep_present(self) -> None:
-        """Refreshes the presence of every reader here; those whose presence had vanished resync."""
-        await asyncio.sleep(presence.REFRESH_SECONDS)
-        vanished = await in_thread(presence.appear, registry.readers())
-        registry.signal(vanished, SignalKind.RESYNC)
+        """Refreshes the presence of every reader here."""
+        await asyncio.sleep(REFRESH_SECONDS)
+        await self._appear(registry.readers())
 
     async def _watch_accounts(self) -> None:
         await asyncio.sleep(WATCH_SECONDS)
-        [answer] = await in_thread(timeline_node().round_trip, changes.changed_command())
+        [answer] = await housekeeping(timeline_node().round_trip, changes.changed_command())
         noted = dict(changes.changes_of(answer))
         fresh = [user_id for user_id, note in noted.items() if self._seen_changes.get(user_id) != note]
         self._seen_changes = noted

@@ -30,7 +30,7 @@ class SignalKind(StrEnum):
     OVERFLOW = "overflow"
     """The client fell behind, and signals were dropped."""
     SUBSCRIBE = "subscribe"
-    """The client has subscribed; `entry_id` is the cursor to replay from, 0 for none."""
+    """The client has subscribed; `after` is the cursor to replay from."""
     UNSUBSCRIBE = "unsubscribe"
     RECHECK = "recheck"
     """The reader's account or tokens have changed: is the socket still allowed?"""
@@ -40,6 +40,7 @@ class Signal(msgspec.Struct, frozen=True):
     kind: SignalKind
     watermark: int = 0
     entry_id: int = 0
+    after: int | None = None
 
 
 class LiveQueue:
@@ -47,16 +48,21 @@ class LiveQueue:
 
     def __init__(self) -> None:
         self._signals: asyncio.Queue[Signal] = asyncio.Queue(QUEUE_SIZE)
+        self.recheck = asyncio.Event()
+        """Set by a RECHECK, which must not wait behind what a slow client has not read."""
 
     def put(self, signal: Signal) -> None:
         """Never blocks. A full queue is emptied, for one OVERFLOW in its place.
 
-        Not lost with the rest: what the client last asked for, and looking at its token.
+        Not lost with the rest: what the client last asked for.
         """
+        if signal.kind is SignalKind.RECHECK:
+            self.recheck.set()
+            return
         if self._signals.full():
             dropped = [self._signals.get_nowait() for _ in range(self._signals.qsize())]
             asked = [each for each in dropped if each.kind in (SignalKind.SUBSCRIBE, SignalKind.UNSUBSCRIBE)]
-            for kept in [Signal(SignalKind.RECHECK), *asked[-1:], Signal(SignalKind.OVERFLOW)]:
+            for kept in [*asked[-1:], Signal(SignalKind.OVERFLOW)]:
                 self._signals.put_nowait(kept)
         self._signals.put_nowait(signal)
 

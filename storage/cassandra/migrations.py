@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from cassandra import ConsistencyLevel, OperationTimedOut, WriteTimeout
+from cassandra import ConsistencyLevel, InvalidRequest, OperationTimedOut, WriteTimeout
 from cassandra.cluster import NoHostAvailable, Session
 from cassandra.query import SimpleStatement
 from django.apps import apps
@@ -32,6 +32,8 @@ LOCK_SECONDS = 180
 WAIT_SECONDS = 600
 """How long to wait for another run."""
 WAIT_STEP_SECONDS = 1.0
+KEYSPACE_SECONDS = 30
+"""How long a keyspace that somebody else is just creating may take to become usable."""
 
 BOOKKEEPING = {
     "schema_migrations": "(app text, name text, checksum text, PRIMARY KEY ((app), name))",
@@ -141,9 +143,22 @@ def _create_bookkeeping(session: Session) -> None:
         raise MigrationError(f"CASSANDRA_KEYSPACE={keyspace}: lower-case letters, digits and _ only")
     if session.execute(KEYSPACES, (keyspace,)).one() is None:
         session.execute(f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {settings.CASSANDRA_REPLICATION}")
-    session.set_keyspace(keyspace)
+    _use_keyspace(session, keyspace)
     for table, columns in BOOKKEEPING.items():
         session.execute(f"CREATE TABLE IF NOT EXISTS {table} {columns} WITH id = {_table_id(keyspace, table)}")
+
+
+def _use_keyspace(session: Session, keyspace: str) -> None:
+    """Waits for a keyspace that another run is just creating: known already, not usable yet."""
+    deadline = time.monotonic() + KEYSPACE_SECONDS
+    while True:
+        try:
+            session.set_keyspace(keyspace)
+            return
+        except InvalidRequest:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(WAIT_STEP_SECONDS)
 
 
 def _table_id(keyspace: str, table: str) -> uuid.UUID:

@@ -30,7 +30,7 @@ _FORGET = "DELETE FROM outbox USING TIMESTAMP ? WHERE shard = ? AND minute = ?"
 _UNLIST = "DELETE FROM outbox_minutes USING TIMESTAMP ? WHERE shard = ? AND minute = ?"
 _UNLIST_BELOW = "DELETE FROM outbox_minutes USING TIMESTAMP ? WHERE shard = ? AND minute < ?"
 _INSERT_PART = "INSERT INTO outbox_parts (order_id, part) VALUES (?, ?)"
-_PARTS = "SELECT COUNT(*) FROM outbox_parts WHERE order_id = ?"
+_PARTS = "SELECT part FROM outbox_parts WHERE order_id = ?"
 
 
 def order_statements(order: Order) -> list[Statement]:
@@ -54,12 +54,16 @@ class CassandraOutbox:
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         """Written before it is counted, both at quorum: whoever comes last sees all."""
         session.execute(_INSERT_PART, (order_id, part))
-        return bool(session.execute(_PARTS, (order_id,))[0][0] >= parts)
+        return self.finished_parts(order_id) >= set(range(parts))
 
-    def open_orders(self, *, before: int, limit: int) -> list[Order]:
+    def finished_parts(self, order_id: int) -> set[int]:
+        return {part for (part,) in session.execute(_PARTS, (order_id,))}
+
+    def open_orders(self, *, after: int = 0, before: int, limit: int) -> list[Order]:
         found: list[Order] = []
         for shard, minutes in _listed_minutes(up_to=id_minute(before)):
-            found += islice(_open_orders(shard, minutes, before), limit)
+            later = [minute for minute in minutes if minute >= id_minute(after)]
+            found += islice(_open_orders(shard, later, before, after), limit)
         return oldest_first(found, limit)
 
     def oldest_open(self) -> int | None:
@@ -78,8 +82,7 @@ def _listed_minutes(*, up_to: int) -> list[tuple[int, list[int]]]:
     return [(shard, [minute for (minute,) in rows]) for shard, rows in enumerate(listed)]
 
 
-def _orders(shard: int, minute: int, before: int) -> Iterator[Row]:
-    after = 0
+def _orders(shard: int, minute: int, before: int, after: int) -> Iterator[Row]:
     while True:
         rows = session.execute(_ORDERS, (shard, minute, after, before, PAGE))
         yield from rows
@@ -88,10 +91,10 @@ def _orders(shard: int, minute: int, before: int) -> Iterator[Row]:
         after = rows[-1][0]
 
 
-def _open_orders(shard: int, minutes: Sequence[int], before: int) -> Iterator[Order]:
+def _open_orders(shard: int, minutes: Sequence[int], before: int, after: int = 0) -> Iterator[Order]:
     """Ascending; reads as far as it is asked. A mark whose order is not there (yet) is a row that is done."""
     for minute in minutes:
-        for order_id, kind, args, done in _orders(shard, minute, before):
+        for order_id, kind, args, done in _orders(shard, minute, before, after):
             if not done:
                 yield Order(order_id, kind, tuple(args or ()))
 

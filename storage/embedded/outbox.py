@@ -26,10 +26,14 @@ class EmbeddedOutbox:
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         with writing():
             OutboxPart.objects.get_or_create(order_id=order_id, part=part)
-            return OutboxPart.objects.filter(order_id=order_id).count() >= parts
+        return self.finished_parts(order_id) >= set(range(parts))
 
-    def open_orders(self, *, before: int, limit: int) -> list[Order]:
-        orders = OutboxOrder.objects.filter(done=False, id__lt=before).order_by("id")[:limit]
+    def finished_parts(self, order_id: int) -> set[int]:
+        with answering():
+            return set(OutboxPart.objects.filter(order_id=order_id).values_list("part", flat=True))
+
+    def open_orders(self, *, after: int = 0, before: int, limit: int) -> list[Order]:
+        orders = OutboxOrder.objects.filter(done=False, id__gt=after, id__lt=before).order_by("id")[:limit]
         with answering():
             return [Order(order.id, order.kind or "", tuple(order.args)) for order in orders]
 

@@ -17,6 +17,7 @@ from deploy.health import answers_200
 from deploy.ports import free_port
 from deploy.processes import wait_until
 from storage.cassandra import session as cassandra_session
+from tests.settings import EXTERNAL_CASSANDRA
 
 pytestmark = pytest.mark.e2e
 
@@ -86,7 +87,7 @@ def product(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Product]
     finally:
         run.send_signal(signal.SIGTERM)
         run.wait(START_SECONDS)
-        if "CASSANDRA_KEYSPACE" in environment:
+        if "CASSANDRA_KEYSPACE" in environment and EXTERNAL_CASSANDRA:
             cassandra_session.execute(f"DROP KEYSPACE IF EXISTS {environment['CASSANDRA_KEYSPACE']}")
 
 

@@ -223,3 +223,14 @@ def test_an_error_in_a_command_along_does_not_refuse_the_viewer(raw: str) -> Non
     viewer, answers = tokens.authenticate(raw, along=[broken])
     assert answers is None
     assert viewer.username == "ada"
+
+
+def test_who_signed_in_with_the_old_password_gets_no_token_after_it_changed() -> None:
+    """The change comes between the check of the password and the making of the token."""
+    person = new_person()
+    signed_in = services.sign_in(login=person.username, password=PASSWORD)
+    change = services.ProfileChange(password="another-horse-42", current_password=PASSWORD)
+    services.update_profile(person.id, change)
+    with pytest.raises(NotSignedIn):
+        tokens.issue(signed_in)
+    assert tokens.issue(services.sign_in(login=person.username, password="another-horse-42"))

@@ -10,26 +10,31 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from kombu.exceptions import OperationalError
 from pytest_django.fixtures import Settings
 
 from accounts import graph
 from accounts.entities import Viewer
 from accounts.graph import FOLLOW
 from accounts.models import User
-from fanout import delivery, live, presence, sweeper, timelines
+from fanout import delivery, live, sweeper, timelines
 from fanout.dispatch import Dispatcher
 from fanout.live import LiveKind
 from fanout.orders import deliver_order
+from fanout.presence import Presence, current_epoch, present, present_commands
 from feed.home import home_page
+from storage.errors import NotFound, Unavailable
 from storage.ids import make_id, now_us
 from storage.outbox import Order
 from storage.paging import PageRequest
-from storage.redis import timeline_node
+from storage.redis import shard_of, timeline_node
 from storage.stores import associations, outbox
 from tests.backends import timeline_redis_down
+from tests.ids import new_id
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
-from tweets.services import create_tweet
+from tweets.selectors import tweet_view
+from tweets.services import create_tweet, delete_tweet
 
 
 def viewer(person: User) -> Viewer:
@@ -74,6 +79,32 @@ class TestLargeAuthors:
             delivery.work_off_part(order, part, of)
         assert all(home(reader) == [tweet] for reader in readers), "a repeated part shows nothing twice"
 
+    def test_an_order_sent_again_hands_out_only_what_is_missing(self) -> None:
+        author = new_person()
+        associations().grow(author.id, FOLLOW, 2)
+        post(author)
+        [order] = open_orders()
+        delivery.work_off_part(order, 1, 4)
+        parts: list[int] = []
+        with patch.object(delivery, "enqueue_part", lambda order, part, of: parts.append(part)):
+            delivery.work_off(order)
+        assert parts == [0, 2, 3]
+        with patch.object(delivery, "_push_bucket") as pushed:
+            delivery.work_off_part(order, 1, 4)
+        pushed.assert_not_called()
+
+    def test_parts_of_a_repetition_that_saw_more_buckets_do_not_end_the_order(self) -> None:
+        """Sent at level 1, part 1 failed, the author grew, part 2 of 4 ran, part 0 of 2 came again."""
+        author = new_person()
+        associations().grow(author.id, FOLLOW, 1)
+        post(author)
+        [order] = open_orders()
+        for part, parts in ((0, 2), (2, 4), (0, 2)):
+            delivery.work_off_part(order, part, parts)
+        assert open_orders() == [order]
+        delivery.work_off_part(order, 1, 2)
+        assert open_orders() == []
+
     def test_followers_are_read_page_by_page(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(delivery, "PAGE", 3)
         author = new_person()
@@ -110,6 +141,41 @@ class TestOrdersThatWait:
             sent.assert_called_once_with(order)
             assert sweeper.sweep() == 0, "sent a moment ago"
 
+    def test_orders_sent_a_moment_ago_hide_none_behind_them(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.SWEEP_AFTER_SECONDS = 0.0
+        monkeypatch.setattr(sweeper, "PAGE", 2)
+        monkeypatch.setattr(sweeper, "SWEEP_LIMIT", 2)
+        author = new_person()
+        ids = [post(author) for _ in range(5)]
+        time.sleep(0.01)
+        sent: list[int] = []
+        with patch.object(sweeper, "enqueue", lambda order: sent.append(order.id)):
+            for _ in range(3):
+                sweeper.sweep()
+        assert sent == ids
+
+    def test_an_order_that_the_broker_refused_is_due_at_the_next_sweep(self, settings: Settings) -> None:
+        settings.SWEEP_AFTER_SECONDS = 0.0
+        post(new_person())
+        time.sleep(0.01)
+        with patch.object(sweeper, "enqueue", side_effect=OperationalError), pytest.raises(Unavailable):
+            sweeper.sweep()
+        with patch.object(sweeper, "enqueue") as sent:
+            assert sweeper.sweep() == 1
+        sent.assert_called_once()
+
+    def test_a_deletion_that_redis_did_not_hear_of_is_made_good_by_its_order(self) -> None:
+        author = new_person()
+        tweet = post(author)
+        assert home(author) == [tweet], "cached for days"
+        with timeline_redis_down():
+            delete_tweet(tweet_id=tweet, viewer=viewer(author))
+        work_off_everything()
+        with pytest.raises(NotFound):
+            tweet_view(tweet, None)
+
     def test_a_graph_change_that_redis_did_not_take_is_made_good_by_its_order(self) -> None:
         reader, author = new_person(), new_person()
         tweet = post(author)
@@ -123,14 +189,39 @@ class TestOrdersThatWait:
         assert home(reader) == [tweet]
 
 
+@pytest.mark.usefixtures("redis_servers")
+class TestPresence:
+    def test_each_process_notices_by_itself_that_redis_was_emptied(self) -> None:
+        """Though another process has refilled the shared set before it looked."""
+        reader = new_id()
+        one, other = Presence(), Presence()
+        for process in (one, other, one, other):
+            assert process.appear([reader]) == set()
+        timeline_node().round_trip(("FLUSHALL",))
+        assert one.appear([reader]) == {shard_of(reader)}
+        assert other.appear([reader]) == {shard_of(reader)}
+        assert one.appear([reader]) == other.appear([reader]) == set()
+
+    def test_a_worker_an_epoch_off_still_finds_who_is_there(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader = new_id()
+        epoch = current_epoch()
+        Presence().appear([reader])
+        shards = timelines.by_shard([reader])
+        for near in (epoch - 1, epoch, epoch + 1):
+            monkeypatch.setattr("fanout.presence.current_epoch", lambda near=near: near)
+            answers = timeline_node().round_trip(*present_commands(shards))
+            assert present(shards, answers) == shards
+
+
 @pytest.mark.usefixtures("product")
 class TestLivePublishing:
     def test_present_readers_are_named_in_the_message_and_others_are_not(self) -> None:
         author, present, absent = new_person(), new_person(), new_person()
         for reader in (present, absent):
             graph.follow(reader.id, author.id)
-        assert presence.appear([present.id]) == {present.id}
-        assert presence.appear([present.id]) == set(), "known already"
+        assert Presence().appear([present.id]) == set()
         client: Any = timeline_node().client()
         with client.pubsub() as subscription:
             subscription.subscribe(*(live.channel(shard) for shard in timelines.by_shard([present.id])))

@@ -71,8 +71,11 @@ class CassandraTweets:
         return {row[0]: _tweet(row) for rows in groups for row in rows if row[1] is not None}
 
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None) -> None:
-        """One logged batch. The listings' rows go, the tweet's own row stays, flagged."""
-        timestamp = write_timestamp(op)
+        """One logged batch. The listings' rows go, the tweet's own row stays, flagged.
+
+        Later than the tweet's own write even by a clock that is behind.
+        """
+        timestamp = max(write_timestamp(op), write_timestamp(tweet.id) + 1)
         statements: list[Statement] = [
             (FLAG_DELETED, (timestamp, by, tweet.id)),
             _by_author.delete((tweet.author_id,), tweet.id, timestamp=timestamp),
