@@ -62,10 +62,10 @@ lock:  ## Resolve requirements/*.in anew into the locked lists
 	uv $(LOCK) requirements/development.in -o requirements/development.txt
 
 openapi: $(RUNTIME)  ## Write docs/openapi.json anew
-	$(BIN)/python manage.py write_openapi
+	$(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json --validate --fail-on-warn
 
 schema: $(RUNTIME)  ## Write schema.graphql anew
-	$(BIN)/python manage.py write_graphql_schema
+	$(BIN)/python manage.py graphql_schema --schema config.schema.schema --out schema.graphql
 
 clean:  ## Remove everything that was installed or built, but not DATA_DIR
 	rm -rf $(VENV) .cassandra .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

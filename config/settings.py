@@ -149,9 +149,20 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+API_DESCRIPTION = """\
+Identifiers are 64-bit numbers and travel as decimal strings; newer is larger. Times are RFC 3339 in UTC with
+milliseconds.
+
+Collections are newest first, and a page is full while there is more. `next_cursor` goes back in time, `prev_cursor`
+asks for what is newer. Both stay good for days, whatever became of the tweet that they were taken from, and are the
+same in GraphQL (`POST /graphql`) and on the live feed (`/ws/feed`).
+
+Errors are RFC 9457 problem documents. Every answer carries `X-Request-ID`: yours, if you sent a sane one.
+"""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Feed",
     "VERSION": "1",
+    "DESCRIPTION": API_DESCRIPTION,
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -27,6 +27,9 @@ class PageLinks(serializers.Serializer[Mapping[str, Any]]):
     prev = serializers.CharField(allow_null=True)
 
 
+ID_PATTERN = "^[1-9][0-9]{0,18}$"
+
+
 def id_field(help_text: str = "") -> serializers.CharField:
     """A snowflake as it travels: a decimal string."""
     return serializers.CharField(help_text=help_text or "A snowflake: a decimal string; newer is larger.")

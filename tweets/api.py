@@ -15,7 +15,7 @@ from accounts.entities import Viewer
 from storage.openapi import PAGE_PARAMETERS
 from storage.rest import TextField, collection, flag, page_request, parse_id, single
 from tweets import services
-from tweets.documents import TWEET, TWEET_EXAMPLE, TWEETS, TWEETS_EXAMPLE
+from tweets.documents import LOCATION, TWEET, TWEET_EXAMPLE, TWEET_ID, TWEETS, TWEETS_EXAMPLE
 from tweets.selectors import author_page, tweet_view
 
 READABLE_BY_ALL: tuple[type[BasePermission], ...] = (IsAuthenticatedOrReadOnly,)
@@ -34,6 +34,7 @@ class TweetsAPI(APIView):
         description="Answered when the tweet is durable; it is in your own timeline at once, in your followers' as "
         "soon as its fan-out ran.",
         tags=["tweets"],
+        parameters=[LOCATION],
         request=TweetInput,
         responses={201: TWEET},
         examples=[
@@ -62,6 +63,7 @@ class TweetAPI(APIView):
         operation_id="get_tweet",
         summary="Read a tweet",
         tags=["tweets"],
+        parameters=[TWEET_ID],
         responses={200: TWEET},
         examples=[TWEET_EXAMPLE],
     )
@@ -73,6 +75,7 @@ class TweetAPI(APIView):
         summary="Delete a tweet",
         description="Only its author or staff may. It is gone from every timeline when this answers.",
         tags=["tweets"],
+        parameters=[TWEET_ID],
         responses={204: None},
     )
     def delete(self, request: Request, tweet_id: str) -> Response:

@@ -2,10 +2,15 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from storage.openapi import EXAMPLE_ID, EXAMPLE_TIME, collection_of, envelope_of, id_field
+from storage.openapi import EXAMPLE_ID, EXAMPLE_TIME, ID_PATTERN, collection_of, envelope_of, id_field
+
+
+@extend_schema_field({"type": "null"})
+class AlwaysNull(serializers.Field[Any, Any, Any, Any]):
+    pass
 
 
 @extend_schema_serializer(component_name="Mention")
@@ -69,10 +74,8 @@ class QuotedTweetDocument(serializers.Serializer[Any]):
     author = AuthorDocument()
     reply_to_id = serializers.CharField(allow_null=True)
     conversation_id = id_field()
-    quote_of: serializers.Field[Any, Any, Any, Any] = serializers.JSONField(
-        allow_null=True, help_text="Always null here: quotes are shown one level deep."
-    )
-    retweet_of = serializers.JSONField(allow_null=True)
+    quote_of: serializers.Field[Any, Any, Any, Any] = AlwaysNull(help_text="Quotes are shown one level deep.")
+    retweet_of: serializers.Field[Any, Any, Any, Any] = AlwaysNull()
     entities = EntitiesDocument()
     counts = CountsDocument()
     viewer = ViewerDocument(allow_null=True)
@@ -80,8 +83,13 @@ class QuotedTweetDocument(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Tweet")
 class TweetDocument(QuotedTweetDocument):
+    """A tweet as one viewer sees it."""
+
     quote_of = QuotedTweetDocument(allow_null=True, help_text="Null as well when it is gone or hidden from you.")
-    reply_to_id = serializers.CharField(allow_null=True, help_text="The tweet that this one replies to.")
+    retweet_of = QuotedTweetDocument(allow_null=True)
+    reply_to_id = serializers.CharField(
+        allow_null=True, help_text="The tweet that this one replies to; it may be gone by now."
+    )
     viewer = ViewerDocument(allow_null=True, help_text="Null for someone not signed in.")
 
 
@@ -110,6 +118,10 @@ EXAMPLE_TWEET = {
 }
 TWEET = envelope_of("TweetEnvelope", TweetDocument())
 TWEETS = collection_of("TweetCollection", TweetDocument)
+TWEET_ID = OpenApiParameter("tweet_id", {"type": "string", "pattern": ID_PATTERN}, OpenApiParameter.PATH)
+LOCATION = OpenApiParameter(
+    "Location", str, OpenApiParameter.HEADER, response=[201], description="The path of what was made."
+)
 TWEET_EXAMPLE = OpenApiExample("A tweet", value={"data": EXAMPLE_TWEET}, response_only=True)
 TWEETS_EXAMPLE = OpenApiExample(
     "A page",
