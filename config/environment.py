@@ -81,7 +81,7 @@ class Environment:
 def read_environment() -> Environment:
     """The environment, checked. Raises `UnsafeEnvironment` or environs' EnvError."""
     env = Env()
-    production = env.str("ENVIRONMENT", "development") == "production"
+    production = _choice(env, "ENVIRONMENT", ["development", "production"]) == "production"
     data_dir = env.path("DATA_DIR", Path("data")).absolute()
     environment = Environment(
         production=production,

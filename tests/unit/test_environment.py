@@ -1,0 +1,117 @@
+"""The environment: what production refuses, and what a laptop may have."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from environs import EnvError
+
+from config.environment import LAPTOP_SECRET, Environment, UnsafeEnvironment, read_environment
+
+SAFE = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "k" * 40,
+    "ALLOWED_HOSTS": "feed.example.org",
+}
+READ = [field.name.upper() for field in fields(Environment) if field.name != "production"] + ["ENVIRONMENT"]
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment with nothing of ours in it."""
+    for name in READ:
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def read(given: pytest.MonkeyPatch, variables: dict[str, str]) -> Environment:
+    for name, value in variables.items():
+        given.setenv(name, value)
+    return read_environment()
+
+
+def fault(given: pytest.MonkeyPatch, variables: dict[str, str]) -> str:
+    with pytest.raises(UnsafeEnvironment) as refused:
+        read(given, variables)
+    return str(refused.value)
+
+
+def test_a_laptop_needs_nothing(given: pytest.MonkeyPatch) -> None:
+    environment = read(given, {})
+    assert not environment.production
+    assert not environment.debug
+    assert environment.store == "embedded"
+    assert environment.data_dir == Path.cwd() / "data"
+    assert environment.database_url == f"sqlite:///{environment.data_dir}/accounts.sqlite3"
+    assert environment.log_format == "console"
+    assert environment.allowed_origins == []
+    assert "*" not in environment.allowed_hosts
+    assert environment.rate_limits
+
+
+def test_production_starts_when_it_is_told_what_it_must_know(given: pytest.MonkeyPatch) -> None:
+    environment = read(given, SAFE)
+    assert environment.production
+    assert environment.log_format == "json"
+    assert environment.allowed_hosts == ["feed.example.org"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", LAPTOP_SECRET),
+        ("SECRET_KEY", "k" * 39),
+        ("SECRET_KEY", ""),
+        ("DEBUG", "true"),
+        ("ALLOWED_HOSTS", "feed.example.org,*"),
+        ("ALLOWED_HOSTS", ""),
+        ("ALLOWED_ORIGINS", "*"),
+        ("RATE_LIMITS", "off"),
+    ],
+)
+def test_production_refuses_what_must_not_serve_anyone(given: pytest.MonkeyPatch, name: str, value: str) -> None:
+    found = fault(given, {**SAFE, name: value})
+    assert found.startswith("refusing to start in production: ")
+    assert name in found
+    assert ";" not in found, "and nothing else"
+
+
+def test_a_laptop_s_secret_is_none(given: pytest.MonkeyPatch) -> None:
+    assert "SECRET_KEY" in fault(given, {name: value for name, value in SAFE.items() if name != "SECRET_KEY"})
+
+
+def test_every_fault_is_named_at_once(given: pytest.MonkeyPatch) -> None:
+    found = fault(
+        given,
+        {
+            "ENVIRONMENT": "production",
+            "DEBUG": "on",
+            "ALLOWED_HOSTS": "*",
+            "ALLOWED_ORIGINS": "*",
+            "RATE_LIMITS": "off",
+        },
+    )
+    for name in ("SECRET_KEY", "DEBUG", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "RATE_LIMITS"):
+        assert name in found
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("STORE", "postgres", "embedded, cassandra"),
+        ("STORE", "", "embedded, cassandra"),
+        ("LOG_FORMAT", "xml", "console, json"),
+        ("ENVIRONMENT", "Production", "development, production"),
+        ("ENVIRONMENT", "prod", "development, production"),
+    ],
+)
+def test_a_choice_that_is_none_names_those_that_are(
+    given: pytest.MonkeyPatch, name: str, value: str, allowed: str
+) -> None:
+    assert fault(given, {name: value}) == f"{name}={value}: must be one of {allowed}"
+
+
+@pytest.mark.parametrize(("name", "value"), [("CASSANDRA_PORT", "many"), ("RATE_LIMITS", "perhaps")])
+def test_a_value_of_the_wrong_kind_names_its_variable(given: pytest.MonkeyPatch, name: str, value: str) -> None:
+    with pytest.raises(EnvError, match=name):
+        read(given, {name: value})
