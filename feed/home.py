@@ -15,26 +15,26 @@ from typing import Any
 
 import structlog
 
-from accounts import graph
 from accounts.entities import Viewer
 from fanout import timelines
 from fanout.timelines import Window
-from feed.rebuild import rebuild
+from feed.rebuild import home_authors, rebuild
 from storage.errors import Unavailable
 from storage.paging import Page, PageRequest
 from storage.redis import Command, timeline_node
 from tweets.hydration import TweetView, hydrate
 from tweets.pages import full_page
 from tweets.store import tweet_store
+from tweets.visibility import Visibility
 
 log = structlog.get_logger(__name__)
 
 
-def home_page(viewer: Viewer, request: PageRequest, *, prefetched: list[Any] | None = None) -> Page[TweetView]:
+def home_page(viewer: Viewer, request: PageRequest, *, prefetched: Sequence[Any] | None = None) -> Page[TweetView]:
     """One page of the viewer's home timeline, and the viewer counts as active from now on.
 
-    `prefetched` is the answer to `prefetch_command(viewer.id, request)`, if it was sent along
-    with something else. Warm, this costs one Redis round trip with it and two without, and
+    `prefetched` are the answers to `prefetch_commands(viewer.id, request)`, if they were sent along
+    with something else. Warm, this costs one Redis round trip with them and two without, and
     touches neither store nor SQL. Works while Redis is down. Raises `Unavailable` when the
     store is needed and does not answer.
     """
@@ -42,18 +42,23 @@ def home_page(viewer: Viewer, request: PageRequest, *, prefetched: list[Any] | N
     return full_page(request, home.ids, home.hydrate)
 
 
-def prefetch_command(reader_id: int, request: PageRequest) -> Command:
-    """The timeline read that `home_page` begins with; it changes nothing, not even who is active."""
+def prefetch_commands(reader_id: int, request: PageRequest) -> list[Command]:
+    """The timeline and whom its reader has excluded; reading changes nothing, not even who is active."""
     wanted = request.limit if request.after is not None else request.limit + 1
-    return timelines.read_command(reader_id, before=request.before, after=request.after, count=wanted)
+    window = timelines.read_command(reader_id, before=request.before, after=request.after, count=wanted)
+    return [window, *Visibility(reader_id, home=True).commands()]
 
 
 class _Home:
     """The reading of one page: where ids come from, and what goes along with hydration."""
 
-    def __init__(self, viewer: Viewer, prefetched: list[Any] | None) -> None:
+    def __init__(self, viewer: Viewer, prefetched: Sequence[Any] | None) -> None:
         self._viewer = viewer
-        self._prefetched = prefetched
+        self._visibility = Visibility(viewer.id, home=True)
+        self._prefetched: list[Any] | None = None
+        if prefetched is not None:
+            self._prefetched = prefetched[0]
+            self._visibility.take(prefetched[1:])
         self._authors: list[int] | None = None
         self._cold = False
 
@@ -74,7 +79,7 @@ class _Home:
     def hydrate(self, ids: Sequence[int]) -> list[TweetView]:
         """Keeps the reader active only by a timeline that was served: an outdated one must end in time."""
         served = [] if self._cold else [timelines.touch_command(self._viewer.id)]
-        return hydrate(ids, viewer=self._viewer, along=served)
+        return hydrate(ids, viewer=self._viewer, visibility=self._visibility, along=served)
 
     def _window(self, before: int | None, after: int | None, limit: int) -> Window | None:
         """The window of the timeline, rebuilt first if need be; None when only the store can answer."""
@@ -98,5 +103,5 @@ class _Home:
 
     def _pull(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         if self._authors is None:
-            self._authors = [*graph.followee_ids(self._viewer.id), self._viewer.id]
+            self._authors = home_authors(self._viewer.id)
         return tweet_store().home_entries(self._authors, before=before, after=after, limit=limit)

@@ -32,8 +32,8 @@ def create_tweet(*, author: Viewer, text: str, reply_to: int | None = None, quot
     while Redis or the broker is down.
     """
     checked_text(text)
-    parent = _target(reply_to, field="reply_to")
-    _target(quote_of, field="quote_of")
+    parent = _target(reply_to, author, field="reply_to")
+    _target(quote_of, author, field="quote_of")
     tweet_id = ids.next()
     tweet = Tweet(
         id=tweet_id,
@@ -69,12 +69,12 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     _tell(_gone_tweet_commands(tweet), order)
 
 
-def _target(tweet_id: int | None, *, field: str) -> Tweet | None:
+def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None:
     """The tweet that is replied to or quoted. Raises `Refused` unless it can be seen."""
     if tweet_id is None:
         return None
     try:
-        return visible_tweet(tweet_id)
+        return visible_tweet(tweet_id, viewer)
     except NotFound as error:
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
 

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 
 from accounts import graph
 from accounts.entities import Viewer
-from accounts.graph import FOLLOW
+from accounts.kinds import FOLLOW
 from accounts.models import User
 from fanout import delivery, live, sweeper, timelines
 from fanout.dispatch import Dispatcher
