@@ -1,6 +1,5 @@
 """The REST door of profiles, which compose accounts and tweets."""
 
-
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
