@@ -1,7 +1,7 @@
 """The REST doors of home and of an author's tweets."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from accounts.authentication import ReadsAlong
 from accounts.entities import Viewer
-from feed.home import home_page, prefetch_commands
+from feed.home import home_page, prefetch_command
 from storage.openapi import PAGE_PARAMETERS
 from storage.redis import Command
 from storage.rest import collection, page_request
@@ -21,7 +21,7 @@ class HomeTimelineAPI(ReadsAlong, APIView):
     """GET /feed/home. The token and the timeline are read in one round trip, the tweets in the next."""
 
     def along(self, viewer_id: int) -> Sequence[Command]:
-        return prefetch_commands(viewer_id, page_request(self.request))
+        return [prefetch_command(viewer_id, page_request(self.request))]
 
     @extend_schema(
         operation_id="home_timeline",
@@ -34,5 +34,5 @@ class HomeTimelineAPI(ReadsAlong, APIView):
     )
     def get(self, request: Request) -> Response:
         asked = page_request(request)
-        page = home_page(cast(Viewer, request.user), asked, prefetched=self.along_answers)
-        return Response(collection(request, asked, page))
+        prefetched: list[Any] | None = self.along_answers[0] if self.along_answers else None
+        return Response(collection(request, asked, home_page(cast(Viewer, request.user), asked, prefetched=prefetched)))

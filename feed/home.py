@@ -30,11 +30,11 @@ from tweets.visibility import Visibility
 log = structlog.get_logger(__name__)
 
 
-def home_page(viewer: Viewer, request: PageRequest, *, prefetched: Sequence[Any] | None = None) -> Page[TweetView]:
+def home_page(viewer: Viewer, request: PageRequest, *, prefetched: list[Any] | None = None) -> Page[TweetView]:
     """One page of the viewer's home timeline, and the viewer counts as active from now on.
 
-    `prefetched` are the answers to `prefetch_commands(viewer.id, request)`, if they were sent along
-    with something else. Warm, this costs one Redis round trip with them and two without, and
+    `prefetched` is the answer to `prefetch_command(viewer.id, request)`, if it was sent along
+    with something else. Warm, this costs one Redis round trip with it and two without, and
     touches neither store nor SQL. Works while Redis is down. Raises `Unavailable` when the
     store is needed and does not answer.
     """
@@ -42,23 +42,19 @@ def home_page(viewer: Viewer, request: PageRequest, *, prefetched: Sequence[Any]
     return full_page(request, home.ids, home.hydrate)
 
 
-def prefetch_commands(reader_id: int, request: PageRequest) -> list[Command]:
-    """The timeline and whom its reader has excluded; reading changes nothing, not even who is active."""
+def prefetch_command(reader_id: int, request: PageRequest) -> Command:
+    """The timeline read that `home_page` begins with; it changes nothing, not even who is active."""
     wanted = request.limit if request.after is not None else request.limit + 1
-    window = timelines.read_command(reader_id, before=request.before, after=request.after, count=wanted)
-    return [window, *Visibility(reader_id, home=True).commands()]
+    return timelines.read_command(reader_id, before=request.before, after=request.after, count=wanted)
 
 
 class _Home:
     """The reading of one page: where ids come from, and what goes along with hydration."""
 
-    def __init__(self, viewer: Viewer, prefetched: Sequence[Any] | None) -> None:
+    def __init__(self, viewer: Viewer, prefetched: list[Any] | None) -> None:
         self._viewer = viewer
+        self._prefetched = prefetched
         self._visibility = Visibility(viewer.id, home=True)
-        self._prefetched: list[Any] | None = None
-        if prefetched is not None:
-            self._prefetched = prefetched[0]
-            self._visibility.take(prefetched[1:])
         self._authors: list[int] | None = None
         self._cold = False
 

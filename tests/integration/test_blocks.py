@@ -1,6 +1,8 @@
 """Blocking and muting: who is hidden from whom, where, from when on, and against which races."""
 
+import asyncio
 import itertools
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,7 @@ from fanout import timelines
 from feed import rebuild
 from feed.home import home_page
 from feed.live.home_stream import HomeStream
+from feed.live.registry import Signal, SignalKind
 from storage.associations import Change
 from storage.errors import Forbidden, NotFound, Refused
 from storage.paging import PageRequest
@@ -334,11 +337,18 @@ class TestHome:
         blocks.mute(reader.id, muted.id)
         blocks.block(blocker.id, reader.id)
 
-        async def send(_frame: str) -> None:
-            return
+        frames: list[str] = []
 
-        stream = HomeStream(viewer(reader), send)
-        assert [[int(tweet.id) for tweet in stream._visible(each)] for each in ids] == [[], [], [ids[2]]]
+        async def keep(frame: str) -> None:
+            frames.append(frame)
+
+        async def push() -> None:
+            stream = HomeStream(viewer(reader), keep)
+            for entry_id in ids:
+                await stream.handle(Signal(SignalKind.TWEET, entry_id=entry_id))
+
+        asyncio.run(push())
+        assert [json.loads(frame)["tweet"]["id"] for frame in frames] == [str(ids[2])]
 
     def test_a_warm_page_with_exclusions_costs_no_more_than_any(self) -> None:
         reader, author, muted = new_person(), new_person(), new_person()

@@ -11,7 +11,7 @@ from accounts.models import User
 from fanout import timelines
 from fanout.tasks import work_order
 from feed import rebuild
-from feed.home import home_page, prefetch_commands
+from feed.home import home_page, prefetch_command
 from storage.outbox import Order
 from storage.paging import PageRequest
 from storage.redis import timeline_node
@@ -317,9 +317,9 @@ def test_the_page_read_along_with_the_token_is_the_page_asked_for() -> None:
     up = client.get(second["links"]["prev"]).json()
     assert [int(tweet["id"]) for tweet in up["data"]] == [ids[4], ids[3]]
     request = PageRequest(limit=2, before=ids[3])
-    _, answers = tokens.authenticate(client.token or "", along=prefetch_commands(author.id, request))
+    _, answers = tokens.authenticate(client.token or "", along=[prefetch_command(author.id, request)])
     assert answers is not None
-    assert [int(tweet.id) for tweet in home_page(viewer(author), request, prefetched=answers).items] == [
+    assert [int(tweet.id) for tweet in home_page(viewer(author), request, prefetched=answers[0]).items] == [
         ids[2],
         ids[1],
     ]
