@@ -6,9 +6,11 @@ import pytest
 
 from accounts import blocks, graph, people, services
 from accounts.entities import Viewer
+from accounts.kinds import FOLLOW
 from accounts.models import User
 from storage import paging
 from storage.paging import PageRequest
+from storage.stores import associations
 from tests.backends import counted_store_calls, timeline_redis_down
 from tests.people import ApiClient, new_person
 
@@ -148,3 +150,19 @@ def test_lists_work_while_redis_is_down() -> None:
     with timeline_redis_down():
         page = people.followers_page(star.username, viewer(watcher), PageRequest())
     assert [each.username for each in page.items] == [crowd[1].username]
+
+
+def test_walking_up_past_hidden_people_skips_nobody() -> None:
+    """The walk asks for more each round, so it may find more than the page has room for."""
+    star, crowd = a_star_with(7)
+    staff = new_person(staff=True)
+    for hidden in crowd[4:6]:
+        services.suspend(hidden, by=staff)
+    up: list[str] = []
+    place = associations().find(crowd[6].id, FOLLOW, [star.id])[star.id].op
+    for _ in range(3):
+        page = people.followers_page(star.username, None, PageRequest(limit=2, after=place))
+        up = [each.username for each in page.items] + up
+        assert page.newer is not None
+        place = page.newer
+    assert up == [each.username for each in crowd[:4]]
