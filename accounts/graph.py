@@ -17,7 +17,9 @@ the block's removal. Both therefore write first and then read what the other wri
 (`part_if_blocked`), at a consistency at which a completed write is seen. Whichever of the two
 reads last does so after both have written, sees both edges, and removes the follow.
 The removal's id is made before that read: a block seen there had not been lifted, so anyone
-who follows again after it was lifted has the greater id, and stays.
+who follows again after it was lifted has the greater id, and stays. A process killed between its
+write and its read may leave both: the block hides the two all the same, and blocking again
+removes the follow.
 """
 
 from collections.abc import Sequence
