@@ -1,4 +1,4 @@
-"""REST doors of accounts: sign up, sign in and out, one's own account, following."""
+"""REST doors of accounts: sign up, sign in and out, one's own account."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import graph, selectors, services, tokens
+from accounts import selectors, services, tokens
 from accounts.entities import Viewer
 from accounts.models import BIO_MAX, DISPLAY_NAME_MAX, EMAIL_MAX, USERNAME_MAX
 from accounts.profiles import own_user_view
@@ -42,13 +42,6 @@ class OwnUserSerializer(UserSerializer):
 class SessionSerializer(serializers.Serializer[Any]):
     user = OwnUserSerializer()
     token = serializers.CharField(help_text="Send it as `Authorization: Bearer <token>`. It is shown only here.")
-
-
-class RelationshipSerializer(serializers.Serializer[Any]):
-    following = serializers.BooleanField()
-    followed_by = serializers.BooleanField()
-    blocking = serializers.BooleanField()
-    muting = serializers.BooleanField()
 
 
 class RegisterInput(serializers.Serializer[Mapping[str, str]]):
@@ -92,14 +85,8 @@ SESSION_EXAMPLE = OpenApiExample(
     response_only=True,
 )
 OWN_USER_EXAMPLE = OpenApiExample("Your account", value={"data": EXAMPLE_USER}, response_only=True)
-RELATIONSHIP_EXAMPLE = OpenApiExample(
-    "Following",
-    value={"data": {"following": True, "followed_by": False, "blocking": False, "muting": False}},
-    response_only=True,
-)
 SESSION = envelope_of("SessionEnvelope", SessionSerializer())
 OWN_USER = envelope_of("OwnUserEnvelope", OwnUserSerializer())
-RELATIONSHIP = envelope_of("RelationshipEnvelope", RelationshipSerializer())
 
 
 class RegisterView(APIView):
@@ -201,34 +188,6 @@ class MeView(APIView):
         return Response(
             single(own_user_view(services.update_profile(viewer.id, change, token_digest=viewer.token_digest)))
         )
-
-
-class FollowView(APIView):
-    @extend_schema(
-        operation_id="follow",
-        summary="Follow someone",
-        description="Idempotent; their past tweets are in your home timeline by the time this answers.",
-        tags=["users"],
-        request=None,
-        responses={200: RELATIONSHIP},
-        examples=[RELATIONSHIP_EXAMPLE],
-    )
-    def put(self, request: Request, username: str) -> Response:
-        viewer, person = viewer_of(request), selectors.find_user(username)
-        graph.follow(viewer.id, person.id)
-        return Response(single(graph.relationship(viewer.id, person.id)))
-
-    @extend_schema(
-        operation_id="unfollow",
-        summary="Unfollow someone",
-        description="Idempotent; their tweets are out of your home timeline by the time this answers.",
-        tags=["users"],
-        responses={200: RELATIONSHIP},
-    )
-    def delete(self, request: Request, username: str) -> Response:
-        viewer, person = viewer_of(request), selectors.find_user(username)
-        graph.unfollow(viewer.id, person.id)
-        return Response(single(graph.relationship(viewer.id, person.id)))
 
 
 def valid(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, str]:

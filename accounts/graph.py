@@ -1,34 +1,45 @@
-"""Who follows whom: edges in the association store, and each reader's graph version.
+"""Following, and what every change of the graph does: edges, orders and each reader's graph version.
 
-A change writes its edges together with an order in the outbox (`Order("graph", (reader,))`),
-and then raises the reader's **graph version** in Redis. A timeline remembers the version
-under which it was built; one of another version is not served before it was made anew.
+A change writes its edges together with an order in the outbox (`Order("graph", readers)`), and
+then raises the **graph version** in Redis of every reader whose home it changes. A timeline,
+and what a reader's exclusions are cached as, remember the version under which they were made;
+one of another version is not used any more.
 
 A version is a fresh snowflake each time it is raised, never the operation's own id, and is
 compared for equality only. Were it the operation's id, an order worked off twice could
 bring an old version back, and with it a timeline that was built before a later change.
 
 If Redis did not take the version, the order stays open and the sweeper raises it again.
+
+**A follow and a block never both stand.** Per edge the operation with the greater id wins, so a
+block that comes later removes the follow by itself; but a follow with the greater id outlives
+the block's removal. Both therefore write first and then read what the other writes
+(`part_if_blocked`), at a consistency at which a completed write is seen. Whichever of the two
+reads last does so after both have written, sees both edges, and removes the follow.
+The removal's id is made before that read: a block seen there had not been lifted, so anyone
+who follows again after it was lifted has the greater id, and stays. A process killed between its
+write and its read may leave both: the block hides the two all the same, and blocking again
+removes the follow.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from django.conf import settings
 
+from accounts import counts
 from accounts.entities import Account, Relationship
+from accounts.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
 from accounts.models import User
 from accounts.sql import sql_or_unavailable
 from storage import stores
 from storage.associations import Change
-from storage.errors import NotFound, Refused, Unavailable
+from storage.errors import Forbidden, NotFound, Refused, Unavailable
 from storage.outbox import Order
-from storage.redis import timeline_node, user_tag
-
-FOLLOW = "follow"
-"""The kind of edge from a reader to the author they follow."""
+from storage.redis import Command, timeline_node, user_tag
 
 GRAPH_ORDER = "graph"
-"""The kind of order that raises a reader's graph version; its args are (reader id,)."""
+"""The kind of order that raises graph versions; its args are the ids of one or more readers."""
 
 FOLLOWEES_A_READ = 5_000
 """A few milliseconds of one partition; most people need one read."""
@@ -40,28 +51,68 @@ def follow(reader_id: int, author_id: int) -> None:
     """Makes the reader follow the author, in force when this returns. Idempotent.
 
     Raises `Refused` (oneself; `MAX_FOLLOWING` reached, which requests racing each other may
-    overshoot by their number), `NotFound` (no such author, or suspended), `Unavailable`.
-    One SQL read, two store reads, two store writes and one Redis round trip; if the edge is
-    there already, one store read and nothing else.
+    overshoot by their number), `NotFound` (no such author, or suspended), `Forbidden` (one
+    blocks the other), `Unavailable`. One SQL read, seven store reads, two store writes and one
+    Redis round trip; if the edge is there already, one store read and nothing else.
     """
     if reader_id == author_id:
         raise Refused("username", "You cannot follow yourself.", code="following_oneself")
-    if _follows(reader_id, author_id):
+    if has_edge(reader_id, FOLLOW, author_id):
         return
-    _require_present(author_id)
+    require_present(author_id)
+    _refuse(standing_block(reader_id, author_id))
     if stores.associations().count_targets(reader_id, FOLLOW) >= settings.MAX_FOLLOWING:
         raise Refused("username", f"You already follow {settings.MAX_FOLLOWING} people.", code="following_too_many")
-    _change(reader_id, author_id, present=True)
+    _change_follow(reader_id, author_id, present=True)
+    _refuse(part_if_blocked(reader_id, author_id))
 
 
 def unfollow(reader_id: int, author_id: int) -> None:
     """The reverse, of anyone, suspended or gone. One store read; two writes and a round trip if there was an edge."""
-    if _follows(reader_id, author_id):
-        _change(reader_id, author_id, present=False)
+    if has_edge(reader_id, FOLLOW, author_id):
+        _change_follow(reader_id, author_id, present=False)
 
 
-def raise_version(user_id: int, op: int) -> None:
-    """Carries out the graph order `op`: every timeline of the person built before now is outdated.
+def part_if_blocked(one_id: int, other_id: int) -> str | None:
+    """Removes the follows that stand between two of whom one blocks the other; answers `standing_block`.
+
+    To be called after the write of a follow or a block (see above). Two store reads, and two
+    more and the removal's writes when there is a block.
+    """
+    op = stores.ids.next()
+    block = standing_block(one_id, other_id)
+    pairs = [(one_id, other_id), (other_id, one_id)] if block is not None else []
+    standing = [pair for pair in pairs if has_edge(pair[0], FOLLOW, pair[1])]
+    if standing:
+        removals = [Change(source, FOLLOW, target, op, present=False) for source, target in standing]
+        write(removals, op=op, readers=[source for source, _ in standing])
+    return block
+
+
+def standing_block(one_id: int, other_id: int) -> str | None:
+    """BLOCK when one blocks the other, BLOCKED_BY when the other blocks one. Two store reads at most."""
+    return next((kind for kind in (BLOCK, BLOCKED_BY) if has_edge(one_id, kind, other_id)), None)
+
+
+def write(changes: Sequence[Change], *, op: int, readers: Sequence[int]) -> None:
+    """Writes the changes of one operation with their order, and puts them in force for `readers`.
+
+    Two store writes and one Redis round trip. Raises `Unavailable` when the store does not
+    answer; without Redis, the order stays open.
+    """
+    stores.associations().apply(changes, order=Order(id=op, kind=GRAPH_ORDER, args=tuple(readers)))
+    follows = [change for change in changes if change.kind == FOLLOW]
+    with suppress(Unavailable):
+        raise_versions(
+            readers,
+            op,
+            along=counts.FOLLOWING.invalidate([change.source for change in follows])
+            + counts.FOLLOWERS.invalidate([change.target for change in follows]),
+        )
+
+
+def raise_versions(user_ids: Sequence[int], op: int, *, along: Sequence[Command] = ()) -> None:
+    """Carries out the graph order `op`: what was made of these people's graph before now is outdated.
 
     Idempotent. Raises `Unavailable`, and then the order is still open.
 
@@ -69,7 +120,8 @@ def raise_version(user_id: int, op: int) -> None:
     """
     version = stores.ids.next().to_bytes(8, "big")
     seconds = (settings.ACTIVE_DAYS + 1) * DAY_SECONDS
-    timeline_node().round_trip(("SET", graph_version_key(user_id), version, "EX", seconds))
+    raises: list[Command] = [("SET", graph_version_key(each), version, "EX", seconds) for each in user_ids]
+    timeline_node().round_trip(*raises, *along)
     stores.outbox().mark_done(op)
 
 
@@ -100,29 +152,38 @@ def follower_page(author_id: int, bucket: int, after: int, limit: int) -> list[i
 
 
 def relationship(viewer_id: int, other_id: int) -> Relationship:
-    """How the viewer stands to the other. Two store reads; none for oneself."""
+    """How the viewer stands to the other. Four store reads; none for oneself."""
     if viewer_id == other_id:
         return Relationship(following=False, followed_by=False)
-    return Relationship(following=_follows(viewer_id, other_id), followed_by=_follows(other_id, viewer_id))
+    return Relationship(
+        following=has_edge(viewer_id, FOLLOW, other_id),
+        followed_by=has_edge(other_id, FOLLOW, viewer_id),
+        blocking=has_edge(viewer_id, BLOCK, other_id),
+        muting=has_edge(viewer_id, MUTE, other_id),
+    )
 
 
-def _follows(reader_id: int, author_id: int) -> bool:
-    return author_id in stores.associations().find(reader_id, FOLLOW, [author_id])
+def has_edge(source: int, kind: str, target: int) -> bool:
+    """Whether the edge stands. One store read."""
+    return target in stores.associations().find(source, kind, [target])
 
 
 @sql_or_unavailable()
-def _require_present(user_id: int) -> Account:
+def require_present(user_id: int) -> Account:
+    """The card of someone who is there and not suspended. One SQL query. Raises `NotFound`."""
     person = User.objects.filter(pk=user_id, suspended_at=None).first()
     if person is None:
         raise NotFound("There is no such person.")
     return person.account
 
 
-def _change(reader_id: int, author_id: int, *, present: bool) -> None:
+def _refuse(block: str | None) -> None:
+    if block == BLOCK:
+        raise Forbidden("You block this person; unblock them first.", code="blocking")
+    if block == BLOCKED_BY:
+        raise Forbidden("You may not follow this person.", code="blocked")
+
+
+def _change_follow(reader_id: int, author_id: int, *, present: bool) -> None:
     op = stores.ids.next()
-    stores.associations().apply(
-        [Change(source=reader_id, kind=FOLLOW, target=author_id, op=op, present=present)],
-        order=Order(id=op, kind=GRAPH_ORDER, args=(reader_id,)),
-    )
-    with suppress(Unavailable):
-        raise_version(reader_id, op)
+    write([Change(reader_id, FOLLOW, author_id, op, present)], op=op, readers=[reader_id])

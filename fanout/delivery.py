@@ -29,7 +29,7 @@ def work_off(order: Order) -> None:
     Raises `Unavailable`; the order then stays open and is sent again by the sweeper.
     """
     if order.kind == GRAPH_ORDER:
-        graph.raise_version(order.args[0], order.id)
+        graph.raise_versions(order.args, order.id)
         return
     entry_id, author_id = order.args
     if order.kind == RETRACT:

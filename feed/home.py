@@ -15,17 +15,17 @@ from typing import Any
 
 import structlog
 
-from accounts import graph
 from accounts.entities import Viewer
 from fanout import timelines
 from fanout.timelines import Window
-from feed.rebuild import rebuild
+from feed.rebuild import home_authors, rebuild
 from storage.errors import Unavailable
 from storage.paging import Page, PageRequest
 from storage.redis import Command, timeline_node
 from tweets.hydration import TweetView, hydrate
 from tweets.pages import full_page
 from tweets.store import tweet_store
+from tweets.visibility import Visibility
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +54,7 @@ class _Home:
     def __init__(self, viewer: Viewer, prefetched: list[Any] | None) -> None:
         self._viewer = viewer
         self._prefetched = prefetched
+        self._visibility = Visibility(viewer.id, home=True)
         self._authors: list[int] | None = None
         self._cold = False
 
@@ -74,7 +75,7 @@ class _Home:
     def hydrate(self, ids: Sequence[int]) -> list[TweetView]:
         """Keeps the reader active only by a timeline that was served: an outdated one must end in time."""
         served = [] if self._cold else [timelines.touch_command(self._viewer.id)]
-        return hydrate(ids, viewer=self._viewer, along=served)
+        return hydrate(ids, viewer=self._viewer, visibility=self._visibility, along=served)
 
     def _window(self, before: int | None, after: int | None, limit: int) -> Window | None:
         """The window of the timeline, rebuilt first if need be; None when only the store can answer."""
@@ -98,5 +99,5 @@ class _Home:
 
     def _pull(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         if self._authors is None:
-            self._authors = [*graph.followee_ids(self._viewer.id), self._viewer.id]
+            self._authors = home_authors(self._viewer.id)
         return tweet_store().home_entries(self._authors, before=before, after=after, limit=limit)

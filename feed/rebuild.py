@@ -3,7 +3,7 @@
 import structlog
 from django.conf import settings
 
-from accounts import graph
+from accounts import exclusions, graph
 from fanout import timelines
 from tweets.store import tweet_store
 
@@ -14,16 +14,26 @@ def rebuild(reader_id: int) -> bool:
     """Builds the reader's timeline; False when another is building it or the graph changed meanwhile.
 
     The order of steps is what makes it complete (see fanout/timelines.py): open, so that
-    deliveries land; read the graph; pull; merge. Costs two Redis round trips, the followees
+    deliveries land; read the graph; pull; merge. Costs two Redis round trips, the authors
     and the pull. Raises `Unavailable`; an opened build then ends by itself.
     """
     build = timelines.open_build(reader_id)
     if build is None:
         return False
-    authors = [*graph.followee_ids(reader_id), reader_id]
+    authors = home_authors(reader_id)
     cap = settings.TIMELINE_CAP
     entries = tweet_store().home_entries(authors, limit=cap + 1)
     floor = entries[cap] if len(entries) > cap else 0
     finished = timelines.finish_build(build, entries[:cap], floor=floor)
     log.info("timeline_rebuilt", reader=reader_id, entries=len(entries[:cap]), floor=floor, finished=finished)
     return finished
+
+
+def home_authors(reader_id: int) -> list[int]:
+    """Whose entries the reader's home has: the reader, and followees who are neither muted nor blocked.
+
+    Costs the followees and the exclusions.
+    """
+    followees = graph.followee_ids(reader_id)
+    excluded = exclusions.hidden_among(reader_id, exclusions.exclusions_of(reader_id), followees, home=True)
+    return [*(each for each in followees if each not in excluded), reader_id]

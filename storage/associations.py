@@ -109,11 +109,18 @@ class AssociationStore(Protocol):
     def targets(self, source: int, kind: str, *, after: int = 0, limit: int = 5000) -> list[int]:
         """Targets of present edges above `after`, ascending by id, read from the truth."""
 
-    def newest_targets(self, source: int, kind: str, *, before: int | None = None, limit: int) -> list[Association]:
-        """Edges out of `source` with op below `before`, newest first; shorter than `limit` only at the end."""
+    def newest_targets(
+        self, source: int, kind: str, *, before: int | None = None, after: int | None = None, limit: int
+    ) -> list[Association]:
+        """Edges out of `source` with op below `before`, newest first; shorter than `limit` only at the end.
 
-    def newest_sources(self, target: int, kind: str, *, before: int | None = None, limit: int) -> list[Association]:
-        """Edges into `target` with op below `before`, newest first; shorter than `limit` only at the end."""
+        With `after`, the nearest above it instead, still newest first.
+        """
+
+    def newest_sources(
+        self, target: int, kind: str, *, before: int | None = None, after: int | None = None, limit: int
+    ) -> list[Association]:
+        """The same for edges into `target`."""
 
     def level(self, target: int, kind: str) -> int:
         """The target's level now; read it before its buckets, never from a cache."""

@@ -18,6 +18,7 @@ from storage.times import created_at
 from tweets import cache, counts
 from tweets.entities import Entities, Tweet
 from tweets.store import tweet_store
+from tweets.visibility import Visibility
 
 
 class AuthorView(msgspec.Struct, frozen=True):
@@ -65,18 +66,23 @@ class _Loaded(msgspec.Struct, frozen=True):
     replies: dict[int, int]
 
 
-def hydrate(ids: Sequence[int], *, viewer: Viewer | None, along: Sequence[Command] = ()) -> list[TweetView]:
+def hydrate(
+    ids: Sequence[int], *, viewer: Viewer | None, visibility: Visibility | None = None, along: Sequence[Command] = ()
+) -> list[TweetView]:
     """The tweets in the order of `ids`, as `viewer` sees them.
 
-    Left out are those that do not exist, were deleted, or whose author is suspended. `along`
-    are commands to send in the same round trip, whose answers nobody waits for. Raises
-    `Unavailable` when something is not cached and its store does not answer.
+    Left out are those that do not exist, were deleted, or whose author is suspended or hidden
+    from the viewer by `visibility`: the one of the page that they are for, or that of any place
+    but home. `along` are commands to send in the same round trip, whose answers nobody waits
+    for. Raises `Unavailable` when something is not cached and its store does not answer.
     """
     if not ids:
         return []
-    loaded = _load(ids, along)
+    if visibility is None:
+        visibility = Visibility(viewer.id if viewer is not None else None)
+    loaded = _load(ids, visibility, along)
     quoted_ids = {tweet.quote_of_id for tweet in loaded.tweets.values() if tweet.quote_of_id is not None}
-    quoted = _load(sorted(quoted_ids)) if quoted_ids else loaded
+    quoted = _load(sorted(quoted_ids), visibility) if quoted_ids else loaded
     flags = ViewerFlags() if viewer is not None else None
     quotes = {tweet_id: _view(tweet_id, quoted, flags, None) for tweet_id in quoted_ids & quoted.tweets.keys()}
     return [
@@ -86,27 +92,32 @@ def hydrate(ids: Sequence[int], *, viewer: Viewer | None, along: Sequence[Comman
     ]
 
 
-def _load(ids: Sequence[int], along: Sequence[Command] = ()) -> _Loaded:
-    found, replies, changed = _from_cache(ids, along)
+def _load(ids: Sequence[int], visibility: Visibility, along: Sequence[Command] = ()) -> _Loaded:
+    found, replies, changed = _from_cache(ids, visibility, along)
     fills = _read_missing(ids, found, replies)
     shown = {tweet_id: tweet for tweet_id, tweet in found.items() if not tweet.deleted}
     authors = cards.account_cards({tweet.author_id for tweet in shown.values()}, changed=changed)
+    hidden = visibility.hidden_among(authors)
     shown = {
         tweet_id: tweet
         for tweet_id, tweet in shown.items()
-        if tweet.author_id in authors and not authors[tweet.author_id].suspended
+        if tweet.author_id in authors and not authors[tweet.author_id].suspended and tweet.author_id not in hidden
     }
     _send(fills)
     return _Loaded(shown, authors, replies)
 
 
-def _from_cache(ids: Sequence[int], along: Sequence[Command]) -> tuple[dict[int, Tweet], dict[int, int], Any]:
+def _from_cache(
+    ids: Sequence[int], visibility: Visibility, along: Sequence[Command]
+) -> tuple[dict[int, Tweet], dict[int, int], Any]:
     try:
-        tweets, replies, changed, *_ = timeline_node().round_trip(
-            cache.read(ids), counts.read(ids), changed_command(), *along
+        tweets, replies, changed, *others = timeline_node().round_trip(
+            cache.read(ids), counts.read(ids), changed_command(), *visibility.commands(), *along
         )
     except Unavailable:
+        visibility.take(None)
         return {}, {}, None
+    visibility.take(others)
     return cache.hits(ids, tweets), counts.hits(ids, replies), changed
 
 

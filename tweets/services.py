@@ -15,6 +15,7 @@ from storage.outbox import Order
 from storage.redis import Command, timeline_node
 from storage.stores import ids
 from tweets import cache, counts
+from tweets.author_counts import TWEETS
 from tweets.entities import Tweet
 from tweets.selectors import no_such_tweet, visible_tweet
 from tweets.store import tweet_store
@@ -28,12 +29,12 @@ def create_tweet(*, author: Viewer, text: str, reply_to: int | None = None, quot
 
     In the author's own timeline at once; in followers' as soon as the order was worked off.
     Raises `Refused` (text; replying to or quoting what is gone) and `Unavailable`. Costs one
-    store write and one Redis round trip; a reply or quote reads its target as well. Works
-    while Redis or the broker is down.
+    store write and one Redis round trip; a reply or quote reads its target and whom the author
+    may not see as well. Works while Redis or the broker is down.
     """
     checked_text(text)
-    parent = _target(reply_to, field="reply_to")
-    _target(quote_of, field="quote_of")
+    parent = _target(reply_to, author, field="reply_to")
+    _target(quote_of, author, field="quote_of")
     tweet_id = ids.next()
     tweet = Tweet(
         id=tweet_id,
@@ -61,7 +62,7 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     if tweet is None or tweet.deleted:
         raise no_such_tweet()
     if tweet.author_id != viewer.id and not viewer.is_staff:
-        visible_tweet(tweet_id)
+        visible_tweet(tweet_id, viewer)
         raise Forbidden("Only its author may delete a tweet.")
     op = ids.next()
     order = retract_order(op, tweet.id, tweet.author_id)
@@ -69,18 +70,18 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     _tell(_gone_tweet_commands(tweet), order)
 
 
-def _target(tweet_id: int | None, *, field: str) -> Tweet | None:
+def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None:
     """The tweet that is replied to or quoted. Raises `Refused` unless it can be seen."""
     if tweet_id is None:
         return None
     try:
-        return visible_tweet(tweet_id)
+        return visible_tweet(tweet_id, viewer)
     except NotFound as error:
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
 
 
 def _new_tweet_commands(tweet: Tweet, order: Order | None) -> list[Command]:
-    commands = cache.fill([tweet]) + counts.fill({tweet.id: 0})
+    commands = cache.fill([tweet]) + counts.fill({tweet.id: 0}) + TWEETS.invalidate([tweet.author_id])
     if order is not None:
         commands += delivery.deliver_to_author(order)
     if tweet.reply_to_id is not None:
@@ -90,7 +91,7 @@ def _new_tweet_commands(tweet: Tweet, order: Order | None) -> list[Command]:
 
 def _gone_tweet_commands(tweet: Tweet) -> list[Command]:
     replied_to = [tweet.reply_to_id] if tweet.reply_to_id is not None else []
-    return cache.invalidate([tweet.id]) + counts.invalidate(replied_to)
+    return cache.invalidate([tweet.id]) + counts.invalidate(replied_to) + TWEETS.invalidate([tweet.author_id])
 
 
 def _tell(commands: list[Command], order: Order | None) -> None:

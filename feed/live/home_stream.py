@@ -14,6 +14,7 @@ from feed.live.registry import Signal, SignalKind, registry
 from feed.live.threads import housekeeping, reading
 from storage.paging import PageRequest, encode_cursor
 from tweets.hydration import TweetView, hydrate
+from tweets.visibility import Visibility
 
 STREAM = "home"
 REPLAY_PAGE = 100
@@ -69,7 +70,8 @@ class HomeStream:
     async def _show(self, entry_id: int) -> None:
         """The tweet is newer than the watermark that came with it, since its order was still open."""
         self._behind = True
-        tweets = await reading(hydrate, [entry_id], viewer=self._viewer)
+        visibility = Visibility(self._viewer.id, home=True)
+        tweets = await reading(hydrate, [entry_id], viewer=self._viewer, visibility=visibility)
         self._behind = False
         for tweet in tweets:
             await self._send_tweet(tweet)

@@ -27,7 +27,7 @@ from storage.associations import (
 from storage.cassandra import session
 from storage.cassandra.month_log import MonthLog
 from storage.cassandra.outbox import order_statements
-from storage.cassandra.session import Statement
+from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
 from storage.ids import write_timestamp
 from storage.outbox import Order
@@ -66,6 +66,9 @@ _LOG = MonthLog(
     columns=("other",),
 )
 OUT, IN = "out", "in"
+
+Owner = tuple[int, str, str]
+"""Whose listing: the person or tweet, the kind, and OUT or IN."""
 
 
 def one_in_512() -> bool:
@@ -111,11 +114,15 @@ class CassandraAssociations:
             after = rows[-1][0]
         return found[:limit]
 
-    def newest_targets(self, source: int, kind: str, *, before: int | None = None, limit: int) -> list[Association]:
-        return _newest(source, kind, OUT, before, limit)
+    def newest_targets(
+        self, source: int, kind: str, *, before: int | None = None, after: int | None = None, limit: int
+    ) -> list[Association]:
+        return _newest((source, kind, OUT), before, after, limit)
 
-    def newest_sources(self, target: int, kind: str, *, before: int | None = None, limit: int) -> list[Association]:
-        return _newest(target, kind, IN, before, limit)
+    def newest_sources(
+        self, target: int, kind: str, *, before: int | None = None, after: int | None = None, limit: int
+    ) -> list[Association]:
+        return _newest((target, kind, IN), before, after, limit)
 
     def level(self, target: int, kind: str) -> int:
         rows = session.execute(_LEVEL, (target, kind))
@@ -214,30 +221,37 @@ def _ends(change: Change) -> list[tuple[tuple[int, str, str], int]]:
     return [((change.source, change.kind, OUT), change.target), ((change.target, change.kind, IN), change.source)]
 
 
-def _newest(owner: int, kind: str, direction: str, before: int | None, limit: int) -> list[Association]:
+def _newest(owner: Owner, before: int | None, after: int | None, limit: int) -> list[Association]:
     """Costs two round trips besides the months walked. Raises `Unavailable` after LISTING_PAGES pages
     of overtaken rows: a short page would say that the listing ends. Those rows are removed, so
     the next call gets further.
     """
+    upwards = after is not None
     found: list[Association] = []
     for _ in range(LISTING_PAGES):
-        rows = _LOG.read((owner, kind, direction), before=before, limit=limit)
-        edges = [_edge(owner, kind, direction, op, other) for op, other in rows]
-        truths = session.execute_many(_TRUTH, [(edge.source, kind, edge.target) for edge in edges])
-        found += [edge for edge, truth in zip(edges, truths, strict=True) if truth == [(edge.op, True)]]
-        _forget_overtaken((owner, kind, direction), edges, [rows[0][0] if rows else 0 for rows in truths])
+        rows = _LOG.read(owner, before=before, after=after or 0, limit=limit, oldest_first=upwards)
+        found += _present_edges(owner, rows)
         if len(rows) < limit or len(found) >= limit:
-            return found[:limit]
-        before = rows[-1][0]
+            return found[:limit][::-1] if upwards else found[:limit]
+        before, after = (before, rows[-1][0]) if upwards else (rows[-1][0], after)
     raise Unavailable("cassandra")
 
 
-def _edge(owner: int, kind: str, direction: str, op: int, other: int) -> Association:
-    source, target = (owner, other) if direction == OUT else (other, owner)
+def _present_edges(owner: Owner, rows: Sequence[Row]) -> list[Association]:
+    """The edges of listing rows, in their order, that the truth confirms."""
+    edges = [_edge(owner, op, other) for op, other in rows]
+    truths = session.execute_many(_TRUTH, [(edge.source, edge.kind, edge.target) for edge in edges])
+    _forget_overtaken(owner, edges, [truth[0][0] if truth else 0 for truth in truths])
+    return [edge for edge, truth in zip(edges, truths, strict=True) if truth == [(edge.op, True)]]
+
+
+def _edge(owner: Owner, op: int, other: int) -> Association:
+    one, kind, direction = owner
+    source, target = (one, other) if direction == OUT else (other, one)
     return Association(source, kind, target, op)
 
 
-def _forget_overtaken(owner: tuple[int, str, str], edges: Sequence[Association], truths: Sequence[int]) -> None:
+def _forget_overtaken(owner: Owner, edges: Sequence[Association], truths: Sequence[int]) -> None:
     """Only rows whose truth is newer: a truth that is older, or not there, may be about to appear."""
     overtaken = [edge.op for edge, truth in zip(edges, truths, strict=True) if truth > edge.op]
     if overtaken:

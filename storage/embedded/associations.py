@@ -59,11 +59,15 @@ class EmbeddedAssociations:
         with answering():
             return list(edges.order_by("target").values_list("target", flat=True)[:limit])
 
-    def newest_targets(self, source: int, kind: str, *, before: int | None = None, limit: int) -> list[Association]:
-        return _newest(Edge.objects.filter(source=source, kind=kind), before, limit)
+    def newest_targets(
+        self, source: int, kind: str, *, before: int | None = None, after: int | None = None, limit: int
+    ) -> list[Association]:
+        return _newest(Edge.objects.filter(source=source, kind=kind), before, after, limit)
 
-    def newest_sources(self, target: int, kind: str, *, before: int | None = None, limit: int) -> list[Association]:
-        return _newest(Edge.objects.filter(target=target, kind=kind), before, limit)
+    def newest_sources(
+        self, target: int, kind: str, *, before: int | None = None, after: int | None = None, limit: int
+    ) -> list[Association]:
+        return _newest(Edge.objects.filter(target=target, kind=kind), before, after, limit)
 
     def level(self, target: int, kind: str) -> int:
         levels = EdgeLevel.objects.filter(target=target, kind=kind)
@@ -111,10 +115,14 @@ class EmbeddedAssociations:
             self.grow(change.target, change.kind, level + 1)
 
 
-def _newest(edges: QuerySet[Edge], before: int | None, limit: int) -> list[Association]:
-    older = edges if before is None else edges.filter(op__lt=before)
+def _newest(edges: QuerySet[Edge], before: int | None, after: int | None, limit: int) -> list[Association]:
+    present = edges.filter(active=True)
+    if before is not None:
+        present = present.filter(op__lt=before)
     with answering():
-        return _associations(older.filter(active=True).order_by("-op")[:limit])
+        if after is not None:
+            return _associations(present.filter(op__gt=after).order_by("op")[:limit])[::-1]
+        return _associations(present.order_by("-op")[:limit])
 
 
 def _associations(edges: QuerySet[Edge]) -> list[Association]:

@@ -185,6 +185,21 @@ def test_newest_sources_page_without_gap_or_repeat(associations: AssociationStor
     assert associations.newest_sources(target, FOLLOW, before=rest[-1].op, limit=3) == []
 
 
+@pytest.mark.parametrize("limit", [1, 3, 8, 9])
+def test_listings_page_upwards_from_any_place(
+    associations: AssociationStore, fan: tuple[int, list[Change]], limit: int
+) -> None:
+    """The nearest above a place, newest first; removed edges are made up for."""
+    source, made = fan
+    ops = [change.op for change in made]
+    for place in [ops[0] - 1, *ops]:
+        above = [op for op in ops if op > place][:limit]
+        page = associations.newest_targets(source, FOLLOW, after=place, limit=limit)
+        assert [edge.op for edge in page] == above[::-1]
+    into = associations.newest_sources(made[2].target, FOLLOW, after=0, limit=limit)
+    assert [edge.source for edge in into] == [source]
+
+
 def test_listings_cross_months(associations: AssociationStore) -> None:
     """Some months are empty, one edge a month in the others."""
     source, kind, month_us = new_id(), "old", 31 * 86_400 * 1_000_000
@@ -194,6 +209,7 @@ def test_listings_cross_months(associations: AssociationStore) -> None:
     newest = ops[::-1]
     assert [edge.op for edge in associations.newest_targets(source, kind, limit=100)] == newest
     assert [edge.op for edge in associations.newest_targets(source, kind, before=ops[5], limit=3)] == newest[3:6]
+    assert [edge.op for edge in associations.newest_targets(source, kind, after=ops[1], limit=3)] == ops[2:5][::-1]
 
 
 def test_bucket_pages_are_short_only_at_the_end(associations: AssociationStore) -> None:

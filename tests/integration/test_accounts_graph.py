@@ -8,7 +8,7 @@ from django.test import override_settings
 
 from accounts import graph, services
 from accounts.entities import Relationship
-from accounts.graph import FOLLOW
+from accounts.kinds import FOLLOW
 from accounts.models import User
 from storage import stores
 from storage.errors import NotFound, Refused
@@ -73,7 +73,7 @@ def test_an_order_carried_out_twice_never_brings_an_earlier_version_back() -> No
     seen = {version(ada)}
     graph.unfollow(ada.id, bob.id)
     seen.add(version(ada))
-    graph.raise_version(ada.id, op)
+    graph.raise_versions([ada.id], op)
     assert version(ada) not in seen
 
 
@@ -85,7 +85,7 @@ def test_without_redis_following_works_and_the_order_stays_open_until_carried_ou
     assert version(ada) is None
     assert open_orders() == [(ada.id,)]
     [order] = stores.outbox().open_orders(before=MAX_ID, limit=10)
-    graph.raise_version(order.args[0], order.id)
+    graph.raise_versions(order.args, order.id)
     assert version(ada) is not None
     assert open_orders() == []
 

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 
 from accounts import graph
 from accounts.entities import Viewer
-from accounts.graph import FOLLOW
+from accounts.kinds import FOLLOW
 from accounts.models import User
 from fanout import delivery, live, sweeper, timelines
 from fanout.dispatch import Dispatcher
@@ -202,9 +202,7 @@ class TestPresence:
         assert other.appear([reader]) == {shard_of(reader)}
         assert one.appear([reader]) == other.appear([reader]) == set()
 
-    def test_a_worker_an_epoch_off_still_finds_who_is_there(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_worker_an_epoch_off_still_finds_who_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
         reader = new_id()
         epoch = current_epoch()
         Presence().appear([reader])

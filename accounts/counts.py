@@ -1,0 +1,17 @@
+"""How many people follow someone, and how many they follow: edges, suspended people's included."""
+
+from accounts.kinds import FOLLOW
+from storage.counts import CountCache
+from storage.redis import timeline_node, user_tag
+from storage.stores import associations
+
+FOLLOWERS = CountCache(
+    timeline_node,
+    lambda user_id: f"{user_tag(user_id)}:followers:{user_id}",
+    lambda user_id: associations().count_sources(user_id, FOLLOW),
+)
+FOLLOWING = CountCache(
+    timeline_node,
+    lambda user_id: f"{user_tag(user_id)}:following:{user_id}",
+    lambda user_id: associations().count_targets(user_id, FOLLOW),
+)

@@ -1,0 +1,10 @@
+"""The kinds of edges between people in the association store."""
+
+FOLLOW = "follow"
+"""From a reader to the author they follow."""
+BLOCK = "block"
+"""From a person to whom they block."""
+BLOCKED_BY = "blocked_by"
+"""A block's mirror, from whom is blocked, so that "who blocks me" is a read of one partition."""
+MUTE = "mute"
+"""From a reader to the author whom their home leaves out."""
