@@ -15,11 +15,10 @@ from typing import Any
 
 import structlog
 
-from accounts import graph
 from accounts.entities import Viewer
 from fanout import timelines
 from fanout.timelines import Window
-from feed.rebuild import rebuild
+from feed.rebuild import home_authors, rebuild
 from storage.errors import Unavailable
 from storage.paging import Page, PageRequest
 from storage.redis import Command, timeline_node
@@ -98,5 +97,5 @@ class _Home:
 
     def _pull(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         if self._authors is None:
-            self._authors = [*graph.followee_ids(self._viewer.id), self._viewer.id]
+            self._authors = home_authors(self._viewer.id)
         return tweet_store().home_entries(self._authors, before=before, after=after, limit=limit)

@@ -20,10 +20,15 @@ def rebuild(reader_id: int) -> bool:
     build = timelines.open_build(reader_id)
     if build is None:
         return False
-    authors = [*graph.followee_ids(reader_id), reader_id]
+    authors = home_authors(reader_id)
     cap = settings.TIMELINE_CAP
     entries = tweet_store().home_entries(authors, limit=cap + 1)
     floor = entries[cap] if len(entries) > cap else 0
     finished = timelines.finish_build(build, entries[:cap], floor=floor)
     log.info("timeline_rebuilt", reader=reader_id, entries=len(entries[:cap]), floor=floor, finished=finished)
     return finished
+
+
+def home_authors(reader_id: int) -> list[int]:
+    """Whose entries the reader's home has: the followees and the reader. Costs the followees."""
+    return [*graph.followee_ids(reader_id), reader_id]
