@@ -15,7 +15,14 @@ from deploy.runner import Backend, Command, Plan
 from deploy.valkey import Valkey
 
 ROOT = Path(__file__).parents[1]
-ADDRESSES = ("STORE", "TIMELINE_REDIS_URL", "BROKER_REDIS_URL", "CASSANDRA_HOSTS", "CASSANDRA_PORT")
+ADDRESSES = (
+    "STORE",
+    "TIMELINE_REDIS_URL",
+    "BROKER_REDIS_URL",
+    "CASSANDRA_HOSTS",
+    "CASSANDRA_PORT",
+    "CASSANDRA_KEYSPACE",
+)
 """What manage.py needs to speak to the servers of a run."""
 STORES = ("embedded", "cassandra")
 ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - where to ask a server that listens everywhere

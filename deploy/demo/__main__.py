@@ -90,7 +90,7 @@ async def _run(options: Options, console: Console) -> int:
     finally:
         await api.close()
     _show(console, demo.tally, time.monotonic() - started)
-    number, token = next(iter(demo.tokens.items()))
+    number, token = min(demo.tokens.items())
     _show_next(console, options.url.rstrip("/"), society.people[number].username, token)
     return 1 if demo.tally.failed else 0
 
@@ -108,7 +108,7 @@ def _show(console: Console, tally: Tally, seconds: float) -> None:
     table.add_row("in all", f"{total:,}", f"{total / seconds:,.1f}", f"{failed:,}")
     console.print(table)
     for line in tally.failures:
-        console.print(line, style="red", markup=False)
+        console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_next(console: Console, url: str, username: str, token: str) -> None:

@@ -22,12 +22,19 @@ class Failed(Exception):
 class Api:
     """The public HTTP API of one server. `say` is told, once, that the server limits rates."""
 
-    def __init__(self, url: str, *, connections: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        connections: int,
+        say: Callable[[str], None],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
         self._say = say
         self._told = False
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._client = httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_SECONDS, limits=limits)
+        self._client = httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_SECONDS, limits=limits, transport=transport)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -64,7 +71,7 @@ class Api:
                 continue
             if answer.status_code in expected:
                 return answer
-            last = f"{answer.status_code} {answer.text[:200]}"
+            last = f"{answer.status_code} {_detail(answer)}"
             if answer.status_code not in (409, 429, 503):
                 break
             await asyncio.sleep(self._pause(answer))
@@ -80,3 +87,12 @@ class Api:
                 self._told = True
                 self._say(LIMITED)
         return min(seconds, PATIENCE_SECONDS)
+
+
+def _detail(answer: httpx.Response) -> str:
+    """What the problem document says, or the beginning of whatever it is."""
+    try:
+        problem = answer.json()
+        return f"{problem['detail']} {problem.get('errors', '')}".strip()
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:200]

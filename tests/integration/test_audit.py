@@ -1,6 +1,6 @@
 """`manage.py audit_timelines`: every kind of fault is found, named and repaired; what only waits is not a fault."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from unittest.mock import patch
 
@@ -17,6 +17,7 @@ from feed import audit as audit_module
 from feed.audit import Difference, Fault, Person, Report, audit, differences_of
 from feed.home import home_page
 from feed.management.commands.audit_timelines import Progress
+from storage.outbox import Order
 from storage.paging import PageRequest
 from storage.redis import timeline_node
 from storage.stores import outbox
@@ -196,7 +197,7 @@ def test_what_is_just_arriving_is_not_reported(scene: Scene) -> None:
     assert late in home(scene.reader)
 
 
-def _deliver(orders: list[object]) -> None:
+def _deliver(orders: Sequence[Order]) -> None:
     assert orders
     work_off_everything()
 
