@@ -202,9 +202,7 @@ class TestPresence:
         assert other.appear([reader]) == {shard_of(reader)}
         assert one.appear([reader]) == other.appear([reader]) == set()
 
-    def test_a_worker_an_epoch_off_still_finds_who_is_there(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_worker_an_epoch_off_still_finds_who_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
         reader = new_id()
         epoch = current_epoch()
         Presence().appear([reader])
