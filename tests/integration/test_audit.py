@@ -12,7 +12,7 @@ from accounts import graph
 from accounts.entities import Viewer
 from accounts.models import User
 from fanout import timelines
-from fanout.orders import deliver_order
+from fanout.orders import DELIVER
 from feed import audit as audit_module
 from feed.audit import Difference, Fault, Person, Report, audit, differences_of
 from feed.home import home_page
@@ -173,7 +173,7 @@ def test_a_deletion_whose_order_is_open_is_pending(scene: Scene) -> None:
 
 def test_an_open_order_explains_no_duplicate(scene: Scene) -> None:
     plant_duplicate(scene)
-    outbox().add(deliver_order(scene.ids[1], scene.author.id))
+    outbox().add(Order(id=new_id(), kind=DELIVER, args=(scene.ids[1], scene.author.id)))
     assert run()[0] == 1
 
 
@@ -200,6 +200,24 @@ def test_what_is_just_arriving_is_not_reported(scene: Scene) -> None:
 def _deliver(orders: Sequence[Order]) -> None:
     assert orders
     work_off_everything()
+
+
+def test_an_order_that_is_done_right_after_the_second_look_still_explains(scene: Scene) -> None:
+    late = post(scene.author)
+    looks = 0
+    look = audit_module._look
+
+    def look_then_work(people: Sequence[Person]) -> dict[int, list[Difference] | None]:
+        nonlocal looks
+        found = look(people)
+        looks += 1
+        if looks == 2:
+            work_off_everything()
+        return found
+
+    with patch.object(audit_module, "_look", look_then_work):
+        [[finding]] = audit([Person(scene.reader.id, "reader")], Report(), repair=False, sleep=lambda _: None)
+    assert (finding.differences, finding.pending) == ([], [Difference(late, Fault.MISSING)])
 
 
 def test_what_comes_between_the_looks_is_not_reported(scene: Scene) -> None:
