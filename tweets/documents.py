@@ -93,6 +93,7 @@ class TweetDocument(QuotedTweetDocument):
     viewer = ViewerDocument(allow_null=True, help_text="Null for someone not signed in.")
 
 
+@extend_schema_serializer(component_name="Thread")
 class ThreadDocument(serializers.Serializer[Any]):
     ancestors = TweetDocument(many=True, help_text="What the tweet answers, oldest first, its parent last.")
     tweet = TweetDocument()
