@@ -176,7 +176,7 @@ def _expected(reader_id: int, floor: int) -> list[int]:
 def _explained(person: Person, differences: Sequence[Difference], orders: Sequence[Order]) -> Finding:
     """Sets apart what an open order explains; all of it, while the reader's graph is to be changed."""
     entries = {order.args[0] for order in orders if order.kind in (DELIVER, RETRACT)}
-    readers = {order.args[0] for order in orders if order.kind == GRAPH_ORDER}
+    readers = {reader_id for order in orders if order.kind == GRAPH_ORDER for reader_id in order.args}
     waits = {each for each in differences if person.id in readers or _explains(entries, each)}
     return Finding(person, [each for each in differences if each not in waits], sorted(waits, reverse=True))
 

@@ -28,13 +28,15 @@ class Thread(msgspec.Struct, frozen=True):
 
 
 def replies_page(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page[TweetView]:
-    """A page of the direct replies to a tweet, newest first.
+    """A page of the direct replies to a tweet, or to the original of a retweet, newest first.
 
-    Two hydrations and the listing. Raises `NotFound` for a tweet that is gone or hidden.
+    One read of the tweet, two hydrations and the listing. Raises `NotFound` for a tweet that
+    is gone or hidden.
     """
+    subject = _subject(tweet_id)
     if not hydrate([tweet_id], viewer=viewer):
         raise no_such_tweet()
-    return _replies(tweet_id, viewer, request)
+    return _replies(subject.id, viewer, request)
 
 
 def thread(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Thread:
@@ -44,11 +46,21 @@ def thread(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Thread
     Costs one read of the tweet, another one for every PATH_MAX levels above the first
     PATH_MAX, two hydrations and the listing. Raises `NotFound` as `replies_page` does.
     """
-    ancestors = _ancestor_ids(tweet_id)
-    views = hydrate([*ancestors, tweet_id], viewer=viewer)
+    subject = _subject(tweet_id)
+    views = hydrate([*_ancestor_ids(subject), tweet_id], viewer=viewer)
     if not views or views[-1].id != str(tweet_id):
         raise no_such_tweet()
-    return Thread(ancestors=views[:-1], tweet=views[-1], replies=_replies(tweet_id, viewer, request))
+    return Thread(ancestors=views[:-1], tweet=views[-1], replies=_replies(subject.id, viewer, request))
+
+
+def _subject(tweet_id: int) -> Tweet:
+    """What a conversation is about: the tweet, or the original of a retweet. Raises `NotFound`."""
+    tweet = _tweets([tweet_id]).get(tweet_id)
+    if tweet is not None and tweet.retweet_of_id is not None:
+        tweet = _tweets([tweet.retweet_of_id]).get(tweet.retweet_of_id)
+    if tweet is None:
+        raise no_such_tweet()
+    return tweet
 
 
 def _replies(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page[TweetView]:
@@ -61,11 +73,8 @@ def _replies(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page
     return full_page(request, fetch, show)
 
 
-def _ancestor_ids(tweet_id: int) -> list[int]:
-    """The nearest ancestors, oldest first, through those that were deleted. Raises `NotFound` for no tweet."""
-    tweet = _tweets([tweet_id]).get(tweet_id)
-    if tweet is None or tweet.deleted:
-        raise no_such_tweet()
+def _ancestor_ids(tweet: Tweet) -> list[int]:
+    """The nearest ancestors, oldest first, through those that were deleted."""
     ancestors = list(tweet.known_path)
     while 0 < len(ancestors) < ANCESTORS_MAX:
         oldest = _tweets(ancestors[:1]).get(ancestors[0])
