@@ -71,5 +71,5 @@ def test_the_demo_fails_nowhere_and_every_home_timeline_is_right(server: Server)
 def test_the_demo_says_when_there_is_no_server(server: Server) -> None:
     ended = run_module(server, "deploy.demo", URL="http://127.0.0.1:9", PEOPLE="5")
     assert ended.returncode == 1
-    assert ended.stdout.startswith("No server answers at http://127.0.0.1:9")
+    assert "No server answers at http://127.0.0.1:9: start one with make run" in ended.stdout
     assert "Traceback" not in ended.stderr
