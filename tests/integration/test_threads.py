@@ -185,3 +185,29 @@ def test_what_is_gone_or_unreadable_is_answered_as_such(route: str) -> None:
     ):
         assert status(bad) == 400
     assert status(f"{shown}/{route}") == 200
+
+
+def test_the_conversation_of_a_retweet_is_its_originals() -> None:
+    author, other = new_person(), new_person()
+    root = post(author)
+    original = post(author, root)
+    reply = post(other, original)
+    retweet = new_id()
+    tweet_store().add(
+        Tweet(
+            id=retweet,
+            author_id=other.id,
+            text="",
+            conversation_id=original,
+            in_home=True,
+            retweet_of_id=original,
+        ),
+        None,
+    )
+    assert ids_of(get(f"{retweet}/replies")["data"]) == [reply]
+    thread = get(f"{retweet}/thread")["data"]
+    assert (ids_of(thread["ancestors"]), thread["tweet"]["id"], ids_of(thread["replies"])) == (
+        [root],
+        str(retweet),
+        [reply],
+    )
