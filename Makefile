@@ -10,7 +10,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run cassandra test unit contract integration e2e lint format lock openapi schema clean
+.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e lint format lock openapi schema clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ dev: $(DEVELOPMENT)  ## Install what tests and lint need, too
 # One plain command, without a shell in between: make hands SIGTERM to its direct child.
 run: $(RUNTIME)  ## Run everything: PORT=8000 DATA_DIR=data STORE=embedded|cassandra RATE_LIMITS=on|off
 	@$(RUNNER)
+
+demo: $(DEVELOPMENT)  ## Fill a running server: PEOPLE=1000 TWEETS= SEED=1 GRAPH=edge-list URL=http://127.0.0.1:8000
+	@$(BIN)/python -m deploy.demo
+
+manage: $(RUNTIME)  ## Run a manage.py command beside `make run`: DO="audit_timelines --sample 100"
+	@$(BIN)/python -m deploy.manage $(DO)
 
 cassandra: $(RUNTIME)  ## Run a Cassandra node in the foreground (Java 17 and Maven)
 	@$(BIN)/python -m deploy.cassandra --end-with-parent

@@ -32,3 +32,21 @@ def find_login(login: str) -> User | None:
     if "@" in login and EMAIL_CHARACTERS.fullmatch(login):
         return User.objects.with_email(login).first()
     return None
+
+
+@sql_or_unavailable()
+def people_after(user_id: int, limit: int) -> list[tuple[int, str]]:
+    """(id, username) of the people above that id, ascending, suspended ones as well. One SQL query."""
+    people = User.objects.filter(pk__gt=user_id).order_by("pk").values_list("pk", "username")
+    return list(people[:limit])
+
+
+@sql_or_unavailable()
+def sampled_people(count: int) -> list[tuple[int, str]]:
+    """(id, username) of so many people by chance. One SQL query, which looks at everybody."""
+    return list(User.objects.order_by("?").values_list("pk", "username")[:count])
+
+
+@sql_or_unavailable()
+def count_people() -> int:
+    return User.objects.count()

@@ -15,6 +15,15 @@ from deploy.runner import Backend, Command, Plan
 from deploy.valkey import Valkey
 
 ROOT = Path(__file__).parents[1]
+ADDRESSES = (
+    "STORE",
+    "TIMELINE_REDIS_URL",
+    "BROKER_REDIS_URL",
+    "CASSANDRA_HOSTS",
+    "CASSANDRA_PORT",
+    "CASSANDRA_KEYSPACE",
+)
+"""What manage.py needs to speak to the servers of a run."""
 STORES = ("embedded", "cassandra")
 ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - where to ask a server that listens everywhere
 
@@ -82,6 +91,7 @@ def product(options: Options, env: Mapping[str, str]) -> Plan:
         preparations=_preparations(options),
         processes=_processes(options),
         ready_url=f"{options.url}/readyz",
+        addresses=ADDRESSES,
         ready_sentence=f"Feed is ready: {options.url}  (docs: /api/docs/, admin: /admin/; Ctrl-C ends it)",
     )
 

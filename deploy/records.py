@@ -7,6 +7,7 @@ someone else since is left alone.
 import os
 import signal
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from json import JSONDecodeError, dumps, loads
 from pathlib import Path
@@ -47,7 +48,12 @@ class Records:
             self._records.append(Record(name, pid, born))
             self._write()
 
+    def note_addresses(self, variables: Mapping[str, str]) -> None:
+        """Keeps what a command beside the run needs to reach its servers; no secrets."""
+        _write(_addresses(self._path), dict(variables))
+
     def clear(self) -> None:
+        _addresses(self._path).unlink(missing_ok=True)
         self._path.unlink(missing_ok=True)
 
     def end_leftovers(self) -> list[str]:
@@ -68,9 +74,25 @@ class Records:
             return []
 
     def _write(self) -> None:
-        unfinished = self._path.with_suffix(".unfinished")
-        unfinished.write_text(dumps([asdict(record) for record in self._records], indent=1))
-        unfinished.replace(self._path)
+        _write(self._path, [asdict(record) for record in self._records])
+
+
+def read_addresses(path: Path) -> dict[str, str]:
+    """What the run whose records are at `path` noted; nothing when there is no run."""
+    try:
+        return {str(name): str(value) for name, value in loads(_addresses(path).read_text()).items()}
+    except (FileNotFoundError, JSONDecodeError):
+        return {}
+
+
+def _addresses(path: Path) -> Path:
+    return path.with_name("addresses.json")
+
+
+def _write(path: Path, content: object) -> None:
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(dumps(content, indent=1))
+    unfinished.replace(path)
 
 
 def birth(pid: int) -> str | None:

@@ -55,6 +55,8 @@ class Plan:
     ready_url: str
     """Answers 200 when everything serves."""
     ready_sentence: str
+    addresses: Sequence[str] = ()
+    """Variables that a command beside the run needs, too."""
     grace_seconds: float = 7.0
     """From the request to end until the kill: the web process gives open requests 5 s, a worker finishes its task."""
 
@@ -97,6 +99,7 @@ class Runner:
             self._begun.append(backend)
             backend.server.start(hooks)
             self._env |= backend.variables()
+        self._records.note_addresses({name: self._env[name] for name in self._plan.addresses if name in self._env})
 
     def _prepare(self) -> None:
         preparing = self._begin(self._plan.preparations)

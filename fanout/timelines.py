@@ -111,6 +111,11 @@ def touch_command(reader_id: int) -> Command:
     return _touch.call([timeline_key(reader_id)], active_seconds())
 
 
+def discard_command(reader_id: int) -> Command:
+    """Ends the reader's timeline, whatever its state; the next read builds it anew."""
+    return ("DEL", timeline_key(reader_id))
+
+
 def open_build(reader_id: int) -> Build | None:
     """Opens the reader's timeline for a rebuild; None when it is ready, or another is building it.
 

@@ -1,16 +1,18 @@
-"""The REST doors of home and of an author's tweets."""
+"""The REST doors of the feeds: home and public."""
 
 from collections.abc import Sequence
 from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import ReadsAlong
+from accounts.authentication import ReadsAlong, viewer_of
 from accounts.entities import Viewer
 from feed.home import home_page, prefetch_command
+from feed.public import public_page
 from storage.openapi import PAGE_PARAMETERS
 from storage.redis import Command
 from storage.rest import collection, page_request
@@ -36,3 +38,21 @@ class HomeTimelineAPI(ReadsAlong, APIView):
         asked = page_request(request)
         prefetched: list[Any] | None = self.along_answers[0] if self.along_answers else None
         return Response(collection(request, asked, home_page(cast(Viewer, request.user), asked, prefetched=prefetched)))
+
+
+class PublicFeedAPI(APIView):
+    permission_classes = (IsAuthenticatedOrReadOnly,)
+
+    @extend_schema(
+        operation_id="public_feed",
+        summary="The public feed",
+        description="Everybody's tweets, newest first, back to the first: without retweets and without replies to "
+        "other people, and without those whom you hid. A tweet is in it as soon as it was posted.",
+        tags=["feed"],
+        parameters=PAGE_PARAMETERS,
+        responses={200: TWEETS},
+        examples=[TWEETS_EXAMPLE],
+    )
+    def get(self, request: Request) -> Response:
+        asked = page_request(request)
+        return Response(collection(request, asked, public_page(viewer_of(request), asked)))

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from feed.api import HomeTimelineAPI
+from feed.api import HomeTimelineAPI, PublicFeedAPI
 from feed.profile_api import ProfileAPI
 
 urlpatterns = [
     path("feed/home", HomeTimelineAPI.as_view(), name="home-timeline"),
+    path("feed/public", PublicFeedAPI.as_view(), name="public-feed"),
     path("users/<str:username>", ProfileAPI.as_view(), name="profile"),
 ]

@@ -42,7 +42,12 @@ def envelope_of(name: str, data: serializers.Field[Any, Any, Any, Any]) -> seria
 
 def collection_of(name: str, item: Callable[..., serializers.Field[Any, Any, Any, Any]]) -> serializers.Serializer[Any]:
     """`{"data": […], "meta": …, "links": …}` as the component `name`."""
-    return inline_serializer(name=name, fields={"data": item(many=True), "meta": PageMeta(), "links": PageLinks()})
+    return page_envelope_of(name, item(many=True))
+
+
+def page_envelope_of(name: str, data: serializers.Field[Any, Any, Any, Any]) -> serializers.Serializer[Any]:
+    """`{"data": …, "meta": …, "links": …}` as the component `name`, for data that holds one page."""
+    return inline_serializer(name=name, fields={"data": data, "meta": PageMeta(), "links": PageLinks()})
 
 
 PAGE_PARAMETERS = [

@@ -1,4 +1,4 @@
-"""The REST doors of tweets: post, read, delete, an author's."""
+"""The REST doors of tweets: post, read, delete, its conversation, an author's."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -15,8 +15,9 @@ from accounts.entities import Viewer
 from storage.openapi import PAGE_PARAMETERS
 from storage.rest import TextField, collection, flag, page_request, parse_id, single
 from tweets import services
-from tweets.documents import LOCATION, TWEET, TWEET_EXAMPLE, TWEET_ID, TWEETS, TWEETS_EXAMPLE
+from tweets.documents import LOCATION, THREAD, THREAD_EXAMPLE, TWEET, TWEET_EXAMPLE, TWEET_ID, TWEETS, TWEETS_EXAMPLE
 from tweets.selectors import author_page, tweet_view
+from tweets.threads import ANCESTORS_MAX, replies_page, thread
 
 READABLE_BY_ALL: tuple[type[BasePermission], ...] = (IsAuthenticatedOrReadOnly,)
 
@@ -81,6 +82,44 @@ class TweetAPI(APIView):
     def delete(self, request: Request, tweet_id: str) -> Response:
         services.delete_tweet(tweet_id=parse_id(tweet_id), viewer=cast(Viewer, request.user))
         return Response(status=204)
+
+
+class RepliesAPI(APIView):
+    permission_classes = READABLE_BY_ALL
+
+    @extend_schema(
+        operation_id="tweet_replies",
+        summary="Replies to a tweet",
+        description="Direct replies, newest first.",
+        tags=["tweets"],
+        parameters=[TWEET_ID, *PAGE_PARAMETERS],
+        responses={200: TWEETS},
+        examples=[TWEETS_EXAMPLE],
+    )
+    def get(self, request: Request, tweet_id: str) -> Response:
+        asked = page_request(request)
+        return Response(collection(request, asked, replies_page(parse_id(tweet_id), viewer_of(request), asked)))
+
+
+class ThreadAPI(APIView):
+    permission_classes = READABLE_BY_ALL
+
+    @extend_schema(
+        operation_id="tweet_thread",
+        summary="A tweet in its conversation",
+        description=f"What it answers, up to {ANCESTORS_MAX} levels up, oldest first; the tweet; and a page of its "
+        "direct replies, newest first. `limit`, the cursors and the links are those of the replies. "
+        "An ancestor that is deleted or hidden from you is left out; those above it are still there.",
+        tags=["tweets"],
+        parameters=[TWEET_ID, *PAGE_PARAMETERS],
+        responses={200: THREAD},
+        examples=[THREAD_EXAMPLE],
+    )
+    def get(self, request: Request, tweet_id: str) -> Response:
+        asked = page_request(request)
+        found = thread(parse_id(tweet_id), viewer_of(request), asked)
+        data = {"ancestors": found.ancestors, "tweet": found.tweet, "replies": found.replies.items}
+        return Response({**collection(request, asked, found.replies), "data": data})
 
 
 class AuthorTweetsAPI(APIView):

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from storage.openapi import EXAMPLE_ID, EXAMPLE_TIME, ID_PATTERN, collection_of, envelope_of, id_field
+from storage.openapi import EXAMPLE_ID, EXAMPLE_TIME, ID_PATTERN, collection_of, envelope_of, id_field, page_envelope_of
 
 
 @extend_schema_field({"type": "null"})
@@ -93,6 +93,13 @@ class TweetDocument(QuotedTweetDocument):
     viewer = ViewerDocument(allow_null=True, help_text="Null for someone not signed in.")
 
 
+@extend_schema_serializer(component_name="Thread")
+class ThreadDocument(serializers.Serializer[Any]):
+    ancestors = TweetDocument(many=True, help_text="What the tweet answers, oldest first, its parent last.")
+    tweet = TweetDocument()
+    replies = TweetDocument(many=True, help_text="Direct replies, newest first.")
+
+
 EXAMPLE_TWEET = {
     "id": EXAMPLE_ID,
     "text": "Hello @bob, see https://example.org #intro",
@@ -122,6 +129,7 @@ TWEET_ID = OpenApiParameter("tweet_id", {"type": "string", "pattern": ID_PATTERN
 LOCATION = OpenApiParameter(
     "Location", str, OpenApiParameter.HEADER, response=[201], description="The path of what was made."
 )
+THREAD = page_envelope_of("ThreadEnvelope", ThreadDocument())
 TWEET_EXAMPLE = OpenApiExample("A tweet", value={"data": EXAMPLE_TWEET}, response_only=True)
 TWEETS_EXAMPLE = OpenApiExample(
     "A page",
@@ -129,6 +137,15 @@ TWEETS_EXAMPLE = OpenApiExample(
         "data": [EXAMPLE_TWEET],
         "meta": {"next_cursor": None, "prev_cursor": "GDodEXAMPLE", "limit": 20},
         "links": {"self": "/api/v1/feed/home", "next": None, "prev": "/api/v1/feed/home?limit=20&since=GDodEXAMPLE"},
+    },
+    response_only=True,
+)
+THREAD_EXAMPLE = OpenApiExample(
+    "A thread",
+    value={
+        "data": {"ancestors": [], "tweet": EXAMPLE_TWEET, "replies": []},
+        "meta": {"next_cursor": None, "prev_cursor": None, "limit": 20},
+        "links": {"self": f"/api/v1/tweets/{EXAMPLE_ID}/thread", "next": None, "prev": None},
     },
     response_only=True,
 )

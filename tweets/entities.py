@@ -2,6 +2,9 @@
 
 import msgspec
 
+PATH_MAX = 16
+"""Ancestors that a reply carries: most threads in one read, for 130 bytes in the row of a deep reply."""
+
 
 class Mention(msgspec.Struct, frozen=True):
     """`@username`; indices count Unicode code points, end exclusive, the sign included."""
@@ -35,6 +38,9 @@ class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `in_home` was decided when it was posted: True for everything but a reply to somebody
     else, so that push and pull give the same home timeline.
+
+    `path` holds the nearest ancestors, at most PATH_MAX, the parent last: what a reply
+    replies to never changes, so a thread of any depth is read PATH_MAX levels at a time.
     """
 
     id: int
@@ -47,7 +53,23 @@ class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
     quote_of_id: int | None = None
     retweet_of_id: int | None = None
     deleted_by: int | None = None
+    path: tuple[int, ...] = ()
 
     @property
     def deleted(self) -> bool:
         return self.deleted_by is not None
+
+    @property
+    def in_public(self) -> bool:
+        """Whether the public feed lists it: what homes show, but for retweets."""
+        return self.in_home and self.retweet_of_id is None
+
+    @property
+    def known_path(self) -> tuple[int, ...]:
+        """The `path`; of a reply that was written without one, at least the parent."""
+        return self.path or ((self.reply_to_id,) if self.reply_to_id is not None else ())
+
+    @property
+    def path_below(self) -> tuple[int, ...]:
+        """The `path` of a reply to this tweet."""
+        return (*self.known_path, self.id)[-PATH_MAX:]

@@ -19,6 +19,7 @@ class TweetRow(EmbeddedModel):
     quote_of = models.BigIntegerField(null=True)
     retweet_of = models.BigIntegerField(null=True)
     deleted_by = models.BigIntegerField(null=True)
+    path = models.JSONField(default=list)
 
     class Meta:
         indexes = [
@@ -27,6 +28,9 @@ class TweetRow(EmbeddedModel):
                 fields=["author", "-id"], condition=Q(deleted_by=None, in_home=True), name="home_entries_by_author"
             ),
             models.Index(fields=["reply_to", "-id"], condition=Q(deleted_by=None), name="replies_by_tweet"),
+            models.Index(
+                fields=["-id"], condition=Q(deleted_by=None, in_home=True, retweet_of=None), name="public_tweets"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -45,6 +45,7 @@ def create_tweet(*, author: Viewer, text: str, reply_to: int | None = None, quot
         in_home=parent is None or parent.author_id == author.id,
         reply_to_id=reply_to,
         quote_of_id=quote_of,
+        path=parent.path_below if parent else (),
     )
     order = deliver_order(tweet.id, author.id) if tweet.in_home else None
     tweet_store().add(tweet, order)

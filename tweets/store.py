@@ -45,6 +45,9 @@ class TweetStore(Protocol):
     def replies(self, tweet_id: int, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
         """Direct replies to a tweet; with `after`, the nearest above it."""
 
+    def public(self, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
+        """Everybody's tweets that are `in_public`, back to the first; with `after`, the nearest above it."""
+
     def count_replies(self, tweet_ids: Sequence[int]) -> dict[int, int]:
         """How many direct replies each tweet has now; every asked id is in the answer."""
 

@@ -13,12 +13,13 @@ from storage.cassandra.session import Statement
 from storage.ids import MAX_ID, id_month, write_timestamp
 from storage.outbox import Order
 from tweets.entities import Entities, Tweet
+from tweets.stores.cassandra_public import PublicLog
 from tweets.stores.pull import Bounds, nearest_of
 
-COLUMNS = "id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, deleted_by"
+COLUMNS = "id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, deleted_by, path"
 INSERT_TWEET = (
-    "INSERT INTO tweets (id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
+    "INSERT INTO tweets (id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, path)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 )
 FLAG_DELETED = "UPDATE tweets USING TIMESTAMP ? SET deleted_by = ? WHERE id = ?"
 SELECT_TWEETS = f"SELECT {COLUMNS} FROM tweets WHERE id IN ?"  # noqa: S608
@@ -54,8 +55,11 @@ _entities_decoder = msgspec.json.Decoder(Entities)
 class CassandraTweets:
     """The tweet port on Cassandra; see tweets/store.py for its promises."""
 
+    def __init__(self) -> None:
+        self._public = PublicLog()
+
     def add(self, tweet: Tweet, order: Order | None) -> None:
-        """One logged batch of 4 to 8 rows, all at the tweet's own time."""
+        """One logged batch of 4 to 11 rows, all at the tweet's own time."""
         statements: list[Statement] = [
             (INSERT_TWEET, (*_values(tweet), write_timestamp(tweet.id))),
             *_by_author.insert((tweet.author_id,), tweet.id),
@@ -64,7 +68,11 @@ class CassandraTweets:
             statements.append(_home_entries.insert((tweet.author_id,), tweet.id)[0])
         if tweet.reply_to_id is not None:
             statements += _replies.insert((tweet.reply_to_id,), tweet.id)
+        if tweet.in_public:
+            statements += self._public.insert(tweet.id)
         session.batch(statements + (order_statements(order) if order else []))
+        if tweet.in_public:
+            self._public.remember_listed(tweet.id)
 
     def get_many(self, ids: Sequence[int]) -> dict[int, Tweet]:
         groups = session.execute_many(SELECT_TWEETS, [(group,) for group in _groups(list(ids), TWEETS_A_SELECT)])
@@ -80,6 +88,7 @@ class CassandraTweets:
             (FLAG_DELETED, (timestamp, by, tweet.id)),
             _by_author.delete((tweet.author_id,), tweet.id, timestamp=timestamp),
             _home_entries.delete((tweet.author_id,), tweet.id, timestamp=timestamp),
+            self._public.delete(tweet.id, timestamp=timestamp),
         ]
         if tweet.reply_to_id is not None:
             statements.append(_replies.delete((tweet.reply_to_id,), tweet.id, timestamp=timestamp))
@@ -110,6 +119,9 @@ class CassandraTweets:
             if len(found) >= limit:
                 break
         return found[::-1] if upwards else found
+
+    def public(self, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
+        return self._public.read(before=before, after=after, limit=limit)
 
     def count_replies(self, tweet_ids: Sequence[int]) -> dict[int, int]:
         return _counts(REPLY_MONTHS, COUNT_REPLIES, tweet_ids)
@@ -185,11 +197,12 @@ def _values(tweet: Tweet) -> tuple[object, ...]:
         tweet.in_home,
         _entities_encoder.encode(tweet.entities).decode(),
         *(UNSET_VALUE if value is None else value for value in optional),
+        list(tweet.path) or UNSET_VALUE,
     )
 
 
 def _tweet(row: session.Row) -> Tweet:
-    tweet_id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, deleted_by = row
+    tweet_id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, deleted_by, path = row
     return Tweet(
         id=tweet_id,
         author_id=author,
@@ -201,4 +214,5 @@ def _tweet(row: session.Row) -> Tweet:
         quote_of_id=quote_of,
         retweet_of_id=retweet_of,
         deleted_by=deleted_by,
+        path=tuple(path or ()),
     )

@@ -21,6 +21,13 @@ SELECT_ENTRIES = (
 SELECT_NEWEST = SELECT_ENTRIES.format(order="DESC")
 SELECT_OLDEST = SELECT_ENTRIES.format(order="ASC")
 
+SELECT_PUBLIC = (
+    "SELECT id FROM tweets_tweetrow INDEXED BY public_tweets"
+    " WHERE deleted_by IS NULL AND in_home AND retweet_of IS NULL AND id BETWEEN %s AND %s ORDER BY id {order} LIMIT %s"
+)
+SELECT_PUBLIC_NEWEST = SELECT_PUBLIC.format(order="DESC")
+SELECT_PUBLIC_OLDEST = SELECT_PUBLIC.format(order="ASC")
+
 _entities_encoder = msgspec.json.Encoder()
 _entities_decoder = msgspec.json.Decoder(Entities)
 
@@ -73,6 +80,14 @@ class EmbeddedTweets:
             found = nearest_of(authors, low=low, high=high, limit=limit, upwards=upwards, fetch=fetch)
         return found[::-1] if upwards else found
 
+    def public(self, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
+        bounds = ((after or 0) + 1, MAX_ID if before is None else before - 1)
+        upwards = after is not None
+        with answering(), connections[ALIAS].cursor() as cursor:
+            rows = cursor.execute(SELECT_PUBLIC_OLDEST if upwards else SELECT_PUBLIC_NEWEST, (*bounds, limit))
+            found = [row[0] for row in rows.fetchall()]
+        return found[::-1] if upwards else found
+
     def count_replies(self, tweet_ids: Sequence[int]) -> dict[int, int]:
         with answering():
             counted = _present().filter(reply_to__in=tweet_ids).values_list("reply_to").annotate(Count("id"))
@@ -109,6 +124,7 @@ def _row(tweet: Tweet) -> TweetRow:
         reply_to=tweet.reply_to_id,
         quote_of=tweet.quote_of_id,
         retweet_of=tweet.retweet_of_id,
+        path=list(tweet.path),
     )
 
 
@@ -124,4 +140,5 @@ def _tweet(row: TweetRow) -> Tweet:
         quote_of_id=row.quote_of,
         retweet_of_id=row.retweet_of,
         deleted_by=row.deleted_by,
+        path=tuple(row.path),
     )
