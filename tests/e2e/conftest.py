@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 
 from storage.cassandra import session as cassandra_session
-from tests.e2e.main_job import data
+from tests.e2e.main_job import KEPT_ALIVE, data
 from tests.e2e.test_runner import ROOT, Run, own_environment
 from tests.settings import EXTERNAL_CASSANDRA
 
@@ -36,7 +36,7 @@ class Server:
 
     def sign_up(self) -> "Person":
         name = f"person_{next(_numbers)}"
-        client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30)
+        client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30, limits=KEPT_ALIVE)
         self.clients.append(client)
         body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
         session = data(client.post("/auth/register", json=body), 201)

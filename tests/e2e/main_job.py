@@ -22,6 +22,8 @@ import networkx
 THREADS = 8
 SETTLE_SECONDS = 60.0
 """How long fan-out may take to catch up with the last post."""
+KEPT_ALIVE = httpx.Limits(keepalive_expiry=2.0)
+"""Less than the server's 5 s, so that no request goes into a connection that is just being closed."""
 FRAGMENTS = [
     "plain words", "émigré naïve", "你好世界", "ありがとう", "👩‍👩‍👧‍👦", "🇩🇪", "e\u0301", "עברית", "العربية", "a\nb",
     "https://example.org/a?b=c#d", "example.com", "@someone", "#tag", "#日本語", "<b>&amp;</b>",
@@ -72,7 +74,7 @@ class Job:
 
         def sign_up(number: int) -> Person:
             name = f"p{number}_{run}"
-            client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30)
+            client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30, limits=KEPT_ALIVE)
             answer = client.post(
                 "/auth/register", json={"username": name, "email": f"{name}@example.org", "password": "Engine-No-1843"}
             )
