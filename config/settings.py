@@ -30,6 +30,7 @@ CASSANDRA_TIMEOUT_SECONDS = ENV.cassandra_timeout_seconds
 CASSANDRA_USER = ENV.cassandra_user
 CASSANDRA_PASSWORD = ENV.cassandra_password
 RATE_LIMITS = ENV.rate_limits
+TRUSTED_PROXIES = ENV.trusted_proxies
 TIMELINE_SHARDS = ENV.timeline_shards
 TIMELINE_CAP = ENV.timeline_cap
 ACTIVE_DAYS = ENV.active_days
@@ -45,6 +46,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "knox",
+    "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "graphene_django",
@@ -56,10 +58,13 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.middleware.RequestIdMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
     "config.middleware.BodyLimitMiddleware",
+    "config.middleware.RateLimitFieldsMiddleware",
+    "config.idempotency.IdempotencyMiddleware",
     "config.middleware.AdminSessions",
     "config.middleware.AdminCsrf",
     "config.middleware.AdminAuthentication",
@@ -141,6 +146,7 @@ REST_KNOX = {"TOKEN_TTL": timedelta(days=ENV.token_days), "AUTO_REFRESH": False}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.RequestLimit"],
     "DEFAULT_RENDERER_CLASSES": ["storage.rest.MsgspecRenderer"],
     "DEFAULT_PARSER_CLASSES": ["storage.rest.MsgspecParser"],
     "DEFAULT_SCHEMA_CLASS": "config.openapi.ProblemSchema",
@@ -168,6 +174,21 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
+CORS_ALLOWED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if origin != "*"]
+CORS_ALLOW_ALL_ORIGINS = "*" in ALLOWED_ORIGINS
+CORS_URLS_REGEX = r"^/(api/|graphql$)"
+CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key", "x-request-id"]
+CORS_EXPOSE_HEADERS = [
+    "X-Request-ID",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Location",
+    "Link",
+    "Idempotency-Replayed",
+]
+"""A token in a header is all that proves anyone, so credentials (cookies) are never allowed."""
 MAX_BODY_BYTES = 64 * 1024
 """A tweet, a profile and a GraphQL document all fit; more is 413."""
 
