@@ -4,8 +4,10 @@ from django.urls import path
 
 from feed.api import HomeTimelineAPI
 from feed.profile_api import ProfileAPI
+from feed.reports_api import ReportsAPI
 
 urlpatterns = [
     path("feed/home", HomeTimelineAPI.as_view(), name="home-timeline"),
     path("users/<str:username>", ProfileAPI.as_view(), name="profile"),
+    path("reports", ReportsAPI.as_view(), name="reports"),
 ]

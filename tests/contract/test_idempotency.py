@@ -1,6 +1,5 @@
 """The port of repeated writes: of many with one key one goes on, and what it answered stays."""
 
-
 import pytest
 
 from storage import idempotency, turns

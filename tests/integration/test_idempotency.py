@@ -102,13 +102,13 @@ def test_after_a_crash_between_write_and_answer_the_retry_makes_no_second_tweet(
 def test_after_a_failure_that_had_written_the_retry_makes_no_second_tweet() -> None:
     author = new_person()
     client = ApiClient(author)
-    original = services.tweet_store().add
+    original = tweet_store().add
 
     def written_but_unanswered(*args: Any) -> None:
         original(*args)
         raise Unavailable("store")
 
-    with patch.object(services.tweet_store(), "add", written_but_unanswered):
+    with patch.object(tweet_store(), "add", written_but_unanswered):
         assert post(client).status_code == 503
     assert post(client).status_code == 201
     assert len(tweets_of(author.id)) == 1
