@@ -87,8 +87,9 @@ def test_whatever_is_sent_the_answer_is_in_the_document(known: dict[str, str]) -
     def signed_in(case: Any) -> None:
         case.headers.update(bearer(known))
         if next(turns) % 2:
-            for name in set(case.path_parameters) & set(known):
-                case.path_parameters[name] = known[name]
+            for part in (case.path_parameters, case.body):
+                if isinstance(part, dict):
+                    part.update({name: known[name] for name in part.keys() & known.keys()})
 
     for operation in operations():
         if operation.definition.raw["operationId"] != "revoke_token":
