@@ -8,9 +8,12 @@ import pytest
 from accounts import graph
 from config import idempotency
 from storage import turns
+from storage.cassandra import session
+from storage.embedded.idempotency import EmbeddedIdempotency
 from storage.errors import Unavailable
-from storage.idempotency import RUNNING_SECONDS
+from storage.idempotency import RUNNING_SECONDS, Turn
 from storage.ids import now_us
+from storage.models import IdempotencyKey
 from storage.stores import idempotency_keys
 from tests.backends import counted_store_calls, timeline_redis_down
 from tests.people import PASSWORD, ApiClient, new_person
@@ -69,6 +72,31 @@ def test_the_same_key_with_another_request_is_refused() -> None:
         assert answer.status_code == 422
         assert answer.json()["code"] == "idempotency_key_reused"
     assert tweets_of(author.id) == [int(tweet)]
+
+
+def test_the_same_key_on_another_path_is_refused() -> None:
+    client, people = ApiClient(new_person()), [new_person(), new_person()]
+    answers = [
+        client.put(f"/api/v1/users/{person.username}/follow", headers={"Idempotency-Key": "k"}) for person in people
+    ]
+    assert [answer.status_code for answer in answers] == [200, 422]
+
+
+def test_keys_are_kept_for_a_day(product: str) -> None:
+    author = new_person()
+    client = ApiClient(author)
+    post(client)
+    if product == "cassandra":
+        columns = ", ".join(f"TTL({name})" for name in ("op", "holder", "answer", "fingerprint"))
+        cql = f"SELECT {columns} FROM idempotency_keys WHERE user = ? AND key = ?"  # noqa: S608
+        [ends] = session.execute(cql, (author.id, "k-1"))
+        assert all(86_300 < seconds <= 86_400 for seconds in ends)
+        return
+    begin = EmbeddedIdempotency(clock=lambda: now_us() + 86_300_000_000).begin
+    assert begin(author.id, "k-1", Turn(b"", 1, 1)).answer is not None
+    begin = EmbeddedIdempotency(clock=lambda: now_us() + 86_401_000_000).begin
+    assert begin(author.id, "k-2", Turn(b"", 2, 2)).op == 2
+    assert not IdempotencyKey.objects.filter(key="k-1").exists(), "the next one swept it up"
 
 
 def test_keys_of_two_people_do_not_meet() -> None:

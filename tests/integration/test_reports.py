@@ -71,6 +71,21 @@ def test_reporting_at_the_same_moment_makes_one_report(what: str) -> None:
     assert Report.objects.count() == 1
 
 
+def test_who_is_overtaken_while_reporting_answers_the_report_that_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    person, client = new_person(), ApiClient(new_person())
+    original = Report.__init__
+
+    def overtaken(row: Report, *args: Any, **kwargs: Any) -> None:
+        monkeypatch.setattr(Report, "__init__", original)
+        assert report(ApiClient(token=client.token), username=person.username, reason="abuse").status_code == 201
+        original(row, *args, **kwargs)
+
+    monkeypatch.setattr(Report, "__init__", overtaken)
+    answer = report(client, username=person.username)
+    assert (answer.status_code, answer.json()["data"]["reason"]) == (201, "abuse")
+    assert Report.objects.count() == 1
+
+
 def test_after_a_report_was_closed_the_same_is_a_new_one() -> None:
     person, reporter, staff = new_person(), ApiClient(new_person()), new_person(staff=True)
     first = report(reporter, username=person.username).json()["data"]["id"]
