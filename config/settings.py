@@ -163,6 +163,9 @@ Collections are newest first, and a page is full while there is more. `next_curs
 asks for what is newer. Both stay good for days, whatever became of the tweet that they were taken from, and are the
 same in GraphQL (`POST /graphql`) and on the live feed (`/ws/feed`).
 
+A write may carry an `Idempotency-Key`: repeating it acts once and gives the first answer again. Requests are limited,
+by person or by address: `RateLimit` says what is left, `RateLimit-Policy` of how many; 429 comes with `Retry-After`.
+
 Errors are RFC 9457 problem documents. Every answer carries `X-Request-ID`: yours, if you sent a sane one.
 """
 SPECTACULAR_SETTINGS = {

@@ -30,11 +30,12 @@ class ReportView(msgspec.Struct, frozen=True):
 def report_tweet(*, by: Viewer, tweet_id: int, reason: str, comment: str = "") -> ReportView:
     """Reports a tweet; while that report is open, the same again answers it unchanged.
 
+    Blocks hide nothing here: who has just blocked somebody must still be able to report them.
     Raises `Refused` (a tweet that is gone, or the reporter's own; reason, comment) and
     `Unavailable`. One store read and three SQL statements.
     """
     try:
-        author = get_user(visible_tweet(tweet_id).author_id)
+        author = get_user(visible_tweet(tweet_id, None).author_id)
     except NotFound as error:
         raise Refused("tweet_id", "That tweet does not exist or was deleted.", code="gone") from error
     return _report(by=by, person=author, tweet_id=tweet_id, reason=reason, comment=comment)
