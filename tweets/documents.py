@@ -81,12 +81,18 @@ class QuotedTweetDocument(serializers.Serializer[Any]):
     viewer = ViewerDocument(allow_null=True)
 
 
-@extend_schema_serializer(component_name="Tweet")
-class TweetDocument(QuotedTweetDocument):
-    """A tweet as one viewer sees it."""
+@extend_schema_serializer(component_name="OriginalTweet")
+class OriginalTweetDocument(QuotedTweetDocument):
+    """A tweet inside its retweet, with what it quotes."""
 
     quote_of = QuotedTweetDocument(allow_null=True, help_text="Null as well when it is gone or hidden from you.")
-    retweet_of = QuotedTweetDocument(allow_null=True)
+
+
+@extend_schema_serializer(component_name="Tweet")
+class TweetDocument(OriginalTweetDocument):
+    """A tweet as one viewer sees it."""
+
+    retweet_of = OriginalTweetDocument(allow_null=True)
     reply_to_id = serializers.CharField(
         allow_null=True, help_text="The tweet that this one replies to; it may be gone by now."
     )

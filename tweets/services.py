@@ -24,10 +24,13 @@ from tweets.text import checked_text, find_entities
 log = structlog.get_logger(__name__)
 
 
-def create_tweet(*, author: Viewer, text: str, reply_to: int | None = None, quote_of: int | None = None) -> Tweet:
+def create_tweet(
+    *, author: Viewer, text: str, reply_to: int | None = None, quote_of: int | None = None, tweet_id: int | None = None
+) -> Tweet:
     """Posts a tweet. When it returns, the tweet and its fan-out order are in the store.
 
-    In the author's own timeline at once; in followers' as soon as the order was worked off.
+    `tweet_id` is the id to post it under, from a repeatable request: posting twice under one id
+    makes one tweet. In the author's own timeline at once; in followers' as soon as the order was worked off.
     Raises `Refused` (text; replying to or quoting what is gone) and `Unavailable`. Costs one
     store write and one Redis round trip; a reply or quote reads its target and whom the author
     may not see as well. Works while Redis or the broker is down.
@@ -35,7 +38,7 @@ def create_tweet(*, author: Viewer, text: str, reply_to: int | None = None, quot
     checked_text(text)
     parent = _target(reply_to, author, field="reply_to")
     _target(quote_of, author, field="quote_of")
-    tweet_id = ids.next()
+    tweet_id = tweet_id or ids.next()
     tweet = Tweet(
         id=tweet_id,
         author_id=author.id,
