@@ -58,7 +58,8 @@ class RetweetAPI(APIView):
     @extend_schema(
         operation_id="retweet",
         summary="Retweet",
-        description=f"{ACTED_ON} It is in your own timeline at once, in your followers' as soon as its fan-out ran; your own tweets can be retweeted, too.",
+        description=f"{ACTED_ON} It is in your own timeline at once, in your "
+        "followers' as soon as its fan-out ran. Your own tweets can be retweeted, too.",
         tags=["tweets"],
         request=None,
         responses={200: TWEET},
