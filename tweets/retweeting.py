@@ -6,18 +6,18 @@ edge and fan-out order are one atomic write, and so are their ends.
 
 **Of one person and one original, one entry at most stays.** Requests race: several write an
 entry each, and a removal may be written between them. The edge is decided by the greatest
-operation; entries are put right by their writers, who after their write read the edge and all
-entries of the pair, and delete those that a greater operation has overtaken:
+operation; entries are put right by their writers, who read after their own write was acknowledged:
 
-- A retweet reads after its own write was acknowledged. If the edge stands under op e, entries
-  below e are overtaken. If it does not stand, a removal with a greater op took it, and the
-  retweet's own entry is overtaken as well as all below it.
-- An undoing with op u deletes the entries below u.
+- A retweet reads the edge. If it stands under the retweet's own op, the retweet is the greatest so
+  far, and deletes all entries of the pair below its own. If it stands under another op, or not
+  at all, a greater operation has overtaken the retweet, and it deletes its own entry.
+- An undoing with op u deletes all entries below u.
 
-*At most one:* take two entries, or an entry and a removal, that were both written. Each writer reads
-after its write, so whoever reads last sees the other's write (quorum) and deletes what is overtaken.
-*At least one:* only entries below a greater operation of the pair are deleted, so the entry of
-the greatest is deleted by nobody. A writer who dies between write and read leaves an entry too
+*At most one:* let m be the greatest operation of the pair, and d an entry below it. If m's writer
+read after d was written, it saw d (quorum) and deleted it. If not, d was written after m's writer
+read, hence after m was written; so d's writer, reading later still, saw m and deleted d.
+*At least one:* only entries below a greater operation are ever deleted, so if m is a retweet, its
+entry is deleted by nobody. A writer who dies between write and read leaves an entry too
 many, which a page of the same timeline hides behind the newer one, and which the next retweet
 or undoing by this person deletes; counts go by the edge and stay exact.
 """
@@ -104,10 +104,12 @@ def _entry(author_id: int, original: Tweet) -> Tweet:
 
 
 def _settle(entry: Tweet, original_id: int) -> None:
-    """Deletes what a greater operation of the pair has overtaken; see above."""
+    """Deletes the entry, or those that it has overtaken; see above."""
     edge = stores.associations().find(entry.author_id, RETWEET, [original_id]).get(original_id)
-    first_kept = edge.op if edge is not None else entry.id + 1
-    _delete_below(first_kept, entry.author_id, original_id, by=entry.author_id)
+    if edge is None or edge.op != entry.id:
+        _delete(entry, op=stores.ids.next(), by=entry.author_id)
+    else:
+        _delete_below(entry.id, entry.author_id, original_id, by=entry.author_id)
 
 
 def _delete_below(op: int, author_id: int, original_id: int, *, by: int) -> None:
