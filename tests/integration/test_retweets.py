@@ -16,6 +16,7 @@ from tests.people import ApiClient, new_person
 from tests.threads import run_together
 from tests.work import work_off_everything
 from tweets import retweeting
+from tweets.entities import Tweet
 from tweets.kinds import RETWEET
 from tweets.retweeting import retweet, unretweet
 from tweets.services import delete_tweet
@@ -210,15 +211,17 @@ def test_pages_stay_full_and_show_the_newest_of_original_and_retweets(limit: int
             break
         assert page.older == int(page.items[-1].id)
         place = page.older
-    place, up = 0, list[int]()
+    place = 0
     while (page := home_page(viewer(reader), PageRequest(limit=limit, after=place))).items:
-        assert len({of[int(tweet.id)] for tweet in page.items}) == len(page.items)
-        assert [int(tweet.id) for tweet in page.items] == sorted((int(t.id) for t in page.items), reverse=True)
-        up += [of[int(tweet.id)] for tweet in page.items]
-        assert page.newer is not None
-        assert page.newer > place
-        place = page.newer
-    assert set(up) == set(originals)
+        nearest: dict[int, int] = {}
+        for entry in (each for each in entries[::-1] if each > place):
+            if len(nearest) == limit:
+                break
+            nearest.pop(of[entry], None)
+            nearest[of[entry]] = entry
+        assert [int(tweet.id) for tweet in page.items] == list(nearest.values())[::-1]
+        place = page.newer or 0
+        assert place == int(page.items[0].id)
     assert place == entries[0]
 
 
@@ -262,6 +265,24 @@ def test_a_second_retweet_between_the_look_and_the_write_ends_with_one(monkeypat
         add(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(store, "add", overtaken)
+    retweet(viewer=viewer(sharer), tweet_id=original)
+    assert_one_entry_and_edge(sharer, original)
+
+
+def test_a_whole_retweet_between_the_look_and_the_write_ends_with_the_later_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The newer of two is written last: the older one's writer never heard of it."""
+    author, sharer = new_person(), new_person()
+    original = post(author)
+    entry = retweeting._entry
+
+    def after_another(author_id: int, tweet: Tweet) -> Tweet:
+        monkeypatch.setattr(retweeting, "_entry", entry)
+        retweet(viewer=viewer(sharer), tweet_id=original)
+        return entry(author_id, tweet)
+
+    monkeypatch.setattr(retweeting, "_entry", after_another)
     retweet(viewer=viewer(sharer), tweet_id=original)
     assert_one_entry_and_edge(sharer, original)
 
