@@ -38,6 +38,7 @@ def create_tweet(
     checked_text(text)
     parent = _target(reply_to, author, field="reply_to")
     quoted = _target(quote_of, author, field="quote_of")
+    is_new = tweet_id is None
     tweet_id = tweet_id or ids.next()
     tweet = Tweet(
         id=tweet_id,
@@ -52,7 +53,8 @@ def create_tweet(
     )
     order = deliver_order(tweet.id, author.id) if tweet.in_home else None
     tweet_store().add(tweet, order, edges=_quote_edges(tweet, op=tweet.id, present=True))
-    tell(_new_tweet_commands(tweet, order), order)
+    counted = counts.fill({tweet.id: Counts()}) if is_new else []
+    tell(_new_tweet_commands(tweet, order) + counted, order)
     return tweet
 
 
@@ -60,8 +62,8 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     """Deletes a tweet; only its author or staff may. It is gone everywhere when this returns.
 
     Deleting a retweet is undoing it. Raises `NotFound` (deleted already, or hidden from the
-    viewer), `Forbidden`, `Unavailable`. Costs one
-    store read, one store write and one Redis round trip.
+    viewer), `Forbidden`, `Unavailable`. Costs one store read, one store write and one Redis
+    round trip.
     """
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
     if tweet is None or tweet.deleted:
@@ -97,7 +99,7 @@ def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
 
 
 def _new_tweet_commands(tweet: Tweet, order: Order | None) -> list[Command]:
-    commands = cache.fill([tweet]) + counts.fill({tweet.id: Counts()}) + TWEETS.invalidate([tweet.author_id])
+    commands = cache.fill([tweet]) + TWEETS.invalidate([tweet.author_id])
     if order is not None:
         commands += delivery.deliver_to_author(order)
     return commands + counts.invalidate(_counting(tweet))

@@ -132,8 +132,8 @@ def test_after_a_failure_that_had_written_the_retry_makes_no_second_tweet() -> N
     client = ApiClient(author)
     original = tweet_store().add
 
-    def written_but_unanswered(*args: Any) -> None:
-        original(*args)
+    def written_but_unanswered(*args: Any, **kwargs: Any) -> None:
+        original(*args, **kwargs)
         raise Unavailable("store")
 
     with patch.object(tweet_store(), "add", written_but_unanswered):
