@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+FUZZ_EXAMPLES ?= 1000
 RUNNER := $(BIN)/python -m deploy.run --end-with-parent
 
 RUNTIME := $(VENV)/.runtime-installed
@@ -10,7 +11,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e lint format lock openapi schema clean
+.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e fuzz lint format lock openapi schema clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,9 @@ integration: $(DEVELOPMENT)  ## Run the tests with a real Redis and a real Cassa
 e2e: $(DEVELOPMENT)  ## Run the tests that start the whole product
 	@$(BIN)/python -m deploy.cassandra --check
 	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS)
+
+fuzz: $(DEVELOPMENT)  ## Send every operation of the OpenAPI document FUZZ_EXAMPLES=1000 generated requests
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/integration/test_schemathesis.py --timeout 0 $(PYTEST_ARGS)
 
 lint: $(DEVELOPMENT)  ## Check style, types, import directions and missing migrations
 	$(BIN)/ruff check .

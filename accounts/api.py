@@ -9,6 +9,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from accounts import selectors, services, tokens
@@ -16,6 +17,7 @@ from accounts.entities import Viewer
 from accounts.models import BIO_MAX, DISPLAY_NAME_MAX, EMAIL_MAX, USERNAME_MAX
 from accounts.profiles import own_user_view
 from accounts.rules import PASSWORD_MAX
+from accounts.throttles import SignInLimit, SignUpLimit
 from storage.openapi import EXAMPLE_ID, EXAMPLE_TIME, envelope_of, id_field
 from storage.rest import TextField, flag, single
 
@@ -92,6 +94,7 @@ OWN_USER = envelope_of("OwnUserEnvelope", OwnUserSerializer())
 class RegisterView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
+    throttle_classes = (SignUpLimit,)
 
     @extend_schema(
         operation_id="register",
@@ -123,6 +126,9 @@ class TokenView(APIView):
 
     def get_permissions(self) -> Any:
         return [AllowAny()] if self._is_sign_in() else super().get_permissions()
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [SignInLimit()] if self._is_sign_in() else super().get_throttles()
 
     def _is_sign_in(self) -> bool:
         return self.request is not None and self.request.method == "POST"

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts import tokens
+from accounts.caches import Claim, token_key
 from accounts.entities import Viewer
+from accounts.throttles import SIGNED_IN, user_rate_key
 from storage.errors import NotSignedIn
+from storage.rate_limits import Hit, count_command, hit_all, hit_in_memory, read_hit
 from storage.redis import Command
 
 
@@ -30,24 +35,53 @@ class ReadsAlong:
 class BearerAuthentication(BaseAuthentication):
     """`request.user` becomes the `Viewer`, or None without a header; `request.auth` the token's digest.
 
-    One Redis round trip with a warm cache (tokens.authenticate). Its errors are service
-    errors, which the exception handler translates.
+    One Redis round trip with a warm cache (tokens.authenticate), in which the request is counted
+    as well. Its errors are service errors, which the exception handler translates.
     """
 
     def authenticate(self, request: Request) -> tuple[Viewer, str] | None:
-        raw = bearer_token(request.META.get("HTTP_AUTHORIZATION"))
-        if raw is None:
-            return None
         view = (request.parser_context or {}).get("view")
-        if isinstance(view, ReadsAlong):
-            commands = view.along(tokens.read_claim(raw).user_id)
-            viewer, view.along_answers = tokens.authenticate(raw, along=commands)
-        else:
-            viewer, _ = tokens.authenticate(raw)
-        return viewer, viewer.token_digest
+        viewer = signed_in_viewer(request._request, view if isinstance(view, ReadsAlong) else None)
+        return None if viewer is None else (viewer, viewer.token_digest)
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def signed_in_viewer(request: HttpRequest, view: ReadsAlong | None = None) -> Viewer | None:
+    """The viewer, None without a header; counts the request against their quota.
+
+    Asked twice of one request, it answers the same without looking again. Raises as
+    `tokens.authenticate` does. One Redis round trip; another one when the token was not cached:
+    a count can wait for the proof, and nobody else's may be used up.
+    """
+    known: Viewer | None = getattr(request, "proven_viewer", None)
+    if known is not None:
+        return known
+    raw = bearer_token(request.META.get("HTTP_AUTHORIZATION"))
+    if raw is None:
+        return None
+    claim = tokens.read_claim(raw)
+    reads = list(view.along(claim.user_id)) if view is not None else []
+    viewer, answers = tokens.authenticate(raw, along=[*reads, *_count(claim)])
+    if view is not None and answers is not None:
+        view.along_answers = answers[: len(reads)]
+    if settings.RATE_LIMITS:
+        request.rate_hits = [_counted(viewer.id, answers)]  # type: ignore[attr-defined]
+    request.proven_viewer = viewer  # type: ignore[attr-defined]
+    return viewer
+
+
+def _count(claim: Claim) -> list[Command]:
+    if not settings.RATE_LIMITS:
+        return []
+    return [count_command(SIGNED_IN, user_rate_key(claim.user_id), gate=token_key(claim))]
+
+
+def _counted(user_id: int, answers: Sequence[Any] | None) -> Hit:
+    if answers is None:
+        return hit_in_memory(SIGNED_IN, user_rate_key(user_id))
+    return read_hit(SIGNED_IN, answers[-1]) or hit_all((SIGNED_IN, user_rate_key(user_id)))[0]
 
 
 def viewer_from_header(header: str | None) -> Viewer | None:

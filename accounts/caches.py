@@ -24,7 +24,7 @@ class Claim(msgspec.Struct, frozen=True):
     digest: str
 
 
-def _token_key(claim: Claim) -> str:
+def token_key(claim: Claim) -> str:
     return f"{user_tag(claim.user_id)}:token:{claim.digest}"
 
 
@@ -32,7 +32,7 @@ def _account_key(user_id: int) -> str:
     return f"{user_tag(user_id)}:account:{user_id}"
 
 
-TOKENS: GuardedCache[Claim] = GuardedCache(timeline_node, _token_key, ttl_seconds=TOKEN_SECONDS)
+TOKENS: GuardedCache[Claim] = GuardedCache(timeline_node, token_key, ttl_seconds=TOKEN_SECONDS)
 """The microsecond at which the token ends, as 8 bytes, by claim."""
 
 ACCOUNTS: GuardedCache[int] = GuardedCache(timeline_node, _account_key, ttl_seconds=ACCOUNT_SECONDS)

@@ -36,13 +36,17 @@ def followers_page(username: str, viewer: Viewer | None, request: PageRequest) -
     read a page besides the cards and the viewer's exclusions. A place is the follow's operation.
     """
     person = visible_user(username, viewer)
-    return _people_page(viewer, request, Listing(person.id, associations().newest_sources, lambda edge: edge.source))
+    return people_page(
+        viewer, request, Listing(person.id, FOLLOW, associations().newest_sources, lambda edge: edge.source)
+    )
 
 
 def following_page(username: str, viewer: Viewer | None, request: PageRequest) -> Page[UserView]:
     """Whom the person follows; otherwise as `followers_page`."""
     person = visible_user(username, viewer)
-    return _people_page(viewer, request, Listing(person.id, associations().newest_targets, lambda edge: edge.target))
+    return people_page(
+        viewer, request, Listing(person.id, FOLLOW, associations().newest_targets, lambda edge: edge.target)
+    )
 
 
 class NewestEdges(Protocol):
@@ -52,21 +56,26 @@ class NewestEdges(Protocol):
 
 
 class Listing:
-    """One end's follows by time, and who stands at the other end of those that were fetched."""
+    """One end's edges of a kind by time, and who stands at the other end of those that were fetched."""
 
-    def __init__(self, owner: int, read: NewestEdges, other_end: Callable[[Association], int]) -> None:
+    def __init__(self, owner: int, kind: str, read: NewestEdges, other_end: Callable[[Association], int]) -> None:
         self._owner = owner
+        self._kind = kind
         self._read = read
         self._other_end = other_end
         self.people: dict[int, int] = {}
 
     def fetch(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
-        edges = self._read(self._owner, FOLLOW, before=before, after=after, limit=limit)
+        edges = self._read(self._owner, self._kind, before=before, after=after, limit=limit)
         self.people |= {edge.op: self._other_end(edge) for edge in edges}
         return [edge.op for edge in edges]
 
 
-def _people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -> Page[UserView]:
+def people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -> Page[UserView]:
+    """A page of a listing's people, those suspended or hidden from the viewer made up for.
+
+    One store read besides the cards and the viewer's exclusions. A place is the edge's operation.
+    """
     excluded = exclusions.exclusions_of(viewer.id) if viewer is not None else None
 
     def show(places: Sequence[int]) -> list[tuple[int, UserView]]:

@@ -45,7 +45,8 @@ def authenticate(raw: str, *, along: Sequence[Command] = ()) -> tuple[Viewer, li
 
     The answers are None when Redis did not answer; the caller then goes its way without
     them. They are handed out only to a viewer who is who the token claims, so commands may
-    name the keys of `read_claim(raw).user_id`; they must only read.
+    name the keys of `read_claim(raw).user_id`; they must only read, or do nothing unless the
+    token is in the cache.
 
     One Redis round trip. One SQL query and a second round trip when the cache does not know.
     Raises `NotSignedIn` (unknown, ended, revoked or malformed token), `Forbidden` with the

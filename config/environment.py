@@ -61,6 +61,9 @@ class Environment:
     """CASSANDRA_PASSWORD."""
     rate_limits: bool
     """RATE_LIMITS=on|off, default on. Off is refused in production."""
+    trusted_proxies: int
+    """TRUSTED_PROXIES, default 0: how many proxies of ours stand in front, each adding to X-Forwarded-For.
+    Too many lets clients choose their address; too few takes all of them for one."""
     timeline_shards: int
     """TIMELINE_SHARDS, default 8: hash tags over which timelines spread, a handful a node.
     Changing it empties every timeline (they rebuild)."""
@@ -105,6 +108,7 @@ def read_environment() -> Environment:
         cassandra_user=env.str("CASSANDRA_USER", ""),
         cassandra_password=env.str("CASSANDRA_PASSWORD", ""),
         rate_limits=env.bool("RATE_LIMITS", True),
+        trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=_not_negative),
         timeline_shards=env.int("TIMELINE_SHARDS", 8),
         timeline_cap=env.int("TIMELINE_CAP", 800),
         active_days=env.int("ACTIVE_DAYS", 30),
@@ -118,6 +122,11 @@ def read_environment() -> Environment:
     )
     refuse_unsafe(environment)
     return environment
+
+
+def _not_negative(value: int) -> None:
+    if value < 0:
+        raise UnsafeEnvironment(f"TRUSTED_PROXIES={value}: must not be negative")
 
 
 def _choice(env: Env, name: str, allowed: list[str]) -> str:

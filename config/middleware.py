@@ -19,7 +19,9 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.encoding import escape_uri_path
 from structlog.contextvars import bound_contextvars
 
+from accounts.throttles import rate_hits
 from config.problems import ADMIN_PREFIX, problem_response, too_large
+from storage.rate_limits import fields
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
@@ -93,6 +95,20 @@ def announced_length(request: HttpRequest) -> int:
 def ends_by_itself(request: HttpRequest) -> bool:
     """Granian says so; behind a2wsgi, which leaves its scope in the environment, it is so."""
     return bool(request.META.get("wsgi.input_terminated")) or "asgi.scope" in request.META
+
+
+class RateLimitFieldsMiddleware:
+    """Tells the client what is left of its quota, on whatever answers a throttled route."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if hits := rate_hits(request):
+            for name, value in fields(hits).items():
+                response[name] = value
+        return response
 
 
 class AdminOnly:

@@ -30,7 +30,16 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 from structlog.contextvars import get_contextvars
 
-from storage.errors import BadRequest, Forbidden, NotFound, NotSignedIn, Refused, ServiceError, Unavailable
+from storage.errors import (
+    BadRequest,
+    Busy,
+    Forbidden,
+    NotFound,
+    NotSignedIn,
+    Refused,
+    ServiceError,
+    Unavailable,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +67,7 @@ STATUS_OF: dict[type[ServiceError], int] = {
     NotSignedIn: 401,
     Forbidden: 403,
     Refused: 422,
+    Busy: 409,
     BadRequest: 400,
     Unavailable: 503,
 }
@@ -219,7 +229,7 @@ def _report(error: Exception, problem: Problem) -> None:
 def _service_headers(error: ServiceError) -> dict[str, str]:
     if isinstance(error, NotSignedIn):
         return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | Busy):
         return {"Retry-After": str(error.retry_after_seconds)}
     return {}
 

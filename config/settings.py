@@ -30,6 +30,7 @@ CASSANDRA_TIMEOUT_SECONDS = ENV.cassandra_timeout_seconds
 CASSANDRA_USER = ENV.cassandra_user
 CASSANDRA_PASSWORD = ENV.cassandra_password
 RATE_LIMITS = ENV.rate_limits
+TRUSTED_PROXIES = ENV.trusted_proxies
 TIMELINE_SHARDS = ENV.timeline_shards
 TIMELINE_CAP = ENV.timeline_cap
 ACTIVE_DAYS = ENV.active_days
@@ -45,6 +46,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "knox",
+    "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "graphene_django",
@@ -56,10 +58,13 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.middleware.RequestIdMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
     "config.middleware.BodyLimitMiddleware",
+    "config.middleware.RateLimitFieldsMiddleware",
+    "config.idempotency.IdempotencyMiddleware",
     "config.middleware.AdminSessions",
     "config.middleware.AdminCsrf",
     "config.middleware.AdminAuthentication",
@@ -141,6 +146,7 @@ REST_KNOX = {"TOKEN_TTL": timedelta(days=ENV.token_days), "AUTO_REFRESH": False}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.RequestLimit"],
     "DEFAULT_RENDERER_CLASSES": ["storage.rest.MsgspecRenderer"],
     "DEFAULT_PARSER_CLASSES": ["storage.rest.MsgspecParser"],
     "DEFAULT_SCHEMA_CLASS": "config.openapi.ProblemSchema",
@@ -157,6 +163,9 @@ Collections are newest first, and a page is full while there is more. `next_curs
 asks for what is newer. Both stay good for days, whatever became of the tweet that they were taken from, and are the
 same in GraphQL (`POST /graphql`) and on the live feed (`/ws/feed`).
 
+A write may carry an `Idempotency-Key`: repeating it acts once and gives the first answer again. Requests are limited,
+by person or by address: `RateLimit` says what is left, `RateLimit-Policy` of how many; 429 comes with `Retry-After`.
+
 Errors are RFC 9457 problem documents. Every answer carries `X-Request-ID`: yours, if you sent a sane one.
 """
 SPECTACULAR_SETTINGS = {
@@ -165,9 +174,28 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": API_DESCRIPTION,
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.openapi.link_operations",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
+CORS_ALLOWED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if origin != "*"]
+CORS_ALLOW_ALL_ORIGINS = "*" in ALLOWED_ORIGINS
+CORS_URLS_REGEX = r"^/(api/|graphql$)"
+CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key", "x-request-id"]
+CORS_EXPOSE_HEADERS = [
+    "X-Request-ID",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Location",
+    "Link",
+    "Idempotency-Replayed",
+]
+"""A token in a header is all that proves anyone, so credentials (cookies) are never allowed."""
 MAX_BODY_BYTES = 64 * 1024
 """A tweet, a profile and a GraphQL document all fit; more is 413."""
 

@@ -134,5 +134,18 @@ class AssociationStore(Protocol):
     def count_sources(self, target: int, kind: str) -> int:
         """How many present edges enter `target`: exact, each source once. Costs a read per bucket."""
 
+    def count_sources_many(self, targets: Sequence[int], kinds: Sequence[str]) -> dict[str, dict[int, int]]:
+        """`count_sources` of each target, by kind and target; every one asked for is in the answer.
+
+        One round of concurrent reads for all whose sources live in one bucket.
+        """
+
     def count_targets(self, source: int, kind: str) -> int:
         """How many present edges leave `source`: exact."""
+
+    def measure(self, changes: Sequence[Change]) -> None:
+        """Grows targets whose bucket is full, for some of `changes`; `apply` does it by itself.
+
+        To be called by whoever wrote changes as part of another atomic write. Those are
+        acknowledged already, so it raises nothing: the next sample measures again.
+        """

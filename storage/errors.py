@@ -5,6 +5,7 @@
     ├── NotSignedIn     no token, or a token that is not (or no longer) good   → 401
     ├── Forbidden       the caller may not                                     → 403
     ├── Refused         understood and refused; names the field               → 422
+    ├── Busy            the same request is being worked on                    → 409
     ├── BadRequest      unreadable: a cursor, a limit, an id                   → 400
     └── Unavailable     a backend is down, hung, or its breaker is open        → 503
 
@@ -47,6 +48,11 @@ class Refused(ServiceError):
     @property
     def errors(self) -> dict[str, list[str]]:
         return {self.field: [self.message]}
+
+
+class Busy(ServiceError):
+    code = "busy"
+    retry_after_seconds = 1
 
 
 class BadRequest(ServiceError):

@@ -1,4 +1,4 @@
-"""Tables of the embedded engine: associations, outbox, leases. See the ports for what they promise."""
+"""Tables of the embedded engine: associations, outbox, leases, idempotency keys. The ports say what they promise."""
 
 from django.db import models
 
@@ -59,3 +59,19 @@ class WorkerLease(EmbeddedModel):
     worker = models.IntegerField(primary_key=True)
     owner = models.TextField()
     end_us = models.BigIntegerField()
+
+
+class IdempotencyKey(EmbeddedModel):
+    """A turn (storage/idempotency.py); `answer` is encoded, `expires_us` when the key is free again."""
+
+    user = models.BigIntegerField()
+    key = models.TextField()
+    fingerprint = models.BinaryField()
+    op = models.BigIntegerField()
+    holder = models.BigIntegerField()
+    answer = models.BinaryField(null=True)
+    expires_us = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key")]
+        indexes = [models.Index(fields=["expires_us"], name="idempotency_expiry")]

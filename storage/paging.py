@@ -7,7 +7,7 @@ fallback of it) is known, whatever became of the thing that it was taken from.
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -53,14 +53,20 @@ Show = Callable[[Sequence[int]], list[tuple[int, T]]]
 """What may be shown of the entries at these places, in their order, each with its place."""
 
 
-def full_page(request: PageRequest, fetch: FetchPlaces, show: Show[T]) -> Page[T]:
+Same = Callable[[T], Hashable]
+"""Items for which this is equal are the same to a reader."""
+
+
+def full_page(request: PageRequest, fetch: FetchPlaces, show: Show[T], *, same: Same[T] | None = None) -> Page[T]:
     """The page that was asked for, full while there is more: what may not be shown is made up for.
 
-    One round of `fetch` and `show` unless much of it is hidden.
+    Of items that are the `same`, a page holds the one with the highest place. One round of
+    `fetch` and `show` unless much of it is hidden.
     """
+    kept: _Kept[T] = _Kept(same)
     if request.after is not None:
-        return _page_above(request.after, request.limit, fetch, show)
-    return _page_below(request.before, request.limit, fetch, show)
+        return _page_above(request.after, request.limit, fetch, show, kept)
+    return _page_below(request.before, request.limit, fetch, show, kept)
 
 
 def encode_cursor(place: int) -> str:
@@ -82,32 +88,64 @@ def decode_cursor(cursor: str) -> int:
     return place
 
 
-def _page_below(before: int | None, limit: int, fetch: FetchPlaces, show: Show[T]) -> Page[T]:
+class _Kept(Generic[T]):
+    """What a page has so far, each place once and of items that are the same one."""
+
+    def __init__(self, same: Same[T] | None) -> None:
+        self._same = same
+        self._found: dict[Hashable, tuple[int, T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def pass_over_or_add(self, place: int, item: T) -> None:
+        """Going down: the first one has the highest place."""
+        self._found.setdefault(self._key(place, item), (place, item))
+
+    def add_or_replace(self, place: int, item: T) -> None:
+        """Going up: the last one has the highest place."""
+        self._found.pop(self._key(place, item), None)
+        self._found[self._key(place, item)] = (place, item)
+
+    def in_order(self) -> list[tuple[int, T]]:
+        return list(self._found.values())
+
+    def _key(self, place: int, item: T) -> Hashable:
+        return place if self._same is None else self._same(item)
+
+
+def _page_below(before: int | None, limit: int, fetch: FetchPlaces, show: Show[T], kept: _Kept[T]) -> Page[T]:
     """One item too many is looked for, so that `older` is None exactly at the end."""
-    shown: list[tuple[int, T]] = []
     examined = before
     for asked in _growing(limit + 1):
         places = fetch(before=examined, after=None, limit=asked)
-        shown += show(places)
-        if len(shown) > limit or len(places) < asked:
-            older = shown[limit - 1][0] if len(shown) > limit else None
-            return _page(shown[:limit], older=older, newer=before)
+        for place, item in show(places):
+            kept.pass_over_or_add(place, item)
+        if len(kept) > limit or len(places) < asked:
+            shown = kept.in_order()[:limit]
+            return _page(shown, older=shown[-1][0] if len(kept) > limit else None, newer=before)
         examined = places[-1]
-    return _page(shown, older=examined, newer=before)
+    return _page(kept.in_order(), older=examined, newer=before)
 
 
-def _page_above(after: int, limit: int, fetch: FetchPlaces, show: Show[T]) -> Page[T]:
-    shown: list[tuple[int, T]] = []
+def _page_above(after: int, limit: int, fetch: FetchPlaces, show: Show[T], kept: _Kept[T]) -> Page[T]:
+    """`newer` is the place up to which everything was examined."""
     examined = after
     for asked in _growing(limit):
         places = fetch(before=None, after=examined, limit=asked)
-        shown = show(places) + shown
-        examined = places[0] if places else examined
-        if len(shown) >= limit or len(places) < asked:
+        for place, item in reversed(show(places)):
+            if len(kept) == limit:
+                break
+            kept.add_or_replace(place, item)
+            examined = place
+        if len(kept) == limit:
             break
-    nearest = shown[-limit:]
-    newer = nearest[0][0] if len(shown) > limit else examined
-    return Page([item for _, item in nearest], older=nearest[-1][0] if nearest else None, newer=newer)
+        examined = places[0] if places else examined
+        if len(places) < asked:
+            break
+    nearest = kept.in_order()[::-1]
+    older = nearest[-1][0] if nearest else None
+    return Page([item for _, item in nearest], older=older, newer=examined)
 
 
 def _page(shown: list[tuple[int, T]], *, older: int | None, newer: int | None) -> Page[T]:

@@ -101,6 +101,12 @@ def page_request(request: Request) -> PageRequest:
     return PageRequest(limit=limit, before=before, after=after)
 
 
+def operation_id(request: Request) -> int | None:
+    """The id under which a write with an Idempotency-Key happens, also when it is repeated; else None."""
+    found: int | None = getattr(request._request, "operation_id", None)
+    return found
+
+
 def flag(request: Request, name: str, *, default: bool) -> bool:
     """A query parameter that is `true` or `false`. Raises `BadRequest` for anything else."""
     value = request.query_params.get(name, str(default).lower())

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from storage.associations import AssociationStore
+from storage.idempotency import IdempotencyStore
 from storage.ids import IdGenerator
 from storage.leases import WorkerLeases
 from storage.outbox import Outbox
@@ -56,9 +57,22 @@ def worker_leases() -> WorkerLeases:
     )
 
 
+@cache
+def idempotency_keys() -> IdempotencyStore:
+    return cast(
+        IdempotencyStore,
+        implementation(
+            {
+                "embedded": "storage.embedded.idempotency.EmbeddedIdempotency",
+                "cassandra": "storage.cassandra.idempotency.CassandraIdempotency",
+            }
+        ),
+    )
+
+
 def reset() -> None:
     """Forgets the instances, for tests that change settings.STORE; ids go on from where they were."""
-    for port in (associations, outbox, worker_leases):
+    for port in (associations, outbox, worker_leases, idempotency_keys):
         port.cache_clear()
 
 

@@ -74,10 +74,11 @@ def database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Itera
     with django_db_blocker.unblock():
         yield
         for alias in connections:
-            _empty_database(alias)
+            empty_database(alias)
 
 
-def _empty_database(alias: str) -> None:
+def empty_database(alias: str) -> None:
+    """Deletes every row of one database but those of migrations."""
     connection = connections[alias]
     with connection.cursor() as cursor:
         tables = set(connection.introspection.table_names(cursor)) - KEPT_TABLES

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from accounts.authentication import viewer_of
 from accounts.entities import Viewer
 from storage.openapi import PAGE_PARAMETERS
-from storage.rest import TextField, collection, flag, page_request, parse_id, single
+from storage.rest import TextField, collection, flag, operation_id, page_request, parse_id, single
 from tweets import services
 from tweets.documents import LOCATION, THREAD, THREAD_EXAMPLE, TWEET, TWEET_EXAMPLE, TWEET_ID, TWEETS, TWEETS_EXAMPLE
 from tweets.selectors import author_page, tweet_view
@@ -52,6 +52,7 @@ class TweetsAPI(APIView):
             text=given.validated_data["text"],
             reply_to=_optional_id(given.validated_data.get("reply_to")),
             quote_of=_optional_id(given.validated_data.get("quote_of")),
+            tweet_id=operation_id(request),
         )
         view = tweet_view(tweet.id, viewer)
         return Response(single(view), status=201, headers={"Location": f"{request.path}/{view.id}"})

@@ -1,26 +1,150 @@
-"""How many replies a tweet has: counted in the store, cached for a short while."""
+"""How often a tweet was replied to, retweeted, quoted and liked: counted in the store, cached.
 
+All four stand in one key, so a page costs one MGET. Two sorts of tweets are cached in two ways:
+
+**Small** (every count below LARGE): exact. A change that was answered is in every count read
+from then on, since it leaves a guard (storage/cache.py): while it stands, readers recount, which
+costs milliseconds. If Redis was away when something changed, a count is old for at most
+TTL_SECONDS.
+
+**Large**: at most STALE_SECONDS old, plus the time that one recount takes. A viral tweet changes
+many times a second: its guard would never end, and each of thousands of readers a second would
+count millions of edges. Nobody can see whether 20,481 likes or 20,479 are right. So the value
+says when it was counted, changes leave it alone, and the first reader who finds it stale takes
+a turn of TURN_SECONDS in which it alone counts, while the others still serve the old value. It
+overwrites guards, as a tweet that grows large under likes has one standing at all times. When it
+finds the tweet small again it leaves a guard: changes made while it counted left none.
+"""
+
+import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
-from storage.cache import GuardedCache
-from storage.redis import Command, timeline_node
+import msgspec
+
+from storage import stores
+from storage.cache import GUARD, GUARD_SECONDS
+from storage.errors import Unavailable
+from storage.redis import Command, Script, timeline_node
+from tweets.kinds import LIKE, QUOTE, RETWEET
+from tweets.store import tweet_store
 
 TTL_SECONDS = 60
+LARGE = 1_000
+"""Counting so many edges takes about as long as the rest of a request (1,000,000 ids/s and a partition's start)."""
+STALE_SECONDS = 3.0
+TURN_SECONDS = 10
+"""Longer than a recount that does not fail; then somebody else tries."""
 
-_cache: GuardedCache[int] = GuardedCache(timeline_node, lambda tweet_id: f"replies:{tweet_id}", ttl_seconds=TTL_SECONDS)
+_changed = Script(Path(__file__).parent / "lua" / "counts_changed.lua")
+SMALL, LARGE_MARK = b"S", b"L"
+
+
+class Counts(msgspec.Struct, frozen=True, array_like=True):
+    replies: int = 0
+    retweets: int = 0
+    quotes: int = 0
+    likes: int = 0
+
+    @property
+    def large(self) -> bool:
+        return max(self.replies, self.retweets, self.quotes, self.likes) >= LARGE
+
+
+class _Counted(msgspec.Struct, frozen=True, array_like=True):
+    counts: Counts
+    at: float
+    """When counting began, by the clock of who counted."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Counted).decode
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What the cache knew: counts that may be shown, and which of them somebody should count anew."""
+
+    counts: dict[int, Counts]
+    stale: list[int]
 
 
 def read(ids: Sequence[int]) -> Command:
-    return _cache.read(ids)
+    """One command; its answer belongs into `found`. `ids` must not be empty."""
+    return ("MGET", *(_key(each) for each in ids))
 
 
-def hits(ids: Sequence[int], answer: Sequence[bytes | None]) -> dict[int, int]:
-    return {tweet_id: int(value) for tweet_id, value in _cache.hits(ids, answer).items()}
+def found(ids: Sequence[int], answer: Sequence[bytes | None]) -> Found:
+    counts: dict[int, Counts] = {}
+    stale: list[int] = []
+    for tweet_id, value in zip(ids, answer, strict=True):
+        if not value:
+            continue
+        counted = _decode(value[1:])
+        counts[tweet_id] = counted.counts
+        if value[:1] == LARGE_MARK and time.time() - counted.at >= STALE_SECONDS:
+            stale.append(tweet_id)
+    return Found(counts, stale)
 
 
-def fill(counted: Mapping[int, int]) -> list[Command]:
-    return _cache.fill({tweet_id: str(count).encode() for tweet_id, count in counted.items()})
+def recounted(known: Found, ids: Iterable[int]) -> tuple[dict[int, Counts], list[Command]]:
+    """The counts of all `ids`, counting those that are not known; and the commands that keep them.
+
+    Two concurrent rounds to the store for any number of tweets. One Redis round trip before
+    them if some large tweet's counts are stale.
+    """
+    missing = [each for each in ids if each not in known.counts]
+    mine = _turns(known.stale)
+    if not missing and not mine:
+        return known.counts, []
+    at = time.time()
+    fresh = count(missing + mine)
+    shrunk = [each for each in mine if not fresh[each].large]
+    kept = {each: counts for each, counts in fresh.items() if each not in shrunk}
+    return known.counts | fresh, fill(kept, at=at) + [_guard(each) for each in shrunk]
+
+
+def count(ids: Sequence[int]) -> dict[int, Counts]:
+    """Counted in the store now: exact, each reaction of each person once. Two concurrent rounds."""
+    replies = tweet_store().count_replies(ids)
+    edges = stores.associations().count_sources_many(ids, (RETWEET, QUOTE, LIKE))
+    return {
+        each: Counts(replies[each], edges[RETWEET][each], edges[QUOTE][each], edges[LIKE][each])
+        for each in dict.fromkeys(ids)
+    }
+
+
+def fill(counted: Mapping[int, Counts], *, at: float | None = None) -> list[Command]:
+    """Commands that keep counts whose counting began `at` that time."""
+    began = time.time() if at is None else at
+    return [_fill_one(each, _Counted(counts, began)) for each, counts in counted.items()]
 
 
 def invalidate(ids: Iterable[int]) -> list[Command]:
-    return _cache.invalidate(ids)
+    """Commands to send after the store was written and before the writer is answered."""
+    return [_changed.call([_key(each)], GUARD_SECONDS) for each in ids]
+
+
+def _key(tweet_id: int) -> str:
+    return f"counts:{tweet_id}"
+
+
+def _guard(tweet_id: int) -> Command:
+    return ("SET", _key(tweet_id), GUARD, "EX", GUARD_SECONDS)
+
+
+def _fill_one(tweet_id: int, counted: _Counted) -> Command:
+    if counted.counts.large:
+        return ("SET", _key(tweet_id), LARGE_MARK + _encode(counted), "EX", TTL_SECONDS)
+    return ("SET", _key(tweet_id), SMALL + _encode(counted), "NX", "EX", TTL_SECONDS)
+
+
+def _turns(stale: Sequence[int]) -> list[int]:
+    """Those of the stale ones that this process shall count; the others are being counted."""
+    turns: list[Command] = [("SET", f"counting:{each}", b"1", "NX", "EX", TURN_SECONDS) for each in stale]
+    if not turns:
+        return []
+    try:
+        taken = timeline_node().round_trip(*turns)
+    except Unavailable:
+        return []
+    return [each for each, mine in zip(stale, taken, strict=True) if mine]

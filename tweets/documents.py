@@ -51,6 +51,8 @@ class AuthorDocument(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Counts")
 class CountsDocument(serializers.Serializer[Any]):
+    """Exact when the request began; from a thousand on, a few seconds old."""
+
     replies = serializers.IntegerField()
     retweets = serializers.IntegerField()
     quotes = serializers.IntegerField()
@@ -64,9 +66,8 @@ class ViewerDocument(serializers.Serializer[Any]):
     bookmarked = serializers.BooleanField()
 
 
-@extend_schema_serializer(component_name="QuotedTweet")
-class QuotedTweetDocument(serializers.Serializer[Any]):
-    """A tweet inside a tweet; its own quote is left out."""
+class PlainTweetDocument(serializers.Serializer[Any]):
+    """A tweet without the tweets in it."""
 
     id = id_field()
     text = serializers.CharField()
@@ -74,19 +75,39 @@ class QuotedTweetDocument(serializers.Serializer[Any]):
     author = AuthorDocument()
     reply_to_id = serializers.CharField(allow_null=True)
     conversation_id = id_field()
-    quote_of: serializers.Field[Any, Any, Any, Any] = AlwaysNull(help_text="Quotes are shown one level deep.")
-    retweet_of: serializers.Field[Any, Any, Any, Any] = AlwaysNull()
     entities = EntitiesDocument()
     counts = CountsDocument()
     viewer = ViewerDocument(allow_null=True)
 
 
-@extend_schema_serializer(component_name="Tweet")
-class TweetDocument(QuotedTweetDocument):
-    """A tweet as one viewer sees it."""
+@extend_schema_serializer(component_name="QuotedTweet")
+class QuotedTweetDocument(PlainTweetDocument):
+    """A tweet inside a tweet; its own quote is left out."""
+
+    quote_of = AlwaysNull(help_text="Quotes are shown one level deep.")
+    retweet_of = AlwaysNull(help_text="A retweet is not quoted, its original is.")
+
+
+@extend_schema_serializer(component_name="RetweetedTweet")
+class RetweetedTweetDocument(PlainTweetDocument):
+    """The original of a retweet, with what it quotes."""
 
     quote_of = QuotedTweetDocument(allow_null=True, help_text="Null as well when it is gone or hidden from you.")
-    retweet_of = QuotedTweetDocument(allow_null=True)
+    retweet_of = AlwaysNull(help_text="Retweeting a retweet retweets the original.")
+
+
+@extend_schema_serializer(component_name="Tweet")
+class TweetDocument(PlainTweetDocument):
+    """A tweet, or a retweet: then `id`, `created_at`, `author` and `conversation_id` are the retweet's own,
+    `text`, `entities`, `counts` and `viewer` those of the original, and `retweet_of` is the original itself."""
+
+    quote_of = QuotedTweetDocument(
+        allow_null=True,
+        help_text="Null as well when it is gone or hidden from you, and of a retweet: see `retweet_of`.",
+    )
+    retweet_of = RetweetedTweetDocument(
+        allow_null=True, help_text="The original. A retweet whose original is gone or hidden from you is gone, too."
+    )
     reply_to_id = serializers.CharField(
         allow_null=True, help_text="The tweet that this one replies to; it may be gone by now."
     )

@@ -1,10 +1,11 @@
-"""From ids to what clients see: tweets with their authors, counts and quoted tweets, in bulk.
+"""From ids to what clients see: tweets with authors, counts, flags, quoted and retweeted tweets, in bulk.
 
-One Redis round trip for any number of tweets when all is cached, a second one when there
-are quotes. The store and SQL are asked only for what is not, and what they answer is cached.
+One Redis round trip for any number of tweets when all is cached, a second one when there are
+quotes or retweets of tweets that are not among them. The store and SQL are asked only for what
+is not cached, and what they answer is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,10 +16,14 @@ from accounts.entities import Account, Viewer
 from storage.errors import Unavailable
 from storage.redis import Command, timeline_node
 from storage.times import created_at
-from tweets import cache, counts
+from tweets import cache, counts, marks
+from tweets.counts import Counts
 from tweets.entities import Entities, Tweet
+from tweets.marks import ViewerFlags
 from tweets.store import tweet_store
 from tweets.visibility import Visibility
+
+NO_COUNTS = Counts()
 
 
 class AuthorView(msgspec.Struct, frozen=True):
@@ -31,15 +36,9 @@ class AuthorView(msgspec.Struct, frozen=True):
 
 class CountsView(msgspec.Struct, frozen=True):
     replies: int
-    retweets: int = 0
-    quotes: int = 0
-    likes: int = 0
-
-
-class ViewerFlags(msgspec.Struct, frozen=True):
-    liked: bool = False
-    retweeted: bool = False
-    bookmarked: bool = False
+    retweets: int
+    quotes: int
+    likes: int
 
 
 class TweetView(msgspec.Struct, frozen=True):
@@ -63,7 +62,10 @@ class _Loaded(msgspec.Struct, frozen=True):
 
     tweets: dict[int, Tweet]
     authors: dict[int, Account]
-    replies: dict[int, int]
+    counts: dict[int, Counts]
+
+    def also(self, other: "_Loaded") -> "_Loaded":
+        return _Loaded(self.tweets | other.tweets, self.authors | other.authors, self.counts | other.counts)
 
 
 def hydrate(
@@ -72,29 +74,50 @@ def hydrate(
     """The tweets in the order of `ids`, as `viewer` sees them.
 
     Left out are those that do not exist, were deleted, or whose author is suspended or hidden
-    from the viewer by `visibility`: the one of the page that they are for, or that of any place
-    but home. `along` are commands to send in the same round trip, whose answers nobody waits
-    for. Raises `Unavailable` when something is not cached and its store does not answer.
+    from the viewer by `visibility` (the one of the page that they are for, or that of any place
+    but home), and retweets of such tweets. `along` are commands to send in the same round trip,
+    whose answers nobody waits for. Raises `Unavailable` when something is not cached and its
+    store does not answer.
     """
     if not ids:
         return []
     if visibility is None:
         visibility = Visibility(viewer.id if viewer is not None else None)
-    loaded = _load(ids, visibility, along)
-    quoted_ids = {tweet.quote_of_id for tweet in loaded.tweets.values() if tweet.quote_of_id is not None}
-    quoted = _load(sorted(quoted_ids), visibility) if quoted_ids else loaded
-    flags = ViewerFlags() if viewer is not None else None
-    quotes = {tweet_id: _view(tweet_id, quoted, flags, None) for tweet_id in quoted_ids & quoted.tweets.keys()}
-    return [
-        _view(tweet_id, loaded, flags, quotes.get(loaded.tweets[tweet_id].quote_of_id or 0))
-        for tweet_id in ids
-        if tweet_id in loaded.tweets
-    ]
+    asked = marks.read(viewer.id) if viewer is not None else []
+    page, marked = _load(ids, visibility, [*asked, *along])
+    inner = _inner_ids(page.tweets) - page.tweets.keys()
+    loaded = page.also(_load(sorted(inner), visibility)[0]) if inner else page
+    flags = _flags(viewer, loaded, marked[: len(asked)])
+    return [_show(page.tweets[each], loaded, flags) for each in ids if each in page.tweets and _whole(each, loaded)]
 
 
-def _load(ids: Sequence[int], visibility: Visibility, along: Sequence[Command] = ()) -> _Loaded:
-    found, replies, changed = _from_cache(ids, visibility, along)
-    fills = _read_missing(ids, found, replies)
+def _inner_ids(tweets: Mapping[int, Tweet]) -> set[int]:
+    """The tweets shown within these. A retweet names what its original quotes, so one step finds all."""
+    inner = (each for tweet in tweets.values() for each in (tweet.retweet_of_id, tweet.quote_of_id))
+    return {each for each in inner if each is not None}
+
+
+def _whole(tweet_id: int, loaded: _Loaded) -> bool:
+    original = loaded.tweets[tweet_id].retweet_of_id
+    return original is None or original in loaded.tweets
+
+
+def _flags(viewer: Viewer | None, loaded: _Loaded, marked: Sequence[Any]) -> Mapping[int, ViewerFlags]:
+    if viewer is None:
+        return {}
+    known = marks.known(marked) if marked else None
+    return marks.flags(viewer.id, _originals(loaded.tweets), known)
+
+
+def _originals(tweets: Mapping[int, Tweet]) -> list[int]:
+    """Those that people can act on: a retweet shows its original's counts and flags."""
+    return [tweet.id for tweet in tweets.values() if tweet.retweet_of_id is None]
+
+
+def _load(ids: Sequence[int], visibility: Visibility, along: Sequence[Command] = ()) -> tuple[_Loaded, Sequence[Any]]:
+    """What may be shown of `ids`, and the answers to `along`: none if Redis does not answer."""
+    found, known, changed, answers = _from_cache(ids, visibility, along)
+    fills = _read_missing(ids, found)
     shown = {tweet_id: tweet for tweet_id, tweet in found.items() if not tweet.deleted}
     authors = cards.account_cards({tweet.author_id for tweet in shown.values()}, changed=changed)
     hidden = visibility.hidden_among(authors)
@@ -103,38 +126,34 @@ def _load(ids: Sequence[int], visibility: Visibility, along: Sequence[Command] =
         for tweet_id, tweet in shown.items()
         if tweet.author_id in authors and not authors[tweet.author_id].suspended and tweet.author_id not in hidden
     }
-    _send(fills)
-    return _Loaded(shown, authors, replies)
+    counted, count_fills = counts.recounted(known, _originals(shown))
+    _send(fills + count_fills)
+    return _Loaded(shown, authors, counted), answers
 
 
 def _from_cache(
     ids: Sequence[int], visibility: Visibility, along: Sequence[Command]
-) -> tuple[dict[int, Tweet], dict[int, int], Any]:
+) -> tuple[dict[int, Tweet], counts.Found, Any, Sequence[Any]]:
+    excluded = visibility.commands()
     try:
-        tweets, replies, changed, *others = timeline_node().round_trip(
-            cache.read(ids), counts.read(ids), changed_command(), *visibility.commands(), *along
+        tweets, counted, changed, *answers = timeline_node().round_trip(
+            cache.read(ids), counts.read(ids), changed_command(), *excluded, *along
         )
     except Unavailable:
         visibility.take(None)
-        return {}, {}, None
-    visibility.take(others)
-    return cache.hits(ids, tweets), counts.hits(ids, replies), changed
+        return {}, counts.Found({}, []), None, ()
+    visibility.take(answers[: len(excluded)])
+    return cache.hits(ids, tweets), counts.found(ids, counted), changed, answers[len(excluded) :]
 
 
-def _read_missing(ids: Sequence[int], found: dict[int, Tweet], replies: dict[int, int]) -> list[Command]:
-    """Completes both from the store; the commands that keep what was read."""
-    fills: list[Command] = []
+def _read_missing(ids: Sequence[int], found: dict[int, Tweet]) -> list[Command]:
+    """Completes `found` from the store; the commands that keep what was read."""
     missing = [tweet_id for tweet_id in ids if tweet_id not in found]
-    if missing:
-        read = tweet_store().get_many(missing)
-        found.update(read)
-        fills += cache.fill(read.values())
-    uncounted = [tweet_id for tweet_id in ids if tweet_id in found and tweet_id not in replies]
-    if uncounted:
-        counted = tweet_store().count_replies(uncounted)
-        replies.update(counted)
-        fills += counts.fill(counted)
-    return fills
+    if not missing:
+        return []
+    read = tweet_store().get_many(missing)
+    found.update(read)
+    return cache.fill(read.values())
 
 
 def _send(commands: list[Command]) -> None:
@@ -145,12 +164,33 @@ def _send(commands: list[Command]) -> None:
         return
 
 
-def _view(tweet_id: int, loaded: _Loaded, flags: ViewerFlags | None, quote: TweetView | None) -> TweetView:
-    tweet = loaded.tweets[tweet_id]
+def _show(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> TweetView:
+    """A tweet with what it quotes; a retweet with its original, whose content it shows as well."""
+    if tweet.retweet_of_id is None:
+        return _view(tweet, tweet, loaded, flags, quote=_quoted(tweet, loaded, flags))
+    original = loaded.tweets[tweet.retweet_of_id]
+    return _view(tweet, original, loaded, flags, retweet=_show(original, loaded, flags))
+
+
+def _quoted(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> TweetView | None:
+    quoted = loaded.tweets.get(tweet.quote_of_id) if tweet.quote_of_id is not None else None
+    return _view(quoted, quoted, loaded, flags) if quoted is not None else None
+
+
+def _view(
+    tweet: Tweet,
+    content: Tweet,
+    loaded: _Loaded,
+    flags: Mapping[int, ViewerFlags],
+    *,
+    quote: TweetView | None = None,
+    retweet: TweetView | None = None,
+) -> TweetView:
     author = loaded.authors[tweet.author_id]
+    count = loaded.counts.get(content.id, NO_COUNTS)
     return TweetView(
         id=str(tweet.id),
-        text=tweet.text,
+        text=content.text,
         created_at=created_at(tweet.id),
         author=AuthorView(
             str(author.id), author.username, author.display_name, author.avatar_url or None, author.verified
@@ -158,8 +198,8 @@ def _view(tweet_id: int, loaded: _Loaded, flags: ViewerFlags | None, quote: Twee
         reply_to_id=str(tweet.reply_to_id) if tweet.reply_to_id is not None else None,
         conversation_id=str(tweet.conversation_id),
         quote_of=quote,
-        retweet_of=None,
-        entities=tweet.entities,
-        counts=CountsView(replies=loaded.replies.get(tweet_id, 0)),
-        viewer=flags,
+        retweet_of=retweet,
+        entities=content.entities,
+        counts=CountsView(count.replies, count.retweets, count.quotes, count.likes),
+        viewer=flags.get(content.id),
     )

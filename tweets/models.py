@@ -1,4 +1,4 @@
-"""The embedded store's tweets; in production they live in Cassandra (cql/001_tweets.cql)."""
+"""The embedded store's tweets; in production they live in Cassandra (cql/)."""
 
 from django.db import models
 from django.db.models import Q
@@ -30,6 +30,11 @@ class TweetRow(EmbeddedModel):
             models.Index(fields=["reply_to", "-id"], condition=Q(deleted_by=None), name="replies_by_tweet"),
             models.Index(
                 fields=["-id"], condition=Q(deleted_by=None, in_home=True, retweet_of=None), name="public_tweets"
+            ),
+            models.Index(
+                fields=["author", "retweet_of", "-id"],
+                condition=Q(deleted_by=None, retweet_of__isnull=False),
+                name="retweets_by_pair",
             ),
         ]
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from storage import paging
 from storage.paging import FetchPlaces, Page, PageRequest
+from storage.stores import associations
 from tweets.hydration import TweetView
 
 Hydrate = Callable[[Sequence[int]], list[TweetView]]
@@ -13,5 +14,40 @@ FetchIds = FetchPlaces
 
 
 def full_page(request: PageRequest, fetch: FetchIds, hydrate: Hydrate) -> Page[TweetView]:
-    """The page that was asked for; one round of fetch and hydrate unless much of it is hidden."""
-    return paging.full_page(request, fetch, lambda ids: [(int(tweet.id), tweet) for tweet in hydrate(ids)])
+    """The page that was asked for; one round of fetch and hydrate unless much of it is hidden.
+
+    The same tweet is there once: the newest of the original and its retweets.
+    """
+
+    def show(ids: Sequence[int]) -> list[tuple[int, TweetView]]:
+        return [(int(tweet.id), tweet) for tweet in hydrate(ids)]
+
+    return paging.full_page(request, fetch, show, same=_original_id)
+
+
+class Marked:
+    """A listing of the tweets that somebody marked, newest mark first: a place is the mark's operation."""
+
+    def __init__(self, person_id: int, kind: str) -> None:
+        self._person_id = person_id
+        self._kind = kind
+        self._tweets: dict[int, int] = {}
+
+    def page(self, request: PageRequest, hydrate: Hydrate) -> Page[TweetView]:
+        """A full page of it. One store read and one round of hydration unless much of it is hidden."""
+
+        def show(places: Sequence[int]) -> list[tuple[int, TweetView]]:
+            ids = [self._tweets[place] for place in places]
+            shown = {int(tweet.id): tweet for tweet in hydrate(ids)}
+            return [(place, shown[each]) for place, each in zip(places, ids, strict=True) if each in shown]
+
+        return paging.full_page(request, self._fetch, show)
+
+    def _fetch(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
+        edges = associations().newest_targets(self._person_id, self._kind, before=before, after=after, limit=limit)
+        self._tweets |= {edge.op: edge.target for edge in edges}
+        return [edge.op for edge in edges]
+
+
+def _original_id(tweet: TweetView) -> str:
+    return tweet.retweet_of.id if tweet.retweet_of is not None else tweet.id

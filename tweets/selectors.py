@@ -1,15 +1,18 @@
-"""Reading tweets by id and by author."""
+"""Reading tweets by id, by author and by who has marked them, and the people who have."""
 
 from collections.abc import Sequence
 
 from accounts.cards import account_cards
 from accounts.entities import Viewer
-from accounts.people import visible_user
+from accounts.people import Listing, people_page, visible_user
+from accounts.profiles import UserView
 from storage.errors import NotFound
 from storage.paging import Page, PageRequest
+from storage.stores import associations
 from tweets.entities import Tweet
 from tweets.hydration import TweetView, hydrate
-from tweets.pages import full_page
+from tweets.kinds import BOOKMARK, LIKE, RETWEET
+from tweets.pages import Marked, full_page
 from tweets.store import tweet_store
 from tweets.visibility import Visibility
 
@@ -23,6 +26,12 @@ def visible_tweet(tweet_id: int, viewer: Viewer | None) -> Tweet:
     if author is None or author.suspended or _hidden(tweet.author_id, viewer):
         raise no_such_tweet()
     return tweet
+
+
+def original_tweet(tweet_id: int, viewer: Viewer | None) -> Tweet:
+    """The tweet that people act on: what a retweet retweets. Raises `NotFound` as `visible_tweet` does."""
+    tweet = visible_tweet(tweet_id, viewer)
+    return visible_tweet(tweet.retweet_of_id, viewer) if tweet.retweet_of_id is not None else tweet
 
 
 def tweet_view(tweet_id: int, viewer: Viewer | None) -> TweetView:
@@ -51,6 +60,41 @@ def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, r
         return hydrate(ids, viewer=viewer, visibility=visibility)
 
     return full_page(request, fetch, show)
+
+
+def likes_page(username: str, viewer: Viewer | None, request: PageRequest) -> Page[TweetView]:
+    """A page of the tweets that somebody likes, newest like first; cost and errors as `author_page`."""
+    person = visible_user(username, viewer)
+    visibility = Visibility(viewer.id if viewer is not None else None)
+    if visibility.hidden_among({person.id}):
+        return Page([], older=None, newer=request.after)
+    return Marked(person.id, LIKE).page(request, lambda ids: hydrate(ids, viewer=viewer, visibility=visibility))
+
+
+def bookmarks_page(viewer: Viewer, request: PageRequest) -> Page[TweetView]:
+    """A page of the viewer's own bookmarks, newest first: the listing and hydration."""
+    return Marked(viewer.id, BOOKMARK).page(request, lambda ids: hydrate(ids, viewer=viewer))
+
+
+def likers_page(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page[UserView]:
+    """A page of the people who like a tweet, the newest like first.
+
+    Suspended people and those hidden from the viewer are left out and made up for. Up to two reads
+    of the tweet besides what `people_page` costs. Raises `NotFound`.
+    """
+    return _marking_page(tweet_id, LIKE, viewer, request)
+
+
+def retweeters_page(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page[UserView]:
+    """A page of the people who retweeted a tweet, as `likers_page`."""
+    return _marking_page(tweet_id, RETWEET, viewer, request)
+
+
+def _marking_page(tweet_id: int, kind: str, viewer: Viewer | None, request: PageRequest) -> Page[UserView]:
+    tweet = original_tweet(tweet_id, viewer)
+    return people_page(
+        viewer, request, Listing(tweet.id, kind, associations().newest_sources, lambda edge: edge.source)
+    )
 
 
 def _hidden(author_id: int, viewer: Viewer | None) -> bool:

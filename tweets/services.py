@@ -1,41 +1,45 @@
-"""Posting and deleting. Each writes the store first, then tells caches and fan-out.
+"""Posting and deleting. Each writes the store first, then tells caches and fan-out (telling.py).
 
-What stands in the store when a call returns is what was acknowledged; telling caches and
-fan-out may fail, and is then made good by the order that was written together with it.
+What stands in the store when a call returns is what was acknowledged.
 """
-
-import structlog
 
 from accounts.entities import Viewer
 from fanout import delivery
-from fanout.dispatch import dispatcher
 from fanout.orders import deliver_order, retract_order
-from storage.errors import Forbidden, NotFound, Refused, Unavailable
+from storage.associations import Change
+from storage.errors import Forbidden, NotFound, Refused
 from storage.outbox import Order
-from storage.redis import Command, timeline_node
+from storage.redis import Command
 from storage.stores import ids
 from tweets import cache, counts
 from tweets.author_counts import TWEETS
+from tweets.counts import Counts
 from tweets.entities import Tweet
-from tweets.selectors import no_such_tweet, visible_tweet
+from tweets.kinds import QUOTE
+from tweets.retweeting import undo_retweet
+from tweets.selectors import no_such_tweet, original_tweet, visible_tweet
 from tweets.store import tweet_store
+from tweets.telling import tell
 from tweets.text import checked_text, find_entities
 
-log = structlog.get_logger(__name__)
 
-
-def create_tweet(*, author: Viewer, text: str, reply_to: int | None = None, quote_of: int | None = None) -> Tweet:
+def create_tweet(
+    *, author: Viewer, text: str, reply_to: int | None = None, quote_of: int | None = None, tweet_id: int | None = None
+) -> Tweet:
     """Posts a tweet. When it returns, the tweet and its fan-out order are in the store.
 
-    In the author's own timeline at once; in followers' as soon as the order was worked off.
+    `tweet_id` is the id to post it under, from a repeatable request: posting twice under one id
+    makes one tweet. In the author's own timeline at once; in followers' as soon as the order was worked off.
     Raises `Refused` (text; replying to or quoting what is gone) and `Unavailable`. Costs one
-    store write and one Redis round trip; a reply or quote reads its target and whom the author
-    may not see as well. Works while Redis or the broker is down.
+    store write and one Redis round trip; a reply or quote reads its target (of a retweet its
+    original, which it then replies to or quotes) and whom the author may not see as well. Works
+    while Redis or the broker is down.
     """
     checked_text(text)
     parent = _target(reply_to, author, field="reply_to")
-    _target(quote_of, author, field="quote_of")
-    tweet_id = ids.next()
+    quoted = _target(quote_of, author, field="quote_of")
+    is_new = tweet_id is None
+    tweet_id = tweet_id or ids.next()
     tweet = Tweet(
         id=tweet_id,
         author_id=author.id,
@@ -43,21 +47,23 @@ def create_tweet(*, author: Viewer, text: str, reply_to: int | None = None, quot
         entities=find_entities(text),
         conversation_id=parent.conversation_id if parent else tweet_id,
         in_home=parent is None or parent.author_id == author.id,
-        reply_to_id=reply_to,
-        quote_of_id=quote_of,
+        reply_to_id=parent.id if parent else None,
+        quote_of_id=quoted.id if quoted else None,
         path=parent.path_below if parent else (),
     )
     order = deliver_order(tweet.id, author.id) if tweet.in_home else None
-    tweet_store().add(tweet, order)
-    _tell(_new_tweet_commands(tweet, order), order)
+    tweet_store().add(tweet, order, edges=_quote_edges(tweet, op=tweet.id, present=True))
+    counted = counts.fill({tweet.id: Counts()}) if is_new else []
+    tell(_new_tweet_commands(tweet, order) + counted, order)
     return tweet
 
 
 def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     """Deletes a tweet; only its author or staff may. It is gone everywhere when this returns.
 
-    Raises `NotFound` (deleted already, or hidden from the viewer), `Forbidden`, `Unavailable`. Costs one
-    store read, one store write and one Redis round trip.
+    Deleting a retweet is undoing it. Raises `NotFound` (deleted already, or hidden from the
+    viewer), `Forbidden`, `Unavailable`. Costs one store read, one store write and one Redis
+    round trip.
     """
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
     if tweet is None or tweet.deleted:
@@ -65,10 +71,14 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     if tweet.author_id != viewer.id and not viewer.is_staff:
         visible_tweet(tweet_id, viewer)
         raise Forbidden("Only its author may delete a tweet.")
+    if tweet.retweet_of_id is not None:
+        undo_retweet(author_id=tweet.author_id, original_id=tweet.retweet_of_id, by=viewer.id)
+        return
     op = ids.next()
     order = retract_order(op, tweet.id, tweet.author_id)
-    tweet_store().delete(tweet, op=op, by=viewer.id, order=order)
-    _tell(_gone_tweet_commands(tweet), order)
+    edges = _quote_edges(tweet, op=op, present=False)
+    tweet_store().delete(tweet, op=op, by=viewer.id, order=order, edges=edges)
+    tell(_gone_tweet_commands(tweet), order)
 
 
 def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None:
@@ -76,29 +86,29 @@ def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None
     if tweet_id is None:
         return None
     try:
-        return visible_tweet(tweet_id, viewer)
+        return original_tweet(tweet_id, viewer)
     except NotFound as error:
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
 
 
+def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
+    """What quotes are counted by; written together with the quoting tweet."""
+    if tweet.quote_of_id is None:
+        return []
+    return [Change(source=tweet.id, kind=QUOTE, target=tweet.quote_of_id, op=op, present=present)]
+
+
 def _new_tweet_commands(tweet: Tweet, order: Order | None) -> list[Command]:
-    commands = cache.fill([tweet]) + counts.fill({tweet.id: 0}) + TWEETS.invalidate([tweet.author_id])
+    commands = cache.fill([tweet]) + TWEETS.invalidate([tweet.author_id])
     if order is not None:
         commands += delivery.deliver_to_author(order)
-    if tweet.reply_to_id is not None:
-        commands += counts.invalidate([tweet.reply_to_id])
-    return commands
+    return commands + counts.invalidate(_counting(tweet))
 
 
 def _gone_tweet_commands(tweet: Tweet) -> list[Command]:
-    replied_to = [tweet.reply_to_id] if tweet.reply_to_id is not None else []
-    return cache.invalidate([tweet.id]) + counts.invalidate(replied_to) + TWEETS.invalidate([tweet.author_id])
+    return cache.invalidate([tweet.id]) + counts.invalidate(_counting(tweet)) + TWEETS.invalidate([tweet.author_id])
 
 
-def _tell(commands: list[Command], order: Order | None) -> None:
-    try:
-        timeline_node().round_trip(*commands)
-    except Unavailable as error:
-        log.warning("caches_not_told", backend=error.backend)
-    if order is not None:
-        dispatcher.send(order)
+def _counting(tweet: Tweet) -> list[int]:
+    """The tweets whose counts this one is part of."""
+    return [each for each in (tweet.reply_to_id, tweet.quote_of_id) if each is not None]

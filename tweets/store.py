@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Protocol, cast
 
+from storage.associations import Change
 from storage.outbox import Order
 from storage.stores import implementation
 from tweets.entities import Tweet
@@ -16,16 +17,17 @@ from tweets.entities import Tweet
 class TweetStore(Protocol):
     """Raises `Unavailable` when its backend does not answer."""
 
-    def add(self, tweet: Tweet, order: Order | None) -> None:
-        """Writes the tweet, its place in every listing, and the order, or nothing. Idempotent."""
+    def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
+        """Writes the tweet, its place in every listing, the edges and the order, or nothing. Idempotent."""
 
     def get_many(self, ids: Sequence[int]) -> dict[int, Tweet]:
         """The tweets by id, deleted ones too (flagged); missing ones are left out."""
 
-    def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None) -> None:
+    def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         """Flags the tweet as deleted by `by` and takes it out of the listings, as operation `op`.
 
-        Wins over an `add` of the same tweet that arrives later. Idempotent.
+        The edges and the order are written with it, or nothing. Wins over an `add` of the same
+        tweet that arrives later. Idempotent.
         """
 
     def by_author(
@@ -50,6 +52,9 @@ class TweetStore(Protocol):
 
     def count_replies(self, tweet_ids: Sequence[int]) -> dict[int, int]:
         """How many direct replies each tweet has now; every asked id is in the answer."""
+
+    def retweets_of(self, original: int, author: int) -> list[int]:
+        """The author's present retweets of `original`: one, or for a moment several when requests raced."""
 
     def count_by_author(self, author: int) -> int:
         """How many tweets the author has now."""

@@ -84,17 +84,8 @@ class CassandraAssociations:
 
     def apply(self, changes: Sequence[Change], order: Order | None = None) -> None:
         """Costs one concurrent read and one logged batch."""
-        latest = latest_changes(changes)
-        truths, levels = _truths_and_levels(latest)
-        statements = [
-            statement
-            for change, previous, level in zip(latest, truths, levels, strict=True)
-            for statement in _change_statements(change, previous, level)
-        ]
-        session.batch(statements + (order_statements(order) if order else []))
-        for change, level in zip(latest, levels, strict=True):
-            if change.present and self._sample():
-                self._grow_if_full(change, level)
+        session.batch(change_statements(changes) + (order_statements(order) if order else []))
+        self.measure(changes)
 
     def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:
         """Costs one round trip, in reads of TARGETS_AN_IN rows of one partition."""
@@ -142,11 +133,20 @@ class CassandraAssociations:
             session.execute(_RAISE_LEVEL, (target, kind, level, level))
 
     def count_sources(self, target: int, kind: str) -> int:
-        level = self.level(target, kind)
-        if level == 0:
-            return _bucket_size(target, kind, 0)
-        streams = [self._bucket_stream(target, kind, bucket) for bucket in range(1 << level)]
-        return _distinct(heapq.merge(*streams))
+        return self.count_sources_many([target], [kind])[kind][target]
+
+    def count_sources_many(self, targets: Sequence[int], kinds: Sequence[str]) -> dict[str, dict[int, int]]:
+        """Levels and first buckets are read together: an edge acknowledged before that is in the first
+        bucket, or its writer knew a level that this read sees."""
+        pairs = [(target, kind) for kind in kinds for target in targets]
+        levels = [(_LEVEL, pair) for pair in pairs]
+        sizes = [(_COUNT_BUCKET, (*pair, 0)) for pair in pairs]
+        found = session.execute_all([*levels, *sizes])
+        counted: dict[str, dict[int, int]] = {kind: {} for kind in kinds}
+        for (target, kind), level, size in zip(pairs, found[: len(pairs)], found[len(pairs) :], strict=True):
+            large = bool(level) and level[0][0] > 0
+            counted[kind][target] = self._count_buckets(target, kind, level[0][0]) if large else size[0][0]
+        return counted
 
     def count_targets(self, source: int, kind: str) -> int:
         count = after = 0
@@ -157,21 +157,47 @@ class CassandraAssociations:
                 return count
             after = rows[-1][0]
 
+    def measure(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.present and self._sample():
+                self._grow_if_full(change)
+
+    def _count_buckets(self, target: int, kind: str, level: int) -> int:
+        streams = [self._bucket_stream(target, kind, bucket) for bucket in range(1 << level)]
+        return _distinct(heapq.merge(*streams))
+
     def _bucket_stream(self, target: int, kind: str, bucket: int) -> Iterator[int]:
         after = 0
         while page := self.bucket_sources(target, kind, bucket, after=after, limit=COUNTED_PAGE):
             yield from page
             after = page[-1]
 
-    def _grow_if_full(self, change: Change, level: int) -> None:
+    def _grow_if_full(self, change: Change) -> None:
         """The change is already acknowledged, so a failure here waits for the next sample."""
-        bucket = bucket_of(change.source, level)
         try:
+            level = self.level(change.target, change.kind)
+            bucket = bucket_of(change.source, level)
             edges = _bucket_size(change.target, change.kind, bucket)
             if bucket_is_full(edges, bucket, level, self._edges_per_bucket):
                 self.grow(change.target, change.kind, level + 1)
         except Unavailable:
-            logger.warning("could not measure bucket %s of %s %s", bucket, change.kind, change.target)
+            logger.warning("could not measure the buckets of %s %s", change.kind, change.target)
+
+
+def change_statements(changes: Sequence[Change]) -> list[Statement]:
+    """What puts the changes into a logged batch, beside what they belong to. One round trip, if there are any.
+
+    Call `measure` after the batch.
+    """
+    latest = latest_changes(changes)
+    if not latest:
+        return []
+    truths, levels = _truths_and_levels(latest)
+    return [
+        statement
+        for change, previous, level in zip(latest, truths, levels, strict=True)
+        for statement in _change_statements(change, previous, level)
+    ]
 
 
 def _truths_and_levels(changes: Sequence[Change]) -> tuple[list[int | None], list[int]]:

@@ -2,8 +2,9 @@
 
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from storage.associations import (
     EDGES_PER_BUCKET,
@@ -17,6 +18,7 @@ from storage.associations import (
 )
 from storage.embedded.base import answering, writing
 from storage.embedded.outbox import write_order
+from storage.errors import Unavailable
 from storage.models import Edge, EdgeLevel
 from storage.outbox import Order
 
@@ -40,10 +42,10 @@ class EmbeddedAssociations:
     def apply(self, changes: Sequence[Change], order: Order | None = None) -> None:
         """One transaction. It holds the write lock while it compares ops, so the greatest op stays."""
         with writing():
-            for change in latest_changes(changes):
-                self._apply_one(change)
+            write_changes(changes)
             if order is not None:
                 write_order(order)
+            self._measure(changes)
 
     def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:
         present = Edge.objects.filter(source=source, kind=kind, active=True)
@@ -87,32 +89,57 @@ class EmbeddedAssociations:
                 EdgeLevel.objects.update_or_create(target=target, kind=kind, defaults={"level": level})
 
     def count_sources(self, target: int, kind: str) -> int:
+        return self.count_sources_many([target], [kind])[kind][target]
+
+    def count_sources_many(self, targets: Sequence[int], kinds: Sequence[str]) -> dict[str, dict[int, int]]:
+        """One statement for each TARGETS_AN_IN targets."""
+        counted = {kind: dict.fromkeys(targets, 0) for kind in kinds}
+        present = Edge.objects.filter(kind__in=kinds, active=True)
         with answering():
-            return Edge.objects.filter(target=target, kind=kind, active=True).count()
+            for start in range(0, len(targets), TARGETS_AN_IN):
+                edges = present.filter(target__in=targets[start : start + TARGETS_AN_IN])
+                for kind, target, count in edges.values_list("kind", "target").annotate(Count("id")):
+                    counted[kind][target] = count
+        return counted
 
     def count_targets(self, source: int, kind: str) -> int:
         with answering():
             return Edge.objects.filter(source=source, kind=kind, active=True).count()
 
-    def _apply_one(self, change: Change) -> None:
-        edge = Edge.objects.filter(source=change.source, kind=change.kind, target=change.target).first()
-        if edge is not None and edge.op >= change.op:
-            return
+    def measure(self, changes: Sequence[Change]) -> None:
+        with suppress(Unavailable), writing():
+            self._measure(changes)
+
+    def _measure(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.present and self._sample():
+                self._grow_if_full(change)
+
+    def _grow_if_full(self, change: Change) -> None:
         level = self.level(change.target, change.kind)
         bucket = bucket_of(change.source, level)
-        Edge.objects.update_or_create(
-            source=change.source,
-            kind=change.kind,
-            target=change.target,
-            defaults={"op": change.op, "active": change.present, "bucket": bucket},
-        )
-        if change.present and self._sample():
-            self._grow_if_full(change, bucket, level)
-
-    def _grow_if_full(self, change: Change, bucket: int, level: int) -> None:
         edges = Edge.objects.filter(target=change.target, kind=change.kind, bucket=bucket, active=True).count()
         if bucket_is_full(edges, bucket, level, self._edges_per_bucket):
             self.grow(change.target, change.kind, level + 1)
+
+
+def write_changes(changes: Sequence[Change]) -> None:
+    """Writes the changes inside the transaction of what they belong to. Call `measure` after it."""
+    for change in latest_changes(changes):
+        _write_change(change)
+
+
+def _write_change(change: Change) -> None:
+    edge = Edge.objects.filter(source=change.source, kind=change.kind, target=change.target).first()
+    if edge is not None and edge.op >= change.op:
+        return
+    level = EdgeLevel.objects.filter(target=change.target, kind=change.kind).values_list("level", flat=True).first()
+    Edge.objects.update_or_create(
+        source=change.source,
+        kind=change.kind,
+        target=change.target,
+        defaults={"op": change.op, "active": change.present, "bucket": bucket_of(change.source, level or 0)},
+    )
 
 
 def _newest(edges: QuerySet[Edge], before: int | None, after: int | None, limit: int) -> list[Association]:

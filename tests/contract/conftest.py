@@ -4,6 +4,7 @@ import pytest
 
 from storage import stores
 from storage.associations import AssociationStore
+from storage.idempotency import IdempotencyStore
 from storage.leases import WorkerLeases
 from storage.outbox import Outbox
 
@@ -21,3 +22,8 @@ def outbox(empty_outbox: None) -> Outbox:
 @pytest.fixture
 def leases(store: str) -> WorkerLeases:
     return stores.worker_leases()
+
+
+@pytest.fixture
+def keys(store: str) -> IdempotencyStore:
+    return stores.idempotency_keys()

@@ -266,3 +266,18 @@ def test_two_removals_and_an_add_of_one_microsecond_agree_everywhere(association
     for change in [add(source, target, make_id(us, 2)), *rivals]:
         associations.apply([change])
     assert_edge(associations, rivals[-1])
+
+
+def test_many_targets_and_kinds_are_counted_together(associations: AssociationStore) -> None:
+    liked, retweeted, neither = new_id(), new_id(), new_id()
+    associations.apply([add(new_id(), liked, kind="like") for _ in range(3)])
+    associations.apply([add(new_id(), retweeted, kind="retweet"), add(new_id(), retweeted, kind="like")])
+    associations.grow(liked, "like", 2)
+    associations.apply([add(new_id(), liked, kind="like") for _ in range(6)])
+    assert associations.count_sources_many([liked, retweeted, neither], ["like", "retweet"]) == {
+        "like": {liked: 9, retweeted: 1, neither: 0},
+        "retweet": {liked: 0, retweeted: 1, neither: 0},
+    }
+    assert associations.count_sources_many([], ["like"]) == {"like": {}}
+    many = [new_id() for _ in range(1_200)]
+    assert associations.count_sources_many([*many, liked], ["like"])["like"] == dict.fromkeys(many, 0) | {liked: 9}

@@ -4,9 +4,10 @@ import random
 
 import pytest
 
+from storage.associations import MAX_CHANGES, Change
 from storage.ids import EPOCH_US, MAX_ID, id_month, make_id
 from storage.outbox import Order
-from storage.stores import outbox
+from storage.stores import associations, outbox
 from tests.ids import new_id
 from tweets.entities import Entities, Hashtag, Tweet
 from tweets.store import TweetStore, tweet_store
@@ -174,3 +175,50 @@ def test_the_smallest_and_largest_ids_are_ordinary(tweets: TweetStore) -> None:
     assert tweets.by_author(author, replies=True, limit=5) == [MAX_ID, 1]
     assert tweets.home_entries([author], before=MAX_ID, limit=5) == [1]
     assert tweets.home_entries([author], after=1, limit=5) == [MAX_ID]
+
+
+def test_edges_are_written_with_their_tweet_and_removed_with_it(tweets: TweetStore) -> None:
+    quoted, tweet = new_id(), a_tweet()
+    edge = Change(source=tweet.id, kind="quote", target=quoted, op=tweet.id, present=True)
+    for _ in range(2):
+        tweets.add(tweet, None, edges=[edge])
+    assert associations().count_sources(quoted, "quote") == 1
+    op = new_id()
+    removal = Change(source=tweet.id, kind="quote", target=quoted, op=op, present=False)
+    tweets.delete(tweet, op=op, by=tweet.author_id, order=None, edges=[removal])
+    assert associations().count_sources(quoted, "quote") == 0
+    tweets.add(tweet, None, edges=[edge])
+    assert associations().count_sources(quoted, "quote") == 0, "a late write brings nothing back"
+
+
+def test_somebodys_retweets_of_a_tweet_are_found_until_deleted(tweets: TweetStore) -> None:
+    author, original = new_id(), new_id()
+    entries = [
+        Tweet(
+            id=new_id(),
+            author_id=writer,
+            text="",
+            conversation_id=new_id(),
+            in_home=True,
+            retweet_of_id=retweeted,
+        )
+        for writer, retweeted in [(author, original), (author, original), (author, new_id()), (new_id(), original)]
+    ]
+    for entry in entries:
+        tweets.add(entry, None)
+    assert tweets.retweets_of(original, author) == [entries[1].id, entries[0].id]
+    tweets.delete(entries[1], op=new_id(), by=author, order=None)
+    assert tweets.retweets_of(original, author) == [entries[0].id]
+    tweets.add(entries[1], None)
+    assert tweets.retweets_of(original, author) == [entries[0].id]
+
+
+def test_a_tweet_and_its_edges_are_written_together_or_not_at_all(tweets: TweetStore) -> None:
+    tweet = a_tweet()
+    edges = [
+        Change(source=tweet.id, kind="quote", target=new_id(), op=tweet.id, present=True)
+        for _ in range(MAX_CHANGES + 1)
+    ]
+    with pytest.raises(ValueError, match="limit is"):
+        tweets.add(tweet, None, edges=edges)
+    assert tweets.get_many([tweet.id]) == {}

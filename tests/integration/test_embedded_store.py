@@ -28,7 +28,13 @@ def tables(alias: str) -> set[str]:
 
 
 def test_each_database_has_its_own_tables_only() -> None:
-    embedded = {"storage_edge", "storage_edgelevel", "storage_outboxorder", "storage_outboxpart", "storage_workerlease"}
+    embedded = {
+        "storage_edge",
+        "storage_edgelevel",
+        "storage_outboxorder",
+        "storage_outboxpart",
+        "storage_workerlease",
+    } | {"storage_idempotencykey"}
     assert embedded <= tables(ALIAS)
     assert not embedded & tables("default")
     assert "accounts_user" in tables("default")

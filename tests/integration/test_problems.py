@@ -317,10 +317,10 @@ def test_the_openapi_document_names_the_problems_of_each_operation(client: Clien
         responses = document["paths"][f"/api/v1/{path}"][method]["responses"]
         return {status for status, it in responses.items() if "application/problem+json" in it.get("content", {})}
 
-    body = {"400", "413", "415", "422", "503"}
+    body = {"400", "413", "415", "422", "429", "503"}
     assert problems("auth/register", "post") == body
     assert problems("auth/token", "post") == body | {"401", "403"}
-    assert problems("me", "get") == {"401", "403", "503"}
-    assert problems("users/{username}/follow", "put") == {"400", "401", "403", "404", "422", "503"}
+    assert problems("me", "get") == {"401", "403", "429", "503"}
+    assert problems("users/{username}/follow", "put") == {"400", "401", "403", "404", "409", "422", "429", "503"}
     assert set(document["components"]["schemas"]["Problem"]["required"]) >= {"type", "title", "status", "detail"}
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"

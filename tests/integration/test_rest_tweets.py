@@ -265,8 +265,9 @@ class TestRepliesAndQuotes:
         first = ada.tweet("first")
         second = ada.tweet("second", quote_of=first["id"])
         third = ada.tweet("third", quote_of=second["id"])
-        assert second["quote_of"] == first
-        assert third["quote_of"] == {**second, "quote_of": None}
+        quoted_once = {**first["counts"], "quotes": 1}
+        assert second["quote_of"] == {**first, "counts": quoted_once}
+        assert third["quote_of"] == {**second, "quote_of": None, "counts": quoted_once}
 
     def test_a_quote_outlives_what_it_quotes(self, ada: Api) -> None:
         quoted = ada.tweet("quoted")

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tweets', '0001_initial'),
+        ('tweets', '0002_retweets'),
     ]
 
     operations = [

@@ -1,4 +1,4 @@
-"""Tweets in Cassandra. The tables are in ../cql/001_tweets.cql."""
+"""Tweets in Cassandra. The tables are in ../cql/."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -6,7 +6,10 @@ from itertools import groupby
 import msgspec
 from cassandra.query import UNSET_VALUE
 
+from storage import stores
+from storage.associations import Change
 from storage.cassandra import session
+from storage.cassandra.associations import change_statements
 from storage.cassandra.month_log import MonthLog
 from storage.cassandra.outbox import order_statements
 from storage.cassandra.session import Statement
@@ -41,6 +44,10 @@ COUNT_TWEETS = "SELECT COUNT(*) FROM tweets_by_author WHERE author = ? AND month
 REPLY_MONTHS = "SELECT month FROM reply_months WHERE tweet = ?"
 AUTHOR_MONTHS = "SELECT month FROM author_months WHERE author = ?"
 
+ADD_RETWEET = "INSERT INTO retweets_by_pair (author, original, id) VALUES (?, ?, ?) USING TIMESTAMP ?"
+REMOVE_RETWEET = "DELETE FROM retweets_by_pair USING TIMESTAMP ? WHERE author = ? AND original = ? AND id = ?"
+SELECT_RETWEETS = "SELECT id FROM retweets_by_pair WHERE author = ? AND original = ?"
+
 AUTHORS_A_SELECT = 50
 """Partitions in one IN: 200 authors took 43 ms in groups of 50 and 109 ms one by one."""
 TWEETS_A_SELECT = 50
@@ -58,8 +65,11 @@ class CassandraTweets:
     def __init__(self) -> None:
         self._public = PublicLog()
 
-    def add(self, tweet: Tweet, order: Order | None) -> None:
-        """One logged batch of 4 to 11 rows, all at the tweet's own time."""
+    def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
+        """One logged batch of 4 to 12 rows and six for each edge, all at the tweet's own time.
+
+        One round trip before it when there are edges.
+        """
         statements: list[Statement] = [
             (INSERT_TWEET, (*_values(tweet), write_timestamp(tweet.id))),
             *_by_author.insert((tweet.author_id,), tweet.id),
@@ -70,7 +80,10 @@ class CassandraTweets:
             statements += _replies.insert((tweet.reply_to_id,), tweet.id)
         if tweet.in_public:
             statements += self._public.insert(tweet.id)
-        session.batch(statements + (order_statements(order) if order else []))
+        if tweet.retweet_of_id is not None:
+            timestamp = write_timestamp(tweet.id)
+            statements.append((ADD_RETWEET, (tweet.author_id, tweet.retweet_of_id, tweet.id, timestamp)))
+        _write(statements, order, edges)
         if tweet.in_public:
             self._public.remember_listed(tweet.id)
 
@@ -78,10 +91,11 @@ class CassandraTweets:
         groups = session.execute_many(SELECT_TWEETS, [(group,) for group in _groups(list(ids), TWEETS_A_SELECT)])
         return {row[0]: _tweet(row) for rows in groups for row in rows if row[1] is not None}
 
-    def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None) -> None:
-        """One logged batch. The listings' rows go, the tweet's own row stays, flagged.
+    def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
+        """One logged batch, after one round trip when there are edges.
 
-        Later than the tweet's own write even by a clock that is behind.
+        The listings' rows go, the tweet's own row stays, flagged. Later than the tweet's own write
+        even by a clock that is behind.
         """
         timestamp = max(write_timestamp(op), write_timestamp(tweet.id) + 1)
         statements: list[Statement] = [
@@ -92,7 +106,9 @@ class CassandraTweets:
         ]
         if tweet.reply_to_id is not None:
             statements.append(_replies.delete((tweet.reply_to_id,), tweet.id, timestamp=timestamp))
-        session.batch(statements + (order_statements(order) if order else []))
+        if tweet.retweet_of_id is not None:
+            statements.append((REMOVE_RETWEET, (timestamp, tweet.author_id, tweet.retweet_of_id, tweet.id)))
+        _write(statements, order, edges)
 
     def by_author(
         self, author: int, *, replies: bool, before: int | None = None, after: int | None = None, limit: int
@@ -126,8 +142,16 @@ class CassandraTweets:
     def count_replies(self, tweet_ids: Sequence[int]) -> dict[int, int]:
         return _counts(REPLY_MONTHS, COUNT_REPLIES, tweet_ids)
 
+    def retweets_of(self, original: int, author: int) -> list[int]:
+        return [entry for (entry,) in session.execute(SELECT_RETWEETS, (author, original))]
+
     def count_by_author(self, author: int) -> int:
         return _counts(AUTHOR_MONTHS, COUNT_TWEETS, [author])[author]
+
+
+def _write(statements: list[Statement], order: Order | None, edges: Sequence[Change]) -> None:
+    session.batch(statements + change_statements(edges) + (order_statements(order) if order else []))
+    stores.associations().measure(edges)
 
 
 def _newest_first(log: MonthLog, owner: int, before: int | None, after: int | None, limit: int) -> list[int]:

@@ -6,6 +6,9 @@ import msgspec
 from django.db import connections
 from django.db.models import Count, QuerySet
 
+from storage import stores
+from storage.associations import Change
+from storage.embedded.associations import write_changes
 from storage.embedded.base import ALIAS, answering, writing
 from storage.embedded.outbox import write_order
 from storage.ids import MAX_ID
@@ -35,20 +38,24 @@ _entities_decoder = msgspec.json.Decoder(Entities)
 class EmbeddedTweets:
     """The tweet port on SQLite; see tweets/store.py for its promises."""
 
-    def add(self, tweet: Tweet, order: Order | None) -> None:
+    def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
         with writing():
             TweetRow.objects.bulk_create([_row(tweet)], ignore_conflicts=True)
+            write_changes(edges)
             if order is not None:
                 write_order(order)
+        if edges:
+            stores.associations().measure(edges)
 
     def get_many(self, ids: Sequence[int]) -> dict[int, Tweet]:
         with answering():
             return {row.id: _tweet(row) for row in TweetRow.objects.filter(id__in=ids)}
 
-    def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None) -> None:
+    def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         with writing():
             TweetRow.objects.bulk_create([_row(tweet)], ignore_conflicts=True)
             TweetRow.objects.filter(id=tweet.id).update(deleted_by=by)
+            write_changes(edges)
             if order is not None:
                 write_order(order)
 
@@ -92,6 +99,11 @@ class EmbeddedTweets:
         with answering():
             counted = _present().filter(reply_to__in=tweet_ids).values_list("reply_to").annotate(Count("id"))
             return dict.fromkeys(tweet_ids, 0) | dict(counted)
+
+    def retweets_of(self, original: int, author: int) -> list[int]:
+        entries = _present().filter(author=author, retweet_of=original).order_by("-id")
+        with answering():
+            return list(entries.values_list("id", flat=True))
 
     def count_by_author(self, author: int) -> int:
         with answering():

@@ -1,0 +1,75 @@
+"""Reports by people about tweets and people, as rows of SQL, for those who moderate."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from storage import stores
+
+COMMENT_MAX = 1_000
+NOTE_MAX = 2_000
+
+
+class Reason(models.TextChoices):
+    SPAM = "spam"
+    ABUSE = "abuse"
+    HARASSMENT = "harassment"
+    VIOLENCE = "violence"
+    SENSITIVE = "sensitive"
+    OTHER = "other"
+
+
+class Status(models.TextChoices):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Report(models.Model):
+    """One person's report about one tweet or one person; `person` is whom it is about in both cases.
+
+    The tweet stays in the other store, so its id alone is here. Who reports the same again
+    while it is open adds no row: the two constraints keep that also when it happens at once.
+    """
+
+    id = models.BigIntegerField(primary_key=True, editable=False)
+    reporter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    tweet_id = models.BigIntegerField("tweet", null=True, blank=True)
+    reason = models.CharField(max_length=20, choices=Reason.choices)
+    comment = models.CharField(max_length=COMMENT_MAX, blank=True, default="")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    note = models.TextField(max_length=NOTE_MAX, blank=True, default="", help_text="What was found and done.")
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reporter", "tweet_id"],
+                condition=models.Q(status="open", tweet_id__isnull=False),
+                name="one_open_report_of_a_tweet",
+            ),
+            models.UniqueConstraint(
+                fields=["reporter", "person"],
+                condition=models.Q(status="open", tweet_id=None),
+                name="one_open_report_of_a_person",
+            ),
+        ]
+        indexes = [models.Index(fields=["status", "-id"], name="reports_by_status")]
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.target}"
+
+    @property
+    def target(self) -> str:
+        """What it is about, for people."""
+        return f"tweet {self.tweet_id}" if self.tweet_id is not None else "a person"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Gives a new report its snowflake, whose time is when it was made. Raises `Unavailable`."""
+        if not self.pk:
+            self.id = stores.ids.next()
+            kwargs["force_insert"] = True
+        super().save(*args, **kwargs)

@@ -1,0 +1,32 @@
+"""Acting and reading in tests of the main job, through the services."""
+
+from typing import Any
+
+from accounts.entities import Viewer
+from accounts.models import User
+from feed.home import home_page
+from storage.paging import PageRequest
+from tweets.hydration import TweetView
+from tweets.selectors import tweet_view
+from tweets.services import create_tweet
+
+
+def viewer(person: User) -> Viewer:
+    return Viewer(account=person.account, token_digest="")
+
+
+def post(author: User, text: str = "hello", **target: Any) -> int:
+    return create_tweet(author=viewer(author), text=text, **target).id
+
+
+def seen(tweet_id: int, by: User | None = None) -> TweetView:
+    return tweet_view(tweet_id, viewer(by) if by is not None else None)
+
+
+def home_views(reader: User, **request: Any) -> list[TweetView]:
+    """One page; the whole timeline unless `request` says otherwise."""
+    return home_page(viewer(reader), PageRequest(**{"limit": 100, **request})).items
+
+
+def home(reader: User, **request: Any) -> list[int]:
+    return [int(tweet.id) for tweet in home_views(reader, **request)]

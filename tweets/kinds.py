@@ -1,0 +1,10 @@
+"""The kinds of associations that tweets own."""
+
+LIKE = "like"
+"""From a person to a tweet."""
+RETWEET = "retweet"
+"""From a person to the original; its op is the id of the entry that shows it."""
+BOOKMARK = "bookmark"
+"""From a person to a tweet; nobody else may know."""
+QUOTE = "quote"
+"""From the quoting tweet to the quoted one."""
