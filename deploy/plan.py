@@ -137,7 +137,9 @@ def _processes(options: Options) -> list[Command]:
     # One port serves REST, GraphQL and the sockets; production serves them apart.
     web = [sys.executable, "-m", "uvicorn", "config.asgi_front:application", "--ws", "websockets-sansio"]
     address = ["--host", options.host, "--port", str(options.port)]
-    manners = ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"]
+    # Longer than clients keep an idle connection, so that it is they who end it.
+    keep_alive = ["--timeout-keep-alive", "75"]
+    manners = [*keep_alive, "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"]
     schedule = str(options.data_dir / "beat-schedule")
     return [
         Command("web", [*web, *address, *manners]),
