@@ -93,9 +93,9 @@ TEMPLATES = [
 ]
 
 SQLITE_OPTIONS = {
-    "timeout": 5,
+    "timeout": 15,
     "transaction_mode": "IMMEDIATE",
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000;",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=15000;",
 }
 """WAL lets readers go on while one writes; FULL because an acknowledged write is durable."""
 

@@ -31,8 +31,8 @@ class LiveMessage(msgspec.Struct, frozen=True):
 
 
 SETTLE_SECONDS = 20
-"""An id older than this, without an open order, is visible: the store's timeouts of connecting,
-preparing and writing (5 s each, SQLite's lock 5 s) and 5 s of clock skew."""
+"""An id older than this, without an open order, is visible: the store's timeouts (Cassandra's of
+connecting, preparing and writing, 5 s each; SQLite's of waiting for the lock, 15 s) and 5 s of clock skew."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(LiveMessage)

@@ -7,7 +7,9 @@ from accounts.entities import Viewer
 from fanout import delivery
 from fanout.orders import deliver_order, retract_order
 from storage.associations import Change
+from storage.cache import GUARD_SECONDS
 from storage.errors import Forbidden, NotFound, Refused
+from storage.ids import id_us, now_us
 from storage.outbox import Order
 from storage.redis import Command
 from storage.stores import ids
@@ -38,7 +40,6 @@ def create_tweet(
     checked_text(text)
     parent = _target(reply_to, author, field="reply_to")
     quoted = _target(quote_of, author, field="quote_of")
-    is_new = tweet_id is None
     tweet_id = tweet_id or ids.next()
     tweet = Tweet(
         id=tweet_id,
@@ -53,8 +54,7 @@ def create_tweet(
     )
     order = deliver_order(tweet.id, author.id) if tweet.in_home else None
     tweet_store().add(tweet, order, edges=_quote_edges(tweet, op=tweet.id, present=True))
-    counted = counts.fill({tweet.id: Counts()}) if is_new else []
-    tell(_new_tweet_commands(tweet, order) + counted, order)
+    tell(_new_tweet_commands(tweet, order), order)
     return tweet
 
 
@@ -99,10 +99,20 @@ def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
 
 
 def _new_tweet_commands(tweet: Tweet, order: Order | None) -> list[Command]:
-    commands = cache.fill([tweet]) + TWEETS.invalidate([tweet.author_id])
+    commands = cache.fill([tweet]) + _counts_of_new(tweet) + TWEETS.invalidate([tweet.author_id])
     if order is not None:
         commands += delivery.deliver_to_author(order)
     return commands + counts.invalidate(_counting(tweet))
+
+
+def _counts_of_new(tweet: Tweet) -> list[Command]:
+    """Nothing counts for a new tweet yet; for one that is repeated under an older id something may.
+
+    Up to half of GUARD_SECONDS an id is new enough: whatever has counted since has left a
+    guard, which refuses the fill.
+    """
+    age_us = now_us() - id_us(tweet.id)
+    return counts.fill({tweet.id: Counts()}) if age_us < GUARD_SECONDS * 1_000_000 // 2 else []
 
 
 def _gone_tweet_commands(tweet: Tweet) -> list[Command]:
