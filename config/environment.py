@@ -79,6 +79,11 @@ class Environment:
     """TOKEN_DAYS, default 90 days until a sign-in token ends."""
     log_format: Literal["console", "json"]
     """LOG_FORMAT: readable lines, or one JSON object a line; default json in production."""
+    metrics_token: str
+    """METRICS_TOKEN: what /metrics asks for as a bearer token; default none, and everyone may read it."""
+    prometheus_multiproc_dir: str
+    """PROMETHEUS_MULTIPROC_DIR: an empty directory in which several processes of one server add up their metrics.
+    The client reads it by itself, too; default none, each process counts for itself."""
 
 
 def read_environment() -> Environment:
@@ -119,6 +124,8 @@ def read_environment() -> Environment:
             Literal["console", "json"],
             _choice(env, "LOG_FORMAT", ["json", "console"] if production else ["console", "json"]),
         ),
+        metrics_token=env.str("METRICS_TOKEN", ""),
+        prometheus_multiproc_dir=env.str("PROMETHEUS_MULTIPROC_DIR", ""),
     )
     refuse_unsafe(environment)
     return environment

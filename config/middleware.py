@@ -20,6 +20,7 @@ from django.utils.encoding import escape_uri_path
 from structlog.contextvars import bound_contextvars
 
 from accounts.throttles import rate_hits
+from config.metrics import observe
 from config.problems import ADMIN_PREFIX, problem_response, too_large
 from storage.rate_limits import fields
 
@@ -34,7 +35,7 @@ METHODS_WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 class RequestIdMiddleware:
     """Gives the request an id (the client's, if sane), puts it on the answer and on every log line.
 
-    Logs one line a request. Stands first, so that no answer leaves without the header.
+    Logs one line a request, and counts it. Stands first, so that no answer leaves without the header.
     """
 
     def __init__(self, get_response: Answer) -> None:
@@ -45,12 +46,14 @@ class RequestIdMiddleware:
         request_id = request_id_of(request)
         with bound_contextvars(request_id=request_id):
             response = self.get_response(request)
+            seconds = time.perf_counter() - started
+            observe(request, response, seconds)
             log.info(
                 "request",
                 method=request.method,
                 path=escape_uri_path(request.path),
                 status=response.status_code,
-                ms=round((time.perf_counter() - started) * 1000, 1),
+                ms=round(seconds * 1000, 1),
                 user_id=getattr(getattr(request, "user", None), "id", None),
             )
         response["X-Request-ID"] = request_id

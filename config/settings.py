@@ -36,6 +36,8 @@ TIMELINE_CAP = ENV.timeline_cap
 ACTIVE_DAYS = ENV.active_days
 MAX_FOLLOWING = ENV.max_following
 SWEEP_AFTER_SECONDS = ENV.sweep_after_seconds
+METRICS_TOKEN = ENV.metrics_token
+PROMETHEUS_MULTIPROC_DIR = ENV.prometheus_multiproc_dir
 
 INSTALLED_APPS = [
     "django.contrib.admin",

@@ -7,6 +7,7 @@ from rest_framework.permissions import AllowAny
 
 from config.graphql import GraphQLAPI
 from config.health import healthz, readyz
+from config.metrics import metrics
 
 admin.site.site_header = admin.site.site_title = "Feed"
 
@@ -23,6 +24,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 handler400 = "config.problems.handler400"

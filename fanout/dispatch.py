@@ -60,6 +60,11 @@ class Dispatcher:
         except queue.Full:
             log.warning("dispatch_queue_full", order=order.id)
 
+    @property
+    def waiting(self) -> int:
+        """Orders of this process that the broker has not got yet, the one on its way included."""
+        return self._queue.unfinished_tasks if self._pid == os.getpid() else 0
+
     def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Waits until the queue is empty, at most that long."""
         deadline = time.monotonic() + seconds

@@ -2,12 +2,17 @@
 
 import structlog
 from django.conf import settings
+from prometheus_client import Counter
 
 from accounts import exclusions, graph
 from fanout import timelines
 from tweets.store import tweet_store
 
 log = structlog.get_logger(__name__)
+
+REBUILDS = Counter("timeline_rebuilds", "Attempts to make a timeline from the store.", ["outcome"])
+FINISHED, OVERTAKEN, BUSY, FAILED = (REBUILDS.labels(each) for each in ("finished", "overtaken", "busy", "failed"))
+"""Overtaken: the graph changed meanwhile. Busy: another one is building it."""
 
 
 def rebuild(reader_id: int) -> bool:
@@ -17,9 +22,16 @@ def rebuild(reader_id: int) -> bool:
     deliveries land; read the graph; pull; merge. Costs two Redis round trips, the authors
     and the pull. Raises `Unavailable`; an opened build then ends by itself.
     """
-    build = timelines.open_build(reader_id)
-    if build is None:
-        return False
+    with FAILED.count_exceptions():
+        build = timelines.open_build(reader_id)
+        finished = build is not None and _fill(build, reader_id)
+    outcome = BUSY if build is None else FINISHED if finished else OVERTAKEN
+    outcome.inc()
+    return finished
+
+
+def _fill(build: timelines.Build, reader_id: int) -> bool:
+    """Reads the graph, pulls and merges; False when the graph changed meanwhile."""
     authors = home_authors(reader_id)
     cap = settings.TIMELINE_CAP
     entries = tweet_store().home_entries(authors, limit=cap + 1)

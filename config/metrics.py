@@ -1,0 +1,127 @@
+"""`/metrics` for Prometheus: what this process has counted, and what state the backends are in.
+
+    http_requests_total{method,route,status}    answers; `route` is the URL's pattern, "unknown" where none matched
+    http_request_seconds{method,route}          how long they took
+    timeline_rebuilds_total{outcome}            feed/rebuild.py
+    dispatch_queue_length                       orders of this process that the broker has not got yet
+    outbox_oldest_open_seconds                  age of the oldest order that is not done, 0 without one
+    backend_up{backend}                         the checks of /readyz
+
+No label ever holds an id, a name or a path: series are bounded by the code. What is read from
+backends is read at a scrape, at most every STATE_SECONDS. A metric stands beside the code that
+counts it; this module has those of HTTP, and serves all.
+
+With PROMETHEUS_MULTIPROC_DIR the counters and histograms are those of every process that shares
+the directory; without it, of the process that answers.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.crypto import constant_time_compare
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from config.health import ask_all
+from config.problems import problem_of, problem_response
+from fanout.dispatch import dispatcher
+from storage.errors import NotSignedIn, Unavailable
+from storage.ids import id_us, now_us
+from storage.stores import outbox
+
+STATE_SECONDS = 5.0
+"""Scrapes nearer to each other share what was read: asking more often must not cost the backends more."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "status"])
+SECONDS = Histogram("http_request_seconds", "From the first middleware to the answer.", ["method", "route"])
+
+
+def observe(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+    """Counts one answered request. Costs no round trip."""
+    method = request.method if request.method in METHODS else "other"
+    route = f"/{request.resolver_match.route}" if request.resolver_match is not None else "unknown"
+    REQUESTS.labels(method, route, str(response.status_code)).inc()
+    SECONDS.labels(method, route).observe(seconds)
+
+
+class State(Collector):
+    """What is true at the moment of asking, of this process and of the backends."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._backends: list[Metric] = []
+
+    def collect(self) -> Iterator[Metric]:
+        """Never raises for a backend that is down. A scrape during another's reading tells the previous one."""
+        yield GaugeMetricFamily(
+            "dispatch_queue_length",
+            "Orders that this process has not passed on to the broker yet.",
+            value=dispatcher.waiting,
+        )
+        if self._lock.acquire(blocking=False):
+            try:
+                self._read_backends()
+            finally:
+                self._lock.release()
+        yield from self._backends
+
+    def forget(self) -> None:
+        """The next scrape reads anew; for tests."""
+        self._read_at = float("-inf")
+
+    def _read_backends(self) -> None:
+        if time.monotonic() < self._read_at + STATE_SECONDS:
+            return
+        answers = ask_all()
+        up = GaugeMetricFamily("backend_up", "1 if it answers, as in /readyz.", labels=["backend"])
+        for name, answered in answers.items():
+            up.add_metric([name], float(answered))
+        age = _oldest_open_seconds() if answers["store"] else None
+        self._backends = [up] if age is None else [up, age]
+        self._read_at = time.monotonic()
+
+
+def _oldest_open_seconds() -> Metric | None:
+    """None when the store does not answer: no age is better than a wrong one."""
+    try:
+        oldest = outbox().oldest_open()
+    except Unavailable:
+        return None
+    seconds = 0.0 if oldest is None else max(now_us() - id_us(oldest), 0) / 1_000_000
+    return GaugeMetricFamily("outbox_oldest_open_seconds", "Age of the oldest order that is not done.", value=seconds)
+
+
+state = State()
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Every metric as text; 401 unless METRICS_TOKEN is the bearer's, if that is set."""
+    if settings.METRICS_TOKEN and not _has_token(request):
+        return problem_response(problem_of(NotSignedIn("Metrics need their own bearer token.")), request)
+    return HttpResponse(
+        generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
+    )
+
+
+def _has_token(request: HttpRequest) -> bool:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and constant_time_compare(token.strip(), settings.METRICS_TOKEN)
+
+
+def _registry() -> CollectorRegistry:
+    """Made for each scrape, as the client wants it with several processes."""
+    registry = CollectorRegistry()
+    if settings.PROMETHEUS_MULTIPROC_DIR:
+        MultiProcessCollector(registry, settings.PROMETHEUS_MULTIPROC_DIR)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(REGISTRY)
+    registry.register(state)
+    return registry
