@@ -200,9 +200,9 @@ def test_to_whom_is_blocked_it_is_as_if_it_did_not_exist(row: list[str]) -> None
         scene.ask(method, route.format(**names)).json()
         for names in (scene.names, {"username": "nobody_here", "tweet_id": UNKNOWN_ID})
     )
-    same = {"instance", "request_id"}
-    assert {name: it for name, it in hidden.items() if name not in same} == {
-        name: it for name, it in unknown.items() if name not in same
+    of_the_request = {"instance", "request_id"}
+    assert {name: it for name, it in hidden.items() if name not in of_the_request} == {
+        name: it for name, it in unknown.items() if name not in of_the_request
     }
 
 
