@@ -71,6 +71,7 @@ GET     /api/v1/openapi.json                  -          200    200       200   
 GET     /api/docs/                            -          200    200       200   200     200    200
 GET     /healthz                              -          200    200       200   200     200    200
 GET     /readyz                               -          200    200       200   200     200    200
+GET     /metrics                              -          200    200       200   200     200    200
 GET     /admin/                               -          302    302       302   302     302    302
 GET     /admin/                               session    302    302       302   302     302    200
 """
@@ -85,7 +86,7 @@ What a DELETE of a mark or of an edge takes away was made before, by the same ca
 writes that succeed and change nothing. Every other success of a write changes rows; reads and
 refusals change none.
 
-Doors that take no token (registering, signing in, documents, health) do not look at one either.
+Doors that take no token (registering, signing in, documents, health, metrics) do not look at one either.
 The admin knows sessions only. GraphQL answers 200 with the errors in the body; its mutation here is a reply.
 """
 
