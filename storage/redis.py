@@ -133,8 +133,9 @@ def shard_of(user_id: int) -> int:
 def shard_tag(shard: int) -> str:
     """The hash tag that all keys of one shard begin with.
 
-    It names the number of shards as well: another number means other keys, so nothing from
-    before a change is ever read, not even after the number was changed back.
+    It names the number of shards as well: another number means other keys, so that everything
+    is made anew. Keys of a number used before may still be there, and behind: empty the node
+    before going back to it.
     """
     return f"{{t{shard}/{settings.TIMELINE_SHARDS}}}"
 

@@ -15,6 +15,7 @@ from config.graphql import MAX_VALIDATION_ERRORS, _checked
 from storage.errors import Unavailable
 from tests.people import ApiClient, new_person
 from tweets import services as tweet_services
+from tweets.store import tweet_store
 
 pytestmark = pytest.mark.usefixtures("product")
 
@@ -386,3 +387,20 @@ class TestIntrospection:
             errors = Door().errors(get_introspection_query(), status=400)
         assert all("introspection" in error["message"] for error in errors)
         _checked.cache_clear()
+
+
+@pytest.mark.parametrize("store", ["embedded"], indirect=True)
+def test_one_request_makes_nine_writes_at_the_most() -> None:
+    author = new_person()
+
+    def posts(count: int) -> str:
+        fields = " ".join(f't{n}: createTweet(input: {{text: "{n}"}}) {{ errors {{ code }} }}' for n in range(count))
+        return f"mutation {{ {fields} }}"
+
+    door = Door(author)
+    refused = door.ask(posts(10))
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["extensions"]["code"] == "too_complex"
+    assert tweet_store().count_by_author(author.id) == 0
+    assert door.ask(posts(9)).status_code == 200
+    assert tweet_store().count_by_author(author.id) == 9

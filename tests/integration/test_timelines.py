@@ -223,3 +223,12 @@ def test_many_readers_of_all_shards_in_one_round_trip() -> None:
     assert deliver(7, *active, *inactive) == len(active)
     for reader in random.Random(1).sample(active, 20):
         assert read(reader) == Window([7], 0)
+
+
+def test_another_number_of_shards_means_other_timelines(settings: Settings) -> None:
+    """Also for a reader whose shard has the same number under both."""
+    readers = [new_id() for _ in range(40)]
+    for reader in readers:
+        ready(reader, [3])
+    settings.TIMELINE_SHARDS += 1
+    assert [read(reader) for reader in readers] == [None] * len(readers)
