@@ -2,10 +2,12 @@
 
 A small author's order is one piece of work. An author whose followers fill several buckets
 is worked off bucket by bucket, in parallel; each bucket is a *part* of the order. Orders
-carry the author, never followers: the list is read just before the push.
+carry the author, never followers: the list is read just before the push, which timelines
+refuse when it is stale (timelines.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from accounts import graph
 from accounts.graph import GRAPH_ORDER
@@ -14,6 +16,8 @@ from fanout.bodies import BODIES
 from fanout.dispatch import enqueue_part
 from fanout.live import LiveKind
 from fanout.orders import DELIVER, RETRACT
+from fanout.timelines import OUTDATED, Note
+from storage.errors import Unavailable
 from storage.outbox import Order
 from storage.redis import Command, timeline_node
 from storage.stores import outbox
@@ -21,6 +25,8 @@ from storage.stores import outbox
 PAGE = 2_500
 """Followers read and pushed at a time: throughput no longer rises beyond it, and a page stays
 under a fifth of a second."""
+PUSH_TRIES = 3
+"""Of a page whose push came too late; then the order waits for the sweeper."""
 
 
 def work_off(order: Order) -> None:
@@ -62,37 +68,53 @@ def work_off_part(order: Order, part: int, parts: int) -> None:
 def deliver_to_author(order: Order) -> list[Command]:
     """Commands that put a new entry into its author's own timeline at once."""
     entry_id, author_id = order.args
-    return timelines.deliver_commands(entry_id, timelines.by_shard([author_id]))
+    return [timelines.deliver_to_author_command(entry_id, author_id)]
 
 
 def _push_bucket(order: Order, bucket: int) -> None:
+    """Pushes to everyone in the bucket, page by page; the author goes with the first."""
     _entry_id, author_id = order.args
-    if bucket == 0:
-        _push(order, [author_id])
-    for page in _follower_pages(author_id, bucket):
-        _push(order, page)
-
-
-def _follower_pages(author_id: int, bucket: int) -> Iterator[list[int]]:
+    also = [author_id] if bucket == 0 else []
     after = 0
-    while page := graph.follower_page(author_id, bucket, after=after, limit=PAGE):
-        yield page
-        after = page[-1]
+    while True:
+        page = _push_page(order, partial(graph.follower_page, author_id, bucket, after=after, limit=PAGE), also)
         if len(page) < PAGE:
             return
+        after, also = page[-1], []
 
 
-def _push(order: Order, readers: list[int]) -> None:
+def _push_page(order: Order, read: Callable[[], list[int]], also: Sequence[int]) -> list[int]:
+    """Pushes to the followers that `read` answers, and `also`; answers those followers.
+
+    For a delivery, what the list is compared with is noted before it is read; nobody is
+    pushed to when the order was closed by then. If pushing came too late, all of it is done again.
+    """
+    for _ in range(PUSH_TRIES):
+        noted = timelines.note() if order.kind == DELIVER else None
+        if noted is not None and not outbox().is_open(order.id):
+            return []
+        followers = read()
+        if _push(order, [*also, *followers], noted):
+            return followers
+    raise Unavailable(timeline_node().name)
+
+
+def _push(order: Order, readers: list[int], noted: Note | None) -> bool:
     """One round trip for timelines and presence, a second one when somebody is connected.
 
     Timelines first: a socket that appears too late to be present here replays its timeline
-    after it appeared, and so finds the entry there.
+    after it appeared, and so finds the entry there. False when the note was outdated.
     """
     shards = timelines.by_shard(readers)
-    commands = {DELIVER: timelines.deliver_commands, RETRACT: timelines.retract_commands}[order.kind]
-    kind = {DELIVER: LiveKind.TWEET, RETRACT: LiveKind.DELETE}[order.kind]
     entry_id = order.args[0]
-    answers = timeline_node().round_trip(*commands(entry_id, shards), *presence.present_commands(shards))
-    connected = presence.present(shards, answers[-len(shards) :])
+    if noted is not None:
+        kind, commands = LiveKind.TWEET, timelines.deliver_commands(entry_id, shards, noted)
+    else:
+        kind, commands = LiveKind.DELETE, timelines.retract_commands(entry_id, shards)
+    answers = timeline_node().round_trip(*commands, *presence.present_commands(shards))
+    if OUTDATED in answers[: len(commands)]:
+        return False
+    connected = presence.present(shards, answers[len(commands) :])
     if connected:
         timeline_node().round_trip(*live.publish_commands(kind, entry_id, connected))
+    return True

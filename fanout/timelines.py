@@ -1,34 +1,53 @@
 """Materialised home timelines in Redis: the one module that touches their keys.
 
-A timeline is one list: entry ids, newest first, 8 bytes each, and as its last element a
-*trailer* that holds the floor. Floor and entries therefore live and die together, an
-existing list means "active" (an inactive follower costs a delivery one lookup), and a
-timeline without entries is still a list.
+A timeline is one list: entry ids, newest first, 8 bytes each; then the *merge set*; and as
+its last element a *trailer* that holds the floor. Floor and entries therefore live and die
+together, an existing list means "active" (an inactive follower costs a delivery one look-up),
+and a timeline without entries is still a list.
 
-    trailer = state (1 byte) · floor (8) · graph version (8) · token (8)
+    merge set = "M" · (author (8) · since (8))*
+    trailer   = state (1) · floor (8) · graph version (8) · token (8) · opened (12 digits) · epoch (8)
 
-**Floor.** A ready timeline holds every entry above its floor (but those whose order is
-still open). Below it the reader asks the store. Trimming raises the floor to the newest
-entry dropped, in the same step. Floor 0: the timeline holds everything there is.
+**Floor.** A ready timeline holds every entry above its floor, but those whose order is
+still open and those of its merge set (authors too big to push, see celebrities.py). Below it
+the reader asks the store. Trimming raises the floor to the newest entry dropped, in the same
+step. Floor 0: the timeline holds everything there is.
 
 **Insert** is insert-if-absent in id order, and an id at or below the floor is dropped. So
 deliveries commute with each other, with their repetitions and with a rebuild.
 
 **Rebuild** opens the timeline under a token, so that deliveries land in it from then on;
 pulls from the store; then merges and sets the floor in one step, only under its own token
-and while the reader's graph version is still the one that it opened under. A tweet written
-before the pull is pulled; one written later is delivered after the opening, and lands.
-Concurrent readers build once. An abandoned build ends by itself after BUILD_SECONDS.
+and while the reader's graph version and the epoch are still those that it opened under. A
+tweet written before the pull is pulled; one written later is delivered after the opening, and
+lands. Concurrent readers build once. An abandoned build ends by itself after BUILD_SECONDS.
 
 **Graph version.** A timeline built under another version of its reader's graph than the
 current one counts as cold: it may hold people whom the reader no longer follows.
+
+**Stale follower lists.** A worker may have read its list of followers before one of them left,
+and push after that reader's timeline was made anew. So it *notes* how many timelines each
+shard has opened (`Note`) after its entry was written and before it reads the list, and what
+was opened later refuses the push. That loses nothing: the entry was written before the note,
+so the rebuild that opened the timeline has pulled it, if the reader is still to have it. A
+timeline that was not opened since has a reader whose graph has not changed since, or is
+outdated and will be made anew before it is served.
+
+**Retract wins.** It leaves a tombstone in each shard for GONE_SECONDS, under which the entry is
+not delivered any more, and in a timeline that is being rebuilt a note beside the trailer, so
+that what was pulled before is not merged after. A worker looks whether its order is still
+open *after* its note (deleting closes it), and a push is refused NOTE_SECONDS after the note:
+so an order seen open was retracted, if at all, while the tombstone stands.
+
+**Generation.** A note counts in one generation of the node only (storage/generations.py).
+So nobody's tombstone or opening that an emptied Redis has forgotten is missed.
 
 Ids are compared as two 32-bit halves: a Lua number cannot hold 63 bits exactly, and Lua
 compares strings by locale.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +55,10 @@ import msgspec
 from django.conf import settings
 
 from accounts.graph import graph_version_key
-from storage.redis import Command, Script, shard_of, timeline_node, user_tag
+from storage.errors import Unavailable
+from storage.generations import begin, generation_key
+from storage.ids import id_us
+from storage.redis import Command, Script, shard_of, shard_tag, timeline_node, user_tag
 
 SCRIPT_CHUNK = 500
 """Timelines a script call: it holds Redis for about 1.4 ms, which every reader of the node waits."""
@@ -44,8 +66,17 @@ TRIM_SLACK = 100
 """Trimming only past this many entries too many costs a third of trimming at each delivery."""
 BUILD_SECONDS = 30
 """Longer than any rebuild; afterwards an abandoned one is gone and the next reader builds."""
+NOTE_SECONDS = 30
+"""A page of followers is read and pushed in well under a second; a worker that took longer notes again."""
+GONE_SECONDS = 120
+"""Longer than NOTE_SECONDS and the clocks' 10 s of skew, with room."""
 
 LUA = Path(__file__).parent / "lua"
+NO_GENERATION = -1
+"""What opening answers on a node that was emptied."""
+OUTDATED = -1
+"""What a delivery answers whose note is of another generation or too old."""
+
 _deliver = Script(LUA / "deliver.lua")
 _retract = Script(LUA / "retract.lua")
 _read = Script(LUA / "read.lua")
@@ -55,10 +86,26 @@ _touch = Script(LUA / "touch.lua")
 
 
 class Window(msgspec.Struct, frozen=True):
-    """What a ready timeline answered: ids newest first, and the floor they are complete down to."""
+    """What a ready timeline answered: ids newest first, and the floor they are complete down to.
+
+    But for the entries of `merge_set`: pairs of an author and the operation since when
+    they are pulled. It is that of now only if `of_this_epoch`.
+    """
 
     ids: list[int]
     floor: int
+    merge_set: tuple[tuple[int, int], ...] = ()
+    of_this_epoch: bool = True
+
+
+class Note(msgspec.Struct, frozen=True):
+    """How the shards stood before a list of followers was read."""
+
+    time_us: int
+    """By Redis' clock."""
+    generation: bytes
+    opened: tuple[bytes, ...]
+    """Timelines opened so far, by shard."""
 
 
 class Build(msgspec.Struct, frozen=True):
@@ -72,17 +119,92 @@ def timeline_key(reader_id: int) -> str:
     return f"{user_tag(reader_id)}:home:{reader_id}"
 
 
-def deliver_commands(entry_id: int, shards: dict[int, list[int]]) -> list[Command]:
+def opened_key(shard: int) -> str:
+    return f"{shard_tag(shard)}:opened"
+
+
+def gone_key(shard: int, entry_id: int) -> str:
+    return f"{shard_tag(shard)}:gone:{entry_id}"
+
+
+def epoch_key(shard: int) -> str:
+    """Where another value of 8 bytes stands whenever an author becomes or ceases to be pulled.
+
+    Nothing there is a value like any other.
+    """
+    return f"{shard_tag(shard)}:epoch"
+
+
+def note() -> Note:
+    """To be taken after the entry was written, and before the list of followers is read.
+
+    One round trip; two more when the node has no generation yet. Raises `Unavailable`.
+    """
+    found = _note()
+    if found is None:
+        begin(timeline_node())
+        found = _note()
+    if found is None:
+        raise Unavailable(timeline_node().name)
+    return found
+
+
+def _note() -> Note | None:
+    shards = range(settings.TIMELINE_SHARDS)
+    reads: list[Command] = [("MGET", generation_key(shard), opened_key(shard)) for shard in shards]
+    *answers, (seconds, microseconds) = timeline_node().round_trip(*reads, ("TIME",))
+    generation = answers[0][0]
+    if generation is None or any(each != generation for each, _ in answers):
+        return None
+    opened = tuple(each or b"" for _, each in answers)
+    return Note(int(seconds) * 1_000_000 + int(microseconds), generation, opened)
+
+
+def deliver_commands(entry_id: int, shards: dict[int, list[int]], noted: Note) -> list[Command]:
     """Commands that put an entry into every active timeline of the readers, by shard. Idempotent.
 
-    A script call for each SCRIPT_CHUNK readers of a shard, which answers how many were active.
+    A script call for each SCRIPT_CHUNK readers of a shard, which answers how many were active,
+    or -1 when the note is outdated: then note, and read the list of readers anew.
     """
-    return _on_each_shard(_deliver, shards, pack(entry_id), settings.TIMELINE_CAP, TRIM_SLACK)
+    return [
+        _deliver.call(
+            (gone_key(shard, entry_id), generation_key(shard), opened_key(shard), *map(timeline_key, readers)),
+            pack(entry_id),
+            settings.TIMELINE_CAP,
+            TRIM_SLACK,
+            noted.time_us,
+            NOTE_SECONDS * 1_000_000,
+            noted.generation,
+            noted.opened[shard],
+        )
+        for shard, readers in _chunks(shards)
+    ]
+
+
+def deliver_to_author_command(entry_id: int, author_id: int) -> Command:
+    """The command that puts a new entry into its author's own timeline, if it is younger than NOTE_SECONDS.
+
+    Authors do not leave themselves, so there is no list that could be stale.
+    """
+    shard = shard_of(author_id)
+    return _deliver.call(
+        (gone_key(shard, entry_id), generation_key(shard), opened_key(shard), timeline_key(author_id)),
+        pack(entry_id),
+        settings.TIMELINE_CAP,
+        TRIM_SLACK,
+        id_us(entry_id),
+        NOTE_SECONDS * 1_000_000,
+        b"",
+        b"",
+    )
 
 
 def retract_commands(entry_id: int, shards: dict[int, list[int]]) -> list[Command]:
-    """Commands that take an entry out of the readers' timelines, by shard. Idempotent."""
-    return _on_each_shard(_retract, shards, pack(entry_id))
+    """Commands that take an entry out of the readers' timelines for good, by shard. Idempotent."""
+    return [
+        _retract.call((gone_key(shard, entry_id), *map(timeline_key, readers)), pack(entry_id), GONE_SECONDS)
+        for shard, readers in _chunks(shards)
+    ]
 
 
 def read_command(reader_id: int, *, before: int | None = None, after: int | None = None, count: int) -> Command:
@@ -91,7 +213,7 @@ def read_command(reader_id: int, *, before: int | None = None, after: int | None
     The newest `count` entries; those below `before`; or the nearest `count` above `after`.
     """
     return _read.call(
-        (timeline_key(reader_id), graph_version_key(reader_id)),
+        (timeline_key(reader_id), graph_version_key(reader_id), epoch_key(shard_of(reader_id))),
         pack(before) if before is not None else b"",
         pack(after) if after is not None else b"",
         count,
@@ -102,8 +224,8 @@ def window(answer: list[Any]) -> Window | None:
     """The window that a read answered; None when the timeline is not there, not ready or outdated."""
     if not answer:
         return None
-    floor, *ids = (unpack(each) for each in answer)
-    return Window(ids, floor)
+    floor, merge_set, of_this_epoch, *ids = answer
+    return Window([unpack(each) for each in ids], unpack(floor), _pairs(merge_set), bool(of_this_epoch))
 
 
 def touch_command(reader_id: int) -> Command:
@@ -119,26 +241,35 @@ def discard_command(reader_id: int) -> Command:
 def open_build(reader_id: int) -> Build | None:
     """Opens the reader's timeline for a rebuild; None when it is ready, or another is building it.
 
-    From now on deliveries land in it, so read the graph and the store only after this.
+    From now on deliveries land in it, so read the graph, the pulled authors and the store only
+    after this. One round trip; two more when the node has no generation yet. Raises `Unavailable`.
     """
+    shard = shard_of(reader_id)
+    keys = (timeline_key(reader_id), graph_version_key(reader_id), epoch_key(shard))
     token = secrets.token_bytes(8)
-    [opened] = timeline_node().round_trip(
-        _open.call((timeline_key(reader_id), graph_version_key(reader_id)), token, BUILD_SECONDS)
-    )
-    return Build(reader_id, token) if opened else None
+    command = _open.call((*keys, generation_key(shard), opened_key(shard)), token, BUILD_SECONDS)
+    [opened] = timeline_node().round_trip(command)
+    if opened == NO_GENERATION:
+        begin(timeline_node())
+        [opened] = timeline_node().round_trip(command)
+    return Build(reader_id, token) if opened == 1 else None
 
 
-def finish_build(build: Build, ids: Sequence[int], *, floor: int) -> bool:
+def finish_build(build: Build, ids: Sequence[int], *, floor: int, merge_set: Sequence[tuple[int, int]] = ()) -> bool:
     """Merges the pulled `ids` (newest first) with what was delivered meanwhile; ready from now on.
 
-    False when the build was overtaken: the graph changed, Redis was emptied, or it took too long.
+    `merge_set`: authors whose entries are not among them, each with the operation since when
+    they are pulled. False when the build was overtaken: the graph or the epoch changed, Redis was
+    emptied, or it took too long.
     """
+    reader_id = build.reader_id
     [finished] = timeline_node().round_trip(
         _merge.call(
-            (timeline_key(build.reader_id), graph_version_key(build.reader_id)),
+            (timeline_key(reader_id), graph_version_key(reader_id), epoch_key(shard_of(reader_id))),
             build.token,
             pack(floor),
             active_seconds(),
+            b"".join(pack(each) for pair in merge_set for each in pair),
             b"".join(pack(each) for each in ids),
         )
     )
@@ -165,9 +296,15 @@ def by_shard(reader_ids: Iterable[int]) -> dict[int, list[int]]:
     return shards
 
 
-def _on_each_shard(script: Script, shards: dict[int, list[int]], *args: bytes | int) -> list[Command]:
-    return [
-        script.call((timeline_key(reader_id) for reader_id in readers[start : start + SCRIPT_CHUNK]), *args)
-        for readers in shards.values()
-        for start in range(0, len(readers), SCRIPT_CHUNK)
-    ]
+def _chunks(shards: dict[int, list[int]]) -> Iterator[tuple[int, list[int]]]:
+    """(shard, readers) for each script call."""
+    for shard, readers in shards.items():
+        for start in range(0, len(readers), SCRIPT_CHUNK):
+            yield shard, readers[start : start + SCRIPT_CHUNK]
+
+
+def _pairs(packed: bytes) -> tuple[tuple[int, int], ...]:
+    return tuple(
+        (unpack(packed[start : start + 8]), unpack(packed[start + 8 : start + 16]))
+        for start in range(0, len(packed), 16)
+    )

@@ -19,6 +19,7 @@ from itertools import islice
 
 import msgspec
 
+from accounts import exclusions
 from accounts.graph import GRAPH_ORDER
 from fanout import timelines
 from fanout.orders import DELIVER, RETRACT
@@ -156,9 +157,21 @@ def _look(people: Sequence[Person]) -> dict[int, list[Difference] | None]:
     answers = timeline_node().round_trip(*(timelines.read_command(person.id, count=EVERYTHING) for person in people))
     windows = {person.id: timelines.window(answer) for person, answer in zip(people, answers, strict=True)}
     return {
-        reader_id: differences_of(window, _expected(reader_id, window.floor)) if window is not None else None
+        reader_id: _differences(reader_id, window) if window is not None and window.of_this_epoch else None
         for reader_id, window in windows.items()
     }
+
+
+def _differences(reader_id: int, window: Window) -> list[Difference]:
+    """Entries of people whom the reader mutes stand in the timeline, since they follow them, and are never shown."""
+    found = differences_of(window, _expected(reader_id, window.floor))
+    extra = [each.entry_id for each in found if each.fault is Fault.EXTRA]
+    if not extra:
+        return found
+    authors = {tweet.id: tweet.author_id for tweet in tweet_store().get_many(extra).values()}
+    excluded = exclusions.from_store(reader_id)
+    hidden = exclusions.hidden_among(reader_id, excluded, set(authors.values()), home=True)
+    return [each for each in found if each.fault is not Fault.EXTRA or authors.get(each.entry_id) not in hidden]
 
 
 def _expected(reader_id: int, floor: int) -> list[int]:

@@ -48,6 +48,18 @@ def prefetch_command(reader_id: int, request: PageRequest) -> Command:
     return timelines.read_command(reader_id, before=request.before, after=request.after, count=wanted)
 
 
+def stands_in_home(reader_id: int, entry_id: int) -> bool | None:
+    """Whether the entry stands in the reader's timeline; None when the timeline cannot tell. One Redis round trip.
+
+    Then it is cold, or was made anew without this entry above its floor: read the page. Raises `Unavailable`.
+    """
+    [answer] = timeline_node().round_trip(timelines.read_command(reader_id, before=entry_id + 1, count=1))
+    found = _of_this_epoch(answer)
+    if found is None or entry_id <= found.floor:
+        return None
+    return found.ids[:1] == [entry_id]
+
+
 class _Home:
     """The reading of one page: where ids come from, and what goes along with hydration."""
 
@@ -81,7 +93,7 @@ class _Home:
         """The window of the timeline, rebuilt first if need be; None when only the store can answer."""
         try:
             answer, self._prefetched = self._prefetched, None
-            found = timelines.window(answer) if answer is not None else self._read(before, after, limit)
+            found = _of_this_epoch(answer) if answer is not None else self._read(before, after, limit)
             if found is None and rebuild(self._viewer.id):
                 found = self._read(before, after, limit)
         except Unavailable as error:
@@ -95,9 +107,14 @@ class _Home:
         [answer] = timeline_node().round_trip(
             timelines.read_command(self._viewer.id, before=before, after=after, count=limit)
         )
-        return timelines.window(answer)
+        return _of_this_epoch(answer)
 
     def _pull(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         if self._authors is None:
             self._authors = home_authors(self._viewer.id)
         return tweet_store().home_entries(self._authors, before=before, after=after, limit=limit)
+
+
+def _of_this_epoch(answer: list[Any]) -> Window | None:
+    found = timelines.window(answer)
+    return found if found is not None and found.of_this_epoch else None

@@ -25,6 +25,8 @@ from deploy.valkey import Valkey
 from storage import stores
 from storage.cassandra import session as cassandra_session
 from storage.cassandra.migrations import migrate
+from storage.generations import begin
+from storage.redis import timeline_node
 from tests.settings import EXTERNAL_CASSANDRA, TEST_DIR
 from tweets.store import tweet_store
 
@@ -103,10 +105,11 @@ def broker_redis() -> Iterator[Valkey]:
 
 @pytest.fixture
 def redis_servers(timeline_redis: Valkey, broker_redis: Valkey) -> None:
-    """Both Redis servers, running and empty."""
+    """Both Redis servers, running and empty but for a generation, which would be begun by emptying."""
     for server in (timeline_redis, broker_redis):
         with redis.Redis.from_url(server.url) as client:
             client.flushall()
+    begin(timeline_node())
 
 
 def _port(url: str) -> int:

@@ -1,7 +1,21 @@
--- Puts one entry into the active timelines among KEYS; answers how many were active.
--- KEYS: timelines of one shard. ARGV: entry id, cap, slack. See timelines.py for the layout.
+-- Puts one entry into the active timelines among KEYS; answers how many were active, or -1: outdated, note and read anew.
+-- KEYS: tombstone of the entry, generation, opened counter, then timelines, all of one shard.
+-- ARGV: entry id, cap, slack, noted: microseconds of Redis' clock, greatest age, generation ('' when no list was read), opened.
 local id, cap, slack = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local noted_us, greatest_age_us, generation, noted_opened = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local id_high, id_low = struct.unpack('>I4I4', id)
+local listed = generation ~= ''
+
+local now = redis.call('TIME')
+if now[1] * 1000000 + now[2] - noted_us > greatest_age_us then return -1 end
+if listed and redis.call('GET', KEYS[2]) ~= generation then return -1 end
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+
+-- Only if some timeline of this shard was opened since the note is each one looked at.
+local some_opened_since = listed and (redis.call('GET', KEYS[3]) or '') ~= noted_opened
+local function opened_since(key)
+    return tonumber(string.sub(redis.call('LINDEX', key, -1), 26, 37)) > (tonumber(noted_opened) or 0)
+end
 
 local function id_is_above(other)
     local high, low = struct.unpack('>I4I4', other)
@@ -11,14 +25,14 @@ end
 -- Raises the floor to the newest entry dropped, in the same step as dropping.
 local function trim(key)
     local newest_dropped = redis.call('LINDEX', key, cap)
-    local trailer = redis.call('RPOP', key)
+    local trailer, merge_set = redis.call('RPOP', key), redis.call('RPOP', key)
     redis.call('LTRIM', key, 0, cap - 1)
-    redis.call('RPUSH', key, string.sub(trailer, 1, 1) .. newest_dropped .. string.sub(trailer, 10))
+    redis.call('RPUSH', key, merge_set, string.sub(trailer, 1, 1) .. newest_dropped .. string.sub(trailer, 10))
 end
 
--- `length` counts the trailer, too.
+-- `length` counts the merge set and the trailer, too.
 local function trim_past_slack(key, length)
-    if length > cap + slack + 1 then trim(key) end
+    if length > cap + slack + 2 then trim(key) end
 end
 
 -- The entry is not newer than the head, or there is no head: by place, unless it is there or below the floor.
@@ -27,20 +41,22 @@ local function insert_by_place(key)
     if not id_is_above(string.sub(trailer, 2, 9)) then return end
     for _, present in ipairs(redis.call('LRANGE', key, 0, -2)) do
         if present == id then return end
-        if id_is_above(present) then
+        if #present ~= 8 or id_is_above(present) then
             trim_past_slack(key, redis.call('LINSERT', key, 'BEFORE', present, id))
             return
         end
     end
-    trim_past_slack(key, redis.call('LINSERT', key, 'BEFORE', trailer, id))
 end
 
 local active = 0
-for _, key in ipairs(KEYS) do
+for place = 4, #KEYS do
+    local key = KEYS[place]
     local head = redis.call('LINDEX', key, 0)
     if head then
         active = active + 1
-        if #head == 8 and id_is_above(head) then
+        if some_opened_since and opened_since(key) then
+            -- Its rebuild pulls the entry, if the reader is still to have it.
+        elseif #head == 8 and id_is_above(head) then
             trim_past_slack(key, redis.call('LPUSH', key, id))
         elseif head ~= id then
             insert_by_place(key)

@@ -1,7 +1,15 @@
--- Takes one entry out of the timelines among KEYS; answers how many held it.
--- KEYS: timelines of one shard. ARGV: entry id.
+-- Takes one entry out of the timelines among KEYS, for good; answers how many held it.
+-- KEYS: tombstone of the entry, then timelines, all of one shard. ARGV: entry id, seconds of the tombstone.
+local id = ARGV[1]
+redis.call('SET', KEYS[1], '', 'EX', ARGV[2])
 local held = 0
-for _, key in ipairs(KEYS) do
-    held = held + redis.call('LREM', key, 1, ARGV[1])
+for place = 2, #KEYS do
+    local key = KEYS[place]
+    local trailer = redis.call('LINDEX', key, -1)
+    if trailer then
+        held = held + redis.call('LREM', key, 1, id)
+        -- A rebuild may have pulled it already: merge leaves it out.
+        if string.sub(trailer, 1, 1) == 'B' then redis.call('LSET', key, -1, trailer .. id) end
+    end
 end
 return held

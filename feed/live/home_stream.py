@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from accounts.entities import Viewer
 from fanout import live
-from feed.home import home_page
+from feed.home import home_page, stands_in_home
 from feed.live.frames import encode
 from feed.live.registry import Signal, SignalKind, registry
 from feed.live.threads import housekeeping, reading
@@ -68,8 +68,18 @@ class HomeStream:
                 await self._gap(self._safe)
 
     async def _show(self, entry_id: int) -> None:
-        """The tweet is newer than the watermark that came with it, since its order was still open."""
+        """Shows what stands in the reader's timeline now: the list of readers it was pushed by may be stale.
+
+        The tweet is newer than the watermark that came with it, since its order was still open.
+        """
         self._behind = True
+        stands = await reading(stands_in_home, self._viewer.id, entry_id)
+        if stands is None:
+            await self._catch_up()
+            return
+        if not stands:
+            self._behind = False
+            return
         visibility = Visibility(self._viewer.id, home=True)
         tweets = await reading(hydrate, [entry_id], viewer=self._viewer, visibility=visibility)
         self._behind = False

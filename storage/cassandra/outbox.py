@@ -24,6 +24,7 @@ MINUTE_US = 60_000_000
 _INSERT = "INSERT INTO outbox (shard, minute, id, kind, args) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
 _INSERT_MINUTE = "INSERT INTO outbox_minutes (shard, minute) VALUES (?, ?) USING TIMESTAMP ?"
 _MARK = "UPDATE outbox USING TTL ? SET done = true WHERE shard = ? AND minute = ? AND id = ?"
+_OPEN = "SELECT kind, done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
 _ORDERS = "SELECT id, kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id > ? AND id < ? LIMIT ?"
 _MINUTES = "SELECT minute FROM outbox_minutes WHERE shard = ? AND minute <= ?"
 _FORGET = "DELETE FROM outbox USING TIMESTAMP ? WHERE shard = ? AND minute = ?"
@@ -50,6 +51,10 @@ class CassandraOutbox:
 
     def mark_done(self, order_id: int) -> None:
         session.execute(_MARK, (PART_DAYS * 86_400, shard_of(order_id), id_minute(order_id), order_id))
+
+    def is_open(self, order_id: int) -> bool:
+        rows = session.execute(_OPEN, (shard_of(order_id), id_minute(order_id), order_id))
+        return any(kind is not None and not done for kind, done in rows)
 
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         """Written before it is counted, both at quorum: whoever comes last sees all."""

@@ -73,7 +73,9 @@ class TestHome:
         tweet = post(author)
         blocks.block(author.id, reader.id)
         assert home(reader) == []
-        timeline_node().round_trip(*timelines.deliver_commands(tweet, timelines.by_shard([reader.id])))
+        timeline_node().round_trip(
+            *timelines.deliver_commands(tweet, timelines.by_shard([reader.id]), timelines.note())
+        )
         assert in_redis(reader) == [tweet]
         assert home(reader) == []
 
@@ -147,9 +149,13 @@ class TestHome:
 
     def test_live_frames_hide_whom_home_hides(self) -> None:
         reader, muted, blocker, friend = (new_person() for _ in range(4))
-        ids = [post(author) for author in (muted, blocker, friend)]
+        for author in (muted, friend):
+            graph.follow(reader.id, author.id)
         blocks.mute(reader.id, muted.id)
         blocks.block(blocker.id, reader.id)
+        home(reader)
+        ids = [post(author) for author in (muted, blocker, friend)]
+        work_off_everything()
 
         frames: list[str] = []
 

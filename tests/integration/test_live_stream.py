@@ -10,11 +10,14 @@ import pytest
 
 from accounts.entities import Viewer
 from accounts.models import User
+from fanout import timelines
+from feed.home import home_page
 from feed.live import home_stream
 from feed.live.home_stream import HomeStream
 from feed.live.registry import QUEUE_SIZE, LiveQueue, Registry, Signal, SignalKind, registry
 from storage.errors import Unavailable
-from storage.paging import decode_cursor
+from storage.paging import PageRequest, decode_cursor
+from storage.redis import timeline_node
 from tests.people import new_person
 from tweets.services import create_tweet, delete_tweet
 
@@ -59,7 +62,10 @@ class Told:
 
 @pytest.fixture
 def told() -> Iterator[Told]:
-    yield Told(new_person())
+    """Told about a timeline that is there; a socket's reader has read a page before, as clients do."""
+    told = Told(new_person())
+    home_page(told.viewer, PageRequest())
+    yield told
     registry.watermark = 0
 
 
@@ -147,6 +153,34 @@ def test_who_fell_behind_is_told_to_page_from_what_was_sent(told: Told) -> None:
         assert decode_cursor(gap["after"]) == first - 1
         await told.tweet(last, watermark=last - 1)
         assert told.take_ids() == [last]
+
+    run(scenario)
+
+
+def test_a_tweet_pushed_by_a_stale_list_of_followers_is_not_told(told: Told) -> None:
+    """Somebody's whom the reader has left since, or never followed: it does not stand in the timeline."""
+    strange, own = Told(new_person()).post(), told.post()
+
+    async def scenario() -> None:
+        await told.subscribe(after=None, watermark=strange - 1)
+        told.take("subscribed")
+        await told.tweet(strange, watermark=strange - 1)
+        assert told.take() == []
+        await told.tweet(own, watermark=own - 1)
+        assert told.take_ids() == [own]
+
+    run(scenario)
+
+
+def test_a_tweet_for_a_timeline_that_is_not_there_is_told_by_making_it(told: Told) -> None:
+    timeline_node().round_trip(timelines.discard_command(told.viewer.id))
+    ids = [told.post() for _ in range(2)]
+
+    async def scenario() -> None:
+        await told.subscribe(after=None, watermark=ids[0] - 1)
+        told.take("subscribed")
+        await told.tweet(ids[1], watermark=ids[0] - 1)
+        assert told.take_ids() == ids
 
     run(scenario)
 

@@ -2,7 +2,9 @@
 
 import random
 
+import msgspec
 import pytest
+from django.conf import settings as django_settings
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -10,9 +12,10 @@ from pytest_django.fixtures import Settings
 
 from accounts.graph import graph_version_key
 from fanout import timelines
-from fanout.timelines import Window
-from storage.ids import MAX_ID
-from storage.redis import Script, timeline_node
+from fanout.timelines import OUTDATED, Note, Window
+from storage.generations import generation_key
+from storage.ids import MAX_ID, id_us, make_id
+from storage.redis import Script, shard_of, timeline_node
 from tests.ids import new_id
 
 pytestmark = pytest.mark.usefixtures("redis_servers")
@@ -26,8 +29,8 @@ def _small_timelines(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(timelines, "TRIM_SLACK", 3)
 
 
-def deliver(entry_id: int, *readers: int) -> int:
-    commands = timelines.deliver_commands(entry_id, timelines.by_shard(readers))
+def deliver(entry_id: int, *readers: int, noted: Note | None = None) -> int:
+    commands = timelines.deliver_commands(entry_id, timelines.by_shard(readers), noted or timelines.note())
     return sum(timeline_node().round_trip(*commands))
 
 
@@ -46,6 +49,10 @@ def ready(reader: int, ids: list[int] | None = None, *, floor: int = 0) -> None:
     build = timelines.open_build(reader)
     assert build is not None
     assert timelines.finish_build(build, ids or [], floor=floor)
+
+
+def raise_epoch(reader: int) -> None:
+    timeline_node().round_trip(("SET", timelines.epoch_key(shard_of(reader)), timelines.pack(new_id())))
 
 
 def raise_graph_version(reader: int) -> None:
@@ -159,6 +166,18 @@ def test_a_rebuild_is_refused_when_the_graph_changed_after_it_opened() -> None:
     assert read(reader) == Window([4], 0)
 
 
+def test_a_rebuild_that_was_overtaken_by_another_cannot_end_that_one() -> None:
+    reader = new_id()
+    slow = timelines.open_build(reader)
+    assert slow is not None
+    raise_graph_version(reader)
+    build = timelines.open_build(reader)
+    assert build is not None
+    assert not timelines.finish_build(slow, [3], floor=0)
+    assert timelines.finish_build(build, [4], floor=0)
+    assert read(reader) == Window([4], 0)
+
+
 def test_a_timeline_of_another_graph_version_is_not_served() -> None:
     reader = new_id()
     ready(reader, [3])
@@ -206,6 +225,122 @@ def test_entries_pushed_out_during_a_rebuild_raise_its_floor() -> None:
     assert window is not None
     assert window.floor == 103
     assert window.ids == list(range(113, 103, -1))
+
+
+class TestLatePushes:
+    """What a worker pushes after it stood still, between reading its list of followers and pushing."""
+
+    def test_a_timeline_opened_after_the_note_does_not_take_the_push(self) -> None:
+        """The list may hold a reader who has left since; what they are to have, their rebuild has pulled."""
+        stayed, left = new_id(), new_id()
+        ready(stayed, [3])
+        ready(left, [3])
+        noted = timelines.note()
+        raise_graph_version(left)
+        ready(left)
+        assert deliver(5, stayed, left, noted=noted) == 2
+        assert read(stayed) == Window([5, 3], 0)
+        assert read(left) == Window([], 0)
+        assert deliver(6, left) == 1
+        assert read(left) == Window([6], 0), "a list read after the opening counts"
+
+    def test_opened_counts_also_before_the_first_opening_of_a_shard(self) -> None:
+        reader = new_id()
+        noted = timelines.note()
+        ready(reader)
+        deliver(5, reader, noted=noted)
+        assert read(reader) == Window([], 0)
+
+    def test_a_push_is_refused_when_redis_was_emptied_after_the_note(self) -> None:
+        reader = new_id()
+        noted = timelines.note()
+        timeline_node().round_trip(("FLUSHALL",))
+        ready(reader)
+        assert deliver(5, reader, noted=noted) == OUTDATED
+        assert read(reader) == Window([], 0)
+
+    def test_a_generation_is_begun_when_any_shard_has_lost_its_own(self) -> None:
+        reader = new_id()
+        ready(reader)
+        [*_, last] = range(django_settings.TIMELINE_SHARDS)
+        timeline_node().round_trip(("DEL", generation_key(last)))
+        deliver(5, reader)
+        assert read(reader) is None
+        ready(reader)
+        assert deliver(5, reader) == 1
+
+    def test_a_push_is_refused_too_long_after_the_note(self) -> None:
+        reader = new_id()
+        ready(reader)
+        noted = timelines.note()
+        long_ago = msgspec.structs.replace(noted, time_us=noted.time_us - timelines.NOTE_SECONDS * 1_000_000 - 1)
+        assert deliver(5, reader, noted=long_ago) == OUTDATED
+        assert deliver(5, reader, noted=noted) == 1
+        assert read(reader) == Window([5], 0)
+
+    def test_a_retracted_entry_is_not_delivered_any_more(self) -> None:
+        reader = new_id()
+        ready(reader)
+        noted = timelines.note()
+        retract(5, reader)
+        deliver(5, reader, noted=noted)
+        assert read(reader) == Window([], 0)
+        deliver(6, reader)
+        assert read(reader) == Window([6], 0), "another entry is"
+        [seconds] = timeline_node().round_trip(("TTL", timelines.gone_key(shard_of(reader), 5)))
+        assert seconds > timelines.NOTE_SECONDS
+
+    def test_an_entry_retracted_during_a_rebuild_that_has_pulled_it_stays_away(self) -> None:
+        reader = new_id()
+        build = timelines.open_build(reader)
+        assert build is not None
+        deliver(9, reader)
+        retract(9, reader)
+        retract(7, reader)
+        assert timelines.finish_build(build, [9, 8, 7, 6], floor=0)
+        assert read(reader) == Window([8, 6], 0)
+
+    def test_an_author_s_own_entry_is_taken_when_it_is_new_and_not_retracted(self) -> None:
+        author, entry, deleted = new_id(), new_id(), new_id()
+        old = make_id(id_us(entry) - (timelines.NOTE_SECONDS + 1) * 1_000_000, 0)
+        ready(author)
+        retract(deleted, author)
+        for each in (entry, deleted, old):
+            timeline_node().round_trip(timelines.deliver_to_author_command(each, author))
+        assert read(author) == Window([entry], 0)
+
+
+def test_an_epoch_raised_during_a_rebuild_refuses_it_and_outdates_what_was_built_before() -> None:
+    reader = new_id()
+    ready(reader, [3])
+    assert read(reader) == Window([3], 0)
+    raise_epoch(reader)
+    outdated = read(reader)
+    assert outdated is not None
+    assert not outdated.of_this_epoch
+    build = timelines.open_build(reader)
+    assert build is not None
+    raise_epoch(reader)
+    assert not timelines.finish_build(build, [4], floor=0)
+    build = timelines.open_build(reader)
+    assert build is not None
+    assert timelines.finish_build(build, [4], floor=0)
+    assert read(reader) == Window([4], 0)
+
+
+def test_the_merge_set_stays_with_its_timeline() -> None:
+    reader, pairs = new_id(), ((new_id(), new_id()), (new_id(), new_id()))
+    build = timelines.open_build(reader)
+    assert build is not None
+    deliver(90, reader)
+    assert timelines.finish_build(build, [3], floor=0, merge_set=pairs)
+    assert read(reader) == Window([90, 3], 0, pairs)
+    assert read(reader, before=90) == Window([3], 0, pairs)
+    for each in (2, *range(100, 100 + CAP + 4)):
+        deliver(each, reader)
+    assert read(reader, count=2) == Window([113, 112], 100, pairs)
+    retract(113, reader)
+    assert read(reader, after=110) == Window([112, 111], 100, pairs)
 
 
 def test_scripts_are_loaded_again_after_a_restart() -> None:
