@@ -6,7 +6,7 @@ together, an existing list means "active" (an inactive follower costs a delivery
 and a timeline without entries is still a list.
 
     merge set = "M" · (author (8) · since (8))*
-    trailer   = state (1) · floor (8) · graph version (8) · token (8) · opened (12 digits) · epoch (8)
+    trailer   = state (1) · floor (8) · graph version (8) · token (8) · opened (12) · epoch (8) · when (16)
 
 **Floor.** A ready timeline holds every entry above its floor, but those whose order is
 still open and those of its merge set (authors too big to push, see celebrities.py). Below it
@@ -96,6 +96,8 @@ class Window(msgspec.Struct, frozen=True):
     floor: int
     merge_set: tuple[tuple[int, int], ...] = ()
     of_this_epoch: bool = True
+    opened_us: int = 0
+    """When its rebuild began, in Unix microseconds: what is older was pulled then, what is newer was pushed."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -224,8 +226,8 @@ def window(answer: list[Any]) -> Window | None:
     """The window that a read answered; None when the timeline is not there, not ready or outdated."""
     if not answer:
         return None
-    floor, merge_set, of_this_epoch, *ids = answer
-    return Window([unpack(each) for each in ids], unpack(floor), _pairs(merge_set), bool(of_this_epoch))
+    floor, merge_set, of_this_epoch, opened_us, *ids = answer
+    return Window([unpack(each) for each in ids], unpack(floor), _pairs(merge_set), bool(of_this_epoch), int(opened_us))
 
 
 def touch_command(reader_id: int) -> Command:

@@ -19,7 +19,7 @@ local trimmed_floor = string.sub(trailer, 2, 9)
 if is_above(trimmed_floor, floor) then floor = trimmed_floor end
 
 local retracted = {}
-for offset = 46, #trailer, 8 do retracted[string.sub(trailer, offset, offset + 7)] = true end
+for offset = 62, #trailer, 8 do retracted[string.sub(trailer, offset, offset + 7)] = true end
 
 local delivered = redis.call('LRANGE', key, 0, -3)
 local merged, place = {}, 1
@@ -43,6 +43,6 @@ redis.call('DEL', key)
 for start = 1, #merged, 500 do
     redis.call('RPUSH', key, unpack(merged, start, math.min(start + 499, #merged)))
 end
-redis.call('RPUSH', key, 'M' .. merge_set, 'R' .. floor .. string.sub(trailer, 10, 45))
+redis.call('RPUSH', key, 'M' .. merge_set, 'R' .. floor .. string.sub(trailer, 10, 61))
 redis.call('EXPIRE', key, seconds)
 return 1

@@ -14,7 +14,7 @@ from accounts.graph import graph_version_key
 from fanout import timelines
 from fanout.timelines import OUTDATED, Note, Window
 from storage.generations import generation_key
-from storage.ids import MAX_ID, id_us, make_id
+from storage.ids import MAX_ID, id_us, make_id, now_us
 from storage.redis import Script, shard_of, timeline_node
 from tests.ids import new_id
 
@@ -40,8 +40,10 @@ def retract(entry_id: int, *readers: int) -> int:
 
 
 def read(reader: int, *, before: int | None = None, after: int | None = None, count: int = 100) -> Window | None:
+    """Without when it was opened, which differs from run to run."""
     [answer] = timeline_node().round_trip(timelines.read_command(reader, before=before, after=after, count=count))
-    return timelines.window(answer)
+    window = timelines.window(answer)
+    return msgspec.structs.replace(window, opened_us=0) if window is not None else None
 
 
 def ready(reader: int, ids: list[int] | None = None, *, floor: int = 0) -> None:
@@ -326,6 +328,17 @@ def test_an_epoch_raised_during_a_rebuild_refuses_it_and_outdates_what_was_built
     assert build is not None
     assert timelines.finish_build(build, [4], floor=0)
     assert read(reader) == Window([4], 0)
+
+
+def test_a_window_tells_when_its_rebuild_began() -> None:
+    reader = new_id()
+    before = now_us()
+    ready(reader, [3])
+    deliver(5, reader)
+    [answer] = timeline_node().round_trip(timelines.read_command(reader, count=1))
+    window = timelines.window(answer)
+    assert window is not None
+    assert before <= window.opened_us <= now_us()
 
 
 def test_the_merge_set_stays_with_its_timeline() -> None:
