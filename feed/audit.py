@@ -24,7 +24,7 @@ from accounts.graph import GRAPH_ORDER
 from fanout import timelines
 from fanout.orders import DELIVER, RETRACT
 from fanout.timelines import Window
-from feed.rebuild import home_authors, rebuild
+from feed.rebuild import home_authors, make_anew
 from storage.ids import MAX_ID
 from storage.outbox import Order
 from storage.redis import timeline_node
@@ -41,8 +41,6 @@ MOMENT_SECONDS = 1.0
 """Between the two looks: longer than a request is between its writes, a push between its round trips."""
 ORDERS_READ = 100_000
 """Open orders looked through, oldest first, to explain a difference."""
-REBUILD_TRIES = 3
-"""Another reader's rebuild or a change of the graph may overtake one."""
 
 
 class Fault(StrEnum):
@@ -202,14 +200,7 @@ def _explains(entries: set[int], difference: Difference) -> bool:
 def _repair(people: Sequence[Person], report: Report, sleep: Callable[[float], None]) -> list[Finding]:
     """Makes the timelines anew; what is wrong after that."""
     for person in people:
-        _make_anew(person.id)
+        make_anew(person.id)
     left = [finding for finding in _findings(people, Report(), sleep) if finding.differences]
     report.repaired += len(people) - len(left)
     return left
-
-
-def _make_anew(reader_id: int) -> None:
-    for _ in range(REBUILD_TRIES):
-        timeline_node().round_trip(timelines.discard_command(reader_id))
-        if rebuild(reader_id):
-            return

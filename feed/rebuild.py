@@ -6,7 +6,11 @@ from prometheus_client import Counter
 
 from accounts import exclusions, graph
 from fanout import timelines
+from storage.redis import timeline_node
 from tweets.store import tweet_store
+
+REBUILD_TRIES = 3
+"""Another reader's rebuild or a change of the graph may overtake one."""
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +32,18 @@ def rebuild(reader_id: int) -> bool:
     outcome = BUSY if build is None else FINISHED if finished else OVERTAKEN
     outcome.inc()
     return finished
+
+
+def make_anew(reader_id: int) -> bool:
+    """Ends the reader's timeline, whatever its state, and builds it; False when others were always faster.
+
+    For repairs: the reader counts as active from now on. Raises `Unavailable`.
+    """
+    for _ in range(REBUILD_TRIES):
+        timeline_node().round_trip(timelines.discard_command(reader_id))
+        if rebuild(reader_id):
+            return True
+    return False
 
 
 def _fill(build: timelines.Build, reader_id: int) -> bool:

@@ -257,7 +257,7 @@ def test_more_people_than_one_chunk_and_more_entries_than_one_page(scene: Scene)
 
 def test_what_cannot_be_repaired_stays_wrong(scene: Scene) -> None:
     expected = plant_missing(scene)
-    with patch.object(audit_module, "_make_anew"):
+    with patch.object(audit_module, "make_anew"):
         status, lines = run("--repair")
     assert status == 1
     assert [line.split(" ", 1)[1] for line in lines[:-1]] == [expected, expected]

@@ -342,7 +342,7 @@ def test_a_post_costs_one_store_write_and_one_redis_round_trip_besides_the_token
         assert store == ["batch"]
 
 
-def test_a_page_of_followers_is_delivered_to_in_one_round_trip() -> None:
+def test_a_page_of_followers_costs_a_note_and_a_push() -> None:
     author = new_person()
     readers = [new_person() for _ in range(3)]
     for reader in readers:
@@ -353,7 +353,7 @@ def test_a_page_of_followers_is_delivered_to_in_one_round_trip() -> None:
     post(author)
     with counted_round_trips() as redis:
         work_off_everything()
-    assert len(redis) == 2, "the author's own timeline, and one page of followers"
+    assert len(redis) == 2, "the note, and the push to the author and a page of followers"
     assert all(tweet in (in_redis(reader) or []) for reader in readers)
 
 

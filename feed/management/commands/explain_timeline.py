@@ -1,0 +1,38 @@
+"""`manage.py explain_timeline`: why is this tweet (not) in that home timeline?"""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.selectors import find_user
+from feed.explain import Verdict, explain
+from storage.errors import NotFound, Unavailable
+from storage.ids import MAX_ID
+
+CANNOT_EXPLAIN = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Says in plain words why a tweet is, or is not, in somebody's home timeline now. Exit status 0 when rules and "
+        "orders explain it, 1 when it is a fault, 2 when it could not look. Changes nothing."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--user", required=True, metavar="NAME", help="whose home timeline")
+        parser.add_argument("--tweet", required=True, metavar="ID", help="the tweet, quote or retweet, by its id")
+
+    def handle(self, *, user: str, tweet: str, **options: Any) -> None:
+        if not tweet.isdecimal() or not 0 < int(tweet) <= MAX_ID:
+            raise CommandError(f"{tweet} is not the id of a tweet.", returncode=CANNOT_EXPLAIN)
+        try:
+            explanation = explain(find_user(user.removeprefix("@")).account, int(tweet))
+        except (NotFound, Unavailable) as error:
+            raise CommandError(error.message, returncode=CANNOT_EXPLAIN) from error
+        self.stdout.write(f"Tweet {tweet} for @{user.removeprefix('@')}: {explanation.verdict}.")
+        for reason in explanation.reasons:
+            self.stdout.write(f"  {reason}")
+        if explanation.verdict is Verdict.FAULT:
+            sys.exit(1)

@@ -1,0 +1,199 @@
+"""`manage.py explain_timeline` names the rule, the place or the fault; `rebuild_timeline` makes it right."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
+
+from accounts import blocks, graph, services
+from accounts.entities import Viewer
+from accounts.models import User
+from fanout import timelines
+from feed.home import home_page
+from storage.paging import PageRequest
+from storage.redis import timeline_node
+from storage.stores import outbox
+from tests.backends import timeline_redis_down
+from tests.people import new_person
+from tests.work import work_off_everything
+from tweets.retweeting import retweet
+from tweets.services import create_tweet, delete_tweet
+
+pytestmark = pytest.mark.usefixtures("product")
+
+
+def viewer(person: User) -> Viewer:
+    return Viewer(account=person.account, token_digest="")
+
+
+def post(author: User, *, reply_to: int | None = None) -> int:
+    return create_tweet(author=viewer(author), text="hello", reply_to=reply_to).id
+
+
+def home(reader: User) -> list[int]:
+    return [int(tweet.id) for tweet in home_page(viewer(reader), PageRequest(limit=100)).items]
+
+
+def run(command: str, *arguments: str) -> tuple[int, str]:
+    out = StringIO()
+    try:
+        call_command(command, *arguments, stdout=out)
+    except SystemExit as ended:
+        return int(str(ended.code)), out.getvalue()
+    return 0, out.getvalue()
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.reader, self.author = new_person(), new_person()
+        graph.follow(self.reader.id, self.author.id)
+        home(self.reader)
+        self.tweet = post(self.author)
+
+    def explain(self, tweet: int | None = None) -> tuple[int, str]:
+        return run("explain_timeline", "--user", self.reader.username, "--tweet", str(tweet or self.tweet))
+
+    def assert_absent(self, reason: str, tweet: int | None = None) -> None:
+        status, said = self.explain(tweet)
+        assert (status, said.splitlines()[0].rsplit(": ")[1]) == (0, "not in the timeline.")
+        assert reason in said
+        assert (tweet or self.tweet) not in home(self.reader), "what it says is so"
+
+    def assert_there(self, reason: str) -> None:
+        status, said = self.explain()
+        assert (status, said.splitlines()[0].rsplit(": ")[1]) == (0, "in the timeline.")
+        assert reason in said
+        assert self.tweet in home(self.reader), "what it says is so"
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_a_tweet_on_its_way_waits_and_then_was_pushed(scene: Scene) -> None:
+    assert "order is open since" in scene.explain()[1]
+    assert scene.explain()[0] == 0
+    work_off_everything()
+    post(scene.author)
+    work_off_everything()
+    scene.assert_there("Position 2 in Redis, pushed.")
+
+
+def test_a_rebuilt_timeline_has_pulled_it(scene: Scene) -> None:
+    work_off_everything()
+    assert run("rebuild_timeline", "--user", f"@{scene.reader.username}")[0] == 0
+    scene.assert_there("Position 1 in Redis, pulled when the timeline was made.")
+
+
+def test_without_a_timeline_it_comes_from_the_store(scene: Scene) -> None:
+    timeline_node().round_trip(timelines.discard_command(scene.reader.id))
+    scene.assert_there("not in Redis as of now")
+
+
+def test_below_the_floor_it_comes_from_the_store(scene: Scene, settings: Settings) -> None:
+    settings.TIMELINE_CAP = 2
+    for _ in range(3):
+        post(scene.author)
+    run("rebuild_timeline", "--user", scene.reader.username)
+    work_off_everything()
+    scene.assert_there("below the timeline's floor")
+
+
+def test_a_missing_entry_whose_order_was_worked_off_is_a_fault_that_a_rebuild_mends(scene: Scene) -> None:
+    outbox().mark_done(scene.tweet)
+    status, said = scene.explain()
+    assert (status, "a fault." in said) == (1, True)
+    run("rebuild_timeline", "--user", scene.reader.username)
+    scene.assert_there("pulled")
+
+
+class TestAgainst:
+    def test_a_tweet_that_never_was(self, scene: Scene) -> None:
+        scene.assert_absent("There is no such tweet", tweet=7)
+
+    def test_deleted_by_its_author_or_staff(self, scene: Scene) -> None:
+        other = post(scene.author)
+        delete_tweet(tweet_id=scene.tweet, viewer=viewer(scene.author))
+        delete_tweet(tweet_id=other, viewer=viewer(new_person(staff=True)))
+        work_off_everything()
+        scene.assert_absent("deleted by its author")
+        scene.assert_absent("deleted by staff", tweet=other)
+
+    def test_not_followed(self, scene: Scene) -> None:
+        graph.unfollow(scene.reader.id, scene.author.id)
+        scene.assert_absent(f"@{scene.reader.username} does not follow @{scene.author.username}")
+
+    def test_muted_though_it_stands_in_redis(self, scene: Scene) -> None:
+        blocks.mute(scene.reader.id, scene.author.id)
+        home(scene.reader)
+        work_off_everything()
+        scene.assert_absent(f"mutes @{scene.author.username} since 20")
+        scene.assert_absent("It stands at position 1")
+
+    def test_blocked_either_way(self, scene: Scene) -> None:
+        blocks.block(scene.author.id, scene.reader.id)
+        work_off_everything()
+        scene.assert_absent(f"@{scene.author.username} blocks @{scene.reader.username}")
+        blocks.block(scene.reader.id, scene.author.id)
+        scene.assert_absent(f"@{scene.reader.username} blocks @{scene.author.username}")
+
+    def test_suspended(self, scene: Scene) -> None:
+        work_off_everything()
+        services.suspend(scene.author, by=new_person(staff=True))
+        scene.assert_absent(f"@{scene.author.username}, who is suspended")
+
+    def test_a_reply_to_somebody_else(self, scene: Scene) -> None:
+        reply = post(scene.author, reply_to=post(new_person()))
+        scene.assert_absent("replies to somebody else", tweet=reply)
+
+    def test_a_retweet_of_somebody_muted_and_of_what_was_deleted(self, scene: Scene) -> None:
+        muted = new_person()
+        original, deleted = post(muted), post(new_person())
+        blocks.mute(scene.reader.id, muted.id)
+        for each in (original, deleted):
+            retweet(viewer=viewer(scene.author), tweet_id=each)
+        delete_tweet(tweet_id=deleted, viewer=viewer(new_person(staff=True)))
+        work_off_everything()
+        [second, first, _] = timelines_ids(scene.reader)
+        scene.assert_absent(f"mutes @{muted.username}", tweet=first)
+        scene.assert_absent(f"The retweeted tweet {deleted} was deleted by staff", tweet=second)
+
+
+def timelines_ids(reader: User) -> list[int]:
+    home(reader)
+    [answer] = timeline_node().round_trip(timelines.read_command(reader.id, count=100))
+    window = timelines.window(answer)
+    assert window is not None
+    return window.ids
+
+
+def test_an_entry_of_somebody_not_followed_is_a_fault(scene: Scene) -> None:
+    work_off_everything()
+    entry = post(new_person())
+    work_off_everything()
+    timeline_node().round_trip(("LPUSH", timelines.timeline_key(scene.reader.id), timelines.pack(entry)))
+    status, said = scene.explain(entry)
+    assert (status, "a fault." in said) == (1, True)
+
+
+@pytest.mark.parametrize("tweet", ["x", "0", "-1", "9" * 30])
+def test_what_is_no_id_is_refused(scene: Scene, tweet: str) -> None:
+    with pytest.raises(CommandError, match="not the id of a tweet"):
+        scene_run(scene, tweet)
+
+
+def scene_run(scene: Scene, tweet: str) -> None:
+    call_command("explain_timeline", "--user", scene.reader.username, f"--tweet={tweet}")
+
+
+@pytest.mark.parametrize("command", [["explain_timeline", "--tweet", "7"], ["rebuild_timeline"]])
+def test_an_unknown_name_and_a_dead_redis_are_told(scene: Scene, command: list[str]) -> None:
+    with pytest.raises(CommandError, match="no such person") as raised:
+        call_command(*command, "--user", "nobody_of_that_name")
+    assert raised.value.returncode == 2
+    if command[0] == "rebuild_timeline":
+        with timeline_redis_down(), pytest.raises(CommandError) as raised:
+            call_command(*command, "--user", scene.reader.username)
+        assert raised.value.returncode == 2
