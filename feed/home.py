@@ -60,6 +60,20 @@ def stands_in_home(reader_id: int, entry_id: int) -> bool | None:
     return found.ids[:1] == [entry_id]
 
 
+def warm(reader_id: int) -> None:
+    """Makes the reader's timeline unless it is there; nothing while Redis is down.
+
+    One Redis round trip; cold, a rebuild. Raises `Unavailable` for the store.
+    """
+    try:
+        [answer] = timeline_node().round_trip(timelines.read_command(reader_id, count=1))
+        if _of_this_epoch(answer) is None:
+            rebuild(reader_id)
+    except Unavailable as error:
+        if error.backend != timeline_node().name:
+            raise
+
+
 class _Home:
     """The reading of one page: where ids come from, and what goes along with hydration."""
 

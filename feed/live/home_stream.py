@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from accounts.entities import Viewer
 from fanout import live
-from feed.home import home_page, stands_in_home
+from feed.home import home_page, stands_in_home, warm
 from feed.live.frames import encode
 from feed.live.registry import Signal, SignalKind, registry
 from feed.live.threads import housekeeping, reading
@@ -40,9 +40,11 @@ class HomeStream:
     async def open(self, after: int | None, watermark: int) -> None:
         """Finds where to begin; nothing has been told to the client when it raises `Unavailable`.
 
-        `watermark` is the one at the moment of subscribing, 0 while the process has none.
+        `watermark` is the one at the moment of subscribing, 0 while the process has none. Whoever
+        listens is active, so their timeline is made if need be: frames are of what stands in it.
         """
         self._safe = watermark or await housekeeping(live.watermark.read)
+        await reading(warm, self._viewer.id)
         if after is not None:
             self._safe = min(after, self._safe)
             self._behind = True

@@ -18,6 +18,7 @@ from feed.live.registry import QUEUE_SIZE, LiveQueue, Registry, Signal, SignalKi
 from storage.errors import Unavailable
 from storage.paging import PageRequest, decode_cursor
 from storage.redis import timeline_node
+from tests.backends import timeline_redis_down
 from tests.people import new_person
 from tweets.services import create_tweet, delete_tweet
 
@@ -179,8 +180,31 @@ def test_a_tweet_for_a_timeline_that_is_not_there_is_told_by_making_it(told: Tol
     async def scenario() -> None:
         await told.subscribe(after=None, watermark=ids[0] - 1)
         told.take("subscribed")
+        timeline_node().round_trip(timelines.discard_command(told.viewer.id))
         await told.tweet(ids[1], watermark=ids[0] - 1)
         assert told.take_ids() == ids
+
+    run(scenario)
+
+
+def test_who_subscribes_is_active_and_told_only_what_is_new(told: Told) -> None:
+    timeline_node().round_trip(timelines.discard_command(told.viewer.id))
+    old, new = told.post(), told.post()
+
+    async def scenario() -> None:
+        await told.subscribe(after=None, watermark=old - 1)
+        told.take("subscribed")
+        await told.tweet(new, watermark=old - 1)
+        assert told.take_ids() == [new]
+
+    run(scenario)
+
+
+def test_who_subscribes_while_redis_is_down_is_subscribed(told: Told) -> None:
+    async def scenario() -> None:
+        with timeline_redis_down():
+            await told.subscribe(after=None, watermark=1)
+        told.take("subscribed")
 
     run(scenario)
 
