@@ -9,7 +9,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts import tokens
-from accounts.caches import Claim, token_key
+from accounts.caches import TOKENS, Claim
 from accounts.entities import Viewer
 from accounts.throttles import SIGNED_IN, user_rate_key
 from storage.errors import NotSignedIn
@@ -75,7 +75,7 @@ def signed_in_viewer(request: HttpRequest, view: ReadsAlong | None = None) -> Vi
 def _count(claim: Claim) -> list[Command]:
     if not settings.RATE_LIMITS:
         return []
-    return [count_command(SIGNED_IN, user_rate_key(claim.user_id), gate=token_key(claim))]
+    return [count_command(SIGNED_IN, user_rate_key(claim.user_id), gate=TOKENS.key(claim))]
 
 
 def _counted(user_id: int, answers: Sequence[Any] | None) -> Hit:

@@ -1,7 +1,8 @@
 """The two Redis caches in front of the SQL rows that requests need: tokens and accounts.
 
 Both keys of a person begin with that person's hash tag, so one command reads both. Both are
-guarded (storage/cache.py): a change is in force when its request has answered. If Redis did
+guarded (storage/cache.py): a change is in force when its request has answered, also when Redis
+was emptied or failed over since. If Redis did
 not answer at that moment, the old value ends by its time to live, counted below so that a
 change is in force at most 10 s after Redis is back.
 """
@@ -10,7 +11,7 @@ import msgspec
 
 from accounts.entities import Account
 from storage.cache import GuardedCache
-from storage.redis import timeline_node, user_tag
+from storage.redis import shard_of, timeline_node
 
 TOKEN_SECONDS = 10
 ACCOUNT_SECONDS = 5
@@ -24,18 +25,17 @@ class Claim(msgspec.Struct, frozen=True):
     digest: str
 
 
-def token_key(claim: Claim) -> str:
-    return f"{user_tag(claim.user_id)}:token:{claim.digest}"
-
-
-def _account_key(user_id: int) -> str:
-    return f"{user_tag(user_id)}:account:{user_id}"
-
-
-TOKENS: GuardedCache[Claim] = GuardedCache(timeline_node, token_key, ttl_seconds=TOKEN_SECONDS)
+TOKENS: GuardedCache[Claim] = GuardedCache(
+    timeline_node,
+    lambda claim: shard_of(claim.user_id),
+    lambda claim: f"token:{claim.digest}",
+    ttl_seconds=TOKEN_SECONDS,
+)
 """The microsecond at which the token ends, as 8 bytes, by claim."""
 
-ACCOUNTS: GuardedCache[int] = GuardedCache(timeline_node, _account_key, ttl_seconds=ACCOUNT_SECONDS)
+ACCOUNTS: GuardedCache[int] = GuardedCache(
+    timeline_node, shard_of, lambda user_id: f"account:{user_id}", ttl_seconds=ACCOUNT_SECONDS
+)
 """The encoded `Account` by user id."""
 
 encode_account = msgspec.msgpack.Encoder().encode

@@ -7,6 +7,10 @@ along with a round trip it makes anyway) never takes an older card
 out of its memory: an entry counts only if it was fetched in the knowledge of the account's
 newest note. So the change is seen by every read that starts after the change was answered.
 
+**When Redis was emptied or failed over**, the log has forgotten notes. So an entry also counts
+only under the generation of the node under which it was fetched (storage/generations.py),
+which is read after the log: then nothing was forgotten between the fetch and that reading.
+
 **Why the log may forget.** An entry lives `LOCAL_SECONDS`, and is put into memory at most a
 slow read (5 s) after it was fetched; the log remembers longer than both together, with room
 for clocks that disagree by seconds.
@@ -38,11 +42,14 @@ LOCAL_ENTRIES = 50_000
 """About 400 bytes each: 20 MB a process."""
 
 
-def account_cards(ids: Iterable[int], *, changed: Sequence[Any] | None = None) -> dict[int, Account]:
+def account_cards(
+    ids: Iterable[int], *, changed: Sequence[Any] | None = None, noted: bytes | None = None
+) -> dict[int, Account]:
     """The cards of the accounts that exist, suspended ones as well, by id.
 
-    `changed` is the answer to `changed_command`, asked since the caller's request began.
-    Without it memory is used only if Redis does not answer here either.
+    `changed` is the answer to `changed_command`, asked since the caller's request began, and
+    `noted` the generation that stood then or later. Without both memory is used only if Redis
+    does not answer here either.
 
     Nothing when memory knows all; else one Redis round trip; and for what Redis does not
     know one SQL query and one more round trip. Raises `Unavailable` when a card can be had
@@ -51,14 +58,14 @@ def account_cards(ids: Iterable[int], *, changed: Sequence[Any] | None = None) -
     wanted = set(ids)
     if not wanted:
         return {}
-    if changed is None:
+    if changed is None or noted is None:
         return _fetch(wanted)
     notes = changes_of(changed)
-    found = _memory.hits(wanted, notes)
+    found = _memory.hits(wanted, notes, noted)
     missing = wanted - found.keys()
     if missing:
         fetched = _fetch(missing)
-        _memory.keep(fetched, notes)
+        _memory.keep(fetched, notes, noted)
         found |= fetched
     return found
 
@@ -74,6 +81,7 @@ class _Entry(msgspec.Struct, frozen=True):
     account: Account
     note: float
     """The account's newest note in the log when it was fetched; 0 for none."""
+    generation: bytes
 
 
 class _Memory:
@@ -83,18 +91,22 @@ class _Memory:
         self._lock = threading.Lock()
         self._entries: TTLCache[int, _Entry] = TTLCache(LOCAL_ENTRIES, LOCAL_SECONDS)
 
-    def hits(self, ids: Iterable[int], changed: Changes) -> dict[int, Account]:
+    def hits(self, ids: Iterable[int], changed: Changes, generation: bytes | None) -> dict[int, Account]:
+        """Those that are still good; `generation` None is any."""
         with self._lock:
             entries = {each: self._entries.get(each) for each in ids}
         return {
             each: entry.account
             for each, entry in entries.items()
-            if entry is not None and entry.note == changed.get(each, entry.note)
+            if entry is not None
+            and entry.note == changed.get(each, entry.note)
+            and generation in (None, entry.generation)
         }
 
-    def keep(self, accounts: Mapping[int, Account], changed: Changes) -> None:
+    def keep(self, accounts: Mapping[int, Account], changed: Changes, generation: bytes) -> None:
+        entries = {each: _Entry(card, changed.get(each, 0.0), generation) for each, card in accounts.items()}
         with self._lock:
-            self._entries.update({each: _Entry(card, changed.get(each, 0.0)) for each, card in accounts.items()})
+            self._entries.update(entries)
 
     def forget(self, user_id: int) -> None:
         with self._lock:
@@ -112,24 +124,24 @@ forget_all = _memory.clear
 
 def _fetch(ids: Collection[int]) -> dict[int, Account]:
     try:
-        found = _from_redis(ids)
+        found, noted = _from_redis(ids)
     except Unavailable:
-        found = _memory.hits(ids, {})
+        found = _memory.hits(ids, {}, None)
         return found | _from_sql(set(ids) - found.keys())
     rows = _from_sql(set(ids) - found.keys())
-    _fill(rows)
+    _fill(rows, noted)
     return found | rows
 
 
-def _from_redis(ids: Collection[int]) -> dict[int, Account]:
-    """One command a timeline shard, so that each stays on one node."""
+def _from_redis(ids: Collection[int]) -> tuple[dict[int, Account], bytes | None]:
+    """The cards, and the generation. One command a timeline shard, so that each stays on one node."""
     shards = [list(group) for _, group in groupby(sorted(ids, key=shard_of), key=shard_of)]
     answers = timeline_node().round_trip(*(ACCOUNTS.read(group) for group in shards))
-    return {
-        each: decode_account(value)
-        for group, answer in zip(shards, answers, strict=True)
-        for each, value in ACCOUNTS.hits(group, answer).items()
+    reads = list(zip(shards, answers, strict=True))
+    found = {
+        each: decode_account(value) for group, answer in reads for each, value in ACCOUNTS.hits(group, answer).items()
     }
+    return found, ACCOUNTS.noted(*reads)
 
 
 @sql_or_unavailable()
@@ -137,7 +149,8 @@ def _from_sql(ids: Collection[int]) -> dict[int, Account]:
     return {user.id: user.account for user in User.objects.filter(pk__in=ids)} if ids else {}
 
 
-def _fill(accounts: Mapping[int, Account]) -> None:
-    if accounts:
+def _fill(accounts: Mapping[int, Account], noted: bytes | None) -> None:
+    fills = ACCOUNTS.fill({each: encode_account(card) for each, card in accounts.items()}, noted=noted)
+    if fills:
         with suppress(Unavailable):
-            timeline_node().round_trip(*ACCOUNTS.fill({each: encode_account(card) for each, card in accounts.items()}))
+            timeline_node().round_trip(*fills)

@@ -2,16 +2,16 @@
 
 from accounts.kinds import FOLLOW
 from storage.counts import CountCache
-from storage.redis import timeline_node, user_tag
+from storage.redis import timeline_node
 from storage.stores import associations
 
 FOLLOWERS = CountCache(
     timeline_node,
-    lambda user_id: f"{user_tag(user_id)}:followers:{user_id}",
+    "followers",
     lambda user_id: associations().count_sources(user_id, FOLLOW),
 )
 FOLLOWING = CountCache(
     timeline_node,
-    lambda user_id: f"{user_tag(user_id)}:following:{user_id}",
+    "following",
     lambda user_id: associations().count_targets(user_id, FOLLOW),
 )

@@ -53,11 +53,10 @@ def authenticate(raw: str, *, along: Sequence[Command] = ()) -> tuple[Viewer, li
     code "suspended", and `Unavailable` when neither Redis nor SQL can tell.
     """
     claim = read_claim(raw)
-    end_us, account, answers = _from_redis(claim, along)
+    end_us, account, noted, answers = _from_redis(claim, along)
     if end_us is None or account is None:
         end_us, account = _from_sql(claim)
-        if answers is not None:
-            _fill(claim, end_us, account)
+        _fill(claim, end_us, account, noted)
     if end_us <= now_us():
         raise _bad_token()
     if account.suspended:
@@ -110,17 +109,20 @@ def _guard(claims: list[Claim]) -> None:
         timeline_node().round_trip(*TOKENS.invalidate(claims), *notes)
 
 
-def _from_redis(claim: Claim, along: Sequence[Command]) -> tuple[int | None, Account | None, list[Any] | None]:
-    """When the token ends, whose it is, and the answers to `along`, each as far as Redis knows."""
+def _from_redis(
+    claim: Claim, along: Sequence[Command]
+) -> tuple[int | None, Account | None, bytes | None, list[Any] | None]:
+    """When the token ends, whose it is, the generation, and the answers to `along`: each as far as Redis knows."""
     try:
         token, account, *answers = timeline_node().round_trip(
             TOKENS.read([claim]), ACCOUNTS.read([claim.user_id]), *along
         )
     except Unavailable:
-        return None, None, None
+        return None, None, None, None
     return (
         decode_end(token[0]) if token[0] else None,
         decode_account(account[0]) if account[0] else None,
+        TOKENS.noted(([claim], token), ([claim], account)),
         answers,
     )
 
@@ -133,10 +135,13 @@ def _from_sql(claim: Claim) -> tuple[int, Account]:
     return NEVER if row.expiry is None else int(row.expiry.timestamp() * 1_000_000), row.user.account
 
 
-def _fill(claim: Claim, end_us: int, account: Account) -> None:
+def _fill(claim: Claim, end_us: int, account: Account, noted: bytes | None) -> None:
+    if noted is None:
+        return
     with suppress(Unavailable):
         timeline_node().round_trip(
-            *TOKENS.fill({claim: encode_end(end_us)}), *ACCOUNTS.fill({account.id: encode_account(account)})
+            *TOKENS.fill({claim: encode_end(end_us)}, noted=noted),
+            *ACCOUNTS.fill({account.id: encode_account(account)}, noted=noted),
         )
 
 

@@ -5,9 +5,11 @@ retract order then tells them again, since a body cached for days must not outli
 """
 
 from storage.cache import GuardedCache
-from storage.redis import timeline_node
+from storage.redis import shard_of, timeline_node
 
 TTL_SECONDS = 2 * 24 * 3600
 """Most reads are of entries of the last two days. A body never changes but by deletion."""
 
-BODIES: GuardedCache[int] = GuardedCache(timeline_node, lambda entry_id: f"tweet:{entry_id}", ttl_seconds=TTL_SECONDS)
+BODIES: GuardedCache[int] = GuardedCache(
+    timeline_node, shard_of, lambda entry_id: f"tweet:{entry_id}", ttl_seconds=TTL_SECONDS
+)

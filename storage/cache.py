@@ -6,6 +6,10 @@ arrive. So an invalidation does not delete: it leaves a *guard* (an empty value)
 longer than any fill can take, and fills are set-if-absent. While a guard stands, readers
 read the store and fill nothing.
 
+A flush, a restart or a failover forgets guards. So a fill carries the node's generation, noted
+before the store was read, and is refused under another one (generations.py). The
+generation is read in the same command as the values, and a reader of a value has it at hand.
+
 If Redis was down when a writer invalidated, an old value lives on for at most `ttl_seconds`;
 caches of things whose change must be in force within seconds have a `ttl_seconds` of seconds.
 """
@@ -13,7 +17,8 @@ caches of things whose change must be in force within seconds have a `ttl_second
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from storage.redis import Command, RedisNode
+from storage.generations import fill_commands, noted
+from storage.redis import Command, RedisNode, generation_key, shard_tag
 
 K = TypeVar("K", bound=Hashable)
 
@@ -23,29 +28,55 @@ GUARD_SECONDS = 30
 
 
 class GuardedCache(Generic[K]):
-    """Values by K, of which `key` makes the Redis key.
+    """Values by K, which belongs to a shard and has a name there.
 
     Gives commands for a round trip, so that callers may send them together with others.
     """
 
-    def __init__(self, node: Callable[[], RedisNode], key: Callable[[K], str], *, ttl_seconds: int) -> None:
+    def __init__(
+        self, node: Callable[[], RedisNode], shard: Callable[[K], int], name: Callable[[K], str], *, ttl_seconds: int
+    ) -> None:
         self._node = node
-        self._key = key
+        self._shard = shard
+        self._name = name
         self._ttl_seconds = ttl_seconds
 
+    def key(self, each: K) -> str:
+        return f"{shard_tag(self._shard(each))}:{self._name(each)}"
+
     def read(self, ids: Sequence[K]) -> Command:
-        """One command; its answer belongs into `hits`. `ids` must not be empty."""
-        return ("MGET", *(self._key(each) for each in ids))
+        """One command; its answer belongs into `hits` and `noted`. `ids` must not be empty."""
+        shards = dict.fromkeys(self._shard(each) for each in ids)
+        return ("MGET", *map(self.key, ids), *map(generation_key, shards))
 
     @staticmethod
     def hits(ids: Sequence[K], answer: Sequence[bytes | None]) -> dict[K, bytes]:
         """The cached values by id; what is missing or guarded is left out."""
-        return {each: value for each, value in zip(ids, answer, strict=True) if value}
+        return {each: value for each, value in zip(ids, answer, strict=False) if value}
 
-    def fill(self, values: Mapping[K, bytes]) -> list[Command]:
-        """Commands that keep `values` (never empty ones) unless something stands there already."""
-        return [("SET", self._key(each), value, "NX", "EX", self._ttl_seconds) for each, value in values.items()]
+    def noted(self, *reads: tuple[Sequence[K], Sequence[bytes | None]]) -> bytes | None:
+        """The generation under which these (ids, answer) were read: for `fill`; see generations.noted."""
+        return noted(self._node(), [each for ids, answer in reads for each in answer[len(ids) :]])
+
+    def fill(self, values: Mapping[K, bytes], *, noted: bytes | None) -> list[Command]:
+        """Commands that keep `values` (never empty ones) unless something stands there already.
+
+        `noted` before they were read from the store; nothing is kept under another generation, or None.
+        """
+        return self._set(values, noted, absent_only=True)
+
+    def overwrite(self, values: Mapping[K, bytes], *, noted: bytes | None) -> list[Command]:
+        """As `fill`, whatever stands there, guards as well."""
+        return self._set(values, noted, absent_only=False)
 
     def invalidate(self, ids: Iterable[K]) -> list[Command]:
         """Commands to send after the store was written and before the writer is answered."""
-        return [("SET", self._key(each), GUARD, "EX", GUARD_SECONDS) for each in ids]
+        return [("SET", self.key(each), GUARD, "EX", GUARD_SECONDS) for each in ids]
+
+    def _set(self, values: Mapping[K, bytes], noted: bytes | None, *, absent_only: bool) -> list[Command]:
+        if noted is None:
+            return []
+        shards: dict[int, list[tuple[str, bytes]]] = {}
+        for each, value in values.items():
+            shards.setdefault(self._shard(each), []).append((self.key(each), value))
+        return fill_commands(shards, generation=noted, seconds=self._ttl_seconds, absent_only=absent_only)

@@ -13,7 +13,8 @@ from typing import Any
 
 from storage.cache import GuardedCache
 from storage.errors import Unavailable
-from storage.redis import Command, RedisNode, timeline_node
+from storage.generations import noted
+from storage.redis import Command, RedisNode, shard_of, timeline_node
 
 LARGE = 10_000
 """Counting so many takes some ten milliseconds."""
@@ -23,13 +24,15 @@ LARGE_TTL_SECONDS = 60
 
 
 class CountCache:
-    """Counts by id, of which `key` makes the Redis key; `count` asks the store."""
+    """Counts by id, called `name` in the id's shard; `count` asks the store."""
 
-    def __init__(self, node: Callable[[], RedisNode], key: Callable[[int], str], count: Callable[[int], int]) -> None:
+    def __init__(self, node: Callable[[], RedisNode], name: str, count: Callable[[int], int]) -> None:
         self.count = count
-        self._ordinary: GuardedCache[int] = GuardedCache(node, key, ttl_seconds=TTL_SECONDS)
+        self._ordinary: GuardedCache[int] = GuardedCache(
+            node, shard_of, lambda each: f"{name}:{each}", ttl_seconds=TTL_SECONDS
+        )
         self._large: GuardedCache[int] = GuardedCache(
-            node, lambda each: f"{key(each)}:large", ttl_seconds=LARGE_TTL_SECONDS
+            node, shard_of, lambda each: f"{name}:{each}:large", ttl_seconds=LARGE_TTL_SECONDS
         )
 
     def read(self, subject: int) -> list[Command]:
@@ -41,9 +44,10 @@ class CountCache:
         """The cached count, None when there is none."""
         return next((int(answer[0]) for answer in answers if answer[0]), None)
 
-    def fill(self, subject: int, count: int) -> list[Command]:
+    def fill(self, subject: int, count: int, *, noted: bytes | None) -> list[Command]:
+        """Commands that keep the count, unless the generation that was `noted` before counting has ended."""
         cache = self._large if count > LARGE else self._ordinary
-        return cache.fill({subject: str(count).encode()})
+        return cache.fill({subject: str(count).encode()}, noted=noted)
 
     def invalidate(self, subjects: Iterable[int]) -> list[Command]:
         """Commands to send after the store was written and before the writer is answered."""
@@ -60,13 +64,14 @@ def counts_of(subject: int, caches: Sequence[CountCache]) -> list[int]:
         answers = timeline_node().round_trip(*(command for cache in caches for command in cache.read(subject)))
     except Unavailable:
         return [cache.count(subject) for cache in caches]
+    generation = noted(timeline_node(), [answer[1] for answer in answers])
     hits = [CountCache.hit(answers[2 * place : 2 * place + 2]) for place in range(len(caches))]
     counts = [cache.count(subject) if hit is None else hit for cache, hit in zip(caches, hits, strict=True)]
     fills = [
         command
         for cache, hit, count in zip(caches, hits, counts, strict=True)
         if hit is None
-        for command in cache.fill(subject, count)
+        for command in cache.fill(subject, count, noted=generation)
     ]
     if fills:
         with suppress(Unavailable):

@@ -7,23 +7,31 @@ way on without Redis.
 
 Keys of one person share the hash tag of that person's *shard* (`shard_tag`), so that one
 script may touch many timelines of a shard and also runs on Redis Cluster.
+
+A new connection to the timelines' node first makes sure of the node's generation
+(generations.py), so that nothing from before a restart or a failover is read. A replica
+refuses that, and so nothing is read from one. It costs a round trip within the connection's
+timeouts.
 """
 
 import hashlib
 import os
+import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 from redis.retry import Retry
 
 from storage.errors import Unavailable
+from storage.ids import now_us
 
 Command = tuple[str | bytes | int, ...]
 """One Redis command with its arguments, e.g. ("SET", key, value, "EX", 10)."""
@@ -51,12 +59,29 @@ class Script:
         return cls._known.values()
 
 
-class RedisNode:
-    """One Redis, by the name that /readyz and errors use. Notices forks; thread-safe."""
+NONCE_BYTES = 8
+_begin = Script(Path(__file__).parent / "lua" / "begin.lua")
 
-    def __init__(self, name: str, url: str) -> None:
+
+class Seen(msgspec.Struct, frozen=True):
+    """A generation of the timelines' node, and the microsecond since when this process knows it."""
+
+    generation: bytes
+    since_us: int
+
+
+class RedisNode:
+    """One Redis, by the name that /readyz and errors use. Notices forks; thread-safe.
+
+    `has_generations`: its connections begin with the handshake. `seen` is the generation that
+    this process saw last, None before its first connection.
+    """
+
+    def __init__(self, name: str, url: str, *, has_generations: bool = False) -> None:
         self.name = name
         self.url = url
+        self.seen: Seen | None = None
+        self._has_generations = has_generations
         self._lock = threading.Lock()
         self._pid = 0
         self._client: redis.Redis | None = None
@@ -74,9 +99,22 @@ class RedisNode:
         except (RedisError, OSError) as error:
             raise Unavailable(self.name) from error
         for answer in answers:
+            if isinstance(answer, ReadOnlyError):
+                self._disconnect()
             if isinstance(answer, RedisError):
                 raise Unavailable(self.name) from answer
         return answers
+
+    def begin(self) -> bytes:
+        """See generations.begin. One round trip. Raises `Unavailable`."""
+        [generation] = self.round_trip(begin_command())
+        self.saw(generation)
+        return bytes(generation)
+
+    def saw(self, generation: bytes) -> None:
+        """Remembers that this generation stood a moment ago."""
+        if self.seen is None or self.seen.generation != generation:
+            self.seen = Seen(generation, now_us())
 
     def ping(self) -> None:
         """Raises `Unavailable` unless the node answers."""
@@ -87,8 +125,23 @@ class RedisNode:
         if self._client is None or self._pid != os.getpid():
             with self._lock:
                 if self._client is None or self._pid != os.getpid():
-                    self._client, self._pid = connect(self.url), os.getpid()
+                    self._client, self._pid = self._connect(), os.getpid()
         return self._client
+
+    def _connect(self) -> "redis.Redis":
+        return connect(self.url, handshake=self._greet if self._has_generations else None)
+
+    def _greet(self, connection: Any) -> None:
+        """What a new connection says before it is used; raises what the server objects to."""
+        connection.on_connect()
+        connection.send_command(*begin_command())
+        self.saw(connection.read_response())
+
+    def _disconnect(self) -> None:
+        """The server has become a replica: whoever comes next greets whatever is there then."""
+        with self._lock:
+            if self._client is not None:
+                self._client.connection_pool.disconnect(inuse_connections=False)
 
     def _send(self, commands: Iterable[Command]) -> list[Any]:
         with self.client().pipeline(transaction=False) as pipeline:
@@ -104,10 +157,11 @@ class RedisNode:
         return answers
 
 
-def connect(url: str) -> "redis.Redis":
+def connect(url: str, *, handshake: Callable[[Any], None] | None = None) -> "redis.Redis":
     """A client with short, explicit timeouts and no retries; answers are bytes."""
     return redis.Redis.from_url(
         url,
+        redis_connect_func=handshake,
         socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
         socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),
@@ -115,9 +169,19 @@ def connect(url: str) -> "redis.Redis":
     )
 
 
+async def greet_async(connection: Any) -> None:
+    """The timelines' handshake for an asyncio connection: `redis_connect_func` of a subscriber's client.
+
+    On a replica, messages would lag behind what the store says was published.
+    """
+    await connection.on_connect()
+    await connection.send_command(*begin_command())
+    await connection.read_response(timeout=settings.REDIS_TIMEOUT_SECONDS)
+
+
 @cache
 def timeline_node() -> RedisNode:
-    return RedisNode("redis_timelines", settings.TIMELINE_REDIS_URL)
+    return RedisNode("redis_timelines", settings.TIMELINE_REDIS_URL, has_generations=True)
 
 
 @cache
@@ -133,11 +197,21 @@ def shard_of(user_id: int) -> int:
 def shard_tag(shard: int) -> str:
     """The hash tag that all keys of one shard begin with.
 
-    It names the number of shards as well: another number means other keys, so that everything
-    is made anew. Keys of a number used before may still be there, and behind: empty the node
-    before going back to it.
+    It names the number of shards as well: another number means other keys, and a generation
+    that is missing, so that the node is emptied and everything made anew.
     """
     return f"{{t{shard}/{settings.TIMELINE_SHARDS}}}"
+
+
+def generation_key(shard: int) -> str:
+    """Where the shard's generation stands, in the slot of everything that it guards."""
+    return f"{shard_tag(shard)}:generation"
+
+
+def begin_command() -> Command:
+    """Makes a generation unless one stands, and answers it. With its source: a new connection must not miss it."""
+    keys = [generation_key(shard) for shard in range(settings.TIMELINE_SHARDS)]
+    return ("EVAL", _begin.source, len(keys), *keys, secrets.token_bytes(NONCE_BYTES))
 
 
 def user_tag(user_id: int) -> str:

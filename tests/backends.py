@@ -29,8 +29,15 @@ def counted_round_trips() -> Iterator[list[tuple[Command, ...]]]:
 @contextmanager
 def timeline_redis_down() -> Iterator[None]:
     """Inside, nothing listens where this process looks for the timeline Redis."""
+    with timeline_redis_at(f"redis://{LOOPBACK}:{free_port()}/0"):
+        yield
+
+
+@contextmanager
+def timeline_redis_at(url: str) -> Iterator[None]:
+    """Inside, this process takes another server for the timeline Redis, over new connections."""
     node = timeline_node()
-    address, node.url, node._client = node.url, f"redis://{LOOPBACK}:{free_port()}/0", None
+    address, node.url, node._client = node.url, url, None
     try:
         yield
     finally:

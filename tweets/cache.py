@@ -21,8 +21,14 @@ def hits(ids: Sequence[int], answer: Sequence[bytes | None]) -> dict[int, Tweet]
     return {tweet_id: _decoder.decode(value) for tweet_id, value in BODIES.hits(ids, answer).items()}
 
 
-def fill(tweets: Iterable[Tweet]) -> list[Command]:
-    return BODIES.fill({tweet.id: _encoder.encode(tweet) for tweet in tweets})
+def noted(ids: Sequence[int], answer: Sequence[bytes | None]) -> bytes | None:
+    """The generation that the answer to `read` holds; see storage/cache.py."""
+    return BODIES.noted((ids, answer))
+
+
+def fill(tweets: Iterable[Tweet], *, noted: bytes | None) -> list[Command]:
+    """Commands that keep tweets; `noted` before they were read from, or written to, the store."""
+    return BODIES.fill({tweet.id: _encoder.encode(tweet) for tweet in tweets}, noted=noted)
 
 
 def invalidate(ids: Iterable[int]) -> list[Command]:

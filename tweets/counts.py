@@ -23,9 +23,9 @@ from pathlib import Path
 import msgspec
 
 from storage import stores
-from storage.cache import GUARD, GUARD_SECONDS
+from storage.cache import GUARD_SECONDS, GuardedCache
 from storage.errors import Unavailable
-from storage.redis import Command, Script, timeline_node
+from storage.redis import Command, Script, shard_of, timeline_node
 from tweets.kinds import LIKE, QUOTE, RETWEET
 from tweets.store import tweet_store
 
@@ -38,6 +38,9 @@ TURN_SECONDS = 10
 
 _changed = Script(Path(__file__).parent / "lua" / "counts_changed.lua")
 SMALL, LARGE_MARK = b"S", b"L"
+CACHE: GuardedCache[int] = GuardedCache(
+    timeline_node, shard_of, lambda tweet_id: f"counts:{tweet_id}", ttl_seconds=TTL_SECONDS
+)
 
 
 class Counts(msgspec.Struct, frozen=True, array_like=True):
@@ -70,15 +73,13 @@ class Found(msgspec.Struct, frozen=True):
 
 def read(ids: Sequence[int]) -> Command:
     """One command; its answer belongs into `found`. `ids` must not be empty."""
-    return ("MGET", *(_key(each) for each in ids))
+    return CACHE.read(ids)
 
 
 def found(ids: Sequence[int], answer: Sequence[bytes | None]) -> Found:
     counts: dict[int, Counts] = {}
     stale: list[int] = []
-    for tweet_id, value in zip(ids, answer, strict=True):
-        if not value:
-            continue
+    for tweet_id, value in CACHE.hits(ids, answer).items():
         counted = _decode(value[1:])
         counts[tweet_id] = counted.counts
         if value[:1] == LARGE_MARK and time.time() - counted.at >= STALE_SECONDS:
@@ -86,8 +87,10 @@ def found(ids: Sequence[int], answer: Sequence[bytes | None]) -> Found:
     return Found(counts, stale)
 
 
-def recounted(known: Found, ids: Iterable[int]) -> tuple[dict[int, Counts], list[Command]]:
+def recounted(known: Found, ids: Iterable[int], *, noted: bytes | None) -> tuple[dict[int, Counts], list[Command]]:
     """The counts of all `ids`, counting those that are not known; and the commands that keep them.
+
+    `noted` is the generation under which `known` was read (storage/cache.py).
 
     Two concurrent rounds to the store for any number of tweets. One Redis round trip before
     them if some large tweet's counts are stale.
@@ -100,7 +103,7 @@ def recounted(known: Found, ids: Iterable[int]) -> tuple[dict[int, Counts], list
     fresh = count(missing + mine)
     shrunk = [each for each in mine if not fresh[each].large]
     kept = {each: counts for each, counts in fresh.items() if each not in shrunk}
-    return known.counts | fresh, fill(kept, at=at) + [_guard(each) for each in shrunk]
+    return known.counts | fresh, fill(kept, at=at, noted=noted) + CACHE.invalidate(shrunk)
 
 
 def count(ids: Sequence[int]) -> dict[int, Counts]:
@@ -113,29 +116,17 @@ def count(ids: Sequence[int]) -> dict[int, Counts]:
     }
 
 
-def fill(counted: Mapping[int, Counts], *, at: float | None = None) -> list[Command]:
-    """Commands that keep counts whose counting began `at` that time."""
+def fill(counted: Mapping[int, Counts], *, noted: bytes | None, at: float | None = None) -> list[Command]:
+    """Commands that keep counts whose counting began `at` that time, after the generation was `noted`."""
     began = time.time() if at is None else at
-    return [_fill_one(each, _Counted(counts, began)) for each, counts in counted.items()]
+    small = {each: SMALL + _encode(_Counted(counts, began)) for each, counts in counted.items() if not counts.large}
+    large = {each: LARGE_MARK + _encode(_Counted(counts, began)) for each, counts in counted.items() if counts.large}
+    return CACHE.fill(small, noted=noted) + CACHE.overwrite(large, noted=noted)
 
 
 def invalidate(ids: Iterable[int]) -> list[Command]:
     """Commands to send after the store was written and before the writer is answered."""
-    return [_changed.call([_key(each)], GUARD_SECONDS) for each in ids]
-
-
-def _key(tweet_id: int) -> str:
-    return f"counts:{tweet_id}"
-
-
-def _guard(tweet_id: int) -> Command:
-    return ("SET", _key(tweet_id), GUARD, "EX", GUARD_SECONDS)
-
-
-def _fill_one(tweet_id: int, counted: _Counted) -> Command:
-    if counted.counts.large:
-        return ("SET", _key(tweet_id), LARGE_MARK + _encode(counted), "EX", TTL_SECONDS)
-    return ("SET", _key(tweet_id), SMALL + _encode(counted), "NX", "EX", TTL_SECONDS)
+    return [_changed.call([CACHE.key(each)], GUARD_SECONDS) for each in ids]
 
 
 def _turns(stale: Sequence[int]) -> list[int]:

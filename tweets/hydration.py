@@ -13,11 +13,12 @@ import msgspec
 from accounts import cards
 from accounts.changes import changed_command
 from accounts.entities import Account, Viewer
+from fanout.bodies import BODIES
 from storage.errors import Unavailable
 from storage.redis import Command, timeline_node
 from storage.times import created_at
 from tweets import cache, counts, marks
-from tweets.counts import Counts
+from tweets.counts import Counts, Found
 from tweets.entities import Entities, Tweet
 from tweets.marks import ViewerFlags
 from tweets.store import tweet_store
@@ -55,6 +56,17 @@ class TweetView(msgspec.Struct, frozen=True):
     entities: Entities
     counts: CountsView
     viewer: ViewerFlags | None
+
+
+class _Cached(msgspec.Struct, frozen=True):
+    """What one round trip to Redis answered: nothing when it did not."""
+
+    tweets: dict[int, Tweet] = {}
+    counts: Found = Found({}, [])
+    changed: Any = None
+    noted: bytes | None = None
+    """The generation under which all this was read; to be carried to the fills."""
+    answers: Sequence[Any] = ()
 
 
 class _Loaded(msgspec.Struct, frozen=True):
@@ -116,44 +128,47 @@ def _originals(tweets: Mapping[int, Tweet]) -> list[int]:
 
 def _load(ids: Sequence[int], visibility: Visibility, along: Sequence[Command] = ()) -> tuple[_Loaded, Sequence[Any]]:
     """What may be shown of `ids`, and the answers to `along`: none if Redis does not answer."""
-    found, known, changed, answers = _from_cache(ids, visibility, along)
-    fills = _read_missing(ids, found)
+    cached = _from_cache(ids, visibility, along)
+    found = dict(cached.tweets)
+    fills = _read_missing(ids, found, cached.noted)
     shown = {tweet_id: tweet for tweet_id, tweet in found.items() if not tweet.deleted}
-    authors = cards.account_cards({tweet.author_id for tweet in shown.values()}, changed=changed)
+    authors = cards.account_cards(
+        {tweet.author_id for tweet in shown.values()}, changed=cached.changed, noted=cached.noted
+    )
     hidden = visibility.hidden_among(authors)
     shown = {
         tweet_id: tweet
         for tweet_id, tweet in shown.items()
         if tweet.author_id in authors and not authors[tweet.author_id].suspended and tweet.author_id not in hidden
     }
-    counted, count_fills = counts.recounted(known, _originals(shown))
+    counted, count_fills = counts.recounted(cached.counts, _originals(shown), noted=cached.noted)
     _send(fills + count_fills)
-    return _Loaded(shown, authors, counted), answers
+    return _Loaded(shown, authors, counted), cached.answers
 
 
-def _from_cache(
-    ids: Sequence[int], visibility: Visibility, along: Sequence[Command]
-) -> tuple[dict[int, Tweet], counts.Found, Any, Sequence[Any]]:
+def _from_cache(ids: Sequence[int], visibility: Visibility, along: Sequence[Command]) -> _Cached:
+    """The log of changed accounts first: the generation that is read after it vouches for it (cards.py)."""
     excluded = visibility.commands()
     try:
-        tweets, counted, changed, *answers = timeline_node().round_trip(
-            cache.read(ids), counts.read(ids), changed_command(), *excluded, *along
+        changed, tweets, counted, *answers = timeline_node().round_trip(
+            changed_command(), cache.read(ids), counts.read(ids), *excluded, *along
         )
     except Unavailable:
         visibility.take(None)
-        return {}, counts.Found({}, []), None, ()
+        return _Cached()
+    noted = BODIES.noted((ids, tweets), (ids, counted))
     visibility.take(answers[: len(excluded)])
-    return cache.hits(ids, tweets), counts.found(ids, counted), changed, answers[len(excluded) :]
+    return _Cached(cache.hits(ids, tweets), counts.found(ids, counted), changed, noted, answers[len(excluded) :])
 
 
-def _read_missing(ids: Sequence[int], found: dict[int, Tweet]) -> list[Command]:
+def _read_missing(ids: Sequence[int], found: dict[int, Tweet], noted: bytes | None) -> list[Command]:
     """Completes `found` from the store; the commands that keep what was read."""
     missing = [tweet_id for tweet_id in ids if tweet_id not in found]
     if not missing:
         return []
     read = tweet_store().get_many(missing)
     found.update(read)
-    return cache.fill(read.values())
+    return cache.fill(read.values(), noted=noted)
 
 
 def _send(commands: list[Command]) -> None:

@@ -29,6 +29,7 @@ from fanout import delivery
 from fanout.orders import deliver_order, retract_order
 from storage import stores
 from storage.associations import Change
+from storage.redis import timeline_node
 from tweets import cache, marks
 from tweets.author_counts import TWEETS
 from tweets.entities import Tweet
@@ -47,7 +48,7 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
     reads after it, and two Redis round trips. Works while Redis or the broker is down.
     """
     original = original_tweet(tweet_id, viewer)
-    noted = marks.version(viewer.id)
+    noted, seen = marks.version(viewer.id), timeline_node().seen
     if original.id in stores.associations().find(viewer.id, RETWEET, [original.id]):
         tell_marked(viewer.id, RETWEET, original.id, made=True, noted=noted)
         return original.id
@@ -55,7 +56,8 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
     order = deliver_order(entry.id, viewer.id)
     edge = Change(source=viewer.id, kind=RETWEET, target=original.id, op=entry.id, present=True)
     tweet_store().add(entry, order, edges=[edge])
-    commands = cache.fill([entry]) + delivery.deliver_to_author(order) + TWEETS.invalidate([viewer.id])
+    fills = cache.fill([entry], noted=seen.generation if seen is not None else None)
+    commands = fills + delivery.deliver_to_author(order) + TWEETS.invalidate([viewer.id])
     tell_marked(viewer.id, RETWEET, original.id, made=True, noted=noted, also=commands)
     tell([], order)
     _settle(entry, original.id)

@@ -11,7 +11,7 @@ from storage.cache import GUARD_SECONDS
 from storage.errors import Forbidden, NotFound, Refused
 from storage.ids import id_us, now_us
 from storage.outbox import Order
-from storage.redis import Command
+from storage.redis import Command, Seen, timeline_node
 from storage.stores import ids
 from tweets import cache, counts
 from tweets.author_counts import TWEETS
@@ -23,6 +23,10 @@ from tweets.selectors import no_such_tweet, original_tweet, visible_tweet
 from tweets.store import tweet_store
 from tweets.telling import tell
 from tweets.text import checked_text, find_entities
+
+NEW_US = GUARD_SECONDS * 1_000_000 // 2
+CLOCK_SKEW_US = 10_000_000
+"""Between the clock that made a repeatable id and this one."""
 
 
 def create_tweet(
@@ -38,15 +42,16 @@ def create_tweet(
     while Redis or the broker is down.
     """
     checked_text(text)
+    noted = timeline_node().seen
     parent = _target(reply_to, author, field="reply_to")
     quoted = _target(quote_of, author, field="quote_of")
-    tweet_id = tweet_id or ids.next()
+    new_id = tweet_id or ids.next()
     tweet = Tweet(
-        id=tweet_id,
+        id=new_id,
         author_id=author.id,
         text=text,
         entities=find_entities(text),
-        conversation_id=parent.conversation_id if parent else tweet_id,
+        conversation_id=parent.conversation_id if parent else new_id,
         in_home=parent is None or parent.author_id == author.id,
         reply_to_id=parent.id if parent else None,
         quote_of_id=quoted.id if quoted else None,
@@ -54,7 +59,8 @@ def create_tweet(
     )
     order = deliver_order(tweet.id, author.id) if tweet.in_home else None
     tweet_store().add(tweet, order, edges=_quote_edges(tweet, op=tweet.id, present=True))
-    tell(_new_tweet_commands(tweet, order), order)
+    fills = _fills_of_new(tweet, noted, repeatable=tweet_id is not None)
+    tell(fills + _new_tweet_commands(tweet, order), order)
     return tweet
 
 
@@ -99,20 +105,24 @@ def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
 
 
 def _new_tweet_commands(tweet: Tweet, order: Order | None) -> list[Command]:
-    commands = cache.fill([tweet]) + _counts_of_new(tweet) + TWEETS.invalidate([tweet.author_id])
+    commands = TWEETS.invalidate([tweet.author_id])
     if order is not None:
         commands += delivery.deliver_to_author(order)
     return commands + counts.invalidate(_counting(tweet))
 
 
-def _counts_of_new(tweet: Tweet) -> list[Command]:
-    """Nothing counts for a new tweet yet; for one that is repeated under an older id something may.
+def _fills_of_new(tweet: Tweet, noted: Seen | None, *, repeatable: bool) -> list[Command]:
+    """Nobody has deleted a new tweet, or reacted to it; one that is repeated under an older id, maybe.
 
-    Up to half of GUARD_SECONDS an id is new enough: whatever has counted since has left a
-    guard, which refuses the fill.
+    Up to half of GUARD_SECONDS a repeatable id is new enough: whatever has happened since has left
+    a guard, which refuses the fill, if the node is of a generation from before the id was made.
     """
-    age_us = now_us() - id_us(tweet.id)
-    return counts.fill({tweet.id: Counts()}) if age_us < GUARD_SECONDS * 1_000_000 // 2 else []
+    if noted is None:
+        return []
+    if repeatable and not now_us() - NEW_US < id_us(tweet.id) > noted.since_us + CLOCK_SKEW_US:
+        return []
+    generation = noted.generation
+    return cache.fill([tweet], noted=generation) + counts.fill({tweet.id: Counts()}, noted=generation)
 
 
 def _gone_tweet_commands(tweet: Tweet) -> list[Command]:

@@ -86,20 +86,22 @@ def _ancestor_ids(tweet: Tweet) -> list[int]:
 
 def _tweets(ids: Sequence[int]) -> dict[int, Tweet]:
     """Deleted ones too. One Redis round trip; what is not cached costs a store read and another round trip."""
-    found = _cached(ids)
+    found, noted = _cached(ids)
     missing = [tweet_id for tweet_id in ids if tweet_id not in found]
     if missing:
         read = tweet_store().get_many(missing)
-        _keep(cache.fill(read.values()))
+        _keep(cache.fill(read.values(), noted=noted))
         found |= read
     return found
 
 
-def _cached(ids: Sequence[int]) -> dict[int, Tweet]:
+def _cached(ids: Sequence[int]) -> tuple[dict[int, Tweet], bytes | None]:
+    """What Redis has of them, and the generation under which it was read."""
     try:
-        return cache.hits(ids, timeline_node().round_trip(cache.read(ids))[0])
+        [answer] = timeline_node().round_trip(cache.read(ids))
     except Unavailable:
-        return {}
+        return {}, None
+    return cache.hits(ids, answer), cache.noted(ids, answer)
 
 
 def _keep(fills: list[Command]) -> None:

@@ -25,7 +25,7 @@ from fanout.presence import REFRESH_SECONDS, Presence
 from feed.live.registry import SignalKind, registry
 from feed.live.threads import housekeeping
 from storage.errors import Unavailable
-from storage.redis import shard_of, timeline_node
+from storage.redis import greet_async, shard_of, timeline_node
 
 RECONNECT_SECONDS = 0.5
 START_SECONDS = 2.0
@@ -90,7 +90,9 @@ class Listener:
     async def _subscription(self) -> None:
         """One connection's life. Ends by raising what broke it."""
         client = redis.asyncio.Redis.from_url(
-            settings.TIMELINE_REDIS_URL, socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS
+            settings.TIMELINE_REDIS_URL,
+            socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+            redis_connect_func=greet_async,
         )
         async with client, client.pubsub() as subscription:
             await subscription.subscribe(*(live.channel(shard) for shard in range(settings.TIMELINE_SHARDS)))

@@ -1,5 +1,7 @@
 -- Answers the generation; makes a new one on an emptied node unless every shard has this server's own.
 -- KEYS: generation of each shard. ARGV: nonce of a new generation.
+-- A replica refuses the first command, as any write: it may lag behind, and once was a primary perhaps.
+redis.call('PERSIST', KEYS[1])
 local run = string.sub(string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'), 1, 16)
 local current = redis.call('GET', KEYS[1])
 local whole = current and string.sub(current, 1, 16) == run

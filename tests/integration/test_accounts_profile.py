@@ -10,6 +10,7 @@ from accounts import cards, changes, services
 from accounts.caches import ACCOUNTS
 from accounts.models import User
 from accounts.services import ProfileChange
+from storage.generations import begin
 from storage.redis import timeline_node
 from tests.backends import counted_round_trips, timeline_redis_down
 from tests.people import PASSWORD, ApiClient, new_person
@@ -27,6 +28,10 @@ def log() -> list[Any]:
     return list(answer)
 
 
+def noted() -> bytes:
+    return begin(timeline_node())
+
+
 def in_another_process(change: Any) -> None:
     """Runs `change` so that this process's memory does not hear of it by itself."""
     kept = dict(cards._memory._entries)
@@ -36,7 +41,7 @@ def in_another_process(change: Any) -> None:
 
 def shown_name(person: User) -> str:
     """As hydration asks: the log first, then the cards."""
-    return cards.account_cards([person.id], changed=log())[person.id].display_name
+    return cards.account_cards([person.id], changed=log(), noted=noted())[person.id].display_name
 
 
 def patch(client: ApiClient, change: dict[str, Any]) -> Any:
@@ -114,22 +119,23 @@ def test_inside_a_transaction_nothing_is_announced_before_its_commit() -> None:
 def test_cards_cost_nothing_from_memory_one_trip_from_redis_one_query_from_sql() -> None:
     people = [new_person() for _ in range(30)]
     ids = [person.id for person in people]
+    generation = noted()
 
     def cost(**options: Any) -> tuple[int, int]:
         changed = log()
         with counted_round_trips() as trips, CaptureQueriesContext(connection) as queries:
-            found = cards.account_cards([*ids, 1], changed=changed, **options)
+            found = cards.account_cards([*ids, 1], changed=changed, noted=generation, **options)
         assert found == {person.id: person.account for person in people}
         return len(trips), len(queries)
 
     assert cost() == (2, 1)
     del ids[30:]
     with counted_round_trips() as trips:
-        assert len(cards.account_cards(ids, changed=[])) == 30
+        assert len(cards.account_cards(ids, changed=[], noted=generation)) == 30
     assert len(trips) == 0
     cards.forget_all()
     with counted_round_trips() as trips, CaptureQueriesContext(connection) as queries:
-        assert len(cards.account_cards(ids, changed=[])) == 30
+        assert len(cards.account_cards(ids, changed=[], noted=generation)) == 30
     assert (len(trips), len(queries)) == (1, 0)
 
 
@@ -152,9 +158,9 @@ def test_a_changed_account_is_remembered_again_after_one_read() -> None:
     person = new_person()
     services.update_profile(person.id, ProfileChange(display_name="New"))
     assert shown_name(person) == "New"
-    changed = log()
+    changed, generation = log(), noted()
     with counted_round_trips() as trips, CaptureQueriesContext(connection) as queries:
-        cards.account_cards([person.id], changed=changed)
+        cards.account_cards([person.id], changed=changed, noted=generation)
     assert (len(trips), len(queries)) == (0, 0)
 
 
@@ -163,10 +169,10 @@ def test_a_read_under_way_during_the_change_leaves_nothing_old_behind(monkeypatc
     person = new_person()
     original = cards._fill
 
-    def change_first(rows: Any) -> None:
+    def change_first(*given: Any) -> None:
         monkeypatch.setattr(cards, "_fill", original)
         in_another_process(lambda: services.update_profile(person.id, ProfileChange(display_name="New")))
-        original(rows)
+        original(*given)
 
     monkeypatch.setattr(cards, "_fill", change_first)
     assert shown_name(person) == person.username
@@ -177,7 +183,7 @@ def test_a_suspension_shows_on_the_card_at_once() -> None:
     person = new_person()
     shown_name(person)
     in_another_process(lambda: services.suspend(person, by=person))
-    assert cards.account_cards([person.id], changed=log())[person.id].suspended
+    assert cards.account_cards([person.id], changed=log(), noted=noted())[person.id].suspended
 
 
 def test_a_password_or_address_does_not_show_on_the_card() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from accounts.models import User
 from storage.associations import Change
+from storage.generations import begin
 from storage.redis import timeline_node
 from storage.stores import associations, ids
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
@@ -88,9 +89,10 @@ def test_a_count_taken_before_a_change_does_not_hide_it() -> None:
     """The fill of a reader who counted first arrives last."""
     tweet, fan = post(new_person()), new_person()
     timeline_node().round_trip(("FLUSHALL",))
+    noted = begin(timeline_node())
     counted = counts.count([tweet])
     like(viewer=viewer(fan), tweet_id=tweet)
-    timeline_node().round_trip(*counts.fill(counted))
+    timeline_node().round_trip(*counts.fill(counted, noted=noted))
     assert seen(tweet).counts.likes == 1
 
 
@@ -109,7 +111,7 @@ def test_a_page_is_counted_in_two_rounds_however_many_tweets_it_has(product: str
     for _ in range(30):
         post(author)
     home_views(author)
-    timeline_node().round_trip(*(("DEL", f"counts:{tweet.id}") for tweet in home_views(author)))
+    timeline_node().round_trip(*(("DEL", counts.CACHE.key(int(tweet.id))) for tweet in home_views(author)))
     with counted_store_calls() as store:
         assert len(home_views(author)) == 30
     assert len(store) == (3 if product == "cassandra" else 2), store
@@ -138,7 +140,7 @@ class TestLargeTweets:
     def test_one_reader_counts_a_stale_tweet_while_others_are_served(self, monkeypatch: pytest.MonkeyPatch) -> None:
         tweet = post(new_person())
         strangers_like(tweet, 6)
-        timeline_node().round_trip(("DEL", f"counts:{tweet}"))
+        timeline_node().round_trip(("DEL", counts.CACHE.key(tweet)))
         assert seen(tweet).counts.likes == 6
         monkeypatch.setattr(counts, "STALE_SECONDS", 0.0)
         counted: list[int] = []
@@ -205,7 +207,7 @@ def test_a_warm_page_with_counts_flags_and_retweets_costs_no_store_and_no_sql() 
     for _ in range(2):
         assert len(home_views(reader)) == 3
     # What was changed a moment ago is recounted while its guard stands; as if that had passed:
-    timeline_node().round_trip(*(("DEL", f"counts:{each}") for each in tweets))
+    timeline_node().round_trip(*(("DEL", counts.CACHE.key(each)) for each in tweets))
     home_views(reader)
     with counted_round_trips() as redis, counted_store_calls() as store, counted_sql("default") as sql:
         shown = home_views(reader)

@@ -16,7 +16,7 @@ from tests.integration.tweeting import home_views, post, seen, viewer
 from tests.people import new_person
 from tests.threads import run_together
 from tests.work import open_orders, work_off_everything
-from tweets import marks
+from tweets import counts, marks
 from tweets.kinds import LIKE
 from tweets.liking import bookmark, like, unlike
 from tweets.marks import ViewerFlags
@@ -227,7 +227,7 @@ def test_flags_cost_nothing_on_a_warm_page_and_two_round_trips_more_cold() -> No
     tweets = [int(tweet.id) for tweet in home_views(author)]
     like(viewer=viewer(reader), tweet_id=tweets[0])
     assert {tweet.id: tweet.viewer for tweet in home_views(author)}[str(tweets[0])] == ViewerFlags()
-    timeline_node().round_trip(("DEL", *(f"counts:{each}" for each in tweets)))
+    timeline_node().round_trip(("DEL", *(counts.CACHE.key(each) for each in tweets)))
     home_views(author)
     with counted_round_trips() as redis:
         home_views(author)
