@@ -136,8 +136,8 @@ def test_a_process_stopped_past_its_lease_repeats_no_id_of_those_who_took_its_nu
     for _ in range(ROUNDS):
         for process in others:
             process.ask(200)
-        for made_by_one, process in zip(of_others, others, strict=True):
-            made_by_one += process.answer()
+        for collected, process in zip(of_others, others, strict=True):
+            collected.extend(process.answer())
         if any(workers_of(first) <= workers_of(ids) for ids in of_others):
             break
     else:
