@@ -43,10 +43,10 @@ def made(generator: IdGenerator, count: int) -> list[int]:
 class Process:
     """A forked process with a generator of its own, which makes ids when told to."""
 
-    def __init__(self, leases: WorkerLeases) -> None:
+    def __init__(self, leases: WorkerLeases, lease_us: int) -> None:
         self._step = mmap.mmap(-1, 8)
         self._pipe, theirs = Pipe()
-        self.generator = IdGenerator(lambda: leases, clock=self._clock, lease_us=LEASE_US)
+        self.generator = IdGenerator(lambda: leases, clock=self._clock, lease_us=lease_us)
         connections.close_all()
         self.pid = os.fork()
         if self.pid == 0:
@@ -77,6 +77,10 @@ class Process:
         assert self._pipe.poll(ANSWER_SECONDS)
         return self._pipe.recv() is None
 
+    def close(self) -> None:
+        """Has it give its number back."""
+        self.make(0)
+
     def step_clock(self, us: int) -> None:
         struct.pack_into("q", self._step, 0, us)
 
@@ -98,12 +102,14 @@ class Process:
         while True:
             count = pipe.recv()
             try:
+                if count == 0:
+                    self.generator.close()
                 pipe.send([self.generator.next()] if count < 0 else made(self.generator, count))
             except Unavailable:
                 pipe.send(None)
 
 
-Starter = Callable[[int], Process]
+Starter = Callable[..., Process]
 
 
 @pytest.fixture
@@ -114,8 +120,9 @@ def started(store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Starter]:
         session.execute("TRUNCATE worker_leases")
     processes: list[Process] = []
 
-    def start(workers: int) -> Process:
-        processes.append(Process(type(stores.worker_leases())(workers=workers)))  # type: ignore[call-arg]
+    def start(workers: int, lease_us: int = LEASE_US) -> Process:
+        leases = type(stores.worker_leases())(workers=workers)  # type: ignore[call-arg]
+        processes.append(Process(leases, lease_us))
         return processes[-1]
 
     yield start
@@ -150,6 +157,22 @@ def test_a_process_stopped_past_its_lease_repeats_no_id_of_those_who_took_its_nu
     assert all(ids == sorted(ids) for ids in everything)
     assert len({each for ids in everything for each in ids}) == sum(map(len, everything))
     assert id_us(after[0]) > id_us(first[-1]) + LEASE_US // 2
+
+
+def test_a_process_stopped_past_its_lease_makes_nothing_while_another_has_its_number(started: Starter) -> None:
+    stopped = started(1)
+    first = stopped.make(200)
+    stopped.send(signal.SIGSTOP)
+    taker = started(1, lease_us=60_000_000)
+    taken = taker.make(200)
+    stopped.send(signal.SIGCONT)
+    assert stopped.refuses()
+    taken += taker.make(200)
+    taker.close()
+    after = stopped.make(200)
+    assert workers_of(first) == workers_of(taken) == workers_of(after)
+    ids = first + taken + after
+    assert ids == sorted(set(ids))
 
 
 def test_a_killed_process_s_successor_starts_above_it(started: Starter) -> None:
