@@ -21,9 +21,12 @@ def block(blocker_id: int, other_id: int) -> None:
     """
     if blocker_id == other_id:
         raise Refused("username", "You cannot block yourself.", code="blocking_oneself")
-    if not graph.has_edge(blocker_id, BLOCK, other_id):
+    last = stores.associations().last_changes(
+        [(blocker_id, BLOCK, other_id), (blocker_id, FOLLOW, other_id), (other_id, FOLLOW, blocker_id)]
+    )
+    if not last[0].present:
         graph.require_present(other_id)
-        op = stores.ids.next()
+        op = stores.ids.next(above=max(change.op for change in last))
         parted = [
             Change(blocker_id, FOLLOW, other_id, op, present=False),
             Change(other_id, FOLLOW, blocker_id, op, present=False),
@@ -39,8 +42,9 @@ def unblock(blocker_id: int, other_id: int) -> None:
 
     One store read, and the write if there was a block. Raises `Unavailable`.
     """
-    if graph.has_edge(blocker_id, BLOCK, other_id):
-        op = stores.ids.next()
+    edge = graph.last_change(blocker_id, BLOCK, other_id)
+    if edge.present:
+        op = stores.ids.next(above=edge.op)
         graph.write(_block_edges(blocker_id, other_id, op, present=False), op=op, readers=[blocker_id, other_id])
 
 
@@ -52,15 +56,17 @@ def mute(reader_id: int, author_id: int) -> None:
     """
     if reader_id == author_id:
         raise Refused("username", "You cannot mute yourself.", code="muting_oneself")
-    if not graph.has_edge(reader_id, MUTE, author_id):
+    edge = graph.last_change(reader_id, MUTE, author_id)
+    if not edge.present:
         graph.require_present(author_id)
-        _change_mute(reader_id, author_id, present=True)
+        graph.reverse(edge, readers=[reader_id])
 
 
 def unmute(reader_id: int, author_id: int) -> None:
     """The reverse, of anyone, suspended or not. Raises `Unavailable`. Idempotent."""
-    if graph.has_edge(reader_id, MUTE, author_id):
-        _change_mute(reader_id, author_id, present=False)
+    edge = graph.last_change(reader_id, MUTE, author_id)
+    if edge.present:
+        graph.reverse(edge, readers=[reader_id])
 
 
 def _block_edges(blocker_id: int, other_id: int, op: int, *, present: bool) -> list[Change]:
@@ -69,8 +75,3 @@ def _block_edges(blocker_id: int, other_id: int, op: int, *, present: bool) -> l
         Change(blocker_id, BLOCK, other_id, op, present),
         Change(other_id, BLOCKED_BY, blocker_id, op, present),
     ]
-
-
-def _change_mute(reader_id: int, author_id: int, *, present: bool) -> None:
-    op = stores.ids.next()
-    graph.write([Change(reader_id, MUTE, author_id, op, present)], op=op, readers=[reader_id])

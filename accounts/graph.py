@@ -16,7 +16,7 @@ block that comes later removes the follow by itself; but a follow with the great
 the block's removal. Both therefore write first and then read what the other writes
 (`part_if_blocked`), at a consistency at which a completed write is seen. Whichever of the two
 reads last does so after both have written, sees both edges, and removes the follow.
-The removal's id is made before that read: a block seen there had not been lifted, so anyone
+The removal's id is made before the block is read: a block seen then had not been lifted, so anyone
 who follows again after it was lifted has the greater id, and stays. A process killed between its
 write and its read may leave both: the block hides the two all the same, and blocking again
 removes the follow.
@@ -57,41 +57,55 @@ def follow(reader_id: int, author_id: int) -> None:
     """
     if reader_id == author_id:
         raise Refused("username", "You cannot follow yourself.", code="following_oneself")
-    if has_edge(reader_id, FOLLOW, author_id):
+    edge = last_change(reader_id, FOLLOW, author_id)
+    if edge.present:
         return
     require_present(author_id)
     _refuse(standing_block(reader_id, author_id))
     if stores.associations().count_targets(reader_id, FOLLOW) >= settings.MAX_FOLLOWING:
         raise Refused("username", f"You already follow {settings.MAX_FOLLOWING} people.", code="following_too_many")
-    _change_follow(reader_id, author_id, present=True)
+    reverse(edge, readers=[reader_id])
     _refuse(part_if_blocked(reader_id, author_id))
 
 
 def unfollow(reader_id: int, author_id: int) -> None:
     """The reverse, of anyone, suspended or gone. One store read; two writes and a round trip if there was an edge."""
-    if has_edge(reader_id, FOLLOW, author_id):
-        _change_follow(reader_id, author_id, present=False)
+    edge = last_change(reader_id, FOLLOW, author_id)
+    if edge.present:
+        reverse(edge, readers=[reader_id])
 
 
 def part_if_blocked(one_id: int, other_id: int) -> str | None:
     """Removes the follows that stand between two of whom one blocks the other; answers `standing_block`.
 
-    To be called after the write of a follow or a block (see above). Two store reads, and two
-    more and the removal's writes when there is a block.
+    To be called after the write of a follow or a block (see above). Three store reads at most, and
+    the removal's writes when there is a block and a follow.
     """
-    op = stores.ids.next()
+    follows = stores.associations().last_changes([(one_id, FOLLOW, other_id), (other_id, FOLLOW, one_id)])
+    standing = [follow for follow in follows if follow.present]
+    op = stores.ids.next(above=max(follow.op for follow in standing)) if standing else 0
     block = standing_block(one_id, other_id)
-    pairs = [(one_id, other_id), (other_id, one_id)] if block is not None else []
-    standing = [pair for pair in pairs if has_edge(pair[0], FOLLOW, pair[1])]
-    if standing:
-        removals = [Change(source, FOLLOW, target, op, present=False) for source, target in standing]
-        write(removals, op=op, readers=[source for source, _ in standing])
+    if block is not None and standing:
+        removals = [Change(each.source, FOLLOW, each.target, op, present=False) for each in standing]
+        write(removals, op=op, readers=[each.source for each in standing])
     return block
 
 
 def standing_block(one_id: int, other_id: int) -> str | None:
     """BLOCK when one blocks the other, BLOCKED_BY when the other blocks one. Two store reads at most."""
     return next((kind for kind in (BLOCK, BLOCKED_BY) if has_edge(one_id, kind, other_id)), None)
+
+
+def last_change(source: int, kind: str, target: int) -> Change:
+    """What made the edge stand, or not stand; see `AssociationStore.last_changes`. One store read."""
+    [change] = stores.associations().last_changes([(source, kind, target)])
+    return change
+
+
+def reverse(last: Change, *, readers: Sequence[int]) -> None:
+    """Removes the edge that stands, or makes the one that does not; costs and errors as of `write`."""
+    op = stores.ids.next(above=last.op)
+    write([Change(last.source, last.kind, last.target, op, not last.present)], op=op, readers=readers)
 
 
 def write(changes: Sequence[Change], *, op: int, readers: Sequence[int]) -> None:
@@ -182,8 +196,3 @@ def _refuse(block: str | None) -> None:
         raise Forbidden("You block this person; unblock them first.", code="blocking")
     if block == BLOCKED_BY:
         raise Forbidden("You may not follow this person.", code="blocked")
-
-
-def _change_follow(reader_id: int, author_id: int, *, present: bool) -> None:
-    op = stores.ids.next()
-    write([Change(reader_id, FOLLOW, author_id, op, present)], op=op, readers=[reader_id])

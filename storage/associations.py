@@ -6,7 +6,9 @@ fan-out reads are indexes, written together with it and checked against it.
 
 Every change carries the id of the operation that made it (a snowflake). The change with
 the greatest operation id wins, in the truth and in every index, in whatever order the
-changes arrive; so a retry repairs and never undoes what came after it.
+changes arrive; so a retry repairs and never undoes what came after it. Clocks of servers differ,
+so whoever replaces a change takes an id above it (`last_changes`, `ids.next(above=…)`): a change
+that was asked for after another had been answered wins, whichever server it met.
 
 **Buckets.** An ordinary target's sources live in one bucket. A target whose bucket outgrows
 `edges_per_bucket` is raised a *level*: level L has 2^L buckets and a source belongs to
@@ -40,6 +42,10 @@ class Association(msgspec.Struct, frozen=True):
     kind: str
     target: int
     op: int
+
+
+EdgeKey = tuple[int, str, int]
+"""Source, kind, target."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -105,6 +111,12 @@ class AssociationStore(Protocol):
 
     def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:
         """The present edges from `source` to any of `targets`, by target."""
+
+    def last_changes(self, edges: Sequence[EdgeKey]) -> list[Change]:
+        """What decided each edge as it stands, in the order asked for; at most MAX_CHANGES.
+
+        A removal too, for 30 days at least; op 0 and not present where there is nothing to be known.
+        """
 
     def targets(self, source: int, kind: str, *, after: int = 0, limit: int = 5000) -> list[int]:
         """Targets of present edges above `after`, ascending by id, read from the truth."""

@@ -19,6 +19,7 @@ import os
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -72,10 +73,10 @@ def now_us() -> int:
 
 
 class IdGenerator:
-    """Makes ids for one process; thread-safe; notices a fork and leases anew in the child.
+    """Makes ids for one process; thread-safe; leases anew in a forked child.
 
-    Raises `Unavailable("ids")` when no lease can be had, or when the clock stepped back by
-    more than MAX_CLOCK_STEP_US. Costs no round trip, but one each half minute for the lease.
+    Raises `Unavailable("ids")` when no lease can be had, or when the clock is behind what was made
+    before by more than MAX_CLOCK_STEP_US. Costs no round trip, but one each half minute for the lease.
     """
 
     def __init__(
@@ -91,18 +92,25 @@ class IdGenerator:
         self._sleep = sleep
         self._lease_us = lease_us
         self._lock = threading.Lock()
-        self._pid = 0
+        self._owner = uuid.uuid4().hex
         self._lease: Lease | None = None
-        self._owner = ""
         self._last_us = 0
+        _generators.add(self)
 
-    def next(self) -> int:
-        """A new id, greater than every id this generator made before."""
+    def next(self, *, above: int = 0) -> int:
+        """A new id, greater than every id this generator made before, and than `above`.
+
+        `above` is the operation that this one replaces. One made by a server whose clock is ahead
+        is waited for up to MAX_CLOCK_STEP_US; further ahead it raises `Unavailable("ids")`.
+        """
+        above_us = id_us(above)
+        self._wait_for(above_us)  # before the lock: other threads need not wait
         with self._lock:
-            us = self._next_microsecond()
-            lease = self._valid_lease(us)
-            self._wait_for(lease.start_us, us)
-            us = max(us, lease.start_us)
+            us = self._next_microsecond(above_us)
+            lease = self._lease
+            if lease is None or us + self._lease_us // 2 >= lease.end_us:
+                self._lease = lease = self._asked(us)
+                us = self._next_microsecond(max(above_us, lease.start_us - 1))
             if us >= lease.end_us:
                 raise Unavailable("ids")
             self._last_us = us
@@ -111,37 +119,52 @@ class IdGenerator:
     def close(self) -> None:
         """Gives the worker number back, so that a restart need not wait for the lease to end."""
         with self._lock:
-            if self._lease is not None and self._pid == os.getpid():
+            if self._lease is not None:
                 self._leases().release(self._lease, used_us=self._last_us)
             self._lease = None
 
-    def _next_microsecond(self) -> int:
-        if self._pid != os.getpid():
-            self._pid, self._owner, self._lease = os.getpid(), uuid.uuid4().hex, None
-        self._wait_for(self._last_us, self._clock())
-        return max(self._clock(), self._last_us + 1)
+    def _start_anew(self) -> None:
+        """The lock as well: a thread of the parent may have held it when it forked."""
+        self._lock = threading.Lock()
+        self._owner = uuid.uuid4().hex
+        self._lease = None
+        self._last_us = 0
 
-    def _wait_for(self, us: int, now: int) -> None:
+    def _next_microsecond(self, above_us: int) -> int:
+        """Never before `above_us` and the last one, whatever the clock says a moment later."""
+        taken = max(above_us, self._last_us)
+        self._wait_for(taken)
+        return max(self._clock(), taken + 1)
+
+    def _wait_for(self, us: int) -> None:
         """An id ahead of the clock would stand in front of what others write until then."""
-        if us - now > MAX_CLOCK_STEP_US:
+        behind = us - self._clock()
+        if behind > MAX_CLOCK_STEP_US:
             raise Unavailable("ids")
-        if us > now:
-            self._sleep((us - now) / 1_000_000)
+        if behind > 0:
+            self._sleep(behind / 1_000_000)
 
-    def _valid_lease(self, us: int) -> Lease:
-        lease = self._lease
-        if lease is not None and us + self._lease_us // 2 >= lease.end_us:
-            lease = self._renewed(lease, us)
-        if lease is None:
-            lease = self._leases().acquire(owner=self._owner, now_us=us, length_us=self._lease_us)
-        self._lease = lease
-        return lease
+    def _asked(self, us: int) -> Lease:
+        """The lease for `us`: renewed, or another; the old one while it lasts and the store does not answer.
 
-    def _renewed(self, lease: Lease, us: int) -> Lease | None:
-        """The renewed lease; the old one while it still lasts and the store does not answer."""
-        try:
-            return self._leases().renew(lease, now_us=us, length_us=self._lease_us)
-        except Unavailable:
-            if us < lease.end_us:
-                return lease
-            raise
+        Asking may take seconds, or the process be stopped meanwhile: the id's microsecond is taken after it.
+        """
+        held = renewed = self._lease
+        if held is not None:
+            try:
+                renewed = self._leases().renew(held, now_us=us, length_us=self._lease_us)
+            except Unavailable:
+                if us >= held.end_us:
+                    raise
+        return renewed or self._leases().acquire(owner=self._owner, now_us=us, length_us=self._lease_us)
+
+
+_generators: "weakref.WeakSet[IdGenerator]" = weakref.WeakSet()
+
+
+def _start_anew_after_fork() -> None:
+    for generator in _generators:
+        generator._start_anew()
+
+
+os.register_at_fork(after_in_child=_start_anew_after_fork)

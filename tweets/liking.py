@@ -39,9 +39,9 @@ def unbookmark(*, viewer: Viewer, tweet_id: int) -> int:
 def _mark(viewer: Viewer, kind: str, tweet_id: int, *, made: bool) -> int:
     tweet = original_tweet(tweet_id, viewer)
     noted = marks.version(viewer.id)
-    present = tweet.id in stores.associations().find(viewer.id, kind, [tweet.id])
-    if present != made:
-        op = stores.ids.next()
+    [last] = stores.associations().last_changes([(viewer.id, kind, tweet.id)])
+    if last.present != made:
+        op = stores.ids.next(above=last.op)
         stores.associations().apply([Change(source=viewer.id, kind=kind, target=tweet.id, op=op, present=made)])
     tell_marked(viewer.id, kind, tweet.id, made=made, noted=noted)
     return tweet.id

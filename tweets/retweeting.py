@@ -49,10 +49,11 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
     """
     original = original_tweet(tweet_id, viewer)
     noted, seen = marks.version(viewer.id), timeline_node().seen
-    if original.id in stores.associations().find(viewer.id, RETWEET, [original.id]):
+    [last] = stores.associations().last_changes([(viewer.id, RETWEET, original.id)])
+    if last.present:
         tell_marked(viewer.id, RETWEET, original.id, made=True, noted=noted)
         return original.id
-    entry = _entry(viewer.id, original)
+    entry = _entry(viewer.id, original, above=last.op)
     order = deliver_order(entry.id, viewer.id)
     edge = Change(source=viewer.id, kind=RETWEET, target=original.id, op=entry.id, present=True)
     tweet_store().add(entry, order, edges=[edge])
@@ -81,8 +82,9 @@ def undo_retweet(*, author_id: int, original_id: int, by: int) -> None:
     """
     noted = marks.version(author_id)
     entries = _entries(author_id, original_id)
-    if entries or original_id in stores.associations().find(author_id, RETWEET, [original_id]):
-        op = stores.ids.next()
+    standing = entries[0].id if entries else _standing_op(author_id, original_id)
+    if standing:
+        op = stores.ids.next(above=standing)
         removal = Change(source=author_id, kind=RETWEET, target=original_id, op=op, present=False)
         if entries:
             _delete(entries[0], op=op, by=by, edges=[removal])
@@ -92,8 +94,14 @@ def undo_retweet(*, author_id: int, original_id: int, by: int) -> None:
     tell_marked(author_id, RETWEET, original_id, made=False, noted=noted)
 
 
-def _entry(author_id: int, original: Tweet) -> Tweet:
-    entry_id = stores.ids.next()
+def _standing_op(author_id: int, original_id: int) -> int:
+    """The edge's operation; 0 without an edge."""
+    edge = stores.associations().find(author_id, RETWEET, [original_id]).get(original_id)
+    return edge.op if edge is not None else 0
+
+
+def _entry(author_id: int, original: Tweet, *, above: int) -> Tweet:
+    entry_id = stores.ids.next(above=above)
     return Tweet(
         id=entry_id,
         author_id=author_id,

@@ -80,7 +80,7 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     if tweet.retweet_of_id is not None:
         undo_retweet(author_id=tweet.author_id, original_id=tweet.retweet_of_id, by=viewer.id)
         return
-    op = ids.next()
+    op = ids.next(above=tweet.id)
     order = retract_order(op, tweet.id, tweet.author_id)
     edges = _quote_edges(tweet, op=op, present=False)
     tweet_store().delete(tweet, op=op, by=viewer.id, order=order, edges=edges)

@@ -19,6 +19,7 @@ from storage.associations import (
     MAX_LEVEL,
     Association,
     Change,
+    EdgeKey,
     bucket_is_full,
     bucket_of,
     latest_changes,
@@ -94,6 +95,11 @@ class CassandraAssociations:
         return {
             target: Association(source, kind, target, op) for rows in found for target, op, active in rows if active
         }
+
+    def last_changes(self, edges: Sequence[EdgeKey]) -> list[Change]:
+        """Costs one round trip."""
+        found = session.execute_many(_TRUTH, edges)
+        return [Change(*edge, *(rows[0] if rows else (0, False))) for edge, rows in zip(edges, found, strict=True)]
 
     def targets(self, source: int, kind: str, *, after: int = 0, limit: int = 5000) -> list[int]:
         found: list[int] = []

@@ -3,8 +3,10 @@
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import reduce
+from operator import or_
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from storage.associations import (
     EDGES_PER_BUCKET,
@@ -12,6 +14,7 @@ from storage.associations import (
     MAX_LEVEL,
     Association,
     Change,
+    EdgeKey,
     bucket_is_full,
     bucket_of,
     latest_changes,
@@ -24,8 +27,6 @@ from storage.outbox import Order
 
 TARGETS_AN_IN = 500
 """Below SQLite's limit of variables in a statement."""
-
-EdgeKey = tuple[int, str, int]
 
 
 def one_in_512() -> bool:
@@ -55,6 +56,13 @@ class EmbeddedAssociations:
                 edges = _associations(present.filter(target__in=targets[start : start + TARGETS_AN_IN]))
                 found |= {edge.target: edge for edge in edges}
         return found
+
+    def last_changes(self, edges: Sequence[EdgeKey]) -> list[Change]:
+        any_of_them = reduce(or_, (Q(source=source, kind=kind, target=target) for source, kind, target in edges))
+        rows = Edge.objects.filter(any_of_them).values_list("source", "kind", "target", "op", "active")
+        with answering():
+            found = {row[:3]: Change(*row) for row in rows}
+        return [found.get(edge) or Change(*edge, 0, present=False) for edge in edges]
 
     def targets(self, source: int, kind: str, *, after: int = 0, limit: int = 5000) -> list[int]:
         edges = Edge.objects.filter(source=source, kind=kind, target__gt=after, active=True)

@@ -43,6 +43,16 @@ def test_removed_edge_is_nowhere(associations: AssociationStore) -> None:
     assert associations.count_sources(target, FOLLOW) == 0
 
 
+def test_the_last_change_is_told_of_removed_edges_too_in_the_order_asked_for(associations: AssociationStore) -> None:
+    source, gone, standing, never = new_id(), new_id(), new_id(), new_id()
+    associations.apply([add(source, gone)])
+    removal, added = remove(source, gone), add(source, standing)
+    associations.apply([removal, added])
+    edges = [(source, FOLLOW, target) for target in (standing, never, gone)]
+    nothing = Change(source, FOLLOW, never, op=0, present=False)
+    assert associations.last_changes(edges) == [added, nothing, removal]
+
+
 def test_edge_added_again_takes_its_new_place(associations: AssociationStore) -> None:
     source, target, other = new_id(), new_id(), new_id()
     associations.apply([add(source, target)])

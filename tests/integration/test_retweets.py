@@ -277,10 +277,10 @@ def test_a_whole_retweet_between_the_look_and_the_write_ends_with_the_later_one(
     original = post(author)
     entry = retweeting._entry
 
-    def after_another(author_id: int, tweet: Tweet) -> Tweet:
+    def after_another(author_id: int, tweet: Tweet, *, above: int) -> Tweet:
         monkeypatch.setattr(retweeting, "_entry", entry)
         retweet(viewer=viewer(sharer), tweet_id=original)
-        return entry(author_id, tweet)
+        return entry(author_id, tweet, above=above)
 
     monkeypatch.setattr(retweeting, "_entry", after_another)
     retweet(viewer=viewer(sharer), tweet_id=original)

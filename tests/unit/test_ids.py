@@ -1,6 +1,7 @@
 """Ids: unique and rising, inside the lease, whatever clocks, pauses and forks do."""
 
 import os
+import signal
 from datetime import UTC, datetime
 from functools import partial
 
@@ -173,7 +174,7 @@ def test_a_process_that_slept_past_its_lease_asks_first(
     assert id_us(after) >= leases.acquired[1].start_us
 
 
-@pytest.mark.parametrize("ahead_us", [MAX_CLOCK_STEP_US, MAX_CLOCK_STEP_US + 1])
+@pytest.mark.parametrize("ahead_us", [MAX_CLOCK_STEP_US, MAX_CLOCK_STEP_US + 2])
 def test_a_lease_that_starts_in_the_future_is_waited_for_or_refused(
     generator: IdGenerator, leases: FakeLeases, clock: FakeClock, ahead_us: int
 ) -> None:
@@ -246,6 +247,67 @@ def test_a_forked_child_takes_a_number_of_its_own() -> None:
     assert int(acquired) == 2
     assert worker_of(int(snowflake)) != worker_of(before)
     assert worker_of(generator.next()) == worker_of(before)
+
+
+def test_a_child_forked_while_a_thread_makes_an_id_is_not_stuck() -> None:
+    generator = IdGenerator(FakeLeases)
+    reader, writer = os.pipe()
+    with generator._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(5)
+            try:
+                os.write(writer, str(generator.next()).encode())
+            finally:
+                os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    assert os.read(reader, 100) != b""
+    os.close(reader)
+
+
+def test_an_id_is_greater_than_the_one_it_replaces(generator: IdGenerator, clock: FakeClock) -> None:
+    """That was made by a process whose clock is half a second ahead."""
+    replaced = make_id(START_US + 500_000, 4095)
+    assert generator.next(above=replaced) > replaced
+    assert clock.slept == [0.5]
+
+
+def test_an_id_that_is_to_replace_one_far_ahead_is_refused(generator: IdGenerator, clock: FakeClock) -> None:
+    with pytest.raises(Unavailable) as refused:
+        generator.next(above=make_id(START_US + MAX_CLOCK_STEP_US + 1, 0))
+    assert (refused.value.backend, clock.slept) == ("ids", [])
+    assert id_us(generator.next()) == START_US, "others are not held up"
+
+
+def test_an_id_is_born_after_its_lease_was_asked_for(
+    generator: IdGenerator, leases: FakeLeases, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the store took: an id of before would be late from the first."""
+    asked = leases._answer
+
+    def slowly() -> None:
+        asked()
+        clock.us += 5_000_000
+
+    monkeypatch.setattr(leases, "_answer", slowly)
+    assert id_us(generator.next()) == START_US + 5_000_000
+
+
+def test_a_clock_that_steps_past_the_end_while_the_lease_is_asked_for_gives_no_id(
+    generator: IdGenerator, leases: FakeLeases, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = leases._answer
+
+    def stepping() -> None:
+        asked()
+        clock.us += LEASE_US
+
+    monkeypatch.setattr(leases, "_answer", stepping)
+    with pytest.raises(Unavailable):
+        generator.next()
+    monkeypatch.setattr(leases, "_answer", asked)
+    assert id_us(generator.next()) == START_US + LEASE_US
 
 
 def test_the_real_clock_counts_microseconds() -> None:
