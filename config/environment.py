@@ -66,7 +66,7 @@ class Environment:
     Too many lets clients choose their address; too few takes all of them for one."""
     timeline_shards: int
     """TIMELINE_SHARDS, default 8: hash tags over which timelines spread, a handful a node.
-    Change it in all processes at once, and empty the timeline Redis: every timeline rebuilds."""
+    Change it in all processes at once: the timeline Redis is emptied and every timeline rebuilds."""
     timeline_cap: int
     """TIMELINE_CAP, default 800 entries kept in Redis; older ones are read from the store."""
     active_days: int

@@ -46,8 +46,9 @@ class GuardedCache(Generic[K]):
 
     def read(self, ids: Sequence[K]) -> Command:
         """One command; its answer belongs into `hits` and `noted`. `ids` must not be empty."""
-        shards = dict.fromkeys(self._shard(each) for each in ids)
-        return ("MGET", *map(self.key, ids), *map(generation_key, shards))
+        shards = [self._shard(each) for each in ids]
+        keys = (f"{shard_tag(shard)}:{self._name(each)}" for shard, each in zip(shards, ids, strict=True))
+        return ("MGET", *keys, *map(generation_key, dict.fromkeys(shards)))
 
     @staticmethod
     def hits(ids: Sequence[K], answer: Sequence[bytes | None]) -> dict[K, bytes]:
