@@ -95,9 +95,13 @@ def test_a_replayed_order_is_open_again_with_its_attempts_forgotten(letters: Dea
     assert outbox.open_order(order_id) is None
 
 
-def test_an_order_is_replayed_though_its_minute_was_forgotten(letters: DeadLetters, outbox: Outbox) -> None:
+def test_an_order_is_replayed_though_its_minute_was_forgotten(
+    letters: DeadLetters, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     letter = buried(letters, outbox, make_id(now_us() - 1_500 * MINUTE_US, 1))
-    assert outbox.discard_closed(now_us=now_us() + 10 * MINUTE_US) == 1
+    later = now_us() + 10 * MINUTE_US
+    assert outbox.discard_closed(now_us=later) == 1
+    monkeypatch.setattr("storage.cassandra.dead_letters.now_us", lambda: later)
     letters.replay(letter.order.id)
     assert outbox.open_orders(before=MAX_ID, limit=10) == [letter.order]
     outbox.discard_closed(now_us=now_us())
