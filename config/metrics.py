@@ -5,6 +5,8 @@
     timeline_rebuilds_total{outcome}            feed/rebuild.py
     dispatch_queue_length                       orders of this process that the broker has not got yet
     outbox_oldest_open_seconds                  age of the oldest order that is not done, 0 without one
+    outbox_open_orders                          orders that are not done; COUNTED if there are at least so many
+    outbox_dead_letters                         orders that were given up; the same
     backend_up{backend}                         the checks of /readyz
 
 No label ever holds an id, a name or a path: series are bounded by the code. What is read from
@@ -33,10 +35,12 @@ from config.problems import problem_of, problem_response
 from fanout.dispatch import dispatcher
 from storage.errors import NotSignedIn, Unavailable
 from storage.ids import id_us, now_us
-from storage.stores import outbox
+from storage.stores import dead_letters, outbox
 
 STATE_SECONDS = 5.0
 """Scrapes nearer to each other share what was read: asking more often must not cost the backends more."""
+COUNTED = 10_000
+"""Counting stops here, since a scrape must not cost more the longer the backlog is."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "status"])
@@ -84,19 +88,24 @@ class State(Collector):
         up = GaugeMetricFamily("backend_up", "1 if it answers, as in /readyz.", labels=["backend"])
         for name, answered in answers.items():
             up.add_metric([name], float(answered))
-        age = _oldest_open_seconds() if answers["store"] else None
-        self._backends = [up] if age is None else [up, age]
+        self._backends = [up, *(_outbox_metrics() if answers["store"] else [])]
         self._read_at = time.monotonic()
 
 
-def _oldest_open_seconds() -> Metric | None:
-    """None when the store does not answer: no age is better than a wrong one."""
+def _outbox_metrics() -> list[Metric]:
+    """None when the store does not answer: no figure is better than a wrong one."""
     try:
         oldest = outbox().oldest_open()
+        open_orders = outbox().count_open(limit=COUNTED) if oldest is not None else 0
+        dead = dead_letters().count(limit=COUNTED)
     except Unavailable:
-        return None
+        return []
     seconds = 0.0 if oldest is None else max(now_us() - id_us(oldest), 0) / 1_000_000
-    return GaugeMetricFamily("outbox_oldest_open_seconds", "Age of the oldest order that is not done.", value=seconds)
+    return [
+        GaugeMetricFamily("outbox_oldest_open_seconds", "Age of the oldest order that is not done.", value=seconds),
+        GaugeMetricFamily("outbox_open_orders", f"Orders that are not done, {COUNTED} at most.", value=open_orders),
+        GaugeMetricFamily("outbox_dead_letters", f"Orders that were given up, {COUNTED} at most.", value=dead),
+    ]
 
 
 state = State()

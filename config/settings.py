@@ -214,10 +214,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
-CELERY_TASK_ROUTES = {"fanout.work_order": {"queue": "fanout"}, "fanout.work_part": {"queue": "bulk"}}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 4
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULE = {"sweep": {"task": "fanout.sweep", "schedule": 5.0, "options": {"expires": 5}}}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "fanout.sweep", "schedule": 2.0, "options": {"expires": 2}},
+    "discard": {"task": "fanout.discard", "schedule": 30.0, "options": {"expires": 30}},
+}
 
 GRAPHENE = {"SCHEMA": "config.schema.schema"}
 

@@ -143,8 +143,8 @@ def _processes(options: Options) -> list[Command]:
     schedule = str(options.data_dir / "beat-schedule")
     return [
         Command("web", [*web, *address, *manners]),
-        _worker(1, "fanout,bulk,maintenance"),
-        _worker(2, "bulk,fanout,maintenance"),
+        _worker(1, "graph,fanout,bulk,maintenance"),
+        _worker(2, "graph,bulk,fanout,maintenance"),
         Command("beat", [*_celery("beat"), "--schedule", schedule, "--pidfile="]),
     ]
 

@@ -11,16 +11,16 @@ from functools import partial
 
 from accounts import graph
 from accounts.graph import GRAPH_ORDER
-from fanout import live, presence, timelines
+from fanout import live, presence, resending, timelines
 from fanout.bodies import BODIES
-from fanout.dispatch import enqueue_part
+from fanout.dispatch import BULK, enqueue_part
 from fanout.live import LiveKind
-from fanout.orders import DELIVER, RETRACT
+from fanout.orders import DELIVER, RETRACT, entry_and_author
 from fanout.timelines import OUTDATED, Note
 from storage.errors import Unavailable
 from storage.outbox import Order
 from storage.redis import Command, timeline_node
-from storage.stores import outbox
+from storage.stores import dead_letters, outbox
 
 PAGE = 2_500
 """Followers read and pushed at a time: throughput no longer rises beyond it, and a page stays
@@ -28,33 +28,63 @@ under a fifth of a second."""
 PUSH_TRIES = 3
 """Of a page whose push came too late; then the order waits for the sweeper."""
 
+PART_SECONDS = 30
+"""A part that was handed out is not handed out again for this long, unless its attempt has ended."""
 
-def work_off(order: Order) -> None:
+
+def work_off(order: Order, *, resent: bool = False) -> None:
     """Does what the order asks and marks it done, or hands its parts out. Idempotent.
 
-    Raises `Unavailable`; the order then stays open and is sent again by the sweeper.
+    Raises `Unavailable`; the order then stays open and is sent again by the sweeper. Raises
+    anything else for an order that is at fault itself (see attempts.py).
     """
     if order.kind == GRAPH_ORDER:
         graph.raise_versions(order.args, order.id)
         return
-    entry_id, author_id = order.args
+    entry_id, author_id = entry_and_author(order)
     if order.kind == RETRACT:
-        timeline_node().round_trip(*BODIES.invalidate([entry_id]))
+        _end_delivery(entry_id)
     buckets = graph.follower_buckets(author_id)
     if len(buckets) > 1:
-        _hand_out(order, len(buckets))
+        _hand_out(order, len(buckets), resent=resent)
         return
     _push_bucket(order, 0)
     outbox().mark_done(order.id)
 
 
-def _hand_out(order: Order, parts: int) -> None:
-    """Only what is missing: an order that waits behind others must not multiply when it is sent again."""
-    missing = set(range(parts)) - outbox().finished_parts(order.id)
-    for part in sorted(missing):
-        enqueue_part(order, part, parts)
+def _end_delivery(entry_id: int) -> None:
+    """Nothing brings the entry back: neither a cached body nor its own order, open or given up.
+
+    The deletion has closed that order already; it is closed again for the case that an
+    operator replayed it since.
+    """
+    timeline_node().round_trip(*BODIES.invalidate([entry_id]))
+    outbox().mark_done(entry_id)
+    dead_letters().drop(entry_id)
+
+
+def _hand_out(order: Order, parts: int, *, resent: bool) -> None:
+    """Only what is missing, and was not handed out a moment ago: an order that waits behind others must not
+    multiply when it is sent again."""
+    missing = sorted(set(range(parts)) - outbox().finished_parts(order.id))
     if not missing:
         outbox().mark_done(order.id)
+        return
+    is_long = resending.queue_lengths([BULK])[BULK] >= resending.QUEUE_LONG
+    seconds = resending.LOST_SECONDS if is_long else PART_SECONDS
+    fresh = resending.claim([_part_name(order.id, part) for part in missing], seconds=seconds)
+    for part, is_fresh in zip(missing, fresh, strict=True):
+        if is_fresh:
+            enqueue_part(order, part, parts, resent=resent)
+
+
+def let_part_be_sent(order_id: int, part: int) -> None:
+    """To be called when an attempt at the part has ended: if it has to be handed out again, then at once."""
+    resending.release([_part_name(order_id, part)])
+
+
+def _part_name(order_id: int, part: int) -> str:
+    return f"{order_id}:{part}"
 
 
 def work_off_part(order: Order, part: int, parts: int) -> None:

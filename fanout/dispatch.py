@@ -15,8 +15,16 @@ from collections.abc import Callable
 
 import structlog
 from celery import current_app
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
+from accounts.graph import GRAPH_ORDER
+from storage.errors import Unavailable
 from storage.outbox import Order
+
+GRAPH, FANOUT, BULK = "graph", "fanout", "bulk"
+QUEUES = (GRAPH, FANOUT)
+"""The queues of whole orders."""
 
 QUEUE_SIZE = 10_000
 """About 2 MB; at 1,850 messages a second it holds five seconds of posts."""
@@ -26,21 +34,29 @@ DRAIN_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
-def enqueue(order: Order) -> None:
-    """Puts the order on the broker's queue, within the transport's timeouts. Raises what the transport raises."""
-    current_app.send_task(
-        "fanout.work_order", args=(order.id, order.kind, list(order.args)), queue="fanout", retry=False
-    )
+def queue_of(kind: str) -> str:
+    """The queue of an order: changes of the graph do not wait behind tweets."""
+    return GRAPH if kind == GRAPH_ORDER else FANOUT
 
 
-def enqueue_part(order: Order, part: int, parts: int) -> None:
-    """Puts one part of a large order on the queue of bulk work, apart from small authors' orders."""
-    current_app.send_task(
-        "fanout.work_part",
-        args=(order.id, order.kind, list(order.args), part, parts),
-        queue="bulk",
-        retry=False,
-    )
+def enqueue(order: Order, *, resent: bool = False) -> None:
+    """Puts the order on the broker's queue, within the transport's timeouts. Raises `Unavailable`."""
+    _send("fanout.work_order", (order.id, order.kind), queue_of(order.kind), resent)
+
+
+def enqueue_part(order: Order, part: int, parts: int, *, resent: bool = False) -> None:
+    """Puts one part of a large order on the queue of bulk work, apart from small authors' orders.
+
+    Raises `Unavailable`.
+    """
+    _send("fanout.work_part", (order.id, order.kind, part, parts), BULK, resent)
+
+
+def _send(task: str, args: tuple[int | str, ...], queue: str, resent: bool) -> None:
+    try:
+        current_app.send_task(task, args=args, kwargs={"resent": resent}, queue=queue, retry=False)
+    except (OperationalError, RedisError, OSError) as error:
+        raise Unavailable("redis_broker") from error
 
 
 class Dispatcher:
@@ -53,12 +69,14 @@ class Dispatcher:
         self._queue: queue.Queue[Order] = queue.Queue()
 
     def send(self, order: Order) -> None:
-        """Never blocks, never raises."""
-        self._start_once()
+        """Never blocks, never raises; also when the system has no thread left, or the process is ending."""
         try:
+            self._start_once()
             self._queue.put_nowait(order)
         except queue.Full:
             log.warning("dispatch_queue_full", order=order.id)
+        except RuntimeError as error:
+            log.warning("dispatch_failed", order=order.id, error=str(error))
 
     @property
     def waiting(self) -> int:

@@ -1,29 +1,39 @@
-"""The Celery tasks. They take ids and numbers, and every one may run any number of times."""
+"""The Celery tasks. They take ids and numbers, and every one may run any number of times.
+
+A message names an order; what it asks is read from the store, where it may have been closed.
+"""
+
+from functools import partial
 
 import structlog
-from celery import shared_task
+from celery import Task, shared_task
 
 from fanout import delivery, sweeper
+from fanout.attempts import attempt
 from storage.errors import Unavailable
-from storage.outbox import Order
 
 log = structlog.get_logger(__name__)
 
 
-@shared_task(name="fanout.work_order", ignore_result=True)
-def work_order(order_id: int, kind: str, args: list[int]) -> None:
+@shared_task(name="fanout.work_order", ignore_result=True, bind=True)
+def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: bool = False) -> None:
     try:
-        delivery.work_off(Order(order_id, kind, tuple(args)))
+        attempt(order_id, partial(delivery.work_off, resent=resent), noted=resent or _redelivered(self))
     except Unavailable as error:
         log.warning("order_waits", order=order_id, kind=kind, backend=error.backend)
 
 
-@shared_task(name="fanout.work_part", ignore_result=True)
-def work_part(order_id: int, kind: str, args: list[int], part: int, parts: int) -> None:
+@shared_task(name="fanout.work_part", ignore_result=True, bind=True)
+def work_part(
+    self: "Task[..., None]", order_id: int, kind: str, part: int, parts: int, *, resent: bool = False
+) -> None:
+    work = partial(delivery.work_off_part, part=part, parts=parts)
     try:
-        delivery.work_off_part(Order(order_id, kind, tuple(args)), part, parts)
+        attempt(order_id, work, part=part, noted=resent or _redelivered(self))
     except Unavailable as error:
         log.warning("part_waits", order=order_id, kind=kind, part=part, backend=error.backend)
+    finally:
+        delivery.let_part_be_sent(order_id, part)
 
 
 @shared_task(name="fanout.sweep", ignore_result=True)
@@ -32,3 +42,16 @@ def sweep() -> None:
         sweeper.sweep()
     except Unavailable as error:
         log.warning("sweep_waits", backend=error.backend)
+
+
+@shared_task(name="fanout.discard", ignore_result=True)
+def discard() -> None:
+    try:
+        sweeper.discard()
+    except Unavailable as error:
+        log.warning("discard_waits", backend=error.backend)
+
+
+def _redelivered(task: "Task[..., None]") -> bool:
+    """Whether the broker hands the task out again, because a worker that had it is gone."""
+    return bool((task.request.delivery_info or {}).get("redelivered"))

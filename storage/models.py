@@ -1,4 +1,5 @@
-"""Tables of the embedded engine: associations, outbox, leases, idempotency keys. The ports say what they promise."""
+"""Tables of the embedded engine: associations, outbox, dead letters, leases, idempotency keys. The ports say what
+they promise."""
 
 from django.db import models
 
@@ -53,6 +54,30 @@ class OutboxPart(EmbeddedModel):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["order_id", "part"], name="outbox_part")]
+
+
+class OutboxAttempt(EmbeddedModel):
+    """An attempt at an order; one that ended well has `begun_us` 0."""
+
+    order_id = models.BigIntegerField()
+    part = models.IntegerField()
+    slot = models.IntegerField()
+    begun_us = models.BigIntegerField()
+    error = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["order_id", "part", "slot"], name="outbox_attempt")]
+
+
+class DeadLetterRow(EmbeddedModel):
+    """An order that was given up; its id is the order's."""
+
+    id = models.BigIntegerField(primary_key=True)
+    kind = models.TextField()
+    args = models.JSONField()
+    error = models.TextField()
+    attempts = models.IntegerField()
+    died_us = models.BigIntegerField()
 
 
 class WorkerLease(EmbeddedModel):

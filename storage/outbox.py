@@ -8,6 +8,9 @@ An order's place is derived from its id alone: `shard_of(id)` and the minute of 
 snowflake. A minute counts as closed only GRACE_US after its end: a row may still appear late.
 An order may also be written long after its id was made (a request repeated next day): it is
 found like any other.
+
+What an order announces may be undone before it was worked off: a deletion marks the order of its
+entry done in its own atomic write, and a worker asks whether an order is still open.
 """
 
 from collections.abc import Sequence
@@ -25,7 +28,11 @@ SETTLED_US = 60_000_000
 GRACE_US = 2 * SETTLED_US
 """A minute closes so long after its end: orders of its last moment are written, and done, by then."""
 PART_DAYS = 7
-"""Marks of finished parts and done marks without an order are forgotten after so many days."""
+"""Marks of finished parts are forgotten after so many days: a part done again does no harm."""
+DONE_DAYS = 90
+"""Done marks are forgotten after so many days, if not with their minute. An open order pins its minute, and with
+it the marks of its neighbours: were it open for longer, they would open again. What fails by itself is a
+dead letter within minutes (fanout/attempts.py); only an outage of so many days keeps an order open."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -47,6 +54,9 @@ class Outbox(Protocol):
     def add(self, order: Order) -> None:
         """Writes an order that announces nothing new, such as a repair. Idempotent."""
 
+    def open_order(self, order_id: int) -> Order | None:
+        """The order while it is open: its row is there, and it is not done. One round trip."""
+
     def mark_done(self, order_id: int) -> None:
         """Idempotent. An order marked before its row has appeared stays done."""
 
@@ -65,11 +75,14 @@ class Outbox(Protocol):
     def open_orders(self, *, after: int = 0, before: int, limit: int) -> list[Order]:
         """Orders not done with after < id < before, oldest first."""
 
+    def count_open(self, *, limit: int) -> int:
+        """How many orders are open; `limit` if there are at least so many."""
+
     def oldest_open(self) -> int | None:
         """The id of the oldest order not done."""
 
     def discard_closed(self, *, now_us: int) -> int:
-        """Forgets minutes that are closed and wholly done; answers how many. Run by the sweeper."""
+        """Forgets minutes that are closed and wholly done; answers how many. May leave some to the next call."""
 
 
 def oldest_first(orders: Sequence[Order], limit: int) -> list[Order]:

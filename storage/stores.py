@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from storage.associations import AssociationStore
+from storage.dead_letters import DeadLetters
 from storage.idempotency import IdempotencyStore
 from storage.ids import IdGenerator
 from storage.leases import WorkerLeases
@@ -45,6 +46,19 @@ def outbox() -> Outbox:
 
 
 @cache
+def dead_letters() -> DeadLetters:
+    return cast(
+        DeadLetters,
+        implementation(
+            {
+                "embedded": "storage.embedded.dead_letters.EmbeddedDeadLetters",
+                "cassandra": "storage.cassandra.dead_letters.CassandraDeadLetters",
+            }
+        ),
+    )
+
+
+@cache
 def worker_leases() -> WorkerLeases:
     return cast(
         WorkerLeases,
@@ -72,7 +86,7 @@ def idempotency_keys() -> IdempotencyStore:
 
 def reset() -> None:
     """Forgets the instances, for tests that change settings.STORE; ids go on from where they were."""
-    for port in (associations, outbox, worker_leases, idempotency_keys):
+    for port in (associations, outbox, dead_letters, worker_leases, idempotency_keys):
         port.cache_clear()
 
 

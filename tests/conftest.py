@@ -145,7 +145,14 @@ def _keyspace() -> Generator[None]:
 
 @pytest.fixture
 def empty_cassandra_outbox(cassandra: None) -> None:
-    for table in ("outbox", "outbox_minutes", "outbox_parts"):
+    for table in (
+        "outbox",
+        "outbox_minutes",
+        "outbox_parts",
+        "outbox_attempts",
+        "dead_letters",
+        "dead_letter_hours",
+    ):
         cassandra_session.execute(f"TRUNCATE {table}")
 
 

@@ -26,7 +26,8 @@ class TweetStore(Protocol):
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         """Flags the tweet as deleted by `by` and takes it out of the listings, as operation `op`.
 
-        The edges and the order are written with it, or nothing. Wins over an `add` of the same
+        The edges and the order are written with it, and the order that announced the tweet is
+        closed, or nothing. Wins over an `add` of the same
         tweet that arrives later. Idempotent.
         """
 

@@ -6,7 +6,8 @@ grows from the front, so that a sweep never walks the minutes of the past.
 
 Rows of an order are written at the clock's time, not at the order's own: a forgotten minute
 is deleted as of SETTLED_US ago, which hides every row that was seen done and no row that a late
-write adds. `done` is written by `mark_done` alone, so whichever comes first, it stays.
+write adds. `done` is never written with the row, so whichever comes first, it stays; a replay alone
+writes it as false, later than the mark that it undoes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,16 +16,21 @@ from itertools import islice
 from storage.cassandra import session
 from storage.cassandra.session import Row, Statement
 from storage.ids import MAX_ID, id_minute, now_us
-from storage.outbox import GRACE_US, PART_DAYS, SETTLED_US, SHARDS, Order, oldest_first, shard_of
+from storage.outbox import DONE_DAYS, GRACE_US, SETTLED_US, SHARDS, Order, oldest_first, shard_of
 
 PAGE = 5_000
 """Orders read at a time from one minute."""
 MINUTE_US = 60_000_000
+DISCARDED_AT_ONCE = 60
+"""Minutes of a shard that one discarding looks at: an hour's worth, a second in all."""
+TURN_US = 30_000_000
+"""In an outage of hours the minutes that are looked at change so often: discarding comes to all of them."""
 
 _INSERT = "INSERT INTO outbox (shard, minute, id, kind, args) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
 _INSERT_MINUTE = "INSERT INTO outbox_minutes (shard, minute) VALUES (?, ?) USING TIMESTAMP ?"
-_MARK = "UPDATE outbox USING TTL ? SET done = true WHERE shard = ? AND minute = ? AND id = ?"
-_OPEN = "SELECT kind, done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
+_MARK = "UPDATE outbox USING TIMESTAMP ? AND TTL ? SET done = true WHERE shard = ? AND minute = ? AND id = ?"
+_UNMARK = "UPDATE outbox USING TIMESTAMP ? SET done = false WHERE shard = ? AND minute = ? AND id = ?"
+_ORDER = "SELECT kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
 _ORDERS = "SELECT id, kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id > ? AND id < ? LIMIT ?"
 _MINUTES = "SELECT minute FROM outbox_minutes WHERE shard = ? AND minute <= ?"
 _FORGET = "DELETE FROM outbox USING TIMESTAMP ? WHERE shard = ? AND minute = ?"
@@ -36,11 +42,17 @@ _PARTS = "SELECT part FROM outbox_parts WHERE order_id = ?"
 
 def order_statements(order: Order) -> list[Statement]:
     """What puts the order into a logged batch, beside what it announces."""
-    shard, minute, written = shard_of(order.id), id_minute(order.id), now_us()
-    return [
-        (_INSERT, (shard, minute, order.id, order.kind, list(order.args), written)),
-        (_INSERT_MINUTE, (shard, minute, written)),
-    ]
+    return _row_statements(order, now_us())
+
+
+def done_statement(order_id: int, *, at_us: int | None = None) -> Statement:
+    """What closes an order, whether its row is there or not; in the logged batch of what undoes it."""
+    return _MARK, (at_us or now_us(), DONE_DAYS * 86_400, *_place(order_id), order_id)
+
+
+def reopening_statements(order: Order, *, at_us: int) -> list[Statement]:
+    """What opens an order that was marked done before `at_us`; also after its minute was forgotten."""
+    return [*_row_statements(order, at_us), (_UNMARK, (at_us, *_place(order.id), order.id))]
 
 
 class CassandraOutbox:
@@ -49,12 +61,16 @@ class CassandraOutbox:
     def add(self, order: Order) -> None:
         session.batch(order_statements(order))
 
+    def open_order(self, order_id: int) -> Order | None:
+        rows = session.execute(_ORDER, (*_place(order_id), order_id))
+        kind, args, done = rows[0] if rows else (None, None, None)
+        return Order(order_id, kind, tuple(args or ())) if kind is not None and not done else None
+
     def mark_done(self, order_id: int) -> None:
-        session.execute(_MARK, (PART_DAYS * 86_400, shard_of(order_id), id_minute(order_id), order_id))
+        session.execute(*done_statement(order_id))
 
     def is_open(self, order_id: int) -> bool:
-        rows = session.execute(_OPEN, (shard_of(order_id), id_minute(order_id), order_id))
-        return any(kind is not None and not done for kind, done in rows)
+        return self.open_order(order_id) is not None
 
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         """Written before it is counted, both at quorum: whoever comes last sees all."""
@@ -71,6 +87,11 @@ class CassandraOutbox:
             found += islice(_open_orders(shard, later, before, after), limit)
         return oldest_first(found, limit)
 
+    def count_open(self, *, limit: int) -> int:
+        listed = _listed_minutes(up_to=id_minute(MAX_ID))
+        orders = (order for shard, minutes in listed for order in _open_orders(shard, minutes, MAX_ID))
+        return sum(1 for _ in islice(orders, limit))
+
     def oldest_open(self) -> int | None:
         listed = _listed_minutes(up_to=id_minute(MAX_ID))
         firsts = (next(_open_orders(shard, minutes, MAX_ID), None) for shard, minutes in listed)
@@ -79,6 +100,18 @@ class CassandraOutbox:
     def discard_closed(self, *, now_us: int) -> int:
         closed = (now_us - GRACE_US) // MINUTE_US - 1
         return sum(_discard(shard, minutes, closed, now_us) for shard, minutes in _listed_minutes(up_to=closed))
+
+
+def _place(order_id: int) -> tuple[int, int]:
+    return shard_of(order_id), id_minute(order_id)
+
+
+def _row_statements(order: Order, written: int) -> list[Statement]:
+    place = _place(order.id)
+    return [
+        (_INSERT, (*place, order.id, order.kind, list(order.args), written)),
+        (_INSERT_MINUTE, (*place, written)),
+    ]
 
 
 def _listed_minutes(*, up_to: int) -> list[tuple[int, list[int]]]:
@@ -100,19 +133,24 @@ def _open_orders(shard: int, minutes: Sequence[int], before: int, after: int = 0
     """Ascending; reads as far as it is asked. A mark whose order is not there (yet) is a row that is done."""
     for minute in minutes:
         for order_id, kind, args, done in _orders(shard, minute, before, after):
-            if not done:
+            if kind is not None and not done:
                 yield Order(order_id, kind, tuple(args or ()))
 
 
-def _discard(shard: int, minutes: Sequence[int], closed: int, now: int) -> int:
-    """Forgets those of the shard's closed minutes that hold no open order; answers how many."""
-    open_minutes = {minute for minute in minutes if next(_open_orders(shard, [minute], MAX_ID), None)}
-    finished = [minute for minute in minutes if minute not in open_minutes]
+def _discard(shard: int, listed: Sequence[int], closed: int, now: int) -> int:
+    """Forgets closed minutes of the shard that hold no open order, of those whose turn it is; answers how many."""
+    finished = [minute for minute in _turn(listed, now) if not next(_open_orders(shard, [minute], MAX_ID), None)]
     if not finished:
         return 0
     seen = now - SETTLED_US
-    front = min(open_minutes, default=closed + 1)
+    front = min(set(listed) - set(finished), default=closed + 1)
     session.execute_many(_FORGET, [(seen, shard, minute) for minute in finished])
     session.execute_many(_UNLIST, [(seen, shard, minute) for minute in finished if minute > front])
     session.execute(_UNLIST_BELOW, (seen, shard, front))
     return len(finished)
+
+
+def _turn(minutes: Sequence[int], now: int) -> Sequence[int]:
+    turns = -(-len(minutes) // DISCARDED_AT_ONCE) or 1
+    start = now // TURN_US % turns * DISCARDED_AT_ONCE
+    return minutes[start : start + DISCARDED_AT_ONCE]

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from storage.embedded.base import answering, writing
 from storage.ids import EPOCH_US, MAX_ID, WORKER_BITS, id_minute
-from storage.models import OutboxOrder, OutboxPart
+from storage.models import OutboxAttempt, OutboxOrder, OutboxPart
 from storage.outbox import GRACE_US, PART_DAYS, Order, shard_of
 
 DELETED_AT_ONCE = 500
@@ -18,10 +18,14 @@ class EmbeddedOutbox:
         with writing():
             write_order(order)
 
+    def open_order(self, order_id: int) -> Order | None:
+        with answering():
+            order = OutboxOrder.objects.filter(id=order_id, done=False).first()
+        return _order(order) if order is not None else None
+
     def mark_done(self, order_id: int) -> None:
-        """A mark without its order is a row without a kind."""
         with writing():
-            OutboxOrder.objects.update_or_create(id=order_id, defaults={"done": True})
+            close_order(order_id)
 
     def is_open(self, order_id: int) -> bool:
         with answering():
@@ -39,7 +43,11 @@ class EmbeddedOutbox:
     def open_orders(self, *, after: int = 0, before: int, limit: int) -> list[Order]:
         orders = OutboxOrder.objects.filter(done=False, id__gt=after, id__lt=before).order_by("id")[:limit]
         with answering():
-            return [Order(order.id, order.kind or "", tuple(order.args)) for order in orders]
+            return [_order(order) for order in orders]
+
+    def count_open(self, *, limit: int) -> int:
+        with answering():
+            return OutboxOrder.objects.filter(done=False)[:limit].count()
 
     def oldest_open(self) -> int | None:
         with answering():
@@ -55,12 +63,29 @@ class EmbeddedOutbox:
             _delete([order_id for orders in finished for order_id, _ in orders])
             forgotten = _first_id_of_minute((now_us - PART_DAYS * 86_400_000_000) // 60_000_000)
             OutboxPart.objects.filter(order_id__lt=forgotten).delete()
+            OutboxAttempt.objects.filter(order_id__lt=forgotten).delete()
         return len(finished)
 
 
 def write_order(order: Order) -> None:
     """Inside the transaction of what the order announces. Leaves `done` as it is."""
     OutboxOrder.objects.update_or_create(id=order.id, defaults={"kind": order.kind, "args": list(order.args)})
+
+
+def close_order(order_id: int) -> None:
+    """Inside a transaction. A mark without its order is a row without a kind."""
+    OutboxOrder.objects.update_or_create(id=order_id, defaults={"done": True})
+
+
+def reopen_order(order: Order) -> None:
+    """Inside a transaction: as if it had just been written."""
+    OutboxOrder.objects.update_or_create(
+        id=order.id, defaults={"kind": order.kind, "args": list(order.args), "done": False}
+    )
+
+
+def _order(row: OutboxOrder) -> Order:
+    return Order(row.id, row.kind or "", tuple(row.args))
 
 
 def _first_id_of_minute(minute: int) -> int:

@@ -4,6 +4,7 @@ import pytest
 
 from storage import stores
 from storage.associations import AssociationStore
+from storage.dead_letters import DeadLetters
 from storage.idempotency import IdempotencyStore
 from storage.leases import WorkerLeases
 from storage.outbox import Outbox
@@ -17,6 +18,11 @@ def associations(store: str) -> AssociationStore:
 @pytest.fixture
 def outbox(empty_outbox: None) -> Outbox:
     return stores.outbox()
+
+
+@pytest.fixture
+def letters(empty_outbox: None) -> DeadLetters:
+    return stores.dead_letters()
 
 
 @pytest.fixture

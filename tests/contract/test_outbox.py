@@ -93,6 +93,27 @@ def test_a_repeated_add_does_not_open_a_done_order(outbox: Outbox) -> None:
     assert open_ids(outbox) == []
 
 
+def test_an_order_is_open_from_its_writing_until_it_is_done(outbox: Outbox) -> None:
+    order = some_order()
+    assert outbox.open_order(order.id) is None
+    outbox.add(order)
+    assert outbox.open_order(order.id) == order
+    outbox.mark_done(order.id)
+    assert outbox.open_order(order.id) is None
+    unwritten = new_id()
+    outbox.mark_done(unwritten)
+    assert outbox.open_order(unwritten) is None
+
+
+def test_open_orders_are_counted_up_to_a_limit(outbox: Outbox) -> None:
+    assert outbox.count_open(limit=10) == 0
+    orders = [some_order() for _ in range(6)]
+    for order in orders:
+        outbox.add(order)
+    outbox.mark_done(orders[2].id)
+    assert [outbox.count_open(limit=limit) for limit in (1, 4, 5, 100)] == [1, 4, 5, 5]
+
+
 def test_adding_and_marking_at_once_ends_done(outbox: Outbox) -> None:
     orders = [some_order() for _ in range(20)]
     calls = [partial(outbox.add, order) for order in orders]
@@ -166,6 +187,24 @@ def test_an_order_written_long_after_its_birth_is_found(outbox: Outbox) -> None:
     assert open_ids(outbox) == [late]
     outbox.discard_closed(now_us=now_us())
     assert outbox.oldest_open() == late
+
+
+def test_minutes_behind_many_that_are_held_open_are_forgotten_too(outbox: Outbox) -> None:
+    """More than one discarding looks at: each has its turn, whatever becomes of the others."""
+    start = id_us(new_id()) - 3_000 * MINUTE_US
+    held = [next(ids_of_shard(3, start + step * MINUTE_US)) for step in range(130)]
+    last = next(ids_of_shard(3, start + 130 * MINUTE_US))
+    for each in [*held, last]:
+        outbox.add(some_order(each))
+    outbox.mark_done(last)
+    later = now_us() + 10 * MINUTE_US
+    turns = [outbox.discard_closed(now_us=later + turn * MINUTE_US // 2) for turn in range(4)]
+    assert sum(turns) == 1
+    assert outbox.count_open(limit=1_000) == 130
+    for each in held:
+        outbox.mark_done(each)
+    assert sum(outbox.discard_closed(now_us=later + turn * MINUTE_US // 2) for turn in range(6)) == 130
+    assert outbox.oldest_open() is None
 
 
 def test_a_mark_without_an_order_does_not_hold_a_minute(outbox: Outbox) -> None:

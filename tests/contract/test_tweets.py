@@ -84,7 +84,19 @@ def test_the_order_is_written_with_the_tweet(tweets: TweetStore, empty_outbox: N
     tweets.add(tweet, order)
     deletion = Order(id=new_id(), kind="retract", args=(tweet.id, tweet.author_id))
     tweets.delete(tweet, op=deletion.id, by=tweet.author_id, order=deletion)
-    assert outbox().open_orders(before=MAX_ID, limit=10) == [order, deletion]
+    assert outbox().open_orders(before=MAX_ID, limit=10) == [deletion], "there is nothing left to deliver"
+
+
+def test_a_deletion_closes_the_order_of_its_entry_whichever_is_written_first(
+    tweets: TweetStore, empty_outbox: None
+) -> None:
+    tweet = a_tweet()
+    order = Order(id=tweet.id, kind="deliver", args=(tweet.id, tweet.author_id))
+    tweets.delete(tweet, op=new_id(), by=tweet.author_id, order=None)
+    tweets.add(tweet, order)
+    assert outbox().open_order(order.id) is None
+    tweets.delete(tweet, op=new_id(), by=tweet.author_id, order=None)
+    assert outbox().open_orders(before=MAX_ID, limit=10) == []
 
 
 def test_home_entries_leave_out_replies_to_others(tweets: TweetStore) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from kombu.exceptions import OperationalError
 from pytest_django.fixtures import Settings
 
 from accounts import graph
@@ -66,7 +65,7 @@ class TestLargeAuthors:
         tweet = post(author)
         [order] = open_orders()
         parts: list[tuple[int, int]] = []
-        with patch.object(delivery, "enqueue_part", lambda order, part, of: parts.append((part, of))):
+        with patch.object(delivery, "enqueue_part", lambda order, part, of, **_: parts.append((part, of))):
             delivery.work_off(order)
         assert sorted(parts) == [(part, 4) for part in range(4)]
         dice = random.Random(1)
@@ -86,7 +85,7 @@ class TestLargeAuthors:
         [order] = open_orders()
         delivery.work_off_part(order, 1, 4)
         parts: list[int] = []
-        with patch.object(delivery, "enqueue_part", lambda order, part, of: parts.append(part)):
+        with patch.object(delivery, "enqueue_part", lambda order, part, of, **_: parts.append(part)):
             delivery.work_off(order)
         assert parts == [0, 2, 3]
         with patch.object(delivery, "_push_bucket") as pushed:
@@ -138,7 +137,7 @@ class TestOrdersThatWait:
             settings.SWEEP_AFTER_SECONDS = 0.0
             time.sleep(0.01)
             assert sweeper.sweep() == 1
-            sent.assert_called_once_with(order)
+            sent.assert_called_once_with(order, resent=True)
             assert sweeper.sweep() == 0, "sent a moment ago"
 
     def test_orders_sent_a_moment_ago_hide_none_behind_them(
@@ -146,12 +145,13 @@ class TestOrdersThatWait:
     ) -> None:
         settings.SWEEP_AFTER_SECONDS = 0.0
         monkeypatch.setattr(sweeper, "PAGE", 2)
+        monkeypatch.setattr(sweeper, "CHUNK", 1)
         monkeypatch.setattr(sweeper, "SWEEP_LIMIT", 2)
         author = new_person()
         ids = [post(author) for _ in range(5)]
         time.sleep(0.01)
         sent: list[int] = []
-        with patch.object(sweeper, "enqueue", lambda order: sent.append(order.id)):
+        with patch.object(sweeper, "enqueue", lambda order, **_: sent.append(order.id)):
             for _ in range(3):
                 sweeper.sweep()
         assert sent == ids
@@ -160,7 +160,7 @@ class TestOrdersThatWait:
         settings.SWEEP_AFTER_SECONDS = 0.0
         post(new_person())
         time.sleep(0.01)
-        with patch.object(sweeper, "enqueue", side_effect=OperationalError), pytest.raises(Unavailable):
+        with patch.object(sweeper, "enqueue", side_effect=Unavailable("redis_broker")), pytest.raises(Unavailable):
             sweeper.sweep()
         with patch.object(sweeper, "enqueue") as sent:
             assert sweeper.sweep() == 1
@@ -288,5 +288,14 @@ class TestDispatcher:
         sending = Dispatcher(failing_once)
         for number in (1, 2):
             sending.send(deliver_order(number, 1))
+        sending.drain(5.0)
+        assert sent == [2]
+
+    def test_without_a_thread_nothing_is_raised_and_the_next_order_finds_one(self) -> None:
+        sent: list[int] = []
+        sending = Dispatcher(lambda order: sent.append(order.id))
+        with patch("threading.Thread.start", side_effect=RuntimeError("can't start new thread")):
+            sending.send(deliver_order(1, 1))
+        sending.send(deliver_order(2, 1))
         sending.drain(5.0)
         assert sent == [2]

@@ -9,8 +9,7 @@ from pytest_django.fixtures import Settings
 from accounts import graph, services, tokens
 from accounts.entities import Viewer
 from accounts.models import User
-from fanout import timelines
-from fanout.tasks import work_order
+from fanout import delivery, timelines
 from feed import rebuild
 from feed.home import home_page, prefetch_command
 from storage.outbox import Order
@@ -94,7 +93,7 @@ def test_orders_worked_off_twice_and_out_of_order_show_each_tweet_once() -> None
 
 
 def from_worker(order: Order) -> None:
-    work_order(order.id, order.kind, list(order.args))
+    delivery.work_off(order)
 
 
 def test_following_brings_the_past_in_and_unfollowing_takes_it_out() -> None:

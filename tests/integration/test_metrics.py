@@ -19,10 +19,11 @@ from fanout import timelines
 from fanout.dispatch import Dispatcher, dispatcher
 from fanout.orders import retract_order
 from feed import rebuild
+from storage.dead_letters import DeadLetter
 from storage.errors import Unavailable
 from storage.ids import make_id, now_us
 from storage.outbox import Order
-from storage.stores import ids, outbox
+from storage.stores import dead_letters, ids, outbox
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
 from tests.people import ApiClient, new_person
 
@@ -108,6 +109,23 @@ def test_the_age_of_the_oldest_open_order() -> None:
         outbox().mark_done(order.id)
     state.forget()
     assert scrape()["outbox_oldest_open_seconds", ()] == 0
+
+
+def test_the_backlog_and_what_was_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = scrape()
+    assert (found["outbox_open_orders", ()], found["outbox_dead_letters", ()]) == (0, 0)
+    orders = [retract_order(ids.next(), ids.next(), ids.next()) for _ in range(5)]
+    for order in orders:
+        outbox().add(order)
+    for order in orders[:2]:
+        dead_letters().bury(DeadLetter(order, "ValueError", 5, now_us()))
+    state.forget()
+    found = scrape()
+    assert (found["outbox_open_orders", ()], found["outbox_dead_letters", ()]) == (3, 2)
+    monkeypatch.setattr(metrics, "COUNTED", 1)
+    state.forget()
+    found = scrape()
+    assert (found["outbox_open_orders", ()], found["outbox_dead_letters", ()]) == (1, 1), "counted no further"
 
 
 def test_scrapes_in_a_row_ask_the_backends_once() -> None:

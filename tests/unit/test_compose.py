@@ -119,7 +119,7 @@ def test_the_migrations_are_commands_that_exist() -> None:
 
 def test_the_workers_take_every_queue_that_make_run_takes() -> None:
     command = SERVICES["worker"]["command"]
-    assert set(command[command.index("--queues") + 1].split(",")) == {"fanout", "bulk", "maintenance"}
+    assert set(command[command.index("--queues") + 1].split(",")) == {"graph", "fanout", "bulk", "maintenance"}
 
 
 def test_the_image_holds_every_package_and_does_not_run_as_root() -> None:

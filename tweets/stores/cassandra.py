@@ -11,7 +11,7 @@ from storage.associations import Change
 from storage.cassandra import session
 from storage.cassandra.associations import change_statements
 from storage.cassandra.month_log import MonthLog
-from storage.cassandra.outbox import order_statements
+from storage.cassandra.outbox import done_statement, order_statements
 from storage.cassandra.session import Statement
 from storage.ids import MAX_ID, id_month, write_timestamp
 from storage.outbox import Order
@@ -104,6 +104,8 @@ class CassandraTweets:
             _home_entries.delete((tweet.author_id,), tweet.id, timestamp=timestamp),
             self._public.delete(tweet.id, timestamp=timestamp),
         ]
+        if tweet.in_home:
+            statements.append(done_statement(tweet.id))
         if tweet.reply_to_id is not None:
             statements.append(_replies.delete((tweet.reply_to_id,), tweet.id, timestamp=timestamp))
         if tweet.retweet_of_id is not None:

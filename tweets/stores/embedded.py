@@ -10,7 +10,7 @@ from storage import stores
 from storage.associations import Change
 from storage.embedded.associations import write_changes
 from storage.embedded.base import ALIAS, answering, writing
-from storage.embedded.outbox import write_order
+from storage.embedded.outbox import close_order, write_order
 from storage.ids import MAX_ID
 from storage.outbox import Order
 from tweets.entities import Entities, Tweet
@@ -55,6 +55,8 @@ class EmbeddedTweets:
         with writing():
             TweetRow.objects.bulk_create([_row(tweet)], ignore_conflicts=True)
             TweetRow.objects.filter(id=tweet.id).update(deleted_by=by)
+            if tweet.in_home:
+                close_order(tweet.id)
             write_changes(edges)
             if order is not None:
                 write_order(order)
