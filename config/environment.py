@@ -7,9 +7,11 @@ only fit for a laptop (secret key, open hosts, debug, limits off) errors at star
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
+from urllib.parse import urlsplit
 
 from environs import Env
 
+REDIS_PORT = 6379
 LAPTOP_SECRET = "only-for-a-laptop-" + "0" * 40
 
 
@@ -128,8 +130,21 @@ def read_environment() -> Environment:
         metrics_token=env.str("METRICS_TOKEN", ""),
         prometheus_multiproc_dir=env.str("PROMETHEUS_MULTIPROC_DIR", ""),
     )
+    _refuse_one_redis(environment)
     refuse_unsafe(environment)
     return environment
+
+
+def _refuse_one_redis(environment: Environment) -> None:
+    """A new generation empties the timelines' database (storage/generations.py), and would take the broker's queues."""
+    if _redis_place(environment.timeline_redis_url) == _redis_place(environment.broker_redis_url):
+        raise UnsafeEnvironment("TIMELINE_REDIS_URL and BROKER_REDIS_URL name one database: the first needs its own")
+
+
+def _redis_place(url: str) -> tuple[str | None, int, str]:
+    """Host, port and database."""
+    parts = urlsplit(url)
+    return parts.hostname, parts.port or REDIS_PORT, parts.path.strip("/") or "0"
 
 
 def _not_negative(value: int) -> None:

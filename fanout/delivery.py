@@ -121,7 +121,7 @@ def _push_page(order: Order, read: Callable[[], list[int]], also: Sequence[int])
     """
     for _ in range(PUSH_TRIES):
         noted = timelines.note() if order.kind == DELIVER else None
-        if noted is not None and not outbox().is_open(order.id):
+        if noted is not None and outbox().open_order(order.id) is None:
             return []
         followers = read()
         if _push(order, [*also, *followers], noted):

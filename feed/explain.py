@@ -19,7 +19,7 @@ from fanout.timelines import Window
 from feed.audit import EVERYTHING, ORDERS_READ
 from storage.ids import MAX_ID, id_us
 from storage.redis import timeline_node
-from storage.stores import associations, outbox
+from storage.stores import associations, dead_letters, outbox
 from storage.times import created_at
 from tweets.entities import Tweet
 from tweets.store import tweet_store
@@ -115,9 +115,13 @@ class _Case:
 
     def _missing(self) -> Explanation:
         tweet = self._tweet
-        if outbox().is_open(tweet.id):
+        if outbox().open_order(tweet.id) is not None:
             waits = f"Its order is open since {created_at(tweet.id)}: workers have not fanned it out yet."
             return Explanation(Verdict.WAITS, [waits])
+        letter = dead_letters().read(tweet.id)
+        if letter is not None:
+            given_up = f"Its order was given up after {letter.attempts} attempts ({letter.error}): see dead_letters."
+            return Explanation(Verdict.FAULT, [given_up])
         return Explanation(
             Verdict.FAULT,
             ["Its order was worked off, and it is missing above the floor. rebuild_timeline makes the timeline anew."],
@@ -145,8 +149,11 @@ class _Case:
                 yield f"{sentence} since {created_at(edge.op)}."
 
     def _not_followed(self) -> Iterator[str]:
-        if not self._follows():
-            yield f"@{self._reader.username} does not follow {self._name(self._tweet.author_id)}."
+        author_id = self._tweet.author_id
+        [edge] = associations().last_changes([(self._reader.id, FOLLOW, author_id)])
+        if not edge.present:
+            since = f" since {created_at(edge.op)}" if edge.op else ""
+            yield f"@{self._reader.username} does not follow {self._name(author_id)}{since}."
 
     def _follows(self) -> bool:
         author_id = self._tweet.author_id

@@ -60,9 +60,6 @@ class Outbox(Protocol):
     def mark_done(self, order_id: int) -> None:
         """Idempotent. An order marked before its row has appeared stays done."""
 
-    def is_open(self, order_id: int) -> bool:
-        """Whether the order is there and not done. One read of one row."""
-
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         """Records one finished part; True when all of 0 … `parts` - 1 have been recorded. Idempotent.
 

@@ -69,9 +69,6 @@ class CassandraOutbox:
     def mark_done(self, order_id: int) -> None:
         session.execute(*done_statement(order_id))
 
-    def is_open(self, order_id: int) -> bool:
-        return self.open_order(order_id) is not None
-
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         """Written before it is counted, both at quorum: whoever comes last sees all."""
         session.execute(_INSERT_PART, (order_id, part))

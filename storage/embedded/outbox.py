@@ -27,10 +27,6 @@ class EmbeddedOutbox:
         with writing():
             close_order(order_id)
 
-    def is_open(self, order_id: int) -> bool:
-        with answering():
-            return OutboxOrder.objects.filter(id=order_id, done=False).exists()
-
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         with writing():
             OutboxPart.objects.get_or_create(order_id=order_id, part=part)

@@ -10,10 +10,13 @@ from accounts import blocks, graph, services
 from accounts.entities import Viewer
 from accounts.models import User
 from fanout import timelines
+from fanout.orders import deliver_order
 from feed.home import home_page
+from storage.dead_letters import DeadLetter
+from storage.ids import now_us
 from storage.paging import PageRequest
 from storage.redis import timeline_node
-from storage.stores import outbox
+from storage.stores import dead_letters, outbox
 from tests.backends import timeline_redis_down
 from tests.people import new_person
 from tests.work import work_off_everything
@@ -101,6 +104,13 @@ def test_below_the_floor_it_comes_from_the_store(scene: Scene, settings: Setting
     scene.assert_there("below the timeline's floor")
 
 
+def test_a_missing_entry_whose_order_was_given_up_is_a_fault_with_its_error(scene: Scene) -> None:
+    order = deliver_order(scene.tweet, scene.author.id)
+    dead_letters().bury(DeadLetter(order, "ValueError: a planted fault", 5, now_us()))
+    status, said = scene.explain()
+    assert (status, "given up after 5 attempts (ValueError: a planted fault)" in said) == (1, True)
+
+
 def test_a_missing_entry_whose_order_was_worked_off_is_a_fault_that_a_rebuild_mends(scene: Scene) -> None:
     outbox().mark_done(scene.tweet)
     status, said = scene.explain()
@@ -123,7 +133,7 @@ class TestAgainst:
 
     def test_not_followed(self, scene: Scene) -> None:
         graph.unfollow(scene.reader.id, scene.author.id)
-        scene.assert_absent(f"@{scene.reader.username} does not follow @{scene.author.username}")
+        scene.assert_absent(f"@{scene.reader.username} does not follow @{scene.author.username} since 20")
 
     def test_muted_though_it_stands_in_redis(self, scene: Scene) -> None:
         blocks.mute(scene.reader.id, scene.author.id)

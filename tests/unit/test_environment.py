@@ -76,6 +76,17 @@ def test_production_refuses_what_must_not_serve_anyone(given: pytest.MonkeyPatch
     assert ";" not in found, "and nothing else"
 
 
+@pytest.mark.parametrize("broker", ["redis://cache:6379/0", "redis://cache", "redis://:pw@cache:6379"])
+def test_one_database_for_both_redis_is_refused(given: pytest.MonkeyPatch, broker: str) -> None:
+    """A new generation of the timelines would empty the broker's queues."""
+    given.setenv("TIMELINE_REDIS_URL", "redis://cache:6379/0")
+    given.setenv("BROKER_REDIS_URL", broker)
+    with pytest.raises(UnsafeEnvironment, match="name one database"):
+        read_environment()
+    given.setenv("BROKER_REDIS_URL", "redis://cache:6379/1")
+    read_environment()
+
+
 def test_a_laptop_s_secret_is_none(given: pytest.MonkeyPatch) -> None:
     assert "SECRET_KEY" in fault(given, {name: value for name, value in SAFE.items() if name != "SECRET_KEY"})
 
