@@ -15,7 +15,9 @@ from collections.abc import Callable
 
 import structlog
 from celery import current_app
+from kombu.exceptions import OperationalError
 
+from storage.errors import Unavailable
 from storage.outbox import Order
 
 QUEUE_SIZE = 10_000
@@ -33,14 +35,21 @@ def enqueue(order: Order) -> None:
     )
 
 
-def enqueue_part(order: Order, part: int, parts: int) -> None:
-    """Puts one part of a large order on the queue of bulk work, apart from small authors' orders."""
-    current_app.send_task(
-        "fanout.work_part",
-        args=(order.id, order.kind, list(order.args), part, parts),
-        queue="bulk",
-        retry=False,
-    )
+def enqueue_part(order: Order, part: int, parts: int, *, after: int = 0) -> None:
+    """Puts one part of a large order, from the follower above `after` on, on the queue of bulk work.
+
+    Raises `Unavailable` when the broker does not take it.
+    """
+    try:
+        current_app.send_task(
+            "fanout.work_part",
+            args=(order.id, order.kind, list(order.args), part, parts),
+            kwargs={"after": after},
+            queue="bulk",
+            retry=False,
+        )
+    except OperationalError as error:
+        raise Unavailable("redis_broker") from error
 
 
 class Dispatcher:

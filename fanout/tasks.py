@@ -19,9 +19,9 @@ def work_order(order_id: int, kind: str, args: list[int]) -> None:
 
 
 @shared_task(name="fanout.work_part", ignore_result=True)
-def work_part(order_id: int, kind: str, args: list[int], part: int, parts: int) -> None:
+def work_part(order_id: int, kind: str, args: list[int], part: int, parts: int, *, after: int = 0) -> None:
     try:
-        delivery.work_off_part(Order(order_id, kind, tuple(args)), part, parts)
+        delivery.work_off_part(Order(order_id, kind, tuple(args)), part, parts, after)
     except Unavailable as error:
         log.warning("part_waits", order=order_id, kind=kind, part=part, backend=error.backend)
 
