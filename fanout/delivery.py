@@ -39,8 +39,9 @@ from storage.stores import outbox
 PAGE = 2_500
 """Followers read and pushed at a time: throughput no longer rises beyond it, and a page stays
 under a fifth of a second."""
-PAGES_A_TASK = 8
-"""20,000 followers, some 60 to 100 ms: the longest that a small author's order waits behind one task."""
+PAGES_A_TASK = 4
+"""10,000 followers, some 40 ms: the longest that a small order waits behind a large one, and long enough for the
+millisecond that a task costs besides."""
 PUSH_TRIES = 3
 """Of a page whose push came too late; then the order waits for the sweeper."""
 
