@@ -1,5 +1,7 @@
 """Reads of people."""
 
+from collections.abc import Collection
+
 from accounts.models import User
 from accounts.rules import EMAIL_CHARACTERS, USERNAME
 from accounts.sql import sql_or_unavailable
@@ -39,6 +41,13 @@ def people_after(user_id: int, limit: int) -> list[tuple[int, str]]:
     """(id, username) of the people above that id, ascending, suspended ones as well. One SQL query."""
     people = User.objects.filter(pk__gt=user_id).order_by("pk").values_list("pk", "username")
     return list(people[:limit])
+
+
+@sql_or_unavailable()
+def shut_out_among(user_ids: Collection[int]) -> set[int]:
+    """Those who are suspended, or of whom there is no row. One SQL query."""
+    let_in = User.objects.filter(pk__in=user_ids, suspended_at=None).values_list("pk", flat=True) if user_ids else ()
+    return set(user_ids).difference(let_in)
 
 
 @sql_or_unavailable()

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import rules, tokens
 from accounts.cards import account_changed
+from accounts.forgetting import forget
 from accounts.models import User
 from accounts.selectors import find_login, get_user
 from accounts.sql import sql_or_unavailable
@@ -99,8 +100,12 @@ def update_profile(user_id: int, change: ProfileChange, *, token_digest: str | N
 
 
 def suspend(person: User, *, by: User) -> None:
-    """Shuts the person out of every door from the next request on, and hides what they wrote. Idempotent."""
+    """Shuts the person out of every door from the next request on, and hides what they wrote. Idempotent.
+
+    What their reading left in Redis goes (forgetting.py); a reader who is restored finds it complete again.
+    """
     _set_suspension(person, at=datetime.now(UTC), by=by)
+    transaction.on_commit(lambda: forget(person.id))
     log.info("account_suspended", user_id=person.id, by=by.id)
 
 

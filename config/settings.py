@@ -209,8 +209,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 60,
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
+    "queue_order_strategy": "priority",
 }
-"""A task of a killed worker runs again after a minute; the outbox covers what even that loses."""
+"""A task of a killed worker runs again after a minute; the outbox covers what even that loses. A worker
+takes its queues in the order in which it was given them, so one of each order keeps all of them going."""
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
@@ -219,6 +221,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "fanout.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "discard": {"task": "fanout.discard", "schedule": 30.0, "options": {"expires": 30}},
+    "search_strays": {"task": "feed.search_strays", "schedule": 60.0, "options": {"expires": 60}},
 }
 
 GRAPHENE = {"SCHEMA": "config.schema.schema"}

@@ -25,6 +25,11 @@ ADDRESSES = (
 )
 """What manage.py needs to speak to the servers of a run."""
 STORES = ("embedded", "cassandra")
+FANOUT_FIRST = "maintenance,graph,fanout,bulk"
+BULK_FIRST = "maintenance,graph,bulk,fanout"
+"""A worker takes from the first queue that holds something. With one worker of each order, small authors' orders
+wait for one part of a large one at most, parts never wait for small orders, and neither worker is idle. Maintenance
+is a task or two a minute, each of bounded work."""
 ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - where to ask a server that listens everywhere
 
 
@@ -143,8 +148,8 @@ def _processes(options: Options) -> list[Command]:
     schedule = str(options.data_dir / "beat-schedule")
     return [
         Command("web", [*web, *address, *manners]),
-        _worker(1, "graph,fanout,bulk,maintenance"),
-        _worker(2, "graph,bulk,fanout,maintenance"),
+        _worker(1, FANOUT_FIRST),
+        _worker(2, BULK_FIRST),
         Command("beat", [*_celery("beat"), "--schedule", schedule, "--pidfile="]),
     ]
 

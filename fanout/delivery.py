@@ -1,15 +1,29 @@
 """Working an order off: from (entry, author) to the timelines of the author's active followers.
 
-A small author's order is one piece of work. An author whose followers fill several buckets
-is worked off bucket by bucket, in parallel; each bucket is a *part* of the order. Orders
-carry the author, never followers: the list is read just before the push, which timelines
-refuse when it is stale (timelines.py).
+A small author's order is one piece of work. A large author's is handed out in *parts*, one for
+each bucket of followers, which are worked off in parallel in the queue of bulk work, apart
+from small authors' orders. No task pushes to more than PAGES_A_TASK pages: what is left of a
+part goes to the end of that queue. Orders carry the author, never followers: the list is
+read just before the push, which timelines refuse when it is stale (timelines.py).
+
+**Parts survive their worker.** A part is recorded when its bucket was worked off to its end, by
+whichever of its tasks comes there; the order is done when all are recorded. A task that is
+lost takes its place in the bucket with it: the order stays open, the sweeper sends it
+again, and the part begins anew. Pushing twice shows nothing twice.
+
+**Buckets that appear meanwhile are not among the parts,** and need not be. Whoever followed before
+the tweet was written stands in a bucket of the level that is read here: levels only grow,
+no edge moves, and both were written at a consistency at which this read sees them. Whoever
+follows (or leaves and follows again, into another bucket) after that raises their graph
+version after the edge was written, so their timeline is made anew before it is read, and
+pulls the tweet, which was in the store before its order could be worked off.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from accounts import graph
+from accounts import forgetting, graph
+from accounts.forgetting import FORGET_ORDER
 from accounts.graph import GRAPH_ORDER
 from fanout import live, presence, resending, timelines
 from fanout.bodies import BODIES
@@ -25,6 +39,9 @@ from storage.stores import dead_letters, outbox
 PAGE = 2_500
 """Followers read and pushed at a time: throughput no longer rises beyond it, and a page stays
 under a fifth of a second."""
+PAGES_A_TASK = 4
+"""10,000 followers, some 40 ms: the longest that a small order waits behind a large one, and long enough for the
+millisecond that a task costs besides."""
 PUSH_TRIES = 3
 """Of a page whose push came too late; then the order waits for the sweeper."""
 
@@ -41,6 +58,9 @@ def work_off(order: Order, *, resent: bool = False) -> None:
     if order.kind == GRAPH_ORDER:
         graph.raise_versions(order.args, order.id)
         return
+    if order.kind == FORGET_ORDER:
+        forgetting.carry_out(order)
+        return
     entry_id, author_id = entry_and_author(order)
     if order.kind == RETRACT:
         _end_delivery(entry_id)
@@ -48,8 +68,11 @@ def work_off(order: Order, *, resent: bool = False) -> None:
     if len(buckets) > 1:
         _hand_out(order, len(buckets), resent=resent)
         return
-    _push_bucket(order, 0)
-    outbox().mark_done(order.id)
+    rest = _push_pages(order, 0, pages=1)
+    if rest is None:
+        outbox().mark_done(order.id)
+    else:
+        _hand_out(order, 1, after=rest, resent=resent)
 
 
 def _end_delivery(entry_id: int) -> None:
@@ -63,7 +86,7 @@ def _end_delivery(entry_id: int) -> None:
     dead_letters().drop(entry_id)
 
 
-def _hand_out(order: Order, parts: int, *, resent: bool) -> None:
+def _hand_out(order: Order, parts: int, *, after: int = 0, resent: bool) -> None:
     """Only what is missing, and was not handed out a moment ago: an order that waits behind others must not
     multiply when it is sent again."""
     missing = sorted(set(range(parts)) - outbox().finished_parts(order.id))
@@ -75,7 +98,7 @@ def _hand_out(order: Order, parts: int, *, resent: bool) -> None:
     fresh = resending.claim([_part_name(order.id, part) for part in missing], seconds=seconds)
     for part, is_fresh in zip(missing, fresh, strict=True):
         if is_fresh:
-            enqueue_part(order, part, parts, resent=resent)
+            enqueue_part(order, part, parts, after=after, resent=resent)
 
 
 def let_part_be_sent(order_id: int, part: int) -> None:
@@ -87,12 +110,20 @@ def _part_name(order_id: int, part: int) -> str:
     return f"{order_id}:{part}"
 
 
-def work_off_part(order: Order, part: int, parts: int) -> None:
-    """Does one bucket of a large order; the part that ends last marks the order done. Idempotent."""
+def work_off_part(order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> bool:
+    """Does one bucket of a large order, from the follower above `after` on, or as much as one task may.
+
+    Answers whether the part has ended: if not, its next task is on its way. The part that ends
+    last marks the order done. Idempotent. Raises `Unavailable`, as `work_off` does.
+    """
     if part not in outbox().finished_parts(order.id):
-        _push_bucket(order, part)
+        rest = _push_pages(order, part, after=after, pages=PAGES_A_TASK)
+        if rest is not None:
+            enqueue_part(order, part, parts, after=rest, resent=resent)
+            return False
     if outbox().mark_part_done(order.id, part, parts=parts):
         outbox().mark_done(order.id)
+    return True
 
 
 def deliver_to_author(order: Order) -> list[Command]:
@@ -101,16 +132,19 @@ def deliver_to_author(order: Order) -> list[Command]:
     return [timelines.deliver_to_author_command(entry_id, author_id)]
 
 
-def _push_bucket(order: Order, bucket: int) -> None:
-    """Pushes to everyone in the bucket, page by page; the author goes with the first."""
+def _push_pages(order: Order, bucket: int, *, after: int = 0, pages: int) -> int | None:
+    """Pushes to so many pages of the bucket; the author goes with the very first.
+
+    Answers the follower above whom the rest begins, None when the bucket's end was reached.
+    """
     _entry_id, author_id = order.args
-    also = [author_id] if bucket == 0 else []
-    after = 0
-    while True:
+    also = [author_id] if bucket == 0 and after == 0 else []
+    for _ in range(pages):
         page = _push_page(order, partial(graph.follower_page, author_id, bucket, after=after, limit=PAGE), also)
         if len(page) < PAGE:
-            return
+            return None
         after, also = page[-1], []
+    return after
 
 
 def _push_page(order: Order, read: Callable[[], list[int]], also: Sequence[int]) -> list[int]:

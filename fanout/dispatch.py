@@ -41,20 +41,20 @@ def queue_of(kind: str) -> str:
 
 def enqueue(order: Order, *, resent: bool = False) -> None:
     """Puts the order on the broker's queue, within the transport's timeouts. Raises `Unavailable`."""
-    _send("fanout.work_order", (order.id, order.kind), queue_of(order.kind), resent)
+    _send("fanout.work_order", (order.id, order.kind), queue_of(order.kind), resent=resent)
 
 
-def enqueue_part(order: Order, part: int, parts: int, *, resent: bool = False) -> None:
-    """Puts one part of a large order on the queue of bulk work, apart from small authors' orders.
+def enqueue_part(order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:
+    """Puts one part of a large order, from the follower above `after` on, on the queue of bulk work.
 
     Raises `Unavailable`.
     """
-    _send("fanout.work_part", (order.id, order.kind, part, parts), BULK, resent)
+    _send("fanout.work_part", (order.id, order.kind, part, parts), BULK, after=after, resent=resent)
 
 
-def _send(task: str, args: tuple[int | str, ...], queue: str, resent: bool) -> None:
+def _send(task: str, args: tuple[int | str, ...], queue: str, **kwargs: int) -> None:
     try:
-        current_app.send_task(task, args=args, kwargs={"resent": resent}, queue=queue, retry=False)
+        current_app.send_task(task, args=args, kwargs=kwargs, queue=queue, retry=False)
     except (OperationalError, RedisError, OSError) as error:
         raise Unavailable("redis_broker") from error
 

@@ -11,6 +11,7 @@ from celery import Task, shared_task
 from fanout import delivery, sweeper
 from fanout.attempts import attempt
 from storage.errors import Unavailable
+from storage.outbox import Order
 
 log = structlog.get_logger(__name__)
 
@@ -25,15 +26,28 @@ def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: boo
 
 @shared_task(name="fanout.work_part", ignore_result=True, bind=True)
 def work_part(
-    self: "Task[..., None]", order_id: int, kind: str, part: int, parts: int, *, resent: bool = False
+    self: "Task[..., None]",
+    order_id: int,
+    kind: str,
+    part: int,
+    parts: int,
+    *,
+    after: int = 0,
+    resent: bool = False,
 ) -> None:
-    work = partial(delivery.work_off_part, part=part, parts=parts)
+    goes_on = False
+
+    def work(order: Order) -> None:
+        nonlocal goes_on
+        goes_on = not delivery.work_off_part(order, part, parts, after=after, resent=resent)
+
     try:
         attempt(order_id, work, part=part, noted=resent or _redelivered(self))
     except Unavailable as error:
         log.warning("part_waits", order=order_id, kind=kind, part=part, backend=error.backend)
     finally:
-        delivery.let_part_be_sent(order_id, part)
+        if not goes_on:
+            delivery.let_part_be_sent(order_id, part)
 
 
 @shared_task(name="fanout.sweep", ignore_result=True)

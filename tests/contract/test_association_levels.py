@@ -125,6 +125,28 @@ def test_growth_during_many_writes_loses_nothing(small_buckets: AssociationStore
     assert small_buckets.count_sources(target, FOLLOW) == 48
 
 
+def test_who_stays_is_read_once_at_least_though_levels_grow_while_buckets_are_read(
+    small_buckets: AssociationStore,
+) -> None:
+    """As fan-out reads: the level first, then page by page, while others follow, leave and return."""
+    target = new_id()
+    stay = [new_id() for _ in range(40)]
+    waver = [new_id() for _ in range(20)]
+    apply_all(small_buckets, [add(each, target) for each in random.sample(stay + waver, 60)])
+    level = small_buckets.level(target, FOLLOW)
+    found: list[int] = []
+    for bucket in range(1 << level):
+        after = 0
+        while page := small_buckets.bucket_sources(target, FOLLOW, bucket, after=after, limit=4):
+            found += page
+            after = page[-1]
+            leaving = waver[len(found) % len(waver)]
+            apply_all(small_buckets, [remove(leaving, target), *(add(new_id(), target) for _ in range(5))])
+            apply_all(small_buckets, [add(leaving, target)])
+    assert small_buckets.level(target, FOLLOW) > level
+    assert set(stay) <= set(found)
+
+
 def test_a_bucket_splits_into_itself_and_one_above() -> None:
     for source in [new_id() for _ in range(200)]:
         for level in range(MAX_LEVEL):

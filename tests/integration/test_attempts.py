@@ -82,7 +82,7 @@ class TestOrdersThatAreClosed:
         delete_tweet(tweet_id=tweet, viewer=viewer(author))
         [retract] = open_orders()
         pushed: list[str] = []
-        with patch.object(delivery, "_push_bucket", lambda order, bucket: pushed.append(order.kind)):
+        with patch.object(delivery, "_push_pages", lambda order, *_, **__: pushed.append(order.kind)):
             for kind in sequence:
                 run({DELIVER: deliver, RETRACT: retract}[kind], resent=False)
         assert pushed == [RETRACT]
@@ -104,7 +104,7 @@ class TestOrdersThatAreClosed:
         [order] = open_orders()
         tasks.work_part(order.id, order.kind, 0, 2)
         delete_tweet(tweet_id=tweet, viewer=viewer(author))
-        with patch.object(delivery, "_push_bucket") as pushed:
+        with patch.object(delivery, "_push_pages") as pushed:
             tasks.work_part(order.id, order.kind, 1, 2)
         pushed.assert_not_called()
 
@@ -272,7 +272,7 @@ class TestGivingUp:
         associations().grow(author.id, FOLLOW, 2)
         post(author)
         [order] = open_orders()
-        with patch.object(delivery, "_push_bucket", side_effect=ValueError("bucket")):
+        with patch.object(delivery, "_push_pages", side_effect=ValueError("bucket")):
             for _ in range(attempts.MAX_ATTEMPTS - 1):
                 for part in range(4):
                     tasks.work_part(order.id, order.kind, part, 4, resent=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.plan import BULK_FIRST, FANOUT_FIRST
 from tests.unit.test_deploy_commands import parsed
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +100,7 @@ def test_the_redis_of_timelines_keeps_nothing_and_neither_evicts() -> None:
     assert "--maxmemory-policy noeviction" in broker
 
 
-@pytest.mark.parametrize("name", ["web", "live", "worker", "beat"])
+@pytest.mark.parametrize("name", ["web", "live", "worker", "bulk-worker", "beat"])
 def test_a_command_has_only_options_that_its_program_knows(name: str) -> None:
     parsed(SERVICES[name]["command"])
 
@@ -117,9 +118,11 @@ def test_the_migrations_are_commands_that_exist() -> None:
     assert (ROOT / "storage" / "management" / "commands" / "migrate_store.py").is_file()
 
 
-def test_the_workers_take_every_queue_that_make_run_takes() -> None:
-    command = SERVICES["worker"]["command"]
-    assert set(command[command.index("--queues") + 1].split(",")) == {"graph", "fanout", "bulk", "maintenance"}
+@pytest.mark.parametrize(("name", "queues"), [("worker", FANOUT_FIRST), ("bulk-worker", BULK_FIRST)])
+def test_the_workers_take_the_queues_in_the_orders_of_make_run(name: str, queues: str) -> None:
+    """The order counts because of Celery's `queue_order_strategy`, see config/settings.py."""
+    command = SERVICES[name]["command"]
+    assert command[command.index("--queues") + 1] == queues
 
 
 def test_the_image_holds_every_package_and_does_not_run_as_root() -> None:

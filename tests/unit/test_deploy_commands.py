@@ -35,7 +35,7 @@ def test_the_processes_of_make_run(tmp_path: Path) -> None:
     assert (served["app"], served["host"], served["port"]) == ("config.asgi_front:application", "127.0.0.1", 81)
     assert [command.name for command in celery] == ["worker.1", "worker.2", "beat"]
     assert [parsed(command.argv[2:]).get("queues") for command in celery] == [
-        ["graph", "fanout", "bulk", "maintenance"],
-        ["graph", "bulk", "fanout", "maintenance"],
+        ["maintenance", "graph", "fanout", "bulk"],
+        ["maintenance", "graph", "bulk", "fanout"],
         None,
     ]

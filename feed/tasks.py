@@ -1,0 +1,17 @@
+"""The Celery tasks of maintenance that composes several packages."""
+
+import structlog
+from celery import shared_task
+
+from feed import strays
+from storage.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="feed.search_strays", ignore_result=True)
+def search_strays() -> None:
+    try:
+        strays.run_daily_search()
+    except Unavailable as error:
+        log.warning("stray_search_waits", backend=error.backend)
