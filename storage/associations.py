@@ -106,6 +106,9 @@ class AssociationStore(Protocol):
     def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:
         """The present edges from `source` to any of `targets`, by target."""
 
+    def find_pairs(self, pairs: Sequence[tuple[int, str, int]]) -> list[Association]:
+        """The present edges among these (source, kind, target), in no order. One round of concurrent reads."""
+
     def targets(self, source: int, kind: str, *, after: int = 0, limit: int = 5000) -> list[int]:
         """Targets of present edges above `after`, ascending by id, read from the truth."""
 
