@@ -119,10 +119,10 @@ def reconsider(author_id: int, known: Mode, *, followers: int | None = None) -> 
 
 def _count_now_and_then(author_id: int, known: Mode) -> None:
     """Losing the mark in Redis costs a count, no more."""
-    [ours] = timeline_node().round_trip(("SET", _counted_key(author_id), b"1", "NX", "EX", COUNTING_SECONDS))
+    [ours] = timeline_node().round_trip(("SET", counted_key(author_id), b"1", "NX", "EX", COUNTING_SECONDS))
     if ours:
         _cross_if_beyond(author_id, known)
-        timeline_node().round_trip(("EXPIRE", _counted_key(author_id), COUNTED_EVERY_SECONDS))
+        timeline_node().round_trip(("EXPIRE", counted_key(author_id), COUNTED_EVERY_SECONDS))
 
 
 def _cross_if_beyond(author_id: int, known: Mode) -> None:
@@ -207,5 +207,5 @@ def _directory(author_id: int) -> int:
     return ((author_id * 0x9E3779B97F4A7C15) >> 40) % DIRECTORIES + 1
 
 
-def _counted_key(author_id: int) -> str:
+def counted_key(author_id: int) -> str:
     return f"followers-counted:{author_id}"

@@ -21,9 +21,10 @@ import msgspec
 
 from accounts import exclusions
 from accounts.graph import GRAPH_ORDER
-from fanout import timelines
+from fanout import recents, timelines
 from fanout.orders import DELIVER, RETRACT
 from fanout.timelines import Window
+from feed.merging import make_recents_anew
 from feed.rebuild import home_authors, rebuild
 from storage.ids import MAX_ID
 from storage.outbox import Order
@@ -133,6 +134,22 @@ def differences_of(window: Window, expected: Sequence[int]) -> list[Difference]:
     return sorted(found, reverse=True)
 
 
+def differences_together(sources: Sequence[Window], expected: Sequence[int]) -> list[Difference]:
+    """How sources that are merged differ from what they should hold together above the highest of their floors.
+
+    An entry may be in several, since they overlap, but in each once and in order; it is missing if it is in none.
+    """
+    floor = max(source.floor for source in sources)
+    found: set[Difference] = set()
+    held: set[int] = set()
+    for source in sources:
+        ids = [entry_id for entry_id in source.ids if entry_id > floor or entry_id <= source.floor]
+        found |= {each for each in differences_of(Window(ids, floor), expected) if each.fault is not Fault.MISSING}
+        held |= set(ids)
+    found |= {Difference(entry_id, Fault.MISSING) for entry_id in expected if entry_id not in held}
+    return sorted(found, reverse=True)
+
+
 def _findings(people: Sequence[Person], report: Report, sleep: Callable[[float], None]) -> list[Finding]:
     """The differences of these people that are still there after a moment."""
     first = _look(people)
@@ -162,9 +179,17 @@ def _look(people: Sequence[Person]) -> dict[int, list[Difference] | None]:
     }
 
 
-def _differences(reader_id: int, window: Window) -> list[Difference]:
-    """Entries of people whom the reader mutes stand in the timeline, since they follow them, and are never shown."""
-    found = differences_of(window, _expected(reader_id, window.floor))
+def _differences(reader_id: int, own: Window) -> list[Difference] | None:
+    """Entries of people whom the reader mutes stand in the timeline, since they follow them, and are never shown.
+
+    None when recent lists that the timeline goes with are missing.
+    """
+    merged = recents.contents(reader_id, own.merge_set) if own.merge_set else []
+    if merged is None:
+        return None
+    sources = [own, *merged]
+    floor = max(source.floor for source in sources)
+    found = differences_together(sources, _expected(reader_id, floor))
     extra = [each.entry_id for each in found if each.fault is Fault.EXTRA]
     if not extra:
         return found
@@ -209,7 +234,10 @@ def _repair(people: Sequence[Person], report: Report, sleep: Callable[[float], N
 
 
 def _make_anew(reader_id: int) -> None:
+    """The timeline, and the recent lists that it goes with: the fault may be in either."""
     for _ in range(REBUILD_TRIES):
         timeline_node().round_trip(timelines.discard_command(reader_id))
         if rebuild(reader_id):
+            standing = timelines.standing(reader_id)
+            make_recents_anew(reader_id, standing.merge_set if standing is not None else ())
             return

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fanout import recents
 from fanout.recents import RECENT_CAP, Pulled, Recents
 from fanout.timelines import Window
+from storage.redis import timeline_node
 from tweets.store import tweet_store
 
 BUILT_A_READ = 32
@@ -36,6 +37,14 @@ def build(reader_id: int, missing: Sequence[Pulled]) -> None:
     builds = recents.open_builds(reader_id, missing)
     if builds:
         recents.finish_builds([(each, _newest(each.pulled)) for each in builds])
+
+
+def make_recents_anew(reader_id: int, merge_set: Sequence[Pulled]) -> None:
+    """Discards these lists in the reader's shard, and builds them from the store. Raises `Unavailable`."""
+    for start in range(0, len(merge_set), BUILT_A_READ):
+        some = merge_set[start : start + BUILT_A_READ]
+        timeline_node().round_trip(*recents.discard_commands(reader_id, some))
+        build(reader_id, some)
 
 
 def _newest(pulled: Pulled) -> list[int]:

@@ -1,28 +1,23 @@
 """Authors too big to push: crossing the line either way, and merging them at read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from pytest_django.fixtures import Settings
 
-from accounts import blocks, graph, tokens
+from accounts import blocks, graph
 from accounts.models import User
-from fanout import celebrities, delivery, live, presence, recents, timelines
+from fanout import celebrities, delivery, recents, timelines
 from fanout.celebrities import Mode
-from fanout.live import LiveKind, LiveMessage
-from fanout.orders import BEGIN_PULLING, END_PULLING
-from fanout.presence import Presence
 from feed import merging, rebuild
 from feed.audit import Person, Report, audit
-from feed.home import home_page, stands_in_home
+from feed.home import home_page
 from storage import stores
 from storage.associations import Change
-from storage.errors import Unavailable
-from storage.ids import id_us, make_id
 from storage.paging import PageRequest
-from storage.redis import shard_of, timeline_node
+from storage.redis import timeline_node
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
 from tests.ids import new_id
 from tests.integration.tweeting import home, post, viewer
@@ -43,11 +38,12 @@ def followers_of(author: User, number: int) -> list[User]:
 
 
 def a_celebrity(*readers: User) -> User:
-    """Somebody pulled, whom these follow."""
+    """Somebody pulled, whom these follow; their followers have just been counted."""
     author = new_person()
     for reader in readers:
         graph.follow(reader.id, author.id)
     celebrities.begin(author.id)
+    timeline_node().round_trip(("SET", celebrities.counted_key(author.id), b"1"))
     work_off_everything()
     return author
 
@@ -68,7 +64,7 @@ def recent_list(reader: User, author: User) -> list[int] | None:
 
 
 def forget_counting(author: User) -> None:
-    timeline_node().round_trip(("DEL", f"followers-counted:{author.id}"))
+    timeline_node().round_trip(("DEL", celebrities.counted_key(author.id)))
 
 
 def assert_right(*readers: User) -> None:
@@ -126,6 +122,7 @@ class TestTheLine:
     def test_large_authors_are_counted_once_an_hour(self, settings: Settings) -> None:
         settings.PUSH_MAX_FOLLOWERS = 10
         author = a_celebrity(new_person())
+        forget_counting(author)
         with patch.object(graph, "has_more_followers_than", return_value=True) as counted:
             for _ in range(3):
                 post(author)
@@ -157,6 +154,7 @@ class TestTheLine:
         settings.PUSH_MAX_FOLLOWERS = 0
         reader = new_person()
         author = a_celebrity(reader)
+        forget_counting(author)
         post(author)
         work_off_everything()
         assert celebrities.mode(author.id) == Mode()
@@ -185,7 +183,7 @@ class TestMergingAtRead:
         assert_right(reader, author)
 
     def test_a_page_of_five_hundred_pulled_authors_is_three_redis_round_trips(self, reader: User) -> None:
-        """Token and timeline; recent lists; everything of the tweets. And the way back to the first tweet has no seam."""
+        """Token and timeline; recent lists; everything of the tweets. And back to the first tweet there is no seam."""
         authors, ids = _five_hundred_pulled_authors(reader)
         own = new_person()
         graph.follow(reader.id, own.id)
