@@ -7,6 +7,8 @@ may overlap, since an author's entries are pushed for a while when they begin to
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from fanout import recents
 from fanout.recents import RECENT_CAP, Pulled, Recents
 from fanout.timelines import Window
@@ -55,4 +57,4 @@ def _newest(pulled: Pulled) -> list[int]:
 def _together(own: Window, found: Recents, *, upwards: bool, count: int) -> Window:
     floor = max(own.floor, found.floor)
     ids = sorted({each for each in (*own.ids, *found.ids) if each > floor}, reverse=True)
-    return Window(ids[-count:] if upwards else ids[:count], floor, own.merge_set)
+    return structs.replace(own, ids=ids[-count:] if upwards else ids[:count], floor=floor)

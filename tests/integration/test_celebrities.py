@@ -43,7 +43,7 @@ def a_celebrity(*readers: User) -> User:
     for reader in readers:
         graph.follow(reader.id, author.id)
     celebrities.begin(author.id)
-    timeline_node().round_trip(("SET", celebrities.counted_key(author.id), b"1"))
+    counted_just_now(author)
     work_off_everything()
     return author
 
@@ -61,6 +61,10 @@ def recent_list(reader: User, author: User) -> list[int] | None:
     assert since is not None
     found = recents.read(reader.id, [(author.id, since)], count=2_000)
     return None if found.missing else found.ids
+
+
+def counted_just_now(author: User) -> None:
+    timeline_node().round_trip(("SET", celebrities.counted_key(author.id), b"1"))
 
 
 def forget_counting(author: User) -> None:
