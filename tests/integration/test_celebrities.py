@@ -9,15 +9,17 @@ from pytest_django.fixtures import Settings
 
 from accounts import blocks, graph
 from accounts.models import User
-from fanout import celebrities, delivery, recents, timelines
+from fanout import celebrities, delivery, live, presence, recents, timelines
 from fanout.celebrities import Mode
+from fanout.live import LiveKind, LiveMessage
+from fanout.presence import Presence
 from feed import merging, rebuild
-from feed.audit import Person, Report, audit
-from feed.home import home_page
+from feed.audit import Fault, Person, Report, audit
+from feed.home import home_page, stands_in_home
 from storage import stores
 from storage.associations import Change
 from storage.paging import PageRequest
-from storage.redis import timeline_node
+from storage.redis import shard_of, timeline_node
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
 from tests.ids import new_id
 from tests.integration.tweeting import home, post, viewer
@@ -360,6 +362,122 @@ class TestWhatIsInForceWhenAnswered:
         undo_retweet(author_id=author.id, original_id=original, by=author.id)
         assert home(reader) == []
         assert_right(reader, author)
+
+
+class TestLive:
+    def published(self, shards: set[int], act: Callable[[], object]) -> list[LiveMessage]:
+        """What was published on these shards while `act` ran."""
+        client: Any = timeline_node().client()
+        with client.pubsub() as subscription:
+            subscription.subscribe(*(live.channel(shard) for shard in shards))
+            for _ in shards:
+                subscription.get_message(timeout=2)
+            act()
+            timeline_node().round_trip(*(("PUBLISH", live.channel(shard), b"") for shard in shards))
+            found: list[LiveMessage] = []
+            ends = 0
+            while ends < len(shards):
+                message = subscription.get_message(ignore_subscribe_messages=True, timeout=2)
+                assert message is not None
+                if message["data"]:
+                    found.append(live.decode(message["data"]))
+                else:
+                    ends += 1
+        return found
+
+    def test_connected_readers_who_merge_the_author_are_told_and_others_are_not(self) -> None:
+        following, cold, other, absent = (new_person() for _ in range(4))
+        author = a_celebrity(following, cold, absent)
+        readers = [following, cold, other]
+        for reader in (following, other, absent):
+            home(reader)
+        Presence().appear(reader.id for reader in readers)
+        tweet = post(author)
+        shards = {shard_of(reader.id) for reader in readers}
+        told = self.published(shards, work_off_everything)
+        assert {(message.kind, message.entry_id) for message in told} == {(LiveKind.TWEET, tweet)}
+        assert sorted(each for message in told for each in message.readers) == sorted([following.id, cold.id])
+        delete_tweet(tweet_id=tweet, viewer=viewer(author))
+        home(cold)
+        gone = self.published(shards, work_off_everything)
+        assert {(message.kind, message.entry_id) for message in gone} == {(LiveKind.DELETE, tweet)}
+
+    @pytest.mark.parametrize("change", ["crossed", "followed"])
+    def test_a_connected_reader_whose_timeline_is_not_of_now_is_told_as_well(self, reader: User, change: str) -> None:
+        """They have not read since their author crossed, or since they followed."""
+        author = new_person()
+        graph.follow(reader.id, author.id)
+        if change == "followed":
+            graph.unfollow(reader.id, author.id)
+        work_off_everything()
+        home(reader)
+        Presence().appear([reader.id])
+        celebrities.begin(author.id)
+        counted_just_now(author)
+        if change == "followed":
+            home(reader)
+            graph.follow(reader.id, author.id)
+        tweet = post(author)
+        [message] = self.published({shard_of(reader.id)}, work_off_everything)
+        assert message == LiveMessage(LiveKind.TWEET, tweet, [reader.id])
+        assert stands_in_home(reader.id, tweet) is None, "so the socket catches up from the page"
+        assert home(reader) == [tweet]
+
+    def test_everyone_connected_is_looked_through_page_by_page(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(presence, "SCANNED", 50)
+        readers = [new_id() for _ in range(10_000)]
+        Presence().appear(readers)
+        pages = list(presence.everyone())
+        assert {each for page in pages for shard in page.values() for each in shard} == set(readers)
+        assert all(shard_of(each) == shard for page in pages for shard, some in page.items() for each in some)
+        assert len(pages) > 1
+        assert max(len(some) for page in pages for some in page.values()) < 600
+
+    def test_an_entry_that_is_merged_stands_in_home(self, reader: User) -> None:
+        author = a_celebrity(reader)
+        home(reader)
+        tweet = post(author)
+        assert stands_in_home(reader.id, tweet) is False
+        work_off_everything()
+        assert stands_in_home(reader.id, tweet) is True
+        graph.unfollow(reader.id, author.id)
+        home(reader)
+        assert stands_in_home(reader.id, tweet) is False
+
+
+class TestAudit:
+    def test_a_fault_in_a_recent_list_is_found_and_repaired(self, reader: User) -> None:
+        author = a_celebrity(reader)
+        home(reader)
+        ids = [post(author) for _ in range(4)]
+        work_off_everything()
+        since = celebrities.mode(author.id).since or 0
+        key, stray = recents.recent_key(shard_of(reader.id), (author.id, since)), new_id()
+        timeline_node().round_trip(
+            ("LREM", key, 0, timelines.pack(ids[1])),
+            ("LINSERT", key, "BEFORE", timelines.pack(ids[2]), timelines.pack(ids[2])),
+            ("LPUSH", key, timelines.pack(stray)),
+        )
+        report = Report()
+        people = [Person(reader.id, reader.username)]
+        [[found]] = list(audit(people, report, repair=True, sleep=lambda _: None))
+        assert [(each.entry_id, each.fault) for each in found.differences] == [
+            (stray, Fault.EXTRA),
+            (ids[2], Fault.DUPLICATE),
+            (ids[1], Fault.MISSING),
+        ]
+        assert report.clean
+        assert recent_list(reader, author) == home(reader) == ids[::-1]
+
+    def test_an_entry_that_is_pushed_and_merged_is_no_fault(self, reader: User) -> None:
+        author = a_celebrity(reader)
+        home(reader)
+        tweet = post(author)
+        work_off_everything()
+        timeline_node().round_trip(timelines.deliver_to_author_command(tweet, reader.id))
+        assert own_list(reader) == [tweet]
+        assert home(reader) == [tweet]
+        assert_right(reader)
 
 
 def _five_hundred_pulled_authors(reader: User) -> tuple[list[int], list[int]]:
