@@ -7,29 +7,29 @@ in the author's directory, both with the operation *since* when it is so:
 - **pulled**: new entries go into the recent lists of this `since`, and whoever makes a timeline
   from now on leaves the author out of it and into its merge set.
 - **unpushed**: workers do not push any more. It counts only beside a `pulled` of the same
-  operation.
+  operation, so one that is left over, or late, says nothing.
 
 A timeline remembers the *epoch* that it was opened or adopted under, and is not served as it is
 under another one: its reader then compares its merge set with the store.
 
     to become pulled:   pulled +  ──►  raise the epoch  ──►  unpushed +
-    to cease:           unpushed - ──►  pulled -  ──►  raise the epoch
+    to cease:           pulled -  ──►  raise the epoch
 
 Each step is acknowledged before the next one begins, and the last operation on an edge wins
 (storage/associations.py). The order in the outbox that is written with the first step carries
 the rest out if the worker dies; steps may be repeated, or be late, as a later operation
 overtakes them. That each reader sees each entry once, whatever step the crossing is at:
 
-*An entry that is not pushed is merged.* Its worker saw `unpushed` after the entry was written.
-So before, `pulled` was there for all, and then the epoch was raised: a timeline that is served
-later was opened, or adopted, after that, and its reader looked for pulled authors after its opening.
-It found this one, and merges; or found it gone again, hence after `unpushed` was removed, hence
-after the entry was written, and pulled the entry from the store afterwards.
+*An entry that is not pushed is merged.* Its worker saw `pulled` and `unpushed` after the entry was
+written. So before, `pulled` was there for all, and then the epoch was raised: a timeline that is
+served later was opened, or adopted, after that, and its reader looked for pulled authors after
+the opening. They found this one, and merge; or found it gone again. Workers and readers look at
+the same row, and reads at a quorum do not go back: so they found it gone after the worker had
+still seen it, hence after the entry was written, and pulled the entry from the store afterwards.
 
 *An entry that is merged from a recent list is in it.* Its worker saw `pulled` with the list's
-`since`, and fed it. If it saw another `since` or none, nobody had seen this one yet (reads at
-a quorum do not go back), so the list was opened later than the entry was written, and was
-pulled from the store after it was opened.
+`since`, and fed it. If it saw another `since` or none, nobody had seen this one yet, so the
+list was opened later than the entry was written, and was pulled from the store after that.
 
 *An entry of somebody who ceases reaches timelines that still merge.* It is pushed, to timelines
 opened before the worker's note, whatever they merge. One that was opened after the note looked
@@ -146,10 +146,10 @@ def begin(author_id: int) -> None:
 
 
 def end(author_id: int) -> None:
-    """Has the author pushed again. Three store writes and a Redis round trip. Raises `Unavailable`."""
+    """Has the author pushed again. Two store writes and a Redis round trip. Raises `Unavailable`."""
     op = stores.ids.next()
     order = Order(op, END_PULLING, (author_id,))
-    stores.associations().apply([_edge(author_id, UNPUSHED, op, present=False)], order)
+    stores.associations().apply([_edge(author_id, PULLED, op, present=False)], order)
     log.info("author_pushed", author=author_id, op=op)
     carry_out(order)
 
@@ -173,7 +173,6 @@ def _begin(author_id: int, since: int) -> None:
 
 
 def _end(author_id: int, op: int) -> None:
-    _write(author_id, UNPUSHED, op, present=False)
     _write(author_id, PULLED, op, present=False)
     raise_epoch()
 

@@ -110,6 +110,8 @@ class TestTheLine:
         readers = followers_of(author, 6)
         ids = [post(author)]
         work_off_everything()
+        for reader in readers:
+            home(reader)
         for leaving in (5, 4):
             for reader in readers[leaving:]:
                 graph.unfollow(reader.id, author.id)
@@ -212,6 +214,8 @@ class TestMergingAtRead:
         settings.TIMELINE_CAP = 8
         monkeypatch.setattr(recents, "RECENT_CAP", 5)
         monkeypatch.setattr(merging, "RECENT_CAP", 5)
+        for each in (timelines, recents):
+            monkeypatch.setattr(each, "TRIM_SLACK", 2)
         authors = [a_celebrity(reader), a_celebrity(reader), new_person()]
         graph.follow(reader.id, authors[2].id)
         home(reader)
@@ -307,7 +311,8 @@ class TestWhatIsInForceWhenAnswered:
         assert_right(reader)
 
     @pytest.mark.parametrize("delivered", [True, False])
-    def test_a_deleted_tweet_is_gone_and_stays_gone(self, reader: User, delivered: bool) -> None:
+    def test_a_deleted_tweet_is_gone_and_stays_gone(self, reader: User, settings: Settings, delivered: bool) -> None:
+        """Though its order is worked off again, with and without its tombstone."""
         author = a_celebrity(reader)
         home(reader)
         kept, gone = post(author), post(author)
@@ -319,8 +324,11 @@ class TestWhatIsInForceWhenAnswered:
         assert kept in home(reader) or not delivered
         assert gone not in home(reader)
         work_off_everything()
-        for order in orders:
-            delivery.work_off(order)
+        tombstones = [timelines.gone_key(shard, gone) for shard in range(settings.TIMELINE_SHARDS)]
+        for what_is_left in ([], tombstones):
+            timeline_node().round_trip(*(("DEL", key) for key in what_is_left))
+            for order in orders:
+                delivery.work_off(order)
         assert home(reader) == recent_list(reader, author) == [kept]
         assert_right(reader, author)
 

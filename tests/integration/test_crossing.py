@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("product")
 
 CROSSING_STOPS = [(celebrities, "_write"), (celebrities, "raise_epoch")]
 CROSSED = 4
-"""Steps until it has ended: its first write, and up to each of three stops."""
+"""Steps until it has ended: its first write, and up to each of three stops (of two, when it ceases)."""
 WORKER_STOPS = [(celebrities, "mode"), (timelines, "note"), (graph, "follower_page")]
 
 
@@ -55,16 +55,23 @@ def deliver(*entry_ids: int) -> None:
             delivery.work_off(order)
 
 
-class Scene:
-    """An author with a tweet, and three followers: one reads on, one comes back, one has never read."""
+def begin_again(author_id: int) -> None:
+    """As `begin`, of somebody who was pulled before: what is left of that time says nothing."""
+    celebrities.begin(author_id)
 
-    def __init__(self, *, pulled: bool) -> None:
+
+class Scene:
+    """An author with a tweet, about to cross, and three followers: one reads on, one comes back, one has never read."""
+
+    def __init__(self, cross: Callable[[int], None] = celebrities.begin) -> None:
         self.author = new_person()
         self.constant, self.returning, self.new = self.readers = [new_person() for _ in range(3)]
         for reader in self.readers:
             graph.follow(reader.id, self.author.id)
-        if pulled:
+        if cross is not celebrities.begin:
             celebrities.begin(self.author.id)
+        if cross is begin_again:
+            celebrities.end(self.author.id)
         counted_just_now(self.author)
         self.ids = [self.post_and_deliver()]
         for reader in (self.constant, self.returning):
@@ -84,7 +91,7 @@ class Scene:
             assert home(reader) == self.ids[::-1], what
 
 
-@pytest.mark.parametrize("cross", [celebrities.begin, celebrities.end])
+@pytest.mark.parametrize("cross", [celebrities.begin, celebrities.end, begin_again])
 @pytest.mark.parametrize("worker_steps", range(len(WORKER_STOPS) + 1))
 def test_no_step_of_crossing_loses_or_repeats_a_tweet(cross: Callable[[int], None], worker_steps: int) -> None:
     """Up to step `begun` before the tweet, up to `reached` while its worker has stopped, the rest afterwards."""
@@ -94,7 +101,7 @@ def test_no_step_of_crossing_loses_or_repeats_a_tweet(cross: Callable[[int], Non
 
 
 def _cross_and_deliver(cross: Callable[[int], None], worker_steps: int, begun: int, reached: int) -> None:
-    scene = Scene(pulled=cross is celebrities.end)
+    scene = Scene(cross)
     with Stepped(lambda: cross(scene.author.id), before=CROSSING_STOPS) as crossing:
         for _ in range(begun):
             crossing.go_on()
@@ -117,7 +124,7 @@ def _cross_and_deliver(cross: Callable[[int], None], worker_steps: int, begun: i
     assert_right(*scene.readers, scene.author)
 
 
-@pytest.mark.parametrize("cross", [celebrities.begin, celebrities.end])
+@pytest.mark.parametrize("cross", [celebrities.begin, celebrities.end, begin_again])
 @pytest.mark.parametrize("steps", range(CROSSED + 1))
 @pytest.mark.parametrize(
     "stop", [(timelines, "open_build"), (rebuild, "home_authors"), (rebuild, "merge_set"), (timelines, "finish_build")]
@@ -126,7 +133,7 @@ def test_a_rebuild_that_overlaps_a_crossing_loses_nothing(
     cross: Callable[[int], None], steps: int, stop: tuple[object, str]
 ) -> None:
     """The reader stops at one step; the author crosses up to another; a tweet is posted and delivered."""
-    scene = Scene(pulled=cross is celebrities.end)
+    scene = Scene(cross)
     timeline_node().round_trip(timelines.discard_command(scene.returning.id))
     with Stepped(lambda: cross(scene.author.id), before=CROSSING_STOPS) as crossing:
         with Stepped(lambda: rebuild.rebuild(scene.returning.id), after=[stop]) as rebuilding:
@@ -145,7 +152,7 @@ def test_a_rebuild_that_overlaps_a_crossing_loses_nothing(
 def test_both_ways_at_once_end_one_way(steps: int) -> None:
     """Whichever operation is the later one, and wherever the earlier one has stopped."""
     for first, second in ((celebrities.begin, celebrities.end), (celebrities.end, celebrities.begin)):
-        scene = Scene(pulled=first is celebrities.end)
+        scene = Scene(first)
         with Stepped(partial(first, scene.author.id), before=CROSSING_STOPS) as crossing:
             for _ in range(steps):
                 crossing.go_on()
@@ -159,12 +166,15 @@ def test_both_ways_at_once_end_one_way(steps: int) -> None:
         assert_right(*scene.readers, scene.author)
 
 
-@pytest.mark.parametrize("steps", range(1, CROSSED))
-@pytest.mark.parametrize(("cross", "kind"), [(celebrities.begin, BEGIN_PULLING), (celebrities.end, END_PULLING)])
+@pytest.mark.parametrize(
+    ("cross", "kind", "steps"),
+    [(celebrities.begin, BEGIN_PULLING, steps) for steps in (1, 2, 3)]
+    + [(celebrities.end, END_PULLING, steps) for steps in (1, 2)],
+)
 def test_a_crossing_whose_worker_died_is_carried_on_by_its_order(
     cross: Callable[[int], None], kind: str, steps: int
 ) -> None:
-    scene = Scene(pulled=cross is celebrities.end)
+    scene = Scene(cross)
     with Stepped(lambda: cross(scene.author.id), before=CROSSING_STOPS) as crossing:
         for _ in range(steps):
             crossing.go_on()
@@ -180,7 +190,7 @@ def test_a_crossing_whose_worker_died_is_carried_on_by_its_order(
 
 
 def test_without_redis_nobody_stops_pushing() -> None:
-    scene = Scene(pulled=False)
+    scene = Scene()
     with timeline_redis_down(), pytest.raises(Unavailable):
         celebrities.begin(scene.author.id)
     assert not celebrities.mode(scene.author.id).unpushed
@@ -206,7 +216,7 @@ def test_a_beginning_that_took_too_long_is_begun_anew() -> None:
 
 
 def test_an_old_order_of_a_crossing_does_not_undo_a_later_one() -> None:
-    scene = Scene(pulled=True)
+    scene = Scene(celebrities.end)
     since = celebrities.mode(scene.author.id).since or 0
     celebrities.end(scene.author.id)
     delivery.work_off(Order(since, BEGIN_PULLING, (scene.author.id,)))
@@ -217,7 +227,7 @@ def test_an_old_order_of_a_crossing_does_not_undo_a_later_one() -> None:
 
 def test_a_list_of_an_earlier_time_is_not_read_again() -> None:
     """It is still in Redis, and lacks what was pushed in between."""
-    scene = Scene(pulled=True)
+    scene = Scene(celebrities.end)
     celebrities.end(scene.author.id)
     scene.ids.append(scene.post_and_deliver())
     celebrities.begin(scene.author.id)
@@ -244,7 +254,7 @@ class TestWhatACrossingCosts:
 
     def test_a_crossing_while_a_reader_adopts_is_not_missed(self) -> None:
         """The reader has looked who is pulled; then their author crosses; then they adopt."""
-        scene = Scene(pulled=False)
+        scene = Scene()
         celebrities.raise_epoch()
         with Stepped(lambda: home(scene.constant), after=[(rebuild, "merge_set")]) as reading:
             reading.go_on()
@@ -254,7 +264,7 @@ class TestWhatACrossingCosts:
         assert scene.ids[-1] not in (own_list(scene.constant) or [])
 
     def test_a_timeline_made_anew_meanwhile_is_not_adopted(self) -> None:
-        scene = Scene(pulled=False)
+        scene = Scene()
         celebrities.raise_epoch()
         found = timelines.standing(scene.constant.id)
         assert found is not None
@@ -273,7 +283,7 @@ class TestWhatACrossingCosts:
 
 def test_a_deletion_while_both_ways_are_open_reaches_both() -> None:
     """Pushed and in the recent lists."""
-    scene = Scene(pulled=False)
+    scene = Scene()
     with Stepped(lambda: celebrities.begin(scene.author.id), before=CROSSING_STOPS) as crossing:
         for _ in range(3):
             crossing.go_on()
