@@ -20,7 +20,7 @@ from storage.ids import make_id, now_us
 from storage.outbox import Order
 from storage.redis import timeline_node
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
-from tests.integration.test_celebrities import (
+from tests.integration.pulling import (
     a_celebrity,
     assert_right,
     counted_just_now,
