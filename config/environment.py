@@ -4,6 +4,7 @@ Nothing else reads the environment. `ENVIRONMENT=production` makes the defaults 
 only fit for a laptop (secret key, open hosts, debug, limits off) errors at start.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -73,6 +74,9 @@ class Environment:
     """TIMELINE_CAP, default 800 entries kept in Redis; older ones are read from the store."""
     active_days: int
     """ACTIVE_DAYS, default 30 days without reading until a timeline leaves Redis."""
+    push_max_followers: int
+    """PUSH_MAX_FOLLOWERS, default 500,000: tweets of who has more are merged when their followers read, not
+    pushed to each, until there are less than four fifths of that again. 0: everybody's are pushed."""
     max_following: int
     """MAX_FOLLOWING, default 5,000 people: bounds a rebuild."""
     sweep_after_seconds: float
@@ -116,10 +120,11 @@ def read_environment() -> Environment:
         cassandra_user=env.str("CASSANDRA_USER", ""),
         cassandra_password=env.str("CASSANDRA_PASSWORD", ""),
         rate_limits=env.bool("RATE_LIMITS", True),
-        trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=_not_negative),
+        trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=_not_negative("TRUSTED_PROXIES")),
         timeline_shards=env.int("TIMELINE_SHARDS", 8),
         timeline_cap=env.int("TIMELINE_CAP", 800),
         active_days=env.int("ACTIVE_DAYS", 30),
+        push_max_followers=env.int("PUSH_MAX_FOLLOWERS", 500000, validate=_not_negative("PUSH_MAX_FOLLOWERS")),
         max_following=env.int("MAX_FOLLOWING", 5000),
         sweep_after_seconds=env.float("SWEEP_AFTER_SECONDS", 4.0),
         token_days=env.int("TOKEN_DAYS", 90),
@@ -147,9 +152,12 @@ def _redis_place(url: str) -> tuple[str | None, int, str]:
     return parts.hostname, parts.port or REDIS_PORT, parts.path.strip("/") or "0"
 
 
-def _not_negative(value: int) -> None:
-    if value < 0:
-        raise UnsafeEnvironment(f"TRUSTED_PROXIES={value}: must not be negative")
+def _not_negative(name: str) -> Callable[[int], None]:
+    def check(value: int) -> None:
+        if value < 0:
+            raise UnsafeEnvironment(f"{name}={value}: must not be negative")
+
+    return check
 
 
 def _choice(env: Env, name: str, allowed: list[str]) -> str:

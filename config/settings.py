@@ -34,6 +34,7 @@ TRUSTED_PROXIES = ENV.trusted_proxies
 TIMELINE_SHARDS = ENV.timeline_shards
 TIMELINE_CAP = ENV.timeline_cap
 ACTIVE_DAYS = ENV.active_days
+PUSH_MAX_FOLLOWERS = ENV.push_max_followers
 MAX_FOLLOWING = ENV.max_following
 SWEEP_AFTER_SECONDS = ENV.sweep_after_seconds
 METRICS_TOKEN = ENV.metrics_token

@@ -4,7 +4,9 @@ A small author's order is one piece of work. A large author's is handed out in *
 each bucket of followers, which are worked off in parallel in the queue of bulk work, apart
 from small authors' orders. No task pushes to more than PAGES_A_TASK pages: what is left of a
 part goes to the end of that queue. Orders carry the author, never followers: the list is
-read just before the push, which timelines refuse when it is stale (timelines.py).
+read just before the push, which timelines refuse when it is stale (timelines.py). Who has too
+many followers for that is not pushed but put into a few recent lists, which readers merge
+(celebrities.py, feeding.py).
 
 **Parts survive their worker.** A part is recorded when its bucket was worked off to its end, by
 whichever of its tasks comes there; the order is done when all are recorded. A task that is
@@ -21,15 +23,17 @@ pulls the tweet, which was in the store before its order could be worked off.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from accounts import forgetting, graph
 from accounts.forgetting import FORGET_ORDER
 from accounts.graph import GRAPH_ORDER
-from fanout import live, presence, resending, timelines
+from fanout import celebrities, feeding, live, presence, resending, timelines
 from fanout.bodies import BODIES
+from fanout.celebrities import Mode
 from fanout.dispatch import BULK, enqueue_part
 from fanout.live import LiveKind
-from fanout.orders import DELIVER, RETRACT, entry_and_author
+from fanout.orders import BEGIN_PULLING, DELIVER, END_PULLING, RETRACT, entry_and_author
 from fanout.timelines import OUTDATED, Note
 from storage.errors import Unavailable
 from storage.outbox import Order
@@ -49,6 +53,13 @@ PART_SECONDS = 30
 """A part that was handed out is not handed out again for this long, unless its attempt has ended."""
 
 
+class _Pushed(NamedTuple):
+    """How many followers were pushed to, and above whom the rest begins: None at the bucket's end."""
+
+    followers: int
+    rest: int | None
+
+
 def work_off(order: Order, *, resent: bool = False) -> None:
     """Does what the order asks and marks it done, or hands its parts out. Idempotent.
 
@@ -61,18 +72,47 @@ def work_off(order: Order, *, resent: bool = False) -> None:
     if order.kind == FORGET_ORDER:
         forgetting.carry_out(order)
         return
+    if order.kind in (BEGIN_PULLING, END_PULLING):
+        celebrities.carry_out(order)
+        return
     entry_id, author_id = entry_and_author(order)
     if order.kind == RETRACT:
         _end_delivery(entry_id)
-    buckets = graph.follower_buckets(author_id)
+    known = celebrities.mode(author_id)
+    if known.since is not None:
+        feeding.feed_recents(order, (author_id, known.since))
+    followers = None
+    if _is_pushed(order, known):
+        followers = _push_or_hand_out(order, resent=resent)
+    else:
+        _push_to_author(order)
+    if order.kind == DELIVER:
+        celebrities.reconsider(author_id, known, followers=followers)
+
+
+def _is_pushed(order: Order, known: Mode) -> bool:
+    """Whether the order has to go to each follower's timeline."""
+    return not known.unpushed if order.kind == DELIVER else known.may_be_pushed(order.args[0])
+
+
+def _push_or_hand_out(order: Order, *, resent: bool) -> int | None:
+    """How many followers there are, if this worker has read them all."""
+    buckets = graph.follower_buckets(order.args[1])
     if len(buckets) > 1:
         _hand_out(order, len(buckets), resent=resent)
-        return
-    rest = _push_pages(order, 0, pages=1)
-    if rest is None:
-        outbox().mark_done(order.id)
-    else:
-        _hand_out(order, 1, after=rest, resent=resent)
+        return None
+    first = _push_pages(order, 0, pages=1)
+    if first.rest is not None:
+        _hand_out(order, 1, after=first.rest, resent=resent)
+        return None
+    outbox().mark_done(order.id)
+    return first.followers
+
+
+def _push_to_author(order: Order) -> None:
+    """Nobody else has the entry in their timeline."""
+    _push_page(order, list, [order.args[1]])
+    outbox().mark_done(order.id)
 
 
 def _end_delivery(entry_id: int) -> None:
@@ -117,7 +157,7 @@ def work_off_part(order: Order, part: int, parts: int, *, after: int = 0, resent
     last marks the order done. Idempotent. Raises `Unavailable`, as `work_off` does.
     """
     if part not in outbox().finished_parts(order.id):
-        rest = _push_pages(order, part, after=after, pages=PAGES_A_TASK)
+        rest = _push_pages(order, part, after=after, pages=PAGES_A_TASK).rest
         if rest is not None:
             enqueue_part(order, part, parts, after=rest, resent=resent)
             return False
@@ -132,19 +172,18 @@ def deliver_to_author(order: Order) -> list[Command]:
     return [timelines.deliver_to_author_command(entry_id, author_id)]
 
 
-def _push_pages(order: Order, bucket: int, *, after: int = 0, pages: int) -> int | None:
-    """Pushes to so many pages of the bucket; the author goes with the very first.
-
-    Answers the follower above whom the rest begins, None when the bucket's end was reached.
-    """
+def _push_pages(order: Order, bucket: int, *, after: int = 0, pages: int) -> _Pushed:
+    """Pushes to so many pages of the bucket; the author goes with the very first."""
     _entry_id, author_id = order.args
     also = [author_id] if bucket == 0 and after == 0 else []
+    followers = 0
     for _ in range(pages):
         page = _push_page(order, partial(graph.follower_page, author_id, bucket, after=after, limit=PAGE), also)
+        followers += len(page)
         if len(page) < PAGE:
-            return None
+            return _Pushed(followers, None)
         after, also = page[-1], []
-    return after
+    return _Pushed(followers, after)
 
 
 def _push_page(order: Order, read: Callable[[], list[int]], also: Sequence[int]) -> list[int]:

@@ -6,6 +6,10 @@ DELIVER = "deliver"
 """args: entry id, author id. Put the entry into the timelines of the author's followers."""
 RETRACT = "retract"
 """args: entry id, author id. Take it out of them again."""
+BEGIN_PULLING = "begin-pulling"
+"""args: author id. From now on followers merge the author's entries when they read (celebrities.py)."""
+END_PULLING = "end-pulling"
+"""args: author id. From now on they are pushed to followers again."""
 
 
 class PoisonedOrder(Exception):

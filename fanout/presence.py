@@ -14,7 +14,9 @@ sets themselves cannot tell, since another process may have refilled them first.
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+from django.conf import settings
 
 from fanout.timelines import by_shard
 from storage.redis import Command, shard_tag, timeline_node
@@ -23,6 +25,8 @@ EPOCH_SECONDS = 60
 REFRESH_SECONDS = 5
 """Also the longest that live delivery pauses after Redis was emptied."""
 KEPT_SECONDS = 3 * EPOCH_SECONDS
+SCANNED = 500
+"""Present readers looked through at a time: a fraction of a millisecond of Redis a shard."""
 
 
 class Presence:
@@ -71,6 +75,23 @@ def present(shards: dict[int, list[int]], answers: Sequence[Sequence[int]]) -> d
         for (shard, readers), answer in zip(shards.items(), answers, strict=True)
     }
     return {shard: readers for shard, readers in found.items() if readers}
+
+
+def everyone() -> Iterator[dict[int, list[int]]]:
+    """All present readers, page by page, each page by shard; some may come twice.
+
+    Whoever is present from the first round trip to the last one is among them. One round trip a
+    page, of about SCANNED readers of every shard.
+    """
+    epoch = current_epoch()
+    cursors = dict.fromkeys(range(settings.TIMELINE_SHARDS), 0)
+    while cursors:
+        answers = timeline_node().round_trip(
+            *(("SSCAN", present_key(shard, epoch), cursor, "COUNT", SCANNED) for shard, cursor in cursors.items())
+        )
+        pages = dict(zip(cursors, answers, strict=True))
+        yield {shard: [int(each) for each in readers] for shard, (_, readers) in pages.items() if readers}
+        cursors = {shard: int(cursor) for shard, (cursor, _) in pages.items() if int(cursor)}
 
 
 def present_key(shard: int, epoch: int) -> str:

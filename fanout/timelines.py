@@ -83,6 +83,7 @@ _read = Script(LUA / "read.lua")
 _open = Script(LUA / "open.lua")
 _merge = Script(LUA / "merge.lua")
 _touch = Script(LUA / "touch.lua")
+_adopt = Script(LUA / "adopt.lua")
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -108,6 +109,15 @@ class Note(msgspec.Struct, frozen=True):
     generation: bytes
     opened: tuple[bytes, ...]
     """Timelines opened so far, by shard."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """A ready timeline's merge set, and the epoch of now, which need not be the timeline's."""
+
+    reader_id: int
+    token: bytes
+    epoch: bytes
+    merge_set: tuple[tuple[int, int], ...]
 
 
 class Build(msgspec.Struct, frozen=True):
@@ -276,6 +286,25 @@ def finish_build(build: Build, ids: Sequence[int], *, floor: int, merge_set: Seq
         )
     )
     return bool(finished)
+
+
+def standing(reader_id: int) -> Standing | None:
+    """To be read before it is looked up who is pulled. None when no timeline is ready. One round trip."""
+    epoch, ends = timeline_node().round_trip(
+        ("GET", epoch_key(shard_of(reader_id))), ("LRANGE", timeline_key(reader_id), -2, -1)
+    )
+    if len(ends) < 2 or not ends[1].startswith(b"R"):
+        return None
+    return Standing(reader_id, ends[1][17:25], epoch or bytes(8), _pairs(ends[0][1:]))
+
+
+def adopt(found: Standing) -> bool:
+    """Has the timeline serve under the epoch that it was found in; False when it has been made anew since.
+
+    To be called when its merge set is still right. One round trip.
+    """
+    [adopted] = timeline_node().round_trip(_adopt.call([timeline_key(found.reader_id)], found.token, found.epoch))
+    return bool(adopted)
 
 
 def active_seconds() -> int:

@@ -21,7 +21,7 @@ import msgspec
 
 from accounts import exclusions
 from accounts.graph import GRAPH_ORDER
-from fanout import timelines
+from fanout import recents, timelines
 from fanout.orders import DELIVER, RETRACT
 from fanout.timelines import Window
 from feed.rebuild import home_authors, make_anew
@@ -131,6 +131,22 @@ def differences_of(window: Window, expected: Sequence[int]) -> list[Difference]:
     return sorted(found, reverse=True)
 
 
+def differences_together(sources: Sequence[Window], expected: Sequence[int]) -> list[Difference]:
+    """How sources that are merged differ from what they should hold together above the highest of their floors.
+
+    An entry may be in several, since they overlap, but in each once and in order; it is missing if it is in none.
+    """
+    floor = max(source.floor for source in sources)
+    found: set[Difference] = set()
+    held: set[int] = set()
+    for source in sources:
+        ids = [entry_id for entry_id in source.ids if entry_id > floor or entry_id <= source.floor]
+        found |= {each for each in differences_of(Window(ids, floor), expected) if each.fault is not Fault.MISSING}
+        held |= set(ids)
+    found |= {Difference(entry_id, Fault.MISSING) for entry_id in expected if entry_id not in held}
+    return sorted(found, reverse=True)
+
+
 def _findings(people: Sequence[Person], report: Report, sleep: Callable[[float], None]) -> list[Finding]:
     """The differences of these people that are still there after a moment."""
     first = _look(people)
@@ -160,9 +176,17 @@ def _look(people: Sequence[Person]) -> dict[int, list[Difference] | None]:
     }
 
 
-def _differences(reader_id: int, window: Window) -> list[Difference]:
-    """Entries of people whom the reader mutes stand in the timeline, since they follow them, and are never shown."""
-    found = differences_of(window, _expected(reader_id, window.floor))
+def _differences(reader_id: int, own: Window) -> list[Difference] | None:
+    """Entries of people whom the reader mutes stand in the timeline, since they follow them, and are never shown.
+
+    None when recent lists that the timeline goes with are missing.
+    """
+    merged = recents.contents(reader_id, own.merge_set) if own.merge_set else []
+    if merged is None:
+        return None
+    sources = [own, *merged]
+    floor = max(source.floor for source in sources)
+    found = differences_together(sources, _expected(reader_id, floor))
     extra = [each.entry_id for each in found if each.fault is Fault.EXTRA]
     if not extra:
         return found

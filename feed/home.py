@@ -5,6 +5,8 @@
             ▼                           ▼
           rebuild ─► pull ◄──────── below the floor
 
+Who follows pulled authors (fanout/celebrities.py) reads their recent lists along (merging.py).
+
 What a reader sees is the same on every path, because every path answers with ids in one
 order, each path is exact for the range that it answers, and what may be shown is decided
 in hydration alone.
@@ -18,7 +20,8 @@ import structlog
 from accounts.entities import Viewer
 from fanout import timelines
 from fanout.timelines import Window
-from feed.rebuild import home_authors, rebuild
+from feed.merging import merged
+from feed.rebuild import adopt, home_authors, rebuild
 from storage.errors import Unavailable
 from storage.paging import Page, PageRequest
 from storage.redis import Command, timeline_node
@@ -34,9 +37,9 @@ def home_page(viewer: Viewer, request: PageRequest, *, prefetched: list[Any] | N
     """One page of the viewer's home timeline, and the viewer counts as active from now on.
 
     `prefetched` is the answer to `prefetch_command(viewer.id, request)`, if it was sent along
-    with something else. Warm, this costs one Redis round trip with it and two without, and
-    touches neither store nor SQL. Works while Redis is down. Raises `Unavailable` when the
-    store is needed and does not answer.
+    with something else. Warm, this costs one Redis round trip with it and two without, one more
+    for who follows pulled authors, and touches neither store nor SQL. Works while Redis is
+    down. Raises `Unavailable` when the store is needed and does not answer.
     """
     home = _Home(viewer, prefetched)
     return full_page(request, home.ids, home.hydrate)
@@ -49,12 +52,17 @@ def prefetch_command(reader_id: int, request: PageRequest) -> Command:
 
 
 def stands_in_home(reader_id: int, entry_id: int) -> bool | None:
-    """Whether the entry stands in the reader's timeline; None when the timeline cannot tell. One Redis round trip.
+    """Whether the entry stands in the reader's timeline; None when the timeline cannot tell.
 
-    Then it is cold, or was made anew without this entry above its floor: read the page. Raises `Unavailable`.
+    Then it is cold, or was made anew without this entry above its floor: read the page. One Redis
+    round trip, two for who follows pulled authors. Raises `Unavailable`.
     """
-    [answer] = timeline_node().round_trip(timelines.read_command(reader_id, before=entry_id + 1, count=1))
-    found = _of_this_epoch(answer)
+    place = entry_id + 1
+    [answer] = timeline_node().round_trip(timelines.read_command(reader_id, before=place, count=1))
+    own = timelines.window(answer)
+    if own is None or not own.of_this_epoch:
+        return None
+    found = merged(reader_id, own, before=place, after=None, count=1)
     if found is None or entry_id <= found.floor:
         return None
     return found.ids[:1] == [entry_id]
@@ -67,7 +75,7 @@ def warm(reader_id: int) -> None:
     """
     try:
         [answer] = timeline_node().round_trip(timelines.read_command(reader_id, count=1))
-        if _of_this_epoch(answer) is None:
+        if _outdated(timelines.window(answer)):
             rebuild(reader_id)
     except Unavailable as error:
         if error.backend != timeline_node().name:
@@ -107,21 +115,26 @@ class _Home:
         """The window of the timeline, rebuilt first if need be; None when only the store can answer."""
         try:
             answer, self._prefetched = self._prefetched, None
-            found = _of_this_epoch(answer) if answer is not None else self._read(before, after, limit)
-            if found is None and rebuild(self._viewer.id):
-                found = self._read(before, after, limit)
+            own = timelines.window(answer) if answer is not None else self._read(before, after, limit)
+            if _outdated(own) and self._renew(own):
+                own = self._read(before, after, limit)
+            if own is None or not own.of_this_epoch:
+                return None
+            return merged(self._viewer.id, own, before=before, after=after, count=limit)
         except Unavailable as error:
             if error.backend != timeline_node().name:
                 raise
             log.warning("home_without_redis", reader=self._viewer.id)
             return None
-        return found
+
+    def _renew(self, own: Window | None) -> bool:
+        return (own is not None and adopt(self._viewer.id)) or rebuild(self._viewer.id)
 
     def _read(self, before: int | None, after: int | None, limit: int) -> Window | None:
         [answer] = timeline_node().round_trip(
             timelines.read_command(self._viewer.id, before=before, after=after, count=limit)
         )
-        return _of_this_epoch(answer)
+        return timelines.window(answer)
 
     def _pull(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         if self._authors is None:
@@ -129,6 +142,5 @@ class _Home:
         return tweet_store().home_entries(self._authors, before=before, after=after, limit=limit)
 
 
-def _of_this_epoch(answer: list[Any]) -> Window | None:
-    found = timelines.window(answer)
-    return found if found is not None and found.of_this_epoch else None
+def _outdated(own: Window | None) -> bool:
+    return own is None or not own.of_this_epoch

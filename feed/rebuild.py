@@ -1,11 +1,15 @@
 """Making a reader's timeline anew from the store, which makes the reader active again."""
 
+from collections.abc import Sequence
+
 import structlog
 from django.conf import settings
 from prometheus_client import Counter
 
 from accounts import exclusions, graph
 from fanout import timelines
+from fanout.celebrities import pulled_among
+from feed.merging import make_recents_anew
 from storage.redis import timeline_node
 from tweets.store import tweet_store
 
@@ -23,8 +27,9 @@ def rebuild(reader_id: int) -> bool:
     """Builds the reader's timeline; False when another is building it or the graph changed meanwhile.
 
     The order of steps is what makes it complete (see fanout/timelines.py): open, so that
-    deliveries land; read the graph; pull; merge. Costs two Redis round trips, the authors
-    and the pull. Raises `Unavailable`; an opened build then ends by itself.
+    deliveries land; read the graph, and who of it is pulled; pull the others; merge. Costs two
+    Redis round trips, the authors, a store read and the pull. Raises `Unavailable`; an opened
+    build then ends by itself.
     """
     with FAILED.count_exceptions():
         build = timelines.open_build(reader_id)
@@ -35,13 +40,16 @@ def rebuild(reader_id: int) -> bool:
 
 
 def make_anew(reader_id: int) -> bool:
-    """Ends the reader's timeline, whatever its state, and builds it; False when others were always faster.
+    """Ends the reader's timeline, whatever its state, and builds it, with the recent lists that it goes with.
 
-    For repairs: the reader counts as active from now on. Raises `Unavailable`.
+    False when others were always faster. For repairs: the reader counts as active from now on.
+    Raises `Unavailable`.
     """
     for _ in range(REBUILD_TRIES):
         timeline_node().round_trip(timelines.discard_command(reader_id))
         if rebuild(reader_id):
+            standing = timelines.standing(reader_id)
+            make_recents_anew(reader_id, standing.merge_set if standing is not None else ())
             return True
     return False
 
@@ -49,12 +57,35 @@ def make_anew(reader_id: int) -> bool:
 def _fill(build: timelines.Build, reader_id: int) -> bool:
     """Reads the graph, pulls and merges; False when the graph changed meanwhile."""
     authors = home_authors(reader_id)
+    merged = merge_set(reader_id, authors)
     cap = settings.TIMELINE_CAP
-    entries = tweet_store().home_entries(authors, limit=cap + 1)
+    pushed = set(authors) - {author_id for author_id, _ in merged}
+    entries = tweet_store().home_entries(sorted(pushed), limit=cap + 1)
     floor = entries[cap] if len(entries) > cap else 0
-    finished = timelines.finish_build(build, entries[:cap], floor=floor)
+    finished = timelines.finish_build(build, entries[:cap], floor=floor, merge_set=merged)
     log.info("timeline_rebuilt", reader=reader_id, entries=len(entries[:cap]), floor=floor, finished=finished)
     return finished
+
+
+def adopt(reader_id: int) -> bool:
+    """Has a timeline of another epoch serve in this one, if those whom it merges are still the right ones.
+
+    Looks at the epoch, then at the store: a later change raises the epoch again. Costs two
+    Redis round trips, the authors and a store read. Raises `Unavailable`.
+    """
+    standing = timelines.standing(reader_id)
+    if standing is None or merge_set(reader_id, home_authors(reader_id)) != standing.merge_set:
+        return False
+    return timelines.adopt(standing)
+
+
+def merge_set(reader_id: int, authors: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Those of the authors whose entries the reader merges, each with the operation since when. One store read.
+
+    Never the reader: one's own entries are in one's own timeline at once.
+    """
+    pulled = pulled_among([each for each in authors if each != reader_id])
+    return tuple(sorted(pulled.items()))
 
 
 def home_authors(reader_id: int) -> list[int]:

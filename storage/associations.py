@@ -118,6 +118,9 @@ class AssociationStore(Protocol):
         A removal too, for 30 days at least; op 0 and not present where there is nothing to be known.
         """
 
+    def find_pairs(self, pairs: Sequence[tuple[int, str, int]]) -> list[Association]:
+        """The present edges among these (source, kind, target), in no order. One round of concurrent reads."""
+
     def targets(self, source: int, kind: str, *, after: int = 0, limit: int = 5000) -> list[int]:
         """Targets of present edges above `after`, ascending by id, read from the truth."""
 

@@ -11,7 +11,7 @@ that read and that write. Listings are therefore checked against the truth when 
 import heapq
 import logging
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from storage.associations import (
     EDGES_PER_BUCKET,
@@ -90,11 +90,15 @@ class CassandraAssociations:
 
     def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:
         """Costs one round trip, in reads of TARGETS_AN_IN rows of one partition."""
-        groups = [targets[start : start + TARGETS_AN_IN] for start in range(0, len(targets), TARGETS_AN_IN)]
-        found = session.execute_many(_TRUTHS, [(source, kind, list(group)) for group in groups])
-        return {
-            target: Association(source, kind, target, op) for rows in found for target, op, active in rows if active
-        }
+        found = _found({(source, kind): list(targets)})
+        return {edge.target: edge for edge in found}
+
+    def find_pairs(self, pairs: Sequence[tuple[int, str, int]]) -> list[Association]:
+        """Costs one round trip, in reads of TARGETS_AN_IN rows of one partition."""
+        asked: dict[tuple[int, str], list[int]] = {}
+        for source, kind, target in pairs:
+            asked.setdefault((source, kind), []).append(target)
+        return _found(asked)
 
     def last_changes(self, edges: Sequence[EdgeKey]) -> list[Change]:
         """Costs one round trip."""
@@ -251,6 +255,22 @@ def _removed(change: Change, timestamp: int, level: int) -> list[Statement]:
 def _ends(change: Change) -> list[tuple[tuple[int, str, str], int]]:
     """Both listings of an edge: (owner key, the other end)."""
     return [((change.source, change.kind, OUT), change.target), ((change.target, change.kind, IN), change.source)]
+
+
+def _found(asked: Mapping[tuple[int, str], Sequence[int]]) -> list[Association]:
+    """The present edges from each (source, kind) to its targets. One round of concurrent reads."""
+    groups = [
+        (source, kind, list(targets[start : start + TARGETS_AN_IN]))
+        for (source, kind), targets in asked.items()
+        for start in range(0, len(targets), TARGETS_AN_IN)
+    ]
+    answers = session.execute_many(_TRUTHS, groups)
+    return [
+        Association(source, kind, target, op)
+        for (source, kind, _), rows in zip(groups, answers, strict=True)
+        for target, op, active in rows
+        if active
+    ]
 
 
 def _newest(owner: Owner, before: int | None, after: int | None, limit: int) -> list[Association]:

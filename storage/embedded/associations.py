@@ -64,6 +64,18 @@ class EmbeddedAssociations:
             found = {row[:3]: Change(*row) for row in rows}
         return [found.get(edge) or Change(*edge, 0, present=False) for edge in edges]
 
+    def find_pairs(self, pairs: Sequence[tuple[int, str, int]]) -> list[Association]:
+        """One statement for each TARGETS_AN_IN pairs, which also finds what lies across them."""
+        found: list[Association] = []
+        for start in range(0, len(pairs), TARGETS_AN_IN):
+            asked = set(pairs[start : start + TARGETS_AN_IN])
+            sources, kinds, targets = ({pair[place] for pair in asked} for place in range(3))
+            present = Edge.objects.filter(source__in=sources, kind__in=kinds, target__in=targets, active=True)
+            with answering():
+                edges = _associations(present)
+            found += [edge for edge in edges if (edge.source, edge.kind, edge.target) in asked]
+        return found
+
     def targets(self, source: int, kind: str, *, after: int = 0, limit: int = 5000) -> list[int]:
         edges = Edge.objects.filter(source=source, kind=kind, target__gt=after, active=True)
         with answering():

@@ -27,6 +27,22 @@ def test_what_was_never_there_is_absent(associations: AssociationStore) -> None:
     assert associations.find(source, FOLLOW, []) == {}
 
 
+def test_pairs_of_many_sources_and_kinds_are_found_together(associations: AssociationStore) -> None:
+    people = [new_id() for _ in range(120)]
+    changes = [add(people[0], people[1]), add(people[0], people[1], kind="block"), add(people[2], people[1])]
+    associations.apply([*changes, gone := add(people[3], people[1])])
+    associations.apply([remove(gone.source, gone.target)])
+    asked = [(source, kind, target) for source in people[:5] for kind in (FOLLOW, "block") for target in people[1:]]
+    crossed = (people[2], "block", people[1])
+    assert crossed in asked
+    found = associations.find_pairs(asked)
+    assert {(each.source, each.kind, each.target, each.op) for each in found} == {
+        (change.source, change.kind, change.target, change.op) for change in changes
+    }
+    assert len(found) == len(changes)
+    assert associations.find_pairs([crossed]) == associations.find_pairs([]) == []
+
+
 def test_added_edge_is_everywhere(associations: AssociationStore) -> None:
     change = add(new_id(), new_id())
     associations.apply([change])

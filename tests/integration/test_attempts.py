@@ -82,7 +82,12 @@ class TestOrdersThatAreClosed:
         delete_tweet(tweet_id=tweet, viewer=viewer(author))
         [retract] = open_orders()
         pushed: list[str] = []
-        with patch.object(delivery, "_push_pages", lambda order, *_, **__: pushed.append(order.kind)):
+
+        def push_pages(order: Order, *_: int, **__: int) -> delivery._Pushed:
+            pushed.append(order.kind)
+            return delivery._Pushed(0, None)
+
+        with patch.object(delivery, "_push_pages", push_pages):
             for kind in sequence:
                 run({DELIVER: deliver, RETRACT: retract}[kind], resent=False)
         assert pushed == [RETRACT]

@@ -1,0 +1,57 @@
+"""Putting a pulled author's entry into the recent lists, and telling connected readers who merge them."""
+
+from itertools import islice
+
+from fanout import live, presence, recents, timelines
+from fanout.live import LiveKind
+from fanout.orders import DELIVER
+from fanout.recents import Pulled
+from fanout.timelines import OUTDATED, Note
+from storage.errors import Unavailable
+from storage.outbox import Order
+from storage.redis import timeline_node
+from storage.stores import outbox
+
+FEED_TRIES = 3
+"""Of a note that was outdated; then the order waits for the sweeper."""
+
+
+def feed_recents(order: Order, pulled: Pulled) -> None:
+    """Puts the entry into its author's recent lists, or takes it out, and tells connected readers who merge them.
+
+    Lists first, as with timelines (delivery.py). Two or three round trips, and two more for each
+    page of everyone connected. Nothing when the order was closed meanwhile. Raises `Unavailable`.
+    """
+    for _ in range(FEED_TRIES):
+        noted = timelines.note() if order.kind == DELIVER else None
+        if noted is not None and outbox().open_order(order.id) is None:
+            return
+        if _push_to_recents(order, pulled, noted):
+            return
+    raise Unavailable(timeline_node().name)
+
+
+def _push_to_recents(order: Order, pulled: Pulled, noted: Note | None) -> bool:
+    """False when the note was outdated."""
+    author_id, entry_id = pulled[0], order.args[0]
+    if noted is not None:
+        kind, commands = LiveKind.TWEET, recents.deliver_commands(entry_id, pulled, noted)
+    else:
+        kind, commands = LiveKind.DELETE, recents.retract_commands(entry_id, pulled)
+    if OUTDATED in timeline_node().round_trip(*commands):
+        return False
+    for page in presence.everyone():
+        merging = _merging(page, author_id) if page else {}
+        if merging:
+            timeline_node().round_trip(*live.publish_commands(kind, entry_id, merging))
+    return True
+
+
+def _merging(present: dict[int, list[int]], author_id: int) -> dict[int, list[int]]:
+    """Those of the present readers, by shard, who merge the author or whose timelines cannot tell. One round trip."""
+    asked = {shard: recents.merging_commands(shard, readers, author_id) for shard, readers in present.items()}
+    answers = iter(timeline_node().round_trip(*(command for commands in asked.values() for command in commands)))
+    found = {
+        shard: recents.merging(readers, list(islice(answers, len(asked[shard])))) for shard, readers in present.items()
+    }
+    return {shard: readers for shard, readers in found.items() if readers}
