@@ -13,15 +13,32 @@ end
 local function is_above(a, b)
     return a[1] > b[1] or (a[1] == b[1] and a[2] > b[2])
 end
-local limit = bound ~= '' and entry_of(bound)
+local limit_high, limit_low
+if bound ~= '' then limit_high, limit_low = struct.unpack('>I4I4', bound) end
 
--- The place of the first entry below `limit` (going up: not above it), or the length.
+-- Whether the entry at this place is not below `bound` (going up: above it).
+local function is_before_place(key, place)
+    local id = redis.call('LINDEX', key, place)
+    if id == bound then return not upwards end
+    local high, low = struct.unpack('>I4I4', id)
+    return high > limit_high or (high == limit_high and low > limit_low)
+end
+
+-- The place of the first entry below `bound` (going up: not above it), or the length. Most pages are near the
+-- head: so in doubling strides from there, then by halves.
 local function place_of(key)
-    local first, last = 0, redis.call('LLEN', key) - 2
+    local first, last, stride = 0, redis.call('LLEN', key) - 2, 1
+    while first < last do
+        local probe = math.min(first + stride, last) - 1
+        if not is_before_place(key, probe) then
+            last = probe
+            break
+        end
+        first, stride = probe + 1, stride * 2
+    end
     while first < last do
         local middle = math.floor((first + last) / 2)
-        local entry = entry_of(redis.call('LINDEX', key, middle))
-        if is_above(entry, limit) or (not upwards and entry[3] == bound) then first = middle + 1 else last = middle end
+        if is_before_place(key, middle) then first = middle + 1 else last = middle end
     end
     return first
 end
@@ -34,7 +51,7 @@ for place, key in ipairs(KEYS) do
     else
         local own_floor = entry_of(string.sub(trailer, 2, 9))
         if is_above(own_floor, floor) then floor = own_floor end
-        local from = limit and place_of(key) or 0
+        local from = limit_high and place_of(key) or 0
         if upwards then from = from - 1 end
         local nearest = from >= 0 and redis.call('LINDEX', key, from)
         if nearest and #nearest == 8 then lists[#lists + 1] = {key = key, from = from, nearest = entry_of(nearest)} end

@@ -49,7 +49,7 @@ def test_a_window_is_that_of_all_lists_together(lists: list[list[int]], place: i
 
 
 def test_more_lists_than_a_script_call_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recents, "SCRIPT_CHUNK", 3)
+    monkeypatch.setattr(recents, "LISTS_A_CALL", 3)
     reader, merge_set = new_id(), [a_pulled() for _ in range(10)]
     ids = random.Random(2).sample(range(1, 1000), 40)
     for place, pulled in enumerate(merge_set[:-1]):
