@@ -6,6 +6,8 @@
     dispatch_queue_length                       orders of this process that the broker has not got yet
     outbox_oldest_open_seconds                  age of the oldest order that is not done, 0 without one
     backend_up{backend}                         the checks of /readyz
+    breaker_open{backend}                       1 while this process does not ask it (open or half open)
+    breaker_opened_total{backend}               storage/breakers.py
 
 No label ever holds an id, a name or a path: series are bounded by the code. What is read from
 backends is read at a scrape, at most every STATE_SECONDS. A metric stands beside the code that
@@ -28,9 +30,10 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from config.health import ask_all
+from config.health import BREAKERS, ask_all
 from config.problems import problem_of, problem_response
 from fanout.dispatch import dispatcher
+from storage.breakers import State as BreakerState
 from storage.errors import NotSignedIn, Unavailable
 from storage.ids import id_us, now_us
 from storage.stores import outbox
@@ -66,6 +69,7 @@ class State(Collector):
             "Orders that this process has not passed on to the broker yet.",
             value=dispatcher.waiting,
         )
+        yield _open_breakers()
         if self._lock.acquire(blocking=False):
             try:
                 self._read_backends()
@@ -87,6 +91,13 @@ class State(Collector):
         age = _oldest_open_seconds() if answers["store"] else None
         self._backends = [up] if age is None else [up, age]
         self._read_at = time.monotonic()
+
+
+def _open_breakers() -> Metric:
+    found = GaugeMetricFamily("breaker_open", "1 while this process does not ask the backend.", labels=["backend"])
+    for name, breaker in BREAKERS.items():
+        found.add_metric([name], float(breaker().state is not BreakerState.CLOSED))
+    return found
 
 
 def _oldest_open_seconds() -> Metric | None:

@@ -17,6 +17,7 @@ import structlog
 from celery import current_app
 
 from storage.outbox import Order
+from storage.redis import broker_node
 
 QUEUE_SIZE = 10_000
 """About 2 MB; at 1,850 messages a second it holds five seconds of posts."""
@@ -27,20 +28,23 @@ log = structlog.get_logger(__name__)
 
 
 def enqueue(order: Order) -> None:
-    """Puts the order on the broker's queue, within the transport's timeouts. Raises what the transport raises."""
-    current_app.send_task(
-        "fanout.work_order", args=(order.id, order.kind, list(order.args)), queue="fanout", retry=False
-    )
+    """Puts the order on the broker's queue, within the transport's timeouts. Raises what the transport raises,
+    or `Unavailable` at once while the broker's breaker is open."""
+    with broker_node().breaker.guard():
+        current_app.send_task(
+            "fanout.work_order", args=(order.id, order.kind, list(order.args)), queue="fanout", retry=False
+        )
 
 
 def enqueue_part(order: Order, part: int, parts: int) -> None:
     """Puts one part of a large order on the queue of bulk work, apart from small authors' orders."""
-    current_app.send_task(
-        "fanout.work_part",
-        args=(order.id, order.kind, list(order.args), part, parts),
-        queue="bulk",
-        retry=False,
-    )
+    with broker_node().breaker.guard():
+        current_app.send_task(
+            "fanout.work_part",
+            args=(order.id, order.kind, list(order.args), part, parts),
+            queue="bulk",
+            retry=False,
+        )
 
 
 class Dispatcher:

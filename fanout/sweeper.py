@@ -65,7 +65,7 @@ def _send(order: Order) -> None:
     """An order that the broker did not take is due again at the next sweep."""
     try:
         enqueue(order)
-    except OperationalError as error:
+    except (OperationalError, Unavailable) as error:
         timeline_node().round_trip(("DEL", _mark(order)))
         raise Unavailable("redis_broker") from error
 

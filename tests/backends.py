@@ -28,13 +28,20 @@ def counted_round_trips() -> Iterator[list[tuple[Command, ...]]]:
 
 @contextmanager
 def timeline_redis_down() -> Iterator[None]:
-    """Inside, nothing listens where this process looks for the timeline Redis."""
-    node = timeline_node()
-    address, node.url, node._client = node.url, f"redis://{LOOPBACK}:{free_port()}/0", None
+    """Inside, nothing listens where this process looks for the timeline Redis; afterwards all is as before."""
+    with node_elsewhere(timeline_node(), free_port()):
+        yield
+
+
+@contextmanager
+def node_elsewhere(node: RedisNode, port: int) -> Iterator[None]:
+    """Inside, this process looks for the node at another port; afterwards its breaker is closed as well."""
+    address, node.url, node._client = node.url, f"redis://{LOOPBACK}:{port}/0", None
     try:
         yield
     finally:
         node.url, node._client = address, None
+        node.breaker.reset()
 
 
 @contextmanager
