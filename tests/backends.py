@@ -1,5 +1,6 @@
 """Watching and breaking the backends of a test."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -8,6 +9,8 @@ from unittest.mock import patch
 from django.db import connections
 
 from deploy.ports import LOOPBACK, free_port
+from deploy.processes import wait_until
+from storage import breakers
 from storage.cassandra import session
 from storage.redis import Command, RedisNode, timeline_node
 
@@ -79,3 +82,37 @@ def _noting(calls: list[str], name: str, original: Callable[..., Any]) -> Callab
         return original(*args, **kwargs)
 
     return noting
+
+
+class Probes:
+    """Breakers probe when the test lets them, so many times."""
+
+    def __init__(self) -> None:
+        self._left = threading.Semaphore(0)
+        self._over = False
+
+    def let(self, times: int) -> None:
+        for _ in range(times):
+            self._left.release()
+
+    def until(self, condition: Callable[[], bool], *, seconds: float = 20.0) -> bool:
+        return wait_until(condition, seconds=seconds)
+
+    def sleep(self, _: float) -> None:
+        while not self._over and not self._left.acquire(timeout=0.05):
+            pass
+
+    def end(self) -> None:
+        self._over = True
+        breakers.reset_all()
+
+
+@contextmanager
+def probes_by_hand() -> Iterator[Probes]:
+    """Inside, a breaker that has opened stays open until the test lets it probe."""
+    probes = Probes()
+    with patch.object(breakers, "sleep", probes.sleep):
+        try:
+            yield probes
+        finally:
+            probes.end()
