@@ -63,6 +63,20 @@ class PostgreSQL:
             self._process = None
 
     @contextmanager
+    def down(self, how: str) -> Iterator[None]:
+        """`how` is "hung" or "dead"."""
+        with self.hung() if how == "hung" else self.dead():
+            yield
+
+    @contextmanager
+    def dead(self) -> Iterator[None]:
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextmanager
     def hung(self) -> Iterator[None]:
         """Inside, none of its processes runs; their sockets stay as they are."""
         pids = self._pids()
@@ -109,9 +123,13 @@ def running(bin_dir: Path) -> Generator[PostgreSQL]:
 
 @contextmanager
 def people_in(server: PostgreSQL) -> Generator[None]:
-    """Inside, people are kept there, with the product's own settings; migrated."""
+    """Inside, people are kept there, with the product's own settings, but for a shorter wait to connect; migrated."""
+    database = sql_database(server.url)
+    database["OPTIONS"]["connect_timeout"] = 1
     before = connections.settings["default"]
-    _use({"default": sql_database(server.url)}["default"])
+    connections["default"].close()
+    connections.settings["default"] = connections.configure_settings({"default": database})["default"]
+    del connections["default"]
     try:
         call_command("migrate", database="default", verbosity=0)
         yield
@@ -119,9 +137,3 @@ def people_in(server: PostgreSQL) -> Generator[None]:
         connections["default"].close()
         connections.settings["default"] = before
         del connections["default"]
-
-
-def _use(database: dict[str, object]) -> None:
-    connections["default"].close()
-    connections.settings["default"] = connections.configure_settings({"default": database})["default"]
-    del connections["default"]
