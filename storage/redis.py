@@ -74,6 +74,8 @@ class RedisNode:
         another timeout, and not every command may be repeated. A script that the server does not
         know (it was restarted) is loaded and run again, which costs two more.
         """
+        if not commands:
+            return []
         try:
             with self.breaker.guard():
                 answers = self._send(commands)

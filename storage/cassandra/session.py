@@ -150,7 +150,7 @@ def execute_all(statements: Iterable[Statement], *, concurrency: int = CONCURREN
         results = execute_concurrent(opened.session, bound, concurrency=concurrency, raise_on_first_error=True)
         return [list(result.result_or_exc) for result in results]
 
-    return _answer(ask)
+    return _answer(ask) if asked else []
 
 
 def execute_many(cql: str, rows: Iterable[Sequence[Any]], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
@@ -265,7 +265,8 @@ def _through_the_breaker(ask: Callable[[_Open], T]) -> T:
 
 def _is_silence(error: Exception) -> bool:
     if isinstance(error, NoHostAvailable):
-        return not any(isinstance(each, ErrorMessage) for each in error.errors.values())
+        each_hosts = error.errors.values() if isinstance(error.errors, dict) else ()
+        return not any(isinstance(each, ErrorMessage) for each in each_hosts)
     return isinstance(error, ConnectionException | Timeout | ClientTimeout | Undecided)
 
 

@@ -225,6 +225,14 @@ class TestRedis:
         assert noticed + caches.TOKEN_SECONDS <= 10
         assert noticed + caches.ACCOUNT_SECONDS + cards.LOCAL_SECONDS <= 10
 
+    def test_asking_for_nothing_works_and_proves_nothing(self, redis_named: dict[str, Valkey], probes: Probes) -> None:
+        with server_down(redis_named[TIMELINES], "dead"):
+            for _ in range(5):
+                with pytest.raises(Unavailable):
+                    timeline_node().ping()
+                assert timeline_node().round_trip() == []
+            assert timeline_node().breaker.state is State.OPEN
+
     def test_a_slow_answer_among_others_opens_nothing(self, redis_named: dict[str, Valkey]) -> None:
         node = timeline_node()
         for _ in range(4):
@@ -268,6 +276,7 @@ class TestCassandra:
         with cassandra_behind.down(how):
             let_it_be_known(breaker, session.ping)
             with patch.object(session, "_opened") as opened:
+                assert session.execute_all([]) == []
                 with counted_store_calls() as calls:
                     assert page(reading) == [tweet]
                 assert calls == [], "a page that is wholly in Redis"
