@@ -201,7 +201,8 @@ def measure(product: Product, down_now: dict[str, Server], how: str, options: An
     whole = seconds_until(product.is_whole)
     worst = max(time for each in first for time in each.times)
     cells = [each.cell() for each in after]
-    return f"| {' + '.join(down_now)} {how} | {worst / 1000:.1f} | {known:.1f} | {' | '.join(cells)} | {closed} | {whole} |"
+    row = [f"{' + '.join(down_now)} {how}", f"{worst / 1000:.1f}", f"{known:.1f}", *cells, closed, whole]
+    return f"| {' | '.join(row)} |"
 
 
 def _late(began: float) -> bool:

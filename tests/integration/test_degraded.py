@@ -14,6 +14,7 @@ from celery import Celery
 from django.conf import settings
 from django.db import OperationalError, close_old_connections, connection, connections
 from django.test import Client, override_settings
+from redis.exceptions import MaxConnectionsError
 
 from accounts import caches, cards, graph, selectors, sql, tokens
 from accounts.models import User
@@ -160,6 +161,8 @@ class TestRedis:
                 assert page(writing) == [during, before], "their own at once"
                 pulled = [during, before] if TIMELINES in names else [before]
                 assert page(reading) == page_by_graphql(reading) == pulled
+                with override_settings(SWEEP_AFTER_SECONDS=0), pytest.raises(Unavailable):
+                    sweeper.sweep()
                 for name in names:
                     is_told(name)
             assert not {*asked} & {*names, *(["celery"] if BROKER in names else [])}
@@ -240,6 +243,13 @@ class TestRedis:
                 node.ping()
             node.ping()
             assert node.breaker.state is State.CLOSED
+
+    def test_a_pool_that_is_used_up_is_not_redis_being_silent(self, redis_named: dict[str, Valkey]) -> None:
+        with patch.object(RedisNode, "_send", side_effect=MaxConnectionsError):
+            for _ in range(10):
+                with pytest.raises(Unavailable):
+                    timeline_node().ping()
+        assert timeline_node().breaker.state is State.CLOSED
 
     def test_an_error_that_redis_answers_opens_nothing(self, redis_named: dict[str, Valkey]) -> None:
         for _ in range(10):
