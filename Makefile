@@ -11,10 +11,10 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e fuzz lint format lock openapi schema clean
+.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e fuzz bench-degraded lint format lock openapi schema clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(RUNTIME)  ## Install what `make run` needs into .venv
 
@@ -54,6 +54,9 @@ e2e: $(DEVELOPMENT)  ## Run the tests that start the whole product
 
 fuzz: $(DEVELOPMENT)  ## Send every operation of the OpenAPI document FUZZ_EXAMPLES=1000 generated requests
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/integration/test_schemathesis.py --timeout 0 $(PYTEST_ARGS)
+
+bench-degraded: $(DEVELOPMENT)  ## Measure what requests cost while each backend is dead, and hung (5 minutes)
+	@$(BIN)/python -m bench.degraded
 
 lint: $(DEVELOPMENT)  ## Check style, types, import directions and missing migrations
 	$(BIN)/ruff check .

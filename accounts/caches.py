@@ -4,7 +4,8 @@ Both keys of a person begin with that person's hash tag, so one command reads bo
 guarded (storage/cache.py): a change is in force when its request has answered, also when Redis
 was emptied or failed over since. If Redis did
 not answer at that moment, the old value ends by its time to live, counted below so that a
-change is in force at most 10 s after Redis is back.
+change is in force at most 10 s after Redis is back: also one made by a process whose breaker
+was then still open, which it is for less than 2 s (storage/breakers.py).
 """
 
 import msgspec
@@ -13,9 +14,9 @@ from accounts.entities import Account
 from storage.cache import GuardedCache
 from storage.redis import shard_of, timeline_node
 
-TOKEN_SECONDS = 10
-ACCOUNT_SECONDS = 5
-"""The card caches inside processes (cards.py) keep an account for up to 5 s on top of this."""
+TOKEN_SECONDS = 8
+ACCOUNT_SECONDS = 4
+"""The card caches inside processes (cards.py) keep an account for up to 4 s on top of this."""
 
 
 class Claim(msgspec.Struct, frozen=True):

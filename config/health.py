@@ -4,11 +4,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
-from django.db import connection
 from django.http import HttpRequest, JsonResponse
 
+from accounts import sql
+from storage.breakers import Breaker
 from storage.redis import broker_node, timeline_node
-from storage.stores import ping_store
+from storage.stores import ping_store, store_breaker
 
 log = structlog.get_logger(__name__)
 
@@ -16,26 +17,26 @@ CHECK_SECONDS = 6
 """A little more than the slowest backend's own timeout (5 s); all are asked at the same time."""
 
 
-def _ping_database() -> None:
-    """In a thread of its own, and so on a connection of its own, which is closed again."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    finally:
-        connection.close()
-
-
 CHECKS: dict[str, Callable[[], None]] = {
     "redis_timelines": lambda: timeline_node().ping(),
     "redis_broker": lambda: broker_node().ping(),
     "store": ping_store,
-    "database": _ping_database,
+    "database": sql.ping,
+}
+BREAKERS: dict[str, Callable[[], Breaker]] = {
+    "redis_timelines": lambda: timeline_node().breaker,
+    "redis_broker": lambda: broker_node().breaker,
+    "store": store_breaker,
+    "database": lambda: sql.breaker,
 }
 DEGRADED = {
-    "redis_timelines": "Posting and reading work; home timelines are pulled from the store. Live updates pause.",
-    "redis_broker": "Posting and reading work; fan-out waits, nothing is lost.",
-    "store": "Signing in and cached pages work. Posting and other reads answer 503.",
-    "database": "Cached profiles and token checks work for seconds. Signing up and in answer 503.",
+    "redis_timelines": (
+        "Posting and reading work, over REST and GraphQL; home timelines are pulled from the store. "
+        "Live updates pause and then resume without a hole."
+    ),
+    "redis_broker": "Posting and reading work, one's own tweets at once. Fan-out waits; nothing is lost.",
+    "store": "Signing in and cached timeline pages work. Posting and uncached reads answer 503 with Retry-After.",
+    "database": "Cached accounts and token checks work for seconds. Signing up and in answer 503 with Retry-After.",
 }
 
 
@@ -45,11 +46,19 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Each backend "ok" or "down", and what that means. Degraded is still 200: most things work."""
+    """Each backend "ok" or "down", its breaker in this process, and what still works. Degraded is still 200.
+
+    A backend whose breaker is not closed is down, and is not asked: the breaker asks it each second.
+    """
     backends = {name: "ok" if up else "down" for name, up in ask_all().items()}
     degraded = {name: DEGRADED[name] for name, state in backends.items() if state == "down"}
     return JsonResponse(
-        {"status": "degraded" if degraded else "ok", "backends": backends, "degraded": degraded},
+        {
+            "status": "degraded" if degraded else "ok",
+            "backends": backends,
+            "breakers": {name: breaker().state for name, breaker in BREAKERS.items()},
+            "degraded": degraded,
+        },
         headers={"Cache-Control": "no-store"},
     )
 

@@ -8,6 +8,8 @@
     outbox_open_orders                          orders that are not done; COUNTED if there are at least so many
     outbox_dead_letters                         orders that were given up; the same
     backend_up{backend}                         the checks of /readyz
+    breaker_open{backend}                       1 while this process does not ask it (open or half open)
+    breaker_opened_total{backend}               storage/breakers.py
 
 No label ever holds an id, a name or a path: series are bounded by the code. What is read from
 backends is read at a scrape, at most every STATE_SECONDS. A metric stands beside the code that
@@ -30,9 +32,10 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from config.health import ask_all
+from config.health import BREAKERS, ask_all
 from config.problems import problem_of, problem_response
 from fanout.dispatch import dispatcher
+from storage.breakers import State as BreakerState
 from storage.errors import NotSignedIn, Unavailable
 from storage.ids import id_us, now_us
 from storage.stores import dead_letters, outbox
@@ -70,6 +73,7 @@ class State(Collector):
             "Orders that this process has not passed on to the broker yet.",
             value=dispatcher.waiting,
         )
+        yield _open_breakers()
         if self._lock.acquire(blocking=False):
             try:
                 self._read_backends()
@@ -90,6 +94,13 @@ class State(Collector):
             up.add_metric([name], float(answered))
         self._backends = [up, *(_outbox_metrics() if answers["store"] else [])]
         self._read_at = time.monotonic()
+
+
+def _open_breakers() -> Metric:
+    found = GaugeMetricFamily("breaker_open", "1 while this process does not ask the backend.", labels=["backend"])
+    for name, breaker in BREAKERS.items():
+        found.add_metric([name], float(breaker().state is not BreakerState.CLOSED))
+    return found
 
 
 def _outbox_metrics() -> list[Metric]:

@@ -114,7 +114,7 @@ def sql_database(url: str) -> dict[str, Any]:
             "TEST": {"NAME": parts.path + ".test"},
         }
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "storage.postgresql",
         "NAME": parts.path.lstrip("/"),
         "HOST": parts.hostname,
         "PORT": parts.port or 5432,

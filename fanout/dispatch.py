@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from accounts.graph import GRAPH_ORDER
 from storage.errors import Unavailable
 from storage.outbox import Order
+from storage.redis import broker_node
 
 GRAPH, FANOUT, BULK = "graph", "fanout", "bulk"
 QUEUES = (GRAPH, FANOUT)
@@ -53,8 +54,10 @@ def enqueue_part(order: Order, part: int, parts: int, *, after: int = 0, resent:
 
 
 def _send(task: str, args: tuple[int | str, ...], queue: str, **kwargs: int) -> None:
+    """Raises at once while the broker's breaker is open."""
     try:
-        current_app.send_task(task, args=args, kwargs=kwargs, queue=queue, retry=False)
+        with broker_node().breaker.guard():
+            current_app.send_task(task, args=args, kwargs=kwargs, queue=queue, retry=False)
     except (OperationalError, RedisError, OSError) as error:
         raise Unavailable("redis_broker") from error
 

@@ -30,9 +30,10 @@ class LiveMessage(msgspec.Struct, frozen=True):
     readers: list[int]
 
 
-SETTLE_SECONDS = 20
+SETTLE_SECONDS = 21
 """An id older than this, without an open order, is visible: the store's timeouts (Cassandra's of
-connecting, preparing and writing, 5 s each; SQLite's of waiting for the lock, 15 s) and 5 s of clock skew."""
+connecting, preparing and writing, 5 s each, and 1 s before a second try; SQLite's of waiting for the
+lock, 15 s) and 5 s of clock skew."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(LiveMessage)

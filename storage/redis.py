@@ -27,9 +27,12 @@ import msgspec
 import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
+from redis.exceptions import ConnectionError as NoConnection
+from redis.exceptions import MaxConnectionsError, NoScriptError, ReadOnlyError, RedisError
+from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
+from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids import now_us
 
@@ -38,6 +41,8 @@ Command = tuple[str | bytes | int, ...]
 
 CONNECTIONS = 64
 """At most this many connections a process; each request thread holds one at a time."""
+FAILURES = 5
+"""So many silences in a row open a node's breaker: half a second each, and two or three requests."""
 
 
 class Script:
@@ -85,17 +90,22 @@ class RedisNode:
         self._lock = threading.Lock()
         self._pid = 0
         self._client: redis.Redis | None = None
+        self.breaker = Breaker(name, probe=self._probe, silent=is_silence, failures=FAILURES)
 
     def round_trip(self, *commands: Command) -> list[Any]:
         """The answers to `commands` in their order. Raises `Unavailable`; one round trip.
 
-        A script that the server does not know (it was restarted) is loaded and run again,
-        which costs two more.
+        None while the node's breaker is open. Nothing is tried twice: a second try would cost
+        another timeout, and not every command may be repeated. A script that the server does not
+        know (it was restarted) is loaded and run again, which costs two more.
         """
+        if not commands:
+            return []
         try:
-            answers = self._send(commands)
-            if any(isinstance(answer, NoScriptError) for answer in answers):
-                answers = self._load_and_resend(commands, answers)
+            with self.breaker.guard():
+                answers = self._send(commands)
+                if any(isinstance(answer, NoScriptError) for answer in answers):
+                    answers = self._load_and_resend(commands, answers)
         except (RedisError, OSError) as error:
             raise Unavailable(self.name) from error
         for answer in answers:
@@ -143,6 +153,9 @@ class RedisNode:
             if self._client is not None:
                 self._client.connection_pool.disconnect(inuse_connections=False)
 
+    def _probe(self) -> None:
+        self._send([("PING",)])
+
     def _send(self, commands: Iterable[Command]) -> list[Any]:
         with self.client().pipeline(transaction=False) as pipeline:
             for command in commands:
@@ -155,6 +168,16 @@ class RedisNode:
         for place, answer in zip(missed, self._send(commands[place] for place in missed), strict=True):
             answers[place] = answer
         return answers
+
+
+def is_silence(error: Exception) -> bool:
+    """Whether the node did not answer; an error that it answered, or a pool that is used up, is none.
+
+    Of an error that another library raised in its place, the cause tells.
+    """
+    silences = (NoConnection, NoAnswer, OSError)
+    silent = isinstance(error, silences) or isinstance(error.__cause__, silences)
+    return silent and not isinstance(error, MaxConnectionsError)
 
 
 def connect(url: str, *, handshake: Callable[[Any], None] | None = None) -> "redis.Redis":

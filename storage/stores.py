@@ -7,11 +7,15 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from storage.associations import AssociationStore
+from storage.breakers import Breaker
 from storage.dead_letters import DeadLetters
 from storage.idempotency import IdempotencyStore
 from storage.ids import IdGenerator
 from storage.leases import WorkerLeases
 from storage.outbox import Outbox
+
+ENGINES = {"embedded": "storage.embedded.base", "cassandra": "storage.cassandra.session"}
+"""The module of each engine that says whether it answers."""
 
 
 def implementation(paths: dict[str, str]) -> object:
@@ -92,9 +96,11 @@ def reset() -> None:
 
 def ping_store() -> None:
     """One small read. Raises `Unavailable` unless the store answers within its own timeout."""
-    import_string(
-        {"embedded": "storage.embedded.base.ping", "cassandra": "storage.cassandra.session.ping"}[settings.STORE]
-    )()
+    import_string(f"{ENGINES[settings.STORE]}.ping")()
+
+
+def store_breaker() -> Breaker:
+    return cast(Breaker, import_string(f"{ENGINES[settings.STORE]}.breaker"))
 
 
 ids = IdGenerator(worker_leases)

@@ -1,14 +1,23 @@
 """Watching and breaking the backends of a test."""
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 from django.db import connections
 
 from deploy.ports import LOOPBACK, free_port
+from deploy.processes import wait_until
+from deploy.valkey import Valkey
+from storage import breakers
+from storage.breakers import Breaker, State
 from storage.cassandra import session
+from storage.errors import Unavailable
 from storage.redis import Command, RedisNode, timeline_node
 
 
@@ -28,20 +37,29 @@ def counted_round_trips() -> Iterator[list[tuple[Command, ...]]]:
 
 @contextmanager
 def timeline_redis_down() -> Iterator[None]:
-    """Inside, nothing listens where this process looks for the timeline Redis."""
-    with timeline_redis_at(f"redis://{LOOPBACK}:{free_port()}/0"):
+    """Inside, nothing listens where this process looks for the timeline Redis; afterwards all is as before."""
+    with node_elsewhere(timeline_node(), free_port()):
         yield
 
 
 @contextmanager
 def timeline_redis_at(url: str) -> Iterator[None]:
     """Inside, this process takes another server for the timeline Redis, over new connections."""
-    node = timeline_node()
-    address, node.url, node._client = node.url, url, None
+    port = urlsplit(url).port
+    assert port is not None
+    with node_elsewhere(timeline_node(), port):
+        yield
+
+
+@contextmanager
+def node_elsewhere(node: RedisNode, port: int) -> Iterator[None]:
+    """Inside, this process looks for the node at another port; afterwards its breaker is closed as well."""
+    address, node.url, node._client = node.url, f"redis://{LOOPBACK}:{port}/0", None
     try:
         yield
     finally:
         node.url, node._client = address, None
+        node.breaker.reset()
 
 
 @contextmanager
@@ -79,3 +97,63 @@ def _noting(calls: list[str], name: str, original: Callable[..., Any]) -> Callab
         return original(*args, **kwargs)
 
     return noting
+
+
+class Probes:
+    """Breakers probe when the test lets them, so many times."""
+
+    def __init__(self) -> None:
+        self._left = threading.Semaphore(0)
+        self._over = False
+
+    def let(self, times: int) -> None:
+        for _ in range(times):
+            self._left.release()
+
+    def until(self, condition: Callable[[], bool], *, seconds: float = 20.0) -> bool:
+        return wait_until(condition, seconds=seconds)
+
+    def sleep(self, _: float) -> None:
+        while not self._over and not self._left.acquire(timeout=0.05):
+            pass
+
+    def end(self) -> None:
+        self._over = True
+        breakers.reset_all()
+
+
+@contextmanager
+def probes_by_hand() -> Iterator[Probes]:
+    """Inside, a breaker that has opened stays open until the test lets it probe."""
+    probes = Probes()
+    with patch.object(breakers, "sleep", probes.sleep):
+        try:
+            yield probes
+        finally:
+            probes.end()
+
+
+@contextmanager
+def server_down(server: Valkey, how: str) -> Iterator[None]:
+    """Inside, the server is "dead" (killed, and started empty again) or "hung" (takes connections, never answers)."""
+    if how == "hung":
+        os.kill(server.pid, signal.SIGSTOP)
+    else:
+        server.kill()
+    try:
+        yield
+    finally:
+        if how == "hung":
+            os.kill(server.pid, signal.SIGCONT)
+        else:
+            server.start()
+
+
+def let_it_be_known(breaker: Breaker, ask: Callable[[], object]) -> None:
+    """Asks until the breaker knows that its backend is down."""
+    for _ in range(20):
+        with suppress(Unavailable):
+            ask()
+        if breaker.state is not State.CLOSED:
+            return
+    raise AssertionError(f"{breaker.backend} answers")

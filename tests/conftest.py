@@ -22,7 +22,7 @@ from pytest_django import DjangoDbBlocker
 
 from deploy.cassandra.node import CassandraNode, why_unavailable
 from deploy.valkey import Valkey
-from storage import stores
+from storage import breakers, stores
 from storage.cassandra import session as cassandra_session
 from storage.cassandra.migrations import migrate
 from storage.generations import begin
@@ -55,6 +55,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(TEST_DIR, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _closed_breakers() -> Iterator[None]:
+    """What one test broke is nothing that the next one knows of."""
+    yield
+    breakers.reset_all()
 
 
 @pytest.fixture(scope="session")

@@ -5,18 +5,23 @@ or `Unavailable("cassandra")`; no error of the driver that means "down, slow or 
 leaves this module. Errors of the caller, such as CQL that does not parse, do.
 
 Every statement is prepared once a session and marked idempotent (writes carry their
-operation's timestamp), so the driver may retry it on another node; conditional statements
-(`IF`) are not and are never retried.
+operation's timestamp), so the driver may retry it on another node, within the statement's one
+timeout. What fails at once on every node (connections just lost, nodes overloaded) is tried once
+more after a short pause, so that a blip costs a moment and no 503; what took its timeout is not,
+since a second try would double the wait. Conditional statements (`IF`) are never retried.
+
+The breaker (storage/breakers.py) is around each try: while it is open nothing is sent or retried.
+It opens on silence alone; a node that refuses a statement has answered.
 """
 
 import logging
 import os
 import threading
 import time
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
+import stamina
 from cassandra import ConsistencyLevel, DriverException, RequestValidationException, Timeout
 from cassandra import OperationTimedOut as ClientTimeout
 from cassandra import ProtocolVersion as Protocol
@@ -26,15 +31,17 @@ from cassandra.concurrent import execute_concurrent
 from cassandra.connection import ConnectionBusy, ConnectionException
 from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, RetryPolicy, TokenAwarePolicy
 from cassandra.pool import NoConnectionsAvailable
-from cassandra.protocol import ErrorMessage
+from cassandra.protocol import ErrorMessage, IsBootstrappingErrorMessage, OverloadedErrorMessage
 from cassandra.protocol import RequestValidationException as ServerSaysInvalid
 from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement, tuple_factory
 from django.conf import settings
 
+from storage.breakers import Breaker
 from storage.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
 Statement = tuple[str, Sequence[Any]]
 """CQL with `?` in it, and the values for them."""
@@ -48,10 +55,27 @@ RECONNECT_PAUSE_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5
 """An idle connection is probed this often, so that a hung node is noticed without a request."""
 
+FAILURES = 3
+"""So many silences in a row open the breaker: one slow statement is nobody else's business."""
+RECONNECT_SECONDS = (0.5, 2.0)
+"""A node that is down is tried again after so long, growing to so much, and for as long as it
+takes: by default the driver gives a node up for good after 64 attempts."""
+
 CAS_WRITE_UNKNOWN = 0x1700
 """Protocol v5 error code that the driver has no class for: a conditional write with unknown outcome."""
 DOWN = (DriverException, NoHostAvailable, ConnectionException, ConnectionBusy, NoConnectionsAvailable, ErrorMessage)
 CALLERS_FAULT = (RequestValidationException, ServerSaysInvalid)
+PASSING = (
+    NoHostAvailable,
+    ConnectionException,
+    ConnectionBusy,
+    NoConnectionsAvailable,
+    OverloadedErrorMessage,
+    IsBootstrappingErrorMessage,
+)
+"""Usually known at once, and perhaps over in a moment."""
+_trying_again = stamina.RetryingCaller(attempts=2, timeout=0.5, wait_initial=0.05, wait_jitter=0.1).on(PASSING)
+"""Once more after 50 to 150 ms, unless half a second has gone by."""
 
 # The server advises every client that prepares in a session's keyspace; this one never changes it.
 logging.getLogger("cassandra.protocol").addFilter(lambda record: "`USE <keyspace>`" not in record.getMessage())
@@ -108,18 +132,25 @@ os.register_at_fork(after_in_child=_start_empty_after_fork)
 
 def execute(cql: str, params: Sequence[Any] = (), *, fetch_size: int = FETCH_SIZE) -> list[Row]:
     """All rows of one statement. One round trip a page of `fetch_size`."""
-    with _answering() as opened:
+
+    def ask(opened: _Open) -> list[Row]:
         bound = opened.bind(cql, params)
         bound.fetch_size = fetch_size
         return list(opened.session.execute(bound))
 
+    return _answer(ask)
+
 
 def execute_all(statements: Iterable[Statement], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
     """The rows of each statement, in their order; up to `concurrency` in flight. All or `Unavailable`."""
-    with _answering() as opened:
-        bound = [(opened.bind(cql, params), None) for cql, params in statements]
+    asked = list(statements)
+
+    def ask(opened: _Open) -> list[list[Row]]:
+        bound = [(opened.bind(cql, params), None) for cql, params in asked]
         results = execute_concurrent(opened.session, bound, concurrency=concurrency, raise_on_first_error=True)
         return [list(result.result_or_exc) for result in results]
+
+    return _answer(ask) if asked else []
 
 
 def execute_many(cql: str, rows: Iterable[Sequence[Any]], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
@@ -133,19 +164,22 @@ def batch(statements: Sequence[Statement]) -> None:
     Give each statement its own `USING TIMESTAMP ?`. Not isolated: a reader may see part of it
     for a moment. After `Unavailable` the batch may have happened: repeat it, it is idempotent.
     """
-    if not statements:
-        return
-    with _answering() as opened:
+
+    def write(opened: _Open) -> None:
         logged = BatchStatement(batch_type=BatchType.LOGGED)
         for cql, params in statements:
             logged.add(opened.bind(cql, params))
         logged.is_idempotent = True
         opened.session.execute(logged)
 
+    if statements:
+        _answer(write)
+
 
 def execute_if(cql: str, params: Sequence[Any]) -> bool:
     """Whether a conditional statement (`IF …`) applied. Raises `Undecided` when that is unknown."""
-    with _answering() as opened:
+
+    def write(opened: _Open) -> bool:
         try:
             return bool(opened.session.execute(opened.bind(cql, params, idempotent=False)).one()[0])
         except (Timeout, ClientTimeout) as error:
@@ -155,18 +189,23 @@ def execute_if(cql: str, params: Sequence[Any]) -> bool:
                 raise _undecided(error) from error
             raise
 
+    return _answer(write, repeatable=False)
+
 
 def read_serial(cql: str, params: Sequence[Any]) -> list[Row]:
     """Rows of one partition at SERIAL: it completes conditional writes in flight, so they are decided."""
-    with _answering() as opened:
+
+    def ask(opened: _Open) -> list[Row]:
         bound = opened.bind(cql, params)
         bound.consistency_level = ConsistencyLevel.SERIAL
         return list(opened.session.execute(bound))
 
+    return _answer(ask)
+
 
 def ping() -> None:
     """One read of the node that answers first. Raises `Unavailable` when none does."""
-    execute("SELECT release_version FROM system.local")
+    _answer(_read_version)
 
 
 def close() -> None:
@@ -200,7 +239,7 @@ def open_cluster(*, timeout_seconds: float | None = None) -> Cluster:
         auth_provider=PlainTextAuthProvider(user, settings.CASSANDRA_PASSWORD) if user else None,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         protocol_version=Protocol.V5,
-        reconnection_policy=ExponentialReconnectionPolicy(0.5, 5.0),
+        reconnection_policy=ExponentialReconnectionPolicy(*RECONNECT_SECONDS, max_attempts=None),
         connect_timeout=timeout,
         control_connection_timeout=timeout,
         idle_heartbeat_interval=HEARTBEAT_SECONDS,
@@ -208,16 +247,31 @@ def open_cluster(*, timeout_seconds: float | None = None) -> Cluster:
     )
 
 
-@contextmanager
-def _answering() -> Generator[_Open]:
-    """The open session; errors that mean "down" become `Unavailable`. A breaker belongs here."""
+def _answer(ask: Callable[[_Open], T], *, repeatable: bool = True) -> T:
+    """What `ask` answers; errors that mean "down" become `Unavailable`."""
     try:
-        yield _opened()
+        return _trying_again(_through_the_breaker, ask) if repeatable else _through_the_breaker(ask)
     except CALLERS_FAULT:
         raise
     except DOWN as error:
         logger.warning("cassandra does not answer: %s: %s", type(error).__name__, error)
         raise Unavailable("cassandra") from error
+
+
+def _through_the_breaker(ask: Callable[[_Open], T]) -> T:
+    with breaker.guard():
+        return ask(_opened())
+
+
+def _is_silence(error: Exception) -> bool:
+    if isinstance(error, NoHostAvailable):
+        each_hosts = error.errors.values() if isinstance(error.errors, dict) else ()
+        return not any(isinstance(each, ErrorMessage) for each in each_hosts)
+    return isinstance(error, ConnectionException | Timeout | ClientTimeout | Undecided)
+
+
+def _read_version(opened: _Open) -> None:
+    opened.session.execute("SELECT release_version FROM system.local")
 
 
 def _undecided(error: Exception) -> Undecided:
@@ -246,3 +300,6 @@ def _connect(process: _Process) -> _Open:
         process.refuse_until = time.monotonic() + RECONNECT_PAUSE_SECONDS
         cluster.shutdown()
         raise
+
+
+breaker = Breaker("cassandra", probe=lambda: _read_version(_opened()), silent=_is_silence, failures=FAILURES)

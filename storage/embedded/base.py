@@ -2,6 +2,9 @@
 
 The embedded stores keep, in one file on one machine, what Cassandra keeps in production. The
 file is apart from the users' database so that nothing can come to join across the two.
+
+The breaker is around writes: they wait for the one write lock, up to 15 s. Reads go on while
+another process writes, and where they fail they fail at once.
 """
 
 import logging
@@ -10,11 +13,14 @@ from contextlib import contextmanager
 
 from django.db import InterfaceError, OperationalError, connections, models, transaction
 
+from storage.breakers import Breaker
 from storage.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
 ALIAS = "store"
+FAILURES = 3
+"""So many writes in a row that could not be made open the breaker."""
 
 
 class EmbeddedModel(models.Model):
@@ -37,15 +43,33 @@ def answering() -> Generator[None]:
 @contextmanager
 def writing() -> Generator[None]:
     """One transaction, all or nothing. It takes the write lock at its start, so that what it reads stays true."""
-    with answering(), transaction.atomic(using=ALIAS):
+    with answering(), breaker.guard(), transaction.atomic(using=ALIAS):
         yield
 
 
 def ping() -> None:
     """One read, on a connection of its own so that any thread may ask. Raises `Unavailable`."""
+    with breaker.guard(proves=False), answering():
+        _execute("SELECT 1")
+
+
+def _take_the_lock() -> None:
+    _execute("BEGIN IMMEDIATE", "ROLLBACK")
+
+
+def _execute(*statements: str) -> None:
     connection = connections.create_connection(ALIAS)
     try:
-        with answering(), connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
     finally:
         connection.close()
+
+
+breaker = Breaker(
+    "store",
+    probe=_take_the_lock,
+    silent=lambda error: isinstance(error, OperationalError | InterfaceError),
+    failures=FAILURES,
+)

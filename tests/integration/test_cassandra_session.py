@@ -9,15 +9,20 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from cassandra import InvalidRequest
+from cassandra import InvalidRequest, OperationTimedOut, ReadTimeout
+from cassandra.cluster import NoHostAvailable
+from cassandra.connection import ConnectionShutdown
+from cassandra.protocol import OverloadedErrorMessage
 from django.test import override_settings
 
 from deploy.cassandra.node import CassandraNode
+from storage.breakers import State
 from storage.cassandra import session
 from storage.cassandra.leases import CassandraLeases
 from storage.cassandra.session import Undecided
 from storage.errors import Unavailable
 from storage.ids import now_us
+from tests.backends import probes_by_hand
 from tests.ids import new_id
 from tests.threads import run_together
 
@@ -230,6 +235,90 @@ def test_the_session_outlives_a_node_that_hangs_dies_and_comes_back(no_session: 
         node.start()
         answers_within(15)
         assert session._process.open is opened
+
+
+class Asked:
+    """Fails with each of `errors` in turn, and then answers; knows how often it was asked."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self._errors = list(errors)
+        self.times = 0
+
+    def __call__(self, _: object) -> str:
+        self.times += 1
+        if self._errors:
+            raise self._errors.pop(0)
+        return "answered"
+
+
+@pytest.fixture
+def nothing_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_opened", lambda: None)
+
+
+OVERLOADED = OverloadedErrorMessage(0x1001, "overloaded", None)
+
+
+@pytest.mark.usefixtures("nothing_opened")
+class TestTryingAgain:
+    @pytest.mark.parametrize("error", [NoHostAvailable("none", {}), ConnectionShutdown("lost"), OVERLOADED], ids=repr)
+    def test_what_failed_at_once_is_tried_once_more(self, error: Exception) -> None:
+        asked = Asked(error)
+        assert session._answer(asked) == "answered"
+        assert asked.times == 2
+        asked = Asked(error, error)
+        with pytest.raises(Unavailable):
+            session._answer(asked)
+        assert asked.times == 2
+
+    @pytest.mark.parametrize("error", [OperationTimedOut(), ReadTimeout("slow")], ids=repr)
+    def test_what_took_its_timeout_is_not(self, error: Exception) -> None:
+        asked = Asked(error)
+        with pytest.raises(Unavailable):
+            session._answer(asked)
+        assert asked.times == 1
+
+    def test_a_failure_that_was_slow_is_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A connection that hung until its timeout, too, ends as no host available."""
+        asked = Asked(NoHostAvailable("none", {}))
+
+        def slowly(opened: object) -> str:
+            time.sleep(0.6)
+            return asked(opened)
+
+        with pytest.raises(Unavailable):
+            session._answer(slowly)
+        assert asked.times == 1
+
+    def test_a_conditional_write_is_not(self) -> None:
+        asked = Asked(ConnectionShutdown("lost"))
+        with pytest.raises(Unavailable):
+            session._answer(asked, repeatable=False)
+        assert asked.times == 1
+
+    def test_nothing_is_while_the_breaker_is_open(self) -> None:
+        with probes_by_hand():
+            silent = Asked(*[NoHostAvailable("none", {})] * 9)
+            while session.breaker.state is State.CLOSED:
+                with pytest.raises(Unavailable):
+                    session._answer(silent)
+            assert silent.times <= session.FAILURES + 1
+            asked = Asked()
+            with pytest.raises(Unavailable):
+                session._answer(asked)
+            assert asked.times == 0
+
+    def test_nodes_that_are_overloaded_have_answered(self) -> None:
+        for _ in range(5):
+            with pytest.raises(Unavailable):
+                session._answer(Asked(*[NoHostAvailable("none", {"node": OVERLOADED})] * 2))
+        assert session.breaker.state is State.CLOSED
+
+
+def test_a_node_that_is_down_is_tried_every_two_seconds_for_ever() -> None:
+    schedule = session.open_cluster().reconnection_policy.new_schedule()
+    pauses = [next(schedule) for _ in range(500)]
+    assert all(pause <= 2.0 * 1.2 for pause in pauses)
 
 
 def answers_within(seconds: float) -> None:

@@ -1,0 +1,190 @@
+"""One breaker for each backend: once it is known to be down or hung, nobody waits for it any more.
+
+    closed ── `failures` in a row ──► open ── every PAUSE_SECONDS ──► half-open: one probe
+       ▲                               ▲                                 │
+       └───────────────────────────────┴── it answers ◄──────────────────┴──► it does not
+
+While a breaker is not closed, a call raises `Unavailable` in microseconds and the backend is
+not asked. The probe runs in a thread of the breaker's own, so no request ever pays its
+timeout, there is one at a time, and the breaker closes by itself also when nobody calls.
+
+**What counts** is silence: no connection, no answer in time. A backend that answers with an
+error has answered. Failures must follow one another: a slow statement among others that
+succeed opens nothing. A call that began before the breaker last changed says nothing about
+now, and is not counted.
+
+**A breaker makes nothing wrong.** To its callers an open breaker is what a backend that is
+down is, and they do what they do then; it only says so sooner, and up to PAUSE_SECONDS and a
+probe longer: processes notice a backend's return one by one. In that time one process may
+change something that it cannot tell Redis about, while another already reads there. What has
+an order (edges, tweets, marks) is made good by its order, as after any refusal. Tokens and
+accounts have none, and end by their time to live (accounts/caches.py), chosen so that this
+time is within the promise. Whoever reads without Redis reads the store or SQL; only account
+cards come from memory as well, for as long as they may without any breaker.
+
+Own code, for measured reasons: see docs/adr/019-breakers-and-retries.md.
+"""
+
+import os
+import random
+import threading
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from enum import StrEnum
+from time import sleep
+
+import structlog
+from prometheus_client import Counter
+
+from storage.errors import Unavailable
+
+PAUSE_SECONDS = 1.0
+"""Between probes, give or take JITTER: a process asks a backend that is down once a second."""
+JITTER = 0.2
+"""So that many processes that saw a backend go do not ask it all at the same moment."""
+
+OPENED = Counter("breaker_opened", "How often a breaker opened.", ["backend"])
+
+log = structlog.get_logger(__name__)
+
+
+class State(StrEnum):
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class Breaker:
+    """The breaker of one backend in this process. Thread-safe; closed in a forked child.
+
+    `probe` asks the backend past the breaker, raising unless it answers, within its timeouts.
+    `silent` tells which errors mean that the backend did not answer.
+    """
+
+    def __init__(
+        self, backend: str, *, probe: Callable[[], object], silent: Callable[[Exception], bool], failures: int
+    ) -> None:
+        self.backend = backend
+        self._probe = probe
+        self._silent = silent
+        self._limit = failures
+        self._opened = OPENED.labels(backend)
+        self._lock = threading.Lock()
+        self._state = State.CLOSED
+        self._failures = 0
+        self._round = 0
+        _breakers.add(self)
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @contextmanager
+    def guard(self, *, proves: bool = True) -> Generator[None]:
+        """Around one call of the backend. Raises `Unavailable` at once unless closed.
+
+        Errors pass through. If the block may end well without having asked the backend, say
+        `proves=False`, and call `answered` when it did answer.
+        """
+        if self._state is not State.CLOSED:
+            raise Unavailable(self.backend)
+        began_in = self._round
+        try:
+            yield
+        except Exception as error:
+            if self._silent(error):
+                self._failed(began_in, error)
+            raise
+        if proves:
+            self.answered()
+
+    def answered(self) -> None:
+        """The backend has just answered a call."""
+        if self._failures:
+            with self._lock:
+                self._failures = 0
+
+    def reset(self) -> None:
+        """Closed, as in a process that has just started; a probe under way no longer matters."""
+        with self._lock:
+            self._close()
+
+    def start_anew(self) -> None:
+        """`reset` in a forked child, where the copy of the lock may be held by a thread that is not there."""
+        self._lock = threading.Lock()
+        self._close()
+
+    def _failed(self, began_in: int, error: Exception) -> None:
+        with self._lock:
+            if self._round != began_in or self._state is not State.CLOSED:
+                return
+            self._failures += 1
+            if self._failures >= self._limit and self._start_probing():
+                self._state = State.OPEN
+                self._opened.inc()
+                log.warning("breaker_opened", backend=self.backend, cause=repr(error))
+
+    def _start_probing(self) -> bool:
+        """False when no thread can be had: the breaker stays closed, and the next failure tries again."""
+        thread = threading.Thread(
+            target=self._probe_until_it_answers,
+            args=(self._round + 1,),
+            name=f"breaker-{self.backend}",
+            daemon=True,
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._round += 1
+        return True
+
+    def _probe_until_it_answers(self, opened_in: int) -> None:
+        """Ends when the backend answers, or when the breaker was reset."""
+        while self._become(State.OPEN, opened_in):
+            sleep(PAUSE_SECONDS * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - spreads load, hides nothing
+            if not self._become(State.HALF_OPEN, opened_in):
+                return
+            try:
+                self._probe()
+            except Exception as error:
+                log.debug("breaker_stays_open", backend=self.backend, cause=repr(error))
+            else:
+                self._let_through(opened_in)
+                return
+
+    def _become(self, state: State, opened_in: int) -> bool:
+        with self._lock:
+            if self._round == opened_in:
+                self._state = state
+            return self._round == opened_in
+
+    def _let_through(self, opened_in: int) -> None:
+        with self._lock:
+            if self._round != opened_in:
+                return
+            self._close()
+        log.info("breaker_closed", backend=self.backend)
+
+    def _close(self) -> None:
+        self._round += 1
+        self._failures = 0
+        self._state = State.CLOSED
+
+
+_breakers: "weakref.WeakSet[Breaker]" = weakref.WeakSet()
+
+
+def reset_all() -> None:
+    """Every breaker of the process, as if it had just started."""
+    for breaker in list(_breakers):
+        breaker.reset()
+
+
+def _start_anew_after_fork() -> None:
+    for breaker in list(_breakers):
+        breaker.start_anew()
+
+
+os.register_at_fork(after_in_child=_start_anew_after_fork)

@@ -1,0 +1,32 @@
+"""Django's PostgreSQL, with a bound on how long an answer is waited for.
+
+`statement_timeout` is kept by the server: one that hangs does not keep it, and the driver waits for
+ever by default. A connection that has waited ANSWER_SECONDS is given up and closed.
+"""
+
+from functools import partial
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+from psycopg.pq import TransactionStatus
+
+ANSWER_SECONDS = 6.0
+"""A little more than the server's own `statement_timeout` (5 s)."""
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection(conn_params)
+        connection.wait = partial(_wait, connection, connection.wait)
+        return connection
+
+
+def _wait(connection: Any, wait: Any, work: Any, **options: Any) -> Any:
+    """The driver's own waiting, at most ANSWER_SECONDS. Raises its `OperationalError`."""
+    try:
+        return wait(work, **{"timeout": ANSWER_SECONDS, **options})
+    except psycopg.OperationalError:
+        if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            connection.pgconn.finish()
+        raise
