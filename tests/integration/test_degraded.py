@@ -103,6 +103,14 @@ def page_by_graphql(client: ApiClient) -> list[int]:
     return [int(edge["node"]["id"]) for edge in answer["data"]["homeTimeline"]["edges"]]
 
 
+def sent_again() -> int | None:
+    """How many orders a sweep sends; None when the broker does not take any."""
+    try:
+        return sweeper.sweep()
+    except Unavailable:
+        return None
+
+
 def sign_in(person: User) -> Any:
     given = {"username": person.username, "password": PASSWORD}
     return Client().post("/api/v1/auth/token", given, "application/json")
@@ -161,15 +169,16 @@ class TestRedis:
                 assert page(writing) == [during, before], "their own at once"
                 pulled = [during, before] if TIMELINES in names else [before]
                 assert page(reading) == page_by_graphql(reading) == pulled
-                with override_settings(SWEEP_AFTER_SECONDS=0), pytest.raises(Unavailable):
-                    sweeper.sweep()
+                with override_settings(SWEEP_AFTER_SECONDS=0):
+                    assert sent_again() == (None if BROKER in names else 1)
                 for name in names:
                     is_told(name)
             assert not {*asked} & {*names, *(["celery"] if BROKER in names else [])}
         assert during in {order.args[0] for order in open_orders()}
         assert all(closes(NODES[name]().breaker, probes) for name in names)
-        with override_settings(SWEEP_AFTER_SECONDS=0):
-            assert sweeper.sweep() >= 1, "the broker takes it now"
+        if BROKER in names:
+            with override_settings(SWEEP_AFTER_SECONDS=0):
+                assert sent_again() == 1, "the broker takes it now"
         work_off_everything()
         assert page(reading) == page(writing) == [during, before]
         assert open_orders() == []
