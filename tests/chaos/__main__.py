@@ -24,7 +24,6 @@ from pathlib import Path
 from rich.console import Console
 
 from deploy.errors import CannotStart
-from deploy.stopping import Stopping, StopRequest
 from tests.chaos.clients import Crowd
 from tests.chaos.doors import Doors
 from tests.chaos.faults import Faults, Probe
@@ -46,9 +45,8 @@ TICK_SECONDS = 0.02
 class Run:
     """One run of one stack; `go` once."""
 
-    def __init__(self, settings: Settings, directory: Path, request: StopRequest, console: Console) -> None:
+    def __init__(self, settings: Settings, directory: Path, console: Console) -> None:
         self._settings = settings
-        self._request = request
         self._console = console
         self._journal = Journal(directory / "log.jsonl", settings)
         self._stack = Stack(settings, directory, self._journal)
@@ -60,7 +58,7 @@ class Run:
         self._faults = Faults(self._stack, self._record, self._journal, schedule(settings), self._probe)
 
     def go(self) -> Result:
-        """Raises `CannotStart` and `Stopping`; nothing that was started is left."""
+        """Raises `CannotStart`; nothing that was started is left."""
         try:
             self._say("Starting the stack …")
             self._stack.start()
@@ -127,7 +125,6 @@ class Run:
 
     def _tick(self) -> None:
         self._stack.tick()
-        self._request.raise_if_asked()
         time.sleep(TICK_SECONDS)
 
     def _say(self, text: str) -> None:
@@ -137,15 +134,16 @@ class Run:
 def main(env: Mapping[str, str]) -> int:
     """The exit status: 0 when nothing is wrong."""
     console = Console()
-    request = StopRequest()
-    request.catch_signals(signal.SIGINT, signal.SIGTERM)
+    # Whatever is not ended by then dies with this process (deploy/processes.py).
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = Settings.read(env)
         directory = _directory(Path(env.get("DATA_DIR") or "data/chaos").absolute(), settings)
         told = settings.logged().items()
         console.print(" ".join(f"{name.upper()}={value}" for name, value in told), markup=False, highlight=False)
-        result = Run(settings, directory, request, console).go()
-    except Stopping:
+        result = Run(settings, directory, console).go()
+    except KeyboardInterrupt:
+        console.print("Stopped.")
         return 1
     except CannotStart as error:
         console.print(str(error), style="bold red", markup=False)

@@ -87,12 +87,12 @@ class Doors:
 
 
 def _json(answer: httpx.Response) -> Any:
-    """The body; of what is no JSON its beginning."""
+    """The body; of what is no JSON the text."""
     if not answer.content:
         return None
     if "json" not in answer.headers.get("Content-Type", ""):
-        return answer.text[:500]
+        return answer.text
     try:
         return answer.json()
     except ValueError:
-        return answer.text[:500]
+        return answer.text

@@ -61,43 +61,54 @@ class Verifier:
     def verdict(self, since: float) -> Verdict:
         """Waits until all is right, at most RIGHT_SECONDS + PATIENCE_SECONDS after `since`; then looks once more."""
         verdict = Verdict()
-        wrong = self._until_right(since + RIGHT_SECONDS + PATIENCE_SECONDS)
-        if not wrong:
-            verdict.seconds = time.time() - since
-            self._journal.note("right", seconds=round(verdict.seconds, 3))
-            if verdict.seconds > RIGHT_SECONDS:
-                wrong = [f"all was right only {verdict.seconds:.1f} s after the last return"]
-        verdict.audit = self._audit()
-        if not CLEAN_AUDIT.search(verdict.audit) and not wrong:
-            wrong = [f"audit: {verdict.audit}"]
+        wrong = self._until_right(verdict, since)
+        if verdict.seconds is not None and verdict.seconds > RIGHT_SECONDS:
+            wrong = [f"all was right only {verdict.seconds:.1f} s after the last return"]
         verdict.differences = [*wrong, *self._store(), *self._edges(), *self._likes()]
         verdict.differences += [each for each in self._homes(sorted(self._tokens)) if each not in wrong]
         verdict.entries = self._compared
         return verdict
 
-    def _until_right(self, deadline: float) -> list[str]:
+    def _until_right(self, verdict: Verdict, since: float) -> list[str]:
         """What is still wrong when the patience is over."""
+        deadline = since + RIGHT_SECONDS + PATIENCE_SECONDS
         people = sorted(self._tokens)
         while True:
-            wrong = self._not_right(people)
-            if not wrong or time.time() > deadline:
+            wrong, people = self._not_right(people)
+            if not wrong:
+                right_at = time.time()
+                verdict.audit = self._audit()
+                wrong = [] if CLEAN_AUDIT.search(verdict.audit) else [f"audit: {verdict.audit}"]
+                if not wrong:
+                    verdict.seconds = right_at - since
+                    self._journal.note("right", seconds=round(verdict.seconds, 3))
+                    return []
+            if time.time() > deadline:
+                verdict.audit = verdict.audit or self._audit()
                 return wrong
             self._journal.note("not right yet", first=wrong[0], count=len(wrong))
             time.sleep(0.5)
 
-    def _not_right(self, people: list[int]) -> list[str]:
-        """Cheap looks first. Raises nothing: what does not answer is not right yet."""
+    def _not_right(self, people: list[int]) -> tuple[list[str], list[int]]:
+        """What is wrong with these people's homes or, if nothing is, with the outbox; and whom to look at again.
+
+        Raises nothing: what does not answer is not right yet.
+        """
         try:
-            # What the store holds settles what is uncertain; whether it holds all is told in the end.
-            self._store()
-            self._edges()
-            wrong = self._homes(people) or self._open_orders()
+            self._settle()
+            found = dict(zip(people, _each(self._home, people), strict=True))
+            wrong = [line for lines in found.values() for line in lines] or self._open_orders()
         except NoAnswer as error:
-            return [str(error)]
-        if wrong:
-            return wrong
-        audit = self._audit()
-        return [] if CLEAN_AUDIT.search(audit) else [f"audit: {audit}"]
+            return [str(error)], people
+        return wrong, [person for person, lines in found.items() if lines]
+
+    def _settle(self) -> None:
+        """Asks the store for what the record cannot know: the ids of retweets, and what came of the uncertain."""
+        uncertain = any(fact.uncertain for fact in self._record.facts.values())
+        if uncertain or not self._entries:
+            self._store()
+        if uncertain:
+            self._edges()
 
     def _audit(self) -> str:
         """What audit_timelines says; of a failure the last words."""
@@ -132,7 +143,7 @@ class Verifier:
             yield f"store: person {person} has a tweet {number} that they never wrote"
         for tweet in self._record.by_author.get(person, []):
             fact = self._record.fact((Kind.POST, person, tweet.number))
-            yield from _compared(fact, listed[tweet.number], f"tweet {tweet.number} of person {person}")
+            yield from differences_of_fact(fact, listed[tweet.number], f"tweet {tweet.number} of person {person}")
             there = ids.get(tweet.number)
             if tweet.id is not None and there is not None and there != tweet.id:
                 yield f"store: tweet {tweet.number} was acknowledged as {tweet.id} and is {there}"
@@ -143,7 +154,7 @@ class Verifier:
         for key, fact in self._facts(Kind.RETWEET, person):
             original = self._record.tweets[key[2]]
             if self._record.holds((Kind.POST, original.author, original.number)):
-                yield from _compared(fact, listed[key[2]], f"retweet of {key[2]} by person {person}")
+                yield from differences_of_fact(fact, listed[key[2]], f"retweet of {key[2]} by person {person}")
 
     def _likes(self) -> list[str]:
         return [line for lines in _each(self._likes_of, sorted(self._tokens)) for line in lines]
@@ -156,7 +167,7 @@ class Verifier:
         for key, fact in self._facts(Kind.LIKE, person):
             original = self._record.tweets[key[2]]
             if self._record.holds((Kind.POST, original.author, original.number)):
-                found += _compared(fact, liked[key[2]], f"like of {key[2]} by person {person}")
+                found += differences_of_fact(fact, liked[key[2]], f"like of {key[2]} by person {person}")
         return found
 
     def _edges(self) -> list[str]:
@@ -176,7 +187,7 @@ class Verifier:
         found: list[str] = []
         for kind, name in ((Kind.FOLLOW, "following"), (Kind.BLOCK, "blocking"), (Kind.MUTE, "muting")):
             fact = self._record.facts.get((kind, one, other), Fact())
-            found += _compared(fact, int(told[name]), f"{kind} of person {other} by person {one}")
+            found += differences_of_fact(fact, int(told[name]), f"{kind} of person {other} by person {one}")
         return found
 
     def _homes(self, people: Iterable[int]) -> list[str]:
@@ -229,7 +240,7 @@ class Verifier:
         raise NoAnswer(f"GET {path} by person {person} is answered {answer.status} {answer.error}")
 
 
-def _compared(fact: Fact, count: int, what: str) -> list[str]:
+def differences_of_fact(fact: Fact, count: int, what: str) -> list[str]:
     """A fact against how many times the store has it; what is uncertain is as the store says."""
     if fact.uncertain and count <= 1:
         fact.value = bool(count)
