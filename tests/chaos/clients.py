@@ -2,7 +2,8 @@
 
 Every write carries an Idempotency-Key and is repeated under it, at another web process, until it
 is acknowledged or refused for good. So a request that a hung process carries out much later
-finds its turn taken, and does nothing a second time.
+finds its turn taken, and does nothing a second time. Some answers are lost on purpose: faults
+alone hit few requests just between the write and its answer.
 """
 
 import heapq
@@ -14,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos.doors import Answer, Doors
+from tests.chaos.doors import TIMEOUT_SECONDS, Answer, Doors
 from tests.chaos.journal import Journal
 from tests.chaos.oracle import Item, Reading
 from tests.chaos.record import Outcome, Record, pair
@@ -27,6 +28,9 @@ PAGE = 40
 PAUSE_SECONDS = 0.3
 """Before a request is repeated; less than Retry-After asks for, so that a backend's return is noticed soon."""
 LOOK_SECONDS = 0.02
+LOST_SHARE = 0.05
+LOST_AFTER_SECONDS = (0.002, 0.03)
+"""Of so many writes the first answer is lost: the client hangs up after so long, while the server is at work."""
 METHODS = {Kind.FOLLOW: "PUT", Kind.BLOCK: "PUT", Kind.MUTE: "PUT", Kind.RETWEET: "PUT", Kind.LIKE: "PUT"}
 NOUNS = {Kind.UNFOLLOW: "follow", Kind.UNBLOCK: "block", Kind.UNMUTE: "mute", Kind.UNRETWEET: "retweet",
          Kind.UNLIKE: "like"}  # fmt: skip
@@ -204,12 +208,18 @@ class Crowd:
         method, path, body = self._request(task)
         marks = {"Idempotency-Key": f"chaos-{action.number}", "X-Request-ID": f"chaos-{action.number}-{task.tries}"}
         turn = action.number + task.tries
-        answer = self._doors.ask(method, path, turn=turn, token=token, body=body, headers=marks)
+        wait = self._patience(task)
+        answer = self._doors.ask(method, path, turn=turn, token=token, body=body, headers=marks, wait=wait)
         if action.kind is Kind.JOIN and answer.status == 422 and task.sent:
             # An earlier request did sign up; its answer was lost.
             credentials = {"username": username(action.person), "password": PASSWORD}
             answer = self._doors.ask("POST", "/auth/token", turn=turn, body=credentials, headers=marks)
         return answer
+
+    def _patience(self, task: Task) -> float:
+        dice = random.Random(f"{self._seed}:lost:{task.action.number}")
+        lost = task.tries == 0 and dice.random() < LOST_SHARE
+        return dice.uniform(*LOST_AFTER_SECONDS) if lost else TIMEOUT_SECONDS
 
     def _request(self, task: Task) -> tuple[str, str, dict[str, Any] | None]:
         action = task.action

@@ -55,15 +55,19 @@ class Doors:
         token: str | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float = TIMEOUT_SECONDS,
+        wait: float = TIMEOUT_SECONDS,
     ) -> Answer:
-        """One request to the web process whose turn it is; `path` is below /api/v1 unless it is whole."""
+        """One request to the web process whose turn it is; `path` is below /api/v1 unless it is whole.
+
+        Its answer is waited for `wait` seconds; then it is lost.
+        """
         web = self._names[turn % len(self._names)]
         url = self.urls[web] + (path if path.startswith(("/api/", "/metrics")) else f"/api/v1{path}")
         sent_along = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {})}
         begun = time.time()
         try:
-            got = self._client().request(method, url, json=body, headers=sent_along, timeout=timeout)
+            patience = httpx.Timeout(TIMEOUT_SECONDS, read=wait)
+            got = self._client().request(method, url, json=body, headers=sent_along, timeout=patience)
         except httpx.HTTPError as error:
             name = type(error).__name__
             answer = Answer(0, None, begun, time.time(), web, sent=not isinstance(error, NOT_SENT), error=name)

@@ -231,7 +231,7 @@ class Verifier:
     def _get(self, path: str, person: int | None, *, missing_is_none: bool = False) -> Any:
         token = None if person is None else self._tokens[person]
         for turn in range(TRIES):
-            answer = self._doors.ask("GET", path, turn=turn, token=token, timeout=15)
+            answer = self._doors.ask("GET", path, turn=turn, token=token, wait=15)
             if answer.status == 200:
                 return answer.body
             if answer.status == 404 and missing_is_none:
