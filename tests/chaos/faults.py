@@ -37,7 +37,8 @@ class Injected:
     returned: float | None = None
     """When the process ran again or the server answered again."""
     recovery: float | None = None
-    """Seconds from the last return of its round."""
+    """Seconds from the last return of its round until `recovered`."""
+    recovered: float | None = None
 
     @property
     def fault(self) -> Fault:
@@ -107,9 +108,10 @@ class Faults:
                 self._record.outages[-1].end = injected.returned
         number = injected.injection.round
         self._journal.note("returned", round=number, fault=injected.fault, target=injected.injection.target)
-        unfinished = [each for each in (*self._plan, *(each.injection for each in self._open)) if each.round == number]
-        if not unfinished:
-            self._probe.after([each for each in self.injected if each.injection.round == number])
+        of_round = [each for each in self.injected if each.injection.round == number]
+        coming = any(each.round == number for each in self._plan)
+        if not coming and all(each.returned is not None for each in of_round):
+            self._probe.after(of_round)
 
     def _flush(self) -> None:
         with redis.Redis.from_url(self._stack.servers["timelines"].url, socket_timeout=5) as client:
@@ -169,10 +171,11 @@ class Probe:
         if not (self._serves(ends) and self._arrives(ends)):
             self._journal.find(f"not recovered {PROBE_SECONDS:.0f} s after {', '.join(each.fault for each in faults)}")
             return
-        seconds = time.time() - since
+        recovered = time.time()
+        seconds = recovered - since
         self._journal.note("recovered", round=faults[0].injection.round, seconds=round(seconds, 3))
         for each in faults:
-            each.recovery = seconds
+            each.recovery, each.recovered = seconds, recovered
 
     def _serves(self, ends: float) -> bool:
         return _until(lambda: all(answers_200(f"{url}/healthz") for url in self._urls.values()), ends)

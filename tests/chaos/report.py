@@ -38,11 +38,13 @@ def show(console: Console, result: Result) -> None:
     for fault in Fault:
         some = [each for each in result.injected if each.fault is fault]
         if some:
-            table.add_row(fault, str(len(some)), *_counts(result, some), *_recoveries(some), _found(result, some))
+            table.add_row(
+                fault, str(len(some)), *_counts(result, some), *_recoveries(result, some), _found(result, some)
+            )
     table.add_section()
     refused = sum(refused for _, refused in result.answers)
     done = len(result.answers) - refused
-    all_of_it = [f"{done:,}", f"{refused:,}", *_recoveries(result.injected), str(len(result.findings))]
+    all_of_it = [f"{done:,}", f"{refused:,}", *_recoveries(result, result.injected), str(len(result.findings))]
     table.add_row("the whole run", str(len(result.injected)), *all_of_it)
     right = "never" if result.verdict.seconds is None else f"{result.verdict.seconds:.1f} s"
     table.add_row("in the end", "", "", "", "", right, str(len(result.verdict.differences)))
@@ -83,10 +85,16 @@ def _found(result: Result, some: Iterable[Injected]) -> str:
 
 
 def _span(injected: Injected) -> tuple[float, float]:
-    returned = injected.returned or injected.begun
-    return injected.begun, returned + (injected.recovery or 0.0)
+    """Until its round had recovered or, if that was not seen, until its own return."""
+    return injected.begun, injected.recovered or injected.returned or injected.begun
 
 
-def _recoveries(some: Iterable[Injected]) -> tuple[str, str]:
-    seconds = [each.recovery for each in some if each.recovery is not None]
+def _recoveries(result: Result, some: Iterable[Injected]) -> tuple[str, str]:
+    """Of rounds that had recovered before the next one began; of others it says nothing."""
+    seconds = [each.recovery for each in some if each.recovery is not None and not _disturbed(result, each)]
     return (f"{median(seconds):.1f} s", f"{max(seconds):.1f} s") if seconds else ("–", "–")
+
+
+def _disturbed(result: Result, injected: Injected) -> bool:
+    _, end = _span(injected)
+    return any(each.injection.round > injected.injection.round and each.begun < end for each in result.injected)
