@@ -90,9 +90,12 @@ def _span(injected: Injected) -> tuple[float, float]:
 
 
 def _recoveries(result: Result, some: Iterable[Injected]) -> tuple[str, str]:
-    """Of rounds that had recovered before the next one began; of others it says nothing."""
-    seconds = [each.recovery for each in some if each.recovery is not None and not _disturbed(result, each)]
-    return (f"{median(seconds):.1f} s", f"{max(seconds):.1f} s") if seconds else ("–", "–")
+    """Of rounds that had recovered before the next one began; if there is none, of the others, which tell too much."""
+    measured = [each for each in some if each.recovery is not None]
+    undisturbed = [each for each in measured if not _disturbed(result, each)]
+    seconds = [each.recovery for each in undisturbed or measured if each.recovery is not None]
+    sign = "" if undisturbed else "≤ "
+    return (f"{sign}{median(seconds):.1f} s", f"{sign}{max(seconds):.1f} s") if seconds else ("–", "–")
 
 
 def _disturbed(result: Result, injected: Injected) -> bool:
