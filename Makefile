@@ -11,7 +11,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e fuzz bench-degraded lint format lock openapi schema clean
+.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e fuzz chaos bench-degraded lint format lock openapi schema clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ fuzz: $(DEVELOPMENT)  ## Send every operation of the OpenAPI document FUZZ_EXAMP
 
 bench-degraded: $(DEVELOPMENT)  ## Measure what requests cost while each backend is dead, and hung (5 minutes)
 	@$(BIN)/python -m bench.degraded
+
+chaos: $(DEVELOPMENT)  ## Break a running stack in every way and prove it right: SECONDS=60 SEED=1 STORE=embedded REPLAY=log
+	@$(BIN)/python -m tests.chaos
 
 lint: $(DEVELOPMENT)  ## Check style, types, import directions and missing migrations
 	$(BIN)/ruff check .

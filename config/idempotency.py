@@ -20,6 +20,7 @@ from django.utils.crypto import salted_hmac
 
 from accounts.authentication import signed_in_viewer
 from accounts.throttles import rate_hits
+from config.middleware import announced_length
 from config.problems import problem_of, problem_response
 from storage.errors import BadRequest, ServiceError, Unavailable
 from storage.idempotency import Answer, Turn
@@ -51,6 +52,7 @@ class IdempotencyMiddleware:
         if user_id is None or any(hit.exceeded for hit in rate_hits(request)):
             return self.get_response(request)
         try:
+            refuse_incomplete(request)
             turn = take_turn(user_id, checked_key(key), fingerprints(request))
         except ServiceError as error:
             return problem_response(problem_of(error), request)
@@ -75,6 +77,16 @@ def checked_key(key: str) -> str:
     if not KEY.fullmatch(key):
         raise BadRequest("Idempotency-Key is 1–255 printable ASCII characters.", code="bad_idempotency_key")
     return key
+
+
+def refuse_incomplete(request: HttpRequest) -> None:
+    """Raises `BadRequest` when the client hung up within its body.
+
+    Some servers then hand on what had come. A turn taken for that would refuse the whole
+    request, when it is repeated, as another one.
+    """
+    if len(request.body) < announced_length(request):
+        raise BadRequest("The body ended before its announced length.", code="incomplete_body")
 
 
 def fingerprints(request: HttpRequest) -> list[bytes]:

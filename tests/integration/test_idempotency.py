@@ -1,5 +1,6 @@
 """Idempotency-Key at the REST door: a repeated write happens once and is answered the same."""
 
+from io import BytesIO
 from typing import Any
 from unittest.mock import patch
 
@@ -170,6 +171,18 @@ def test_deleting_and_following_can_be_repeated_with_a_key() -> None:
         followed = client.put(f"/api/v1/users/{other.username}/follow", headers={"Idempotency-Key": "follow"})
         assert followed.json()["data"]["following"] is True
     assert graph.relationship(author.id, other.id).following
+
+
+def test_a_client_that_hung_up_within_its_body_may_repeat_the_request() -> None:
+    author = new_person()
+    client = ApiClient(author)
+    cut_off: dict[str, Any] = {"wsgi.input": BytesIO(b'{"text": '), "CONTENT_LENGTH": "16"}
+    answer = client.generic(
+        "POST", "/api/v1/tweets", content_type="application/json", headers={"Idempotency-Key": "k-1"}, **cut_off
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "incomplete_body")
+    assert post(client).status_code == 201
+    assert len(tweets_of(author.id)) == 1
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel", "tab\tin it"])

@@ -1,0 +1,13 @@
+"""`make chaos`: a real stack under load, whose processes and servers are killed, hung and emptied.
+
+    settings ─► stream.py    who does what when ┐ told from SEED alone
+              └ schedule.py  which fault when   ┘
+    stack.py, faults.py      run and break the processes
+    clients.py               send the actions over HTTP, repeat what got no answer
+    record.py                what was acknowledged, and since when it is certain
+    oracle.py                what every home must therefore show; what no page may
+    verify.py                compares all of it with what the stack answers in the end
+    report.py                the log, the table
+
+Nothing here imports the product: the record is filled from answers, the oracle from the contract.
+"""

@@ -1,0 +1,162 @@
+"""What the stack has acknowledged, and from when on each piece of it is certain.
+
+A *fact* (this tweet is there, this person follows that one) is changed by one action at a time.
+While an action is under way its facts are pending: nobody may rely on them. When it was
+acknowledged they are certain; when it got no answer until the end they are uncertain, and what
+the store says is taken for the truth.
+
+**In force.** A change holds for every read that begins after its answer; if the timeline Redis
+could not be reached at that moment, from ALLOWED_SECONDS after its return on.
+"""
+
+import threading
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tests.chaos.stream import BETWEEN_TWO, WRITING, Action, Kind
+
+ALLOWED_SECONDS = 10.0
+"""As docs/guarantees.md promises. Changes made so shortly after the return are given it, too: a process may have
+found Redis down a moment before, and not have looked again."""
+LONG_AGO = float("-inf")
+
+Key = tuple[Kind, int, int]
+"""(POST, author, number): the tweet is there; (RETWEET | LIKE, person, number); (FOLLOW | BLOCK | MUTE, one, other)."""
+
+
+class Outcome(StrEnum):
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(slots=True)
+class Fact:
+    value: bool = False
+    pending: bool = False
+    uncertain: bool = False
+    begun: float = LONG_AGO
+    """When the first request of the last change was sent, and when it was answered."""
+    ended: float = LONG_AGO
+
+
+@dataclass(slots=True)
+class Tweet:
+    number: int
+    author: int
+    kind: Kind
+    id: int | None = None
+
+    @property
+    def in_home(self) -> bool:
+        return self.kind is not Kind.REPLY
+
+
+@dataclass(slots=True)
+class Outage:
+    """The timeline Redis cannot be reached; `end` is None as long as that is so."""
+
+    start: float
+    end: float | None = None
+
+    @property
+    def over(self) -> float:
+        """From when on what was changed meanwhile has to be in force."""
+        return float("inf") if self.end is None else self.end + ALLOWED_SECONDS
+
+
+@dataclass
+class Record:
+    """All of it, behind one lock."""
+
+    facts: dict[Key, Fact] = field(default_factory=dict)
+    tweets: dict[int, Tweet] = field(default_factory=dict)
+    by_author: dict[int, list[Tweet]] = field(default_factory=dict)
+    outages: list[Outage] = field(default_factory=list)
+    uncertain: int = 0
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def begin(self, action: Action) -> None:
+        with self.lock:
+            if action.kind in WRITING:
+                self._add(Tweet(action.number, action.person, action.kind))
+            for key, _ in changes(action):
+                self.fact(key).pending = True
+
+    def end(self, action: Action, outcome: Outcome, *, begun: float, ended: float, tweet_id: int | None = None) -> None:
+        """What came of the action, whose first request was sent at `begun`."""
+        with self.lock:
+            if tweet_id is not None:
+                self.tweets[action.number].id = tweet_id
+            self.uncertain += outcome is Outcome.UNCERTAIN
+            for key, value in changes(action):
+                fact = self.fact(key)
+                fact.pending = False
+                if outcome is Outcome.ACKNOWLEDGED:
+                    fact.value, fact.uncertain, fact.begun, fact.ended = value, False, begun, ended
+                elif outcome is Outcome.UNCERTAIN:
+                    fact.uncertain = fact.uncertain or fact.value is not value
+
+    def fact(self, key: Key) -> Fact:
+        return self.facts.setdefault(key, Fact())
+
+    def holds(self, key: Key) -> bool:
+        """As far as is known; only in the end, when nothing is pending, is that all there is to know."""
+        found = self.facts.get(key)
+        return found is not None and found.value
+
+    def surely(self, key: Key, *, since: float, is_: bool) -> bool:
+        """Whether it certainly was so, and in force, all the time from `since` until now."""
+        fact = self.facts.get(key)
+        if fact is None:
+            return not is_
+        settled = not fact.pending and not fact.uncertain and fact.ended <= since
+        return settled and fact.value is is_ and self._in_force(fact, since)
+
+    def hides(self, one: int, other: int, *, since: float) -> bool:
+        """Whether a block either way, or a mute by the first, certainly hides the other from one's home."""
+        return any(self.surely(key, since=since, is_=True) for key in hiding(one, other))
+
+    def shows(self, one: int, other: int, *, since: float) -> bool:
+        """Whether certainly nothing hides the other from one's home."""
+        return all(self.surely(key, since=since, is_=False) for key in hiding(one, other))
+
+    def visible(self, person: int, number: int, *, since: float) -> bool:
+        """Whether the tweet was there, and the person could see it, all the time since then."""
+        author = self.tweets[number].author
+        blocks = [(Kind.BLOCK, person, author), (Kind.BLOCK, author, person)]
+        there = self.surely((Kind.POST, author, number), since=since, is_=True)
+        return there and all(self.surely(key, since=since, is_=False) for key in blocks)
+
+    def _add(self, tweet: Tweet) -> None:
+        self.tweets[tweet.number] = tweet
+        self.by_author.setdefault(tweet.author, []).append(tweet)
+
+    def _in_force(self, fact: Fact, at: float) -> bool:
+        return all(
+            at >= outage.over for outage in self.outages if outage.start <= fact.ended and fact.begun <= outage.over
+        )
+
+
+def hiding(one: int, other: int) -> list[Key]:
+    return [(Kind.BLOCK, one, other), (Kind.BLOCK, other, one), (Kind.MUTE, one, other)]
+
+
+def changes(action: Action) -> list[tuple[Key, bool]]:
+    """What is so once the action was acknowledged."""
+    person, target, kind = action.person, action.target, action.kind
+    if kind in (Kind.JOIN, Kind.READ):
+        return []
+    if kind in WRITING:
+        return [((Kind.POST, person, action.number), True)]
+    if kind is Kind.DELETE:
+        return [((Kind.POST, person, target), False)]
+    if kind.startswith("un"):
+        return [((Kind(kind.removeprefix("un")), person, target), False)]
+    parted = [((Kind.FOLLOW, person, target), False), ((Kind.FOLLOW, target, person), False)]
+    return [((kind, person, target), True), *(parted if kind is Kind.BLOCK else [])]
+
+
+def pair(action: Action) -> frozenset[int]:
+    """The two between whom it changes something that either may change; empty for other actions."""
+    return frozenset({action.person, action.target}) if action.kind in BETWEEN_TWO else frozenset()

@@ -1,0 +1,95 @@
+"""Which fault comes when, told from the seed alone: rounds of one to three faults, then a rest to recover in."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tests.chaos.settings import Settings
+
+FIRST_AT = 1.0
+ROUND_SECONDS = 8.0
+"""From the beginning of a round to that of the next; not all recover in that time, and need not."""
+CASSANDRA_SECONDS = 15.0
+"""So much longer is a round in which Cassandra starts anew."""
+SPREAD_SECONDS = 2.0
+"""Faults of one round begin within so many seconds of each other."""
+LAST_SECONDS = 2.0
+"""The last fault is over so long before the end."""
+
+
+class Fault(StrEnum):
+    WORKER_KILLED = "worker killed"
+    WORKER_HUNG = "worker hung"
+    WEB_KILLED = "web killed"
+    WEB_HUNG = "web hung"
+    BEAT_KILLED = "beat killed"
+    BROKER_KILLED = "broker killed"
+    BROKER_HUNG = "broker hung"
+    TIMELINES_KILLED = "timelines killed"
+    TIMELINES_HUNG = "timelines hung"
+    TIMELINES_FLUSHED = "timelines flushed"
+    CASSANDRA_KILLED = "cassandra killed"
+    CASSANDRA_HUNG = "cassandra hung"
+
+    @property
+    def victim(self) -> str:
+        """The name of what it hits, without the number of one of several."""
+        return self.split()[0]
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """How long it lasts, at least and at most."""
+        return {"killed": (0.2, 3.0), "hung": (1.0, 5.0), "flushed": (0.0, 0.0)}[self.split()[1]]
+
+
+SEVERAL = {"worker": 2, "web": 3}
+"""Processes that there are more of than one; "web" is counted by stack.py as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """From `at` on, for `seconds`, `fault` hits `target`."""
+
+    round: int
+    at: float
+    fault: Fault
+    target: str
+    seconds: float
+
+
+def schedule(settings: Settings) -> list[Injection]:
+    """In the order of their beginnings."""
+    dice = random.Random(f"{settings.seed}:faults")
+    deck = _deal(dice, settings.store)
+    found: list[Injection] = []
+    begins, number = FIRST_AT, 0
+    while True:
+        number += 1
+        faults = _a_round(dice, deck, number, begins)
+        if max(each.at + each.seconds for each in faults) > settings.seconds - LAST_SECONDS:
+            return found or faults[:1]
+        found += faults
+        begins += ROUND_SECONDS
+        if any(each.fault is Fault.CASSANDRA_KILLED for each in faults):
+            begins += CASSANDRA_SECONDS
+
+
+def _deal(dice: random.Random, store: str) -> Iterator[Fault]:
+    """Every fault once, then again, in ever another order."""
+    while True:
+        faults = [each for each in Fault if store == "cassandra" or each.victim != "cassandra"]
+        dice.shuffle(faults)
+        yield from faults
+
+
+def _a_round(dice: random.Random, deck: Iterator[Fault], number: int, begins: float) -> list[Injection]:
+    """No target is hit twice at a time."""
+    hit: dict[str, Injection] = {}
+    for _ in range(dice.choice([1, 2, 2, 3])):
+        fault = next(deck)
+        at, seconds = begins + dice.uniform(0, SPREAD_SECONDS), dice.uniform(*fault.seconds)
+        place = dice.randint(1, SEVERAL.get(fault.victim, 1))
+        target = f"{fault.victim}.{place}" if fault.victim in SEVERAL else fault.victim
+        hit.setdefault(target, Injection(number, round(at, 2), fault, target, round(seconds, 2)))
+    return sorted(hit.values(), key=lambda each: each.at)

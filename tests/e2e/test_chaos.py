@@ -1,0 +1,53 @@
+"""`make chaos`, short: a stack is broken under load, and nothing is lost, doubled or wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.test_runner import ROOT, own_environment, processes_of
+
+pytestmark = pytest.mark.e2e
+
+SEED = "2"
+"""One with eight kinds of faults in its first rounds."""
+
+
+def events(log: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def test_nothing_is_lost_doubled_or_wrong(tmp_path: Path) -> None:
+    variables = {
+        "DATA_DIR": str(tmp_path),
+        "SECONDS": "24",
+        "SEED": SEED,
+        "PEOPLE": "15",
+        "RATE": "15",
+        "COLUMNS": "140",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.chaos"],
+        cwd=ROOT,
+        env=own_environment() | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    [log] = tmp_path.glob("*/log.jsonl")
+    seen = events(log)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.rstrip().endswith(f"0 differences. Log: {log}")
+
+    faults = [each for each in seen if each["event"] == "fault"]
+    assert len({each["fault"] for each in faults}) >= 5
+    assert len([each for each in seen if each["event"] == "returned"]) == len(faults)
+    requests = [each for each in seen if each["event"] == "request"]
+    assert len({each["kind"] for each in requests if each["outcome"] == "acknowledged"}) >= 12
+    assert [each for each in requests if each["outcome"] == "again"] != []
+    assert [path.name for path in log.parent.iterdir()] == ["log.jsonl"]
+    assert [pid for directory in tmp_path.iterdir() for pid in processes_of(directory)] == []
