@@ -1,0 +1,88 @@
+"""Bugs to plant, one at a time: what the suite must find if it is worth its time."""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+from accounts import graph
+from fanout import timelines
+from storage.redis import Command, Script
+from storage.stores import outbox
+
+Bug = Callable[[], AbstractContextManager[object]]
+
+
+@contextmanager
+def changed_script(name: str, *changes: tuple[str, str]) -> Generator[None]:
+    """`timelines.<name>` with some of its source replaced."""
+    source = (timelines.LUA / f"{name}.lua").read_text()
+    for old, new in changes:
+        assert source.count(old) == 1, f"{name}.lua has changed: {old}"
+        source = source.replace(old, new)
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / f"{name}.lua"
+        path.write_text(source)
+        with patch.object(timelines, f"_{name}", Script(path)):
+            yield
+
+
+@contextmanager
+def unfollowing_raises_no_version() -> Generator[None]:
+    unfollow, raise_versions = graph.unfollow, graph.raise_versions
+    unfollowing = False
+
+    def unfollows(reader_id: int, author_id: int) -> None:
+        nonlocal unfollowing
+        unfollowing = True
+        try:
+            unfollow(reader_id, author_id)
+        finally:
+            unfollowing = False
+
+    def raises(user_ids: Sequence[int], op: int, *, along: Sequence[Command] = ()) -> None:
+        if unfollowing:
+            outbox().mark_done(op)
+        else:
+            raise_versions(user_ids, op, along=along)
+
+    with patch.object(graph, "unfollow", unfollows), patch.object(graph, "raise_versions", raises):
+        yield
+
+
+BUGS: dict[str, Bug] = {
+    "merge forgets what was delivered": lambda: changed_script(
+        "merge", ("local delivered = redis.call('LRANGE', key, 0, -3)", "local delivered = {}")
+    ),
+    "unfollowing raises no graph version": unfollowing_raises_no_version,
+    "deliver inserts below the floor": lambda: changed_script(
+        "deliver", ("if not id_is_above(string.sub(trailer, 2, 9)) then return end", "")
+    ),
+    "trimming does not raise the floor": lambda: changed_script(
+        "deliver", (".. newest_dropped .. string.sub(trailer, 10)", ".. string.sub(trailer, 2)")
+    ),
+    "retract leaves a timeline alone that is being rebuilt": lambda: changed_script(
+        "retract", ("if trailer then", "if trailer and string.sub(trailer, 1, 1) ~= 'B' then")
+    ),
+    "merge ignores the graph version": lambda: changed_script(
+        "merge",
+        ("if string.sub(trailer, 10, 17) ~= version or string", "if string"),
+        ("string.sub(trailer, 10,", "version .. string.sub(trailer, 18,"),
+    ),
+    "deliver ignores that a timeline was opened after its note": lambda: changed_script(
+        "deliver", ("if some_opened_since and opened_since(key) then", "if false then")
+    ),
+    "deliver ignores the tombstone": lambda: changed_script(
+        "deliver", ("if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end", "")
+    ),
+    "deliver ignores the generation of its note": lambda: changed_script(
+        "deliver", ("if listed and redis.call('GET', KEYS[2]) ~= generation then return -1 end", "")
+    ),
+    "deliver does not look whether the entry is there": lambda: changed_script(
+        "deliver", ("if present == id then return end", "")
+    ),
+    "reading ignores the graph version": lambda: changed_script(
+        "read", ("if string.sub(trailer, 10, 17) ~= version then return {} end", "")
+    ),
+}

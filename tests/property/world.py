@@ -1,0 +1,241 @@
+"""The product as a few people use it, with everything that may happen to its backends.
+
+Real services, real Redis, the store in use. Each change is told to the oracle as facts: unsure
+from before the call until it has answered, and, when Redis was away meanwhile, until the product
+has had its time to make good what it could not say (`recover`).
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+from unittest.mock import patch
+
+import redis
+
+from accounts import cards, exclusions, graph, services
+from accounts.entities import Viewer
+from accounts.kinds import FOLLOW
+from accounts.models import User
+from deploy.valkey import Valkey
+from fanout import delivery, timelines
+from feed import rebuild
+from storage.associations import Change
+from storage.errors import Forbidden, NotFound, Refused
+from storage.generations import begin
+from storage.ids import MAX_ID
+from storage.redis import timeline_node
+from storage.stores import associations, ids, outbox
+from tests.backends import timeline_redis_down
+from tests.people import new_person
+from tests.property.broker import Broker
+from tests.property.oracle import FOLLOWS, POSTED, Entry, Fact, Known, Oracle
+from tests.property.pauses import Operation, current, stopping
+from tweets.entities import Tweet
+from tweets.store import tweet_store
+
+FOLLOWERS_A_PAGE = 2
+"""So that a delivery reads several pages, and may stop between them."""
+SLACK = 2
+"""Entries past TIMELINE_CAP that a timeline may have, so that trimming happens."""
+
+
+class Action(Operation):
+    """An operation of the product by a person, and the facts that it changes.
+
+    `allowed` is whether it must be, or must not be, refused. `original` and `in_home` are of the
+    entry that it makes, if any.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        call: Callable[[], object],
+        *,
+        facts: Sequence[tuple[Fact, bool]] = (),
+        allowed: Known = True,
+        person: int = 0,
+        original: int | None = None,
+        in_home: bool = True,
+        place: str | None = None,
+    ) -> None:
+        super().__init__(name, call, place=place)
+        self.changes = dict(facts)
+        self.allowed = allowed
+        self.person = person
+        self.original = original
+        self.in_home = in_home
+        self.written = False
+
+
+class World:
+    def __init__(self, server: Valkey, threads: ThreadPoolExecutor, people: int) -> None:
+        self.oracle = Oracle()
+        self.stopped: list[Action] = []
+        self._server = server
+        self._threads = threads
+        self._hooks = ExitStack()
+        self._down: ExitStack | None = None
+        self._untold: list[Fact] = []
+        """What changed while Redis was away."""
+        self._first_id = ids.next()
+        self.flush()
+        begin(timeline_node())
+        self.users: list[User] = [new_person() for _ in range(people)]
+        self.people = [user.id for user in self.users]
+        self.broker = Broker(self.oracle, self._hooks)
+        self._lay_hooks()
+
+    def viewer(self, person: int) -> Viewer:
+        return Viewer(account=self.user(person).account, token_digest="")
+
+    def user(self, person: int) -> User:
+        return self.users[self.people.index(person)]
+
+    def begin_with(self, follows: Sequence[tuple[int, int]]) -> None:
+        """A graph to start from, of people who have no timelines."""
+        changes = [Change(reader, FOLLOW, author, ids.next(), present=True) for reader, author in follows]
+        for change in changes:
+            self.oracle.set(Fact(FOLLOWS, change.source, change.target), True)
+        if changes:
+            associations().apply(changes)
+
+    # Operations ------------------------------------------------------------------------------
+
+    def act(self, action: Action) -> object:
+        """Carries it out, up to its place if it has one; None if it was refused or has stopped."""
+        self.oracle.doubt(action.changes)
+        if action.place is not None and action.start(self._threads):
+            self._write(action)
+            self.stopped.append(action)
+            return None
+        return self._end(action, action.run if action.place is None else action.finish)
+
+    def go_on(self, action: Action) -> None:
+        """Lets a stopped operation end."""
+        self.stopped.remove(action)
+        self._end(action, action.finish)
+
+    def _end(self, action: Action, call: Callable[[], object]) -> object:
+        try:
+            result = call()
+        except (NotFound, Forbidden, Refused) as error:
+            assert action.written or action.allowed is not True, f"{action.name} was refused: {error}"
+            result = None
+        else:
+            assert action.allowed is not False, f"{action.name} should have been refused"
+            self._write(action)
+        if self._down is not None:
+            self._untold += action.changes
+        else:
+            self.oracle.trust(action.changes)
+        return result
+
+    def _write(self, action: Action) -> None:
+        """From now on the store has it."""
+        if not action.written:
+            action.written = True
+            for fact, value in action.changes.items():
+                self.oracle.set(fact, value)
+
+    # Backends --------------------------------------------------------------------------------
+
+    @property
+    def redis_is_down(self) -> bool:
+        return self._down is not None
+
+    @property
+    def must_recover(self) -> bool:
+        return self._down is None and bool(self._untold)
+
+    def flush(self) -> None:
+        with redis.Redis.from_url(self._server.url) as client:
+            client.flushall()
+
+    def restart(self) -> None:
+        self._server.kill()
+        self._server.start()
+
+    def redis_goes(self) -> None:
+        self._down = ExitStack()
+        self._down.enter_context(timeline_redis_down())
+
+    def redis_returns(self) -> None:
+        assert self._down is not None
+        self._down.close()
+        self._down = None
+
+    def recover(self) -> None:
+        """The ten seconds after Redis' return: open orders were sent again, and cards have ended."""
+        self.broker.work_off_orders(after=self._first_id, before=MAX_ID)
+        self.evict("account")
+        cards.forget_all()
+        self.oracle.trust(self._untold)
+        self._untold = []
+
+    def evict(self, kind: str) -> None:
+        """Lets cached values of a kind end; guards and marks, which outlive every fill, stay."""
+        with redis.Redis.from_url(self._server.url) as client:
+            for key in client.scan_iter(match=f"*{kind}:*", count=1_000):
+                value = client.get(key)
+                if value and not value.startswith(b"M"):
+                    client.delete(key)
+
+    def expire_timeline(self, reader: int) -> None:
+        timeline_node().round_trip(timelines.discard_command(reader))
+
+    def work_everything_off(self) -> None:
+        """Until nothing is open any more."""
+        for _ in range(3):
+            if not self.broker.work_off_orders(after=self._first_id, before=MAX_ID):
+                return
+        raise AssertionError(f"orders stay open: {outbox().open_orders(after=self._first_id, before=MAX_ID, limit=9)}")
+
+    def close(self) -> None:
+        """Gives everything back, whatever happened."""
+        for action in self.stopped:
+            try:
+                action.finish()
+            except Exception as error:  # noqa: BLE001 - what the example failed with says more
+                print(f"given up: {action.name}: {error!r}")
+        if self._down is not None:
+            self._down.close()
+        for order in outbox().open_orders(after=self._first_id, before=MAX_ID, limit=10_000):
+            outbox().mark_done(order.id)
+        self._hooks.close()
+
+    # Hooks -----------------------------------------------------------------------------------
+
+    def _lay_hooks(self) -> None:
+        """The places where an operation can stop, each outside every transaction and lock."""
+        self._hooks.enter_context(patch.object(delivery, "PAGE", FOLLOWERS_A_PAGE))
+        self._hooks.enter_context(patch.object(timelines, "TRIM_SLACK", SLACK))
+        self._watch_adds()
+        stopping(self._hooks, associations(), "apply", after="written")
+        stopping(self._hooks, tweet_store(), "add", before="unwritten", after="written")
+        stopping(self._hooks, tweet_store(), "delete", after="written")
+        stopping(self._hooks, services, "account_changed", before="written")
+        stopping(self._hooks, graph, "follower_page", after="followers read")
+        stopping(self._hooks, outbox(), "mark_done", before="pushed")
+        stopping(self._hooks, timelines, "open_build", after="opened")
+        stopping(self._hooks, rebuild, "home_authors", after="graph read")
+        stopping(self._hooks, timelines, "finish_build", before="pulled")
+        stopping(self._hooks, exclusions, "from_store", after="exclusions read")
+        stopping(self._hooks, tweet_store(), "get_many", after="bodies read")
+        stopping(self._hooks, cards, "_from_sql", after="cards read")
+
+    def _watch_adds(self) -> None:
+        """Tells the oracle of each new entry when it is about to be written: its id is not known before."""
+        add = tweet_store().add
+
+        def watched(tweet: Tweet, *args: Any, **kwargs: Any) -> None:
+            posted = Fact(POSTED, tweet.id)
+            action = current()
+            assert isinstance(action, Action)
+            self.oracle.doubt([posted])
+            action.changes[posted] = True
+            self.oracle.entries[tweet.id] = Entry(tweet.id, action.person, action.original, action.in_home)
+            add(tweet, *args, **kwargs)
+            self.oracle.set(posted, True)
+
+        self._hooks.enter_context(patch.object(tweet_store(), "add", watched))
