@@ -166,10 +166,13 @@ def work_off_part(order: Order, part: int, parts: int, *, after: int = 0, resent
     return True
 
 
-def deliver_to_author(order: Order) -> list[Command]:
-    """Commands that put a new entry into its author's own timeline at once."""
+def deliver_to_author(order: Order, *, noted: bytes | None) -> list[Command]:
+    """Commands that put a new entry into its author's own timeline at once.
+
+    `noted`: the generation that this process had seen before the entry was written; None, and it is left to a worker.
+    """
     entry_id, author_id = order.args
-    return [timelines.deliver_to_author_command(entry_id, author_id)]
+    return [timelines.deliver_to_author_command(entry_id, author_id, noted)] if noted is not None else []
 
 
 def _push_pages(order: Order, bucket: int, *, after: int = 0, pages: int) -> _Pushed:

@@ -74,6 +74,7 @@ GONE_SECONDS = 120
 LUA = Path(__file__).parent / "lua"
 NO_GENERATION = -1
 """What opening answers on a node that was emptied."""
+NO_LIST = b"-"
 OUTDATED = -1
 """What a delivery answers whose note is of another generation or too old."""
 
@@ -193,10 +194,11 @@ def deliver_commands(entry_id: int, shards: dict[int, list[int]], noted: Note) -
     ]
 
 
-def deliver_to_author_command(entry_id: int, author_id: int) -> Command:
+def deliver_to_author_command(entry_id: int, author_id: int, generation: bytes) -> Command:
     """The command that puts a new entry into its author's own timeline, if it is younger than NOTE_SECONDS.
 
-    Authors do not leave themselves, so there is no list that could be stale.
+    `generation` was noted before the entry was written: it may have been retracted since, and
+    the tombstone forgotten. Authors do not leave themselves, so there is no list that could be stale.
     """
     shard = shard_of(author_id)
     return _deliver.call(
@@ -206,8 +208,8 @@ def deliver_to_author_command(entry_id: int, author_id: int) -> Command:
         TRIM_SLACK,
         id_us(entry_id),
         NOTE_SECONDS * 1_000_000,
-        b"",
-        b"",
+        generation,
+        NO_LIST,
     )
 
 

@@ -57,8 +57,9 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
     order = deliver_order(entry.id, viewer.id)
     edge = Change(source=viewer.id, kind=RETWEET, target=original.id, op=entry.id, present=True)
     tweet_store().add(entry, order, edges=[edge])
-    fills = cache.fill([entry], noted=seen.generation if seen is not None else None)
-    commands = fills + delivery.deliver_to_author(order) + TWEETS.invalidate([viewer.id])
+    generation = seen.generation if seen is not None else None
+    fills = cache.fill([entry], noted=generation)
+    commands = fills + delivery.deliver_to_author(order, noted=generation) + TWEETS.invalidate([viewer.id])
     tell_marked(viewer.id, RETWEET, original.id, made=True, noted=noted, also=commands)
     tell([], order)
     _settle(entry, original.id)

@@ -60,7 +60,7 @@ def create_tweet(
     order = deliver_order(tweet.id, author.id) if tweet.in_home else None
     tweet_store().add(tweet, order, edges=_quote_edges(tweet, op=tweet.id, present=True))
     fills = _fills_of_new(tweet, noted, repeatable=tweet_id is not None)
-    tell(fills + _new_tweet_commands(tweet, order), order)
+    tell(fills + _new_tweet_commands(tweet, order, noted), order)
     return tweet
 
 
@@ -104,10 +104,10 @@ def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
     return [Change(source=tweet.id, kind=QUOTE, target=tweet.quote_of_id, op=op, present=present)]
 
 
-def _new_tweet_commands(tweet: Tweet, order: Order | None) -> list[Command]:
+def _new_tweet_commands(tweet: Tweet, order: Order | None, noted: Seen | None) -> list[Command]:
     commands = TWEETS.invalidate([tweet.author_id])
     if order is not None:
-        commands += delivery.deliver_to_author(order)
+        commands += delivery.deliver_to_author(order, noted=noted.generation if noted is not None else None)
     return commands + counts.invalidate(_counting(tweet))
 
 

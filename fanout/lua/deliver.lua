@@ -1,14 +1,14 @@
 -- Puts one entry into the active timelines among KEYS; answers how many were active, or -1: outdated, note and read anew.
 -- KEYS: tombstone of the entry, generation, opened counter, then timelines, all of one shard.
--- ARGV: entry id, cap, slack, noted: microseconds of Redis' clock, greatest age, generation ('' when no list was read), opened.
+-- ARGV: entry id, cap, slack, noted: microseconds of Redis' clock, greatest age, generation, opened ('-': no list was read).
 local id, cap, slack = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local noted_us, greatest_age_us, generation, noted_opened = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local id_high, id_low = struct.unpack('>I4I4', id)
-local listed = generation ~= ''
+local listed = noted_opened ~= '-'
 
 local now = redis.call('TIME')
 if now[1] * 1000000 + now[2] - noted_us > greatest_age_us then return -1 end
-if listed and redis.call('GET', KEYS[2]) ~= generation then return -1 end
+if redis.call('GET', KEYS[2]) ~= generation then return -1 end
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 
 -- Only if some timeline of this shard was opened since the note is each one looked at.

@@ -167,7 +167,7 @@ class TestAudit:
         home(reader)
         tweet = post(author)
         work_off_everything()
-        timeline_node().round_trip(timelines.deliver_to_author_command(tweet, reader.id))
+        timeline_node().round_trip(timelines.deliver_to_author_command(tweet, reader.id, timelines.note().generation))
         assert own_list(reader) == [tweet]
         assert home(reader) == [tweet]
         assert_right(reader)

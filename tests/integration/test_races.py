@@ -180,6 +180,24 @@ class TestADeletionOvertakesADelivery:
         assert in_redis(author) == []
         assert_right(author)
 
+    @pytest.mark.parametrize("again", [False, True])
+    def test_and_redis_was_emptied_in_between(self, again: bool) -> None:
+        """The tombstone is forgotten, but not that the push is of before."""
+        author = followed_by()
+
+        def delete_and_flush() -> None:
+            [order] = open_orders()
+            delete_tweet(tweet_id=order.args[0], viewer=viewer(author))
+            work_off_everything()
+            timeline_node().round_trip(("FLUSHALL",))
+            if again:
+                home(author)
+
+        with after(tweet_store(), "add", delete_and_flush):
+            post(author)
+        home(author)
+        assert in_redis(author) == []
+
     def test_of_a_retweet_as_well(self) -> None:
         reader = new_person()
         author = followed_by(reader)

@@ -308,7 +308,7 @@ class TestLatePushes:
         ready(author)
         retract(deleted, author)
         for each in (entry, deleted, old):
-            timeline_node().round_trip(timelines.deliver_to_author_command(each, author))
+            timeline_node().round_trip(timelines.deliver_to_author_command(each, author, timelines.note().generation))
         assert read(author) == Window([entry], 0)
 
 

@@ -1,17 +1,29 @@
 """The broker and the workers, with every freedom that they have: messages wait, overtake, repeat and get lost."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import NamedTuple
 from unittest.mock import patch
 
-from fanout import delivery, sweeper
+from fanout import attempts, delivery, resending, sweeper
 from fanout.dispatch import dispatcher
 from fanout.tasks import work_order, work_part
+from storage.dead_letters import Attempt
 from storage.outbox import Order
 from storage.stores import outbox
 from tests.property.oracle import Oracle
 
-Message = tuple[Order, tuple[int, int] | None]
-"""An order, or a part of it and how many there are."""
+
+class Part(NamedTuple):
+    """A part of an order, how many there are, and the follower above whom it begins."""
+
+    part: int
+    parts: int
+    after: int
+
+
+Message = tuple[Order, Part | None]
+"""An order, or a part of it."""
 REMEMBERED = 30
 """Messages that were worked off already and may come again."""
 
@@ -26,6 +38,8 @@ class Broker:
         hooks.enter_context(patch.object(dispatcher, "send", self._take))
         hooks.enter_context(patch.object(sweeper, "enqueue", self._take))
         hooks.enter_context(patch.object(delivery, "enqueue_part", self._take_part))
+        hooks.enter_context(patch.object(resending, "claim", _claims_all))
+        hooks.enter_context(patch.object(attempts, "_fail", _fails))
         self._mark_done = outbox().mark_done
         hooks.enter_context(patch.object(outbox(), "mark_done", self._noting_done))
 
@@ -34,26 +48,36 @@ class Broker:
         order, part = message
         self.worked = [*self.worked, message][-REMEMBERED:]
         if part is None:
-            work_order(order.id, order.kind, list(order.args))
+            work_order(order.id, order.kind)
         else:
-            work_part(order.id, order.kind, list(order.args), *part)
+            work_part(order.id, order.kind, part.part, part.parts, after=part.after)
 
     def work_off_orders(self, *, after: int, before: int) -> int:
         """Every order of these ids that is open, and its parts, as if the sweeper had found it; how many."""
         orders = outbox().open_orders(after=after, before=before, limit=10_000)
         for order in orders:
             self.work((order, None))
-            for message in [each for each in self.waiting if each[0].id == order.id and each[1] is not None]:
-                self.waiting.remove(message)
-                self.work(message)
+            while parts := [each for each in self.waiting if each[0].id == order.id and each[1] is not None]:
+                self.waiting.remove(parts[0])
+                self.work(parts[0])
         return len(orders)
 
-    def _take(self, order: Order) -> None:
+    def _take(self, order: Order, *, resent: bool = False) -> None:
         self.waiting.append((order, None))
 
-    def _take_part(self, order: Order, part: int, parts: int) -> None:
-        self.waiting.append((order, (part, parts)))
+    def _take_part(self, order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:
+        self.waiting.append((order, Part(part, parts, after)))
 
     def _noting_done(self, order_id: int) -> None:
         self._mark_done(order_id)
         self._oracle.delivered.add(order_id)
+
+
+def _claims_all(names: Sequence[str], *, seconds: int) -> list[bool]:
+    """Nothing counts as sent a moment ago: messages here get lost, and time does not pass."""
+    return [True] * len(names)
+
+
+def _fails(order: Order, part: int, note: Attempt | None, error: Exception) -> None:
+    """An order that is at fault itself fails the interleaving instead of being tried again."""
+    raise error

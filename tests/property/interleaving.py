@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
 def steps_of(seed: int, *, without: Sequence[str] = ()) -> list[Step]:
     """The steps that the seed means."""
-    dice = Random(seed)  # noqa: S311 - to be repeated, not to be secret
+    dice = Random(seed)
     groups = sorted({each.group for each in RULES.values()} - {""})
     away = {group for group in groups if dice.random() < STAYS_AWAY}
     rules = {name: each for name, each in RULES.items() if each.group not in away and name not in without}

@@ -30,12 +30,14 @@ YES_OR_NO = (False, True)
 GRAPH_CHANGES = ("unfollow", "unfollow", "follow", "block", "unblock", "mute", "unmute")
 READS_STOP_AT = ("opened", "graph read", "pulled", "pulled", "pulled", "exclusions read", "bodies read", "cards read")
 WORK_STOPS_AT = ("followers read", "followers read", "pushed")
-MEANWHILE = ("post", "post", "post many", "own post", "delete", "delete", "retweet", "unfollow", "unfollow", "follow")
-MEANWHILE += ("block", "mute", "unmute", "suspend", "redis_is_flushed", "become_inactive", "nothing")
+MEANWHILE: tuple[str, ...] = (
+    *("post", "post", "post many", "own post", "delete", "delete", "retweet", "unfollow", "unfollow", "follow"),
+    *("block", "mute", "unmute", "suspend", "redis_is_flushed", "become_inactive", "nothing"),
+)
 
 
 class Rule:
-    """How often a method is drawn, and from what each of its arguments; rules of a `group` come or stay away together."""
+    """How often a method is drawn, and from what its arguments; rules of a `group` come or stay away together."""
 
     def __init__(self, weight: int, group: str, choices: dict[str, Sequence[Any]]) -> None:
         self.weight = weight
@@ -56,7 +58,6 @@ def rule(weight: int = 1, group: str = "", **choices: Sequence[Any]) -> Callable
 
 class Timelines:
     """One world of a few people, and its oracle."""
-
 
     def __init__(self, server: Valkey, threads: ThreadPoolExecutor) -> None:
         self.world = World(server, threads, PEOPLE)
@@ -227,6 +228,11 @@ class Timelines:
     def go_on(self, which: int) -> None:
         if self.world.stopped:
             self.world.go_on(pick(which, self.world.stopped))
+
+    @rule(2, group="the line", most=(0, 1, 2))
+    def move_the_line(self, most: int) -> None:
+        """Authors with more followers than that are pulled from their next order on; 0 for nobody."""
+        self.world.move_the_line(most)
 
     # Backends --------------------------------------------------------------------------------
 

@@ -77,7 +77,7 @@ BUGS: dict[str, Bug] = {
         "deliver", ("if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end", "")
     ),
     "deliver ignores the generation of its note": lambda: changed_script(
-        "deliver", ("if listed and redis.call('GET', KEYS[2]) ~= generation then return -1 end", "")
+        "deliver", ("if redis.call('GET', KEYS[2]) ~= generation then return -1 end", "")
     ),
     "deliver does not look whether the entry is there": lambda: changed_script(
         "deliver", ("if present == id then return end", "")

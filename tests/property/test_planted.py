@@ -1,8 +1,11 @@
 import time
+
 import pytest
-from tests.property.planted import BUGS
+
 from tests.property.interleaving import carry_out, steps_of
-from tests.property.test_timelines import EXAMPLES, OFF, new_world
+from tests.property.planted import BUGS
+from tests.property.test_timelines import EXAMPLES, OFF
+
 
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("bug", list(BUGS), ids=lambda s: s.replace(" ", "_"))
@@ -17,4 +20,4 @@ def test_found(new_world, bug):
                 line = str(e).splitlines()[0][:150]
                 break
     with open("/tmp/wt/prop_planted.txt", "a") as f:
-        print(f"{bug:70} {n:4} {time.monotonic()-began:.1f}s {line}", file=f)
+        print(f"{bug:70} {n:4} {time.monotonic() - began:.1f}s {line}", file=f)

@@ -6,7 +6,7 @@ seed: `SEED=<seed> EXAMPLES=1` carries it out again.
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -53,8 +53,8 @@ def run(seed: int, new_world: NewWorld) -> None:
         raise AssertionError(f"seed {seed}: {error}\n{told(fewer(steps, failing(new_world)))}") from error
 
 
-def failing(new_world: NewWorld) -> Callable[[list[Step]], bool]:
-    def fails(steps: list[Step]) -> bool:
+def failing(new_world: NewWorld) -> Callable[[Sequence[Step]], bool]:
+    def fails(steps: Sequence[Step]) -> bool:
         try:
             carry_out(steps, new_world)
         except Exception:

@@ -12,6 +12,8 @@ from typing import Any
 from unittest.mock import patch
 
 import redis
+from django.conf import settings
+from django.test import override_settings
 
 from accounts import cards, exclusions, graph, services
 from accounts.entities import Viewer
@@ -84,6 +86,7 @@ class World:
         self.users: list[User] = [new_person() for _ in range(people)]
         self.people = [user.id for user in self.users]
         self.broker = Broker(self.oracle, self._hooks)
+        self._hooks.enter_context(override_settings(PUSH_MAX_FOLLOWERS=settings.PUSH_MAX_FOLLOWERS))
         self._lay_hooks()
 
     def viewer(self, person: int) -> Viewer:
@@ -181,6 +184,12 @@ class World:
                 if value and not value.startswith(b"M"):
                     client.delete(key)
 
+    def move_the_line(self, most: int) -> None:
+        """Nobody's followers count as counted a moment ago."""
+        settings.PUSH_MAX_FOLLOWERS = most
+        if not self.redis_is_down:
+            self.evict("followers-counted")
+
     def expire_timeline(self, reader: int) -> None:
         timeline_node().round_trip(timelines.discard_command(reader))
 
@@ -196,7 +205,7 @@ class World:
         for action in self.stopped:
             try:
                 action.finish()
-            except Exception as error:  # noqa: BLE001 - what the example failed with says more
+            except Exception as error:
                 print(f"given up: {action.name}: {error!r}")
         if self._down is not None:
             self._down.close()
