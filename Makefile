@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 FUZZ_EXAMPLES ?= 1000
+EXAMPLES ?= 2000
+SEED ?= 1
 RUNNER := $(BIN)/python -m deploy.run --end-with-parent
 
 RUNTIME := $(VENV)/.runtime-installed
@@ -11,7 +13,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e fuzz chaos bench-degraded lint format lock openapi schema clean
+.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e property fuzz chaos bench-degraded lint format lock openapi schema clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +56,9 @@ e2e: $(DEVELOPMENT)  ## Run the tests that start the whole product
 
 fuzz: $(DEVELOPMENT)  ## Send every operation of the OpenAPI document FUZZ_EXAMPLES=1000 generated requests
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/integration/test_schemathesis.py --timeout 0 $(PYTEST_ARGS)
+
+property: $(DEVELOPMENT)  ## Carry out random interleavings against an oracle: EXAMPLES=2000 SEED=1 (PYTEST_ARGS="-k embedded")
+	EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(BIN)/python -m pytest -s tests/property/test_timelines.py $(PYTEST_ARGS)
 
 bench-degraded: $(DEVELOPMENT)  ## Measure what requests cost while each backend is dead, and hung (5 minutes)
 	@$(BIN)/python -m bench.degraded

@@ -27,7 +27,7 @@ from storage.associations import (
 )
 from storage.cassandra import session
 from storage.cassandra.month_log import MonthLog
-from storage.cassandra.outbox import order_statements
+from storage.cassandra.outbox import write_with_order
 from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
 from storage.ids import write_timestamp
@@ -85,7 +85,7 @@ class CassandraAssociations:
 
     def apply(self, changes: Sequence[Change], order: Order | None = None) -> None:
         """Costs one concurrent read and one logged batch."""
-        session.batch(change_statements(changes) + (order_statements(order) if order else []))
+        write_with_order(change_statements(changes), order)
         self.measure(changes)
 
     def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:

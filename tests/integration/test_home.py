@@ -8,14 +8,18 @@ from pytest_django.fixtures import Settings
 
 from accounts import graph, services, tokens
 from accounts.entities import Viewer
+from accounts.kinds import FOLLOW
 from accounts.models import User
 from fanout import delivery, timelines
 from feed import rebuild
 from feed.home import home_page, prefetch_command
+from storage.associations import MAX_CHANGES, Change
 from storage.outbox import Order
 from storage.paging import PageRequest
 from storage.redis import timeline_node
+from storage.stores import associations, ids
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
+from tests.ids import new_id
 from tests.people import ApiClient, new_person
 from tests.threads import run_together
 from tests.work import open_orders, work_off_everything
@@ -243,6 +247,28 @@ def test_posting_reading_and_following_work_while_redis_is_down() -> None:
         assert home(reader) == [aside, during, before]
     work_off_everything()
     assert home(reader) == [aside, during, before]
+
+
+def test_a_cold_read_of_two_hundred_followees_costs_a_bounded_number_of_round_trips(product: str) -> None:
+    """Cassandra is asked in groups that travel together: as often for many as for a few."""
+    costs = []
+    for followees in (20, 200):
+        reader, author = new_person(), new_person()
+        tweets = [post(author) for _ in range(3)]
+        work_off_everything()
+        authors = [author.id, *(new_id() for _ in range(followees - 1))]
+        edges = [Change(reader.id, FOLLOW, each, ids.next(), present=True) for each in authors]
+        for start in range(0, len(edges), MAX_CHANGES):
+            associations().apply(edges[start : start + MAX_CHANGES])
+        with counted_round_trips() as redis, counted_store_calls() as store:
+            assert home(reader) == tweets[::-1]
+        costs.append((len(redis), len(store)))
+    (redis_of_few, store_of_few), (redis_of_many, store_of_many) = costs
+    assert redis_of_many == redis_of_few <= 12
+    if product == "cassandra":
+        assert store_of_many == store_of_few <= 13
+    else:
+        assert store_of_many <= 200 + 10, "SQLite is asked for each author by itself; it is no round trip"
 
 
 def test_twenty_cold_readers_at_once_build_once_and_all_see_everything() -> None:

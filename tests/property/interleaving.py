@@ -26,12 +26,12 @@ class Step(NamedTuple):
         return f"world.{self.rule}({arguments})"
 
 
-def steps_of(seed: int, *, without: Sequence[str] = ()) -> list[Step]:
+def steps_of(seed: int) -> list[Step]:
     """The steps that the seed means."""
     dice = Random(seed)
     groups = sorted({each.group for each in RULES.values()} - {""})
     away = {group for group in groups if dice.random() < STAYS_AWAY}
-    rules = {name: each for name, each in RULES.items() if each.group not in away and name not in without}
+    rules = {name: each for name, each in RULES.items() if each.group not in away}
     drawn = dice.choices(list(rules), [each.weight for each in rules.values()], k=STEPS)
     return [_meeting(dice), *(Step(name, _arguments(dice, rules[name].choices)) for name in drawn)]
 

@@ -202,14 +202,14 @@ class Timelines:
     # Two at once -----------------------------------------------------------------------------
 
     @rule(8, who=PICKS, place=READS_STOP_AT, meanwhile=MEANWHILE, whom=PICKS, worked=YES_OR_NO, seen=YES_OR_NO)
-    def race_a_rebuild(self, who: int, place: str, meanwhile: str, whom: int, worked: bool, seen: bool) -> None:
+    def race_a_rebuild(self, *, who: int, place: str, meanwhile: str, whom: int, worked: bool, seen: bool) -> None:
         """Somebody's cold timeline is read, and before that goes on something else happens."""
         reader = self._actor(who)
         self._become_inactive(reader)
         self._race(reading(self.world, reader, WHOLE, place=place), reader, meanwhile, whom, worked=worked, seen=seen)
 
     @rule(8, which=PICKS, who=PICKS, place=WORK_STOPS_AT, meanwhile=MEANWHILE, whom=PICKS, seen=YES_OR_NO)
-    def race_a_delivery(self, which: int, who: int, place: str, meanwhile: str, whom: int, seen: bool) -> None:
+    def race_a_delivery(self, *, which: int, who: int, place: str, meanwhile: str, whom: int, seen: bool) -> None:
         """A worker has read a page of followers, of whom one goes."""
         if not self.broker.waiting:
             self._act(acts.post(self.world, self._actor(whom)))
@@ -218,7 +218,7 @@ class Timelines:
             self._race(self._working(message, place), self._actor(who), meanwhile, whom, worked=False, seen=seen)
 
     @rule(5, change=GRAPH_CHANGES, who=PICKS, whom=PICKS, meanwhile=MEANWHILE, worked=YES_OR_NO, seen=YES_OR_NO)
-    def race_a_change(self, change: str, who: int, whom: int, meanwhile: str, worked: bool, seen: bool) -> None:
+    def race_a_change(self, *, change: str, who: int, whom: int, meanwhile: str, worked: bool, seen: bool) -> None:
         """A change of the graph is written, and nobody knows."""
         person = self._actor(who)
         action = getattr(acts, change)(self.world, person, self._other(person, whom), place=WRITTEN)
@@ -314,31 +314,37 @@ class Timelines:
         self.look_closely()
 
     def _meanwhile(self, what: str, person: int, whom: int) -> None:
+        """Nothing, where there is nobody or nothing to do it to."""
         other = self._other(person, whom)
         match what:
-            case "post" | "post many" if other in self._present():
-                for _ in range(5 if what == "post many" else 1):
-                    self._act(acts.post(self.world, other))
-            case "own post":
-                self._act(acts.post(self.world, person))
-            case "retweet" if self.oracle.entries and other in self._present():
-                self._act(acts.retweet(self.world, other, self._entry(whom)))
-            case "delete":
-                home = self.oracle.home(person)
-                if home:
-                    self._delete(pick(whom, home).entry.id)
-            case "unfollow":
-                followees = [each for each in self.world.people if self.oracle.holds(Fact(FOLLOWS, person, each))]
-                if followees:
-                    self._act(acts.unfollow(self.world, person, pick(whom, followees)))
-            case "follow" | "block" | "mute" | "unmute":
-                self._act(getattr(acts, what)(self.world, person, other))
-            case "suspend":
-                self._suspend(other)
             case "redis_is_flushed":
                 self.world.flush()
             case "become_inactive":
                 self._become_inactive(person)
+            case "delete" | "unfollow":
+                self._loses(what, person, whom)
+            case "own post":
+                self._act(acts.post(self.world, person))
+            case "suspend":
+                self._suspend(other)
+            case "follow" | "block" | "mute" | "unmute":
+                self._act(getattr(acts, what)(self.world, person, other))
+            case _ if other in self._present():
+                self._writes(what, other, whom)
+
+    def _loses(self, what: str, person: int, which: int) -> None:
+        """An entry of somebody's home, or one whom they follow."""
+        if what == "delete" and (home := self.oracle.home(person)):
+            self._delete(pick(which, home).entry.id)
+        followees = [each for each in self.world.people if self.oracle.holds(Fact(FOLLOWS, person, each))]
+        if what == "unfollow" and followees:
+            self._act(acts.unfollow(self.world, person, pick(which, followees)))
+
+    def _writes(self, what: str, person: int, which: int) -> None:
+        if what == "retweet" and self.oracle.entries:
+            self._act(acts.retweet(self.world, person, self._entry(which)))
+        for _ in range({"post": 1, "post many": 5}.get(what, 0)):
+            self._act(acts.post(self.world, person))
 
     def _delete(self, entry: int, *, slow: bool = False) -> None:
         if not self.oracle.holds(Fact(SUSPENDED, self.oracle.entries[entry].author)):

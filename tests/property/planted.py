@@ -86,3 +86,13 @@ BUGS: dict[str, Bug] = {
         "read", ("if string.sub(trailer, 10, 17) ~= version then return {} end", "")
     ),
 }
+
+FOUND_WITHIN = {
+    "merge forgets what was delivered": 60,
+    "unfollowing raises no graph version": 60,
+    "trimming does not raise the floor": 60,
+    "merge ignores the graph version": 60,
+    "deliver ignores that a timeline was opened after its note": 60,
+    "reading ignores the graph version": 60,
+}
+"""Those that are planted at each run of the tests, and the interleavings that are tried to find them."""

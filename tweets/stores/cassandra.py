@@ -11,7 +11,7 @@ from storage.associations import Change
 from storage.cassandra import session
 from storage.cassandra.associations import change_statements
 from storage.cassandra.month_log import MonthLog
-from storage.cassandra.outbox import done_statement, order_statements
+from storage.cassandra.outbox import done_statement, write_with_order
 from storage.cassandra.session import Statement
 from storage.ids import MAX_ID, id_month, write_timestamp
 from storage.outbox import Order
@@ -152,7 +152,7 @@ class CassandraTweets:
 
 
 def _write(statements: list[Statement], order: Order | None, edges: Sequence[Change]) -> None:
-    session.batch(statements + change_statements(edges) + (order_statements(order) if order else []))
+    write_with_order([*statements, *change_statements(edges)], order)
     stores.associations().measure(edges)
 
 
