@@ -17,6 +17,7 @@ from accounts.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
 from fanout import timelines
 from fanout.timelines import Window
 from feed.audit import EVERYTHING, ORDERS_READ
+from feed.home import stands_in_home
 from storage.ids import MAX_ID, id_us
 from storage.redis import timeline_node
 from storage.stores import associations, dead_letters, outbox
@@ -111,6 +112,17 @@ class _Case:
         if tweet.id <= window.floor:
             floor = f"It is below the timeline's floor of {created_at(window.floor)}"
             return Explanation(Verdict.THERE, [f"{floor}: who scrolls so far reads it from the store."])
+        since = dict(window.merge_set).get(tweet.author_id)
+        return self._merged(since) if since is not None else self._missing()
+
+    def _merged(self, since: int) -> Explanation:
+        """Of an author too big to push: merged at read from their recent list, above its floor."""
+        author = f"{self._name(self._tweet.author_id)}, too big to push since {created_at(since)}"
+        stands = stands_in_home(self._reader.id, self._tweet.id)
+        if stands is None:
+            return Explanation(Verdict.THERE, [f"By {author}; below what recent lists hold: read from the store."])
+        if stands:
+            return Explanation(Verdict.THERE, [f"Merged at read from the recent list of {author}."])
         return self._missing()
 
     def _missing(self) -> Explanation:

@@ -1,6 +1,7 @@
 """`manage.py explain_timeline` names the rule, the place or the fault; `rebuild_timeline` makes it right."""
 
 from io import StringIO
+from unittest.mock import patch
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -9,8 +10,9 @@ from pytest_django.fixtures import Settings
 from accounts import blocks, graph, services
 from accounts.entities import Viewer
 from accounts.models import User
-from fanout import timelines
+from fanout import celebrities, timelines
 from fanout.orders import deliver_order
+from feed import explain as explain_module
 from feed.home import home_page
 from storage.dead_letters import DeadLetter
 from storage.ids import now_us
@@ -102,6 +104,22 @@ def test_below_the_floor_it_comes_from_the_store(scene: Scene, settings: Setting
     run("rebuild_timeline", "--user", scene.reader.username)
     work_off_everything()
     scene.assert_there("below the timeline's floor")
+
+
+def test_of_an_author_too_big_to_push_it_is_merged_or_waits_or_is_below_the_lists(scene: Scene) -> None:
+    work_off_everything()
+    celebrities.begin(scene.author.id)
+    scene.tweet = post(scene.author)
+    home(scene.reader)
+    timeline_node().round_trip(("SET", celebrities.counted_key(scene.author.id), b"1"))
+    scene.assert_there(f"Merged at read from the recent list of @{scene.author.username}, too big to push since 20")
+    later = post(scene.author)
+    assert "order is open since" in scene.explain(later)[1]
+    work_off_everything()
+    scene.tweet = later
+    scene.assert_there("Merged at read")
+    with patch.object(explain_module, "stands_in_home", return_value=None):
+        assert "read from the store" in scene.explain()[1]
 
 
 def test_a_missing_entry_whose_order_was_given_up_is_a_fault_with_its_error(scene: Scene) -> None:
