@@ -181,6 +181,11 @@ def paced(product: Product, calls: Sequence[Call], number: int, until: Callable[
     return measured
 
 
+def one_by_one(product: Product, calls: Sequence[Call], number: int) -> list[Measured]:
+    """First all of one kind, then all of the next: pulled pages are work, and posts shall not wait behind them."""
+    return [each for call in calls for each in paced(product, [call], number, lambda: False)]
+
+
 def cells(measured: Sequence[Measured]) -> str:
     """Three of them: posting, reading, signing in (a password hash is work, and measured with Cassandra only)."""
     return " | ".join(each.cell() for each in [*measured, Measured()][:3])
@@ -204,7 +209,7 @@ def measure(product: Product, down_now: dict[str, Server], how: str, options: An
         began = time.monotonic()
         first = paced(product, calls, 10_000, lambda: all_in(["open", "half_open"]) or _late(began))
         known = time.monotonic() - began
-        after = paced(product, calls, options.requests, lambda: False)
+        after = one_by_one(product, calls, options.requests)
         time.sleep(max(0.0, options.hung_seconds - (time.monotonic() - began)) if how == "hung" else 0)
     closed = seconds_until(lambda: all_in(["closed"]))
     whole = seconds_until(product.is_whole)
@@ -229,7 +234,7 @@ def bench(store: str, servers: dict[str, Server], options: Any) -> None:
                 "| s until the breakers close | then s until home is whole |\n|---|---|---|---|---|---|---|---|"
             )
             calls = [product.post, product.read, product.sign_in][: 2 if store == "embedded" else 3]
-            nothing = paced(product, calls, options.requests, lambda: False)
+            nothing = one_by_one(product, calls, options.requests)
             print(f"| nothing | | | {cells(nothing)} | | |", flush=True)
             for names in redis if store == "embedded" else [("store",)]:
                 for how in ("dead", "hung"):

@@ -14,13 +14,19 @@ says when it was counted, changes leave it alone, and the first reader who finds
 a turn of TURN_SECONDS in which it alone counts, while the others still serve the old value. It
 overwrites guards, as a tweet that grows large under likes has one standing at all times. When it
 finds the tweet small again it leaves a guard: changes made while it counted left none.
+
+**While the store does not answer** nothing can be counted, and nothing can be liked either: a count
+that this process has shown within SPARE_SECONDS is shown again, so that a page that is otherwise in
+Redis is not refused for its numbers.
 """
 
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from cachetools import TTLCache
 
 from storage import stores
 from storage.cache import GUARD_SECONDS, GuardedCache
@@ -35,6 +41,9 @@ LARGE = 1_000
 STALE_SECONDS = 3.0
 TURN_SECONDS = 10
 """Longer than a recount that does not fail; then somebody else tries."""
+SPARE_SECONDS = 3600
+SPARE_ENTRIES = 50_000
+"""About 200 bytes each: 10 MB a process."""
 
 _changed = Script(Path(__file__).parent / "lua" / "counts_changed.lua")
 SMALL, LARGE_MARK = b"S", b"L"
@@ -93,14 +102,23 @@ def recounted(known: Found, ids: Iterable[int], *, noted: bytes | None) -> tuple
     `noted` is the generation under which `known` was read (storage/cache.py).
 
     Two concurrent rounds to the store for any number of tweets. One Redis round trip before
-    them if some large tweet's counts are stale.
+    them if some large tweet's counts are stale. Raises `Unavailable` when the store does not
+    answer and some are known from nowhere.
     """
     missing = [each for each in ids if each not in known.counts]
     mine = _turns(known.stale)
+    _spare.keep(known.counts)
     if not missing and not mine:
         return known.counts, []
     at = time.time()
-    fresh = count(missing + mine)
+    try:
+        fresh = count(missing + mine)
+    except Unavailable:
+        spared = _spare.of(missing)
+        if spared is None:
+            raise
+        return known.counts | spared, []
+    _spare.keep(fresh)
     shrunk = [each for each in mine if not fresh[each].large]
     kept = {each: counts for each, counts in fresh.items() if each not in shrunk}
     return known.counts | fresh, fill(kept, at=at, noted=noted) + CACHE.invalidate(shrunk)
@@ -127,6 +145,34 @@ def fill(counted: Mapping[int, Counts], *, noted: bytes | None, at: float | None
 def invalidate(ids: Iterable[int]) -> list[Command]:
     """Commands to send after the store was written and before the writer is answered."""
     return [_changed.call([CACHE.key(each)], GUARD_SECONDS) for each in ids]
+
+
+class _Spare:
+    """What this process has shown lately; thread-safe, bounded in number and age."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: TTLCache[int, Counts] = TTLCache(SPARE_ENTRIES, SPARE_SECONDS)
+
+    def keep(self, counts: Mapping[int, Counts]) -> None:
+        with self._lock:
+            self._entries.update(counts)
+
+    def of(self, ids: Sequence[int]) -> dict[int, Counts] | None:
+        """Those of all `ids`; None if some are not known."""
+        with self._lock:
+            found = {each: self._entries.get(each) for each in ids}
+        known = {each: counts for each, counts in found.items() if counts is not None}
+        return known if len(known) == len(found) else None
+
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+
+
+_spare = _Spare()
+forget_all = _spare.clear
+"""As if the process had just started."""
 
 
 def _turns(stale: Sequence[int]) -> list[int]:

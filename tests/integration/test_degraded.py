@@ -36,6 +36,7 @@ from tests.integration.tweeting import home, post
 from tests.people import PASSWORD, ApiClient, new_person
 from tests.proxies import Proxy
 from tests.work import open_orders, work_off_everything
+from tweets import counts
 
 NODES: Mapping[str, Callable[[], RedisNode]] = {"redis_timelines": timeline_node, "redis_broker": broker_node}
 TIMELINES, BROKER = NODES
@@ -299,6 +300,10 @@ class TestCassandra:
                 with counted_store_calls() as calls:
                     assert page(reading) == [tweet]
                 assert calls == [], "a page that is wholly in Redis"
+                timeline_node().round_trip(("DEL", counts.CACHE.key(tweet)))
+                assert page(reading) == [tweet], "and when its counts, which end first, have ended"
+                counts.forget_all()
+                assert is_503(reading.get("/api/v1/feed/home"))
                 assert sign_in(reader).status_code == 200
                 assert is_503(writing.post("/api/v1/tweets", {"text": "hello"}, "application/json"))
                 assert is_503(reading.get(f"/api/v1/users/{author.username}/tweets"))
