@@ -113,12 +113,13 @@ class Note(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A ready timeline's merge set, and the epoch of now, which need not be the timeline's."""
+    """A ready timeline's merge set, when it was opened, and the epoch of now, which need not be the timeline's."""
 
     reader_id: int
     token: bytes
     epoch: bytes
     merge_set: tuple[tuple[int, int], ...]
+    opened_us: int
 
 
 class Build(msgspec.Struct, frozen=True):
@@ -297,7 +298,7 @@ def standing(reader_id: int) -> Standing | None:
     )
     if len(ends) < 2 or not ends[1].startswith(b"R"):
         return None
-    return Standing(reader_id, ends[1][17:25], epoch or bytes(8), _pairs(ends[0][1:]))
+    return Standing(reader_id, ends[1][17:25], epoch or bytes(8), _pairs(ends[0][1:]), int(ends[1][45:61]))
 
 
 def adopt(found: Standing) -> bool:

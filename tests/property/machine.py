@@ -28,8 +28,12 @@ T = TypeVar("T")
 PICKS = range(12)
 YES_OR_NO = (False, True)
 GRAPH_CHANGES = ("unfollow", "unfollow", "follow", "block", "unblock", "mute", "unmute")
-READS_STOP_AT = ("opened", "graph read", "pulled", "pulled", "pulled", "exclusions read", "bodies read", "cards read")
-WORK_STOPS_AT = ("followers read", "followers read", "pushed")
+READS_STOP_AT = (
+    *("opened", "graph read", "pulled", "pulled", "pulled", "exclusions read", "bodies read", "cards read"),
+    *("lists opened", "lists pulled"),
+)
+WORK_STOPS_AT = ("followers read", "followers read", "pushed", "mode read", "epoch raised")
+CROSSINGS_STOP_AT = ("mode read", "written", "epoch raised")
 MEANWHILE: tuple[str, ...] = (
     *("post", "post", "post many", "own post", "delete", "delete", "retweet", "unfollow", "unfollow", "follow"),
     *("block", "mute", "unmute", "suspend", "redis_is_flushed", "become_inactive", "nothing"),
@@ -223,6 +227,14 @@ class Timelines:
         person = self._actor(who)
         action = getattr(acts, change)(self.world, person, self._other(person, whom), place=WRITTEN)
         self._race(action, person, meanwhile, whom, worked=worked, seen=seen)
+
+    @rule(3, group="celebrities", line=(0, 1), author=PICKS, who=PICKS, place=CROSSINGS_STOP_AT, meanwhile=MEANWHILE)
+    def race_a_crossing(self, line: int, author: int, who: int, place: str, meanwhile: str) -> None:
+        """An author becomes too big to push, or is pushed again, and something happens half way."""
+        self.world.move_the_line(line)
+        crossing = pick(author, self.world.people)
+        action = Action("cross", lambda: self.world.count_followers(crossing), person=crossing, place=place)
+        self._race(action, self._actor(who), meanwhile, author, worked=True, seen=bool(who % 2))
 
     @rule(4, which=PICKS)
     def go_on(self, which: int) -> None:
