@@ -196,10 +196,12 @@ def deliver_commands(entry_id: int, shards: dict[int, list[int]], noted: Note) -
 
 
 def deliver_to_author_command(entry_id: int, author_id: int, generation: bytes) -> Command:
-    """The command that puts a new entry into its author's own timeline, if it is younger than NOTE_SECONDS.
+    """The command after which a new entry is in its author's own timeline.
 
     `generation` was noted before the entry was written: it may have been retracted since, and
-    the tombstone forgotten. Authors do not leave themselves, so there is no list that could be stale.
+    the tombstone forgotten. So under another generation, or when the entry is older than
+    NOTE_SECONDS, the timeline is ended instead, and made anew by its next read. Authors do not
+    leave themselves, so there is no list that could be stale.
     """
     shard = shard_of(author_id)
     return _deliver.call(

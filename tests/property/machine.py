@@ -4,9 +4,9 @@ A rule picks by small numbers among what is there, so that any sequence of steps
 also with some of them left out (interleaving.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from deploy.valkey import Valkey
 from fanout import sweeper
@@ -17,6 +17,7 @@ from tests.property.acts import WRITTEN
 from tests.property.broker import Message
 from tests.property.oracle import FOLLOWS, SUSPENDED, Fact
 from tests.property.reading import audit_everybody, catch_up, read, reading, scroll
+from tests.property.rules import rule
 from tests.property.world import Action, World
 
 PEOPLE = 4
@@ -38,26 +39,6 @@ MEANWHILE: tuple[str, ...] = (
     *("post", "post", "post many", "own post", "delete", "delete", "retweet", "unfollow", "unfollow", "follow"),
     *("block", "mute", "unmute", "suspend", "redis_is_flushed", "become_inactive", "nothing"),
 )
-
-
-class Rule:
-    """How often a method is drawn, and from what its arguments; rules of a `group` come or stay away together."""
-
-    def __init__(self, weight: int, group: str, choices: dict[str, Sequence[Any]]) -> None:
-        self.weight = weight
-        self.group = group
-        self.choices = choices
-
-
-RULES: dict[str, Rule] = {}
-
-
-def rule(weight: int = 1, group: str = "", **choices: Sequence[Any]) -> Callable[[T], T]:
-    def add(method: T) -> T:
-        RULES[method.__name__] = Rule(weight, group, choices)  # type: ignore[attr-defined]
-        return method
-
-    return add
 
 
 class Timelines:
