@@ -9,11 +9,16 @@ in the author's directory, both with the operation *since* when it is so:
 - **unpushed**: workers do not push any more. It counts only beside a `pulled` of the same
   operation, so one that is left over, or late, says nothing.
 
+A third edge stays for ever:
+
+- **ceased**: when they were pulled last. Whose timeline was opened before, and merges nobody
+  of this author, may lack what was not pushed meanwhile: it is not adopted but made anew.
+
 A timeline remembers the *epoch* that it was opened or adopted under, and is not served as it is
 under another one: its reader then compares its merge set with the store.
 
     to become pulled:   pulled +  ──►  raise the epoch  ──►  unpushed +
-    to cease:           pulled -  ──►  raise the epoch
+    to cease:           pulled -, ceased +  ──►  raise the epoch
 
 Each step is acknowledged before the next one begins, and the last operation on an edge wins
 (storage/associations.py). The order in the outbox that is written with the first step carries
@@ -23,9 +28,10 @@ overtakes them. That each reader sees each entry once, whatever step the crossin
 *An entry that is not pushed is merged.* Its worker saw `pulled` and `unpushed` after the entry was
 written. So before, `pulled` was there for all, and then the epoch was raised: a timeline that is
 served later was opened, or adopted, after that, and its reader looked for pulled authors after
-the opening. They found this one, and merge; or found it gone again. Workers and readers look at
+the opening. They found this one, and merge; or found it gone again, and `ceased` instead. Workers and readers look at
 the same row, and reads at a quorum do not go back: so they found it gone after the worker had
-still seen it, hence after the entry was written, and pulled the entry from the store afterwards.
+still seen it, hence after the entry was written, and pulled the entry from the store afterwards:
+all of them, as a timeline that was opened before an author ceased is not adopted after.
 
 *An entry that is merged from a recent list is in it.* Its worker saw `pulled` with the list's
 `since`, and fed it. If it saw another `since` or none, nobody had seen this one yet, so the
@@ -61,6 +67,7 @@ from storage.redis import timeline_node
 
 PULLED = "pulled"
 UNPUSHED = "unpushed"
+CEASED = "ceased"
 DIRECTORIES = 16
 """Sources of these edges, ids that no person has: every order reads one, and a partition should not take all."""
 CEASE_SHARE = 0.8
@@ -100,6 +107,12 @@ def mode(author_id: int) -> Mode:
 def pulled_among(author_ids: Collection[int]) -> dict[int, int]:
     """Those who are pulled, with the operation since when. To be read after the opening. One store read."""
     found = stores.associations().find_pairs([(_directory(each), PULLED, each) for each in author_ids])
+    return {edge.target: edge.op for edge in found}
+
+
+def ceased_among(author_ids: Collection[int]) -> dict[int, int]:
+    """Those who were pulled at any time, with the operation that ended it last. One store read."""
+    found = stores.associations().find_pairs([(_directory(each), CEASED, each) for each in author_ids])
     return {edge.target: edge.op for edge in found}
 
 
@@ -149,7 +162,7 @@ def end(author_id: int) -> None:
     """Has the author pushed again. Two store writes and a Redis round trip. Raises `Unavailable`."""
     op = stores.ids.next()
     order = Order(op, END_PULLING, (author_id,))
-    stores.associations().apply([_edge(author_id, PULLED, op, present=False)], order)
+    stores.associations().apply(_ending(author_id, op), order)
     log.info("author_pushed", author=author_id, op=op)
     carry_out(order)
 
@@ -167,13 +180,13 @@ def carry_out(order: Order) -> None:
 
 
 def _begin(author_id: int, since: int) -> None:
-    _write(author_id, PULLED, since, present=True)
+    _write(_edge(author_id, PULLED, since, present=True))
     raise_epoch()
-    _write(author_id, UNPUSHED, since, present=True)
+    _write(_edge(author_id, UNPUSHED, since, present=True))
 
 
 def _end(author_id: int, op: int) -> None:
-    _write(author_id, PULLED, op, present=False)
+    _write(*_ending(author_id, op))
     raise_epoch()
 
 
@@ -192,9 +205,13 @@ def raise_epoch() -> None:
     )
 
 
-def _write(author_id: int, kind: str, op: int, *, present: bool) -> None:
+def _ending(author_id: int, op: int) -> list[Change]:
+    return [_edge(author_id, PULLED, op, present=False), _edge(author_id, CEASED, op, present=True)]
+
+
+def _write(*changes: Change) -> None:
     """Also what was written before: a batch whose order is visible may not be so as a whole yet."""
-    stores.associations().apply([_edge(author_id, kind, op, present=present)])
+    stores.associations().apply(changes)
 
 
 def _edge(author_id: int, kind: str, op: int, *, present: bool) -> Change:

@@ -167,12 +167,15 @@ def work_off_part(order: Order, part: int, parts: int, *, after: int = 0, resent
 
 
 def deliver_to_author(order: Order, *, noted: bytes | None) -> list[Command]:
-    """Commands that put a new entry into its author's own timeline at once.
+    """Commands after which a new entry, that has been written, is in its author's own timeline.
 
-    `noted`: the generation that this process had seen before the entry was written; None, and it is left to a worker.
+    `noted`: the generation that this process had seen before the entry was written; None for
+    none, and then the timeline is made anew by its next read.
     """
     entry_id, author_id = order.args
-    return [timelines.deliver_to_author_command(entry_id, author_id, noted)] if noted is not None else []
+    if noted is None:
+        return [timelines.discard_command(author_id)]
+    return [timelines.deliver_to_author_command(entry_id, author_id, noted)]
 
 
 def _push_pages(order: Order, bucket: int, *, after: int = 0, pages: int) -> _Pushed:

@@ -113,12 +113,13 @@ class Note(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """A ready timeline's merge set, and the epoch of now, which need not be the timeline's."""
+    """A ready timeline's merge set, when it was opened, and the epoch of now, which need not be the timeline's."""
 
     reader_id: int
     token: bytes
     epoch: bytes
     merge_set: tuple[tuple[int, int], ...]
+    opened_us: int
 
 
 class Build(msgspec.Struct, frozen=True):
@@ -195,10 +196,12 @@ def deliver_commands(entry_id: int, shards: dict[int, list[int]], noted: Note) -
 
 
 def deliver_to_author_command(entry_id: int, author_id: int, generation: bytes) -> Command:
-    """The command that puts a new entry into its author's own timeline, if it is younger than NOTE_SECONDS.
+    """The command after which a new entry is in its author's own timeline.
 
     `generation` was noted before the entry was written: it may have been retracted since, and
-    the tombstone forgotten. Authors do not leave themselves, so there is no list that could be stale.
+    the tombstone forgotten. So under another generation, or when the entry is older than
+    NOTE_SECONDS, the timeline is ended instead, and made anew by its next read. Authors do not
+    leave themselves, so there is no list that could be stale.
     """
     shard = shard_of(author_id)
     return _deliver.call(
@@ -297,7 +300,7 @@ def standing(reader_id: int) -> Standing | None:
     )
     if len(ends) < 2 or not ends[1].startswith(b"R"):
         return None
-    return Standing(reader_id, ends[1][17:25], epoch or bytes(8), _pairs(ends[0][1:]))
+    return Standing(reader_id, ends[1][17:25], epoch or bytes(8), _pairs(ends[0][1:]), int(ends[1][45:61]))
 
 
 def adopt(found: Standing) -> bool:

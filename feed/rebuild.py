@@ -8,11 +8,14 @@ from prometheus_client import Counter
 
 from accounts import exclusions, graph
 from fanout import timelines
-from fanout.celebrities import pulled_among
+from fanout.celebrities import ceased_among, pulled_among
 from feed.merging import make_recents_anew
+from storage.ids import id_us
 from storage.redis import timeline_node
 from tweets.store import tweet_store
 
+CLOCKS_US = 60_000_000
+"""Redis' clock and that of whoever ended a pulling differ by less."""
 REBUILD_TRIES = 3
 """Another reader's rebuild or a change of the graph may overtake one."""
 
@@ -70,11 +73,18 @@ def _fill(build: timelines.Build, reader_id: int) -> bool:
 def adopt(reader_id: int) -> bool:
     """Has a timeline of another epoch serve in this one, if those whom it merges are still the right ones.
 
-    Looks at the epoch, then at the store: a later change raises the epoch again. Costs two
-    Redis round trips, the authors and a store read. Raises `Unavailable`.
+    Not one that was opened before somebody ceased to be pulled: it may lack what they wrote until
+    then, if nobody read it meanwhile. Looks at the epoch, then at the store: a later change
+    raises the epoch again. Costs two Redis round trips, the authors and two store reads. Raises `Unavailable`.
     """
     standing = timelines.standing(reader_id)
-    if standing is None or merge_set(reader_id, home_authors(reader_id)) != standing.merge_set:
+    if standing is None:
+        return False
+    authors = home_authors(reader_id)
+    if merge_set(reader_id, authors) != standing.merge_set:
+        return False
+    ceased = [id_us(op) for op in ceased_among(authors).values()]
+    if ceased and standing.opened_us <= max(ceased) + CLOCKS_US:
         return False
     return timelines.adopt(standing)
 

@@ -6,9 +6,16 @@ local noted_us, greatest_age_us, generation, noted_opened = tonumber(ARGV[4]), t
 local id_high, id_low = struct.unpack('>I4I4', id)
 local listed = noted_opened ~= '-'
 
+-- An author's own timeline was made before the entry was written, perhaps: it ends, and the next read pulls.
+local function outdated()
+    if listed then return -1 end
+    redis.call('DEL', KEYS[4])
+    return 0
+end
+
 local now = redis.call('TIME')
-if now[1] * 1000000 + now[2] - noted_us > greatest_age_us then return -1 end
-if redis.call('GET', KEYS[2]) ~= generation then return -1 end
+if now[1] * 1000000 + now[2] - noted_us > greatest_age_us then return outdated() end
+if redis.call('GET', KEYS[2]) ~= generation then return outdated() end
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 
 -- Only if some timeline of this shard was opened since the note is each one looked at.

@@ -237,6 +237,15 @@ def test_a_list_of_an_earlier_time_is_not_read_again() -> None:
     assert_right(*scene.readers, scene.author)
 
 
+def test_a_timeline_that_slept_through_a_whole_time_of_pulling_is_made_anew() -> None:
+    """It merges nobody, which is right again; but what was written meanwhile was not pushed to it."""
+    scene = Scene()
+    celebrities.begin(scene.author.id)
+    scene.ids.append(scene.post_and_deliver())
+    celebrities.end(scene.author.id)
+    scene.everybody_sees("after a whole time of pulling")
+
+
 class TestWhatACrossingCosts:
     def test_a_reader_of_others_adopts_the_epoch_without_a_rebuild(self) -> None:
         reader, author = new_person(), new_person()

@@ -300,3 +300,23 @@ def test_a_page_of_a_thousand_followers_costs_two_redis_round_trips() -> None:
     with patch.object(graph, "follower_page", side_effect=[readers]), counted_round_trips() as trips:
         delivery.work_off(order)
     assert len(trips) == 2, "the note, and the push"
+
+
+class TestOnesOwnTweetAtOnce:
+    """Though the author's push is refused, since it is of a generation before."""
+
+    @pytest.mark.parametrize("seen", [True, False])
+    def test_when_redis_was_emptied_and_the_timeline_made_anew_before_the_write(self, seen: bool) -> None:
+        author = followed_by()
+        add = tweet_store().add
+
+        def flush_read_and_add(*args: Any, **kwargs: Any) -> None:
+            timeline_node().round_trip(("FLUSHALL",))
+            home(author)
+            add(*args, **kwargs)
+
+        if not seen:
+            timeline_node().seen = None
+        with patch.object(tweet_store(), "add", flush_read_and_add):
+            tweet = post(author)
+        assert home(author) == [tweet]

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.property.machine import PEOPLE, RULES, Timelines
+from tests.property.machine import PEOPLE, Timelines
+from tests.property.rules import RULES
 
 STEPS = 30
 STAYS_AWAY = 0.4

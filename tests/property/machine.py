@@ -4,9 +4,9 @@ A rule picks by small numbers among what is there, so that any sequence of steps
 also with some of them left out (interleaving.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from deploy.valkey import Valkey
 from fanout import sweeper
@@ -17,6 +17,7 @@ from tests.property.acts import WRITTEN
 from tests.property.broker import Message
 from tests.property.oracle import FOLLOWS, SUSPENDED, Fact
 from tests.property.reading import audit_everybody, catch_up, read, reading, scroll
+from tests.property.rules import rule
 from tests.property.world import Action, World
 
 PEOPLE = 4
@@ -28,32 +29,16 @@ T = TypeVar("T")
 PICKS = range(12)
 YES_OR_NO = (False, True)
 GRAPH_CHANGES = ("unfollow", "unfollow", "follow", "block", "unblock", "mute", "unmute")
-READS_STOP_AT = ("opened", "graph read", "pulled", "pulled", "pulled", "exclusions read", "bodies read", "cards read")
-WORK_STOPS_AT = ("followers read", "followers read", "pushed")
+READS_STOP_AT = (
+    *("opened", "graph read", "pulled", "pulled", "pulled", "exclusions read", "bodies read", "cards read"),
+    *("lists opened", "lists pulled"),
+)
+WORK_STOPS_AT = ("followers read", "followers read", "pushed", "mode read", "epoch raised")
+CROSSINGS_STOP_AT = ("mode read", "written", "epoch raised")
 MEANWHILE: tuple[str, ...] = (
     *("post", "post", "post many", "own post", "delete", "delete", "retweet", "unfollow", "unfollow", "follow"),
     *("block", "mute", "unmute", "suspend", "redis_is_flushed", "become_inactive", "nothing"),
 )
-
-
-class Rule:
-    """How often a method is drawn, and from what its arguments; rules of a `group` come or stay away together."""
-
-    def __init__(self, weight: int, group: str, choices: dict[str, Sequence[Any]]) -> None:
-        self.weight = weight
-        self.group = group
-        self.choices = choices
-
-
-RULES: dict[str, Rule] = {}
-
-
-def rule(weight: int = 1, group: str = "", **choices: Sequence[Any]) -> Callable[[T], T]:
-    def add(method: T) -> T:
-        RULES[method.__name__] = Rule(weight, group, choices)  # type: ignore[attr-defined]
-        return method
-
-    return add
 
 
 class Timelines:
@@ -223,6 +208,14 @@ class Timelines:
         person = self._actor(who)
         action = getattr(acts, change)(self.world, person, self._other(person, whom), place=WRITTEN)
         self._race(action, person, meanwhile, whom, worked=worked, seen=seen)
+
+    @rule(3, group="celebrities", line=(0, 1), author=PICKS, who=PICKS, place=CROSSINGS_STOP_AT, meanwhile=MEANWHILE)
+    def race_a_crossing(self, line: int, author: int, who: int, place: str, meanwhile: str) -> None:
+        """An author becomes too big to push, or is pushed again, and something happens half way."""
+        self.world.move_the_line(line)
+        crossing = pick(author, self.world.people)
+        action = Action("cross", lambda: self.world.count_followers(crossing), person=crossing, place=place)
+        self._race(action, self._actor(who), meanwhile, author, worked=True, seen=bool(who % 2))
 
     @rule(4, which=PICKS)
     def go_on(self, which: int) -> None:

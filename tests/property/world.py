@@ -7,7 +7,7 @@ has had its time to make good what it could not say (`recover`).
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -20,10 +20,10 @@ from accounts.entities import Viewer
 from accounts.kinds import FOLLOW
 from accounts.models import User
 from deploy.valkey import Valkey
-from fanout import delivery, timelines
-from feed import rebuild
+from fanout import celebrities, delivery, recents, timelines
+from feed import merging, rebuild
 from storage.associations import Change
-from storage.errors import Forbidden, NotFound, Refused
+from storage.errors import Forbidden, NotFound, Refused, Unavailable
 from storage.generations import begin
 from storage.ids import MAX_ID
 from storage.redis import timeline_node
@@ -40,6 +40,8 @@ FOLLOWERS_A_PAGE = 2
 """So that a delivery reads several pages, and may stop between them."""
 SLACK = 2
 """Entries past TIMELINE_CAP that a timeline may have, so that trimming happens."""
+RECENTS = 5
+"""Entries of a pulled author's recent list, so that readers get below it."""
 
 
 class Action(Operation):
@@ -191,6 +193,11 @@ class World:
         if not self.redis_is_down:
             self.evict("followers-counted")
 
+    def count_followers(self, author: int) -> None:
+        """As the author's next delivery does when their last count is an hour old."""
+        with suppress(Unavailable):
+            celebrities.reconsider(author, celebrities.mode(author))
+
     def expire_timeline(self, reader: int) -> None:
         timeline_node().round_trip(timelines.discard_command(reader))
 
@@ -221,6 +228,13 @@ class World:
         self._hooks.enter_context(patch.object(delivery, "PAGE", FOLLOWERS_A_PAGE))
         self._hooks.enter_context(patch.object(timelines, "TRIM_SLACK", SLACK))
         self._watch_adds()
+        for module in (recents, merging):
+            self._hooks.enter_context(patch.object(module, "RECENT_CAP", RECENTS))
+        self._hooks.enter_context(patch.object(recents, "TRIM_SLACK", SLACK))
+        stopping(self._hooks, celebrities, "mode", after="mode read")
+        stopping(self._hooks, celebrities, "raise_epoch", after="epoch raised")
+        stopping(self._hooks, recents, "open_builds", after="lists opened")
+        stopping(self._hooks, recents, "finish_builds", before="lists pulled")
         stopping(self._hooks, associations(), "apply", after="written")
         stopping(self._hooks, tweet_store(), "add", before="unwritten", after="written")
         stopping(self._hooks, tweet_store(), "delete", after="written")
