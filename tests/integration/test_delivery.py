@@ -220,7 +220,7 @@ class TestLargeAuthors:
             assert in_redis(reader) == [tweet]
 
     def test_a_tweet_reaches_a_thousand_followers_in_so_many_round_trips(self) -> None:
-        """One note, one page of followers, one push; besides, how the author is delivered, their level, whether the order is open, and the mark."""
+        """One note, one page, one push; in the store mode, level, the open order, the page and the mark."""
         author = new_person()
         for _ in range(20):
             ops = [new_id() for _ in range(50)]
