@@ -302,14 +302,20 @@ class TestLatePushes:
         assert timelines.finish_build(build, [9, 8, 7, 6], floor=0)
         assert read(reader) == Window([8, 6], 0)
 
-    def test_an_author_s_own_entry_is_taken_when_it_is_new_and_not_retracted(self) -> None:
+    def test_an_author_s_own_entry_is_taken_when_it_is_not_retracted(self) -> None:
         author, entry, deleted = new_id(), new_id(), new_id()
-        old = make_id(id_us(entry) - (timelines.NOTE_SECONDS + 1) * 1_000_000, 0)
         ready(author)
         retract(deleted, author)
-        for each in (entry, deleted, old):
+        for each in (entry, deleted):
             timeline_node().round_trip(timelines.deliver_to_author_command(each, author, timelines.note().generation))
         assert read(author) == Window([entry], 0)
+
+    def test_an_author_s_own_entry_that_comes_too_late_ends_the_timeline_which_is_then_pulled(self) -> None:
+        author = new_id()
+        late = make_id(now_us() - (timelines.NOTE_SECONDS + 1) * 1_000_000, 0)
+        ready(author, [3])
+        timeline_node().round_trip(timelines.deliver_to_author_command(late, author, timelines.note().generation))
+        assert read(author) is None
 
 
 def test_an_epoch_raised_during_a_rebuild_refuses_it_and_outdates_what_was_built_before() -> None:
