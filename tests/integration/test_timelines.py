@@ -14,7 +14,7 @@ from accounts.graph import graph_version_key
 from fanout import timelines
 from fanout.timelines import OUTDATED, Note, Window
 from storage.generations import generation_key
-from storage.ids import MAX_ID, id_us, make_id, now_us
+from storage.ids import MAX_ID, make_id, now_us
 from storage.redis import Script, shard_of, timeline_node
 from tests.ids import new_id
 
