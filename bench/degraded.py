@@ -17,9 +17,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from deploy.cassandra.node import CassandraNode
 from deploy.ports import LOOPBACK, free_port
 from deploy.processes import wait_until
 from deploy.valkey import Valkey
+from tests.outages import server_down
 
 ROOT = Path(__file__).parents[1]
 CLIENTS = 4
@@ -146,21 +147,6 @@ def _valkey(server: Server) -> Valkey:
     return server
 
 
-@contextmanager
-def down(server: Server, how: str) -> Iterator[None]:
-    if how == "hung":
-        os.kill(server.pid, signal.SIGSTOP)
-    else:
-        server.kill()
-    try:
-        yield
-    finally:
-        if how == "hung":
-            os.kill(server.pid, signal.SIGCONT)
-        else:
-            server.start()
-
-
 def paced(product: Product, calls: Sequence[Call], number: int, until: Callable[[], bool]) -> list[Measured]:
     """`number` of each of the calls, or as many as there are until the condition holds; in step with nobody."""
     measured = [Measured() for _ in calls]
@@ -205,7 +191,7 @@ def measure(product: Product, down_now: dict[str, Server], how: str, options: An
 
     with ExitStack() as stack:
         for server in down_now.values():
-            stack.enter_context(down(server, how))
+            stack.enter_context(server_down(server, how))
         began = time.monotonic()
         first = paced(product, calls, 10_000, lambda: all_in(["open", "half_open"]) or _late(began))
         known = time.monotonic() - began

@@ -204,6 +204,8 @@ MAX_BODY_BYTES = 64 * 1024
 
 CELERY_BROKER_URL = BROKER_REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+"""A worker never gives the broker up; Celery's default ends it after 100 tries, some 50 minutes."""
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 1,
     "socket_timeout": 5,

@@ -34,6 +34,7 @@ from fanout.celebrities import Mode
 from fanout.dispatch import BULK, enqueue_part
 from fanout.live import LiveKind
 from fanout.orders import BEGIN_PULLING, DELIVER, END_PULLING, RETRACT, entry_and_author
+from fanout.pushing import push_noted
 from fanout.timelines import OUTDATED, Note
 from storage.errors import Unavailable
 from storage.outbox import Order
@@ -46,9 +47,6 @@ under a fifth of a second."""
 PAGES_A_TASK = 4
 """10,000 followers, some 40 ms: the longest that a small order waits behind a large one, and long enough for the
 millisecond that a task costs besides."""
-PUSH_TRIES = 3
-"""Of a page whose push came too late; then the order waits for the sweeper."""
-
 PART_SECONDS = 30
 """A part that was handed out is not handed out again for this long, unless its attempt has ended."""
 
@@ -136,9 +134,13 @@ def _hand_out(order: Order, parts: int, *, after: int = 0, resent: bool) -> None
     is_long = resending.queue_lengths([BULK])[BULK] >= resending.QUEUE_LONG
     seconds = resending.LOST_SECONDS if is_long else PART_SECONDS
     fresh = resending.claim([_part_name(order.id, part) for part in missing], seconds=seconds)
-    for part, is_fresh in zip(missing, fresh, strict=True):
-        if is_fresh:
+    claimed = [part for part, is_fresh in zip(missing, fresh, strict=True) if is_fresh]
+    for number, part in enumerate(claimed):
+        try:
             enqueue_part(order, part, parts, after=after, resent=resent)
+        except Unavailable:
+            resending.release([_part_name(order.id, each) for each in claimed[number:]])
+            raise
 
 
 def let_part_be_sent(order_id: int, part: int) -> None:
@@ -193,19 +195,13 @@ def _push_pages(order: Order, bucket: int, *, after: int = 0, pages: int) -> _Pu
 
 
 def _push_page(order: Order, read: Callable[[], list[int]], also: Sequence[int]) -> list[int]:
-    """Pushes to the followers that `read` answers, and `also`; answers those followers.
+    """Pushes to the followers that `read` answers, and `also`; answers those followers, nobody if it was closed."""
 
-    For a delivery, what the list is compared with is noted before it is read; nobody is
-    pushed to when the order was closed by then. If pushing came too late, all of it is done again.
-    """
-    for _ in range(PUSH_TRIES):
-        noted = timelines.note() if order.kind == DELIVER else None
-        if noted is not None and outbox().open_order(order.id) is None:
-            return []
+    def push(noted: Note | None) -> list[int] | None:
         followers = read()
-        if _push(order, [*also, *followers], noted):
-            return followers
-    raise Unavailable(timeline_node().name)
+        return followers if _push(order, [*also, *followers], noted) else None
+
+    return push_noted(order, push) or []
 
 
 def _push(order: Order, readers: list[int], noted: Note | None) -> bool:

@@ -2,18 +2,13 @@
 
 from itertools import islice
 
-from fanout import live, presence, recents, timelines
+from fanout import live, presence, recents
 from fanout.live import LiveKind
-from fanout.orders import DELIVER
+from fanout.pushing import push_noted
 from fanout.recents import Pulled
 from fanout.timelines import OUTDATED, Note
-from storage.errors import Unavailable
 from storage.outbox import Order
 from storage.redis import timeline_node
-from storage.stores import outbox
-
-FEED_TRIES = 3
-"""Of a note that was outdated; then the order waits for the sweeper."""
 
 
 def feed_recents(order: Order, pulled: Pulled) -> None:
@@ -22,13 +17,7 @@ def feed_recents(order: Order, pulled: Pulled) -> None:
     Lists first, as with timelines (delivery.py). Two or three round trips, and two more for each
     page of everyone connected. Nothing when the order was closed meanwhile. Raises `Unavailable`.
     """
-    for _ in range(FEED_TRIES):
-        noted = timelines.note() if order.kind == DELIVER else None
-        if noted is not None and outbox().open_order(order.id) is None:
-            return
-        if _push_to_recents(order, pulled, noted):
-            return
-    raise Unavailable(timeline_node().name)
+    push_noted(order, lambda noted: _push_to_recents(order, pulled, noted) or None)
 
 
 def _push_to_recents(order: Order, pulled: Pulled, noted: Note | None) -> bool:

@@ -24,18 +24,16 @@ from django.conf import settings
 from accounts.graph import graph_version_key
 from fanout.timelines import (
     BUILD_SECONDS,
-    GONE_SECONDS,
     LUA,
-    NOTE_SECONDS,
     SCRIPT_CHUNK,
-    TRIM_SLACK,
     Note,
     Window,
     active_seconds,
+    deliver_to_lists,
     epoch_key,
-    gone_key,
     opened_key,
     pack,
+    retract_from_lists,
     timeline_key,
     unpack,
 )
@@ -52,8 +50,6 @@ LISTS_A_CALL = 100
 Pulled = tuple[int, int]
 """An author, and the operation since when they are pulled."""
 
-_deliver = Script(LUA / "deliver.lua")
-_retract = Script(LUA / "retract.lua")
 _open = Script(LUA / "open.lua")
 _merge = Script(LUA / "merge.lua")
 _recent = Script(LUA / "recent.lua")
@@ -87,16 +83,7 @@ def deliver_commands(entry_id: int, pulled: Pulled, noted: Note) -> list[Command
     Answers as timelines.deliver_commands.
     """
     return [
-        _deliver.call(
-            (gone_key(shard, entry_id), generation_key(shard), opened_key(shard), recent_key(shard, pulled)),
-            pack(entry_id),
-            RECENT_CAP,
-            TRIM_SLACK,
-            noted.time_us,
-            NOTE_SECONDS * 1_000_000,
-            noted.generation,
-            noted.opened[shard],
-        )
+        deliver_to_lists(entry_id, shard, [recent_key(shard, pulled)], noted, cap=RECENT_CAP)
         for shard in range(settings.TIMELINE_SHARDS)
     ]
 
@@ -104,8 +91,7 @@ def deliver_commands(entry_id: int, pulled: Pulled, noted: Note) -> list[Command
 def retract_commands(entry_id: int, pulled: Pulled) -> list[Command]:
     """Commands that take an entry out of its author's lists for good. Idempotent."""
     return [
-        _retract.call((gone_key(shard, entry_id), recent_key(shard, pulled)), pack(entry_id), GONE_SECONDS)
-        for shard in range(settings.TIMELINE_SHARDS)
+        retract_from_lists(entry_id, shard, [recent_key(shard, pulled)]) for shard in range(settings.TIMELINE_SHARDS)
     ]
 
 

@@ -181,18 +181,23 @@ def deliver_commands(entry_id: int, shards: dict[int, list[int]], noted: Note) -
     or -1 when the note is outdated: then note, and read the list of readers anew.
     """
     return [
-        _deliver.call(
-            (gone_key(shard, entry_id), generation_key(shard), opened_key(shard), *map(timeline_key, readers)),
-            pack(entry_id),
-            settings.TIMELINE_CAP,
-            TRIM_SLACK,
-            noted.time_us,
-            NOTE_SECONDS * 1_000_000,
-            noted.generation,
-            noted.opened[shard],
-        )
+        deliver_to_lists(entry_id, shard, map(timeline_key, readers), noted, cap=settings.TIMELINE_CAP)
         for shard, readers in _chunks(shards)
     ]
+
+
+def deliver_to_lists(entry_id: int, shard: int, keys: Iterable[str], noted: Note, *, cap: int) -> Command:
+    """The command that puts an entry into lists of one shard that are encoded as timelines are."""
+    return _deliver.call(
+        (gone_key(shard, entry_id), generation_key(shard), opened_key(shard), *keys),
+        pack(entry_id),
+        cap,
+        TRIM_SLACK,
+        noted.time_us,
+        NOTE_SECONDS * 1_000_000,
+        noted.generation,
+        noted.opened[shard],
+    )
 
 
 def deliver_to_author_command(entry_id: int, author_id: int, generation: bytes) -> Command:
@@ -204,24 +209,18 @@ def deliver_to_author_command(entry_id: int, author_id: int, generation: bytes) 
     leave themselves, so there is no list that could be stale.
     """
     shard = shard_of(author_id)
-    return _deliver.call(
-        (gone_key(shard, entry_id), generation_key(shard), opened_key(shard), timeline_key(author_id)),
-        pack(entry_id),
-        settings.TIMELINE_CAP,
-        TRIM_SLACK,
-        id_us(entry_id),
-        NOTE_SECONDS * 1_000_000,
-        generation,
-        NO_LIST,
-    )
+    noted = Note(id_us(entry_id), generation, (NO_LIST,) * settings.TIMELINE_SHARDS)
+    return deliver_to_lists(entry_id, shard, [timeline_key(author_id)], noted, cap=settings.TIMELINE_CAP)
 
 
 def retract_commands(entry_id: int, shards: dict[int, list[int]]) -> list[Command]:
     """Commands that take an entry out of the readers' timelines for good, by shard. Idempotent."""
-    return [
-        _retract.call((gone_key(shard, entry_id), *map(timeline_key, readers)), pack(entry_id), GONE_SECONDS)
-        for shard, readers in _chunks(shards)
-    ]
+    return [retract_from_lists(entry_id, shard, map(timeline_key, readers)) for shard, readers in _chunks(shards)]
+
+
+def retract_from_lists(entry_id: int, shard: int, keys: Iterable[str]) -> Command:
+    """The command that takes an entry out of lists of one shard for good."""
+    return _retract.call((gone_key(shard, entry_id), *keys), pack(entry_id), GONE_SECONDS)
 
 
 def read_command(reader_id: int, *, before: int | None = None, after: int | None = None, count: int) -> Command:

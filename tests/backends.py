@@ -1,7 +1,5 @@
 """Watching and breaking the backends of a test."""
 
-import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,7 +11,6 @@ from django.db import connections
 
 from deploy.ports import LOOPBACK, free_port
 from deploy.processes import wait_until
-from deploy.valkey import Valkey
 from storage import breakers
 from storage.breakers import Breaker, State
 from storage.cassandra import session
@@ -131,22 +128,6 @@ def probes_by_hand() -> Iterator[Probes]:
             yield probes
         finally:
             probes.end()
-
-
-@contextmanager
-def server_down(server: Valkey, how: str) -> Iterator[None]:
-    """Inside, the server is "dead" (killed, and started empty again) or "hung" (takes connections, never answers)."""
-    if how == "hung":
-        os.kill(server.pid, signal.SIGSTOP)
-    else:
-        server.kill()
-    try:
-        yield
-    finally:
-        if how == "hung":
-            os.kill(server.pid, signal.SIGCONT)
-        else:
-            server.start()
 
 
 def let_it_be_known(breaker: Breaker, ask: Callable[[], object]) -> None:

@@ -16,7 +16,8 @@ from fanout.orders import DELIVER
 from feed import audit as audit_module
 from feed.audit import Difference, Fault, Person, Report, audit, differences_of
 from feed.home import home_page
-from feed.management.commands.audit_timelines import Progress
+from feed.management.commands.audit_timelines import LINE_PEOPLE, progress_line
+from feed.management.progress import Progress
 from storage.outbox import Order
 from storage.paging import PageRequest
 from storage.redis import timeline_node
@@ -299,9 +300,9 @@ def test_progress_is_a_line_now_and_then_or_one_that_is_written_over() -> None:
     plain, terminal = StringIO(), StringIO()
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     for out in (plain, terminal):
-        progress = Progress(out, 30_000)
+        progress = Progress(out, every=LINE_PEOPLE)
         for people in range(50, 30_001, 50):
-            progress.show(Report(people=people))
+            progress.show(people, progress_line(Report(people=people), 30_000))
         progress.clear()
     assert plain.getvalue().splitlines() == [f"{count},000 of 30,000 people, 0 wrong" for count in (10, 20, 30)]
     assert terminal.getvalue().startswith("\r50 of 30,000")

@@ -31,8 +31,9 @@ from storage.postgresql import base as postgresql_base
 from storage.redis import Command, RedisNode, broker_node, timeline_node
 from storage.stores import store_breaker
 from tests import postgresql as servers
-from tests.backends import Probes, counted_sql, counted_store_calls, let_it_be_known, probes_by_hand, server_down
+from tests.backends import Probes, counted_sql, counted_store_calls, let_it_be_known, probes_by_hand
 from tests.integration.tweeting import home, post
+from tests.outages import server_down
 from tests.people import PASSWORD, ApiClient, new_person
 from tests.proxies import Proxy
 from tests.work import open_orders, work_off_everything

@@ -196,6 +196,24 @@ class TestLargeAuthors:
             delivery.work_off(order)
         assert open_orders() == [order]
 
+    def test_parts_that_the_broker_did_not_take_are_handed_out_at_the_next_try(self) -> None:
+        author = new_person()
+        associations().grow(author.id, FOLLOW, 2)
+        post(author)
+        [order] = open_orders()
+        taken: list[int] = []
+
+        def takes_one(_order: Order, part: int, _parts: int, **_: int) -> None:
+            if taken:
+                raise Unavailable("redis_broker")
+            taken.append(part)
+
+        with patch.object(delivery, "enqueue_part", takes_one), pytest.raises(Unavailable):
+            delivery.work_off(order)
+        with patch.object(delivery, "enqueue_part") as enqueued:
+            delivery.work_off(order)
+        assert (taken, [call.args[1] for call in enqueued.call_args_list]) == ([0], [1, 2, 3])
+
     def test_followers_in_a_bucket_that_appeared_after_handing_out_have_the_tweet(self) -> None:
         """They are in none of the parts: following made their timeline outdated, and its rebuild pulls."""
         author = new_person()

@@ -72,8 +72,7 @@ class TestMergingAtRead:
         settings.TIMELINE_CAP = 8
         monkeypatch.setattr(recents, "RECENT_CAP", 5)
         monkeypatch.setattr(merging, "RECENT_CAP", 5)
-        for each in (timelines, recents):
-            monkeypatch.setattr(each, "TRIM_SLACK", 2)
+        monkeypatch.setattr(timelines, "TRIM_SLACK", 2)
         authors = [a_celebrity(reader), a_celebrity(reader), new_person()]
         graph.follow(reader.id, authors[2].id)
         home(reader)

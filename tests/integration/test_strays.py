@@ -17,7 +17,8 @@ from accounts.models import User
 from fanout import delivery, sweeper, timelines
 from fanout.presence import Presence
 from feed import strays
-from feed.management.commands.stray_keys import Progress
+from feed.management.commands.stray_keys import LINE_KEYS, progress_line
+from feed.management.progress import Progress
 from feed.strays import FOR_EVER, Report, Why, search
 from feed.tasks import search_strays
 from storage.errors import Unavailable
@@ -293,9 +294,9 @@ class TestCommand:
         plain, terminal = StringIO(), StringIO()
         terminal.isatty = lambda: True  # type: ignore[method-assign]
         for out in (plain, terminal):
-            progress = Progress(out, 300_000)
+            progress = Progress(out, every=LINE_KEYS)
             for keys in range(500, 300_001, 500):
-                progress.show(Report(keys=keys))
+                progress.show(keys, progress_line(Report(keys=keys), 300_000))
             progress.clear()
         assert plain.getvalue().splitlines() == [f"{n}00,000 of about 300,000 keys, 0 strays" for n in (1, 2, 3)]
         assert terminal.getvalue().startswith("\r500 of about")

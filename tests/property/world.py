@@ -230,7 +230,6 @@ class World:
         self._watch_adds()
         for module in (recents, merging):
             self._hooks.enter_context(patch.object(module, "RECENT_CAP", RECENTS))
-        self._hooks.enter_context(patch.object(recents, "TRIM_SLACK", SLACK))
         stopping(self._hooks, celebrities, "mode", after="mode read")
         stopping(self._hooks, celebrities, "raise_epoch", after="epoch raised")
         stopping(self._hooks, recents, "open_builds", after="lists opened")

@@ -1,22 +1,20 @@
 """`manage.py audit_timelines`: are the home timelines in Redis what the store says they are?"""
 
 import sys
-import time
 from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.selectors import count_people, find_user, people_after, sampled_people
 from feed.audit import Finding, Person, Report, audit
+from feed.management.progress import Progress
 from storage.errors import NotFound, Unavailable
 
 PEOPLE_A_QUERY = 1_000
-LINE_SECONDS = 0.2
-"""Between two progress lines on a terminal."""
 LINE_PEOPLE = 10_000
-"""Between two progress lines anywhere else."""
+"""Between two lines of progress."""
 CANNOT_AUDIT = 2
 
 
@@ -37,12 +35,12 @@ class Command(BaseCommand):
         report = Report()
         try:
             people, total = _people(user, sample)
-            progress = Progress(sys.stderr, total)
+            progress = Progress(sys.stderr, every=LINE_PEOPLE)
             for findings in audit(people, report, repair=repair):
                 progress.clear()
                 for finding in findings:
                     self._say(finding)
-                progress.show(report)
+                progress.show(report.people, progress_line(report, total))
             progress.clear()
         except Unavailable as error:
             raise CommandError(error.message, returncode=CANNOT_AUDIT) from error
@@ -59,30 +57,8 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-class Progress:
-    """How far the audit is: one line that is written over on a terminal, else a line now and then."""
-
-    def __init__(self, out: TextIO, total: int) -> None:
-        self._out = out
-        self._total = total
-        self._terminal = out.isatty()
-        self._next_time = 0.0
-        self._next_people = LINE_PEOPLE
-
-    def show(self, report: Report) -> None:
-        line = f"{report.people:,} of {self._total:,} people, {report.wrong:,} wrong"
-        if self._terminal and time.monotonic() >= self._next_time:
-            self._out.write(f"\r{line}")
-            self._out.flush()
-            self._next_time = time.monotonic() + LINE_SECONDS
-        elif not self._terminal and report.people >= self._next_people:
-            self._out.write(f"{line}\n")
-            self._out.flush()
-            self._next_people = report.people + LINE_PEOPLE
-
-    def clear(self) -> None:
-        if self._terminal:
-            self._out.write("\r\x1b[K")
+def progress_line(report: Report, total: int) -> str:
+    return f"{report.people:,} of {total:,} people, {report.wrong:,} wrong"
 
 
 def _people(names: Sequence[str] | None, sample: int | None) -> tuple[Iterator[Person], int]:

@@ -1,19 +1,17 @@
 """`manage.py stray_keys`: keys of the timeline Redis that nobody reads any more, or that would never end."""
 
 import sys
-import time
-from typing import Any, TextIO
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from feed.management.progress import Progress
 from feed.strays import Report, search
 from storage.errors import Unavailable
 from storage.redis import timeline_node
 
-LINE_SECONDS = 0.2
-"""Between two progress lines on a terminal."""
 LINE_KEYS = 100_000
-"""Between two progress lines anywhere else."""
+"""Between two lines of progress."""
 CANNOT_LOOK = 2
 
 
@@ -32,9 +30,9 @@ class Command(BaseCommand):
         report = Report()
         try:
             [total] = timeline_node().round_trip(("DBSIZE",))
-            progress = Progress(sys.stderr, total)
+            progress = Progress(sys.stderr, every=LINE_KEYS)
             for _ in search(report, remove=remove):
-                progress.show(report)
+                progress.show(report.keys, progress_line(report, total))
             progress.clear()
         except Unavailable as error:
             raise CommandError(error.message, returncode=CANNOT_LOOK) from error
@@ -46,27 +44,5 @@ class Command(BaseCommand):
             sys.exit(1)
 
 
-class Progress:
-    """How far the search is: one line that is written over on a terminal, else a line now and then."""
-
-    def __init__(self, out: TextIO, total: int) -> None:
-        self._out = out
-        self._total = total
-        self._terminal = out.isatty()
-        self._next_time = 0.0
-        self._next_keys = LINE_KEYS
-
-    def show(self, report: Report) -> None:
-        line = f"{report.keys:,} of about {self._total:,} keys, {report.found.total():,} strays"
-        if self._terminal and time.monotonic() >= self._next_time:
-            self._out.write(f"\r{line}")
-            self._out.flush()
-            self._next_time = time.monotonic() + LINE_SECONDS
-        elif not self._terminal and report.keys >= self._next_keys:
-            self._out.write(f"{line}\n")
-            self._out.flush()
-            self._next_keys = report.keys + LINE_KEYS
-
-    def clear(self) -> None:
-        if self._terminal:
-            self._out.write("\r\x1b[K")
+def progress_line(report: Report, total: int) -> str:
+    return f"{report.keys:,} of about {total:,} keys, {report.found.total():,} strays"
