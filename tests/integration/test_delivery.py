@@ -18,7 +18,7 @@ from accounts import graph
 from accounts.entities import Viewer
 from accounts.kinds import FOLLOW
 from accounts.models import User
-from fanout import celebrities, delivery, live, sweeper, timelines
+from fanout import celebrities, delivery, live, sweeper, tasks, timelines
 from fanout.dispatch import Dispatcher
 from fanout.live import LiveKind
 from fanout.orders import deliver_order
@@ -195,6 +195,21 @@ class TestLargeAuthors:
         with patch("fanout.dispatch.current_app.send_task", side_effect=OperationalError), pytest.raises(Unavailable):
             delivery.work_off(order)
         assert open_orders() == [order]
+
+    def test_a_part_whose_next_task_waits_is_not_handed_out_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(delivery, "PAGE", 2)
+        monkeypatch.setattr(delivery, "PAGES_A_TASK", 1)
+        author = new_person()
+        followed_by_active(author, 7)
+        post(author)
+        [order] = open_orders()
+        with patch.object(delivery, "enqueue_part") as enqueued:
+            delivery.work_off(order)
+            after = enqueued.call_args.kwargs["after"]
+            tasks.work_part(order.id, order.kind, 0, 1, after=after)
+            assert enqueued.call_count == 2, "the part, and what is left of it"
+            delivery.work_off(order, resent=True)
+            assert enqueued.call_count == 2
 
     def test_parts_that_the_broker_did_not_take_are_handed_out_at_the_next_try(self) -> None:
         author = new_person()

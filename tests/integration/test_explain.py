@@ -21,9 +21,10 @@ from storage.redis import timeline_node
 from storage.stores import dead_letters, outbox
 from tests.backends import timeline_redis_down
 from tests.people import new_person
-from tests.work import work_off_everything
+from tests.work import open_orders, work_off_everything
 from tweets.retweeting import retweet
 from tweets.services import create_tweet, delete_tweet
+from tweets.store import tweet_store
 
 pytestmark = pytest.mark.usefixtures("product")
 
@@ -120,6 +121,23 @@ def test_of_an_author_too_big_to_push_it_is_merged_or_waits_or_is_below_the_list
     scene.assert_there("Merged at read")
     with patch.object(explain_module, "stands_in_home", return_value=None):
         assert "read from the store" in scene.explain()[1]
+
+
+def test_a_deleted_entry_that_still_stands_waits_for_its_order(scene: Scene) -> None:
+    work_off_everything()
+    delete_tweet(tweet_id=scene.tweet, viewer=viewer(scene.author))
+    status, said = scene.explain()
+    assert (status, "not settled yet" in said, "takes it out is still open" in said) == (0, True, True)
+    for order in open_orders():
+        outbox().mark_done(order.id)
+    assert scene.explain()[0] == 1, "a fault, once no order is open"
+
+
+def test_what_its_author_s_listing_lacks_is_a_fault(scene: Scene) -> None:
+    work_off_everything()
+    with patch.object(tweet_store(), "home_entries", return_value=[]):
+        status, said = scene.explain()
+    assert (status, "missing in its author's own listing" in said) == (1, True)
 
 
 def test_a_missing_entry_whose_order_was_given_up_is_a_fault_with_its_error(scene: Scene) -> None:
