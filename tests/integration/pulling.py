@@ -2,7 +2,7 @@
 
 from accounts import graph
 from accounts.models import User
-from fanout import celebrities, recents, timelines
+from fanout import celebrities, recents
 from feed.audit import Person, Report, audit
 from storage.redis import timeline_node
 from tests.integration.tweeting import home
@@ -26,13 +26,6 @@ def a_celebrity(*readers: User) -> User:
     counted_just_now(author)
     work_off_everything()
     return author
-
-
-def own_list(reader: User) -> list[int] | None:
-    """What stands in the reader's own timeline, without what is merged."""
-    [answer] = timeline_node().round_trip(timelines.read_command(reader.id, count=2_000))
-    window = timelines.window(answer)
-    return window.ids if window is not None else None
 
 
 def recent_list(reader: User, author: User) -> list[int] | None:

@@ -20,10 +20,9 @@ from tests.integration.pulling import (
     assert_right,
     followers_of,
     forget_counting,
-    own_list,
     recent_list,
 )
-from tests.integration.tweeting import home, post, viewer
+from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
 from tweets.retweeting import retweet, undo_retweet
@@ -49,7 +48,7 @@ class TestTheLine:
         third = post(author)
         work_off_everything()
         assert all(home(reader) == [third, second, first] for reader in readers)
-        assert all(third not in (own_list(reader) or []) for reader in readers)
+        assert all(third not in (in_redis(reader) or []) for reader in readers)
         assert_right(*readers, author)
 
     def test_who_has_less_than_four_fifths_of_it_is_pushed_again(self, settings: Settings) -> None:
@@ -72,7 +71,7 @@ class TestTheLine:
             home(reader)
         ids.append(post(author))
         work_off_everything()
-        assert all(own_list(reader) == ids[::-1] for reader in readers[:4])
+        assert all(in_redis(reader) == ids[::-1] for reader in readers[:4])
         assert_right(*readers[:4], author)
 
     def test_large_authors_are_counted_once_an_hour(self, settings: Settings) -> None:
@@ -183,7 +182,7 @@ class TestWhatIsInForceWhenAnswered:
         celebrities.begin(author.id)
         delete_tweet(tweet_id=gone, viewer=viewer(author))
         work_off_everything()
-        assert own_list(reader) == []
+        assert in_redis(reader) == []
         assert_right(reader, author)
 
     def test_a_deletion_during_a_list_s_build_is_not_merged_after_it(self, reader: User) -> None:

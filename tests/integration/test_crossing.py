@@ -24,10 +24,9 @@ from tests.integration.pulling import (
     a_celebrity,
     assert_right,
     counted_just_now,
-    own_list,
     recent_list,
 )
-from tests.integration.tweeting import home, post, viewer
+from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import new_person
 from tests.stepping import Stepped
 from tests.work import open_orders, work_off_everything
@@ -270,7 +269,7 @@ class TestWhatACrossingCosts:
             celebrities.begin(scene.author.id)
         scene.ids.append(scene.post_and_deliver())
         scene.everybody_sees()
-        assert scene.ids[-1] not in (own_list(scene.constant) or [])
+        assert scene.ids[-1] not in (in_redis(scene.constant) or [])
 
     def test_a_timeline_made_anew_meanwhile_is_not_adopted(self) -> None:
         scene = Scene()
@@ -298,9 +297,9 @@ def test_a_deletion_while_both_ways_are_open_reaches_both() -> None:
             crossing.go_on()
         home(scene.constant)
         gone = scene.post_and_deliver()
-        assert gone in (own_list(scene.constant) or [])
+        assert gone in (in_redis(scene.constant) or [])
         assert gone in (recent_list(scene.constant, scene.author) or [])
     delete_tweet(tweet_id=gone, viewer=viewer(scene.author))
     work_off_everything()
-    assert gone not in (own_list(scene.constant) or [])
+    assert gone not in (in_redis(scene.constant) or [])
     assert_right(*scene.readers, scene.author)

@@ -1,282 +1,34 @@
-"""Working orders off: large authors in parts, the sweeper, the dispatcher, the live channel.
+"""Working orders off: those that wait, the dispatcher, presence, the live channel.
 
 Real workers do it in tests/e2e/test_main_job.py; here one step at a time.
 """
 
-import random
 import threading
 import time
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from django.conf import settings
-from kombu.exceptions import OperationalError
 from pytest_django.fixtures import Settings
 
 from accounts import graph
-from accounts.entities import Viewer
-from accounts.kinds import FOLLOW
-from accounts.models import User
-from fanout import celebrities, delivery, live, sweeper, tasks, timelines
+from fanout import live, sweeper, timelines
 from fanout.dispatch import Dispatcher
 from fanout.live import LiveKind
 from fanout.orders import deliver_order
 from fanout.presence import Presence, current_epoch, present, present_commands
-from feed.home import home_page
-from storage.associations import Change, bucket_of
 from storage.errors import NotFound, Unavailable
-from storage.ids import MAX_ID, make_id, now_us
+from storage.ids import make_id, now_us
 from storage.outbox import Order
-from storage.paging import PageRequest
 from storage.redis import shard_of, timeline_node
-from storage.stores import associations, outbox
-from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
+from storage.stores import outbox
+from tests.backends import timeline_redis_down
 from tests.ids import new_id
+from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
-from tests.work import open_orders, work_off_everything, work_off_wholly
+from tests.work import open_orders, work_off_everything
 from tweets.selectors import tweet_view
-from tweets.services import create_tweet, delete_tweet
-
-
-def viewer(person: User) -> Viewer:
-    return Viewer(account=person.account, token_digest="")
-
-
-def post(author: User) -> int:
-    return create_tweet(author=viewer(author), text="hello").id
-
-
-def home(reader: User) -> list[int]:
-    return [int(tweet.id) for tweet in home_page(viewer(reader), PageRequest(limit=100)).items]
-
-
-def in_redis(reader: User) -> list[int] | None:
-    [answer] = timeline_node().round_trip(timelines.read_command(reader.id, count=2_000))
-    window = timelines.window(answer)
-    return window.ids if window is not None else None
-
-
-def followed_by_active(author: User, count: int) -> list[User]:
-    """New followers of the author, whose timelines are there."""
-    readers = [new_person() for _ in range(count)]
-    for reader in readers:
-        graph.follow(reader.id, author.id)
-        home(reader)
-    return readers
-
-
-@pytest.mark.usefixtures("product")
-class TestLargeAuthors:
-    def test_each_bucket_is_a_part_and_the_last_part_ends_the_order(self) -> None:
-        author = new_person()
-        early, late = [new_person() for _ in range(6)], [new_person() for _ in range(10)]
-        for reader in early:
-            graph.follow(reader.id, author.id)
-        associations().grow(author.id, FOLLOW, 2)
-        for reader in late:
-            graph.follow(reader.id, author.id)
-        readers = [*early, *late]
-        for reader in [*readers, author]:
-            home(reader)
-        work_off_everything()
-        tweet = post(author)
-        [order] = open_orders()
-        parts: list[tuple[int, int]] = []
-        with patch.object(delivery, "enqueue_part", lambda order, part, of, **_: parts.append((part, of))):
-            delivery.work_off(order)
-        assert sorted(parts) == [(part, 4) for part in range(4)]
-        dice = random.Random(1)
-        for number, (part, of) in enumerate(dice.sample(parts, 4)):
-            assert open_orders() == [order], f"still open after {number} parts"
-            delivery.work_off_part(order, part, of)
-        assert open_orders() == []
-        assert all(home(reader) == [tweet] for reader in [*readers, author])
-        for part, of in parts:
-            delivery.work_off_part(order, part, of)
-        assert all(home(reader) == [tweet] for reader in readers), "a repeated part shows nothing twice"
-
-    def test_an_order_sent_again_hands_out_only_what_is_missing(self) -> None:
-        author = new_person()
-        associations().grow(author.id, FOLLOW, 2)
-        post(author)
-        [order] = open_orders()
-        delivery.work_off_part(order, 1, 4)
-        parts: list[int] = []
-        with patch.object(delivery, "enqueue_part", lambda order, part, of, **_: parts.append(part)):
-            delivery.work_off(order)
-        assert parts == [0, 2, 3]
-        with patch.object(delivery, "_push_pages") as pushed:
-            delivery.work_off_part(order, 1, 4)
-        pushed.assert_not_called()
-
-    def test_parts_of_a_repetition_that_saw_more_buckets_do_not_end_the_order(self) -> None:
-        """Sent at level 1, part 1 failed, the author grew, part 2 of 4 ran, part 0 of 2 came again."""
-        author = new_person()
-        associations().grow(author.id, FOLLOW, 1)
-        post(author)
-        [order] = open_orders()
-        for part, parts in ((0, 2), (2, 4), (0, 2)):
-            delivery.work_off_part(order, part, parts)
-        assert open_orders() == [order]
-        delivery.work_off_part(order, 1, 2)
-        assert open_orders() == []
-
-    def test_an_author_of_one_page_is_worked_off_at_once_and_a_larger_one_apart(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(delivery, "PAGE", 3)
-        author = new_person()
-        readers = followed_by_active(author, 2)
-        tweet = post(author)
-        [order] = open_orders()
-        assert work_off_wholly(order) == 1
-        assert open_orders() == []
-        readers += followed_by_active(author, 1)
-        later = post(author)
-        [order] = open_orders()
-        assert work_off_wholly(order) == 2, "a full page: there may be more"
-        assert open_orders() == []
-        assert all(home(reader) == [later, tweet] for reader in [*readers, author])
-
-    def test_a_task_pushes_to_so_many_pages_and_leaves_the_rest_to_another(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(delivery, "PAGE", 2)
-        monkeypatch.setattr(delivery, "PAGES_A_TASK", 3)
-        author = new_person()
-        readers = followed_by_active(author, 17)
-        tweet = post(author)
-        [order] = open_orders()
-        read: list[int] = []
-        page = graph.follower_page
-
-        def follower_page(author_id: int, bucket: int, after: int, limit: int) -> list[int]:
-            found = page(author_id, bucket, after, limit)
-            read.append(len(found))
-            return found
-
-        monkeypatch.setattr(graph, "follower_page", follower_page)
-        monkeypatch.setattr(celebrities, "reconsider", lambda *_, **__: None)
-        assert work_off_wholly(order) == 4
-        assert read == [2, *[2] * 3, *[2] * 3, 2, 1], "one page, then three a task"
-        assert open_orders() == []
-        assert all(in_redis(reader) == [tweet] for reader in readers)
-
-    def test_a_part_that_was_lost_half_way_begins_anew_and_shows_nothing_twice(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(delivery, "PAGE", 2)
-        monkeypatch.setattr(delivery, "PAGES_A_TASK", 1)
-        author = new_person()
-        associations().grow(author.id, FOLLOW, 1)
-        readers = followed_by_active(author, 12)
-        tweet = post(author)
-        [order] = open_orders()
-        with patch.object(delivery, "enqueue_part") as left:
-            delivery.work_off_part(order, 0, 2)
-        left.assert_called_once()
-        assert outbox().finished_parts(order.id) == set()
-        delivery.work_off_part(order, 1, 2, after=MAX_ID - 1)
-        assert outbox().finished_parts(order.id) == {1}, "whose task came to the end of the bucket"
-        assert open_orders() == [order]
-        work_off_wholly(order)
-        assert open_orders() == []
-        in_first = {reader.id for reader in readers if bucket_of(reader.id, 1) == 0}
-        for reader in readers:
-            assert in_redis(reader) == ([tweet] if reader.id in in_first else [])
-
-    def test_an_order_whose_rest_the_broker_does_not_take_stays_open(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(delivery, "PAGE", 2)
-        author = new_person()
-        followed_by_active(author, 5)
-        post(author)
-        [order] = open_orders()
-        with patch("fanout.dispatch.current_app.send_task", side_effect=OperationalError), pytest.raises(Unavailable):
-            delivery.work_off(order)
-        assert open_orders() == [order]
-
-    def test_a_part_whose_next_task_waits_is_not_handed_out_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(delivery, "PAGE", 2)
-        monkeypatch.setattr(delivery, "PAGES_A_TASK", 1)
-        author = new_person()
-        followed_by_active(author, 7)
-        post(author)
-        [order] = open_orders()
-        with patch.object(delivery, "enqueue_part") as enqueued:
-            delivery.work_off(order)
-            after = enqueued.call_args.kwargs["after"]
-            tasks.work_part(order.id, order.kind, 0, 1, after=after)
-            assert enqueued.call_count == 2, "the part, and what is left of it"
-            delivery.work_off(order, resent=True)
-            assert enqueued.call_count == 2
-
-    def test_parts_that_the_broker_did_not_take_are_handed_out_at_the_next_try(self) -> None:
-        author = new_person()
-        associations().grow(author.id, FOLLOW, 2)
-        post(author)
-        [order] = open_orders()
-        taken: list[int] = []
-
-        def takes_one(_order: Order, part: int, _parts: int, **_: int) -> None:
-            if taken:
-                raise Unavailable("redis_broker")
-            taken.append(part)
-
-        with patch.object(delivery, "enqueue_part", takes_one), pytest.raises(Unavailable):
-            delivery.work_off(order)
-        with patch.object(delivery, "enqueue_part") as enqueued:
-            delivery.work_off(order)
-        assert (taken, [call.args[1] for call in enqueued.call_args_list]) == ([0], [1, 2, 3])
-
-    def test_followers_in_a_bucket_that_appeared_after_handing_out_have_the_tweet(self) -> None:
-        """They are in none of the parts: following made their timeline outdated, and its rebuild pulls."""
-        author = new_person()
-        associations().grow(author.id, FOLLOW, 1)
-        stayed = followed_by_active(author, 6)
-        new, returned = new_person(), stayed[0]
-        home(new)
-        tweet = post(author)
-        [order] = open_orders()
-        with patch.object(delivery, "enqueue_part"):
-            delivery.work_off(order)
-        associations().grow(author.id, FOLLOW, 6)
-        graph.unfollow(returned.id, author.id)
-        for reader in (new, returned):
-            graph.follow(reader.id, author.id)
-        for part in range(2):
-            delivery.work_off_part(order, part, 2)
-        assert order not in open_orders()
-        assert in_redis(new) is None, "outdated"
-        for reader in (*stayed, new):
-            assert home(reader) == [tweet]
-            assert in_redis(reader) == [tweet]
-
-    def test_a_tweet_reaches_a_thousand_followers_in_so_many_round_trips(self) -> None:
-        """One note, one page, one push; in the store mode, level, the open order, the page and the mark."""
-        author = new_person()
-        for _ in range(20):
-            ops = [new_id() for _ in range(50)]
-            associations().apply([Change(op, FOLLOW, author.id, op, present=True) for op in ops])
-        readers = graph.follower_page(author.id, 0, 0, 2_000)
-        assert len(readers) == 1_000
-        for reader in readers[:20]:
-            build = timelines.open_build(reader)
-            assert build is not None
-            assert timelines.finish_build(build, [], floor=0)
-        tweet = post(author)
-        [order] = open_orders()
-        with counted_round_trips() as trips, counted_store_calls() as calls:
-            delivery.work_off(order)
-        assert len(trips) == 2
-        scripts = [command for command in trips[1] if command[0] == "EVALSHA"]
-        assert len(scripts) == settings.TIMELINE_SHARDS
-        assert len(calls) == 5 or settings.STORE == "embedded"
-        for reader in readers[:20]:
-            [answer] = timeline_node().round_trip(timelines.read_command(reader, count=10))
-            window = timelines.window(answer)
-            assert window is not None
-            assert window.ids == [tweet]
+from tweets.services import delete_tweet
 
 
 @pytest.mark.usefixtures("product")

@@ -8,37 +8,22 @@ from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from accounts import blocks, graph, services
-from accounts.entities import Viewer
-from accounts.models import User
 from fanout import celebrities, timelines
 from fanout.orders import deliver_order
 from feed import explain as explain_module
-from feed.home import home_page
 from storage.dead_letters import DeadLetter
 from storage.ids import now_us
-from storage.paging import PageRequest
 from storage.redis import timeline_node
 from storage.stores import dead_letters, outbox
 from tests.backends import timeline_redis_down
+from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
 from tweets.retweeting import retweet
-from tweets.services import create_tweet, delete_tweet
+from tweets.services import delete_tweet
 from tweets.store import tweet_store
 
 pytestmark = pytest.mark.usefixtures("product")
-
-
-def viewer(person: User) -> Viewer:
-    return Viewer(account=person.account, token_digest="")
-
-
-def post(author: User, *, reply_to: int | None = None) -> int:
-    return create_tweet(author=viewer(author), text="hello", reply_to=reply_to).id
-
-
-def home(reader: User) -> list[int]:
-    return [int(tweet.id) for tweet in home_page(viewer(reader), PageRequest(limit=100)).items]
 
 
 def run(command: str, *arguments: str) -> tuple[int, str]:
@@ -202,17 +187,10 @@ class TestAgainst:
             retweet(viewer=viewer(scene.author), tweet_id=each)
         delete_tweet(tweet_id=deleted, viewer=viewer(new_person(staff=True)))
         work_off_everything()
-        [second, first, _] = timelines_ids(scene.reader)
+        home(scene.reader)
+        second, first, _ = in_redis(scene.reader) or []
         scene.assert_absent(f"mutes @{muted.username}", tweet=first)
         scene.assert_absent(f"The retweeted tweet {deleted} was deleted by staff", tweet=second)
-
-
-def timelines_ids(reader: User) -> list[int]:
-    home(reader)
-    [answer] = timeline_node().round_trip(timelines.read_command(reader.id, count=100))
-    window = timelines.window(answer)
-    assert window is not None
-    return window.ids
 
 
 def test_an_entry_of_somebody_not_followed_is_a_fault(scene: Scene) -> None:

@@ -18,8 +18,8 @@ from storage.paging import PageRequest
 from storage.redis import shard_of, timeline_node
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
 from tests.ids import new_id
-from tests.integration.pulling import a_celebrity, assert_right, own_list, recent_list
-from tests.integration.tweeting import home, post, viewer
+from tests.integration.pulling import a_celebrity, assert_right, recent_list
+from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import ApiClient, new_person
 from tests.threads import run_together
 from tests.work import work_off_everything
@@ -41,9 +41,9 @@ class TestMergingAtRead:
         assert home(reader) == ids[::-1]
         home(author)
         ids += [post(author), post(friend), post(author)]
-        assert own_list(author) == [ids[4], ids[2], ids[0]], "one's own at once"
+        assert in_redis(author) == [ids[4], ids[2], ids[0]], "one's own at once"
         work_off_everything()
-        assert own_list(reader) == [ids[3], ids[1]]
+        assert in_redis(reader) == [ids[3], ids[1]]
         assert recent_list(reader, author) == [ids[4], ids[2], ids[0]]
         assert home(reader) == ids[::-1]
         assert_right(reader, author)
@@ -167,7 +167,7 @@ class TestAudit:
         tweet = post(author)
         work_off_everything()
         timeline_node().round_trip(timelines.deliver_to_author_command(tweet, reader.id, timelines.note().generation))
-        assert own_list(reader) == [tweet]
+        assert in_redis(reader) == [tweet]
         assert home(reader) == [tweet]
         assert_right(reader)
 

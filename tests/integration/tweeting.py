@@ -4,8 +4,10 @@ from typing import Any
 
 from accounts.entities import Viewer
 from accounts.models import User
+from fanout import timelines
 from feed.home import home_page
 from storage.paging import PageRequest
+from storage.redis import timeline_node
 from tweets.hydration import TweetView
 from tweets.selectors import tweet_view
 from tweets.services import create_tweet
@@ -30,3 +32,10 @@ def home_views(reader: User, **request: Any) -> list[TweetView]:
 
 def home(reader: User, **request: Any) -> list[int]:
     return [int(tweet.id) for tweet in home_views(reader, **request)]
+
+
+def in_redis(reader: User) -> list[int] | None:
+    """What stands in the reader's own timeline, shown or not; None when it is not ready."""
+    [answer] = timeline_node().round_trip(timelines.read_command(reader.id, count=2_000))
+    window = timelines.window(answer)
+    return window.ids if window is not None else None
