@@ -37,9 +37,9 @@ def test_every_home_timeline_holds_what_it_must(job_with: Starter) -> None:
 
 @pytest.mark.parametrize("server", ["embedded"], indirect=True)
 def test_the_job_finds_what_is_wrong(job_with: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.e2e.main_job.SETTLE_SECONDS", 0.0)
     job = job_with(2)
     assert job.run(people=10, tweets=40) == []
+    monkeypatch.setattr("tests.e2e.main_job.SETTLE_SECONDS", 0.0)
 
     reader = max(job.people, key=lambda person: len(person.follows))
     shown = [tweet for tweet in job.posted.values() if tweet.in_home and tweet.author in reader.follows]
