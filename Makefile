@@ -13,7 +13,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e property fuzz chaos bench-degraded lint format lock openapi schema clean
+.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e property fuzz chaos bench bench-degraded lint format lock openapi schema clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,12 @@ fuzz: $(DEVELOPMENT)  ## Send every operation of the OpenAPI document FUZZ_EXAMP
 
 property: $(DEVELOPMENT)  ## Carry out random interleavings against an oracle: EXAMPLES=2000 SEED=1 (PYTEST_ARGS="-k embedded")
 	EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(BIN)/python -m pytest -s tests/property/test_timelines.py $(PYTEST_ARGS)
+
+bench: $(DEVELOPMENT)  ## Measure speed beside references, in half an hour: NAMES="home post" STORE=cassandra OUT=data/bench
+	@$(BIN)/python -m bench $(NAMES) $(if $(STORE),--store $(STORE)) $(if $(OUT),--out $(OUT))
+
+bench-%: $(DEVELOPMENT)
+	@$(BIN)/python -m bench $* $(if $(STORE),--store $(STORE)) $(if $(OUT),--out $(OUT))
 
 bench-degraded: $(DEVELOPMENT)  ## Measure what requests cost while each backend is dead, and hung (5 minutes)
 	@$(BIN)/python -m bench.degraded

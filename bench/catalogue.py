@@ -1,0 +1,19 @@
+"""The benches: what each runs, and on which store."""
+
+from bench.bench import Bench
+from bench.stack import Size
+
+BENCHES: dict[str, Bench] = {
+    each.name: each
+    for each in (
+        Bench("fanout", "deliveries a second through Celery", Size(workers=2), stores=("cassandra",)),
+        Bench("interference", "home reads while a large fan-out runs", Size(web=2, workers=2), stores=("cassandra",)),
+        Bench("visible", "from 201 to the last follower's page", Size(web=2, workers=2, beat=True), ("cassandra",)),
+        Bench("home", "the home timeline, warm", Size(web=2), stores=("cassandra",)),
+        Bench("cold", "the first read of who was away", Size()),
+        Bench("post", "posting", Size(web=2)),
+        Bench("memory", "bytes and resident sizes", Size(web=2, workers=2, beat=True), stores=("cassandra",)),
+        Bench("mixed", "everything at once, at rising rates", Size(web=2, workers=2, beat=True), ("cassandra",)),
+        Bench("growth", "the same as there is more and more of it", Size(web=2), stores=("cassandra",)),
+    )
+}

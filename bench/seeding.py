@@ -1,0 +1,92 @@
+"""Filling an empty stack in bulk, through the ports and the models: people, follows, tweets, active timelines.
+
+Nothing here goes around what the product writes: a follow is an association with all its indexes,
+a tweet has its listings, a token its row. Only the requests are left out, and for tweets the orders.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+import msgspec
+from knox.models import AuthToken
+
+from accounts.kinds import FOLLOW
+from accounts.models import User
+from fanout import timelines
+from storage import stores
+from storage.associations import MAX_CHANGES, Change
+from tweets import text
+from tweets.entities import Tweet
+from tweets.store import tweet_store
+
+T = TypeVar("T")
+THREADS = 16
+ROWS = 2_000
+TEXT = "Fan-out is fast where it counts, and what it counts is proved: @ada said so #timelines https://example.org/{}"
+
+
+class Person(msgspec.Struct, frozen=True):
+    id: int
+    token: str
+    """Empty for people who do not sign in."""
+
+
+def people(count: int, *, signed_in: int | None = None, prefix: str = "person") -> list[Person]:
+    """New people; the first `signed_in` of them (all, if None) with a token. Ids ascend."""
+    rows = [_row(prefix, number) for number in range(count)]
+    User.objects.bulk_create(rows, batch_size=ROWS)
+    with_token = rows if signed_in is None else rows[:signed_in]
+    tokens = [AuthToken.objects.create(user=row, prefix=f"{row.pk}.")[1] for row in with_token]
+    return [Person(row.pk, tokens[place] if place < len(tokens) else "") for place, row in enumerate(rows)]
+
+
+def follow(pairs: Iterable[tuple[int, int]]) -> None:
+    """Makes each (reader, author) edge stand. Readers' graph versions stay: do this before they read."""
+    changes = (Change(reader, FOLLOW, author, stores.ids.next(), present=True) for reader, author in pairs)
+    _in_threads(stores.associations().apply, _chunks(changes, MAX_CHANGES))
+
+
+def tweets(authors: Sequence[int], each: int) -> list[int]:
+    """`each` tweets by each author, turn by turn, without orders; their ids, oldest first."""
+    made = [_tweet(author, number) for number in range(each) for author in authors]
+    _in_threads(lambda tweet: tweet_store().add(tweet, None), made)
+    return [tweet.id for tweet in made]
+
+
+def make_active(readers: Sequence[int], ids: Sequence[int], *, floor: int = 0) -> None:
+    """Gives each reader a ready timeline that holds `ids` (newest first)."""
+
+    def build(reader: int) -> None:
+        opened = timelines.open_build(reader)
+        if opened is None or not timelines.finish_build(opened, ids, floor=floor):
+            raise RuntimeError(f"the timeline of {reader} could not be made")
+
+    _in_threads(build, readers)
+
+
+def _row(prefix: str, number: int) -> User:
+    name = f"{prefix}{number}"
+    person = User(id=stores.ids.next(), username=name, email=f"{name}@example.org", display_name=name.title())
+    person.set_unusable_password()
+    return person
+
+
+def _tweet(author: int, number: int) -> Tweet:
+    written = TEXT.format(number)
+    tweet_id = stores.ids.next()
+    entities = text.find_entities(written)
+    return Tweet(tweet_id, author, written, conversation_id=tweet_id, in_home=True, entities=entities)
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterable[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _in_threads(do: Callable[[T], object], items: Iterable[T]) -> None:
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in pool.map(do, items):
+            pass
