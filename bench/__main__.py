@@ -5,8 +5,9 @@
     make bench NAMES="home post" STORE=embedded OUT=data/bench
 
 Each starts servers and processes of its own, measures beside its reference in the same run, and
-leaves `<name>-<store>.json` and its graphs in OUT (default data/bench). Exit status 1 if a bench
-failed; a row that does not reach is no failure, and is marked.
+leaves `<name>-<store>.json` and its graphs in OUT (default data/bench); what is printed stands in
+`report.md` there. Exit status 1 if a bench failed; a row that does not reach is no failure, and is
+marked.
 """
 
 import argparse
@@ -15,7 +16,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from bench import report
 from bench.catalogue import BENCHES
@@ -35,22 +38,35 @@ def main() -> int:
     if unknown:
         parser.error(f"no bench is called {', '.join(unknown)}; there are {', '.join(BENCHES)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    print(report.of_machine(machine()), flush=True)
+    given.out.mkdir(parents=True, exist_ok=True)
+    with (given.out / "report.md").open("w") as told:
+        return _run_all(given.names or list(BENCHES), given.store, given.out, told)
+
+
+def _run_all(names: Sequence[str], store: str | None, out: Path, told: TextIO) -> int:
+    def tell(text: str) -> None:
+        print(text, flush=True)
+        print(text, file=told, flush=True)
+
+    tell(report.of_machine(machine()))
     found: list[Result] = []
     failed: list[str] = []
     began = time.monotonic()
-    for name in given.names or BENCHES:
-        stores = [each for each in BENCHES[name].stores if given.store in (None, each)] or [given.store]
-        for store in stores:
-            result = _run(name, store, given.out)
+    for name in names:
+        for each in _stores(name, store):
+            result = _run(name, each, out)
             if result is None:
-                failed.append(f"{name} on {store}")
+                failed.append(f"{name} on {each}")
                 continue
             found.append(result)
-            draw(result, given.out)
-            print(report.of_result(result), flush=True)
-    print(report.summary(found, failed, time.monotonic() - began))
+            draw(result, out)
+            tell(report.of_result(result))
+    tell(report.summary(found, failed, time.monotonic() - began))
     return 1 if failed else 0
+
+
+def _stores(name: str, asked: str | None) -> Sequence[str]:
+    return BENCHES[name].stores if asked is None else [asked]
 
 
 def _run(name: str, store: str, out: Path) -> Result | None:
