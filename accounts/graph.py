@@ -9,7 +9,8 @@ A version is a fresh snowflake each time it is raised, never the operation's own
 compared for equality only. Were it the operation's id, an order worked off twice could
 bring an old version back, and with it a timeline that was built before a later change.
 
-If Redis did not take the version, the order stays open and the sweeper raises it again.
+If Redis did not take the version, the order stays open and the sweeper raises it again; so does the
+process that made the change, as soon as Redis is back (storage/retelling.py).
 
 **A follow and a block never both stand.** Per edge the operation with the greater id wins, so a
 block that comes later removes the follow by itself; but a follow with the greater id outlives
@@ -24,6 +25,7 @@ removes the follow.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from django.conf import settings
 
@@ -37,6 +39,7 @@ from storage.associations import Change
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
 from storage.outbox import Order
 from storage.redis import Command, timeline_node, user_tag
+from storage.retelling import timelines_retelling
 
 GRAPH_ORDER = "graph"
 """The kind of order that raises graph versions; its args are the ids of one or more readers."""
@@ -115,31 +118,41 @@ def write(changes: Sequence[Change], *, op: int, readers: Sequence[int]) -> None
     """Writes the changes of one operation with their order, and puts them in force for `readers`.
 
     Two store writes and one Redis round trip. Raises `Unavailable` when the store does not
-    answer; without Redis, the order stays open.
+    answer; without Redis, the order stays open, and this process tries again when Redis is back.
     """
     stores.associations().apply(changes, order=Order(id=op, kind=GRAPH_ORDER, args=tuple(readers)))
     follows = [change for change in changes if change.kind == FOLLOW]
+    counted = counts.FOLLOWING.invalidate([change.source for change in follows])
+    counted += counts.FOLLOWERS.invalidate([change.target for change in follows])
+    put_in_force = partial(_put_in_force, readers, op, counted)
+    try:
+        put_in_force()
+    except Unavailable:
+        timelines_retelling.keep(put_in_force)
+
+
+def _put_in_force(readers: Sequence[int], op: int, counted: Sequence[Command]) -> None:
+    """Raises `Unavailable` when the versions could not be raised; that the order stays open is no matter."""
+    _raise(readers, counted)
     with suppress(Unavailable):
-        raise_versions(
-            readers,
-            op,
-            along=counts.FOLLOWING.invalidate([change.source for change in follows])
-            + counts.FOLLOWERS.invalidate([change.target for change in follows]),
-        )
+        stores.outbox().mark_done(op)
 
 
-def raise_versions(user_ids: Sequence[int], op: int, *, along: Sequence[Command] = ()) -> None:
+def raise_versions(user_ids: Sequence[int], op: int) -> None:
     """Carries out the graph order `op`: what was made of these people's graph before now is outdated.
 
     Idempotent. Raises `Unavailable`, and then the order is still open.
-
-    The key outlives every timeline it could outdate: those not read for ACTIVE_DAYS are gone.
     """
+    _raise(user_ids)
+    stores.outbox().mark_done(op)
+
+
+def _raise(user_ids: Sequence[int], along: Sequence[Command] = ()) -> None:
+    """The key outlives every timeline it could outdate: those not read for ACTIVE_DAYS are gone."""
     version = stores.ids.next().to_bytes(8, "big")
     seconds = (settings.ACTIVE_DAYS + 1) * DAY_SECONDS
     raises: list[Command] = [("SET", graph_version_key(each), version, "EX", seconds) for each in user_ids]
     timeline_node().round_trip(*raises, *along)
-    stores.outbox().mark_done(op)
 
 
 def graph_version_key(user_id: int) -> str:

@@ -14,7 +14,7 @@ are open before it.
 ago is sent again, and once in so many seconds; so what the broker lost is sent in the end.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 
 import structlog
@@ -92,15 +92,17 @@ class _Sweep:
         seconds = resending.LOST_SECONDS if queue in self._long else RESEND_SECONDS
         fresh = resending.claim([str(order.id) for order in orders], seconds=seconds)
         claimed = [order for order, is_fresh in zip(orders, fresh, strict=True) if is_fresh]
-        due = _to_be_tried(claimed)
-        for number, order in enumerate(due):
-            try:
-                enqueue(order, resent=True)
-            except Unavailable:
-                resending.release([str(each.id) for each in due[number:]])
-                raise
-            self.sent += 1
-            self._left[queue] -= 1
+        unsent = deque(claimed)
+        try:
+            unsent = deque(_to_be_tried(claimed))
+            while unsent:
+                enqueue(unsent[0], resent=True)
+                unsent.popleft()
+                self.sent += 1
+                self._left[queue] -= 1
+        except Unavailable:
+            resending.release([str(each.id) for each in unsent])
+            raise
 
 
 def _open_pages(now: int) -> Iterator[list[Order]]:

@@ -22,11 +22,12 @@ from pytest_django import DjangoDbBlocker
 
 from deploy.cassandra.node import CassandraNode, why_unavailable
 from deploy.valkey import Valkey
-from storage import breakers, stores
+from storage import breakers, retelling, stores
 from storage.cassandra import session as cassandra_session
 from storage.cassandra.migrations import migrate
 from storage.generations import begin
 from storage.redis import timeline_node
+from storage.retelling import timelines_retelling
 from tests.settings import EXTERNAL_CASSANDRA, TEST_DIR
 from tweets.store import tweet_store
 
@@ -62,6 +63,21 @@ def _closed_breakers() -> Iterator[None]:
     """What one test broke is nothing that the next one knows of."""
     yield
     breakers.reset_all()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_retells(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that forget what Redis did not take: what the orders make good is then seen by itself."""
+    if "retold" not in request.fixturenames:
+        monkeypatch.setattr(timelines_retelling, "keep", lambda telling: None)
+
+
+@pytest.fixture
+def retold(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The process tells Redis again what it did not take, and soon."""
+    monkeypatch.setattr(retelling, "PAUSE_SECONDS", 0.05)
+    yield
+    timelines_retelling.forget()
 
 
 @pytest.fixture(scope="session")

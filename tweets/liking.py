@@ -6,6 +6,8 @@ tweet that they acted on. They raise `NotFound` when it is gone or must not be k
 change, and two Redis round trips. They work while Redis is down.
 """
 
+from collections.abc import Sequence
+
 from accounts.entities import Viewer
 from storage import stores
 from storage.associations import Change
@@ -48,10 +50,20 @@ def _mark(viewer: Viewer, kind: str, tweet_id: int, *, made: bool) -> int:
 
 
 def tell_marked(
-    viewer_id: int, kind: str, tweet_id: int, *, made: bool, noted: bytes | None, also: list[Command] | None = None
+    viewer_id: int,
+    kind: str,
+    tweet_id: int,
+    *,
+    made: bool,
+    noted: bytes | None,
+    fills: Sequence[Command] = (),
+    guards: Sequence[Command] = (),
 ) -> None:
-    """Tells the viewer's marks and the tweet's counts. One round trip; a store write if Redis does not answer."""
+    """Tells the viewer's marks and the tweet's counts, and what else is given (telling.py).
+
+    One round trip; a store write if Redis does not answer.
+    """
     counted = counts.invalidate([tweet_id]) if kind != BOOKMARK else []
     command = marks.changed(viewer_id, kind, tweet_id, made=made, noted=noted)
-    if not tell([command, *counted, *(also or [])]):
+    if not tell([command, *fills], guards=[*counted, *guards]):
         marks.untold(viewer_id)

@@ -59,8 +59,8 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
     tweet_store().add(entry, order, edges=[edge])
     generation = seen.generation if seen is not None else None
     fills = cache.fill([entry], noted=generation)
-    commands = fills + delivery.deliver_to_author(order, noted=generation) + TWEETS.invalidate([viewer.id])
-    tell_marked(viewer.id, RETWEET, original.id, made=True, noted=noted, also=commands)
+    guards = delivery.deliver_to_author(order, noted=generation) + TWEETS.invalidate([viewer.id])
+    tell_marked(viewer.id, RETWEET, original.id, made=True, noted=noted, fills=fills, guards=guards)
     tell([], order)
     _settle(entry, original.id)
     return original.id
@@ -139,4 +139,4 @@ def _entries(author_id: int, original_id: int) -> list[Tweet]:
 def _delete(entry: Tweet, *, op: int, by: int, edges: Sequence[Change] = ()) -> None:
     order = retract_order(op, entry.id, entry.author_id)
     tweet_store().delete(entry, op=op, by=by, order=order, edges=edges)
-    tell(cache.invalidate([entry.id]) + TWEETS.invalidate([entry.author_id]), order)
+    tell([], order, guards=cache.invalidate([entry.id]) + TWEETS.invalidate([entry.author_id]))

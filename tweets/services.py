@@ -60,7 +60,7 @@ def create_tweet(
     order = deliver_order(tweet.id, author.id) if tweet.in_home else None
     tweet_store().add(tweet, order, edges=_quote_edges(tweet, op=tweet.id, present=True))
     fills = _fills_of_new(tweet, noted, repeatable=tweet_id is not None)
-    tell(fills + _new_tweet_commands(tweet, order, noted), order)
+    tell(fills, order, guards=_new_tweet_guards(tweet, order, noted))
     return tweet
 
 
@@ -84,7 +84,7 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     order = retract_order(op, tweet.id, tweet.author_id)
     edges = _quote_edges(tweet, op=op, present=False)
     tweet_store().delete(tweet, op=op, by=viewer.id, order=order, edges=edges)
-    tell(_gone_tweet_commands(tweet), order)
+    tell([], order, guards=_gone_tweet_guards(tweet))
 
 
 def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None:
@@ -104,7 +104,7 @@ def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
     return [Change(source=tweet.id, kind=QUOTE, target=tweet.quote_of_id, op=op, present=present)]
 
 
-def _new_tweet_commands(tweet: Tweet, order: Order | None, noted: Seen | None) -> list[Command]:
+def _new_tweet_guards(tweet: Tweet, order: Order | None, noted: Seen | None) -> list[Command]:
     commands = TWEETS.invalidate([tweet.author_id])
     if order is not None:
         commands += delivery.deliver_to_author(order, noted=noted.generation if noted is not None else None)
@@ -125,7 +125,7 @@ def _fills_of_new(tweet: Tweet, noted: Seen | None, *, repeatable: bool) -> list
     return cache.fill([tweet], noted=generation) + counts.fill({tweet.id: Counts()}, noted=generation)
 
 
-def _gone_tweet_commands(tweet: Tweet) -> list[Command]:
+def _gone_tweet_guards(tweet: Tweet) -> list[Command]:
     return cache.invalidate([tweet.id]) + counts.invalidate(_counting(tweet)) + TWEETS.invalidate([tweet.author_id])
 
 

@@ -1,8 +1,11 @@
 """Telling caches and fan-out of what was written; the store had it first.
 
-Telling may fail: an order was written together with what it announces, and makes good the
-timelines; what each cache does about a change that it was not told is said in its module.
+Telling may fail: this process then tells the guards again when Redis is back, and an order, that was
+written together with what it announces, makes good the timelines if the process is gone by then.
 """
+
+from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
@@ -10,19 +13,30 @@ from fanout.dispatch import dispatcher
 from storage.errors import Unavailable
 from storage.outbox import Order
 from storage.redis import Command, timeline_node
+from storage.retelling import timelines_retelling
 
 log = structlog.get_logger(__name__)
 
 
-def tell(commands: list[Command], *orders: Order | None) -> bool:
-    """Sends the commands in one round trip, and the orders to the workers; whether Redis took the commands."""
+def tell(commands: Sequence[Command], *orders: Order | None, guards: Sequence[Command] = ()) -> bool:
+    """Sends the commands in one round trip, and the orders to the workers; whether Redis took the commands.
+
+    `guards` are commands that may be sent at any later time, and any number of times: they are,
+    if Redis does not answer now.
+    """
     told = True
     try:
-        timeline_node().round_trip(*commands)
+        _send([*commands, *guards])
     except Unavailable as error:
         told = False
         log.warning("caches_not_told", backend=error.backend)
+        if guards:
+            timelines_retelling.keep(partial(_send, guards))
     for order in orders:
         if order is not None:
             dispatcher.send(order)
     return told
+
+
+def _send(commands: Sequence[Command]) -> None:
+    timeline_node().round_trip(*commands)

@@ -19,6 +19,7 @@ from redis.exceptions import MaxConnectionsError
 from accounts import caches, cards, graph, selectors, sql, tokens
 from accounts.models import User
 from config.metrics import state as metrics_state
+from deploy.processes import wait_until
 from deploy.valkey import Valkey
 from fanout import delivery, sweeper, tasks
 from fanout.dispatch import dispatcher
@@ -32,12 +33,13 @@ from storage.redis import Command, RedisNode, broker_node, timeline_node
 from storage.stores import store_breaker
 from tests import postgresql as servers
 from tests.backends import Probes, counted_sql, counted_store_calls, let_it_be_known, probes_by_hand
-from tests.integration.tweeting import home, post
+from tests.integration.tweeting import home, post, viewer
 from tests.outages import server_down
 from tests.people import PASSWORD, ApiClient, new_person
 from tests.proxies import Proxy
 from tests.work import open_orders, work_off_everything
 from tweets import counts
+from tweets.services import delete_tweet
 
 NODES: Mapping[str, Callable[[], RedisNode]] = {"redis_timelines": timeline_node, "redis_broker": broker_node}
 TIMELINES, BROKER = NODES
@@ -223,6 +225,26 @@ class TestRedis:
         assert [order.kind for order in open_orders()] == [graph.GRAPH_ORDER]
         work_off_everything()
         assert home(reader) == [tweet], "and now for those who read in Redis"
+
+    def test_what_redis_was_not_told_is_told_again_without_any_worker(
+        self, redis_named: dict[str, Valkey], probes: Probes, retold: None
+    ) -> None:
+        """As soon as this process knows that Redis is back; others read there."""
+        author, other, stayer, leaver = (new_person() for _ in range(4))
+        for reader in (stayer, leaver):
+            graph.follow(reader.id, author.id)
+        graph.follow(leaver.id, other.id)
+        gone, stays, others = post(author), post(author), post(other)
+        work_off_everything()
+        assert (home(stayer), home(leaver)) == ([stays, gone], [others, stays, gone])
+        with known_down(redis_named, [TIMELINES], "hung"):
+            delete_tweet(tweet_id=gone, viewer=viewer(author))
+            graph.unfollow(leaver.id, other.id)
+            own = post(author)
+        timeline_node().breaker.reset()
+        assert wait_until(lambda: home(stayer) == [stays], seconds=20), "the deletion"
+        assert wait_until(lambda: home(leaver) == [own, stays], seconds=20), "the graph: made anew"
+        assert wait_until(lambda: home(author) == [own, stays], seconds=20), "one's own tweet"
 
     def test_a_token_that_ends_meanwhile_is_refused_by_who_does_not_ask_redis(
         self, redis_named: dict[str, Valkey], probes: Probes

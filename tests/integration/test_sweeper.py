@@ -198,6 +198,14 @@ class TestBackendsThatComeAndGo:
         sweeper.sweep()
         assert sent == [order.id for order in orders[1:]]
 
+    def test_what_the_store_kept_from_being_sent_is_sent_at_the_next_sweep(self, sent: list[int]) -> None:
+        order = planted()
+        failing = patch.object(sweeper, "_to_be_tried", side_effect=Unavailable("store"))
+        with failing, pytest.raises(Unavailable):
+            sweeper.sweep()
+        sweeper.sweep()
+        assert sent == [order.id]
+
 
 def test_the_first_pauses_are_short_and_the_last_is_bounded() -> None:
     noted = [Attempt(WHOLE, slot, now_us()) for slot in range(attempts.MAX_ATTEMPTS)]

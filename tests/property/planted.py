@@ -10,7 +10,6 @@ from accounts import graph
 from fanout import celebrities, timelines
 from feed import rebuild
 from storage.redis import Command, Script
-from storage.stores import outbox
 
 Bug = Callable[[], AbstractContextManager[object]]
 
@@ -31,7 +30,7 @@ def changed_script(name: str, *changes: tuple[str, str]) -> Generator[None]:
 
 @contextmanager
 def unfollowing_raises_no_version() -> Generator[None]:
-    unfollow, raise_versions = graph.unfollow, graph.raise_versions
+    unfollow, raise_them = graph.unfollow, graph._raise
     unfollowing = False
 
     def unfollows(reader_id: int, author_id: int) -> None:
@@ -42,13 +41,11 @@ def unfollowing_raises_no_version() -> Generator[None]:
         finally:
             unfollowing = False
 
-    def raises(user_ids: Sequence[int], op: int, *, along: Sequence[Command] = ()) -> None:
-        if unfollowing:
-            outbox().mark_done(op)
-        else:
-            raise_versions(user_ids, op, along=along)
+    def raises(user_ids: Sequence[int], along: Sequence[Command] = ()) -> None:
+        if not unfollowing:
+            raise_them(user_ids, along)
 
-    with patch.object(graph, "unfollow", unfollows), patch.object(graph, "raise_versions", raises):
+    with patch.object(graph, "unfollow", unfollows), patch.object(graph, "_raise", raises):
         yield
 
 
