@@ -134,7 +134,6 @@ class TestOrdersThatAreClosed:
         work_off_everything()
         assert dead_letters().read(deliver.id) is None
 
-
     def test_a_deletion_during_the_last_attempt_leaves_no_dead_letter(self) -> None:
         """Replaying one would put the deleted entry into timelines again."""
         author = new_person()

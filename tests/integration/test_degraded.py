@@ -18,20 +18,24 @@ from redis.exceptions import MaxConnectionsError
 
 from accounts import caches, cards, graph, selectors, sql, tokens
 from accounts.models import User
+from config import health
 from config.metrics import state as metrics_state
 from deploy.valkey import Valkey
 from fanout import delivery, sweeper, tasks
 from fanout.dispatch import dispatcher
+from fanout.orders import deliver_order
 from storage import breakers
 from storage.breakers import Breaker, State
 from storage.cassandra import session
 from storage.embedded import base as embedded
 from storage.errors import Unavailable
+from storage.ids import make_id, now_us
 from storage.postgresql import base as postgresql_base
 from storage.redis import Command, RedisNode, broker_node, timeline_node
-from storage.stores import store_breaker
+from storage.stores import outbox, store_breaker
 from tests import postgresql as servers
 from tests.backends import Probes, counted_sql, counted_store_calls, let_it_be_known, probes_by_hand
+from tests.ids import new_id
 from tests.integration.tweeting import home, post
 from tests.outages import server_down
 from tests.people import PASSWORD, ApiClient, new_person
@@ -267,6 +271,25 @@ class TestRedis:
             with pytest.raises(Unavailable):
                 timeline_node().round_trip(("GET",))
         assert timeline_node().breaker.state is State.CLOSED
+
+
+@pytest.mark.usefixtures("product")
+class TestWorkers:
+    def test_that_none_of_them_works_is_told_by_the_oldest_open_order(self) -> None:
+        author = new_person()
+        old = make_id(now_us() - (health.LATE_SECONDS + 1) * 1_000_000, new_id() % 4_096)
+        outbox().add(deliver_order(old, author.id))
+        told = Client().get("/readyz").json()
+        assert (told["status"], "Fan-out is late" in told["degraded"]["workers"]) == ("degraded", True)
+        assert set(told["backends"].values()) == {"ok"}
+        tweet = posted(ApiClient(author))
+        assert page(ApiClient(author)) == [tweet], "meanwhile"
+        work_off_everything()
+        assert Client().get("/readyz").json()["status"] == "ok"
+
+    def test_what_was_posted_a_moment_ago_is_not_late(self) -> None:
+        post(new_person())
+        assert Client().get("/readyz").json()["status"] == "ok"
 
 
 @pytest.fixture
