@@ -8,14 +8,17 @@ from django.http import HttpRequest, JsonResponse
 
 from accounts import sql
 from storage.breakers import Breaker
+from storage.errors import Unavailable
+from storage.ids import id_us, now_us
 from storage.redis import broker_node, timeline_node
-from storage.stores import ping_store, store_breaker
+from storage.stores import outbox, ping_store, store_breaker
 
 log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 6
 """A little more than the slowest backend's own timeout (5 s); all are asked at the same time."""
-
+LATE_SECONDS = 30
+"""An order that is open for longer was sent again several times: no worker or no beat runs, or they cannot keep up."""
 
 CHECKS: dict[str, Callable[[], None]] = {
     "redis_timelines": lambda: timeline_node().ping(),
@@ -37,6 +40,7 @@ DEGRADED = {
     "redis_broker": "Posting and reading work, one's own tweets at once. Fan-out waits; nothing is lost.",
     "store": "Signing in and cached timeline pages work. Posting and uncached reads answer 503 with Retry-After.",
     "database": "Cached accounts and token checks work for seconds. Signing up and in answer 503 with Retry-After.",
+    "workers": "Posting and reading work, one's own tweets at once. Fan-out is late; nothing is lost.",
 }
 
 
@@ -49,9 +53,12 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """Each backend "ok" or "down", its breaker in this process, and what still works. Degraded is still 200.
 
     A backend whose breaker is not closed is down, and is not asked: the breaker asks it each second.
+    Workers are no backend; that they do not keep up is told by the oldest open order.
     """
     backends = {name: "ok" if up else "down" for name, up in ask_all().items()}
     degraded = {name: DEGRADED[name] for name, state in backends.items() if state == "down"}
+    if backends["store"] == "ok" and _fan_out_is_late():
+        degraded["workers"] = DEGRADED["workers"]
     return JsonResponse(
         {
             "status": "degraded" if degraded else "ok",
@@ -80,3 +87,12 @@ def _answered(name: str, future: Future[None]) -> bool:
         log.warning("backend_down", backend=name, cause=repr(error))
         return False
     return True
+
+
+def _fan_out_is_late() -> bool:
+    """Whether an order is open for longer than LATE_SECONDS; False when the store does not answer. A store read."""
+    try:
+        oldest = outbox().oldest_open()
+    except Unavailable:
+        return False
+    return oldest is not None and now_us() - id_us(oldest) > LATE_SECONDS * 1_000_000

@@ -73,10 +73,16 @@ def attempt(order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, 
 
 
 def give_up_if_spent(order: Order, attempts: Sequence[Attempt]) -> bool:
-    """Makes the order a dead letter if its attempts are used up; whether they are. Costs a write then."""
+    """Makes the order a dead letter if its attempts are used up and it is still open; whether they are.
+
+    Costs a store read and a write then. What was closed meanwhile is none: a deletion has closed
+    it, and whoever replays it would bring the deleted entry back.
+    """
     failures = _failures(attempts)
     if len(failures) < MAX_ATTEMPTS:
         return False
+    if stores.outbox().open_order(order.id) is None:
+        return True
     letter = DeadLetter(order, failures[-1].error or KILLED, len(failures), now_us())
     stores.dead_letters().bury(letter)
     log.error("order_given_up", order=order.id, kind=order.kind, attempts=letter.attempts, error=letter.error)

@@ -13,12 +13,15 @@ import msgspec
 
 from accounts.cards import account_cards
 from accounts.entities import Account
+from accounts.graph import GRAPH_ORDER
 from accounts.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
 from fanout import timelines
+from fanout.orders import DELIVER, RETRACT
 from fanout.timelines import Window
 from feed.audit import EVERYTHING, ORDERS_READ
 from feed.home import stands_in_home
 from storage.ids import MAX_ID, id_us
+from storage.outbox import Order
 from storage.redis import timeline_node
 from storage.stores import associations, dead_letters, outbox
 from storage.times import created_at
@@ -94,7 +97,7 @@ class _Case:
             return Explanation(Verdict.ABSENT, against)
         stands = f"It stands at position {window.ids.index(tweet.id) + 1} of the timeline in Redis; pages leave it out."
         wrong = tweet.deleted or not self._follows() or not tweet.in_home
-        if wrong and self._orders_open():
+        if wrong and self._open_order(DELIVER, RETRACT, GRAPH_ORDER) is not None:
             return Explanation(Verdict.WAITS, [*against, stands, "The order that takes it out is still open."])
         return Explanation(Verdict.FAULT if wrong else Verdict.ABSENT, [*against, stands])
 
@@ -134,6 +137,11 @@ class _Case:
         if letter is not None:
             given_up = f"Its order was given up after {letter.attempts} attempts ({letter.error}): see dead_letters."
             return Explanation(Verdict.FAULT, [given_up])
+        change = self._open_order(GRAPH_ORDER)
+        if change is not None:
+            whom = f"Redis has not been told of a change of whom @{self._reader.username} follows, blocks or mutes"
+            waits = f"{whom}: its order is open since {created_at(change.id)}."
+            return Explanation(Verdict.WAITS, [waits])
         return Explanation(
             Verdict.FAULT,
             ["Its order was worked off, and it is missing above the floor. rebuild_timeline makes the timeline anew."],
@@ -171,10 +179,16 @@ class _Case:
         author_id = self._tweet.author_id
         return author_id == self._reader.id or author_id in associations().find(self._reader.id, FOLLOW, [author_id])
 
-    def _orders_open(self) -> bool:
-        """Whether an order may still change it: its own, its retraction, a change of the reader's graph."""
+    def _open_order(self, *kinds: str) -> Order | None:
+        """The oldest open one of these kinds that is about the tweet, or about the reader's graph."""
+
+        def is_about_it(order: Order) -> bool:
+            if order.kind == GRAPH_ORDER:
+                return self._reader.id in order.args
+            return self._tweet.id in order.args[:1]
+
         orders = outbox().open_orders(before=MAX_ID, limit=ORDERS_READ)
-        return any(self._tweet.id in order.args[:1] or self._reader.id in order.args for order in orders)
+        return next((order for order in orders if order.kind in kinds and is_about_it(order)), None)
 
     def _card(self, user_id: int) -> Account | None:
         if user_id not in self._cards:

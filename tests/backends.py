@@ -8,6 +8,7 @@ from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from django.db import connections
+from django.test import override_settings
 
 from deploy.ports import LOOPBACK, free_port
 from deploy.processes import wait_until
@@ -60,6 +61,17 @@ def node_elsewhere(node: RedisNode, port: int) -> Iterator[None]:
 
 
 @contextmanager
+def connected_anew(node: RedisNode, *, timeout_seconds: float) -> Iterator[None]:
+    """Inside, this process waits for the node for so long; its connections are other ones inside and afterwards."""
+    node._client = None
+    try:
+        with override_settings(REDIS_TIMEOUT_SECONDS=timeout_seconds):
+            yield
+    finally:
+        node._client = None
+
+
+@contextmanager
 def counted_sql(alias: str) -> Iterator[list[str]]:
     """The statements of this thread on one SQL database made inside; savepoints and transactions as well."""
     statements: list[str] = []
@@ -107,7 +119,7 @@ class Probes:
         for _ in range(times):
             self._left.release()
 
-    def until(self, condition: Callable[[], bool], *, seconds: float = 20.0) -> bool:
+    def until(self, condition: Callable[[], bool], *, seconds: float = 60.0) -> bool:
         return wait_until(condition, seconds=seconds)
 
     def sleep(self, _: float) -> None:

@@ -36,5 +36,10 @@ for database in DATABASES.values():
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA busy_timeout=20000;"
         }
 
+REDIS_TIMEOUT_SECONDS = 5.0
+CASSANDRA_TIMEOUT_SECONDS = 30.0
+"""A machine that is busy with something else stalls a server for longer than production would wait; tests in
+which a server is to hang wait for less (tests/outages.py, tests/proxies.py)."""
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 """Tests sign up hundreds of people; a slow hash is right for production only."""

@@ -9,7 +9,8 @@ from unittest.mock import patch
 
 from django.db import connections
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 120
+"""For a step: it means that the test hangs."""
 
 
 class Stepped:

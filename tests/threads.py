@@ -15,7 +15,7 @@ def run_together(calls: Sequence[Callable[[], T]]) -> list[T]:
     start = threading.Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
-        start.wait(timeout=30)
+        start.wait(timeout=120)
         try:
             return call()
         finally:

@@ -16,10 +16,10 @@ from django.conf import settings
 
 from storage.cassandra import session as cassandra_session
 from tests.e2e.main_job import KEPT_ALIVE, data
-from tests.e2e.test_runner import ROOT, Run, own_environment
+from tests.e2e.test_runner import PATIENT, ROOT, Run, own_environment
 from tests.settings import EXTERNAL_CASSANDRA
 
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 PASSWORD = "Engine-No-1843"
 OPERATOR = "operator"
 _numbers = itertools.count(1)
@@ -100,7 +100,7 @@ class Person:
 @pytest.fixture(scope="session", params=["embedded", pytest.param("cassandra", marks=pytest.mark.cassandra)])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`python -m deploy.run` with its own port and directory; ended by SIGINT, and well."""
-    variables = {"STORE": request.param, "RATE_LIMITS": "off"}
+    variables = {"STORE": request.param, "RATE_LIMITS": "off", **PATIENT}
     if request.param == "cassandra":
         request.getfixturevalue("cassandra")
         variables |= {

@@ -27,7 +27,7 @@ from storage.outbox import Order
 from storage.redis import broker_node, timeline_node
 from storage.stores import associations, outbox
 from tests.e2e.gated_worker import OPEN, TOLD, Told
-from tests.e2e.test_runner import ROOT, own_environment
+from tests.e2e.test_runner import PATIENT, ROOT, own_environment
 from tests.ids import new_id
 from tests.integration.tweeting import post
 from tests.people import new_person
@@ -41,7 +41,7 @@ PAGE = 100
 PAGES_A_TASK = 2
 """So 6,000 followers are some 40 tasks, as some 800,000 are in production."""
 SMALL_AUTHORS = 20
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 120.0
 
 Hire = Callable[..., Child]
 
@@ -51,7 +51,7 @@ def hire(store: str, tmp_path: Path) -> Iterator[Hire]:
     """Starts workers; kills those that are left."""
     names = ["TIMELINE_REDIS_URL", "BROKER_REDIS_URL", "CASSANDRA_KEYSPACE"]
     variables = {name: getattr(django_settings, name) for name in names}
-    variables |= {
+    variables |= PATIENT | {
         "CASSANDRA_HOSTS": ",".join(django_settings.CASSANDRA_HOSTS),
         "CASSANDRA_PORT": str(django_settings.CASSANDRA_PORT),
         "STORE": store,

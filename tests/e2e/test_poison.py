@@ -19,13 +19,14 @@ from storage.outbox import Order
 from storage.redis import timeline_node
 from storage.stores import dead_letters, outbox
 from tests.e2e.poison_worker import ATTEMPT_SECONDS, BACKOFF_SECONDS, DIED, POISON
+from tests.e2e.test_runner import PATIENT
 from tests.ids import new_id
 from tests.integration.tweeting import home, post
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
 
 ROOT = Path(__file__).parents[2]
-END_SECONDS = 120.0
+END_SECONDS = 240.0
 WORKER = [sys.executable, "-m", "celery", "--app", "tests.e2e.poison_worker", "--quiet", "worker", "--pool", "solo"]
 MANNERS = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING", "--queues", "graph,fanout,bulk"]
 
@@ -60,7 +61,7 @@ def worker(store: str, empty_outbox: None, redis_servers: None, tmp_path: Path) 
         name = Path(connections[alias].settings_dict["NAME"])
         (tmp_path / name.name.removesuffix(".test")).symlink_to(name)
     started = Worker(
-        os.environ | {"STORE": store, "DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
+        os.environ | PATIENT | {"STORE": store, "DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
     )
     yield started
     started.end()

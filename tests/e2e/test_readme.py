@@ -17,13 +17,14 @@ from deploy.health import answers_200
 from deploy.ports import free_port
 from deploy.processes import wait_until
 from storage.cassandra import session as cassandra_session
+from tests.e2e.test_runner import PATIENT
 from tests.settings import EXTERNAL_CASSANDRA
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 90.0
-WALK_SECONDS = 120.0
+START_SECONDS = 120.0
+WALK_SECONDS = 150.0
 INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "JAVA_HOME")
 """What a fresh terminal has; the rest of this process's environment is the test session's own."""
 
@@ -65,7 +66,7 @@ def product(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Product]
     """The whole product, on a port and a directory of its own."""
     port = free_port()
     environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    environment |= {"PORT": str(port), "DATA_DIR": str(tmp_path / "data"), "STORE": request.param}
+    environment |= {"PORT": str(port), "DATA_DIR": str(tmp_path / "data"), "STORE": request.param, **PATIENT}
     if request.param == "cassandra":
         request.getfixturevalue("cassandra")
         environment |= {

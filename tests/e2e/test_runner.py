@@ -22,9 +22,10 @@ from deploy.ports import free_port
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 30.0
-END_SECONDS = 15.0
-REAL_START_SECONDS = 90.0
+START_SECONDS = 90.0
+END_SECONDS = 60.0
+REAL_START_SECONDS = 180.0
+GONE_SECONDS = 20.0
 
 STAND_INS = '''
 import sys
@@ -120,7 +121,11 @@ class Run:
         return [line for line in map(command_line, processes_of(self.data_dir)) if line]
 
     def leaves_nothing(self) -> bool:
-        return eventually(lambda: not self.strays(), 3) and not (self.data_dir / "run.json").exists()
+        return eventually(lambda: not self.strays(), GONE_SECONDS) and not (self.data_dir / "run.json").exists()
+
+
+PATIENT = {"REDIS_TIMEOUT_SECONDS": "5", "CASSANDRA_TIMEOUT_SECONDS": "30"}
+"""For a product that is asked on a machine that is busy: as tests/settings.py."""
 
 
 def own_environment() -> dict[str, str]:
@@ -267,7 +272,7 @@ def test_a_killed_runner_takes_everything_with_it_and_the_next_one_starts(runner
     first = runner().until("Feed is ready")
     pids = [record["pid"] for record in loads((first.data_dir / "run.json").read_text())]
     first.send(signal.SIGKILL).ended()
-    assert eventually(lambda: not any(command_line(pid) for pid in pids), 3)
+    assert eventually(lambda: not any(command_line(pid) for pid in pids), GONE_SECONDS)
     second = runner(PORT=str(first.port)).until("Feed is ready")
     assert second.send(signal.SIGINT).ended() == 0
     assert second.leaves_nothing()

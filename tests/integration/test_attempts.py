@@ -134,6 +134,26 @@ class TestOrdersThatAreClosed:
         work_off_everything()
         assert dead_letters().read(deliver.id) is None
 
+    def test_a_deletion_during_the_last_attempt_leaves_no_dead_letter(self) -> None:
+        """Replaying one would put the deleted entry into timelines again."""
+        author = new_person()
+        tweet = post(author)
+        [deliver] = open_orders()
+
+        def deletes_and_fails(order: Order) -> None:
+            delete_tweet(tweet_id=tweet, viewer=viewer(author))
+            [retract] = [each for each in open_orders() if each.kind == RETRACT]
+            work_off(retract)
+            raise ValueError("too late")
+
+        work_off = delivery.work_off
+        with working(failing(KeyError("bug"))):
+            for _ in range(attempts.MAX_ATTEMPTS - 1):
+                run(deliver)
+        with working(deletes_and_fails):
+            run(deliver)
+        assert (open_orders(), dead_letters().count(limit=1)) == ([], 0)
+
 
 class TestWhatCounts:
     def test_a_first_attempt_keeps_no_books(self) -> None:

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from cassandra import InvalidRequest, OperationTimedOut, ReadTimeout
 from cassandra.cluster import NoHostAvailable
 from cassandra.connection import ConnectionShutdown
 from cassandra.protocol import OverloadedErrorMessage
+from django.conf import settings
 from django.test import override_settings
 
 from deploy.cassandra.node import CassandraNode
@@ -182,14 +184,17 @@ def test_errors_of_the_caller_stay_what_they_are(cassandra: None) -> None:
 
 
 @override_settings(CASSANDRA_HOSTS=["127.0.0.1"], CASSANDRA_PORT=1)
-def test_a_refused_connection_is_unavailable_and_then_fails_at_once(no_session: None) -> None:
+def test_a_refused_connection_is_unavailable_and_then_fails_at_once(
+    no_session: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "RECONNECT_PAUSE_SECONDS", 600.0)
     with pytest.raises(Unavailable):
         session.ping()
-    started = time.monotonic()
-    for _ in range(50):
-        with pytest.raises(Unavailable):
-            session.ping()
-    assert time.monotonic() - started < session.RECONNECT_PAUSE_SECONDS
+    with patch.object(session, "open_cluster") as opened:
+        for _ in range(50):
+            with pytest.raises(Unavailable):
+                session.ping()
+    opened.assert_not_called()
 
 
 def test_a_server_that_accepts_and_never_answers_is_unavailable_in_time(no_session: None) -> None:
@@ -199,7 +204,7 @@ def test_a_server_that_accepts_and_never_answers_is_unavailable_in_time(no_sessi
             started = time.monotonic()
             with pytest.raises(Unavailable):
                 session.ping()
-            assert time.monotonic() - started < 3
+            assert time.monotonic() - started < settings.ENV.cassandra_timeout_seconds
 
 
 @needs_cassandra
@@ -226,14 +231,14 @@ def test_the_session_outlives_a_node_that_hangs_dies_and_comes_back(no_session: 
         started = time.monotonic()
         with pytest.raises(Unavailable):
             session.ping()
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 9, "the driver's own timeout is 10"
         os.kill(node.pid, signal.SIGCONT)
-        answers_within(15)
+        answers_within(60)
         node.kill()
         with pytest.raises(Unavailable):
             session.ping()
         node.start()
-        answers_within(15)
+        answers_within(60)
         assert session._process.open is opened
 
 

@@ -37,13 +37,13 @@ class TestLive:
         with client.pubsub() as subscription:
             subscription.subscribe(*(live.channel(shard) for shard in shards))
             for _ in shards:
-                subscription.get_message(timeout=2)
+                subscription.get_message(timeout=20)
             act()
             timeline_node().round_trip(*(("PUBLISH", live.channel(shard), b"") for shard in shards))
             found: list[LiveMessage] = []
             ends = 0
             while ends < len(shards):
-                message = subscription.get_message(ignore_subscribe_messages=True, timeout=2)
+                message = subscription.get_message(ignore_subscribe_messages=True, timeout=20)
                 assert message is not None
                 if message["data"]:
                     found.append(live.decode(message["data"]))

@@ -140,6 +140,21 @@ def test_a_missing_entry_whose_order_was_worked_off_is_a_fault_that_a_rebuild_me
     scene.assert_there("pulled")
 
 
+def test_a_missing_entry_waits_while_redis_was_not_told_of_a_follow(scene: Scene) -> None:
+    """The timeline of before serves on, until the order of the change has ended it."""
+    work_off_everything()
+    scene.author = new_person()
+    scene.tweet = post(scene.author)
+    work_off_everything()
+    with timeline_redis_down():
+        graph.follow(scene.reader.id, scene.author.id)
+    status, said = scene.explain()
+    assert (status, "not settled yet." in said) == (0, True)
+    assert f"a change of whom @{scene.reader.username} follows, blocks or mutes: its order is open since 20" in said
+    work_off_everything()
+    scene.assert_there("not in Redis as of now")
+
+
 class TestAgainst:
     def test_a_tweet_that_never_was(self, scene: Scene) -> None:
         scene.assert_absent("There is no such tweet", tweet=7)
@@ -193,10 +208,11 @@ class TestAgainst:
         scene.assert_absent(f"The retweeted tweet {deleted} was deleted by staff", tweet=second)
 
 
-def test_an_entry_of_somebody_not_followed_is_a_fault(scene: Scene) -> None:
+def test_an_entry_of_somebody_not_followed_is_a_fault_whatever_else_the_reader_posts(scene: Scene) -> None:
     work_off_everything()
     entry = post(new_person())
     work_off_everything()
+    post(scene.reader)
     timeline_node().round_trip(("LPUSH", timelines.timeline_key(scene.reader.id), timelines.pack(entry)))
     status, said = scene.explain(entry)
     assert (status, "a fault." in said) == (1, True)

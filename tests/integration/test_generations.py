@@ -287,7 +287,7 @@ def follow_primary(server: Valkey, primary: Valkey) -> None:
 
 
 def wait_for_sync(server: Valkey, primary: Valkey) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         ours, theirs = replication(server), replication(primary)
         if ours.get("master_link_status") == "up" and ours["slave_repl_offset"] == theirs["master_repl_offset"]:

@@ -19,7 +19,7 @@ from storage.ids import MAX_CLOCK_STEP_US, WORKERS, IdGenerator, id_us, now_us
 from storage.leases import WorkerLeases
 
 LEASE_US = 400_000
-ANSWER_SECONDS = 30
+ANSWER_SECONDS = 120
 ROUNDS = 100
 TRIES = 200
 """Refusals in a row: a lease that ran out while the machine was busy is asked for again."""

@@ -7,12 +7,13 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.conf import settings
 
 from accounts.entities import Viewer
 from accounts.models import User
 from fanout import timelines
 from feed.home import home_page
-from feed.live import home_stream
+from feed.live import home_stream, listener
 from feed.live.home_stream import HomeStream
 from feed.live.registry import QUEUE_SIZE, LiveQueue, Registry, Signal, SignalKind, registry
 from storage.errors import Unavailable
@@ -280,3 +281,8 @@ def test_a_signal_goes_to_every_socket_of_its_readers_and_to_no_other() -> None:
     assert [everything_in(queue) for queue in queues] == [[told_tweet], [told_tweet, told_delete], []]
     sockets.remove(ann, queues[1])
     assert sockets.readers() == [ben]
+
+
+def test_the_waits_until_a_socket_of_somebody_signed_out_is_closed_are_within_a_second() -> None:
+    """Until the log of changed accounts is read, and for Redis to answer."""
+    assert listener.WATCH_SECONDS + settings.ENV.redis_timeout_seconds <= 1.0

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,9 +140,8 @@ def test_a_scrape_during_another_does_not_wait() -> None:
     state.forget()
     during: list[Samples] = []
     with patch.dict(health.CHECKS, {"store": lambda: during.append(scrape())}):
-        started = time.monotonic()
-        scrape()
-    assert time.monotonic() - started < 2.5
+        found = scrape()
+    assert value(found, "backend_up", backend="store") == 1, "it was answered in time"
     assert value(during[0], "backend_up", backend="store") == 1
 
 

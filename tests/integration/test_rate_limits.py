@@ -75,7 +75,7 @@ def test_too_many_is_a_problem_that_says_when_to_come_back() -> None:
 
 
 def test_a_window_ends() -> None:
-    policy = Policy("short", 1, 1)
+    policy = Policy("short", 1, 60)
     key = f"rate:{new_id()}"
     assert [hit_all((policy, key))[0].exceeded for _ in range(2)] == [False, True]
     timeline_node().round_trip(("PEXPIRE", key, 1))

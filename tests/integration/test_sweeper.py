@@ -102,6 +102,18 @@ def test_nothing_starves_behind_more_poisoned_orders_than_a_sweep_sends(
     assert sent == [order.id for order in behind]
 
 
+def test_a_sweep_looks_at_so_many_orders_and_no_further(sent: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounded work, however long an outage was; what it looks at goes away, or is sent, and then the next are seen."""
+    monkeypatch.setattr(sweeper, "PAGE", 2)
+    monkeypatch.setattr(sweeper, "LOOKED_AT", 4)
+    orders = [planted(seconds_ago=100.0 - number) for number in range(6)]
+    assert sweeper.sweep() == 4
+    assert sent == [order.id for order in orders[:4]]
+    for order in orders[:4]:
+        outbox().mark_done(order.id)
+    assert sweeper.sweep() == 2
+
+
 def test_changes_of_the_graph_do_not_wait_behind_a_backlog_of_tweets(
     sent: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

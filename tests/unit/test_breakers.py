@@ -114,12 +114,12 @@ def test_one_probe_at_a_time_and_callers_never_probe(probes: Probes) -> None:
     def slow() -> None:
         backend.probed += 1
         entered.set()
-        leave.wait(30)
+        leave.wait(60)
 
     backend.breaker._probe = slow
     backend.fail()
     probes.let(5)
-    assert entered.wait(10)
+    assert entered.wait(60)
     assert backend.breaker.state is State.HALF_OPEN
 
     def call() -> bool:
@@ -142,7 +142,7 @@ def test_calls_run_beside_each_other() -> None:
 
     def call() -> None:
         with breaker.guard():
-            together.wait(timeout=10)
+            together.wait(timeout=60)
 
     run_together([call] * 8)
 
@@ -217,7 +217,7 @@ def test_probes_are_a_second_apart_and_not_in_step() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(breakers, "sleep", noted)
         backend.fail()
-        assert done.wait(10)
+        assert done.wait(60)
     assert len(pauses) == 50
     assert all(0.8 <= each <= 1.2 for each in pauses)
     assert len(set(pauses)) > 40
