@@ -51,7 +51,7 @@ class Run:
         self._journal = Journal(directory / "log.jsonl", settings)
         self._stack = Stack(settings, directory, self._journal)
         self._doors = Doors(self._stack.urls)
-        self._record = Record()
+        self._record = Record(slack=settings.slack)
         people = settings.people
         self._crowd = Crowd(self._doors, self._record, self._journal, people=people + 2, seed=settings.seed)
         self._probe = Probe(self._crowd, self._journal, self._stack.urls, (people, people + 1))

@@ -16,7 +16,7 @@ from deploy.health import answers_200
 from tests.chaos.clients import Crowd
 from tests.chaos.journal import Journal
 from tests.chaos.oracle import number_in
-from tests.chaos.record import Outage, Record
+from tests.chaos.record import Record
 from tests.chaos.schedule import Fault, Injection
 from tests.chaos.stack import Stack
 from tests.chaos.stream import Action, Kind
@@ -88,8 +88,7 @@ class Faults:
             self._returned(injected)
             return
         if fault.victim == "timelines":
-            with self._record.lock:
-                self._record.outages.append(Outage(injected.begun))
+            self._record.timelines_are_down(injected.begun)
         (self._stack.hang if fault.endswith("hung") else self._stack.kill)(target)
         self._open.append(injected)
 
@@ -104,8 +103,7 @@ class Faults:
     def _returned(self, injected: Injected) -> None:
         injected.returned = time.time()
         if injected.fault.victim == "timelines" and injected.fault is not Fault.TIMELINES_FLUSHED:
-            with self._record.lock:
-                self._record.outages[-1].end = injected.returned
+            self._record.timelines_are_back(injected.returned)
         number = injected.injection.round
         self._journal.note("returned", round=number, fault=injected.fault, target=injected.injection.target)
         of_round = [each for each in self.injected if each.injection.round == number]

@@ -58,11 +58,12 @@ class Outage:
 
     start: float
     end: float | None = None
+    allowed: float = ALLOWED_SECONDS
 
     @property
     def over(self) -> float:
         """From when on what was changed meanwhile has to be in force."""
-        return float("inf") if self.end is None else self.end + ALLOWED_SECONDS
+        return float("inf") if self.end is None else self.end + self.allowed
 
 
 @dataclass
@@ -74,7 +75,16 @@ class Record:
     by_author: dict[int, list[Tweet]] = field(default_factory=dict)
     outages: list[Outage] = field(default_factory=list)
     uncertain: int = 0
+    slack: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def timelines_are_down(self, at: float) -> None:
+        with self.lock:
+            self.outages.append(Outage(at, allowed=ALLOWED_SECONDS + self.slack))
+
+    def timelines_are_back(self, at: float) -> None:
+        with self.lock:
+            self.outages[-1].end = at
 
     def begin(self, action: Action) -> None:
         with self.lock:

@@ -24,6 +24,8 @@ class Settings:
     """PEOPLE, default 30."""
     rate: int = 25
     """RATE, default 25: actions a second."""
+    slack: int = 0
+    """SLACK, default 0: so many seconds more than promised, for a machine that is busy with something else."""
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> Self:
@@ -39,6 +41,7 @@ class Settings:
             store=store,
             people=_number(env, "PEOPLE", 30, at_least=4),
             rate=_number(env, "RATE", 25, at_least=1),
+            slack=_number(env, "SLACK", 0, at_least=0),
         )
 
     def logged(self) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class Verifier:
         """Waits until all is right, at most RIGHT_SECONDS + PATIENCE_SECONDS after `since`; then looks once more."""
         verdict = Verdict()
         wrong = self._until_right(verdict, since)
-        if verdict.seconds is not None and verdict.seconds > RIGHT_SECONDS:
+        if verdict.seconds is not None and verdict.seconds > RIGHT_SECONDS + self._record.slack:
             wrong = [f"all was right only {verdict.seconds:.1f} s after the last return"]
         verdict.differences = [*wrong, *self._store(), *self._edges(), *self._likes()]
         verdict.differences += [each for each in self._homes(sorted(self._tokens)) if each not in wrong]
@@ -71,7 +71,7 @@ class Verifier:
 
     def _until_right(self, verdict: Verdict, since: float) -> list[str]:
         """What is still wrong when the patience is over."""
-        deadline = since + RIGHT_SECONDS + PATIENCE_SECONDS
+        deadline = since + RIGHT_SECONDS + self._record.slack + PATIENCE_SECONDS
         people = sorted(self._tokens)
         while True:
             wrong, people = self._not_right(people)

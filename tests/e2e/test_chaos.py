@@ -20,6 +20,7 @@ def events(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text().splitlines()]
 
 
+@pytest.mark.timeout(360)
 def test_nothing_is_lost_doubled_or_wrong(tmp_path: Path) -> None:
     variables = {
         "DATA_DIR": str(tmp_path),
@@ -27,6 +28,7 @@ def test_nothing_is_lost_doubled_or_wrong(tmp_path: Path) -> None:
         "SEED": SEED,
         "PEOPLE": "15",
         "RATE": "15",
+        "SLACK": "30",
         "COLUMNS": "140",
     }
     ended = subprocess.run(
@@ -36,7 +38,7 @@ def test_nothing_is_lost_doubled_or_wrong(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=200,
+        timeout=280,
     )
     [log] = tmp_path.glob("*/log.jsonl")
     seen = events(log)

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.errors import CannotStart
 from tests.chaos.oracle import Entry, Item, Reading, expected_home, paged
-from tests.chaos.record import ALLOWED_SECONDS, Outage, Outcome, Record
+from tests.chaos.record import ALLOWED_SECONDS, Outcome, Record
 from tests.chaos.schedule import Fault, schedule
 from tests.chaos.settings import Settings
 from tests.chaos.stream import Action, Kind, Stream, reads
@@ -203,12 +203,18 @@ class TestPagesDuringTheRun:
         story.record.begin(Action(99, 0, ADA, Kind.DELETE, tweet))
         assert story.faults(ADA) == story.faults(ADA, item(tweet)) == []
 
-    def test_a_change_while_redis_was_away_has_ten_seconds(self, story: Story) -> None:
+    @pytest.mark.parametrize("slack", [0, 20])
+    def test_a_change_while_redis_was_away_has_ten_seconds(self, story: Story, slack: int) -> None:
+        """And what a run is given besides."""
         tweet = story(ADA, Kind.POST)
-        story.record.outages.append(Outage(story.now, story.now + 3))
+        story.record.slack = slack
+        story.record.timelines_are_down(story.now)
+        story.record.timelines_are_back(story.now + 3)
         story(ADA, Kind.DELETE, tweet)
         assert story.faults(ADA, item(tweet)) == []
-        story.now += 2 + ALLOWED_SECONDS
+        story.now += ALLOWED_SECONDS + slack
+        assert story.faults(ADA, item(tweet)) == []
+        story.now += 2
         assert "deleted" in story.faults(ADA, item(tweet))[0]
 
 
