@@ -37,7 +37,8 @@ class Socket:
     def __init__(self, person: User) -> None:
         token = f"Bearer {tokens.issue(person)}".encode()
         scope = {"type": "websocket", "path": "/ws/feed", "headers": [(b"authorization", token)], "subprotocols": []}
-        self._communicator = ApplicationCommunicator(websocket, scope)
+        untyped: Any = ApplicationCommunicator
+        self._communicator = untyped(websocket, scope)
 
     async def open(self) -> None:
         await self._communicator.send_input({"type": "websocket.connect"})
