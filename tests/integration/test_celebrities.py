@@ -5,6 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from msgspec import structs
 from pytest_django.fixtures import Settings
 
 from accounts import blocks, graph
@@ -199,6 +200,17 @@ class TestWhatIsInForceWhenAnswered:
         with patch.object(recents, "finish_builds", a_deletion_first):
             assert home(reader) == []
         assert recent_list(reader, author) == []
+
+    def test_a_push_to_recent_lists_that_comes_too_late_is_repeated(self, reader: User) -> None:
+        """The worker stood still after its note; without the entry the list would lack it for good."""
+        author = a_celebrity(reader)
+        home(reader)
+        tweet = post(author)
+        old = structs.replace(timelines.note(), time_us=0)
+        with patch.object(timelines, "note", side_effect=[old, timelines.note(), timelines.note()]):
+            work_off_everything()
+        assert recent_list(reader, author) == [tweet]
+        assert_right(reader, author)
 
     def test_retweets_by_a_pulled_author(self, reader: User) -> None:
         author, other = a_celebrity(reader), new_person()
