@@ -45,6 +45,7 @@ POSTERS = 4
 """So many that nobody reaches the rate limit."""
 MERGED = 30
 CROWD = 5_000
+PAGE = 20
 SHARDS, PUSHED_TO, PUSHES = 64, 512, 300
 """Inactive readers: what is pushed does not matter here. So many that all shards have some."""
 RUNS = 3
@@ -159,6 +160,7 @@ def _cast() -> Cast:
     seeding.follow((readers[0].id, author.id) for author in lonely)
     seeding.follow((each, famous.id) for each in crowd)
     seeding.follow((each, forgotten.id) for each in away)
+    seeding.tweets(authors[:FEW], PAGE)
     entries = seeding.tweets([*authors, *(author.id for author in large)], EACH)
     seeding.make_active(crowd, entries[::-1])
     return Cast(readers, merging, returning, lonely, famous, forgotten, large)

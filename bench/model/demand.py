@@ -222,6 +222,12 @@ def memory(site: Site, costs: Costs) -> dict[str, float]:
     }
 
 
+def process_memory(site: Site, costs: Costs) -> float:
+    """Bytes of all web processes and workers."""
+    size = machines(site, costs)
+    return size.web_processes * costs.web_bytes + size.workers * costs.worker_bytes
+
+
 def storage_a_year(site: Site, costs: Costs) -> dict[str, float]:
     """Bytes on all replicas: a year's tweets, and the edges as they stand."""
     return {

@@ -75,6 +75,7 @@ def _machines(site: Site, costs: Costs) -> str:
     def row(what: str, by: str, field: str) -> tuple[str, ...]:
         return what, by, *(f"{math.ceil(getattr(each, field)):,}" for each in (one, ten))
 
+    processes = [demand.process_memory(each, costs) for each in (site, site.times(TENFOLD))]
     web = f"{demand.UTILISATION:.0%} busy"
     server = f"{demand.SERVER_UTILISATION:.0%} busy"
     return table(
@@ -82,6 +83,7 @@ def _machines(site: Site, costs: Costs) -> str:
         [
             row("web processes, a core each", web, "web_processes"),
             row("workers", f"{web}, waiting for answers included", "workers"),
+            ("memory of web and workers", "their proportional share", *(f"{each / 1e9:,.0f} GB" for each in processes)),
             row("live processes", f"{demand.SOCKETS_A_PROCESS:,} sockets each", "live_processes"),
             row("Redis for timelines, a core each", server, "redis_by_cpu"),
             row("the same", f"{demand.REDIS_GB:g} GB of values each", "redis_by_memory"),
