@@ -135,14 +135,16 @@ def _mix(people: Sequence[Person], dice: random.Random) -> Callable[[], Request]
 
 
 def _until_it_falls_behind(stack: Stack, make: Callable[[], Request]) -> dict[int, list[Step]]:
-    """Rates up to the first one that is not kept, that one included."""
+    """Rates until two in turn are not kept, these included: one may fall into a bad moment of the machine."""
     steps: dict[int, list[Step]] = {}
+    missed = 0
     for rate in RATES:
         runs = steps[rate] = []
         while len(runs) < RUNS and sum(not run.kept for run in runs) <= RUNS // 2:
             runs.append(_step(stack, make, rate, seed=1_000 * rate + len(runs)))
             wait_until(lambda: not outbox().count_open(limit=1), seconds=DRAIN_SECONDS)
-        if not _kept(runs):
+        missed = 0 if _kept(runs) else missed + 1
+        if missed == 2:
             break
     return steps
 

@@ -10,7 +10,7 @@ from bench.model.site import DAY, Site
 DAYS = (1.0, 3.0, 7.0, 14.0, 30.0, 60.0, 90.0)
 LIMITS = (2_500.0, 10_000.0, 50_000.0, 100_000.0, 500_000.0, 1_000_000.0, 10_000_000.0, 0.0)
 """0: everybody is pushed."""
-SHARD_COUNTS = (8.0, 16.0, 32.0, 64.0, 160.0, 320.0, 640.0)
+SHARD_COUNTS = (8.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0)
 
 
 class Days(msgspec.Struct, frozen=True):

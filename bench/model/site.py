@@ -31,7 +31,7 @@ class Site(msgspec.Struct, frozen=True):
     active_days: float = 30.0
     push_max_followers: float = 500_000.0
     timeline_cap: float = 800.0
-    shards: float = 160.0
+    shards: float = 512.0
 
     @property
     def tweets_a_second(self) -> float:
@@ -157,5 +157,6 @@ def assumptions(site: Site) -> list[Assumption]:
             "assumed: follow, unfollow, block, mute; each has a timeline made anew",
         ),
         ("followees", f"{site.followees:g} a person", "assumed; storage of edges, size of a cold read"),
+        ("`TIMELINE_SHARDS`", f"{site.shards:g}", "assumed: nodes cannot be more, and a node should have some"),
         ("connected to the live feed", f"{site.connected_share:.0%} of the active", "assumed"),
     ]
