@@ -25,6 +25,8 @@ class Server:
     """Answers every request with `answer(number)`, which runs in its event loop: what blocks there blocks all."""
 
     answer: Callable[[int], bytes] = lambda number: ANSWER % 200
+    takes: float = 0.0
+    """Seconds that an answer takes, beside others."""
     seen: list[bytes] = field(default_factory=list)
     connections: int = 0
     url: str = ""
@@ -55,7 +57,9 @@ class Server:
                     int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"Content-Length")
                 ]
                 self.seen.append(head + await reader.readexactly(length[0] if length else 0))
-                answer = self.answer(len(self.seen))
+                number = len(self.seen)
+                await asyncio.sleep(self.takes)
+                answer = self.answer(number)
                 if not answer:
                     return
                 writer.write(answer)
@@ -105,6 +109,13 @@ def test_while_the_server_stalls_requests_go_on_becoming_due_and_wait_from_then(
     assert offered.errors() == 0
     assert waited[-1] > 0.45
     assert sum(each > 0.25 for each in waited) > 10, "a closed loop would have seen one"
+
+
+def test_requests_are_sent_while_others_wait_for_their_answers(server: Server) -> None:
+    server.takes = 0.5
+    offered = offer(server.url, get, rate=50, seconds=0.5)
+    assert offered.errors() == 0
+    assert server.connections > 10, "one after the other would need one connection"
 
 
 def test_what_the_generator_itself_was_late_is_told_apart(server: Server) -> None:
