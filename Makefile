@@ -13,7 +13,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e property fuzz chaos bench bench-degraded lint format lock openapi schema clean
+.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e property fuzz chaos bench bench-degraded capacity lint format lock openapi schema clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench-%: $(DEVELOPMENT)
 
 bench-degraded: $(DEVELOPMENT)  ## Measure what requests cost while each backend is dead, and hung (5 minutes)
 	@$(BIN)/python -m bench.degraded
+
+capacity: $(DEVELOPMENT)  ## Plan the design point from measured costs: machines, memory, queues, what breaks first (OUT=data/bench)
+	@$(BIN)/python -m bench.capacity $(if $(OUT),--out $(OUT))
 
 chaos: $(DEVELOPMENT)  ## Break a running stack in every way and prove it right: SECONDS=60 SEED=1 STORE=embedded REPLAY=log
 	@$(BIN)/python -m tests.chaos

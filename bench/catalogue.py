@@ -14,6 +14,7 @@ BENCHES: dict[str, Bench] = {
         Bench("post", "posting", Size(web=2)),
         Bench("memory", "bytes and resident sizes", Size(web=2, workers=2, beat=True), stores=("cassandra",)),
         Bench("mixed", "everything at once, at rising rates", Size(web=2, workers=2, beat=True), ("cassandra",)),
+        Bench("costs", "processor time of each operation", Size(web=2, workers=2, beat=True), ("cassandra",)),
         Bench("growth", "the same as there is more and more of it", Size(web=2), stores=("cassandra",)),
     )
 }

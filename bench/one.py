@@ -30,6 +30,7 @@ def run(name: str, store: str) -> Result:
         django.setup()
         # Bulk seeding makes batches that the server finds large, and says so each time.
         logging.getLogger("cassandra").setLevel(logging.ERROR)
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         measure: Measure = importlib.import_module(f"bench.{name}").measure
         found = measure(stack)
     return structs.replace(found, seconds=time.monotonic() - began)

@@ -37,6 +37,8 @@ class Answered(msgspec.Struct, frozen=True):
     due: float
     seconds: float
     ok: bool
+    late: float = 0.0
+    """Of `seconds`, what the generator itself took before it sent: its own lag, not the server's."""
 
 
 class Offered(msgspec.Struct, frozen=True):
@@ -52,6 +54,10 @@ class Offered(msgspec.Struct, frozen=True):
         """That percentile of the latencies, in ms."""
         taken = [each.seconds for each in self.answers if kind in (None, each.kind)]
         return percentile(taken, percent) * 1_000
+
+    def late_ms(self, percent: float) -> float:
+        """That percentile of the generator's own lag, in ms."""
+        return percentile([each.late for each in self.answers], percent) * 1_000
 
     def per_second(self) -> float:
         """Answers a second, over the time until the last one."""
@@ -78,12 +84,13 @@ async def _offer(url: str, make: Callable[[], Request], rate: float, seconds: fl
 
 
 async def _send(connections: "_Connections", request: Request, began: float, due: float) -> Answered:
+    late = time.perf_counter() - began - due
     try:
         async with asyncio.timeout(GIVE_UP_SECONDS):
             status = await connections.ask(request)
     except (OSError, EOFError, TimeoutError, ValueError, IndexError):
         status = 0
-    return Answered(request.kind, due, time.perf_counter() - began - due, status == request.status)
+    return Answered(request.kind, due, time.perf_counter() - began - due, status == request.status, late)
 
 
 class _Connections:

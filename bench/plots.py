@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.figure import Figure as Canvas
 
 from bench.results import Graph, Result
 
@@ -17,7 +18,7 @@ def draw(result: Result, directory: Path) -> list[Path]:
 
 
 def draw_graph(graph: Graph, path: Path) -> Path:
-    figure = mpl.figure.Figure(figsize=(7, 4), layout="constrained")
+    figure = Canvas(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     for line in graph.lines:
         axes.plot(line.xs, line.ys, marker="o" if len(line.xs) < 50 else "", label=line.name)

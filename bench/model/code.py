@@ -1,0 +1,32 @@
+"""Numbers of the code that the plan depends on. A test holds each against the code that it is from.
+
+Repeated here since most of those modules can only be imported with Django set up, which a calculation should
+not need.
+"""
+
+PAGE = 2_500
+PAGES_A_TASK = 4
+"""fanout/delivery.py"""
+SCRIPT_CHUNK = 500
+"""fanout/timelines.py"""
+SWEEP_LIMIT = 1_000
+"""fanout/sweeper.py"""
+SWEEP_SECONDS = 2.0
+DISCARD_SECONDS = 30.0
+"""CELERY_BEAT_SCHEDULE of config/settings.py"""
+EDGES_PER_BUCKET = 50_000
+MAX_LEVEL = 12
+"""storage/associations.py"""
+OUTBOX_SHARDS = 8
+OUTBOX_GRACE_SECONDS = 120.0
+"""storage/outbox.py"""
+WORKERS = 4_096
+"""Worker numbers: storage/ids.py"""
+ACCOUNT_SECONDS = 4
+"""accounts/caches.py"""
+TWEET_CACHE_SECONDS = 172_800
+"""fanout/bodies.py"""
+COUNTS_SECONDS = 60
+"""tweets/counts.py"""
+REQUESTS_A_MINUTE = 300
+"""accounts/throttles.py"""

@@ -1,0 +1,128 @@
+"""What cannot be had more of by starting more of it, and how far each such thing is from its end.
+
+Web processes, workers and nodes of Cassandra are added as the load grows; none of these is a limit. What
+is listed here is one of its kind as the code stands, or a number in it. `room` is how many times the design point's
+peak it carries; what has least breaks first.
+"""
+
+import msgspec
+
+from bench.model import demand
+from bench.model.code import EDGES_PER_BUCKET, MAX_LEVEL, OUTBOX_SHARDS, SWEEP_LIMIT, SWEEP_SECONDS, WORKERS
+from bench.model.costs import Costs
+from bench.model.partitions import OUTBOX_ROW_BYTES, partitions
+from bench.model.site import Site
+
+PARTITION_WRITES = 10_000.0
+"""A second into one partition, on a node of 16 cores: one memtable's lock and three replicas. Assumed."""
+WRITES_AN_ORDER = 2.0
+"""Its row, and the mark."""
+GOOD_PARTITION_BYTES = 100e6
+REDIS_CLIENTS = 10_000.0
+"""`maxclients`, as it ships."""
+THREADS_A_WEB_PROCESS = 4.0
+MASTER_SQL_CORES = 64.0
+"""The largest single server that is easily had."""
+LARGEST_REDIS_BYTES = 100e9
+"""Of values in one server that can still be restarted and filled in reasonable time."""
+
+
+class Limit(msgspec.Struct, frozen=True):
+    name: str
+    why: str
+    has: float
+    needs: float
+    unit: str
+    remedy: str
+
+    @property
+    def room(self) -> float:
+        return self.has / self.needs
+
+
+def limits(site: Site, costs: Costs) -> list[Limit]:
+    """The one with least room first."""
+    found = [*_single_servers(site, costs), *_numbers_in_the_code(site, costs)]
+    return sorted(found, key=lambda limit: limit.room)
+
+
+def _single_servers(site: Site, costs: Costs) -> list[Limit]:
+    whole, size = demand.total(demand.loads(site, costs)), demand.machines(site, costs)
+    clients = size.web_processes * THREADS_A_WEB_PROCESS + size.workers
+    return [
+        Limit(
+            "one Redis for timelines: its thread", "the client speaks to one server",
+            demand.SERVER_UTILISATION, whole.redis, "cores",
+            "a Redis Cluster client; keys are made for it",
+        ),
+        Limit(
+            "one Redis for timelines: its memory", "the same",
+            LARGEST_REDIS_BYTES / 1e9, sum(demand.memory(site, costs).values()) / 1e9, "GB",
+            "the same; and a shorter life of cached tweets",
+        ),
+        Limit(
+            "one broker: its thread", "Celery has one broker URL",
+            demand.SERVER_UTILISATION, whole.broker, "cores",
+            "a broker for each queue or group of workers; several orders a message",
+        ),
+        Limit(
+            "one SQL database", "tokens and cards leave their caches after seconds",
+            MASTER_SQL_CORES * demand.SQL_QUERIES_A_CORE * demand.SERVER_UTILISATION, whole.sql, "queries/s",
+            "read replicas; longer lives, as guards and the log of changes keep them right",
+        ),
+        Limit(
+            "connections of one Redis", "each thread of web and each worker holds one",
+            REDIS_CLIENTS, clients, "clients", "`maxclients`, and fewer threads a process",
+        ),
+    ]  # fmt: skip
+
+
+def _numbers_in_the_code(site: Site, costs: Costs) -> list[Limit]:
+    size = demand.machines(site, costs)
+    rows = partitions(site)[0].rows
+    return [
+        Limit(
+            "sweeper: orders sent again", f"`SWEEP_LIMIT` {SWEEP_LIMIT:,} each {SWEEP_SECONDS:g} s",
+            SWEEP_LIMIT / SWEEP_SECONDS, site.tweets_a_second, "orders/s",
+            "a sweeper a shard of the outbox, and a limit that grows with the workers",
+        ),
+        Limit(
+            "outbox: writes to one partition", f"{OUTBOX_SHARDS} shards a minute, each row written and marked",
+            PARTITION_WRITES, site.tweets_a_second * WRITES_AN_ORDER / OUTBOX_SHARDS, "writes/s",
+            "more shards (`SHARDS`, with a migration), or partitions of seconds",
+        ),
+        Limit(
+            "outbox: bytes of one partition", f"{OUTBOX_SHARDS} shards a minute",
+            GOOD_PARTITION_BYTES / 1e6, rows * OUTBOX_ROW_BYTES / 1e6, "MB", "the same",
+        ),
+        Limit(
+            "buckets of followers", f"`MAX_LEVEL` {MAX_LEVEL}: {2**MAX_LEVEL:,} buckets of {EDGES_PER_BUCKET:,}",
+            2**MAX_LEVEL * EDGES_PER_BUCKET, site.people, "followers",
+            "none needed for long: buckets grow beyond, and such authors are merged at read",
+        ),
+        Limit(
+            "worker numbers of ids", f"12 bits: {WORKERS:,} processes", float(WORKERS),
+            size.web_processes + size.workers, "processes", "leases by machine, or more bits from the microseconds",
+        ),
+    ]  # fmt: skip
+
+
+class Recovery(msgspec.Struct, frozen=True):
+    """After so long without workers or broker at the peak: open orders, and until they are worked off."""
+
+    outage_seconds: float
+    open_orders: float
+    swept_seconds: float
+    """By the sweeper, which is the only way for orders that the broker has not got."""
+    worked_seconds: float
+    """By the workers, if the broker has kept all of them: their room is what is left beside new orders."""
+
+
+def recoveries(site: Site) -> list[Recovery]:
+    rate = site.tweets_a_second
+    spare = rate * (1 / demand.UTILISATION - 1)
+    outages = (60.0, 600.0, 3_600.0)
+    return [
+        Recovery(each, each * rate, each * rate / (SWEEP_LIMIT / SWEEP_SECONDS), each * rate / spare)
+        for each in outages
+    ]
