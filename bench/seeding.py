@@ -4,6 +4,7 @@ Nothing here goes around what the product writes: a follow is an association wit
 a tweet has its listings, a token its row. Only the requests are left out, and for tweets the orders.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -17,6 +18,7 @@ from accounts.models import User
 from fanout import timelines
 from storage import stores
 from storage.associations import MAX_CHANGES, Change
+from storage.errors import Unavailable
 from tweets import text
 from tweets.entities import Tweet
 from tweets.store import tweet_store
@@ -24,6 +26,8 @@ from tweets.store import tweet_store
 T = TypeVar("T")
 THREADS = 16
 ROWS = 2_000
+PATIENCE = 30
+"""Times that a write is tried again, a second apart."""
 TEXT = "Fan-out is fast where it counts, and what it counts is proved: @ada said so #timelines https://example.org/{}"
 
 
@@ -45,14 +49,19 @@ def people(count: int, *, signed_in: int | None = None, prefix: str = "person") 
 def follow(pairs: Iterable[tuple[int, int]]) -> None:
     """Makes each (reader, author) edge stand. Readers' graph versions stay: do this before they read."""
     changes = (Change(reader, FOLLOW, author, stores.ids.next(), present=True) for reader, author in pairs)
-    _in_threads(stores.associations().apply, _chunks(changes, MAX_CHANGES))
+    _in_threads(_patiently(stores.associations().apply), _chunks(changes, MAX_CHANGES))
 
 
 def tweets(authors: Sequence[int], each: int) -> list[int]:
     """`each` tweets by each author, turn by turn, without orders; their ids, oldest first."""
     made = [_tweet(author, number) for number in range(each) for author in authors]
-    _in_threads(lambda tweet: tweet_store().add(tweet, None), made)
+    add(made)
     return [tweet.id for tweet in made]
+
+
+def add(made: Iterable[Tweet]) -> None:
+    """Writes these tweets, without orders."""
+    _in_threads(_patiently(lambda tweet: tweet_store().add(tweet, None)), made)
 
 
 def make_active(readers: Sequence[int], ids: Sequence[int], *, floor: int = 0) -> None:
@@ -80,6 +89,20 @@ def _tweet(author: int, number: int) -> Tweet:
     return Tweet(tweet_id, author, written, conversation_id=tweet_id, in_home=True, entities=entities)
 
 
+def _patiently(write: Callable[[T], object]) -> Callable[[T], object]:
+    """Again while the store does not answer: it may be busy for long with what was seeded. For what may be repeated."""
+
+    def write_until_answered(item: T) -> object:
+        for _ in range(PATIENCE):
+            try:
+                return write(item)
+            except Unavailable:
+                time.sleep(1.0)
+        return write(item)
+
+    return write_until_answered
+
+
 def _chunks(items: Iterable[T], size: int) -> Iterable[list[T]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
@@ -87,6 +110,7 @@ def _chunks(items: Iterable[T], size: int) -> Iterable[list[T]]:
 
 
 def _in_threads(do: Callable[[T], object], items: Iterable[T]) -> None:
+    """Does it to each of them, THREADS at a time; raises what the first failure raised."""
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in pool.map(do, items):
             pass
