@@ -58,16 +58,22 @@ def _output(script: Path) -> str:
 
 def _installed(script: Path, directory: Path) -> str:
     """The interpreter of a venv with what the script says to install."""
-    asked = re.search(r"pip install ([\w.=<>, \[\]-]+)", script.read_text())
-    if asked is None:
-        raise CannotStart(f"{script} does not say what to `pip install`: set PEER_PYTHON.")
+    wanted = requirements(script)
     venv.create(directory, with_pip=True)
     python = str(directory / "bin" / "python")
-    install = [python, "-m", "pip", "install", "--quiet", *asked[1].split()]
+    install = [python, "-m", "pip", "install", "--quiet", *wanted]
     done = subprocess.run(install, capture_output=True, text=True, check=False, timeout=GIVE_UP_SECONDS)
     if done.returncode != 0:
-        raise CannotStart(f"{asked[0]} failed:\n{done.stderr[-2_000:]}")
+        raise CannotStart(f"pip install {' '.join(wanted)} failed:\n{done.stderr[-2_000:]}")
     return python
+
+
+def requirements(script: Path) -> list[str]:
+    """What the script's text says to `pip install`. Raises `CannotStart` if it does not."""
+    asked = re.search(r"pip install ([\w.=<> \[\]-]+)", script.read_text())
+    if asked is None:
+        raise CannotStart(f"{script} does not say what to `pip install`: set PEER_PYTHON.")
+    return asked[1].split()
 
 
 def _runs(output: str) -> dict[str, list[float]]:
