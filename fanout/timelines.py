@@ -58,7 +58,7 @@ from accounts.graph import graph_version_key
 from storage.errors import Unavailable
 from storage.generations import begin, generation_key
 from storage.ids import id_us
-from storage.redis import Command, Script, shard_of, shard_tag, timeline_node, user_tag
+from storage.redis import Command, Script, shard_of, shard_tag, timeline_node
 
 SCRIPT_CHUNK = 500
 """Timelines a script call: it holds Redis for about 1.4 ms, which every reader of the node waits."""
@@ -130,7 +130,14 @@ class Build(msgspec.Struct, frozen=True):
 
 
 def timeline_key(reader_id: int) -> str:
-    return f"{user_tag(reader_id)}:home:{reader_id}"
+    [key] = timeline_keys(shard_of(reader_id), [reader_id])
+    return key
+
+
+def timeline_keys(shard: int, reader_ids: Iterable[int]) -> list[str]:
+    """The keys of readers of one shard."""
+    prefix = f"{shard_tag(shard)}:home:"
+    return [f"{prefix}{reader_id}" for reader_id in reader_ids]
 
 
 def opened_key(shard: int) -> str:
@@ -181,7 +188,7 @@ def deliver_commands(entry_id: int, shards: dict[int, list[int]], noted: Note) -
     or -1 when the note is outdated: then note, and read the list of readers anew.
     """
     return [
-        deliver_to_lists(entry_id, shard, map(timeline_key, readers), noted, cap=settings.TIMELINE_CAP)
+        deliver_to_lists(entry_id, shard, timeline_keys(shard, readers), noted, cap=settings.TIMELINE_CAP)
         for shard, readers in _chunks(shards)
     ]
 
@@ -215,7 +222,7 @@ def deliver_to_author_command(entry_id: int, author_id: int, generation: bytes) 
 
 def retract_commands(entry_id: int, shards: dict[int, list[int]]) -> list[Command]:
     """Commands that take an entry out of the readers' timelines for good, by shard. Idempotent."""
-    return [retract_from_lists(entry_id, shard, map(timeline_key, readers)) for shard, readers in _chunks(shards)]
+    return [retract_from_lists(entry_id, shard, timeline_keys(shard, readers)) for shard, readers in _chunks(shards)]
 
 
 def retract_from_lists(entry_id: int, shard: int, keys: Iterable[str]) -> Command:
@@ -321,14 +328,6 @@ def pack(number: int) -> bytes:
 
 def unpack(packed: bytes) -> int:
     return int.from_bytes(packed, "big")
-
-
-def by_shard(reader_ids: Iterable[int]) -> dict[int, list[int]]:
-    """Readers grouped by the shard that their timelines live on."""
-    shards: dict[int, list[int]] = {}
-    for reader_id in reader_ids:
-        shards.setdefault(shard_of(reader_id), []).append(reader_id)
-    return shards
 
 
 def _chunks(shards: dict[int, list[int]]) -> Iterator[tuple[int, list[int]]]:

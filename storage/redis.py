@@ -41,6 +41,8 @@ Command = tuple[str | bytes | int, ...]
 
 CONNECTIONS = 64
 """At most this many connections a process; each request thread holds one at a time."""
+SPREAD = 0x9E3779B97F4A7C15
+"""2^64 over the golden ratio: consecutive multiples spread evenly (Knuth, TAOCP vol. 3, 6.4)."""
 FAILURES = 5
 """So many silences in a row open a node's breaker: half a second each, and two or three requests."""
 
@@ -214,7 +216,16 @@ def broker_node() -> RedisNode:
 
 def shard_of(user_id: int) -> int:
     """The timeline shard of a person, spread evenly (ids differ in their low bits by worker only)."""
-    return ((user_id * 0x9E3779B97F4A7C15) >> 40) % settings.TIMELINE_SHARDS
+    return ((user_id * SPREAD) >> 40) % settings.TIMELINE_SHARDS
+
+
+def by_shard(user_ids: Iterable[int]) -> dict[int, list[int]]:
+    """People grouped by their shard, in the order given. As `shard_of`, without its looks at the settings."""
+    count = settings.TIMELINE_SHARDS
+    shards: list[list[int]] = [[] for _ in range(count)]
+    for user_id in user_ids:
+        shards[((user_id * SPREAD) >> 40) % count].append(user_id)
+    return {shard: people for shard, people in enumerate(shards) if people}
 
 
 def shard_tag(shard: int) -> str:

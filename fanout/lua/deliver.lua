@@ -5,6 +5,7 @@ local id, cap, slack = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local noted_us, greatest_age_us, generation, noted_opened = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local id_high, id_low = struct.unpack('>I4I4', id)
 local listed = noted_opened ~= '-'
+local NEAR = 20
 
 -- An author's own timeline was made before the entry was written, perhaps: it ends, and the next read pulls.
 local function outdated()
@@ -43,14 +44,17 @@ local function trim_past_slack(key, length)
 end
 
 -- The entry is not newer than the head, or there is no head: by place, unless it is there or below the floor.
+-- Most entries that are late are late by a few places. The merge set ends the search.
 local function insert_by_place(key)
     local trailer = redis.call('LINDEX', key, -1)
     if not id_is_above(string.sub(trailer, 2, 9)) then return end
-    for _, present in ipairs(redis.call('LRANGE', key, 0, -2)) do
-        if present == id then return end
-        if #present ~= 8 or id_is_above(present) then
-            trim_past_slack(key, redis.call('LINSERT', key, 'BEFORE', present, id))
-            return
+    for first = 0, redis.call('LLEN', key), NEAR do
+        for _, present in ipairs(redis.call('LRANGE', key, first, first + NEAR - 1)) do
+            if present == id then return end
+            if #present ~= 8 or id_is_above(present) then
+                trim_past_slack(key, redis.call('LINSERT', key, 'BEFORE', present, id))
+                return
+            end
         end
     end
 end

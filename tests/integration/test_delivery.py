@@ -12,17 +12,17 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts import graph
-from fanout import live, sweeper, timelines
+from fanout import live, sweeper
 from fanout.dispatch import Dispatcher
 from fanout.live import LiveKind
 from fanout.orders import deliver_order
-from fanout.presence import Presence, current_epoch, present, present_commands
+from fanout.presence import Presence, current_epoch, look_commands, present, present_commands, seen
 from storage.errors import NotFound, Unavailable
 from storage.ids import make_id, now_us
 from storage.outbox import Order
-from storage.redis import shard_of, timeline_node
+from storage.redis import by_shard, shard_of, timeline_node
 from storage.stores import outbox
-from tests.backends import timeline_redis_down
+from tests.backends import counted_round_trips, timeline_redis_down
 from tests.ids import new_id
 from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
@@ -121,23 +121,41 @@ class TestPresence:
         reader = new_id()
         epoch = current_epoch()
         Presence().appear([reader])
-        shards = timelines.by_shard([reader])
+        shards = by_shard([reader])
         for near in (epoch - 1, epoch, epoch + 1):
             monkeypatch.setattr("fanout.presence.current_epoch", lambda near=near: near)
             answers = timeline_node().round_trip(*present_commands(shards))
             assert present(shards, answers) == shards
 
+    @pytest.mark.parametrize("few", [0, 64])
+    def test_who_is_there_is_found_among_few_and_among_many(self, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Among many, a worker first asks whether anybody is; nobody there costs no other round trip."""
+        monkeypatch.setattr("fanout.presence.FEW", few)
+        timeline_node().round_trip(("FLUSHALL",))
+        readers = [new_id() for _ in range(40)]
+        shards = by_shard(readers)
+        with counted_round_trips() as trips:
+            assert seen(shards, timeline_node().round_trip(*look_commands(shards))) == {}
+        assert len(trips) == 1
+        connected = by_shard(readers[:3])
+        Presence().appear(readers[:3])
+        assert seen(shards, timeline_node().round_trip(*look_commands(shards))) == connected
+
 
 @pytest.mark.usefixtures("product")
 class TestLivePublishing:
-    def test_present_readers_are_named_in_the_message_and_others_are_not(self) -> None:
+    @pytest.mark.parametrize("few", [0, 64])
+    def test_present_readers_are_named_in_the_message_and_others_are_not(
+        self, few: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("fanout.presence.FEW", few)
         author, present, absent = new_person(), new_person(), new_person()
         for reader in (present, absent):
             graph.follow(reader.id, author.id)
         assert Presence().appear([present.id]) == set()
         client: Any = timeline_node().client()
         with client.pubsub() as subscription:
-            subscription.subscribe(*(live.channel(shard) for shard in timelines.by_shard([present.id])))
+            subscription.subscribe(*(live.channel(shard) for shard in by_shard([present.id])))
             subscription.get_message(timeout=20)
             tweet = post(author)
             work_off_everything()

@@ -19,7 +19,7 @@ from feed.live.home_stream import HomeStream
 from feed.live.registry import Signal, SignalKind
 from storage.errors import NotFound
 from storage.paging import PageRequest
-from storage.redis import timeline_node
+from storage.redis import by_shard, timeline_node
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
 from tests.people import ApiClient, new_person
 from tests.work import open_orders, work_off_everything
@@ -73,9 +73,7 @@ class TestHome:
         tweet = post(author)
         blocks.block(author.id, reader.id)
         assert home(reader) == []
-        timeline_node().round_trip(
-            *timelines.deliver_commands(tweet, timelines.by_shard([reader.id]), timelines.note())
-        )
+        timeline_node().round_trip(*timelines.deliver_commands(tweet, by_shard([reader.id]), timelines.note()))
         assert in_redis(reader) == [tweet]
         assert home(reader) == []
 

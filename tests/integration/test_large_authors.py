@@ -14,6 +14,7 @@ from accounts import graph
 from accounts.kinds import FOLLOW
 from accounts.models import User
 from fanout import celebrities, delivery, tasks, timelines
+from fanout.timelines import Note
 from storage.associations import Change, bucket_of
 from storage.errors import Unavailable
 from storage.ids import MAX_ID
@@ -132,6 +133,43 @@ def test_a_task_pushes_to_so_many_pages_and_leaves_the_rest_to_another(monkeypat
     assert read == [2, *[2] * 3, *[2] * 3, 2, 1], "one page, then three a task"
     assert open_orders() == []
     assert all(in_redis(reader) == [tweet] for reader in readers)
+
+
+def test_a_page_is_pushed_a_few_followers_at_a_time_under_one_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "PUSHED_AT_ONCE", 3)
+    author = new_person()
+    readers = followed_by_active(author, 7)
+    tweet = post(author)
+    [order] = open_orders()
+    with counted_round_trips() as trips:
+        delivery.work_off(order)
+    assert len(trips) == 4, "the note, and three pushes: the author goes with the first"
+    assert open_orders() == []
+    assert all(in_redis(reader) == [tweet] for reader in readers)
+
+
+def test_a_page_whose_note_is_outdated_half_way_is_read_and_pushed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "PUSHED_AT_ONCE", 2)
+    author = new_person()
+    readers = followed_by_active(author, 5)
+    tweet = post(author)
+    [order] = open_orders()
+    push, pushes = delivery._push, 0
+
+    def push_and_lose(order: Order, slice_: list[int], noted: Note | None) -> bool:
+        nonlocal pushes
+        pushes += 1
+        if pushes == 2:
+            timeline_node().round_trip(("FLUSHALL",))
+            for reader in readers[:3]:
+                home(reader)
+        return push(order, slice_, noted)
+
+    with patch.object(delivery, "_push", push_and_lose):
+        delivery.work_off(order)
+    assert pushes == 2 + 3, "the second was refused, and all three follow"
+    assert open_orders() == []
+    assert all(home(reader) == [tweet] for reader in readers)
 
 
 def test_a_part_that_was_lost_half_way_begins_anew_and_shows_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from fanout import delivery, timelines
 from fanout.orders import DELIVER, RETRACT
 from feed.audit import Person, Report, audit
 from storage.errors import Unavailable
-from storage.redis import timeline_node
+from storage.redis import by_shard, timeline_node
 from tests.backends import counted_round_trips
 from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import new_person
@@ -141,7 +141,7 @@ class TestADeletionOvertakesADelivery:
         work_off_everything()
         delete_tweet(tweet_id=tweet, viewer=viewer(author))
         work_off_everything()
-        shards = timelines.by_shard([reader.id, author.id])
+        shards = by_shard([reader.id, author.id])
         timeline_node().round_trip(*(("DEL", timelines.gone_key(shard, tweet)) for shard in shards))
         for order in orders:
             delivery.work_off(order)

@@ -15,7 +15,7 @@ from fanout import timelines
 from fanout.timelines import OUTDATED, Note, Window
 from storage.generations import generation_key
 from storage.ids import MAX_ID, make_id, now_us
-from storage.redis import Script, shard_of, timeline_node
+from storage.redis import Script, by_shard, shard_of, timeline_node
 from tests.ids import new_id
 
 pytestmark = pytest.mark.usefixtures("redis_servers")
@@ -30,12 +30,12 @@ def _small_timelines(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def deliver(entry_id: int, *readers: int, noted: Note | None = None) -> int:
-    commands = timelines.deliver_commands(entry_id, timelines.by_shard(readers), noted or timelines.note())
+    commands = timelines.deliver_commands(entry_id, by_shard(readers), noted or timelines.note())
     return sum(timeline_node().round_trip(*commands))
 
 
 def retract(entry_id: int, *readers: int) -> int:
-    commands = timelines.retract_commands(entry_id, timelines.by_shard(readers))
+    commands = timelines.retract_commands(entry_id, by_shard(readers))
     return sum(timeline_node().round_trip(*commands))
 
 
@@ -102,6 +102,19 @@ def test_trimming_raises_the_floor_to_the_newest_dropped() -> None:
     assert read(reader) == Window(list(range(CAP + 4, 4, -1)), 4)
     deliver(3, reader)
     assert read(reader) == Window(list(range(CAP + 4, 4, -1)), 4)
+
+
+@pytest.mark.parametrize("late_by", [0, 1, 19, 20, 21, 40, 99, 100])
+def test_an_entry_finds_its_place_however_late_it_is(late_by: int, settings: Settings) -> None:
+    """Looked for a few places at a time: between two of them, too, and at the end."""
+    settings.TIMELINE_CAP = 1000
+    reader = new_id()
+    ids = list(range(200, 0, -2))
+    ready(reader, ids)
+    late = 201 - 2 * late_by
+    for _ in range(2):
+        deliver(late, reader)
+    assert read(reader, count=200) == Window(sorted([*ids, late], reverse=True), 0)
 
 
 def test_ids_are_compared_as_numbers_over_all_their_bits() -> None:
