@@ -26,20 +26,28 @@ class Load(msgspec.Struct, frozen=True):
 
 
 def wrk(
-    url: str, *, connections: int, seconds: float, tokens: Sequence[str] = (), headers: Mapping[str, str] | None = None
+    url: str,
+    *,
+    connections: int,
+    seconds: float,
+    tokens: Sequence[str] = (),
+    bodies: Sequence[str] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> Load:
-    """GETs `url`, in turn for each of the people whose `tokens` are given.
+    """GETs `url`, in turn for each of the people whose `tokens` are given; with `bodies` (JSON, each one line)
+    POSTs one of them, in turn as well.
 
     Raises `CannotStart` when wrk is not there or fails.
     """
     with TemporaryDirectory(prefix="wrk-") as directory:
-        people = Path(directory) / "tokens"
+        people, posted = Path(directory) / "tokens", Path(directory) / "bodies"
         people.write_text("\n".join(tokens))
+        posted.write_text("\n".join(bodies))
         given = [part for name, value in (headers or {}).items() for part in ("-H", f"{name}: {value}")]
         threads = min(2, connections)
         size = ["-t", str(threads), "-c", str(connections), "-d", f"{seconds:.0f}s", "--latency", "--timeout", "10s"]
         script = ["-s", str(SCRIPT)] if tokens else []
-        argv = [_program(), *size, *given, *script, url, *([str(people)] if tokens else [])]
+        argv = [_program(), *size, *given, *script, url, *([str(people), str(posted)] if tokens else [])]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=seconds + 60)
     if done.returncode != 0:
         raise CannotStart(f"wrk failed: {done.stderr or done.stdout}")

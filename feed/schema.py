@@ -14,7 +14,7 @@ from storage.errors import BadRequest, NotSignedIn, Refused, ServiceError
 from storage.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_cursor, encode_cursor
 from storage.rest import parse_id
 from tweets.hydration import TweetView
-from tweets.selectors import tweet_view
+from tweets.posted import posted_view
 from tweets.services import create_tweet
 
 
@@ -131,7 +131,7 @@ class CreateTweet(graphene.Mutation):
             )
         except (Refused, BadRequest) as error:
             return CreateTweet(tweet=None, errors=[user_error(error)])
-        return CreateTweet(tweet=tweet_view(tweet.id, viewer), errors=[])
+        return CreateTweet(tweet=posted_view(tweet, viewer), errors=[])
 
 
 class Query(graphene.ObjectType):

@@ -16,6 +16,7 @@ from storage.openapi import PAGE_PARAMETERS
 from storage.rest import TextField, collection, flag, operation_id, page_request, parse_id, single
 from tweets import services
 from tweets.documents import LOCATION, THREAD, THREAD_EXAMPLE, TWEET, TWEET_EXAMPLE, TWEET_ID, TWEETS, TWEETS_EXAMPLE
+from tweets.posted import posted_view
 from tweets.selectors import author_page, tweet_view
 from tweets.threads import ANCESTORS_MAX, replies_page, thread
 
@@ -47,14 +48,15 @@ class TweetsAPI(APIView):
         given = TweetInput(data=request.data)
         given.is_valid(raise_exception=True)
         viewer = cast(Viewer, request.user)
+        repeatable_id = operation_id(request)
         tweet = services.create_tweet(
             author=viewer,
             text=given.validated_data["text"],
             reply_to=_optional_id(given.validated_data.get("reply_to")),
             quote_of=_optional_id(given.validated_data.get("quote_of")),
-            tweet_id=operation_id(request),
+            tweet_id=repeatable_id,
         )
-        view = tweet_view(tweet.id, viewer)
+        view = posted_view(tweet, viewer, repeatable=repeatable_id is not None)
         return Response(single(view), status=201, headers={"Location": f"{request.path}/{view.id}"})
 
 

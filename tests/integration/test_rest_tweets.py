@@ -20,6 +20,8 @@ from tests.documented import check_documented
 from tests.ids import new_id
 from tests.people import ApiClient, new_person
 from tests.work import work_off_everything
+from tweets import api as tweets_api
+from tweets import selectors
 from tweets import services as tweet_services
 
 pytestmark = pytest.mark.usefixtures("product")
@@ -145,6 +147,26 @@ class TestPosting:
         assert answer.status_code == 200
         assert answer["Content-Type"] == "application/json"
         assert answer.json() == {"data": tweet}
+
+    def test_the_answer_to_a_post_is_what_reading_it_says(self, ada: Api) -> None:
+        root = Api(new_person("bob")).tweet("Hi @ada #tag https://example.org/a")
+        for fields in ({}, {"reply_to": root["id"]}, {"quote_of": root["id"]}):
+            tweet = ada.tweet("e\u0301 @bob #tag https://example.org/b?c#d 👩‍👩‍👧‍👦", **fields)
+            guards_have_ended()
+            assert ada.get(f"/tweets/{tweet['id']}").json()["data"] == tweet
+
+    def test_a_tweet_that_was_written_is_answered_though_nothing_can_be_read_any_more(self, ada: Api) -> None:
+        with patch.object(selectors, "hydrate", side_effect=Unavailable("store")):
+            assert ada.post().status_code == 201
+
+    def test_a_tweet_that_is_posted_again_with_its_key_shows_what_happened_to_it_since(self, ada: Api) -> None:
+        with patch.object(tweets_api, "posted_view", side_effect=Unavailable("store")):
+            problem(ada.call("POST", "/tweets", {"text": "x"}, HTTP_IDEMPOTENCY_KEY="k"), 503)
+        [written] = ada.ids("/users/ada/tweets")
+        Api(new_person("bob")).call("PUT", f"/tweets/{written}/like")
+        answer = ada.call("POST", "/tweets", {"text": "x"}, HTTP_IDEMPOTENCY_KEY="k")
+        assert answer.json()["data"]["id"] == written
+        assert answer.json()["data"]["counts"]["likes"] == 1
 
     def test_newer_ids_are_larger(self, ada: Api) -> None:
         ids = [int(ada.tweet()["id"]) for _ in range(3)]

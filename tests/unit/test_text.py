@@ -3,6 +3,9 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twitter_text import extract_urls_with_indices, parse_tweet
 
 from storage.errors import Refused
 from tweets.text import MAX_CODE_POINTS, checked_text, find_entities
@@ -263,3 +266,42 @@ def test_dots_in_a_long_path_stay_as_they_are() -> None:
     link = LINK + "a.b." * 100 + "c"
     assert found(f"{link} end") == {"urls": [link]}
     assert checked_text(f"{link} {'x' * 256}")
+
+
+ASCII_TEXTS = (
+    st.lists(
+        st.sampled_from(
+            ["https://", "http://", "example", "a_b", ".org", ".com", ".de.com", "/x?y=1#z", "t.co/", "@", " "]
+        )
+        | st.text(st.characters(max_codepoint=0x7E, min_codepoint=0x20) | st.just("\n") | st.just("\r"), max_size=4),
+        max_size=14,
+    )
+    .map("".join)
+    .filter(lambda text: text.count(".") <= 10)
+)
+"""With more dots, twitter-text is not asked about some of them."""
+
+
+@given(ASCII_TEXTS)
+def test_ascii_weighs_and_links_as_twitter_text_says(text: str) -> None:
+    """Such text is weighed without it."""
+    parsed, links = parse_tweet(text), extract_urls_with_indices(text)
+    if not text.strip():
+        assert refusal(text) == "blank"
+    elif parsed.weightedLength > 280:
+        assert refusal(text) == "too_long"
+    else:
+        assert parsed.valid
+        assert checked_text(text) == text
+    assert [url.indices for url in find_entities(text).urls] == [tuple(link["indices"]) for link in links]
+
+
+@given(st.integers(230, 290), ASCII_TEXTS)
+def test_ascii_near_the_limit_is_told_its_weight(padding: int, text: str) -> None:
+    long = f"{text} {'x' * padding}"
+    weight = parse_tweet(long).weightedLength
+    if weight > 280:
+        with pytest.raises(Refused, match=f"weighs {weight}"):
+            checked_text(long)
+    else:
+        assert checked_text(long) == long

@@ -1,6 +1,7 @@
 """Tweets in Cassandra. The tables are in ../cql/."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 
 import msgspec
@@ -13,11 +14,11 @@ from storage.cassandra.associations import change_statements
 from storage.cassandra.month_log import MonthLog
 from storage.cassandra.outbox import done_statement, write_with_order
 from storage.cassandra.session import Statement
-from storage.ids import MAX_ID, id_month, write_timestamp
+from storage.ids import MAX_ID, id_month, make_id, now_us, write_timestamp
 from storage.outbox import Order
 from tweets.entities import Entities, Tweet
 from tweets.stores.cassandra_public import PublicLog
-from tweets.stores.pull import Bounds, nearest_of
+from tweets.stores.pull import nearest_of
 
 COLUMNS = "id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, deleted_by, path"
 INSERT_TWEET = (
@@ -31,9 +32,6 @@ SELECT_MONTHS = "SELECT author, month FROM author_months WHERE author IN ?"
 SELECT_NEWEST = (
     "SELECT author, id FROM home_entries_by_author"
     " WHERE author IN ? AND month = ? AND id >= ? AND id <= ? PER PARTITION LIMIT ?"
-)
-SELECT_NEWEST_OF_ONE = (
-    "SELECT id FROM home_entries_by_author WHERE author = ? AND month = ? AND id >= ? AND id <= ? LIMIT ?"
 )
 SELECT_OLDEST_OF_ONE = (
     "SELECT id FROM home_entries_by_author"
@@ -51,6 +49,8 @@ SELECT_RETWEETS = "SELECT id FROM retweets_by_pair WHERE author = ? AND original
 AUTHORS_A_SELECT = 50
 """Partitions in one IN: 200 authors took 43 ms in groups of 50 and 109 ms one by one."""
 TWEETS_A_SELECT = 50
+AHEAD_US = 3_600_000_000
+"""No clock is ahead by more than an hour."""
 
 _by_author = MonthLog(table="tweets_by_author", months="author_months", owner=["author"])
 _home_entries = MonthLog(table="home_entries_by_author", months="author_months", owner=["author"])
@@ -125,15 +125,15 @@ class CassandraTweets:
     ) -> list[int]:
         """Month by month, away from the bound: what is found in one month is nearer than all of the next.
 
-        Two round trips when the nearest month has enough, plus those of the merge.
+        One round trip when the nearest month has enough, else one more for the list of months, and
+        one for each month walked; plus those of the merge.
         """
         low = (after or 0) + 1
         high = MAX_ID if before is None else before - 1
         upwards = after is not None
-        months = _months_of(authors, low, high)
         found: list[int] = []
-        for month in sorted(months, reverse=not upwards):
-            found += _nearest_in_month(months[month], month, low, high, limit=limit - len(found), upwards=upwards)
+        for month, writers in _months_of(authors, low, high, upwards):
+            found += _nearest_in_month(writers, month, low, high, limit=limit - len(found), upwards=upwards)
             if len(found) >= limit:
                 break
         return found[::-1] if upwards else found
@@ -162,8 +162,25 @@ def _newest_first(log: MonthLog, owner: int, before: int | None, after: int | No
     return ids[::-1] if after is not None else ids
 
 
-def _months_of(authors: Sequence[int], low: int, high: int) -> dict[int, list[int]]:
-    """Which authors have something in which month between the two ids."""
+def _months_of(authors: Sequence[int], low: int, high: int, upwards: bool) -> Iterator[tuple[int, Sequence[int]]]:
+    """Months between the two ids, nearest first, with the authors who may have something in them.
+
+    The nearest month that can hold anything comes unasked, with all authors: for most pages it is
+    enough, and the list of months would cost as much again. It is that of now, or of the next
+    hour, when a server whose clock is ahead may have written in the next month already.
+    """
+    if low > high:
+        return
+    latest = id_month(make_id(now_us() + AHEAD_US, 0))
+    nearest = id_month(low) if upwards else min(id_month(high), latest)
+    yield nearest, authors
+    listed = _listed_months(authors, low, high)
+    for month in sorted(listed.keys() - {nearest}, reverse=not upwards):
+        yield month, listed[month]
+
+
+def _listed_months(authors: Sequence[int], low: int, high: int) -> dict[int, list[int]]:
+    """Which authors have something in which month between the two ids. One round trip."""
     groups = session.execute_many(SELECT_MONTHS, [(group,) for group in _groups(authors, AUTHORS_A_SELECT)])
     months: dict[int, list[int]] = {}
     for author, month in (row for rows in groups for row in rows):
@@ -175,27 +192,22 @@ def _months_of(authors: Sequence[int], low: int, high: int) -> dict[int, list[in
 def _nearest_in_month(
     authors: Sequence[int], month: int, low: int, high: int, *, limit: int, upwards: bool
 ) -> list[int]:
-    def fetch(bounds: Bounds, share: int) -> dict[int, list[int]]:
-        distinct = set(bounds.values())
-        if upwards or len(distinct) > 1:
-            return _read_one_by_one(bounds, month, share, upwards)
-        return _read_in_groups(list(bounds), month, distinct.pop(), share)
-
-    return nearest_of(authors, low=low, high=high, limit=limit, upwards=upwards, fetch=fetch)
+    read = _read_one_by_one if upwards else _read_in_groups
+    return nearest_of(authors, low=low, high=high, limit=limit, upwards=upwards, fetch=partial(read, month))
 
 
-def _read_in_groups(authors: Sequence[int], month: int, bounds: tuple[int, int], share: int) -> dict[int, list[int]]:
+def _read_in_groups(month: int, authors: Sequence[int], between: tuple[int, int], share: int) -> dict[int, list[int]]:
     groups = _groups(authors, AUTHORS_A_SELECT)
-    found = session.execute_many(SELECT_NEWEST, [(group, month, *bounds, share) for group in groups])
+    found = session.execute_many(SELECT_NEWEST, [(group, month, *between, share) for group in groups])
     return {
         author: [row[1] for row in rows] for each in found for author, rows in groupby(each, key=lambda row: row[0])
     }
 
 
-def _read_one_by_one(bounds: Bounds, month: int, share: int, upwards: bool) -> dict[int, list[int]]:
-    cql = SELECT_OLDEST_OF_ONE if upwards else SELECT_NEWEST_OF_ONE
-    found = session.execute_many(cql, [(author, month, low, high, share) for author, (low, high) in bounds.items()])
-    return {author: [row[0] for row in rows] for author, rows in zip(bounds, found, strict=True)}
+def _read_one_by_one(month: int, authors: Sequence[int], between: tuple[int, int], share: int) -> dict[int, list[int]]:
+    """Oldest first, in which order a statement answers one author only."""
+    found = session.execute_many(SELECT_OLDEST_OF_ONE, [(author, month, *between, share) for author in authors])
+    return {author: [row[0] for row in rows] for author, rows in zip(authors, found, strict=True)}
 
 
 def _counts(months_cql: str, count_cql: str, owners: Sequence[int]) -> dict[int, int]:

@@ -15,12 +15,14 @@ from storage.ids import MAX_ID
 from storage.outbox import Order
 from tweets.entities import Entities, Tweet
 from tweets.models import TweetRow
-from tweets.stores.pull import Bounds, nearest_of
+from tweets.stores.pull import nearest_of
 
 SELECT_ENTRIES = (
-    "SELECT id FROM tweets_tweetrow INDEXED BY home_entries_by_author"
-    " WHERE author = %s AND deleted_by IS NULL AND in_home AND id BETWEEN %s AND %s ORDER BY id {order} LIMIT %s"
+    "SELECT value, (SELECT json_group_array(id) FROM (SELECT id FROM tweets_tweetrow INDEXED BY home_entries_by_author"
+    " WHERE author = value AND deleted_by IS NULL AND in_home AND id BETWEEN %s AND %s ORDER BY id {order} LIMIT %s))"
+    " FROM json_each(%s)"
 )
+"""A share of each of many authors, in one statement: a third of what a statement an author costs."""
 SELECT_NEWEST = SELECT_ENTRIES.format(order="DESC")
 SELECT_OLDEST = SELECT_ENTRIES.format(order="ASC")
 
@@ -31,6 +33,8 @@ SELECT_PUBLIC = (
 SELECT_PUBLIC_NEWEST = SELECT_PUBLIC.format(order="DESC")
 SELECT_PUBLIC_OLDEST = SELECT_PUBLIC.format(order="ASC")
 
+_ids_encoder = msgspec.json.Encoder()
+_ids_decoder = msgspec.json.Decoder(list[int])
 _entities_encoder = msgspec.json.Encoder()
 _entities_decoder = msgspec.json.Decoder(Entities)
 
@@ -78,12 +82,10 @@ class EmbeddedTweets:
         upwards = after is not None
         sql = SELECT_OLDEST if upwards else SELECT_NEWEST
 
-        def fetch(bounds: Bounds, share: int) -> dict[int, list[int]]:
+        def fetch(authors: Sequence[int], between: tuple[int, int], share: int) -> dict[int, list[int]]:
             with connections[ALIAS].cursor() as cursor:
-                return {
-                    author: [row[0] for row in cursor.execute(sql, (author, *between, share)).fetchall()]
-                    for author, between in bounds.items()
-                }
+                rows = cursor.execute(sql, (*between, share, _ids_encoder.encode(authors).decode())).fetchall()
+            return {author: sorted(_ids_decoder.decode(ids), reverse=not upwards) for author, ids in rows}
 
         with answering():
             found = nearest_of(authors, low=low, high=high, limit=limit, upwards=upwards, fetch=fetch)
