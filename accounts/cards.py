@@ -22,13 +22,14 @@ that a process's breaker takes to notice it.
 """
 
 import threading
+import time
+from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
 import msgspec
-from cachetools import TTLCache
 
 from accounts.caches import ACCOUNTS, decode_account, encode_account
 from accounts.changes import Changes, changes_of, note_commands
@@ -83,6 +84,8 @@ class _Entry(msgspec.Struct, frozen=True):
     note: float
     """The account's newest note in the log when it was fetched; 0 for none."""
     generation: bytes
+    until: float
+    """By the monotonic clock."""
 
 
 class _Memory:
@@ -90,24 +93,36 @@ class _Memory:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: TTLCache[int, _Entry] = TTLCache(LOCAL_ENTRIES, LOCAL_SECONDS)
+        self._entries: OrderedDict[int, _Entry] = OrderedDict()
+        """Those that end first are first."""
 
     def hits(self, ids: Iterable[int], changed: Changes, generation: bytes | None) -> dict[int, Account]:
         """Those that are still good; `generation` None is any."""
-        with self._lock:
-            entries = {each: self._entries.get(each) for each in ids}
-        return {
-            each: entry.account
-            for each, entry in entries.items()
-            if entry is not None
-            and entry.note == changed.get(each, entry.note)
-            and generation in (None, entry.generation)
-        }
+        now = time.monotonic()
+        found = {}
+        for each in ids:
+            entry = self._entries.get(each)
+            if (
+                entry is not None
+                and entry.until > now
+                and (generation is None or entry.generation == generation)
+                and entry.note == changed.get(each, entry.note)
+            ):
+                found[each] = entry.account
+        return found
 
     def keep(self, accounts: Mapping[int, Account], changed: Changes, generation: bytes) -> None:
-        entries = {each: _Entry(card, changed.get(each, 0.0), generation) for each, card in accounts.items()}
+        now = time.monotonic()
         with self._lock:
-            self._entries.update(entries)
+            for each, card in accounts.items():
+                self._entries.pop(each, None)
+                self._entries[each] = _Entry(card, changed.get(each, 0.0), generation, now + LOCAL_SECONDS)
+            while self._entries and (len(self._entries) > LOCAL_ENTRIES or self._first.until <= now):
+                self._entries.popitem(last=False)
+
+    @property
+    def _first(self) -> _Entry:
+        return next(iter(self._entries.values()))
 
     def forget(self, user_id: int) -> None:
         with self._lock:

@@ -23,6 +23,9 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
     suspended: bool
     is_staff: bool
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     @property
     def created(self) -> datetime:
         return id_time(self.id)

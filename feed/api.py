@@ -1,29 +1,37 @@
 """The REST doors of the feeds: home and public."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
+from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import ReadsAlong, viewer_of
+from accounts.authentication import viewer_of
 from accounts.entities import Viewer
+from accounts.warm_reads import WarmReads
 from feed.home import home_page, prefetch_command
 from feed.public import public_page
 from storage.openapi import PAGE_PARAMETERS
 from storage.redis import Command
 from storage.rest import collection, page_request
 from tweets.documents import TWEETS, TWEETS_EXAMPLE
+from tweets.pages import rendered
 
 
-class HomeTimelineAPI(ReadsAlong, APIView):
+class HomeTimelineAPI(WarmReads):
     """GET /feed/home. The token and the timeline are read in one round trip, the tweets in the next."""
 
     def along(self, viewer_id: int) -> Sequence[Command]:
         return [prefetch_command(viewer_id, page_request(self.request))]
+
+    def read(self, request: HttpRequest, viewer: Viewer) -> dict[str, Any]:
+        asked = page_request(request)
+        prefetched: list[Any] | None = self.along_answers[0] if self.along_answers else None
+        return collection(request, asked, rendered(home_page(viewer, asked, prefetched=prefetched)))
 
     @extend_schema(
         operation_id="home_timeline",
@@ -35,9 +43,7 @@ class HomeTimelineAPI(ReadsAlong, APIView):
         examples=[TWEETS_EXAMPLE],
     )
     def get(self, request: Request) -> Response:
-        asked = page_request(request)
-        prefetched: list[Any] | None = self.along_answers[0] if self.along_answers else None
-        return Response(collection(request, asked, home_page(cast(Viewer, request.user), asked, prefetched=prefetched)))
+        return super().get(request)
 
 
 class PublicFeedAPI(APIView):
@@ -55,4 +61,4 @@ class PublicFeedAPI(APIView):
     )
     def get(self, request: Request) -> Response:
         asked = page_request(request)
-        return Response(collection(request, asked, public_page(viewer_of(request), asked)))
+        return Response(collection(request, asked, rendered(public_page(viewer_of(request), asked))))

@@ -50,6 +50,17 @@ class GuardedCache(Generic[K]):
         keys = (f"{shard_tag(shard)}:{self._name(each)}" for shard, each in zip(shards, ids, strict=True))
         return ("MGET", *keys, *map(generation_key, dict.fromkeys(shards)))
 
+    def read_with(self, other: "GuardedCache[K]", ids: Sequence[K]) -> Command:
+        """As `read` of both caches, whose shards are the same: for one command and the generations once.
+
+        Its answer is this one's values, then the other's, then what stands in `noted` after them.
+        """
+        shards = [self._shard(each) for each in ids]
+        keys = [(shard_tag(shard), each) for shard, each in zip(shards, ids, strict=True)]
+        ours = [f"{tag}:{self._name(each)}" for tag, each in keys]
+        others = [f"{tag}:{other._name(each)}" for tag, each in keys]
+        return ("MGET", *ours, *others, *map(generation_key, dict.fromkeys(shards)))
+
     @staticmethod
     def hits(ids: Sequence[K], answer: Sequence[bytes | None]) -> dict[K, bytes]:
         """The cached values by id; what is missing or guarded is left out."""

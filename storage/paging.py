@@ -7,16 +7,23 @@ fallback of it) is known, whatever became of the thing that it was taken from.
 
 import base64
 import binascii
+import hashlib
+import hmac
 from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
+from django.conf import settings
 from django.core.signing import BadSignature, Signer
 
 from storage.errors import BadRequest
 from storage.ids import MAX_ID
 
 T = TypeVar("T")
+
+_SALT = "storage.paging.cursor"
+_SEPARATOR = "."
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
@@ -70,8 +77,10 @@ def full_page(request: PageRequest, fetch: FetchPlaces, show: Show[T], *, same: 
 
 
 def encode_cursor(place: int) -> str:
-    packed = base64.urlsafe_b64encode(place.to_bytes(8, "big")).rstrip(b"=").decode()
-    return _signer().sign(packed)
+    """What `Signer` would sign, at half its cost."""
+    packed = _url_safe(place.to_bytes(8, "big"))
+    signature = hmac.digest(_signing_key(settings.SECRET_KEY), packed.encode(), "sha256")
+    return f"{packed}{_SEPARATOR}{_url_safe(signature)}"
 
 
 def decode_cursor(cursor: str) -> int:
@@ -112,6 +121,10 @@ class _Kept(Generic[T]):
 
     def _key(self, place: int, item: T) -> Hashable:
         return place if self._same is None else self._same(item)
+
+
+def _url_safe(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _page_below(before: int | None, limit: int, fetch: FetchPlaces, show: Show[T], kept: _Kept[T]) -> Page[T]:
@@ -158,4 +171,10 @@ def _growing(first: int) -> list[int]:
 
 
 def _signer() -> Signer:
-    return Signer(salt="storage.paging.cursor", sep=".")
+    return Signer(salt=_SALT, sep=_SEPARATOR)
+
+
+@lru_cache
+def _signing_key(secret: str) -> bytes:
+    """The key that `Signer` derives anew for each signature."""
+    return hashlib.sha256(f"{_SALT}signer{secret}".encode()).digest()

@@ -18,10 +18,10 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import redis
@@ -35,9 +35,8 @@ from redis.retry import Retry
 from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids import now_us
-
-Command = tuple[str | bytes | int, ...]
-"""One Redis command with its arguments, e.g. ("SET", key, value, "EX", 10)."""
+from storage.wire import Command as Command
+from storage.wire import Wires
 
 CONNECTIONS = 64
 """At most this many connections a process; each request thread holds one at a time."""
@@ -92,6 +91,7 @@ class RedisNode:
         self._lock = threading.Lock()
         self._pid = 0
         self._client: redis.Redis | None = None
+        self._callbacks: Mapping[Any, Callable[[Any], Any]] = {}
         self.breaker = Breaker(name, probe=self._probe, silent=is_silence, failures=FAILURES)
 
     def round_trip(self, *commands: Command) -> list[Any]:
@@ -106,15 +106,16 @@ class RedisNode:
         try:
             with self.breaker.guard():
                 answers = self._send(commands)
-                if any(isinstance(answer, NoScriptError) for answer in answers):
+                errors = _errors_among(answers)
+                if any(isinstance(error, NoScriptError) for error in errors):
                     answers = self._load_and_resend(commands, answers)
+                    errors = _errors_among(answers)
         except (RedisError, OSError) as error:
             raise Unavailable(self.name) from error
-        for answer in answers:
-            if isinstance(answer, ReadOnlyError):
-                self._disconnect()
-            if isinstance(answer, RedisError):
-                raise Unavailable(self.name) from answer
+        if any(isinstance(error, ReadOnlyError) for error in errors):
+            self._disconnect()
+        if errors:
+            raise Unavailable(self.name) from errors[0]
         return answers
 
     def begin(self) -> bytes:
@@ -134,14 +135,15 @@ class RedisNode:
 
     def client(self) -> "redis.Redis":
         """The process's pooled client, for subscribing; commands go through `round_trip`."""
-        if self._client is None or self._pid != os.getpid():
+        client = self._client
+        if client is None or self._pid != os.getpid():
             with self._lock:
-                if self._client is None or self._pid != os.getpid():
-                    self._client, self._pid = self._connect(), os.getpid()
-        return self._client
-
-    def _connect(self) -> "redis.Redis":
-        return connect(self.url, handshake=self._greet if self._has_generations else None)
+                client = self._client
+                if client is None or self._pid != os.getpid():
+                    client = connect(self.url, handshake=self._greet if self._has_generations else None)
+                    self._callbacks = dict(client.response_callbacks)
+                    self._client, self._pid = client, os.getpid()
+        return client
 
     def _greet(self, connection: Any) -> None:
         """What a new connection says before it is used; raises what the server objects to."""
@@ -158,18 +160,25 @@ class RedisNode:
     def _probe(self) -> None:
         self._send([("PING",)])
 
-    def _send(self, commands: Iterable[Command]) -> list[Any]:
-        with self.client().pipeline(transaction=False) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
-            return pipeline.execute(raise_on_error=False)
+    def _send(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers, errors that the server answered among them, each as redis-py's client would give it."""
+        answers = cast(Wires, self.client().connection_pool).exchange(commands)
+        for place, command in enumerate(commands):
+            callback = self._callbacks.get(command[0])
+            if callback is not None and not isinstance(answers[place], RedisError):
+                answers[place] = callback(answers[place])
+        return answers
 
     def _load_and_resend(self, commands: tuple[Command, ...], answers: list[Any]) -> list[Any]:
-        self._send(("SCRIPT LOAD", source) for source in Script.sources())
+        self._send([("SCRIPT LOAD", source) for source in Script.sources()])
         missed = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-        for place, answer in zip(missed, self._send(commands[place] for place in missed), strict=True):
+        for place, answer in zip(missed, self._send([commands[place] for place in missed]), strict=True):
             answers[place] = answer
         return answers
+
+
+def _errors_among(answers: Sequence[Any]) -> list[RedisError]:
+    return [answer for answer in answers if isinstance(answer, RedisError)]
 
 
 def is_silence(error: Exception) -> bool:
@@ -184,7 +193,7 @@ def is_silence(error: Exception) -> bool:
 
 def connect(url: str, *, handshake: Callable[[Any], None] | None = None) -> "redis.Redis":
     """A client with short, explicit timeouts and no retries; answers are bytes."""
-    return redis.Redis.from_url(
+    pool = Wires.from_url(
         url,
         redis_connect_func=handshake,
         socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
@@ -192,6 +201,7 @@ def connect(url: str, *, handshake: Callable[[Any], None] | None = None) -> "red
         retry=Retry(NoBackoff(), 0),
         max_connections=CONNECTIONS,
     )
+    return redis.Redis.from_pool(pool)
 
 
 async def greet_async(connection: Any) -> None:
@@ -234,7 +244,7 @@ def shard_tag(shard: int) -> str:
     It names the number of shards as well: another number means other keys, and a generation
     that is missing, so that the node is emptied and everything made anew.
     """
-    return f"{{t{shard}/{settings.TIMELINE_SHARDS}}}"
+    return _tags(settings.TIMELINE_SHARDS)[shard]
 
 
 def generation_key(shard: int) -> str:
@@ -251,3 +261,9 @@ def begin_command() -> Command:
 def user_tag(user_id: int) -> str:
     """The hash tag of a person's keys."""
     return shard_tag(shard_of(user_id))
+
+
+@cache
+def _tags(shards: int) -> tuple[str, ...]:
+    """Made once: a page asks for some eighty."""
+    return tuple(f"{{t{shard}/{shards}}}" for shard in range(shards))

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+from django.http import HttpRequest
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -19,7 +20,8 @@ from storage.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_c
 
 ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
-_encoder = msgspec.json.Encoder()
+encoded = msgspec.json.Encoder().encode
+"""What every JSON body is encoded by."""
 _decoder = msgspec.json.Decoder()
 
 
@@ -31,7 +33,7 @@ class MsgspecRenderer(BaseRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
-        return b"" if data is None else _encoder.encode(data)
+        return b"" if data is None else encoded(data)
 
 
 class MsgspecParser(BaseParser):
@@ -85,9 +87,13 @@ def parse_id(text: str) -> int:
     return number
 
 
-def page_request(request: Request) -> PageRequest:
+AnyRequest = Request | HttpRequest
+"""REST framework's, or Django's own that is in it."""
+
+
+def page_request(request: AnyRequest) -> PageRequest:
     """`limit`, `cursor` and `since` of a collection. Raises `BadRequest`."""
-    query = request.query_params
+    query = request.GET
     limit_text = query.get("limit", str(DEFAULT_LIMIT))
     if not (limit_text.isascii() and limit_text.isdigit() and 1 <= len(limit_text) <= 3):
         raise BadRequest(f"limit must be a whole number from 1 to {MAX_LIMIT}.", code="bad_limit")
@@ -120,7 +126,7 @@ def single(data: Any) -> dict[str, Any]:
     return {"data": data}
 
 
-def collection(request: Request, asked: PageRequest, page: Page[Any]) -> dict[str, Any]:
+def collection(request: AnyRequest, asked: PageRequest, page: Page[Any]) -> dict[str, Any]:
     """The envelope of a page; its links are paths that keep the other query parameters."""
     older = encode_cursor(page.older) if page.older is not None else None
     newer = encode_cursor(page.newer) if page.newer is not None else None
@@ -135,8 +141,9 @@ def collection(request: Request, asked: PageRequest, page: Page[Any]) -> dict[st
     }
 
 
-def _link(request: Request, asked: PageRequest, name: str, cursor: str | None) -> str | None:
+def _link(request: AnyRequest, asked: PageRequest, name: str, cursor: str | None) -> str | None:
     if cursor is None:
         return None
-    kept = {key: value for key, value in request.query_params.items() if key not in ("cursor", "since", "limit")}
-    return f"{request.path}?{urlencode({**kept, 'limit': asked.limit, name: cursor})}"
+    kept = {key: value for key, value in request.GET.items() if key not in ("cursor", "since", "limit")}
+    others = f"{urlencode(kept)}&" if kept else ""
+    return f"{request.path}?{others}limit={asked.limit}&{name}={cursor}"

@@ -16,6 +16,7 @@ from storage.openapi import PAGE_PARAMETERS
 from storage.rest import TextField, collection, flag, operation_id, page_request, parse_id, single
 from tweets import services
 from tweets.documents import LOCATION, THREAD, THREAD_EXAMPLE, TWEET, TWEET_EXAMPLE, TWEET_ID, TWEETS, TWEETS_EXAMPLE
+from tweets.pages import rendered
 from tweets.posted import posted_view
 from tweets.selectors import author_page, tweet_view
 from tweets.threads import ANCESTORS_MAX, replies_page, thread
@@ -101,7 +102,9 @@ class RepliesAPI(APIView):
     )
     def get(self, request: Request, tweet_id: str) -> Response:
         asked = page_request(request)
-        return Response(collection(request, asked, replies_page(parse_id(tweet_id), viewer_of(request), asked)))
+        return Response(
+            collection(request, asked, rendered(replies_page(parse_id(tweet_id), viewer_of(request), asked)))
+        )
 
 
 class ThreadAPI(APIView):
@@ -143,7 +146,7 @@ class AuthorTweetsAPI(APIView):
     def get(self, request: Request, username: str) -> Response:
         asked = page_request(request)
         page = author_page(username, viewer_of(request), asked, replies=flag(request, "replies", default=True))
-        return Response(collection(request, asked, page))
+        return Response(collection(request, asked, rendered(page)))
 
 
 def _optional_id(text: Any) -> int | None:

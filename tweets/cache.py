@@ -1,6 +1,7 @@
 """Tweets in Redis: serialized once when written or first read, decoded by every reader."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -8,8 +9,11 @@ from fanout.bodies import BODIES
 from storage.redis import Command
 from tweets.entities import Tweet
 
+DECODED_KEPT = 8_192
+"""About 1 KB each. Many readers are shown the same tweets, and the same bytes are the same tweet."""
+
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Tweet)
+_decoded = lru_cache(DECODED_KEPT)(msgspec.json.Decoder(Tweet).decode)
 
 
 def read(ids: Sequence[int]) -> Command:
@@ -18,7 +22,7 @@ def read(ids: Sequence[int]) -> Command:
 
 def hits(ids: Sequence[int], answer: Sequence[bytes | None]) -> dict[int, Tweet]:
     """What the answer to `read` holds; deleted tweets are held too, flagged."""
-    return {tweet_id: _decoder.decode(value) for tweet_id, value in BODIES.hits(ids, answer).items()}
+    return {tweet_id: _decoded(value) for tweet_id, value in BODIES.hits(ids, answer).items()}
 
 
 def noted(ids: Sequence[int], answer: Sequence[bytes | None]) -> bytes | None:

@@ -23,10 +23,10 @@ Redis is not refused for its numbers.
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
-from cachetools import TTLCache
 
 from storage import stores
 from storage.cache import GUARD_SECONDS, GuardedCache
@@ -44,6 +44,8 @@ TURN_SECONDS = 10
 SPARE_SECONDS = 3600
 SPARE_ENTRIES = 50_000
 """About 200 bytes each: 10 MB a process."""
+DECODED_KEPT = 8_192
+"""About 400 bytes each; as long as nobody counts anew, all readers are given the same bytes."""
 
 _changed = Script(Path(__file__).parent / "lua" / "counts_changed.lua")
 SMALL, LARGE_MARK = b"S", b"L"
@@ -73,6 +75,11 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Counted).decode
 
 
+@lru_cache(DECODED_KEPT)
+def _decoded(value: bytes) -> _Counted:
+    return _decode(value[1:])
+
+
 class Found(msgspec.Struct, frozen=True):
     """What the cache knew: counts that may be shown, and which of them somebody should count anew."""
 
@@ -89,9 +96,9 @@ def found(ids: Sequence[int], answer: Sequence[bytes | None]) -> Found:
     counts: dict[int, Counts] = {}
     stale: list[int] = []
     for tweet_id, value in CACHE.hits(ids, answer).items():
-        counted = _decode(value[1:])
+        counted = _decoded(value)
         counts[tweet_id] = counted.counts
-        if value[:1] == LARGE_MARK and time.time() - counted.at >= STALE_SECONDS:
+        if value.startswith(LARGE_MARK) and time.time() - counted.at >= STALE_SECONDS:
             stale.append(tweet_id)
     return Found(counts, stale)
 
@@ -148,26 +155,44 @@ def invalidate(ids: Iterable[int]) -> list[Command]:
 
 
 class _Spare:
-    """What this process has shown lately; thread-safe, bounded in number and age."""
+    """What this process has shown lately; thread-safe, bounded in number and age.
+
+    Every page is kept, so keeping is one update of a dict: when it is half as full or old as it
+    may be, it becomes the older one of two, and that one is dropped.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: TTLCache[int, Counts] = TTLCache(SPARE_ENTRIES, SPARE_SECONDS)
+        self.clear()
 
     def keep(self, counts: Mapping[int, Counts]) -> None:
         with self._lock:
-            self._entries.update(counts)
+            self._turn_over()
+            self._recent.update(counts)
 
     def of(self, ids: Sequence[int]) -> dict[int, Counts] | None:
         """Those of all `ids`; None if some are not known."""
         with self._lock:
-            found = {each: self._entries.get(each) for each in ids}
-        known = {each: counts for each, counts in found.items() if counts is not None}
-        return known if len(known) == len(found) else None
+            self._turn_over()
+            known = [self._recent.get(each) or self._older.get(each) for each in ids]
+        found = {each: counts for each, counts in zip(ids, known, strict=True) if counts is not None}
+        return found if len(found) == len(set(ids)) else None
 
     def clear(self) -> None:
         with self._lock:
-            self._entries.clear()
+            self._begin(older={})
+
+    def _turn_over(self) -> None:
+        age = time.monotonic() - self._since
+        if age >= SPARE_SECONDS:
+            self._begin(older={})
+        elif age >= SPARE_SECONDS / 2 or len(self._recent) >= SPARE_ENTRIES // 2:
+            self._begin(older=self._recent)
+
+    def _begin(self, *, older: dict[int, Counts]) -> None:
+        self._older = older
+        self._recent: dict[int, Counts] = {}
+        self._since = time.monotonic()
 
 
 _spare = _Spare()

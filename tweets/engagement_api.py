@@ -15,6 +15,7 @@ from storage.rest import collection, page_request, parse_id, single
 from tweets import liking, retweeting, selectors
 from tweets.api import READABLE_BY_ALL
 from tweets.documents import EXAMPLE_TWEET, TWEET, TWEETS, TWEETS_EXAMPLE
+from tweets.pages import rendered
 
 ACTED_ON = "Idempotent; answers the tweet after it. Given a retweet, it acts on the original and answers that."
 
@@ -157,7 +158,7 @@ class UserLikesAPI(APIView):
     )
     def get(self, request: Request, username: str) -> Response:
         asked = page_request(request)
-        return Response(collection(request, asked, selectors.likes_page(username, viewer_of(request), asked)))
+        return Response(collection(request, asked, rendered(selectors.likes_page(username, viewer_of(request), asked))))
 
 
 class BookmarksAPI(APIView):
@@ -172,7 +173,9 @@ class BookmarksAPI(APIView):
     )
     def get(self, request: Request) -> Response:
         asked = page_request(request)
-        return Response(collection(request, asked, selectors.bookmarks_page(cast(Viewer, request.user), asked)))
+        return Response(
+            collection(request, asked, rendered(selectors.bookmarks_page(cast(Viewer, request.user), asked)))
+        )
 
 
 class Act(Protocol):

@@ -55,6 +55,9 @@ class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
     deleted_by: int | None = None
     path: tuple[int, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     @property
     def deleted(self) -> bool:
         return self.deleted_by is not None

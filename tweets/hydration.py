@@ -3,9 +3,14 @@
 One Redis round trip for any number of tweets when all is cached, a second one when there are
 quotes or retweets of tweets that are not among them. The store and SQL are asked only for what
 is not cached, and what they answer is.
+
+Many readers are shown the same tweet with the same author, counts and flags: so a view is made
+once in a process for equal parts, and with it its JSON. It is a function of these parts and of
+nothing else, and each page looks all of them up anew; so no view outlives a change of any.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import Any
 
 import msgspec
@@ -25,6 +30,8 @@ from tweets.store import tweet_store
 from tweets.visibility import Visibility
 
 NO_COUNTS = Counts()
+VIEWS_KEPT = 8_192
+"""About 3 KB each: 25 MB a process."""
 
 
 class AuthorView(msgspec.Struct, frozen=True):
@@ -42,8 +49,8 @@ class CountsView(msgspec.Struct, frozen=True):
     likes: int
 
 
-class TweetView(msgspec.Struct, frozen=True):
-    """A tweet as the contract shows it to one viewer."""
+class TweetView(msgspec.Struct, frozen=True, dict=True):
+    """A tweet as the contract shows it to a viewer; `dict` holds its JSON, once somebody asked for it."""
 
     id: str
     text: str
@@ -56,6 +63,16 @@ class TweetView(msgspec.Struct, frozen=True):
     entities: Entities
     counts: CountsView
     viewer: ViewerFlags | None
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @cached_property
+    def json(self) -> bytes:
+        return _encode(self)
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class _Cached(msgspec.Struct, frozen=True):
@@ -150,15 +167,16 @@ def _from_cache(ids: Sequence[int], visibility: Visibility, along: Sequence[Comm
     """The log of changed accounts first: the generation that is read after it vouches for it (cards.py)."""
     excluded = visibility.commands()
     try:
-        changed, tweets, counted, *answers = timeline_node().round_trip(
-            changed_command(), cache.read(ids), counts.read(ids), *excluded, *along
+        changed, read, *answers = timeline_node().round_trip(
+            changed_command(), BODIES.read_with(counts.CACHE, ids), *excluded, *along
         )
     except Unavailable:
         visibility.take(None)
         return _Cached()
-    noted = BODIES.noted((ids, tweets), (ids, counted))
+    counted = read[len(ids) :]
+    noted = BODIES.noted((ids, counted))
     visibility.take(answers[: len(excluded)])
-    return _Cached(cache.hits(ids, tweets), counts.found(ids, counted), changed, noted, answers[len(excluded) :])
+    return _Cached(cache.hits(ids, read), counts.found(ids, counted), changed, noted, answers[len(excluded) :])
 
 
 def _read_missing(ids: Sequence[int], found: dict[int, Tweet], noted: bytes | None) -> list[Command]:
@@ -181,31 +199,41 @@ def _send(commands: list[Command]) -> None:
 
 def _show(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> TweetView:
     """A tweet with what it quotes; a retweet with its original, whose content it shows as well."""
-    if tweet.retweet_of_id is None:
-        return _view(tweet, tweet, loaded, flags, quote=_quoted(tweet, loaded, flags))
-    original = loaded.tweets[tweet.retweet_of_id]
-    return _view(tweet, original, loaded, flags, retweet=_show(original, loaded, flags))
-
-
-def _quoted(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> TweetView | None:
+    author = loaded.authors[tweet.author_id]
+    if tweet.retweet_of_id is not None:
+        original = loaded.tweets[tweet.retweet_of_id]
+        return _view(
+            tweet, author, _count(original, loaded), flags.get(original.id), None, _show(original, loaded, flags)
+        )
     quoted = loaded.tweets.get(tweet.quote_of_id) if tweet.quote_of_id is not None else None
-    return _view(quoted, quoted, loaded, flags) if quoted is not None else None
+    return _view(tweet, author, _count(tweet, loaded), flags.get(tweet.id), _quote(quoted, loaded, flags), None)
 
 
+def _quote(quoted: Tweet | None, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> TweetView | None:
+    """Without what it quotes itself."""
+    if quoted is None:
+        return None
+    author = loaded.authors[quoted.author_id]
+    return _view(quoted, author, _count(quoted, loaded), flags.get(quoted.id), None, None)
+
+
+def _count(tweet: Tweet, loaded: _Loaded) -> Counts:
+    return loaded.counts.get(tweet.id, NO_COUNTS)
+
+
+@lru_cache(VIEWS_KEPT)
 def _view(
     tweet: Tweet,
-    content: Tweet,
-    loaded: _Loaded,
-    flags: Mapping[int, ViewerFlags],
-    *,
-    quote: TweetView | None = None,
-    retweet: TweetView | None = None,
+    author: Account,
+    count: Counts,
+    flags: ViewerFlags | None,
+    quote: TweetView | None,
+    retweet: TweetView | None,
 ) -> TweetView:
-    author = loaded.authors[tweet.author_id]
-    count = loaded.counts.get(content.id, NO_COUNTS)
+    """A function of its arguments alone: whatever a view shows, and may change, is one of them."""
     return TweetView(
         id=str(tweet.id),
-        text=content.text,
+        text=tweet.text if retweet is None else retweet.text,
         created_at=created_at(tweet.id),
         author=AuthorView(
             str(author.id), author.username, author.display_name, author.avatar_url or None, author.verified
@@ -214,7 +242,7 @@ def _view(
         conversation_id=str(tweet.conversation_id),
         quote_of=quote,
         retweet_of=retweet,
-        entities=content.entities,
+        entities=tweet.entities if retweet is None else retweet.entities,
         counts=CountsView(count.replies, count.retweets, count.quotes, count.likes),
-        viewer=flags.get(content.id),
+        viewer=flags,
     )

@@ -25,7 +25,7 @@ repeats the request patches or drops the value, also when there is nothing left 
 
 import secrets
 import struct
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +60,11 @@ class Marks(msgspec.Struct, frozen=True):
     floor: int
     tweets: frozenset[int]
 
-    def says(self, tweet_id: int) -> bool | None:
-        """None: only the store knows."""
-        if tweet_id in self.tweets:
-            return True
-        return False if tweet_id > self.floor else None
+    def among(self, tweet_ids: Collection[int]) -> tuple[set[int], list[int]]:
+        """Those of the tweets that are marked, and those of which only the store knows."""
+        marked = set(self.tweets.intersection(tweet_ids))
+        below = [each for each in tweet_ids if each <= self.floor and each not in marked] if self.floor else []
+        return marked, below
 
 
 KnownMarks = Mapping[str, Marks]
@@ -75,6 +75,9 @@ class ViewerFlags(msgspec.Struct, frozen=True):
     liked: bool = False
     retweeted: bool = False
     bookmarked: bool = False
+
+
+UNMARKED = ViewerFlags()
 
 
 def read(viewer_id: int) -> list[Command]:
@@ -98,6 +101,8 @@ def flags(viewer_id: int, tweet_ids: Collection[int], cached: KnownMarks | None)
     """
     marks = cached if cached is not None else _read_and_keep(viewer_id)
     marked = {kind: _marked(viewer_id, kind, tweet_ids, marks.get(kind)) for kind in KINDS}
+    if not any(marked.values()):
+        return dict.fromkeys(tweet_ids, UNMARKED)
     return {
         each: ViewerFlags(each in marked[LIKE], each in marked[RETWEET], each in marked[BOOKMARK]) for each in tweet_ids
     }
@@ -131,11 +136,10 @@ def untold(viewer_id: int) -> None:
     stores.outbox().add(Order(id=stores.ids.next(), kind=GRAPH_ORDER, args=(viewer_id,)))
 
 
-def _marked(viewer_id: int, kind: str, tweet_ids: Iterable[int], marks: Marks | None) -> set[int]:
-    said = {each: marks.says(each) if marks is not None else None for each in tweet_ids}
-    unknown = [each for each, marked in said.items() if marked is None]
+def _marked(viewer_id: int, kind: str, tweet_ids: Collection[int], marks: Marks | None) -> set[int]:
+    said, unknown = marks.among(tweet_ids) if marks is not None else (set(), list(tweet_ids))
     asked = stores.associations().find(viewer_id, kind, unknown) if unknown else {}
-    return {each for each, marked in said.items() if marked} | asked.keys()
+    return said | asked.keys()
 
 
 def _read_and_keep(viewer_id: int) -> KnownMarks:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from msgspec import Raw
+
 from storage import paging
 from storage.paging import FetchPlaces, Page, PageRequest
 from storage.stores import associations
@@ -23,6 +25,11 @@ def full_page(request: PageRequest, fetch: FetchIds, hydrate: Hydrate) -> Page[T
         return [(int(tweet.id), tweet) for tweet in hydrate(ids)]
 
     return paging.full_page(request, fetch, show, same=_original_id)
+
+
+def rendered(page: Page[TweetView]) -> Page[Raw]:
+    """The page with its tweets as the JSON that each has been made into already."""
+    return Page([Raw(tweet.json) for tweet in page.items], page.older, page.newer)
 
 
 class Marked:
