@@ -1,17 +1,26 @@
 """What the suites of the main job share: both engines, real Redis, nobody working by itself."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from unittest.mock import patch
 
 import pytest
 
-from accounts import cards
+from accounts import caches, cards
 from fanout.dispatch import dispatcher
+
+LASTING_SECONDS = 15
+"""Tokens and cards, which are kept for 4 to 8 s, would end between two steps of a test on a machine that is busy, and
+then one more round trip is counted. Less than the log of changes lasts (accounts/changes.py)."""
 
 
 @pytest.fixture
 def product(store: str, empty_outbox: None, redis_servers: None) -> Iterator[str]:
     """The product on one engine; orders stay open until the test works them off."""
     cards.forget_all()
-    with patch.object(dispatcher, "send"):
+    with patch.object(dispatcher, "send"), ExitStack() as lives:
+        for cache in (caches.TOKENS, caches.ACCOUNTS):
+            lives.enter_context(patch.object(cache, "_ttl_seconds", LASTING_SECONDS))
+        with patch.object(cards, "LOCAL_SECONDS", LASTING_SECONDS):
+            lives.enter_context(patch.object(cards, "_memory", cards._Memory()))
         yield store
