@@ -11,7 +11,7 @@ links are searched for once, for its weight and its entities.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from twitter_text import extract_urls_with_indices, parse_tweet
@@ -35,6 +35,8 @@ HASHTAG_JOINERS = "\u200c\u200d\u05be\u05f3\u05f4\u00b7\u30a0\u30fb\u0f0b\u0f0c"
 ACCENTED = "À-ÖØ-öø-ÿ"
 MENTION = re.compile(rf"(?<![A-Za-z0-9_{ACCENTED}@＠/!#$%&*])[@＠]([A-Za-z0-9_]{{1,30}})(?![A-Za-z0-9_{ACCENTED}@＠])")
 HASHTAG = re.compile(rf"(?<![\w{MARKS}&/#＃])[#＃](\w(?:[\w{MARKS}]|[{HASHTAG_JOINERS}](?=\w))*)")
+DOT_WITHIN = re.compile(r"\.\S")
+"""Every link has one: a host name's last part follows its dot at once."""
 HOST_LIKE = re.compile(r"[^\s/?]+")
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Categories Cc and Cs, but for tabs and line ends."""
@@ -68,12 +70,19 @@ def find_entities(text: str) -> Entities:
     """Mentions, hashtags and links in order of appearance; nothing inside a link counts."""
     spans = [(start, end) for start, end, _ in _links(_without_hopeless_hosts(text))]
     urls = tuple(Url(text[start:end], (start, end)) for start, end in spans)
-    tags = (match for match in HASHTAG.finditer(text) if any(map(str.isalpha, match[1])))
+    tags = (match for match in _matches(HASHTAG, "#＃", text) if any(map(str.isalpha, match[1])))
     return Entities(
-        mentions=tuple(Mention(match[1], match.span()) for match in MENTION.finditer(text) if _outside(match, urls)),
+        mentions=tuple(
+            Mention(match[1], match.span()) for match in _matches(MENTION, "@＠", text) if _outside(match, urls)
+        ),
         hashtags=tuple(Hashtag(match[1], match.span()) for match in tags if _outside(match, urls)),
         urls=urls,
     )
+
+
+def _matches(pattern: re.Pattern[str], signs: str, text: str) -> Iterable[re.Match[str]]:
+    """Patterns that begin with looking behind are tried at each character: not without need."""
+    return pattern.finditer(text) if any(sign in text for sign in signs) else ()
 
 
 def _weighed(text: str) -> tuple[int, bool]:
@@ -99,13 +108,15 @@ def _ascii_weight(text: str) -> int:
 @lru_cache(maxsize=64)
 def _links(text: str) -> tuple[tuple[int, int, int], ...]:
     """(start, end, length of what twitter-text shows of it) of each link; kept for who asks about one text twice."""
-    if "." not in text:
+    if not DOT_WITHIN.search(text):
         return ()
     return tuple((*link["indices"], len(link["url"])) for link in extract_urls_with_indices(text))
 
 
 def _without_hopeless_hosts(text: str) -> str:
     """The text with commas, which weigh the same, for the dots of what is too long for a host name."""
+    if "." not in text:
+        return text
     return HOST_LIKE.sub(_hosts_only, text)
 
 

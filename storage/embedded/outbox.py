@@ -65,19 +65,22 @@ class EmbeddedOutbox:
 
 def write_order(order: Order) -> None:
     """Inside the transaction of what the order announces. Leaves `done` as it is."""
-    OutboxOrder.objects.update_or_create(id=order.id, defaults={"kind": order.kind, "args": list(order.args)})
+    _upsert(OutboxOrder(id=order.id, kind=order.kind, args=list(order.args)), "kind", "args")
 
 
 def close_order(order_id: int) -> None:
     """Inside a transaction. A mark without its order is a row without a kind."""
-    OutboxOrder.objects.update_or_create(id=order_id, defaults={"done": True})
+    _upsert(OutboxOrder(id=order_id, done=True), "done")
 
 
 def reopen_order(order: Order) -> None:
     """Inside a transaction: as if it had just been written."""
-    OutboxOrder.objects.update_or_create(
-        id=order.id, defaults={"kind": order.kind, "args": list(order.args), "done": False}
-    )
+    _upsert(OutboxOrder(id=order.id, kind=order.kind, args=list(order.args), done=False), "kind", "args", "done")
+
+
+def _upsert(row: OutboxOrder, *columns: str) -> None:
+    """In one statement; of a row that is there only these columns change."""
+    OutboxOrder.objects.bulk_create([row], update_conflicts=True, unique_fields=["id"], update_fields=columns)
 
 
 def _order(row: OutboxOrder) -> Order:

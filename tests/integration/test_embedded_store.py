@@ -1,7 +1,11 @@
 """What the contract cannot see of the embedded engine: its file apart, its indexes, its failures."""
 
+import os
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connections
@@ -9,8 +13,9 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from storage.associations import Change
+from storage.embedded import base
 from storage.embedded.associations import EmbeddedAssociations
-from storage.embedded.base import ALIAS
+from storage.embedded.base import ALIAS, writing
 from storage.embedded.outbox import EmbeddedOutbox
 from storage.embedded.router import StoreRouter
 from storage.errors import Unavailable
@@ -18,6 +23,7 @@ from storage.ids import MAX_ID
 from storage.models import Edge
 from storage.outbox import Order
 from tests.ids import new_id
+from tests.threads import run_together
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -105,6 +111,53 @@ def test_a_locked_file_is_unavailable() -> None:
     finally:
         other.close()
         connection.close()
+
+
+def test_threads_that_write_take_turns_and_nobody_is_refused() -> None:
+    """None of them would get the lock by waiting for it as SQLite does: it looks again after a while, and gives up."""
+
+    def write() -> None:
+        connections[ALIAS].cursor().execute("PRAGMA busy_timeout = 1")
+        for _ in range(3):
+            with writing():
+                time.sleep(0.02)
+
+    run_together([write] * 8)
+
+
+def test_a_write_may_be_part_of_another() -> None:
+    order = Order(new_id(), "x", ())
+    with writing():
+        EmbeddedOutbox().add(order)
+    assert EmbeddedOutbox().open_order(order.id) == order
+
+
+def test_who_gets_no_turn_in_time_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "TURN_SECONDS", 0.05)
+    with writing(), ThreadPoolExecutor(1) as pool, pytest.raises(Unavailable):
+        pool.submit(EmbeddedOutbox().add, Order(new_id(), "x", ())).result()
+
+
+def test_a_child_forked_while_a_thread_writes_is_not_stuck() -> None:
+    """Only its lock: what SQLite had open is no child's to use."""
+    holding, forked = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with writing():
+            holding.set()
+            forked.wait(timeout=30)
+        connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(write)
+        assert holding.wait(timeout=30)
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if base._turns._lock.acquire(timeout=5) else 1)
+        forked.set()
+        _, status = os.waitpid(child, 0)
+        written.result()
+    assert os.waitstatus_to_exitcode(status) == 0
 
 
 @override_settings(STORE="cassandra")
