@@ -33,7 +33,7 @@ from bench.stack import Stack
 from bench.wrk import wrk
 from deploy.processes import wait_until
 from fanout import celebrities, presence, timelines
-from storage.redis import timeline_node
+from storage.redis import by_shard, timeline_node
 from storage.stores import ids, outbox
 
 FOLLOWEES, EACH = 200, 5
@@ -211,7 +211,7 @@ def _of_a_shard(meter: Meter) -> Spent:
 
 def _pushes_over(meter: Meter, shards: int) -> Spent:
     with override_settings(TIMELINE_SHARDS=shards):
-        readers = timelines.by_shard(ids.next() for _ in range(PUSHED_TO))
+        readers = by_shard(ids.next() for _ in range(PUSHED_TO))
         began = time.process_time()
 
         def push() -> float:

@@ -38,7 +38,7 @@ from fanout import timelines
 from fanout.presence import Presence
 from storage import stores
 from storage.associations import MAX_CHANGES, Change
-from storage.redis import RedisNode, timeline_node
+from storage.redis import RedisNode, by_shard, timeline_node
 from tweets.kinds import LIKE
 
 RUNS = 3
@@ -134,7 +134,7 @@ def _make_timelines(readers: list[int], ids: list[int]) -> None:
 
 
 def _push(readers: list[int], ids: list[int]) -> None:
-    shards = timelines.by_shard(readers)
+    shards = by_shard(readers)
     for entry_id in ids:
         answers = timeline_node().round_trip(*timelines.deliver_commands(entry_id, shards, timelines.note()))
         if sum(answers) != len(readers):

@@ -32,12 +32,14 @@ from redis.exceptions import MaxConnectionsError, NoScriptError, ReadOnlyError, 
 from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
+from storage import wire
 from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids import now_us
-from storage.wire import Command as Command
 from storage.wire import Wires
 
+Command = wire.Command
+"""One Redis command with its arguments, e.g. ("SET", key, value, "EX", 10)."""
 CONNECTIONS = 64
 """At most this many connections a process; each request thread holds one at a time."""
 SPREAD = 0x9E3779B97F4A7C15
