@@ -218,7 +218,7 @@ def _pushes_over(meter: Meter, shards: int) -> Spent:
             for _ in range(PUSHES):
                 noted = timelines.note()
                 pushed = timelines.deliver_commands(ids.next(), readers, noted)
-                timeline_node().round_trip(*pushed, *presence.present_commands(readers))
+                timeline_node().round_trip(*pushed, *presence.look_commands(readers))
             return PUSHES
 
         spent = meter.spent(push)

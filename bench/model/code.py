@@ -4,8 +4,9 @@ Repeated here since most of those modules can only be imported with Django set u
 not need.
 """
 
-PAGE = 2_500
-PAGES_A_TASK = 4
+PAGE = 12_500
+PAGES_A_TASK = 1
+PUSHED_AT_ONCE = 2_500
 """fanout/delivery.py"""
 SCRIPT_CHUNK = 500
 """fanout/timelines.py"""

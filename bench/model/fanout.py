@@ -11,7 +11,7 @@ from functools import cache
 
 import msgspec
 
-from bench.model.code import EDGES_PER_BUCKET, MAX_LEVEL, PAGE, PAGES_A_TASK, SCRIPT_CHUNK
+from bench.model.code import EDGES_PER_BUCKET, MAX_LEVEL, PAGE, PAGES_A_TASK, PUSHED_AT_ONCE, SCRIPT_CHUNK
 from bench.model.costs import Costs
 from bench.model.site import Site
 
@@ -20,7 +20,9 @@ STORE_TRIP, REDIS_TRIP = 1.0e-3, 0.3e-3
 STORE_TRIPS, REDIS_TRIPS = 6, 2
 """Of a small order; docs/architecture.md, "One POST, counted"."""
 PAGE_STORE_TRIPS, PAGE_REDIS_TRIPS = 2, 2
-"""Of each page of a part: whether the order is open, the followers; the note, the push."""
+"""Of each page of a part: whether the order is open, the followers; the note, the first push."""
+TASK_STORE_TRIPS = 2
+"""Of each task of a part: its order, and which parts are finished."""
 DECADES = 24
 """Bands of author sizes for each power of ten."""
 
@@ -44,7 +46,7 @@ class Work(msgspec.Struct, frozen=True):
 
 
 def work(site: Site, costs: Costs, followers: float) -> Work:
-    """Of an author with so many followers; 0 followers a delivery where the author is merged at read."""
+    """Of the tweet of an author with so many followers."""
     first = costs.post_worker + STORE_TRIPS * STORE_TRIP + REDIS_TRIPS * REDIS_TRIP
     if followers > site.pushed_limit:
         return Work(first + site.shards * costs.shard_redis, redis_seconds=site.shards * costs.shard_redis)
@@ -58,7 +60,7 @@ def work(site: Site, costs: Costs, followers: float) -> Work:
     a_task = a_part / tasks
     pages = math.ceil(a_task / PAGE)
     worker, redis = (pages * each for each in _push(site, costs, a_task / pages))
-    trips = pages * (PAGE_STORE_TRIPS * STORE_TRIP + PAGE_REDIS_TRIPS * REDIS_TRIP) + 2 * STORE_TRIP
+    trips = pages * (PAGE_STORE_TRIPS * STORE_TRIP + PAGE_REDIS_TRIPS * REDIS_TRIP) + TASK_STORE_TRIPS * STORE_TRIP
     return Work(first + own[0], parts, tasks, costs.post_worker + trips + worker, own[1] + parts * tasks * redis)
 
 
@@ -103,13 +105,14 @@ def bands(site: Site) -> list[tuple[float, float]]:
 
 
 def _push(site: Site, costs: Costs, followers: float) -> tuple[float, float]:
-    """Seconds of a worker, which waits for Redis, and of Redis."""
+    """Seconds of a worker, which waits for Redis, and of Redis, for a page; one round trip is counted elsewhere."""
     active = followers * site.share_of_followers
     inactive = followers - active
-    calls = max(shards_touched(site, followers), followers / SCRIPT_CHUNK)
+    pushes = max(1, math.ceil(followers / PUSHED_AT_ONCE))
+    calls = pushes * max(shards_touched(site, followers / pushes), followers / pushes / SCRIPT_CHUNK)
     redis = active * costs.delivery_redis + inactive * costs.lookup_redis + calls * costs.shard_redis
     own = active * costs.delivery_worker + inactive * costs.lookup_worker + calls * costs.shard_worker
-    return own + redis, redis
+    return own + redis + (pushes - 1) * REDIS_TRIP, redis
 
 
 def _level(followers: float) -> int:

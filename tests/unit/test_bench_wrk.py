@@ -63,18 +63,25 @@ def test_that_wrk_failed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         wrk("http://127.0.0.1:1/", connections=1, seconds=1)
 
 
-def test_wrk_is_told_size_headers_and_whose_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tokens' file is gone afterwards, so the program copies it while it runs."""
+def test_wrk_is_told_size_headers_whose_tokens_and_what_bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are gone afterwards, so the program copies them while it runs."""
     program = tmp_path / "wrk"
-    program.write_text(
-        f'#!/bin/sh\nfor last; do :; done\ncp "$last" {tmp_path}/tokens\necho "$@" > {tmp_path}/argv\n'
-        f"cat <<'END'\n{WELL}END\n"
-    )
+    keep = f'cp "$file" {tmp_path}/tokens\ncp "$last" {tmp_path}/bodies\necho "$@" > {tmp_path}/argv\n'
+    last_two = "for last; do file=$before; before=$last; done\n"
+    program.write_text(f"#!/bin/sh\n{last_two}{keep}cat <<'END'\n{WELL}END\n")
     program.chmod(0o755)
     monkeypatch.setattr(wrk_module, "_program", lambda: str(program))
-    wrk("http://127.0.0.1:1/", connections=32, seconds=8, tokens=["ada", "bob"], headers={"Accept": "json"})
+    wrk(
+        "http://127.0.0.1:1/",
+        connections=32,
+        seconds=8,
+        tokens=["ada", "bob"],
+        bodies=["{}"],
+        headers={"Accept": "json"},
+    )
     argv = (tmp_path / "argv").read_text()
     assert "-t 2 -c 32 -d 8s --latency" in argv
     assert "-H Accept: json" in argv
     assert "rotate.lua http://127.0.0.1:1/" in argv
     assert (tmp_path / "tokens").read_text() == "ada\nbob"
+    assert (tmp_path / "bodies").read_text() == "{}"

@@ -9,7 +9,7 @@ from msgspec import structs
 from bench import capacity
 from bench.model import demand, fanout, peak_hour
 from bench.model.costs import committed
-from bench.model.peak_hour import EVENT_AT, HOUR, Hour, simulate
+from bench.model.peak_hour import EVENT_AT, HOUR, SMALL, Hour, simulate
 from bench.model.site import DESIGN
 from bench.model.tables import table, tables
 from bench.results import percentile
@@ -71,15 +71,15 @@ class TestTheHour:
         large = fanout.work(site, COSTS, 400_000)
         arrivals = [(0.0, 400_000.0)] * 10 + [(0.1, 10.0)]
         found = peak_hour._Simulation(site, COSTS, 2, 1).run(iter(arrivals))
-        [small] = found.lags(0, 2_500)
+        [small] = found.lags(0, SMALL)
         assert small < 2 * large.part_task_seconds + 10 * large.task_seconds
-        assert min(found.lags(2_500, 1e9)) > large.worker_seconds / 2
+        assert min(found.lags(SMALL, 1e9)) > large.worker_seconds / 2
 
     def test_large_orders_do_not_wait_for_small_ones_for_ever(self) -> None:
         """More small orders than both workers can do: the one that takes bulk first goes on with it."""
         arrivals = sorted([(0.0, 400_000.0)] + [(number / 1_000, 10.0) for number in range(20_000)])
         found = peak_hour._Simulation(DESIGN, COSTS, 2, 1).run(iter(arrivals))
-        [large] = found.lags(2_500, 1e9)
+        [large] = found.lags(SMALL, 1e9)
         assert large < 2 * fanout.work(DESIGN, COSTS, 400_000).worker_seconds < 20
 
     def test_queues_are_looked_at_each_second_of_the_hour(self) -> None:
@@ -116,6 +116,6 @@ class TestThePage:
             capacity.filled(text, {})
 
     def test_lags_are_in_order_and_percentiles_of_them_are_shown(self) -> None:
-        lags = hour().lags(0, 2_500)
+        lags = hour().lags(0, SMALL)
         assert lags == sorted(lags)
         assert 0 < percentile(lags, 50) <= percentile(lags, 99)

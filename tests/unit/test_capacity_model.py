@@ -23,6 +23,7 @@ ZIPF = DESIGN.followers
 
 def test_numbers_of_the_code_are_those_of_the_code() -> None:
     assert (code.PAGE, code.PAGES_A_TASK) == (delivery.PAGE, delivery.PAGES_A_TASK)
+    assert code.PUSHED_AT_ONCE == delivery.PUSHED_AT_ONCE
     assert code.SCRIPT_CHUNK == timelines.SCRIPT_CHUNK
     assert code.SWEEP_LIMIT == sweeper.SWEEP_LIMIT
     schedule = settings.CELERY_BEAT_SCHEDULE
@@ -156,13 +157,13 @@ class TestFanOut:
         ("count", "parts", "tasks"),
         [
             (1, 0, 0),
-            (2_500, 0, 0),
-            (2_501, 1, 1),
-            (12_500, 1, 1),
-            (12_501, 1, 2),
-            (50_000, 1, 5),
+            (12_500, 0, 0),
+            (12_501, 1, 1),
+            (25_000, 1, 1),
+            (25_001, 1, 2),
+            (50_000, 1, 3),
             (50_001, 2, 3),
-            (400_000, 8, 5),
+            (400_000, 8, 4),
             (500_001, 0, 0),
         ],
     )
