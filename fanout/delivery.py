@@ -34,11 +34,11 @@ from fanout.celebrities import Mode
 from fanout.dispatch import BULK, enqueue_part
 from fanout.live import LiveKind
 from fanout.orders import BEGIN_PULLING, DELIVER, END_PULLING, RETRACT, entry_and_author
-from fanout.pushing import push_noted
+from fanout.pushing import push_noted, slices
 from fanout.timelines import OUTDATED, Note
 from storage.errors import Unavailable
 from storage.outbox import Order
-from storage.redis import Command, by_shard, timeline_node
+from storage.redis import Command, timeline_node
 from storage.stores import dead_letters, outbox
 
 PAGE = 12_500
@@ -46,8 +46,6 @@ PAGE = 12_500
 PAGES_A_TASK = 1
 """12,500 followers, some 50 ms: the longest that a small order waits behind a large one, and long enough for the
 millisecond that a task costs besides."""
-PUSHED_AT_ONCE = 2_500
-"""Followers a round trip of pushes: throughput no longer rises beyond it, and Redis is done in some 10 ms."""
 PART_SECONDS = 30
 """A part that was handed out is not handed out again for this long, unless its attempt has ended."""
 
@@ -200,20 +198,17 @@ def _push_page(order: Order, read: Callable[[], list[int]], also: Sequence[int])
 
     def push(noted: Note | None) -> list[int] | None:
         followers = read()
-        readers = [*also, *followers]
-        slices = (readers[start : start + PUSHED_AT_ONCE] for start in range(0, len(readers), PUSHED_AT_ONCE))
-        return followers if all(_push(order, each, noted) for each in slices) else None
+        return followers if all(_push(order, shards, noted) for shards in slices([*also, *followers])) else None
 
     return push_noted(order, push) or []
 
 
-def _push(order: Order, readers: list[int], noted: Note | None) -> bool:
+def _push(order: Order, shards: dict[int, list[int]], noted: Note | None) -> bool:
     """One round trip for timelines and presence; two more at most when somebody is connected.
 
     Timelines first: a socket that appears too late to be present here replays its timeline
     after it appeared, and so finds the entry there. False when the note was outdated.
     """
-    shards = by_shard(readers)
     entry_id = order.args[0]
     if noted is not None:
         kind, commands = LiveKind.TWEET, timelines.deliver_commands(entry_id, shards, noted)

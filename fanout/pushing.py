@@ -1,6 +1,11 @@
-"""Pushing what a note was taken for, and again when the note was outdated by then (timelines.py)."""
+"""Pushing what a note was taken for, and again when the note was outdated by then (timelines.py).
 
-from collections.abc import Callable
+Redis carries out what travels in one round trip before it serves anybody else: its read buffer grows
+until a whole pipeline fits. So many readers are pushed to in slices, and who reads a timeline meanwhile
+waits for one slice of each worker, no longer. Every slice carries the same note, so nothing depends on their order.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from fanout import timelines
@@ -8,11 +13,13 @@ from fanout.orders import DELIVER
 from fanout.timelines import Note
 from storage.errors import Unavailable
 from storage.outbox import Order
-from storage.redis import timeline_node
+from storage.redis import by_shard, timeline_node
 from storage.stores import outbox
 
 T = TypeVar("T")
 
+PUSHED_AT_ONCE = 1_250
+"""Readers a slice."""
 PUSH_TRIES = 3
 """Of a push that came too late; then the order waits for the sweeper."""
 
@@ -32,3 +39,20 @@ def push_noted(order: Order, push: Callable[[Note | None], T | None]) -> T | Non
         if answer is not None:
             return answer
     raise Unavailable(timeline_node().name)
+
+
+def slices(readers: Iterable[int]) -> Iterator[dict[int, list[int]]]:
+    """The readers by shard, PUSHED_AT_ONCE for each round trip, of as few shards as possible."""
+    found: dict[int, list[int]] = {}
+    room = PUSHED_AT_ONCE
+    for shard, of_shard in by_shard(readers).items():
+        start = 0
+        while start < len(of_shard):
+            found[shard] = of_shard[start : start + room]
+            start += len(found[shard])
+            room -= len(found[shard])
+            if room == 0:
+                yield found
+                found, room = {}, PUSHED_AT_ONCE
+    if found:
+        yield found

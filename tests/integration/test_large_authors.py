@@ -4,6 +4,7 @@ Real workers do it in tests/e2e/test_large_authors.py; here one step at a time.
 """
 
 import random
+from collections.abc import Iterable
 from unittest.mock import patch
 
 import pytest
@@ -13,13 +14,13 @@ from kombu.exceptions import OperationalError
 from accounts import graph
 from accounts.kinds import FOLLOW
 from accounts.models import User
-from fanout import celebrities, delivery, tasks, timelines
+from fanout import celebrities, delivery, pushing, tasks, timelines
 from fanout.timelines import Note
 from storage.associations import Change, bucket_of
 from storage.errors import Unavailable
 from storage.ids import MAX_ID
 from storage.outbox import Order
-from storage.redis import timeline_node
+from storage.redis import shard_of, timeline_node
 from storage.stores import associations, outbox
 from tests.backends import counted_round_trips, counted_store_calls
 from tests.ids import new_id
@@ -37,6 +38,14 @@ def followed_by_active(author: User, count: int) -> list[User]:
         graph.follow(reader.id, author.id)
         home(reader)
     return readers
+
+
+def make_active(readers: Iterable[User]) -> None:
+    """Gives them an empty timeline, as one has who follows nobody who has tweeted."""
+    for reader in readers:
+        build = timelines.open_build(reader.id)
+        assert build is not None
+        assert timelines.finish_build(build, [], floor=0)
 
 
 def test_each_bucket_is_a_part_and_the_last_part_ends_the_order() -> None:
@@ -136,7 +145,7 @@ def test_a_task_pushes_to_so_many_pages_and_leaves_the_rest_to_another(monkeypat
 
 
 def test_a_page_is_pushed_a_few_followers_at_a_time_under_one_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "PUSHED_AT_ONCE", 3)
+    monkeypatch.setattr(pushing, "PUSHED_AT_ONCE", 3)
     author = new_person()
     readers = followed_by_active(author, 7)
     tweet = post(author)
@@ -148,28 +157,54 @@ def test_a_page_is_pushed_a_few_followers_at_a_time_under_one_note(monkeypatch: 
     assert all(in_redis(reader) == [tweet] for reader in readers)
 
 
+def test_slices_hold_everybody_once_by_shard_and_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushing, "PUSHED_AT_ONCE", 10)
+    readers = [new_id() for _ in range(137)]
+    found = list(pushing.slices(readers))
+    assert [sum(map(len, shards.values())) for shards in found] == [10] * 13 + [7]
+    assert sorted(each for shards in found for of_shard in shards.values() for each in of_shard) == sorted(readers)
+    assert all(shard_of(each) == shard for shards in found for shard, of_shard in shards.items() for each in of_shard)
+    assert list(pushing.slices([])) == []
+
+
 def test_a_page_whose_note_is_outdated_half_way_is_read_and_pushed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "PUSHED_AT_ONCE", 2)
+    monkeypatch.setattr(pushing, "PUSHED_AT_ONCE", 2)
     author = new_person()
     readers = followed_by_active(author, 5)
     tweet = post(author)
     [order] = open_orders()
-    push, pushes = delivery._push, 0
+    push, taken = delivery._push, list[bool]()
 
-    def push_and_lose(order: Order, slice_: list[int], noted: Note | None) -> bool:
-        nonlocal pushes
-        pushes += 1
-        if pushes == 2:
+    def push_and_lose(order: Order, shards: dict[int, list[int]], noted: Note | None) -> bool:
+        if len(taken) == 1:
             timeline_node().round_trip(("FLUSHALL",))
-            for reader in readers[:3]:
-                home(reader)
-        return push(order, slice_, noted)
+            make_active(readers)
+        taken.append(push(order, shards, noted))
+        return taken[-1]
 
     with patch.object(delivery, "_push", push_and_lose):
         delivery.work_off(order)
-    assert pushes == 2 + 3, "the second was refused, and all three follow"
+    assert taken == [True, False, True, True, True], "the second slice came too late: all of them again"
     assert open_orders() == []
-    assert all(home(reader) == [tweet] for reader in readers)
+    assert all(in_redis(reader) == [tweet] for reader in readers)
+
+
+def test_a_slice_that_redis_does_not_take_leaves_the_order_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pushing, "PUSHED_AT_ONCE", 2)
+    author = new_person()
+    readers = followed_by_active(author, 7)
+    post(author)
+    [order] = open_orders()
+    push = delivery._push
+
+    def push_or_fail(order: Order, shards: dict[int, list[int]], noted: Note | None) -> bool:
+        if any(readers[3].id in of_shard for of_shard in shards.values()):
+            raise Unavailable("redis_timelines")
+        return push(order, shards, noted)
+
+    with patch.object(delivery, "_push", push_or_fail), pytest.raises(Unavailable):
+        delivery.work_off(order)
+    assert open_orders() == [order]
 
 
 def test_a_part_that_was_lost_half_way_begins_anew_and_shows_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
