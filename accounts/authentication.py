@@ -63,7 +63,7 @@ def signed_in_viewer(request: HttpRequest, view: ReadsAlong | None = None) -> Vi
         return None
     claim = tokens.read_claim(raw)
     reads = list(view.along(claim.user_id)) if view is not None else []
-    viewer, answers = tokens.authenticate(raw, along=[*reads, *_count(claim)])
+    viewer, answers = tokens.check(claim, along=[*reads, *_count(claim)])
     if view is not None and answers is not None:
         view.along_answers = answers[: len(reads)]
     if settings.RATE_LIMITS:

@@ -52,7 +52,11 @@ def authenticate(raw: str, *, along: Sequence[Command] = ()) -> tuple[Viewer, li
     Raises `NotSignedIn` (unknown, ended, revoked or malformed token), `Forbidden` with the
     code "suspended", and `Unavailable` when neither Redis nor SQL can tell.
     """
-    claim = read_claim(raw)
+    return check(read_claim(raw), along=along)
+
+
+def check(claim: Claim, *, along: Sequence[Command] = ()) -> tuple[Viewer, list[Any] | None]:
+    """As `authenticate`, of a token that was read already."""
     end_us, account, noted, answers = _from_redis(claim, along)
     if end_us is None or account is None:
         end_us, account = _from_sql(claim)

@@ -51,10 +51,10 @@ def home(request: WSGIRequest) -> HttpResponse:
     return HttpResponse(b'{"data":[' + b",".join(rows) + TAIL, content_type="application/json")
 
 
-urlpatterns = [path("api/v1/feed/home", home)]
+urlpatterns = [path("api/v1/feed/home", home), path("healthz", lambda _: HttpResponse())]
 
 if not settings.configured:
-    settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="of a bench", LOGGING_CONFIG=None)
+    settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], LOGGING_CONFIG=None)
     _client = redis.Redis.from_url(os.environ["TIMELINE_REDIS_URL"])
     _read = _client.register_script(READ)
     application = get_wsgi_application()

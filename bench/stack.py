@@ -120,8 +120,8 @@ class Stack:
         return not web.ended() and answers_200(f"{self.url}/readyz")
 
 
-def web_command(url: str, application: str, processes: int) -> Command:
+def web_command(url: str, application: str, processes: int, *, name: str = "web") -> Command:
     """Production's web server for any WSGI application; references are served by it, too."""
     program = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--log-level", "warning"]
     size = ["--workers", str(processes), "--blocking-threads", "4"]
-    return Command("web", [*program, "--host", LOOPBACK, "--port", url.rpartition(":")[2], *size, application])
+    return Command(name, [*program, "--host", LOOPBACK, "--port", url.rpartition(":")[2], *size, application])

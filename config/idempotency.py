@@ -45,8 +45,10 @@ class IdempotencyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method not in WRITES:
+            return self.get_response(request)
         key = request.headers.get("Idempotency-Key")
-        if key is None or request.method not in WRITES or not COVERED.match(request.path):
+        if key is None or not COVERED.match(request.path):
             return self.get_response(request)
         user_id = _user_id(request)
         if user_id is None or any(hit.exceeded for hit in rate_hits(request)):

@@ -22,6 +22,7 @@ the directory; without it, of the process that answers.
 import threading
 import time
 from collections.abc import Iterator
+from functools import cache
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -54,8 +55,19 @@ def observe(request: HttpRequest, response: HttpResponseBase, seconds: float) ->
     """Counts one answered request. Costs no round trip."""
     method = request.method if request.method in METHODS else "other"
     route = f"/{request.resolver_match.route}" if request.resolver_match is not None else "unknown"
-    REQUESTS.labels(method, route, str(response.status_code)).inc()
-    SECONDS.labels(method, route).observe(seconds)
+    _requests(method, route, response.status_code).inc()
+    _seconds(method, route).observe(seconds)
+
+
+@cache
+def _requests(method: str, route: str, status: int) -> Counter:
+    """Looked up once; there are as many as there are series."""
+    return REQUESTS.labels(method, route, str(status))
+
+
+@cache
+def _seconds(method: str, route: str) -> Histogram:
+    return SECONDS.labels(method, route)
 
 
 class State(Collector):

@@ -1,13 +1,14 @@
 """What wraps every request: its id and log line, the bound on its body, and the admin's own stack."""
 
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
 import structlog
+from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
@@ -16,6 +17,7 @@ from django.http import HttpRequest, HttpResponseForbidden
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.cache import patch_vary_headers
 from django.utils.encoding import escape_uri_path
 from structlog.contextvars import bound_contextvars
 
@@ -62,7 +64,22 @@ class RequestIdMiddleware:
 
 def request_id_of(request: HttpRequest) -> str:
     given = request.META.get("HTTP_X_REQUEST_ID", "")
-    return given if SANE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if SANE_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+class CorsForBrowsers(CorsMiddleware):
+    """Steps aside for who sends no Origin, which is everyone but a browser: the answer only says that it may vary."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "HTTP_ORIGIN" in request.META or request.method == "OPTIONS":
+            return super().__call__(request)
+        response = self.get_response(request)
+        if _cors_path.match(request.path_info):
+            patch_vary_headers(response, ("origin",))
+        return response
+
+
+_cors_path = re.compile(settings.CORS_URLS_REGEX)
 
 
 class BodyLimitMiddleware:
@@ -123,8 +140,14 @@ class AdminOnly:
 
     get_response: Any
 
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)  # type: ignore[call-arg]
+        # Django wraps each middleware in a function that names it; those below that would step aside, too, are skipped.
+        below = getattr(get_response, "__wrapped__", None)
+        self._past_all = below._past_all if isinstance(below, AdminOnly) else get_response
+
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        answer = super().__call__ if request.path.startswith(ADMIN_PREFIX) else self.get_response  # type: ignore[misc]
+        answer = super().__call__ if request.path.startswith(ADMIN_PREFIX) else self._past_all  # type: ignore[misc]
         response: HttpResponseBase = answer(request)
         return response
 

@@ -15,9 +15,10 @@ openapi = SpectacularJSONAPIView.as_view(authentication_classes=(), permission_c
 docs = SpectacularSwaggerView.as_view(url_name="openapi", authentication_classes=(), permission_classes=(AllowAny,))
 
 urlpatterns = [
-    path("api/v1/", include("accounts.urls")),
-    path("api/v1/", include("tweets.urls")),
+    # What is asked for most often is found first.
     path("api/v1/", include("feed.urls")),
+    path("api/v1/", include("tweets.urls")),
+    path("api/v1/", include("accounts.urls")),
     path("api/v1/openapi.json", openapi, name="openapi"),
     path("api/docs/", docs, name="docs"),
     path("graphql", GraphQLAPI.as_view(), name="graphql"),
