@@ -254,9 +254,9 @@ class TestRedis:
             graph.unfollow(leaver.id, other.id)
             own = post(author)
         timeline_node().breaker.reset()
-        assert wait_until(lambda: home(stayer) == [stays], seconds=20), "the deletion"
-        assert wait_until(lambda: home(leaver) == [own, stays], seconds=20), "the graph: made anew"
-        assert wait_until(lambda: home(author) == [own, stays], seconds=20), "one's own tweet"
+        assert wait_until(lambda: home(stayer) == [stays], seconds=60), "the deletion"
+        assert wait_until(lambda: home(leaver) == [own, stays], seconds=60), "the graph: made anew"
+        assert wait_until(lambda: home(author) == [own, stays], seconds=60), "one's own tweet"
 
     def test_a_token_that_ends_meanwhile_is_refused_by_who_does_not_ask_redis(
         self, redis_named: dict[str, Valkey], probes: Probes

@@ -275,6 +275,21 @@ def test_parts_that_the_broker_did_not_take_are_handed_out_at_the_next_try() -> 
     assert (taken, [call.args[1] for call in enqueued.call_args_list]) == ([0], [1, 2, 3])
 
 
+@pytest.mark.parametrize("error", [Unavailable("redis_timelines"), ValueError("a bug")], ids=["outage", "fault"])
+def test_a_part_that_failed_is_handed_out_at_the_next_try(error: Exception) -> None:
+    """Though its claim would have lasted for longer."""
+    author = new_person()
+    associations().grow(author.id, FOLLOW, 1)
+    post(author)
+    [order] = open_orders()
+    with patch.object(delivery, "enqueue_part") as enqueued:
+        delivery.work_off(order)
+        with patch.object(delivery, "_push_pages", side_effect=error):
+            tasks.work_part(order.id, order.kind, 1, 2)
+        delivery.work_off(order, resent=True)
+    assert [call.args[1] for call in enqueued.call_args_list] == [0, 1, 1]
+
+
 def test_followers_in_a_bucket_that_appeared_after_handing_out_have_the_tweet() -> None:
     """They are in none of the parts: following made their timeline outdated, and its rebuild pulls."""
     author = new_person()

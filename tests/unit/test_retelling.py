@@ -33,7 +33,7 @@ class Listener:
         self.heard.append(what)
 
     def hears(self, *what: str) -> bool:
-        return wait_until(lambda: self.heard == list(what), seconds=20)
+        return wait_until(lambda: self.heard == list(what), seconds=60)
 
 
 @pytest.fixture
@@ -78,14 +78,14 @@ def test_the_newest_are_kept(kept: Retelling, breaker: Breaker) -> None:
     for number in range(retelling.KEPT + 3):
         kept.keep(lambda number=number: listener.hear(str(number)))  # type: ignore[misc]
     breaker.reset()
-    assert wait_until(lambda: len(listener.heard) == retelling.KEPT, seconds=20)
+    assert wait_until(lambda: len(listener.heard) == retelling.KEPT, seconds=60)
     assert (listener.heard[0], listener.heard[-1]) == ("3", str(retelling.KEPT + 2))
 
 
 def test_a_thread_is_there_only_while_there_is_something_to_tell(kept: Retelling) -> None:
     listener = Listener()
     kept.keep(lambda: listener.hear("one"))
-    assert wait_until(lambda: kept._thread is None, seconds=20)
+    assert wait_until(lambda: kept._thread is None, seconds=60)
     kept.keep(lambda: listener.hear("two"))
     assert listener.hears("one", "two")
 
@@ -96,7 +96,7 @@ def test_what_is_forgotten_is_not_told(kept: Retelling, breaker: Breaker) -> Non
     kept.keep(lambda: listener.hear("one"))
     kept.forget()
     breaker.reset()
-    assert wait_until(lambda: kept._thread is None, seconds=20)
+    assert wait_until(lambda: kept._thread is None, seconds=60)
     assert listener.heard == []
 
 
