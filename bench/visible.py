@@ -1,8 +1,8 @@
 """From the 201 of a post until the last of N active followers sees the tweet in their home over REST.
 
-The last is known: workers push a bucket's followers in the order of their ids and, of each 2,500, shard
-after shard. So one reader is watched in each bucket, of those in the last shard the one with the greatest
-id. Each is polled until the tweet heads their page; the last of them counts. A poll takes a few
+The last is known: workers read a bucket's followers in the order of their ids and push what they have read
+shard after shard. So one reader is watched in each bucket, of those in the last shard the one with the
+greatest id. Each is polled until the tweet is in their page; the last of them counts. A poll takes a few
 milliseconds of the same cores and is part of the figure.
 """
 
