@@ -56,6 +56,16 @@ def test_a_link_weighs_23_however_long_it_is(link: str) -> None:
     assert refusal(fits + "x") == "too_long"
 
 
+@pytest.mark.parametrize("link", ["EXAMPLE.ORG", "example.中国", "Http://Example.COM", "a.co"])
+def test_a_link_is_found_in_any_script_and_case(link: str) -> None:
+    assert [url.url for url in find_entities(f"see {link}").urls] == [link]
+
+
+def test_a_line_end_of_two_characters_weighs_1() -> None:
+    assert checked_text("x\r\n" * 140)
+    assert refusal("x\r\n" * 140 + "x") == "too_long"
+
+
 def test_twelve_long_links_do_not_fit_and_eleven_do() -> None:
     links = [f"{LINK}{number}/{'a' * 200}" for number in range(12)]
     assert checked_text(" ".join(links[:11]))
@@ -271,7 +281,7 @@ def test_dots_in_a_long_path_stay_as_they_are() -> None:
 ASCII_TEXTS = (
     st.lists(
         st.sampled_from(
-            ["https://", "http://", "example", "a_b", ".org", ".com", ".de.com", "/x?y=1#z", "t.co/", "@", " "]
+            ["https://", "http://", "example", "a_b", ".org", ".COM", ".de.com", "\r\n", "/x?y=1#z", "t.co/", "@", " "]
         )
         | st.text(st.characters(max_codepoint=0x7E, min_codepoint=0x20) | st.just("\n") | st.just("\r"), max_size=4),
         max_size=14,
