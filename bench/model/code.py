@@ -6,8 +6,9 @@ not need.
 
 PAGE = 12_500
 PAGES_A_TASK = 1
-PUSHED_AT_ONCE = 2_500
 """fanout/delivery.py"""
+PUSHED_AT_ONCE = 1_250
+"""fanout/pushing.py"""
 SCRIPT_CHUNK = 500
 """fanout/timelines.py"""
 SWEEP_LIMIT = 1_000

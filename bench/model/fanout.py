@@ -105,11 +105,14 @@ def bands(site: Site) -> list[tuple[float, float]]:
 
 
 def _push(site: Site, costs: Costs, followers: float) -> tuple[float, float]:
-    """Seconds of a worker, which waits for Redis, and of Redis, for a page; one round trip is counted elsewhere."""
+    """Seconds of a worker, which waits for Redis, and of Redis, for a page; one round trip is counted elsewhere.
+
+    Slices are of as few shards as possible: each but the first may split one more.
+    """
     active = followers * site.share_of_followers
     inactive = followers - active
     pushes = max(1, math.ceil(followers / PUSHED_AT_ONCE))
-    calls = pushes * max(shards_touched(site, followers / pushes), followers / pushes / SCRIPT_CHUNK)
+    calls = max(shards_touched(site, followers), followers / SCRIPT_CHUNK) + pushes - 1
     redis = active * costs.delivery_redis + inactive * costs.lookup_redis + calls * costs.shard_redis
     own = active * costs.delivery_worker + inactive * costs.lookup_worker + calls * costs.shard_worker
     return own + redis + (pushes - 1) * REDIS_TRIP, redis
