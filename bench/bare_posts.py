@@ -4,8 +4,9 @@
 
 In Cassandra one logged batch of prepared statements, with so many in flight; in SQLite one
 transaction under the product's PRAGMAs (`synchronous=FULL`), by so many threads that take turns. Text and
-entities are constants. Says "ready" when it is connected and warm, begins when it reads a line, and
-prints how many it wrote a second. `NUMBER` tells processes that run side by side apart.
+entities are constants; the order is done already, as nobody shall work it off. Says "ready" when it is
+connected and warm, begins when it reads a line, and prints how many it wrote a second. `NUMBER` tells
+processes that run side by side apart.
 """
 
 import os
@@ -40,13 +41,13 @@ CQL = (
     "INSERT INTO author_months (author, month) VALUES (?, ?) USING TIMESTAMP ?",
     "INSERT INTO home_entries_by_author (author, month, id) VALUES (?, ?, ?) USING TIMESTAMP ?",
     "INSERT INTO public_tweets (minute, shard, id) VALUES (?, ?, ?) USING TIMESTAMP ?",
-    "INSERT INTO outbox (shard, minute, id, kind, args) VALUES (?, ?, ?, 'deliver', ?) USING TIMESTAMP ?",
+    "INSERT INTO outbox (shard, minute, id, kind, args, done) VALUES (?, ?, ?, 'deliver', ?, true) USING TIMESTAMP ?",
     "INSERT INTO outbox_minutes (shard, minute) VALUES (?, ?) USING TIMESTAMP ?",
 )
 SQL = (
     "INSERT INTO tweets_tweetrow (id, author, text, conversation, in_home, entities, path)"
     " VALUES (?, ?, ?, ?, 1, ?, '[]')",
-    "INSERT INTO storage_outboxorder (id, kind, args, done) VALUES (?, 'deliver', ?, 0)",
+    "INSERT INTO storage_outboxorder (id, kind, args, done) VALUES (?, 'deliver', ?, 1)",
 )
 
 Write = Callable[[float], int]

@@ -32,7 +32,7 @@ from storage.redis import timeline_node
 from tweets.store import tweet_store
 
 AUTHORS, EACH = 2_500, 6
-CASES = {200: 24, 2_000: 8}
+CASES = {200: 16, 2_000: 5}
 """Followees, and readers who have so many."""
 WARM_UPS, RUNS = 1, 3
 CAP = 800

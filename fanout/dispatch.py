@@ -29,6 +29,8 @@ QUEUES = (GRAPH, FANOUT)
 
 QUEUE_SIZE = 10_000
 """About 2 MB; at 1,850 messages a second it holds five seconds of posts."""
+NO_REPR = {"argsrepr": "", "kwargsrepr": ""}
+"""Arguments once more in words, for tools that watch Celery: an eighth of what a message costs its sender."""
 DRAIN_SECONDS = 1.0
 """How long a process that ends waits for its queue to empty."""
 
@@ -57,7 +59,7 @@ def _send(task: str, args: tuple[int | str, ...], queue: str, **kwargs: int) -> 
     """Raises at once while the broker's breaker is open."""
     try:
         with broker_node().breaker.guard():
-            current_app.send_task(task, args=args, kwargs=kwargs, queue=queue, retry=False)
+            current_app.send_task(task, args=args, kwargs=kwargs, queue=queue, retry=False, **NO_REPR)
     except (OperationalError, RedisError, OSError) as error:
         raise Unavailable("redis_broker") from error
 

@@ -1,7 +1,7 @@
 """The REST doors of tweets: post, read, delete, its conversation, an author's."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -30,6 +30,34 @@ class TweetInput(serializers.Serializer[Mapping[str, str]]):
     quote_of = TextField(required=False, allow_null=True, help_text="The id of the tweet to quote.")
 
 
+class Given(NamedTuple):
+    """What somebody wants to post; ids as they were sent."""
+
+    text: str
+    reply_to: str | None
+    quote_of: str | None
+
+
+def given_in(data: Mapping[str, Any]) -> Given:
+    """What a body says, as `TweetInput` would. Raises its `ValidationError`.
+
+    A body that is plainly right is not put through the serializer, which costs as much as a tenth of
+    a whole post; any other is, to be refused in its words.
+    """
+    given = Given(data.get("text", ""), data.get("reply_to"), data.get("quote_of"))
+    if _is_sound(given.text) and all(each is None or _is_sound(each) for each in given[1:]):
+        return given
+    serializer = TweetInput(data=data)
+    serializer.is_valid(raise_exception=True)
+    checked = serializer.validated_data
+    return Given(checked["text"], checked.get("reply_to"), checked.get("quote_of"))
+
+
+def _is_sound(value: object) -> bool:
+    """All that a `TextField` asks; a body that could be read has no lone surrogates."""
+    return isinstance(value, str) and value != "" and "\0" not in value
+
+
 class TweetsAPI(APIView):
     @extend_schema(
         operation_id="create_tweet",
@@ -46,15 +74,14 @@ class TweetsAPI(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        given = TweetInput(data=request.data)
-        given.is_valid(raise_exception=True)
+        given = given_in(cast(Mapping[str, Any], request.data))
         viewer = cast(Viewer, request.user)
         repeatable_id = operation_id(request)
         tweet = services.create_tweet(
             author=viewer,
-            text=given.validated_data["text"],
-            reply_to=_optional_id(given.validated_data.get("reply_to")),
-            quote_of=_optional_id(given.validated_data.get("quote_of")),
+            text=given.text,
+            reply_to=_optional_id(given.reply_to),
+            quote_of=_optional_id(given.quote_of),
             tweet_id=repeatable_id,
         )
         view = posted_view(tweet, viewer, repeatable=repeatable_id is not None)
@@ -149,5 +176,5 @@ class AuthorTweetsAPI(APIView):
         return Response(collection(request, asked, rendered(page)))
 
 
-def _optional_id(text: Any) -> int | None:
+def _optional_id(text: str | None) -> int | None:
     return parse_id(text) if text is not None else None

@@ -125,6 +125,11 @@ def hydrate(
     ]
 
 
+def view_of_new(tweet: Tweet, author: Account) -> TweetView:
+    """A tweet that quotes nothing and that nobody has reacted to, as its author sees it. Costs nothing."""
+    return _view(tweet, author, NO_COUNTS, ViewerFlags(), None, None)
+
+
 def _inner_ids(tweets: Mapping[int, Tweet]) -> set[int]:
     """The tweets shown within these. A retweet names what its original quotes, so one step finds all."""
     inner = (each for tweet in tweets.values() for each in (tweet.retweet_of_id, tweet.quote_of_id))

@@ -7,11 +7,9 @@ between does not turn a tweet that is durable into a 503. A tweet under the id o
 request may have been written long ago, and a quoted one is somebody's: those are read.
 """
 
-from accounts.entities import Account, Viewer
-from storage.times import created_at
+from accounts.entities import Viewer
 from tweets.entities import Tweet
-from tweets.hydration import AuthorView, CountsView, TweetView
-from tweets.marks import ViewerFlags
+from tweets.hydration import TweetView, view_of_new
 from tweets.selectors import tweet_view
 
 
@@ -23,22 +21,4 @@ def posted_view(tweet: Tweet, author: Viewer, *, repeatable: bool = False) -> Tw
     """
     if repeatable or tweet.quote_of_id is not None:
         return tweet_view(tweet.id, author)
-    return _view(tweet, author.account)
-
-
-def _view(tweet: Tweet, author: Account) -> TweetView:
-    return TweetView(
-        id=str(tweet.id),
-        text=tweet.text,
-        created_at=created_at(tweet.id),
-        author=AuthorView(
-            str(author.id), author.username, author.display_name, author.avatar_url or None, author.verified
-        ),
-        reply_to_id=str(tweet.reply_to_id) if tweet.reply_to_id is not None else None,
-        conversation_id=str(tweet.conversation_id),
-        quote_of=None,
-        retweet_of=None,
-        entities=tweet.entities,
-        counts=CountsView(0, 0, 0, 0),
-        viewer=ViewerFlags(),
-    )
+    return view_of_new(tweet, author.account)
