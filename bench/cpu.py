@@ -6,6 +6,7 @@ A child of deploy/processes.py leads a session, so what it forked is counted wit
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 SETTLE_SECONDS, LOOK_SECONDS = 20.0, 1.0
@@ -39,6 +40,17 @@ def settle(name: str, pid: int) -> None:
         before = seconds({name: pid})[name]
         time.sleep(LOOK_SECONDS)
         busy = (seconds({name: pid})[name] - before) / LOOK_SECONDS
+
+
+def lower(pid: int, nice: int) -> None:
+    """Has a process that was just started, and leads its session, give way to others by so much.
+
+    Where Linux schedules sessions as groups (autogroup, sched(7)), it is the group's value that counts
+    among them; the process's own counts within the group alone.
+    """
+    os.setpriority(os.PRIO_PROCESS, pid, nice)
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))
 
 
 def _fields(stat: Path) -> list[str]:

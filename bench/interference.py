@@ -2,7 +2,8 @@
 
 The readers are among those followers, so what is fanned out appears in what they read. Tweets come one
 after the other, the next one when all have the last one: the workers are never idle. The web servers, the
-workers, Valkey, Cassandra and the load generator share the machine's cores, which production's do not.
+workers, Valkey, Cassandra and the load generator share the machine's cores, which production's do not; so
+the workers run at a lower priority. What they share in production is the timelines' Redis.
 """
 
 import threading
@@ -16,7 +17,7 @@ from bench import cpu, crowds, seeding
 from bench.open_loop import Offered, Request, offer
 from bench.results import Figure, Result, Row, at_most
 from bench.stack import Stack
-from fanout import timelines
+from fanout import pushing
 from fanout.dispatch import enqueue
 from fanout.orders import deliver_order
 from storage import stores
@@ -105,6 +106,6 @@ def _settings(stack: Stack) -> dict[str, str]:
     return {
         "readers": f"{READERS} of the {FOLLOWERS:,} followers, timelines of {settings.TIMELINE_CAP} entries",
         "load": f"open loop, {RATE:.0f}/s for {SECONDS:.0f} s, {RUNS} runs alone and during",
-        "processes": f"web {stack.size.web}, workers {stack.size.workers}",
-        "timelines a script call": str(timelines.SCRIPT_CHUNK),
+        "processes": f"web {stack.size.web}, workers {stack.size.workers} at nice {stack.size.workers_nice}",
+        "timelines a round trip": str(pushing.PUSHED_AT_ONCE),
     }

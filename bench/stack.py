@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
+from bench import cpu
 from deploy.errors import CannotStart
 from deploy.health import answers_200
 from deploy.plan import ADDRESSES, ROOT, Options, environment, product
@@ -35,6 +36,8 @@ class Size:
     """Processes of the web server; 0 for none."""
     workers: int = 0
     """As `make run` has them: every odd one takes small orders first, every even one bulk."""
+    workers_nice: int = 0
+    """By how much workers give way to what shares the machine with them here, and not in production."""
     beat: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     """Settings that differ from the defaults."""
@@ -65,7 +68,9 @@ class Stack:
                 self._start_backend(backend)
             self._prepare()
             for command in self._commands():
-                self._children[command.name] = self.start(command)
+                self._children[command.name] = child = self.start(command)
+                if command.name.startswith("worker") and self.size.workers_nice:
+                    cpu.lower(child.pid, self.size.workers_nice)
             if self.size.web and not self._serves():
                 raise CannotStart(f"web does not serve:\n{last_lines(self.directory / 'web.log')}")
         except BaseException:

@@ -33,3 +33,14 @@ def test_this_process_is_the_bench() -> None:
     while time.process_time() < end:
         os.getpid()
     assert 0.08 < cpu.between(before, cpu.seconds({}))["bench"] < 5
+
+
+def test_a_lowered_process_gives_way(tmp_path: Path) -> None:
+    child = start("sleep", [sys.executable, "-c", "import time; time.sleep(60)"], log=tmp_path / "log")
+    try:
+        cpu.lower(child.pid, 10)
+        assert os.getpriority(os.PRIO_PROCESS, child.pid) == 10
+        group = Path(f"/proc/{child.pid}/autogroup")
+        assert not group.exists() or group.read_text().split()[-1] == "10"
+    finally:
+        child.kill()
