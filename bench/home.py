@@ -53,7 +53,7 @@ def measure(stack: Stack) -> Result:
         "readers": f"{READERS:,} in turn, each of {FOLLOWED} of {AUTHORS} authors with {EACH} plain tweets each",
         "bytes a page": f"{len(pages[0]):,}, reference {len(stored):,}",
         "web": f"{stack.size.web} processes of 4 threads, rate limits on",
-        "runs": f"{RUNS} of {SECONDS:.0f} s, ours and the reference in turn, each after {WARM_SECONDS:.0f} s unmeasured",
+        "runs": f"{RUNS} of {SECONDS:.0f} s, ours and the reference in turn, after {WARM_SECONDS:.0f} s unmeasured",
     }
     return Result("home", stack.env["STORE"], rows, settings)
 

@@ -70,9 +70,12 @@ def request_id_of(request: HttpRequest) -> str:
 class CorsForBrowsers(CorsMiddleware):
     """Steps aside for who sends no Origin, which is everyone but a browser: the answer only says that it may vary."""
 
+    get_response: Answer
+
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if "HTTP_ORIGIN" in request.META or request.method == "OPTIONS":
-            return super().__call__(request)
+            answer: HttpResponseBase = super().__call__(request)  # type: ignore[assignment]  # the server is WSGI
+            return answer
         response = self.get_response(request)
         if _cors_path.match(request.path_info):
             patch_vary_headers(response, ("origin",))
@@ -139,6 +142,7 @@ class AdminOnly:
     """
 
     get_response: Any
+    _past_all: Answer
 
     def __init__(self, get_response: Any) -> None:
         super().__init__(get_response)  # type: ignore[call-arg]

@@ -15,13 +15,18 @@ caches of things whose change must be in force within seconds have a `ttl_second
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Generic, TypeVar
 
+from django.conf import settings
+
 from storage.generations import fill_commands, noted
-from storage.redis import Command, RedisNode, generation_key, shard_tag
+from storage.redis import Command, RedisNode, generation_key, generation_keys, shard_tag
 
 K = TypeVar("K", bound=Hashable)
 
+KEYS_KEPT = 8_192
+"""About 200 bytes each. A page asks for 40 of them, and the next page for most of the same."""
 GUARD = b""
 GUARD_SECONDS = 30
 """Longer than the slowest store read (5 s) and the fill (0.5 s) behind it, with room."""
@@ -40,26 +45,33 @@ class GuardedCache(Generic[K]):
         self._shard = shard
         self._name = name
         self._ttl_seconds = ttl_seconds
+        self._key_among = lru_cache(KEYS_KEPT)(self._made_key)
 
     def key(self, each: K) -> str:
+        return self._key_among(each, settings.TIMELINE_SHARDS)
+
+    def _made_key(self, each: K, _shards: int) -> str:
+        """Among so many shards as there are: that number is part of what it depends on."""
         return f"{shard_tag(self._shard(each))}:{self._name(each)}"
 
     def read(self, ids: Sequence[K]) -> Command:
         """One command; its answer belongs into `hits` and `noted`. `ids` must not be empty."""
-        shards = [self._shard(each) for each in ids]
-        keys = (f"{shard_tag(shard)}:{self._name(each)}" for shard, each in zip(shards, ids, strict=True))
-        return ("MGET", *keys, *map(generation_key, dict.fromkeys(shards)))
+        shards = dict.fromkeys(self._shard(each) for each in ids)
+        return ("MGET", *map(self.key, ids), *map(generation_key, shards))
 
     def read_with(self, other: "GuardedCache[K]", ids: Sequence[K]) -> Command:
-        """As `read` of both caches, whose shards are the same: for one command and the generations once.
+        """As `read` of both in one command, for many `ids`: with the generation of every shard, once.
 
-        Its answer is this one's values, then the other's, then what stands in `noted` after them.
+        Its answer is this one's values, and then what `read` of the other would answer.
         """
-        shards = [self._shard(each) for each in ids]
-        keys = [(shard_tag(shard), each) for shard, each in zip(shards, ids, strict=True)]
-        ours = [f"{tag}:{self._name(each)}" for tag, each in keys]
-        others = [f"{tag}:{other._name(each)}" for tag, each in keys]
-        return ("MGET", *ours, *others, *map(generation_key, dict.fromkeys(shards)))
+        shards = settings.TIMELINE_SHARDS
+        ours, others = self._key_among, other._key_among
+        return (
+            "MGET",
+            *[ours(each, shards) for each in ids],
+            *[others(each, shards) for each in ids],
+            *generation_keys(),
+        )
 
     @staticmethod
     def hits(ids: Sequence[K], answer: Sequence[bytes | None]) -> dict[K, bytes]:

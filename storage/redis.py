@@ -32,14 +32,14 @@ from redis.exceptions import MaxConnectionsError, NoScriptError, ReadOnlyError, 
 from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
-from storage import wire
 from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids import now_us
 from storage.wire import Wires
 
-Command = wire.Command
+Command = tuple[str | bytes | int, ...]
 """One Redis command with its arguments, e.g. ("SET", key, value, "EX", 10)."""
+
 CONNECTIONS = 64
 """At most this many connections a process; each request thread holds one at a time."""
 SPREAD = 0x9E3779B97F4A7C15
@@ -254,15 +254,25 @@ def generation_key(shard: int) -> str:
     return f"{shard_tag(shard)}:generation"
 
 
+def generation_keys() -> tuple[str, ...]:
+    """Those of all shards."""
+    return _generation_keys(settings.TIMELINE_SHARDS)
+
+
 def begin_command() -> Command:
     """Makes a generation unless one stands, and answers it. With its source: a new connection must not miss it."""
-    keys = [generation_key(shard) for shard in range(settings.TIMELINE_SHARDS)]
+    keys = generation_keys()
     return ("EVAL", _begin.source, len(keys), *keys, secrets.token_bytes(NONCE_BYTES))
 
 
 def user_tag(user_id: int) -> str:
     """The hash tag of a person's keys."""
     return shard_tag(shard_of(user_id))
+
+
+@cache
+def _generation_keys(shards: int) -> tuple[str, ...]:
+    return tuple(f"{tag}:generation" for tag in _tags(shards))
 
 
 @cache

@@ -17,8 +17,8 @@ from typing import Any
 from hiredis import pack_command
 from redis import ConnectionPool
 
-Command = tuple[str | bytes | int, ...]
-"""One Redis command with its arguments, e.g. ("SET", key, value, "EX", 10)."""
+Words = tuple[str | bytes | int, ...]
+"""A command with its arguments."""
 
 
 class Wire:
@@ -28,7 +28,7 @@ class Wire:
         self._connection = connection
         self._poller: select.poll | None = None
 
-    def exchange(self, commands: Sequence[Command]) -> list[Any]:
+    def exchange(self, commands: Sequence[Words]) -> list[Any]:
         """The answers in order, errors that the server answered among them.
 
         Raises redis-py's errors and `OSError` when it does not answer; then the connection is closed,
@@ -56,7 +56,7 @@ class Wire:
             self._poller.register(self._connection._sock, select.POLLIN)
 
 
-def _packed(command: Command) -> bytes:
+def _packed(command: Words) -> bytes:
     """Names of two words, as redis-py lets one write them ("SCRIPT LOAD"), are two arguments to the server."""
     name = command[0]
     if isinstance(name, str) and " " in name:
@@ -76,7 +76,7 @@ class Wires(ConnectionPool):
         self._opening = threading.Lock()
         self._idle: list[Wire] = []
 
-    def exchange(self, commands: Sequence[Command]) -> list[Any]:
+    def exchange(self, commands: Sequence[Words]) -> list[Any]:
         """As `Wire.exchange`, on the connection that was used last, so that few stay open.
 
         Raises `MaxConnectionsError` when `max_connections` are in use.

@@ -117,18 +117,18 @@ def hydrate(
     inner = _inner_ids(page.tweets) - page.tweets.keys()
     loaded = page.also(_load(sorted(inner), visibility)[0]) if inner else page
     flags = _flags(viewer, loaded, marked[: len(asked)])
-    return [_show(page.tweets[each], loaded, flags) for each in ids if each in page.tweets and _whole(each, loaded)]
+    tweets = [page.tweets[each] for each in ids if each in page.tweets]
+    return [
+        _show(tweet, loaded, flags)
+        for tweet in tweets
+        if tweet.retweet_of_id is None or tweet.retweet_of_id in loaded.tweets
+    ]
 
 
 def _inner_ids(tweets: Mapping[int, Tweet]) -> set[int]:
     """The tweets shown within these. A retweet names what its original quotes, so one step finds all."""
     inner = (each for tweet in tweets.values() for each in (tweet.retweet_of_id, tweet.quote_of_id))
     return {each for each in inner if each is not None}
-
-
-def _whole(tweet_id: int, loaded: _Loaded) -> bool:
-    original = loaded.tweets[tweet_id].retweet_of_id
-    return original is None or original in loaded.tweets
 
 
 def _flags(viewer: Viewer | None, loaded: _Loaded, marked: Sequence[Any]) -> Mapping[int, ViewerFlags]:
@@ -148,16 +148,12 @@ def _load(ids: Sequence[int], visibility: Visibility, along: Sequence[Command] =
     cached = _from_cache(ids, visibility, along)
     found = dict(cached.tweets)
     fills = _read_missing(ids, found, cached.noted)
-    shown = {tweet_id: tweet for tweet_id, tweet in found.items() if not tweet.deleted}
+    shown = {tweet_id: tweet for tweet_id, tweet in found.items() if tweet.deleted_by is None}
     authors = cards.account_cards(
         {tweet.author_id for tweet in shown.values()}, changed=cached.changed, noted=cached.noted
     )
-    hidden = visibility.hidden_among(authors)
-    shown = {
-        tweet_id: tweet
-        for tweet_id, tweet in shown.items()
-        if tweet.author_id in authors and not authors[tweet.author_id].suspended and tweet.author_id not in hidden
-    }
+    seen = {author.id for author in authors.values() if not author.suspended} - visibility.hidden_among(authors)
+    shown = {tweet_id: tweet for tweet_id, tweet in shown.items() if tweet.author_id in seen}
     counted, count_fills = counts.recounted(cached.counts, _originals(shown), noted=cached.noted)
     _send(fills + count_fills)
     return _Loaded(shown, authors, counted), cached.answers
@@ -202,27 +198,21 @@ def _show(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> Tw
     author = loaded.authors[tweet.author_id]
     if tweet.retweet_of_id is not None:
         original = loaded.tweets[tweet.retweet_of_id]
-        return _view(
-            tweet, author, _count(original, loaded), flags.get(original.id), None, _show(original, loaded, flags)
-        )
+        count = loaded.counts.get(original.id, NO_COUNTS)
+        return _view(tweet, author, count, flags.get(original.id), None, _show(original, loaded, flags))
     quoted = loaded.tweets.get(tweet.quote_of_id) if tweet.quote_of_id is not None else None
-    return _view(tweet, author, _count(tweet, loaded), flags.get(tweet.id), _quote(quoted, loaded, flags), None)
+    quote = _show_quoted(quoted, loaded, flags) if quoted is not None else None
+    return _view(tweet, author, loaded.counts.get(tweet.id, NO_COUNTS), flags.get(tweet.id), quote, None)
 
 
-def _quote(quoted: Tweet | None, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> TweetView | None:
+def _show_quoted(quoted: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> TweetView:
     """Without what it quotes itself."""
-    if quoted is None:
-        return None
-    author = loaded.authors[quoted.author_id]
-    return _view(quoted, author, _count(quoted, loaded), flags.get(quoted.id), None, None)
-
-
-def _count(tweet: Tweet, loaded: _Loaded) -> Counts:
-    return loaded.counts.get(tweet.id, NO_COUNTS)
+    count = loaded.counts.get(quoted.id, NO_COUNTS)
+    return _view(quoted, loaded.authors[quoted.author_id], count, flags.get(quoted.id), None, None)
 
 
 @lru_cache(VIEWS_KEPT)
-def _view(
+def _view(  # noqa: PLR0917 - by position: names would cost the look-up as much again
     tweet: Tweet,
     author: Account,
     count: Counts,
