@@ -47,6 +47,7 @@ compares strings by locale.
 """
 
 import secrets
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,9 @@ TRIM_SLACK = 100
 """Trimming only past this many entries too many costs a third of trimming at each delivery."""
 BUILD_SECONDS = 30
 """Longer than any rebuild; afterwards an abandoned one is gone and the next reader builds."""
+TOUCH_SECONDS = 3600
+"""A reader who polls keeps the timeline once an hour: another script call with each read would hold Redis for
+as long as the read itself."""
 NOTE_SECONDS = 30
 """A page of followers is read and pushed in well under a second; a worker that took longer notes again."""
 GONE_SECONDS = 120
@@ -100,6 +104,8 @@ class Window(msgspec.Struct, frozen=True):
     of_this_epoch: bool = True
     opened_us: int = 0
     """When its rebuild began, in Unix microseconds: what is older was pulled then, what is newer was pushed."""
+    to_touch: bool = False
+    """Whether a read by its owner is to be followed by `touch_command`: the last one was an hour ago."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -240,6 +246,7 @@ def read_command(reader_id: int, *, before: int | None = None, after: int | None
         pack(before) if before is not None else b"",
         pack(after) if after is not None else b"",
         count,
+        active_seconds() - TOUCH_SECONDS,
     )
 
 
@@ -247,12 +254,13 @@ def window(answer: list[Any]) -> Window | None:
     """The window that a read answered; None when the timeline is not there, not ready or outdated."""
     if not answer:
         return None
-    floor, merge_set, of_this_epoch, opened_us, *ids = answer
-    return Window([unpack(each) for each in ids], unpack(floor), _pairs(merge_set), bool(of_this_epoch), int(opened_us))
+    floor, merge_set, of_this_epoch, opened_us, ends_soon, *packed = answer
+    ids = list(struct.unpack(f">{len(packed)}Q", b"".join(packed)))
+    return Window(ids, unpack(floor), _pairs(merge_set), bool(of_this_epoch), int(opened_us), bool(ends_soon))
 
 
 def touch_command(reader_id: int) -> Command:
-    """Keeps the timeline for another ACTIVE_DAYS: sent with each read by its owner."""
+    """Keeps the timeline for another ACTIVE_DAYS: sent with a read by its owner that says so (`Window.to_touch`)."""
     return _touch.call([timeline_key(reader_id)], active_seconds())
 
 

@@ -91,6 +91,7 @@ class _Home:
         self._visibility = Visibility(viewer.id, home=True)
         self._authors: list[int] | None = None
         self._cold = False
+        self._to_touch = False
 
     def ids(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         """Entry ids newest first below `before`, or the nearest above `after`; fewer only at the end."""
@@ -98,6 +99,7 @@ class _Home:
         if window is None:
             self._cold = True
             return self._pull(before=before, after=after, limit=limit)
+        self._to_touch = window.to_touch
         if after is not None:
             return window.ids if after >= window.floor else self._pull(before=None, after=after, limit=limit)
         missing = limit - len(window.ids)
@@ -108,7 +110,7 @@ class _Home:
 
     def hydrate(self, ids: Sequence[int]) -> list[TweetView]:
         """Keeps the reader active only by a timeline that was served: an outdated one must end in time."""
-        served = [] if self._cold else [timelines.touch_command(self._viewer.id)]
+        served = [timelines.touch_command(self._viewer.id)] if self._to_touch and not self._cold else []
         return hydrate(ids, viewer=self._viewer, visibility=self._visibility, along=served)
 
     def _window(self, before: int | None, after: int | None, limit: int) -> Window | None:

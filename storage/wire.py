@@ -4,18 +4,29 @@ redis-py makes the connections (addresses, TLS, timeouts, handshakes) and its pa
 answers; what stands here replaces its pipeline and the checkout of its pool, which cost a
 request of two round trips 300 µs of 1,300 in Python, and cost 90 here (CPU time, docs/adr/022).
 
-An idle connection is looked at before it is used: one that the server has closed, or on which
+A connection that was idle is looked at before it is used: one that the server has closed, or on which
 something waits that nobody asked for, is made anew. Nothing is sent twice.
+
+**Timeouts** are the kernel's (SO_RCVTIMEO, SO_SNDTIMEO): Python's own ask with poll before each send
+and each receipt, and every system call hands the interpreter's lock to another thread. A round
+trip that was five of them is two.
 """
 
 import select
+import socket
+import struct
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from hiredis import pack_command
 from redis import ConnectionPool
+
+TRUSTED_SECONDS = 0.05
+"""A connection that answered so lately is taken to be open still. If it is not, that one call is refused, as any is
+whose server dies under it."""
 
 Words = tuple[str | bytes | int, ...]
 """A command with its arguments."""
@@ -27,6 +38,7 @@ class Wire:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._poller: select.poll | None = None
+        self._used_at = 0.0
 
     def exchange(self, commands: Sequence[Words]) -> list[Any]:
         """The answers in order, errors that the server answered among them.
@@ -38,7 +50,9 @@ class Wire:
             self._make_ready()
             self._connection.send_packed_command((b"".join(map(_packed, commands)),), check_health=False)
             read = self._connection._parser.read_response
-            return [read() for _ in commands]
+            answers = [read() for _ in commands]
+            self._used_at = time.monotonic()
+            return answers
         except BaseException:
             self.close()
             raise
@@ -48,12 +62,17 @@ class Wire:
         self._connection.disconnect()
 
     def _make_ready(self) -> None:
-        if self._poller is not None and self._poller.poll(0):
+        if self._poller is not None and time.monotonic() > self._used_at + TRUSTED_SECONDS and self._poller.poll(0):
             self.close()
         if self._poller is None:
             self._connection.connect()
+            sock, seconds = self._connection._sock, self._connection.socket_timeout
+            timeout = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+            sock.settimeout(None)
             self._poller = select.poll()
-            self._poller.register(self._connection._sock, select.POLLIN)
+            self._poller.register(sock, select.POLLIN)
 
 
 def _packed(command: Words) -> bytes:

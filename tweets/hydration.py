@@ -241,3 +241,7 @@ def _view(  # noqa: PLR0917 - by position: names would cost the look-up as much 
         counts=CountsView(count.replies, count.retweets, count.quotes, count.likes),
         viewer=flags,
     )
+
+
+forget_views = _view.cache_clear
+"""As if the process had just started."""

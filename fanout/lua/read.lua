@@ -1,7 +1,7 @@
 -- One window of a ready timeline: floor, merge set, 1 if the epoch is its own,
--- when it was opened, then ids newest first;
+-- when it was opened, 1 if it ends within so many seconds, then ids newest first;
 -- empty when it is not ready or outdated.
--- KEYS: timeline, graph version, epoch. ARGV: before or '', after or '', count. Read-only.
+-- KEYS: timeline, graph version, epoch. ARGV: before or '', after or '', count, seconds. Read-only.
 local key, before, after, count = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local CHUNK = 100
 
@@ -40,7 +40,8 @@ end
 local epoch = redis.call('GET', KEYS[3]) or string.rep('\0', 8)
 local merge_set = string.sub(redis.call('LINDEX', key, -2), 2)
 local of_this_epoch = string.sub(trailer, 38, 45) == epoch and 1 or 0
-local answer = {string.sub(trailer, 2, 9), merge_set, of_this_epoch, string.sub(trailer, 46, 61)}
+local ends_soon = redis.call('TTL', key) < tonumber(ARGV[4]) and 1 or 0
+local answer = {string.sub(trailer, 2, 9), merge_set, of_this_epoch, string.sub(trailer, 46, 61), ends_soon}
 if last >= first then
     for _, id in ipairs(redis.call('LRANGE', key, first, last)) do
         if #id == 8 then answer[#answer + 1] = id end
