@@ -48,6 +48,11 @@ def make_active(readers: Iterable[User]) -> None:
         assert timelines.finish_build(build, [], floor=0)
 
 
+def push_at_once(readers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IN_ONE_TRIP", "PUSHED_AT_ONCE"):
+        monkeypatch.setattr(pushing, name, readers)
+
+
 def test_each_bucket_is_a_part_and_the_last_part_ends_the_order() -> None:
     author = new_person()
     early, late = [new_person() for _ in range(6)], [new_person() for _ in range(10)]
@@ -145,7 +150,7 @@ def test_a_task_pushes_to_so_many_pages_and_leaves_the_rest_to_another(monkeypat
 
 
 def test_a_page_is_pushed_a_few_followers_at_a_time_under_one_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pushing, "PUSHED_AT_ONCE", 3)
+    push_at_once(3, monkeypatch)
     author = new_person()
     readers = followed_by_active(author, 7)
     tweet = post(author)
@@ -158,17 +163,19 @@ def test_a_page_is_pushed_a_few_followers_at_a_time_under_one_note(monkeypatch: 
 
 
 def test_slices_hold_everybody_once_by_shard_and_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pushing, "PUSHED_AT_ONCE", 10)
+    push_at_once(10, monkeypatch)
     readers = [new_id() for _ in range(137)]
     found = list(pushing.slices(readers))
     assert [sum(map(len, shards.values())) for shards in found] == [10] * 13 + [7]
     assert sorted(each for shards in found for of_shard in shards.values() for each in of_shard) == sorted(readers)
     assert all(shard_of(each) == shard for shards in found for shard, of_shard in shards.items() for each in of_shard)
     assert list(pushing.slices([])) == []
+    monkeypatch.setattr(pushing, "IN_ONE_TRIP", 137)
+    assert len(list(pushing.slices(readers))) == 1
 
 
 def test_a_page_whose_note_is_outdated_half_way_is_read_and_pushed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pushing, "PUSHED_AT_ONCE", 2)
+    push_at_once(2, monkeypatch)
     author = new_person()
     readers = followed_by_active(author, 5)
     tweet = post(author)
@@ -190,7 +197,7 @@ def test_a_page_whose_note_is_outdated_half_way_is_read_and_pushed_again(monkeyp
 
 
 def test_a_slice_that_redis_does_not_take_leaves_the_order_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pushing, "PUSHED_AT_ONCE", 2)
+    push_at_once(2, monkeypatch)
     author = new_person()
     readers = followed_by_active(author, 7)
     post(author)
