@@ -56,6 +56,7 @@ def measure(stack: Stack) -> Result:
         [
             Figure("p50 during", "ms", [each.ms(50) for each in beside]),
             Figure("p50 alone", "ms", [each.ms(50) for each in alone]),
+            Figure("generator's own lag, p99", "ms", [each.late_ms(99) for each in beside]),
             Figure("errors", "", [each.errors() for each in [*alone, *beside]]),
             Figure("fanned out meanwhile", "deliveries/s", rates),
             *(Figure(f"cores of {name}", "", [each[name] / SECONDS for each in spent]) for name in spent[0]),
