@@ -7,7 +7,8 @@ not need.
 PAGE = 12_500
 PAGES_A_TASK = 1
 """fanout/delivery.py"""
-PUSHED_AT_ONCE = 1_250
+IN_ONE_TRIP = 1_250
+PUSHED_AT_ONCE = 250
 """fanout/pushing.py"""
 SCRIPT_CHUNK = 500
 """fanout/timelines.py"""

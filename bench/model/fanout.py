@@ -11,7 +11,7 @@ from functools import cache
 
 import msgspec
 
-from bench.model.code import EDGES_PER_BUCKET, MAX_LEVEL, PAGE, PAGES_A_TASK, PUSHED_AT_ONCE, SCRIPT_CHUNK
+from bench.model.code import EDGES_PER_BUCKET, IN_ONE_TRIP, MAX_LEVEL, PAGE, PAGES_A_TASK, PUSHED_AT_ONCE, SCRIPT_CHUNK
 from bench.model.costs import Costs
 from bench.model.site import Site
 
@@ -111,7 +111,7 @@ def _push(site: Site, costs: Costs, followers: float) -> tuple[float, float]:
     """
     active = followers * site.share_of_followers
     inactive = followers - active
-    pushes = max(1, math.ceil(followers / PUSHED_AT_ONCE))
+    pushes = 1 if followers <= IN_ONE_TRIP else math.ceil(followers / PUSHED_AT_ONCE)
     calls = max(shards_touched(site, followers), followers / SCRIPT_CHUNK) + pushes - 1
     redis = active * costs.delivery_redis + inactive * costs.lookup_redis + calls * costs.shard_redis
     own = active * costs.delivery_worker + inactive * costs.lookup_worker + calls * costs.shard_worker

@@ -23,7 +23,7 @@ ZIPF = DESIGN.followers
 
 def test_numbers_of_the_code_are_those_of_the_code() -> None:
     assert (code.PAGE, code.PAGES_A_TASK) == (delivery.PAGE, delivery.PAGES_A_TASK)
-    assert code.PUSHED_AT_ONCE == pushing.PUSHED_AT_ONCE
+    assert (code.IN_ONE_TRIP, code.PUSHED_AT_ONCE) == (pushing.IN_ONE_TRIP, pushing.PUSHED_AT_ONCE)
     assert code.SCRIPT_CHUNK == timelines.SCRIPT_CHUNK
     assert code.SWEEP_LIMIT == sweeper.SWEEP_LIMIT
     schedule = settings.CELERY_BEAT_SCHEDULE
