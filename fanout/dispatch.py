@@ -30,8 +30,10 @@ QUEUES = (GRAPH, FANOUT)
 
 QUEUE_SIZE = 10_000
 """About 2 MB; at 1,850 messages a second it holds five seconds of posts."""
-NO_REPR: dict[str, Any] = {"argsrepr": "", "kwargsrepr": ""}
-"""Arguments once more in words, for tools that watch Celery: an eighth of what a message costs its sender."""
+PLAIN: dict[str, Any] = {"argsrepr": "", "kwargsrepr": "", "declare": ()}
+"""A message without its arguments in words, which are for tools that watch Celery; and without the queue
+being declared before each, as a list in Redis needs none. Together a third of what a message costs
+its sender (460 µs of CPU; 300 like this)."""
 DRAIN_SECONDS = 1.0
 """How long a process that ends waits for its queue to empty."""
 
@@ -60,7 +62,7 @@ def _send(task: str, args: tuple[int | str, ...], queue: str, **kwargs: int) -> 
     """Raises at once while the broker's breaker is open."""
     try:
         with broker_node().breaker.guard():
-            current_app.send_task(task, args=args, kwargs=kwargs, queue=queue, retry=False, **NO_REPR)
+            current_app.send_task(task, args=args, kwargs=kwargs, queue=queue, retry=False, **PLAIN)
     except (OperationalError, RedisError, OSError) as error:
         raise Unavailable("redis_broker") from error
 
