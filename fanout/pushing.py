@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 IN_ONE_TRIP = 1_250
 """So few readers are pushed to in one round trip: it holds Redis for some 4 ms, once."""
-PUSHED_AT_ONCE = 250
+PUSHED_AT_ONCE = 500
 """Readers a slice of more. While two processes push without a pause, a PING takes 3.3 ms (median) with slices of 250,
-6.0 with 500, 9.7 with 1,250 and 12.5 with 2,500, at 157,000, 153,000, 164,000 and 180,000 deliveries a second (one run
-of two rounds, 2 cores that others shared)."""
+6.0 with 500, 9.7 with 1,250 and 12.5 with 2,500; but workers spend 3.3 µs of CPU on a delivery with slices of 250, and
+1.7 with 2,500 (2 cores that others shared; docs/adr/023)."""
 PUSH_TRIES = 3
 """Of a push that came too late; then the order waits for the sweeper."""
 

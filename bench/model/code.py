@@ -8,7 +8,7 @@ PAGE = 12_500
 PAGES_A_TASK = 1
 """fanout/delivery.py"""
 IN_ONE_TRIP = 1_250
-PUSHED_AT_ONCE = 250
+PUSHED_AT_ONCE = 500
 """fanout/pushing.py"""
 SCRIPT_CHUNK = 500
 """fanout/timelines.py"""
