@@ -1,28 +1,31 @@
 """The reference of `post`: the rows of a tweet in one atomic write, by the bare driver and nothing else.
 
-    python -m bench.bare_posts NUMBER IN_FLIGHT SECONDS     # a process of its own, in the stack's environment
+    python -m bench.bare_posts NUMBER IN_FLIGHT     # processes of their own, in the stack's environment
 
 In Cassandra one logged batch of prepared statements, with so many in flight; in SQLite one
 transaction under the product's PRAGMAs (`synchronous=FULL`), by so many threads that take turns. Text and
-entities are constants; the order is done already, as nobody shall work it off. Says "ready" when it is
-connected and warm, begins when it reads a line, and prints how many it wrote a second. `NUMBER` tells
-processes that run side by side apart.
+entities are constants; the order is done already, as nobody shall work it off. A process says "ready" when
+it is connected and warm; then it reads seconds, a line each, writes for so long, and says how many it wrote
+a second. `NUMBER` tells processes that run side by side apart.
 """
 
-import os
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Self
 
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
 from cassandra.query import BatchStatement, PreparedStatement
 from django.conf import settings
 
+from bench.stack import Stack
+from deploy.errors import CannotStart
+from deploy.plan import ROOT
 from storage.cassandra.session import open_cluster
 from storage.ids import WORKERS, id_minute, id_month, make_id, now_us
 from storage.outbox import shard_of
@@ -66,17 +69,58 @@ class Ids:
         return 1 + self._us % AUTHORS, make_id(self._us, self._worker)
 
 
+class Writers:
+    """A context: processes that write when told to, one for one in flight, else two that share them."""
+
+    def __init__(self, stack: Stack, in_flight: int) -> None:
+        shares = [in_flight] if in_flight == 1 else [in_flight // 2, in_flight - in_flight // 2]
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "bench.bare_posts", str(number), str(share)],
+                cwd=ROOT,
+                env={**stack.env, "DJANGO_SETTINGS_MODULE": "config.settings"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for number, share in enumerate(shares)
+        ]
+        self._ready = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            process.kill()
+            process.communicate()
+
+    def write(self, seconds: float) -> float:
+        """How many they write a second, all together. Raises `CannotStart` when one of them has failed."""
+        if not self._ready:
+            self._lines()
+            self._ready = True
+        for process in self._processes:
+            print(seconds, file=process.stdin, flush=True)
+        return sum(map(float, self._lines()))
+
+    def _lines(self) -> list[str]:
+        lines = [process.stdout.readline() if process.stdout is not None else "" for process in self._processes]
+        if "" in lines:
+            raise CannotStart("A process of bench/bare_posts.py failed.")
+        return lines
+
+
 def main() -> None:
-    number, in_flight, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    number, in_flight = map(int, sys.argv[1:])
     of_store = sqlite if settings.STORE == "embedded" else cassandra
     write = of_store(Ids(number), in_flight)
     write(WARM_UP_SECONDS)
     print("ready", flush=True)
-    sys.stdin.readline()
-    began = time.perf_counter()
-    count = write(seconds)
-    print(count / (time.perf_counter() - began), flush=True)
-    os._exit(0)  # the driver's threads would be waited for
+    for line in sys.stdin:
+        began = time.perf_counter()
+        count = write(float(line))
+        print(count / (time.perf_counter() - began), flush=True)
 
 
 def cassandra(ids: Ids, in_flight: int) -> Write:

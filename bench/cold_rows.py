@@ -50,15 +50,12 @@ class CassandraRows:
 
     EDGES = "SELECT target, active FROM edges_out WHERE source = ? AND kind = ?"
     MARK_MONTHS = "SELECT month FROM edge_months WHERE owner = ? AND kind = ? AND direction = 'out'"
-    AUTHOR_MONTHS = "SELECT author, month FROM author_months WHERE author IN ?"
     ENTRIES = "SELECT id FROM home_entries_by_author WHERE author IN ? AND month IN ? AND id >= ?"
 
     def __init__(self) -> None:
         self._cluster = open_cluster()
         self._session: Session = self._cluster.connect(settings.CASSANDRA_KEYSPACE)
-        self._prepared = {
-            cql: self._session.prepare(cql) for cql in (self.EDGES, self.MARK_MONTHS, self.AUTHOR_MONTHS, self.ENTRIES)
-        }
+        self._prepared = {cql: self._session.prepare(cql) for cql in (self.EDGES, self.MARK_MONTHS, self.ENTRIES)}
 
     def read(self, reader: int, followees: Sequence[int], *, floor: int, newest: int) -> Read:
         months = list(range(id_month(floor), id_month(newest) + 1))
@@ -70,7 +67,6 @@ class CassandraRows:
             *((self.EDGES, (reader, kind)) for kind in PEOPLE),
             *((self.EDGES, (directory, PULLED)) for directory in range(1, DIRECTORIES + 1)),
             *((self.MARK_MONTHS, (reader, kind)) for kind in MARKS),
-            *((self.AUTHOR_MONTHS, (group,)) for group in groups),
         ]
         bound = [(self._prepared[cql].bind(values), None) for cql, values in [*entries, *others]]
 
@@ -91,7 +87,7 @@ class SQLiteRows:
     EDGES = "SELECT target FROM storage_edge WHERE source = ? AND kind = ? AND active"
     MARKED = "SELECT target FROM storage_edge WHERE source = ? AND kind = ? AND active ORDER BY op DESC LIMIT 500"
     ENTRIES = (
-        "SELECT id FROM json_each(?) JOIN tweets_tweetrow INDEXED BY home_entries_by_author"
+        "SELECT tweets_tweetrow.id FROM json_each(?) JOIN tweets_tweetrow INDEXED BY home_entries_by_author"
         " ON author = json_each.value WHERE deleted_by IS NULL AND in_home AND tweets_tweetrow.id >= ?"
     )
 

@@ -1,33 +1,37 @@
 """POST /api/v1/tweets over HTTP, signed in, with fan-out running beside it.
 
-**Ours** is wrk on so many connections against two web processes; each request is another
-person's, who has a few followers that are active. Rate limits are on. Orders go through the
-broker to two workers, which push them on the same cores while posting goes on: so the figure is
-what this machine posts *and* fans out, as far as the workers come; what they have left when wrk
-ends is in the column beside, and is worked off before anything else is measured.
+**Ours** is wrk on so many connections against two web processes; the requests are by turns those of
+a few hundred people, each with a few active followers. Rate limits are on, and tokens as warm as
+those of people who were reading a moment ago. Orders go through the broker to two workers, which
+push them on the same cores while posting goes on, at a lower priority. So the figure is what this
+machine posts *and* fans out, as far as the workers come: what they have left when wrk ends is in a
+column beside, and is worked off before anything else is measured. In the last row the workers are
+held (SIGSTOP) meanwhile: what web processes post that have the cores for themselves.
 
 **The reference** is the rows of a tweet and its order in one atomic write by the bare driver
-(`bare_posts.py`), from two processes with as many in flight as there were connections, while
-the workers have nothing to do.
+(`bare_posts.py`), from two processes with as many in flight as there were connections (one for
+one), while web and workers have nothing to do.
 """
 
 import json
-import subprocess
-import sys
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from bench import seeding
+from bench.bare_posts import Writers
 from bench.results import Figure, Result, Row, at_least
 from bench.stack import Stack
 from bench.wrk import Load, wrk
 from deploy.errors import CannotStart
-from deploy.plan import ROOT
 from deploy.processes import wait_until
 from storage.stores import outbox
 
-PEOPLE, FOLLOWERS = 1_200, 5
+PEOPLE, FOLLOWERS = 300, 5
 CONNECTIONS = (1, 16, 32)
-RUNS, SECONDS = 3, 5.0
-DRAIN_SECONDS = 60.0
+RUNS, SECONDS, WARM_UP_SECONDS = 3, 4.0, 8.0
+DRAIN_SECONDS = 90.0
 COUNTED = 100_000
 TEXTS = (
     "Fan-out is fast where it counts, and what it counts is proved: @ada said so #timelines https://example.org/7",
@@ -39,35 +43,46 @@ TEXTS = (
 
 
 def measure(stack: Stack) -> Result:
-    people = seeding.people(PEOPLE)
-    ids = [person.id for person in people]
-    pairs = (
-        (ids[(place + step) % PEOPLE], author) for place, author in enumerate(ids) for step in range(1, FOLLOWERS + 1)
-    )
-    seeding.follow(pairs)
-    seeding.make_active(ids, [])
-    tokens = [person.token for person in people]
-    _post(stack, tokens, 16)
-    rows = [_case(stack, tokens, connections) for connections in CONNECTIONS]
+    tokens = _people()
+    with Writers(stack, CONNECTIONS[-1]) as writers:
+        writers.write(WARM_UP_SECONDS)
+    _post(stack, tokens, CONNECTIONS[-1], WARM_UP_SECONDS)
+    _work_off()
+    rows = [_row(stack, tokens, connections) for connections in CONNECTIONS]
+    rows.append(_row(stack, tokens, CONNECTIONS[-1], workers_held=True))
     settings = {
-        "people": f"{PEOPLE:,} who post in turn, {FOLLOWERS} active followers each",
-        "processes": "2 web, 2 workers",
-        "runs": f"{RUNS} of {SECONDS:.0f} s each",
+        "people": f"{PEOPLE:,} who post by turns, {FOLLOWERS} active followers each; 4 texts by turns",
+        "processes": f"{stack.size.web} web of 4 threads, {stack.size.workers} workers, rate limits on",
+        "runs": f"{RUNS} of {SECONDS:.0f} s, ours and the reference in turn, after {WARM_UP_SECONDS:.0f} s of each",
     }
     return Result("post", stack.env["STORE"], rows, settings)
 
 
-def _case(stack: Stack, tokens: list[str], connections: int) -> Row:
+def _people() -> list[str]:
+    """Their tokens. Everybody is followed by the next few, and active."""
+    people = seeding.people(PEOPLE)
+    ids = [person.id for person in people]
+    seeding.follow(
+        (ids[(place + step) % PEOPLE], author) for place, author in enumerate(ids) for step in range(1, FOLLOWERS + 1)
+    )
+    seeding.make_active(ids, [])
+    return [person.token for person in people]
+
+
+def _row(stack: Stack, tokens: Sequence[str], connections: int, *, workers_held: bool = False) -> Row:
     loads: list[Load] = []
     left: list[float] = []
     bare: list[float] = []
-    for _ in range(RUNS):
-        load, waiting = _post(stack, tokens, connections)
-        loads.append(load)
-        left.append(waiting)
-        bare.append(_bare(stack, connections))
+    with Writers(stack, connections) as writers:
+        for _ in range(RUNS):
+            with _held(stack) if workers_held else ExitStack():
+                load, waiting = _post(stack, tokens, connections, SECONDS)
+            _work_off()
+            loads.append(load)
+            left.append(waiting)
+            bare.append(writers.write(SECONDS))
     return Row(
-        f"{connections} connection{'s' if connections > 1 else ''}",
+        f"{connections} connection{'s' if connections > 1 else ''}{', workers held' if workers_held else ''}",
         Figure("posts", "/s", [load.per_second for load in loads]),
         Figure("bare writes", "/s", bare),
         at_least(0.35),
@@ -80,48 +95,27 @@ def _case(stack: Stack, tokens: list[str], connections: int) -> Row:
     )
 
 
-def _post(stack: Stack, tokens: list[str], connections: int) -> tuple[Load, int]:
-    """The load, and how many orders were open when it ended; none is when this returns."""
+def _post(stack: Stack, tokens: Sequence[str], connections: int, seconds: float) -> tuple[Load, int]:
+    """The load, and how many orders were open when it ended."""
     bodies = [json.dumps({"text": text}, ensure_ascii=False) for text in TEXTS]
     url = f"{stack.url}/api/v1/tweets"
-    load = wrk(url, connections=connections, seconds=SECONDS, tokens=tokens, bodies=bodies)
-    left = outbox().count_open(limit=COUNTED)
+    load = wrk(url, connections=connections, seconds=seconds, tokens=tokens, bodies=bodies)
+    return load, outbox().count_open(limit=COUNTED)
+
+
+def _work_off() -> None:
+    """Waits for the workers. Raises `CannotStart` when they do not come to an end."""
     if not wait_until(lambda: outbox().count_open(limit=1) == 0, seconds=DRAIN_SECONDS):
         raise CannotStart("The workers do not come to an end of what was posted.")
-    return load, left
 
 
-def _bare(stack: Stack, connections: int) -> float:
-    """Writes a second of one process for one connection, of two for more."""
-    shares = [connections] if connections == 1 else [connections // 2, connections - connections // 2]
-    argv = [sys.executable, "-m", "bench.bare_posts"]
-    env = {**stack.env, "DJANGO_SETTINGS_MODULE": "config.settings"}
-    writers = [
-        subprocess.Popen(
-            [*argv, str(number), str(share), str(SECONDS)],
-            cwd=ROOT,
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number, share in enumerate(shares)
-    ]
+@contextmanager
+def _held(stack: Stack) -> Iterator[None]:
+    workers = [pid for name, pid in stack.pids().items() if name.startswith("worker")]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
     try:
-        for writer in writers:
-            _line(writer)
-        for writer in writers:
-            print("go", file=writer.stdin, flush=True)
-        return sum(float(_line(writer)) for writer in writers)
+        yield
     finally:
-        for writer in writers:
-            writer.kill()
-            writer.communicate()
-
-
-def _line(writer: "subprocess.Popen[str]") -> str:
-    """Raises `CannotStart` when the process has ended instead."""
-    line = writer.stdout.readline() if writer.stdout is not None else ""
-    if not line:
-        raise CannotStart("A process of bench/bare_posts.py failed.")
-    return line
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
