@@ -20,7 +20,7 @@ import httpx
 import networkx
 
 THREADS = 8
-SETTLE_SECONDS = 60.0
+SETTLE_SECONDS = 150.0
 """How long fan-out may take to catch up with the last post."""
 KEPT_ALIVE = httpx.Limits(keepalive_expiry=2.0)
 """Less than the server's 5 s, so that no request goes into a connection that is just being closed."""
