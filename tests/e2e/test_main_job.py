@@ -28,6 +28,7 @@ def job_with(server: Server) -> Iterator[Starter]:
         person.client.close()
 
 
+@pytest.mark.timeout(600)
 def test_every_home_timeline_holds_what_it_must(job_with: Starter) -> None:
     job = job_with(1)
     assert job.run(people=200, tweets=1_000) == []
