@@ -52,8 +52,8 @@ def signed_in_viewer(request: HttpRequest, view: ReadsAlong | None = None) -> Vi
     """The viewer, None without a header; counts the request against their quota.
 
     Asked twice of one request, it answers the same without looking again. Raises as
-    `tokens.authenticate` does. One Redis round trip; another one when the token was not cached:
-    a count can wait for the proof, and nobody else's may be used up.
+    `tokens.authenticate` does, and costs the same: when the token was not cached, the count waits
+    for the proof, since nobody else's may be used up, and goes along with what is then kept.
     """
     known: Viewer | None = getattr(request, "proven_viewer", None)
     if known is not None:
@@ -63,7 +63,8 @@ def signed_in_viewer(request: HttpRequest, view: ReadsAlong | None = None) -> Vi
         return None
     claim = tokens.read_claim(raw)
     reads = list(view.along(claim.user_id)) if view is not None else []
-    viewer, answers = tokens.check(claim, along=[*reads, *_count(claim)])
+    counts = _count(claim)
+    viewer, answers = tokens.check(claim, along=[*reads, *counts], gated=len(counts))
     if view is not None and answers is not None:
         view.along_answers = answers[: len(reads)]
     if settings.RATE_LIMITS:

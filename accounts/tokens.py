@@ -20,8 +20,9 @@ from knox.models import AuthToken
 
 from accounts.caches import ACCOUNTS, TOKENS, Claim, decode_account, decode_end, encode_account, encode_end
 from accounts.changes import note_commands
+from accounts.compiled import CompiledQuery
 from accounts.entities import Account, Viewer
-from accounts.models import User
+from accounts.models import CARD_FIELDS, User, card
 from accounts.sql import sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn, Unavailable
 from storage.ids import MAX_ID, now_us
@@ -55,12 +56,19 @@ def authenticate(raw: str, *, along: Sequence[Command] = ()) -> tuple[Viewer, li
     return check(read_claim(raw), along=along)
 
 
-def check(claim: Claim, *, along: Sequence[Command] = ()) -> tuple[Viewer, list[Any] | None]:
-    """As `authenticate`, of a token that was read already."""
+def check(claim: Claim, *, along: Sequence[Command] = (), gated: int = 0) -> tuple[Viewer, list[Any] | None]:
+    """As `authenticate`, of a token that was read already.
+
+    The last of `along`, as many as `gated`, do nothing unless the token is in the cache: when it was not,
+    they are sent again with what is kept, and answer then.
+    """
     end_us, account, noted, answers = _from_redis(claim, along)
     if end_us is None or account is None:
+        again = along[len(along) - gated :] if end_us is None else ()
         end_us, account = _from_sql(claim)
-        _fill(claim, end_us, account, noted)
+        late = _fill(claim, end_us, account, noted, again)
+        if answers is not None and late:
+            answers[-len(late) :] = late
     if end_us <= now_us():
         raise _bad_token()
     if account.suspended:
@@ -133,20 +141,30 @@ def _from_redis(
 
 @sql_or_unavailable()
 def _from_sql(claim: Claim) -> tuple[int, Account]:
-    row = AuthToken.objects.select_related("user").filter(digest=claim.digest).first()
-    if row is None:
+    rows = _tokens_with_cards.rows([claim.digest])
+    if not rows:
         raise _bad_token()
-    return NEVER if row.expiry is None else int(row.expiry.timestamp() * 1_000_000), row.user.account
+    expiry, *values = rows[0]
+    return NEVER if expiry is None else int(expiry.timestamp() * 1_000_000), card(values)
 
 
-def _fill(claim: Claim, end_us: int, account: Account, noted: bytes | None) -> None:
+_tokens_with_cards = CompiledQuery(
+    lambda: AuthToken.objects.filter(digest="").values_list("expiry", *(f"user__{name}" for name in CARD_FIELDS))
+)
+
+
+def _fill(claim: Claim, end_us: int, account: Account, noted: bytes | None, again: Sequence[Command]) -> Sequence[Any]:
+    """The answers to `again`; none when nothing was kept."""
     if noted is None:
-        return
-    with suppress(Unavailable):
-        timeline_node().round_trip(
-            *TOKENS.fill({claim: encode_end(end_us)}, noted=noted),
-            *ACCOUNTS.fill({account.id: encode_account(account)}, noted=noted),
-        )
+        return ()
+    fills = [
+        *TOKENS.fill({claim: encode_end(end_us)}, noted=noted),
+        *ACCOUNTS.fill({account.id: encode_account(account)}, noted=noted),
+    ]
+    try:
+        return timeline_node().round_trip(*fills, *again)[len(fills) :]
+    except Unavailable:
+        return ()
 
 
 def _bad_token() -> NotSignedIn:

@@ -13,6 +13,7 @@ from accounts.services import ProfileChange
 from storage.generations import begin
 from storage.redis import timeline_node
 from tests.backends import counted_round_trips, timeline_redis_down
+from tests.ids import new_id
 from tests.people import PASSWORD, ApiClient, new_person
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
@@ -217,3 +218,12 @@ def test_a_change_without_redis_ends_with_the_lives_of_both_caches() -> None:
         services.update_profile(person.id, ProfileChange(display_name="New"))
     [milliseconds] = timeline_node().round_trip(("PTTL", ACCOUNTS.read([person.id])[1]))
     assert 0 < milliseconds + cards.LOCAL_SECONDS * 1000 <= 10_000
+
+
+def test_cards_of_many_people_take_one_statement_for_each_256() -> None:
+    people = [User(id=new_id(), username=f"many{number}", email=f"many{number}@example.org") for number in range(300)]
+    User.objects.bulk_create(people)
+    with CaptureQueriesContext(connection) as queries:
+        found = cards._from_sql([person.id for person in people])
+    assert found == {person.id: person.account for person in people}
+    assert len(queries) == 2

@@ -12,7 +12,7 @@ from accounts.throttles import client_address
 from storage import rate_limits
 from storage.rate_limits import Policy, hit_all, hit_in_memory
 from storage.redis import timeline_node
-from tests.backends import counted_round_trips, timeline_redis_down
+from tests.backends import counted_round_trips, counted_sql, timeline_redis_down
 from tests.ids import new_id
 from tests.people import PASSWORD, ApiClient, new_person
 from tests.threads import run_together
@@ -125,6 +125,17 @@ def test_a_warm_read_costs_no_round_trip_more() -> None:
     assert answer["RateLimit"].startswith('"default";r=0;')
     assert len(answer.json()["data"]) == 1
     assert len(trips) == 2
+
+
+@pytest.mark.parametrize("ended", ["*:token:*", "*:account:*"])
+def test_a_token_or_card_that_has_ended_costs_a_query_and_a_round_trip_and_is_counted_once(ended: str) -> None:
+    client = ApiClient(new_person())
+    first = client.get("/api/v1/feed/home")
+    timeline_node().round_trip(*(("DEL", key) for key in timeline_node().round_trip(("KEYS", ended))[0]))
+    with counted_round_trips() as trips, counted_sql("default") as sql:
+        second = client.get("/api/v1/feed/home")
+    assert [answer["RateLimit"].split(";")[1] for answer in (first, second)] == ["r=2", "r=1"]
+    assert (len(trips), len(sql)) == (2, 1), "an empty page asks for nothing more"
 
 
 def test_nobody_is_counted_by_address() -> None:

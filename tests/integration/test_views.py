@@ -57,15 +57,15 @@ RENAMED = ProfileChange(display_name="Another")
 
 
 class Scene:
-    """Ada and Bob are followed by the reader, who sees each sort of tweet of theirs, warm."""
+    """Ada and Bob, not Eve, are followed by the reader, who sees each sort of tweet of theirs, warm."""
 
     def __init__(self) -> None:
-        self.ada, self.bob = new_person(), new_person()
+        self.ada, self.bob, self.eve = new_person(), new_person(), new_person()
         self.reader = a_reader_of(self.ada, self.bob)
         self.plain = post(self.ada, "plain")
         self.quoted = post(self.bob, "quoted")
         self.quote = post(self.ada, "quoting", quote_of=self.quoted)
-        self.original = post(new_person(), "original")
+        self.original = post(self.eve, "original")
         retweet(tweet_id=self.original, viewer=viewer(self.bob))
         work_off_everything()
         self.client = ApiClient(self.reader)
@@ -75,6 +75,7 @@ class Scene:
 CHANGES: dict[str, Callable[[Scene], object]] = {
     "the author is renamed": lambda scene: services.update_profile(scene.ada.id, RENAMED),
     "the quoted author is renamed": lambda scene: services.update_profile(scene.bob.id, RENAMED),
+    "the retweeted author is renamed": lambda scene: services.update_profile(scene.eve.id, RENAMED),
     "it is liked": lambda scene: like(tweet_id=scene.plain, viewer=viewer(scene.bob)),
     "the reader likes it": lambda scene: like(tweet_id=scene.plain, viewer=viewer(scene.reader)),
     "the quoted tweet is liked": lambda scene: like(tweet_id=scene.quoted, viewer=viewer(scene.ada)),
