@@ -34,6 +34,8 @@ def block(blocker_id: int, other_id: int) -> None:
         graph.write(
             [*_block_edges(blocker_id, other_id, op, present=True), *parted], op=op, readers=[blocker_id, other_id]
         )
+    else:
+        graph.carry_through(last[0])
     graph.part_if_blocked(blocker_id, other_id)
 
 
@@ -46,6 +48,8 @@ def unblock(blocker_id: int, other_id: int) -> None:
     if edge.present:
         op = stores.ids.next(above=edge.op)
         graph.write(_block_edges(blocker_id, other_id, op, present=False), op=op, readers=[blocker_id, other_id])
+    else:
+        graph.carry_through(edge)
 
 
 def mute(reader_id: int, author_id: int) -> None:
@@ -60,6 +64,8 @@ def mute(reader_id: int, author_id: int) -> None:
     if not edge.present:
         graph.require_present(author_id)
         graph.reverse(edge, readers=[reader_id])
+    else:
+        graph.carry_through(edge)
 
 
 def unmute(reader_id: int, author_id: int) -> None:
@@ -67,6 +73,8 @@ def unmute(reader_id: int, author_id: int) -> None:
     edge = graph.last_change(reader_id, MUTE, author_id)
     if edge.present:
         graph.reverse(edge, readers=[reader_id])
+    else:
+        graph.carry_through(edge)
 
 
 def _block_edges(blocker_id: int, other_id: int, op: int, *, present: bool) -> list[Change]:

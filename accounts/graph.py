@@ -59,12 +59,13 @@ def follow(reader_id: int, author_id: int) -> None:
     Raises `Refused` (oneself; `MAX_FOLLOWING` reached, which requests racing each other may
     overshoot by their number), `NotFound` (no such author, or suspended), `Forbidden` (one
     blocks the other), `Unavailable`. One SQL read, seven store reads, two store writes and one
-    Redis round trip; if the edge is there already, one store read and nothing else.
+    Redis round trip; if the edge is there already, two store reads (see `carry_through`).
     """
     if reader_id == author_id:
         raise Refused("username", "You cannot follow yourself.", code="following_oneself")
     edge = last_change(reader_id, FOLLOW, author_id)
     if edge.present:
+        carry_through(edge)
         return
     require_present(author_id)
     _refuse(standing_block(reader_id, author_id))
@@ -75,10 +76,13 @@ def follow(reader_id: int, author_id: int) -> None:
 
 
 def unfollow(reader_id: int, author_id: int) -> None:
-    """The reverse, of anyone, suspended or gone. One store read; two writes and a round trip if there was an edge."""
+    """The reverse, of anyone, suspended or gone. One store read; two writes and a round trip if there was an edge,
+    else another read (see `carry_through`)."""
     edge = last_change(reader_id, FOLLOW, author_id)
     if edge.present:
         reverse(edge, readers=[reader_id])
+    else:
+        carry_through(edge)
 
 
 def part_if_blocked(one_id: int, other_id: int) -> str | None:
@@ -122,8 +126,26 @@ def write(changes: Sequence[Change], *, op: int, readers: Sequence[int]) -> None
     """
     stores.associations().apply(changes, order=Order(id=op, kind=GRAPH_ORDER, args=tuple(readers)))
     follows = [change for change in changes if change.kind == FOLLOW]
-    counted = counts.FOLLOWING.invalidate([change.source for change in follows])
-    counted += counts.FOLLOWERS.invalidate([change.target for change in follows])
+    _bring_into_force(readers, op, _counted(follows))
+
+
+def carry_through(standing: Change) -> None:
+    """To be called when there is nothing to change, before that is answered: whoever changed it may not have come
+    so far as to put it in force, and may have told their client so. One store read; then as `write`.
+    """
+    order = stores.outbox().open_order(standing.op) if standing.op else None
+    if order is not None:
+        follows = [standing] if standing.kind == FOLLOW else []
+        _bring_into_force(order.args, order.id, _counted(follows))
+
+
+def _counted(follows: Sequence[Change]) -> list[Command]:
+    return counts.FOLLOWING.invalidate([change.source for change in follows]) + counts.FOLLOWERS.invalidate(
+        [change.target for change in follows]
+    )
+
+
+def _bring_into_force(readers: Sequence[int], op: int, counted: Sequence[Command]) -> None:
     put_in_force = partial(_put_in_force, readers, op, counted)
     try:
         put_in_force()

@@ -72,6 +72,9 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     round trip.
     """
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
+    if tweet is not None and tweet.deleted:
+        # Whoever deleted it may not have come so far as to tell anybody.
+        tell([], guards=_gone_tweet_guards(tweet))
     if tweet is None or tweet.deleted:
         raise no_such_tweet()
     if tweet.author_id != viewer.id and not viewer.is_staff:

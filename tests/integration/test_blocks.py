@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -11,7 +12,8 @@ from accounts.entities import Relationship, Viewer
 from accounts.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
 from accounts.models import User
 from storage.associations import Change
-from storage.errors import Forbidden, NotFound, Refused
+from storage.errors import Forbidden, NotFound, Refused, Unavailable
+from storage.redis import timeline_node
 from storage.stores import associations, ids
 from tests.backends import counted_round_trips
 from tests.people import ApiClient, new_person
@@ -275,3 +277,34 @@ def test_the_doors() -> None:
     assert answer("put", "nobody_here/block") == (404, "not_found")
     for path in ("bob/block", "bob/mute"):
         assert ApiClient().put(f"/api/v1/users/{path}").status_code == 401
+
+
+CHANGES: dict[str, Callable[[int, int], None]] = {
+    "follow": graph.follow,
+    "block": blocks.block,
+    "mute": blocks.mute,
+}
+UNDOINGS: dict[str, Callable[[int, int], None]] = {
+    "unfollow": graph.unfollow,
+    "unblock": blocks.unblock,
+    "unmute": blocks.unmute,
+}
+
+
+@pytest.mark.parametrize("name", [*CHANGES, *UNDOINGS])
+def test_what_a_failed_request_wrote_is_in_force_when_its_repetition_has_answered(name: str) -> None:
+    """The store took the write and did not say so: nobody has raised the reader's version yet."""
+    ada, bob = new_person(), new_person()
+    if name in UNDOINGS:
+        CHANGES[name.removeprefix("un")](ada.id, bob.id)
+    change = (CHANGES | UNDOINGS)[name]
+    key = graph.graph_version_key(ada.id)
+    with patch.object(graph, "_bring_into_force", side_effect=Unavailable("store")), pytest.raises(Unavailable):
+        change(ada.id, bob.id)
+    [before] = timeline_node().round_trip(("GET", key))
+    change(ada.id, bob.id)
+    [after] = timeline_node().round_trip(("GET", key))
+    assert after != before
+    assert open_orders() == []
+    change(ada.id, bob.id)
+    assert timeline_node().round_trip(("GET", key)) == [after], "once is enough"

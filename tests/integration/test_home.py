@@ -14,6 +14,7 @@ from fanout import delivery, timelines
 from feed import rebuild
 from feed.home import home_page, prefetch_command
 from storage.associations import MAX_CHANGES, Change
+from storage.errors import NotFound, Unavailable
 from storage.outbox import Order
 from storage.paging import PageRequest
 from storage.redis import timeline_node
@@ -386,3 +387,18 @@ def test_a_tweet_is_what_was_posted() -> None:
     assert shown.text == tweet.text
     assert shown.entities == tweet.entities
     assert shown.author.username == author.username
+
+
+def test_a_deletion_whose_request_failed_is_in_force_when_its_repetition_has_answered() -> None:
+    """The store took the write and did not say so: nobody has told the caches yet."""
+    author, reader = new_person(), new_person()
+    graph.follow(reader.id, author.id)
+    tweet = post(author)
+    work_off_everything()
+    assert home(reader) == [tweet]
+    with patch("tweets.services.tell", side_effect=Unavailable("store")), pytest.raises(Unavailable):
+        delete_tweet(tweet_id=tweet, viewer=viewer(author))
+    assert home(reader) == [tweet], "it was not acknowledged"
+    with pytest.raises(NotFound):
+        delete_tweet(tweet_id=tweet, viewer=viewer(author))
+    assert home(reader) == []
