@@ -21,7 +21,7 @@ from bench.pushing import Bare, Sorted
 from bench.results import Figure, Reach, Result, Row, at_least, at_most
 from bench.stack import Stack
 from fanout import timelines
-from fanout.dispatch import enqueue
+from fanout.dispatch import dispatcher
 from fanout.orders import deliver_order
 from storage import stores
 from storage.outbox import Order
@@ -123,7 +123,7 @@ def _deliver(authors: Sequence[Author], tweets: int) -> float:
     orders = [_written(authors[number % len(authors)].id) for number in range(tweets)]
     began = time.perf_counter()
     for order in orders:
-        enqueue(order)
+        dispatcher.send(order)
     for order in orders:
         while stores.outbox().open_order(order.id) is not None:
             if time.perf_counter() - began > GIVE_UP_SECONDS:

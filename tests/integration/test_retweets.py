@@ -1,6 +1,8 @@
 """Retweets: entries of their own, one for each person and original, however requests race."""
 
 import random
+from collections.abc import Callable
+from unittest.mock import Mock, patch
 
 import pytest
 
@@ -8,6 +10,7 @@ from accounts import graph, services
 from accounts.models import User
 from fanout import timelines
 from feed.home import home_page
+from storage.errors import Unavailable
 from storage.paging import PageRequest
 from storage.redis import timeline_node
 from storage.stores import associations
@@ -337,3 +340,27 @@ def test_who_retweeted_newest_first() -> None:
     unretweet(viewer=viewer(sharers[1]), tweet_id=original)
     page = ApiClient().get(f"/api/v1/tweets/{entry_of(sharers[0], original)}/retweets").json()
     assert [person["username"] for person in page["data"]] == [sharers[2].username, sharers[0].username]
+
+
+def test_what_a_failed_request_wrote_is_in_force_when_its_repetition_has_answered() -> None:
+    """The store took the write and did not say so: nobody has told the caches yet."""
+    author, sharer, reader = new_person(), new_person(), new_person()
+    original = post(author)
+    graph.follow(reader.id, sharer.id)
+    assert (home(sharer), home(reader)) == ([], [])
+
+    def refused(change: Callable[..., int]) -> None:
+        down = Unavailable("store")
+        telling = patch.multiple(retweeting, tell=Mock(side_effect=down), tell_marked=Mock(side_effect=down))
+        with telling, pytest.raises(Unavailable):
+            change(viewer=viewer(sharer), tweet_id=original)
+
+    refused(retweet)
+    assert home(sharer) == [], "it was not acknowledged"
+    retweet(viewer=viewer(sharer), tweet_id=original)
+    assert home(sharer) == [entry_of(sharer, original)]
+    work_off_everything()
+    assert home(reader) == home(sharer)
+    refused(unretweet)
+    unretweet(viewer=viewer(sharer), tweet_id=original)
+    assert (home(sharer), home(reader)) == ([], [])
