@@ -51,6 +51,7 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
     noted, seen = marks.version(viewer.id), timeline_node().seen
     [last] = stores.associations().last_changes([(viewer.id, RETWEET, original.id)])
     if last.present:
+        _carry_through(last, viewer.id)
         tell_marked(viewer.id, RETWEET, original.id, made=True, noted=noted)
         return original.id
     entry = _entry(viewer.id, original, above=last.op)
@@ -83,7 +84,8 @@ def undo_retweet(*, author_id: int, original_id: int, by: int) -> None:
     """
     noted = marks.version(author_id)
     entries = _entries(author_id, original_id)
-    standing = entries[0].id if entries else _standing_op(author_id, original_id)
+    [last] = stores.associations().last_changes([(author_id, RETWEET, original_id)])
+    standing = entries[0].id if entries else last.op if last.present else 0
     if standing:
         op = stores.ids.next(above=standing)
         removal = Change(source=author_id, kind=RETWEET, target=original_id, op=op, present=False)
@@ -92,13 +94,19 @@ def undo_retweet(*, author_id: int, original_id: int, by: int) -> None:
         else:
             stores.associations().apply([removal])
         _delete_below(op, author_id, original_id, by=by)
+    else:
+        _carry_through(last, author_id)
     tell_marked(author_id, RETWEET, original_id, made=False, noted=noted)
 
 
-def _standing_op(author_id: int, original_id: int) -> int:
-    """The edge's operation; 0 without an edge."""
-    edge = stores.associations().find(author_id, RETWEET, [original_id]).get(original_id)
-    return edge.op if edge is not None else 0
+def _carry_through(standing: Change, author_id: int) -> None:
+    """To be called when there is nothing to change, before that is answered: whoever changed it may not have come
+    so far as to tell Redis, and may have told their client so. One store read; a Redis round trip if so.
+    """
+    order = stores.outbox().open_order(standing.op) if standing.op else None
+    if order is not None:
+        told = delivery.deliver_to_author(order, noted=None) if standing.present else cache.invalidate(order.args[:1])
+        tell([], order, guards=told + TWEETS.invalidate([author_id]))
 
 
 def _entry(author_id: int, original: Tweet, *, above: int) -> Tweet:

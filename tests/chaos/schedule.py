@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tests.chaos.settings import Settings
@@ -59,7 +59,14 @@ class Injection:
 
 
 def schedule(settings: Settings) -> list[Injection]:
-    """In the order of their beginnings."""
+    """In the order of their beginnings; the last is over LAST_SECONDS before the end, as it is planned."""
+    found = _rounds(settings)
+    to_spare = settings.seconds - LAST_SECONDS - max(each.at + each.seconds for each in found)
+    return [replace(each, at=round(each.at + max(0.0, to_spare), 2)) for each in found]
+
+
+def _rounds(settings: Settings) -> list[Injection]:
+    """As many as there is time for, from FIRST_AT on."""
     dice = random.Random(f"{settings.seed}:faults")
     deck = _deal(dice, settings.store)
     found: list[Injection] = []

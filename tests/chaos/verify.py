@@ -108,7 +108,7 @@ class Verifier:
         if uncertain or not self._entries:
             self._store()
         if uncertain:
-            self._edges()
+            self._edges(only_uncertain=True)
 
     def _audit(self) -> str:
         """What audit_timelines says; of a failure the last words."""
@@ -170,10 +170,11 @@ class Verifier:
                 found += differences_of_fact(fact, liked[key[2]], f"like of {key[2]} by person {person}")
         return found
 
-    def _edges(self) -> list[str]:
-        """How any two stand who ever did anything to each other."""
+    def _edges(self, *, only_uncertain: bool = False) -> list[str]:
+        """How any two stand who ever did anything to each other, or of whom that is uncertain."""
         kinds = (Kind.FOLLOW, Kind.BLOCK, Kind.MUTE)
-        pairs = sorted({(key[1], key[2]) for key in self._record.facts if key[0] in kinds})
+        facts = self._record.facts.items()
+        pairs = sorted({key[1:] for key, fact in facts if key[0] in kinds and (fact.uncertain or not only_uncertain)})
         return [line for lines in _each(self._edges_between, pairs) for line in lines]
 
     def _edges_between(self, pair: tuple[int, int]) -> list[str]:
