@@ -2,10 +2,16 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import PIPE
+from unittest.mock import patch
 
 import pytest
 from django.db import connections
@@ -13,7 +19,7 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from storage.associations import Change
-from storage.embedded import base
+from storage.embedded import base, turns
 from storage.embedded.associations import EmbeddedAssociations
 from storage.embedded.base import ALIAS, writing
 from storage.embedded.outbox import EmbeddedOutbox
@@ -133,7 +139,7 @@ def test_a_write_may_be_part_of_another() -> None:
 
 
 def test_who_gets_no_turn_in_time_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.05)
     with writing(), ThreadPoolExecutor(1) as pool, pytest.raises(Unavailable):
         pool.submit(EmbeddedOutbox().add, Order(new_id(), "x", ())).result()
 
@@ -153,11 +159,51 @@ def test_a_child_forked_while_a_thread_writes_is_not_stuck() -> None:
         assert holding.wait(timeout=30)
         child = os.fork()
         if child == 0:
-            os._exit(0 if base._turns._lock.acquire(timeout=5) else 1)
+            os._exit(0 if turns.turns._lock.acquire(timeout=5) else 1)
         forked.set()
         _, status = os.waitpid(child, 0)
         written.result()
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+HOLDER = """
+import fcntl, os, sys
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_process_writing() -> Iterator[subprocess.Popen[str]]:
+    path = f"{connections[ALIAS].settings_dict['NAME']}.turns"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdin=PIPE, stdout=PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        try:
+            yield holder
+        finally:
+            holder.kill()
+
+
+def test_a_process_waits_for_another_that_writes_and_writes_when_it_has_died() -> None:
+    order = Order(new_id(), "x", ())
+    with another_process_writing() as holder:
+        with patch.object(turns, "TURN_SECONDS", 0.05), pytest.raises(Unavailable):
+            EmbeddedOutbox().add(order)
+        with ThreadPoolExecutor(1) as pool:
+            added = pool.submit(EmbeddedOutbox().add, order)
+            with pytest.raises(TimeoutError):
+                added.result(timeout=0.2)
+            holder.kill()
+            added.result(timeout=10)
+    assert EmbeddedOutbox().open_order(order.id) == order
+
+
+def test_where_no_file_can_be_made_the_store_is_unavailable(tmp_path: Path) -> None:
+    with patch.object(base, "_file", lambda: str(tmp_path / "missing" / "store")), pytest.raises(Unavailable):
+        EmbeddedOutbox().add(Order(new_id(), "x", ()))
 
 
 @override_settings(STORE="cassandra")
