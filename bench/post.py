@@ -29,7 +29,7 @@ from deploy.processes import wait_until
 from storage.stores import outbox
 
 PEOPLE, FOLLOWERS = 300, 5
-CONNECTIONS = (1, 16, 32)
+CONNECTIONS = (1, 32)
 RUNS, SECONDS, WARM_UP_SECONDS = 3, 4.0, 8.0
 DRAIN_SECONDS = 90.0
 COUNTED = 100_000
