@@ -8,6 +8,7 @@ import pytest
 
 from accounts import caches, cards
 from fanout.dispatch import dispatcher
+from tests.backends import Probes, probes_by_hand
 
 LASTING_SECONDS = 15
 """Tokens and cards, which are kept for 4 to 8 s, would end between two steps of a test on a machine that is busy, and
@@ -24,3 +25,9 @@ def product(store: str, empty_outbox: None, redis_servers: None) -> Iterator[str
         with patch.object(cards, "LOCAL_SECONDS", LASTING_SECONDS):
             lives.enter_context(patch.object(cards, "_memory", cards._Memory()))
         yield store
+
+
+@pytest.fixture
+def probes() -> Iterator[Probes]:
+    with probes_by_hand() as by_hand:
+        yield by_hand
