@@ -4,8 +4,9 @@ All four stand in one key, so a page costs one MGET. Two sorts of tweets are cac
 
 **Small** (every count below LARGE): exact. A change that was answered is in every count read
 from then on, since it leaves a guard (storage/cache.py): while it stands, readers recount, which
-costs milliseconds. If Redis was away when something changed, a count is old for at most
-TTL_SECONDS.
+costs milliseconds. If Redis was away when something changed, the process that changed it tells
+it later. Only if that process is gone by then, or a reader stood still between counting and keeping for longer than
+a guard does, is a count old, for at most TTL_SECONDS.
 
 **Large**: at most STALE_SECONDS old, plus the time that one recount takes. A viral tweet changes
 many times a second: its guard would never end, and each of thousands of readers a second would
@@ -35,7 +36,9 @@ from storage.redis import Command, Script, shard_of, timeline_node
 from tweets.kinds import LIKE, QUOTE, RETWEET
 from tweets.store import tweet_store
 
-TTL_SECONDS = 60
+TTL_SECONDS = 600
+"""Counting a tweet takes half a dozen reads of the store, and most tweets are shown to few readers: with a minute,
+this machine bore 100 requests a second of a mixed load, and 200 with ten (docs/benchmarks.md)."""
 LARGE = 1_000
 """Counting so many edges takes about as long as the rest of a request (1,000,000 ids/s and a partition's start)."""
 STALE_SECONDS = 3.0

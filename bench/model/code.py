@@ -29,7 +29,7 @@ ACCOUNT_SECONDS = 4
 """accounts/caches.py"""
 TWEET_CACHE_SECONDS = 172_800
 """fanout/bodies.py"""
-COUNTS_SECONDS = 60
+COUNTS_SECONDS = 600
 """tweets/counts.py"""
 REQUESTS_A_MINUTE = 300
 """accounts/throttles.py"""
