@@ -1,10 +1,9 @@
 """Deliveries a second through Celery: from sending orders that stand in the outbox until all of them are done.
 
-Measured is the whole of fan-out: orders written with their tweets, sent by `fanout.dispatch`, each in a message
-of its own, as those of many web processes are, worked off by two real workers that read the followers from
-Cassandra, push into timelines of 800 entries, ask who is connected, and mark orders and parts done. Left
-out: the posts themselves. On a machine of two cores the workers, Valkey, Cassandra and the bench share
-them; what each spends on a delivery is told beside.
+Measured is the whole of fan-out: orders written with their tweets, sent by `fanout.dispatch`, worked off
+by two real workers that read the followers from Cassandra, push into timelines of 800 entries, ask who is
+connected, and mark orders and parts done. Left out: the posts themselves. On a machine of two cores the
+workers, Valkey, Cassandra and the bench share them; what each spends on a delivery is told beside.
 
 `PEER=` names a peer's bench script, whose figures are put beside (bench/peer.py).
 """
@@ -124,7 +123,7 @@ def _deliver(authors: Sequence[Author], tweets: int) -> float:
     orders = [_written(authors[number % len(authors)].id) for number in range(tweets)]
     began = time.perf_counter()
     for order in orders:
-        enqueue([order])
+        enqueue(order)
     for order in orders:
         while stores.outbox().open_order(order.id) is not None:
             if time.perf_counter() - began > GIVE_UP_SECONDS:

@@ -14,13 +14,14 @@ are open before it.
 ago is sent again, and once in so many seconds; so what the broker lost is sent in the end.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Iterator
 
 import structlog
 from django.conf import settings
 
 from fanout import attempts, resending
-from fanout.dispatch import QUEUES, TOGETHER, by_queue, enqueue
+from fanout.dispatch import QUEUES, enqueue, queue_of
 from storage.errors import Unavailable
 from storage.ids import id_us, make_id, now_us
 from storage.outbox import Order
@@ -50,7 +51,7 @@ def sweep() -> int:
     """
     run = _Sweep(now_us())
     for orders in _open_pages(run.now_us):
-        for queue, of_queue in by_queue(orders).items():
+        for queue, of_queue in _by_queue(orders).items():
             run.send_due(queue, of_queue)
         if run.exhausted:
             break
@@ -91,15 +92,14 @@ class _Sweep:
         seconds = resending.LOST_SECONDS if queue in self._long else RESEND_SECONDS
         fresh = resending.claim([str(order.id) for order in orders], seconds=seconds)
         claimed = [order for order, is_fresh in zip(orders, fresh, strict=True) if is_fresh]
-        unsent = claimed
+        unsent = deque(claimed)
         try:
-            unsent = _to_be_tried(claimed)
+            unsent = deque(_to_be_tried(claimed))
             while unsent:
-                together, rest = unsent[:TOGETHER], unsent[TOGETHER:]
-                enqueue(together, resent=True)
-                unsent = rest
-                self.sent += len(together)
-                self._left[queue] -= len(together)
+                enqueue(unsent[0], resent=True)
+                unsent.popleft()
+                self.sent += 1
+                self._left[queue] -= 1
         except Unavailable:
             resending.release([str(each.id) for each in unsent])
             raise
@@ -115,6 +115,13 @@ def _open_pages(now: int) -> Iterator[list[Order]]:
         if len(orders) < PAGE:
             return
         after = orders[-1].id
+
+
+def _by_queue(orders: list[Order]) -> dict[str, list[Order]]:
+    queues: dict[str, list[Order]] = defaultdict(list)
+    for order in orders:
+        queues[queue_of(order.kind)].append(order)
+    return queues
 
 
 def _to_be_tried(orders: list[Order]) -> list[Order]:

@@ -3,8 +3,6 @@
 A message names an order; what it asks is read from the store, where it may have been closed.
 """
 
-import time
-from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -12,30 +10,18 @@ from celery import Task, shared_task
 
 from fanout import delivery, sweeper
 from fanout.attempts import attempt
-from fanout.dispatch import Named, enqueue_named
 from storage.errors import Unavailable
 from storage.outbox import Order
-
-TASK_SECONDS = 0.05
-"""About as long as a part of a large order takes, and so the longest that others wait behind a message, but for
-its last order."""
 
 log = structlog.get_logger(__name__)
 
 
-@shared_task(name="fanout.work_orders", ignore_result=True, bind=True)
-def work_orders(self: "Task[..., None]", orders: Sequence[Named], *, resent: bool = False) -> None:
-    """One after the other, each an attempt of its own. What is left after TASK_SECONDS goes to the end of the queue."""
-    noted = resent or _redelivered(self)
-    ends = time.monotonic() + TASK_SECONDS
-    for place, (order_id, kind) in enumerate(orders):
-        try:
-            if place and time.monotonic() > ends:
-                enqueue_named(orders[place:], resent=noted)
-                return
-            attempt(order_id, partial(delivery.work_off, resent=resent), noted=noted)
-        except Unavailable as error:
-            log.warning("order_waits", order=order_id, kind=kind, backend=error.backend)
+@shared_task(name="fanout.work_order", ignore_result=True, bind=True)
+def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: bool = False) -> None:
+    try:
+        attempt(order_id, partial(delivery.work_off, resent=resent), noted=resent or _redelivered(self))
+    except Unavailable as error:
+        log.warning("order_waits", order=order_id, kind=kind, backend=error.backend)
 
 
 @shared_task(name="fanout.work_part", ignore_result=True, bind=True)

@@ -84,18 +84,17 @@ def undo_retweet(*, author_id: int, original_id: int, by: int) -> None:
     """
     noted = marks.version(author_id)
     entries = _entries(author_id, original_id)
-    [last] = stores.associations().last_changes([(author_id, RETWEET, original_id)])
-    standing = entries[0].id if entries else last.op if last.present else 0
-    if standing:
-        op = stores.ids.next(above=standing)
+    edge = None if entries else stores.associations().last_changes([(author_id, RETWEET, original_id)])[0]
+    if edge is not None and not edge.present:
+        _carry_through(edge, author_id)
+    else:
+        op = stores.ids.next(above=edge.op if edge is not None else entries[0].id)
         removal = Change(source=author_id, kind=RETWEET, target=original_id, op=op, present=False)
         if entries:
             _delete(entries[0], op=op, by=by, edges=[removal])
         else:
             stores.associations().apply([removal])
         _delete_below(op, author_id, original_id, by=by)
-    else:
-        _carry_through(last, author_id)
     tell_marked(author_id, RETWEET, original_id, made=False, noted=noted)
 
 

@@ -63,7 +63,7 @@ def _single_servers(site: Site, costs: Costs) -> list[Limit]:
         Limit(
             "one broker: its thread", "Celery has one broker URL",
             demand.SERVER_UTILISATION, whole.broker, "cores",
-            "a broker for each queue or group of workers; orders together, where they wait",
+            "a broker for each queue or group of workers; several orders a message",
         ),
         Limit(
             "one SQL database", "tokens and cards leave their caches after seconds",

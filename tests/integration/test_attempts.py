@@ -1,7 +1,6 @@
 """Attempts at orders: what counts, what never does, and what becomes of an order that cannot succeed."""
 
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -45,7 +44,7 @@ def _nothing_to_take_back() -> Iterator[None]:
 
 def run(order: Order, *, resent: bool = True) -> None:
     """As a worker does that got the order's message."""
-    tasks.work_orders([(order.id, order.kind)], resent=resent)
+    tasks.work_order(order.id, order.kind, resent=resent)
 
 
 def planted(kind: str = "no such kind", args: tuple[int, ...] = ()) -> Order:
@@ -179,45 +178,12 @@ class TestWhatCounts:
         during: list[int] = []
         with working(lambda order: during.append(len(attempts_at(order)))):
             for redelivered in (False, True):
-                tasks.work_orders.push_request(delivery_info={"redelivered": redelivered})
+                tasks.work_order.push_request(delivery_info={"redelivered": redelivered})
                 try:
-                    tasks.work_orders.run([(order.id, order.kind)])
+                    tasks.work_order.run(order.id, order.kind)
                 finally:
-                    tasks.work_orders.pop_request()
+                    tasks.work_order.pop_request()
         assert during == [0, 1]
-
-    @pytest.mark.parametrize("error", [ValueError("its own"), Unavailable("store")])
-    def test_orders_of_one_message_do_not_fail_together(self, error: Exception) -> None:
-        orders = [planted() for _ in range(3)]
-        seen: list[int] = []
-
-        def work(order: Order) -> None:
-            seen.append(order.id)
-            if order == orders[1]:
-                raise error
-
-        with working(work):
-            tasks.work_orders([(order.id, order.kind) for order in orders])
-        assert seen == [order.id for order in orders]
-
-    @pytest.mark.parametrize("redelivered", [False, True])
-    def test_what_a_message_has_left_after_a_while_goes_to_the_end_of_the_queue(self, redelivered: bool) -> None:
-        orders = [planted() for _ in range(4)]
-        named = [(order.id, order.kind) for order in orders]
-        seen: list[int] = []
-
-        def work(order: Order) -> None:
-            seen.append(order.id)
-            time.sleep(tasks.TASK_SECONDS if order == orders[1] else 0)
-
-        tasks.work_orders.push_request(delivery_info={"redelivered": redelivered})
-        try:
-            with working(work), patch.object(tasks, "enqueue_named") as enqueued:
-                tasks.work_orders.run(named)
-        finally:
-            tasks.work_orders.pop_request()
-        assert seen == [order.id for order in orders[:2]]
-        enqueued.assert_called_once_with(named[2:], resent=redelivered)
 
     def test_an_outage_never_counts(self) -> None:
         post(new_person())
@@ -373,7 +339,7 @@ class TestAfterwards:
         assert out.getvalue() == "replayed 1\n"
         settings.SWEEP_AFTER_SECONDS = 0.0
         sent: list[Order] = []
-        with patch.object(sweeper, "enqueue", lambda orders, **_: sent.extend(orders)):
+        with patch.object(sweeper, "enqueue", lambda order, **_: sent.append(order)):
             sweeper.sweep()
         for each in sent:
             run(each)

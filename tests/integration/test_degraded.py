@@ -144,12 +144,12 @@ class TestRedis:
             with asked_nodes() as asked:
                 with pytest.raises(Unavailable):
                     delivery.work_off(order)
-                tasks.work_orders([(order.id, order.kind)])
+                tasks.work_order(order.id, order.kind)
                 tasks.sweep()
             assert TIMELINES not in asked
         assert open_orders() == [order]
         assert closes(timeline_node().breaker, probes)
-        tasks.work_orders([(order.id, order.kind)])
+        tasks.work_order(order.id, order.kind)
         assert (home(reader), open_orders()) == ([tweet], [])
 
     def test_what_a_process_changed_before_it_noticed_is_made_good_by_its_order(

@@ -5,7 +5,6 @@ Real workers do it in tests/e2e/test_main_job.py; here one step at a time.
 
 import threading
 import time
-from collections.abc import Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -14,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from accounts import graph
 from fanout import live, sweeper
-from fanout.dispatch import TOGETHER, Dispatcher
+from fanout.dispatch import Dispatcher
 from fanout.live import LiveKind
 from fanout.orders import deliver_order
 from fanout.presence import Presence, current_epoch, look_commands, present, present_commands, seen
@@ -53,7 +52,7 @@ class TestOrdersThatWait:
             settings.SWEEP_AFTER_SECONDS = 0.0
             time.sleep(0.01)
             assert sweeper.sweep() == 1
-            sent.assert_called_once_with([order], resent=True)
+            sent.assert_called_once_with(order, resent=True)
             assert sweeper.sweep() == 0, "sent a moment ago"
 
     def test_orders_sent_a_moment_ago_hide_none_behind_them(
@@ -67,7 +66,7 @@ class TestOrdersThatWait:
         ids = [post(author) for _ in range(5)]
         time.sleep(0.01)
         sent: list[int] = []
-        with patch.object(sweeper, "enqueue", lambda orders, **_: sent.extend(order.id for order in orders)):
+        with patch.object(sweeper, "enqueue", lambda order, **_: sent.append(order.id)):
             for _ in range(3):
                 sweeper.sweep()
         assert sent == ids
@@ -183,9 +182,9 @@ class TestDispatcher:
     def test_sending_does_not_wait_for_a_hung_broker(self) -> None:
         answered, sent = threading.Event(), list[int]()
 
-        def wait_then_send(orders: Sequence[Order]) -> None:
+        def wait_then_send(order: Order) -> None:
             answered.wait(60)
-            sent.extend(order.id for order in orders)
+            sent.append(order.id)
 
         sending = Dispatcher(wait_then_send)
         for number in range(1, 51):
@@ -195,60 +194,39 @@ class TestDispatcher:
         sending.drain(60.0)
         assert len(sent) == 50
 
-    def test_what_comes_while_it_sends_goes_together(self) -> None:
-        entered, answered, sent = threading.Event(), threading.Event(), list[list[int]]()
-
-        def send(orders: Sequence[Order]) -> None:
-            entered.set()
-            answered.wait(60)
-            sent.append([order.id for order in orders])
-
-        sending = Dispatcher(send)
-        sending.send(deliver_order(1, 1))
-        assert entered.wait(60)
-        for number in range(2, 4 + TOGETHER):
-            sending.send(deliver_order(number, 1))
-        answered.set()
-        sending.drain(60.0)
-        assert sent == [[1], [*range(2, 2 + TOGETHER)], [2 + TOGETHER, 3 + TOGETHER]]
-        assert sending.waiting == 0
-
     def test_a_full_queue_drops_rather_than_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("fanout.dispatch.QUEUE_SIZE", 2)
-        entered, answered, sent = threading.Event(), threading.Event(), list[int]()
+        answered, sent = threading.Event(), list[int]()
 
-        def wait_then_send(orders: Sequence[Order]) -> None:
-            entered.set()
+        def wait_then_send(order: Order) -> None:
             answered.wait(60)
-            sent.extend(order.id for order in orders)
+            sent.append(order.id)
 
         sending = Dispatcher(wait_then_send)
-        sending.send(deliver_order(1, 1))
-        assert entered.wait(60)
-        for number in range(2, 11):
+        for number in range(1, 11):
             sending.send(deliver_order(number, 1))
         answered.set()
         sending.drain(60.0)
-        assert sent == [1, 2, 3]
+        assert 2 <= len(sent) <= 3
+        assert sent[:2] == [1, 2]
 
     def test_a_broker_that_fails_stops_nothing(self) -> None:
         sent: list[int] = []
 
-        def failing_once(orders: Sequence[Order]) -> None:
-            if orders[0].id == 1:
+        def failing_once(order: Order) -> None:
+            if order.id == 1:
                 raise ConnectionError
-            sent.extend(order.id for order in orders)
+            sent.append(order.id)
 
         sending = Dispatcher(failing_once)
-        sending.send(deliver_order(1, 1))
-        sending.drain(60.0)
-        sending.send(deliver_order(2, 1))
+        for number in (1, 2):
+            sending.send(deliver_order(number, 1))
         sending.drain(60.0)
         assert sent == [2]
 
     def test_without_a_thread_nothing_is_raised_and_the_next_order_finds_one(self) -> None:
         sent: list[int] = []
-        sending = Dispatcher(lambda orders: sent.extend(order.id for order in orders))
+        sending = Dispatcher(lambda order: sent.append(order.id))
         with patch("threading.Thread.start", side_effect=RuntimeError("can't start new thread")):
             sending.send(deliver_order(1, 1))
         sending.send(deliver_order(2, 1))

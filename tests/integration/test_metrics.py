@@ -192,7 +192,7 @@ def test_rebuilds_by_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_orders_that_the_broker_has_not_got(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
-    own = Dispatcher(lambda _: seen.append(own.waiting))
+    own = Dispatcher(lambda order: seen.append(own.waiting))
     assert own.waiting == 0
     own.send(Order(id=ids.next(), kind="none", args=()))
     own.drain()

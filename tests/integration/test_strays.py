@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from io import StringIO
 from unittest.mock import patch
 
@@ -23,7 +23,6 @@ from feed.management.progress import Progress
 from feed.strays import FOR_EVER, Report, Why, search
 from feed.tasks import search_strays
 from storage.errors import Unavailable
-from storage.outbox import Order
 from storage.redis import shard_tag, timeline_node, user_tag
 from tests.backends import timeline_redis_down
 from tests.ids import new_id
@@ -60,11 +59,6 @@ def reading_of(person: User) -> set[str]:
 
 def operator() -> User:
     return new_person(staff=True)
-
-
-def work_off_all(orders: Sequence[Order], *, resent: bool) -> None:
-    for order in orders:
-        delivery.work_off(order, resent=resent)
 
 
 def active_reader(*authors: User) -> User:
@@ -110,7 +104,7 @@ class TestSuspension:
         assert (order.kind, order.args) == (FORGET_ORDER, (reader.id,))
         settings.SWEEP_AFTER_SECONDS = 0.0
         time.sleep(0.01)
-        with patch.object(sweeper, "enqueue", work_off_all):
+        with patch.object(sweeper, "enqueue", delivery.work_off):
             assert sweeper.sweep() == 1
         assert reading_of(reader) == set()
         assert open_orders() == []

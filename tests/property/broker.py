@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from fanout import attempts, delivery, resending, sweeper
 from fanout.dispatch import dispatcher
-from fanout.tasks import work_orders, work_part
+from fanout.tasks import work_order, work_part
 from storage.dead_letters import Attempt
 from storage.outbox import Order
 from storage.stores import outbox
@@ -36,7 +36,7 @@ class Broker:
         self.worked: list[Message] = []
         self._oracle = oracle
         hooks.enter_context(patch.object(dispatcher, "send", self._take))
-        hooks.enter_context(patch.object(sweeper, "enqueue", self._take_all))
+        hooks.enter_context(patch.object(sweeper, "enqueue", self._take))
         hooks.enter_context(patch.object(delivery, "enqueue_part", self._take_part))
         hooks.enter_context(patch.object(resending, "claim", _claims_all))
         hooks.enter_context(patch.object(attempts, "_fail", _fails))
@@ -48,7 +48,7 @@ class Broker:
         order, part = message
         self.worked = [*self.worked, message][-REMEMBERED:]
         if part is None:
-            work_orders([(order.id, order.kind)])
+            work_order(order.id, order.kind)
         else:
             work_part(order.id, order.kind, part.part, part.parts, after=part.after)
 
@@ -62,11 +62,8 @@ class Broker:
                 self.work(parts[0])
         return len(orders)
 
-    def _take(self, order: Order) -> None:
+    def _take(self, order: Order, *, resent: bool = False) -> None:
         self.waiting.append((order, None))
-
-    def _take_all(self, orders: Sequence[Order], *, resent: bool = False) -> None:
-        self.waiting += [(order, None) for order in orders]
 
     def _take_part(self, order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:
         self.waiting.append((order, Part(part, parts, after)))
