@@ -55,7 +55,7 @@ e2e: $(DEVELOPMENT)  ## Run the tests that start the whole product
 	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS)
 
 fuzz: $(DEVELOPMENT)  ## Send every operation of the OpenAPI document FUZZ_EXAMPLES=1000 generated requests
-	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/integration/test_schemathesis.py --timeout 0 $(PYTEST_ARGS)
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/integration/config/test_schemathesis.py --timeout 0 $(PYTEST_ARGS)
 
 property: $(DEVELOPMENT)  ## Carry out random interleavings against an oracle: EXAMPLES=2000 SEED=1 (PYTEST_ARGS="-k embedded")
 	EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(BIN)/python -m pytest -s tests/property/test_timelines.py $(PYTEST_ARGS)
@@ -95,7 +95,7 @@ openapi: $(RUNTIME)  ## Write docs/openapi.json anew
 	$(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json --validate --fail-on-warn
 
 schema: $(RUNTIME)  ## Write schema.graphql anew
-	$(BIN)/python manage.py graphql_schema --schema config.schema.schema --out schema.graphql
+	$(BIN)/python manage.py graphql_schema --schema config.graphql.schema.schema --out schema.graphql
 
 clean:  ## Remove everything that was installed or built, but not DATA_DIR
 	rm -rf $(VENV) .cassandra .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

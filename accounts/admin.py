@@ -19,9 +19,10 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 from knox.models import AuthToken
 
-from accounts import rules, services, tokens
 from accounts.models import User
-from storage.ids import MAX_ID
+from accounts.people import rules, services
+from accounts.sessions import tokens
+from storage.ids.snowflakes import MAX_ID
 
 admin.site.unregister(AuthToken)
 """Knox lists digests; deleting one there would leave it in the cache."""

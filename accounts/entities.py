@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from storage.ids import id_time
+from storage.ids.snowflakes import id_time
 
 
 class Account(msgspec.Struct, frozen=True, array_like=True):

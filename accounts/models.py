@@ -11,9 +11,9 @@ from django.db.models.functions import Lower
 
 from accounts.entities import Account
 from storage import stores
-from storage.ids import id_time
+from storage.ids.snowflakes import id_time
 
-CARD_FIELDS = ("id", "username", "display_name", "bio", "avatar_url", "verified", "suspended_at", "is_staff")
+ACCOUNT_COLUMNS = ("id", "username", "display_name", "bio", "avatar_url", "verified", "suspended_at", "is_staff")
 """What `card` takes."""
 USERNAME_MAX = 30
 DISPLAY_NAME_MAX = 50
@@ -103,11 +103,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def account(self) -> Account:
         """The person's card, as of this row."""
-        return card([getattr(self, name) for name in CARD_FIELDS])
+        return account_of_row([getattr(self, name) for name in ACCOUNT_COLUMNS])
 
 
-def card(values: Sequence[Any]) -> Account:
-    """The card of a row's CARD_FIELDS."""
+def account_of_row(values: Sequence[Any]) -> Account:
+    """The card of a row's ACCOUNT_COLUMNS."""
     person_id, username, display_name, bio, avatar_url, verified, suspended_at, is_staff = values
     return Account(
         id=person_id,

@@ -2,16 +2,22 @@
 
 from django.urls import path
 
-from accounts.api import MeView, RegisterView, TokenView
-from accounts.relations_api import BlockView, FollowersView, FollowingView, FollowView, MuteView
+from accounts.doors.rest_accounts import MeEndpoint, RegisterEndpoint, TokenEndpoint
+from accounts.doors.rest_relations import (
+    BlockEndpoint,
+    FollowEndpoint,
+    FollowersEndpoint,
+    FollowingEndpoint,
+    MuteEndpoint,
+)
 
 urlpatterns = [
-    path("auth/register", RegisterView.as_view(), name="register"),
-    path("auth/token", TokenView.as_view(), name="token"),
-    path("me", MeView.as_view(), name="me"),
-    path("users/<str:username>/follow", FollowView.as_view(), name="follow"),
-    path("users/<str:username>/block", BlockView.as_view(), name="block"),
-    path("users/<str:username>/mute", MuteView.as_view(), name="mute"),
-    path("users/<str:username>/followers", FollowersView.as_view(), name="followers"),
-    path("users/<str:username>/following", FollowingView.as_view(), name="following"),
+    path("auth/register", RegisterEndpoint.as_view(), name="register"),
+    path("auth/token", TokenEndpoint.as_view(), name="token"),
+    path("me", MeEndpoint.as_view(), name="me"),
+    path("users/<str:username>/follow", FollowEndpoint.as_view(), name="follow"),
+    path("users/<str:username>/block", BlockEndpoint.as_view(), name="block"),
+    path("users/<str:username>/mute", MuteEndpoint.as_view(), name="mute"),
+    path("users/<str:username>/followers", FollowersEndpoint.as_view(), name="followers"),
+    path("users/<str:username>/following", FollowingEndpoint.as_view(), name="following"),
 ]

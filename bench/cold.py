@@ -22,14 +22,15 @@ from contextlib import closing
 from functools import partial
 from statistics import median
 
-from accounts import graph, tokens
-from accounts.caches import TOKENS
+from accounts.account_cache.caches import TOKENS
+from accounts.graph import follows
+from accounts.sessions import tokens
 from bench import cold_rows, seeding
 from bench.results import Figure, Result, Row, at_most, percentile
 from bench.seeding import Person
 from bench.stack import Stack
-from storage.redis import timeline_node
-from tweets.store import tweet_store
+from storage.redis.node import timeline_node
+from tweets.stores.port import tweet_store
 
 AUTHORS, EACH = 2_500, 6
 CASES = {200: 16, 2_000: 5}
@@ -81,7 +82,7 @@ def _case(stack: Stack, followees: int, people: Sequence[Person], rows: cold_row
 
 def _prepared(person: Person, rows: cold_rows.Rows) -> cold_rows.Read:
     """The reference of one reader; it must read what the timeline consists of."""
-    followees = graph.followee_ids(person.id)
+    followees = follows.followee_ids(person.id)
     entries = tweet_store().home_entries([*followees, person.id], limit=CAP)
     read = rows.read(person.id, followees, floor=entries[-1], newest=entries[0])
     if sorted(read()) != sorted(entries):

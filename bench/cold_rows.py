@@ -15,11 +15,11 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
 from django.conf import settings
 
-from accounts.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
+from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
 from bench.stack import Stack
-from fanout.celebrities import DIRECTORIES, PULLED
+from fanout.delivery.celebrities import DIRECTORIES, PULLED
 from storage.cassandra.session import open_cluster
-from storage.ids import id_month
+from storage.ids.snowflakes import id_month
 from tweets.kinds import BOOKMARK, LIKE, RETWEET
 
 Read = Callable[[], list[int]]

@@ -31,9 +31,11 @@ from bench.results import Figure, Result, Row
 from bench.seeding import Person
 from bench.stack import Stack
 from bench.wrk import wrk
-from deploy.processes import wait_until
-from fanout import celebrities, presence, timelines
-from storage.redis import by_shard, timeline_node
+from deploy.supervisor.processes import wait_until
+from fanout.delivery import celebrities
+from fanout.live import presence
+from fanout.timelines import materialised
+from storage.redis.node import by_shard, timeline_node
 from storage.stores import ids, outbox
 
 FOLLOWEES, EACH = 200, 5
@@ -196,7 +198,7 @@ def _post(stack: Stack, authors: Sequence[Person], rate: float, seconds: float) 
 
 def _read_cold(stack: Stack, readers: Sequence[Person]) -> float:
     """Every reader once, after their timelines are gone."""
-    timeline_node().round_trip(*(timelines.discard_command(reader.id) for reader in readers))
+    timeline_node().round_trip(*(materialised.discard_command(reader.id) for reader in readers))
     return _home_in_turn(stack, itertools.cycle(readers), 0.8 * len(readers) / COLD_A_SECOND, COLD_A_SECOND)
 
 
@@ -216,8 +218,8 @@ def _pushes_over(meter: Meter, shards: int) -> Spent:
 
         def push() -> float:
             for _ in range(PUSHES):
-                noted = timelines.note()
-                pushed = timelines.deliver_commands(ids.next(), readers, noted)
+                noted = materialised.note()
+                pushed = materialised.deliver_commands(ids.next(), readers, noted)
                 timeline_node().round_trip(*pushed, *presence.look_commands(readers))
             return PUSHES
 

@@ -1,6 +1,6 @@
 """CPU time of processes, from /proc: what each of them spends on one delivery or request (Linux only).
 
-A child of deploy/processes.py leads a session, so what it forked is counted with it.
+A child of deploy/supervisor/processes.py leads a session, so what it forked is counted with it.
 """
 
 import os

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from django.conf import settings
 
 from bench import seeding
-from fanout import timelines
+from fanout.timelines import materialised
 from storage import stores
-from storage.redis import by_shard, timeline_node, user_tag
+from storage.redis.node import by_shard, timeline_node, user_tag
 
 COPIES_A_TRIP = 1_000
-LENGTHS = range(0, timelines.TRIM_SLACK, 10)
+LENGTHS = range(0, materialised.TRIM_SLACK, 10)
 """Entries above the cap: in a running product timelines are trimmed one now and one then, not all with one delivery."""
 
 
@@ -36,7 +36,7 @@ def make_active(readers: Sequence[int], ids: Sequence[int]) -> None:
         templates[shard] = of_shard[: len(LENGTHS)]
         for reader, above in zip(templates[shard], LENGTHS, strict=False):
             seeding.make_active([reader], ids[: settings.TIMELINE_CAP + above])
-        copy_evenly(templates[shard], of_shard[len(LENGTHS) :], timelines.timeline_key)
+        copy_evenly(templates[shard], of_shard[len(LENGTHS) :], materialised.timeline_key)
 
 
 def copy_evenly(templates: Sequence[int], readers: Sequence[int], key: Callable[[int], str]) -> None:
@@ -49,7 +49,7 @@ def copy_evenly(templates: Sequence[int], readers: Sequence[int], key: Callable[
 @contextmanager
 def away(readers: Sequence[int]) -> Iterator[None]:
     """Inside, these readers have no timeline; afterwards the one they had, which lacks what they missed."""
-    here, there = timelines.timeline_key, _away_key
+    here, there = materialised.timeline_key, _away_key
     _rename(readers, here, there)
     try:
         yield
@@ -69,8 +69,8 @@ def _away_key(reader: int) -> str:
 
 def holding(readers: Sequence[int], ids: Sequence[int]) -> int:
     """How many of the readers hold these newest entries, each once and in order: what a run has to have delivered."""
-    wanted = [timelines.pack(each) for each in sorted(ids, reverse=True)]
+    wanted = [materialised.pack(each) for each in sorted(ids, reverse=True)]
     answers = timeline_node().round_trip(
-        *(("LRANGE", timelines.timeline_key(reader), 0, len(ids) - 1) for reader in readers)
+        *(("LRANGE", materialised.timeline_key(reader), 0, len(ids) - 1) for reader in readers)
     )
     return sum(answer == wanted for answer in answers)

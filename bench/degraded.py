@@ -27,8 +27,8 @@ from typing import Any
 import httpx
 
 from deploy.cassandra.node import CassandraNode
-from deploy.ports import LOOPBACK, free_port
-from deploy.processes import wait_until
+from deploy.supervisor.ports import LOOPBACK, free_port
+from deploy.supervisor.processes import wait_until
 from deploy.valkey import Valkey
 from tests.outages import server_down
 

@@ -13,10 +13,10 @@ from bench import seeding
 from bench.results import Figure, Row
 from bench.stack import Stack
 from deploy.plan import ROOT
-from deploy.processes import stop
+from deploy.supervisor.processes import stop
 from storage.stores import ids
-from tweets import text
 from tweets.entities import Tweet
+from tweets.writing import text
 
 AUTHORS, EACH = 200, 100
 LETTERS = 100

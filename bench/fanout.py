@@ -1,6 +1,6 @@
 """Deliveries a second through Celery: from sending orders that stand in the outbox until all of them are done.
 
-Measured is the whole of fan-out: orders written with their tweets, sent by `fanout.dispatch`, worked off
+Measured is the whole of fan-out: orders written with their tweets, sent by `fanout.orders.dispatch`, worked off
 by two real workers that read the followers from Cassandra, push into timelines of 800 entries, ask who is
 connected, and mark orders and parts done. Left out: the posts themselves. On a machine of two cores the
 workers, Valkey, Cassandra and the bench share them; what each spends on a delivery is told beside.
@@ -20,13 +20,13 @@ from bench import cpu, crowds, peer, seeding
 from bench.pushing import Bare, Sorted
 from bench.results import Figure, Reach, Result, Row, at_least, at_most
 from bench.stack import Stack
-from fanout import timelines
-from fanout.dispatch import enqueue
-from fanout.orders import deliver_order
+from fanout.orders.dispatch import enqueue
+from fanout.orders.kinds import deliver_order
+from fanout.timelines import materialised
 from storage import stores
-from storage.outbox import Order
+from storage.ports.outbox import Order
 from tweets.entities import Tweet
-from tweets.store import tweet_store
+from tweets.stores.port import tweet_store
 
 RUNS = 3
 SIZES = {1_000: 240, 10_000: 40, 100_000: 6}
@@ -65,7 +65,7 @@ class Author(NamedTuple):
 
 def measure(stack: Stack) -> Result:
     readers = crowds.followers(max(SIZES))
-    ids = crowds.entries(settings.TIMELINE_CAP + timelines.TRIM_SLACK)
+    ids = crowds.entries(settings.TIMELINE_CAP + materialised.TRIM_SLACK)
     authors = {size: [_followed(_crowd(readers, size, number)) for number in range(CROWDS[size])] for size in SIZES}
     crowds.make_active(readers, ids)
     bare, sorted_sets = Bare(readers, ids), Sorted(readers[:COMPARED], ids)
@@ -170,7 +170,7 @@ def _if(condition: bool, reach: Reach) -> Reach | None:
 def _settings(stack: Stack) -> dict[str, str]:
     return {
         "workers": f"{stack.size.workers}, solo",
-        "timelines": f"{max(SIZES):,} of {settings.TIMELINE_CAP} entries and up to {timelines.TRIM_SLACK} more",
+        "timelines": f"{max(SIZES):,} of {settings.TIMELINE_CAP} entries and up to {materialised.TRIM_SLACK} more",
         "shards": str(settings.TIMELINE_SHARDS),
         "authors": ", ".join(f"{number} of {size:,} followers" for size, number in CROWDS.items()),
         "tweets a run": ", ".join(f"{tweets} to {size:,}" for size, tweets in SIZES.items()),

@@ -6,7 +6,7 @@ token after 8 s, a card after 4 s, each renewed from SQL, counts after ten minut
 requests for which that is due, by the rate measured.
 
 Readers share their tweets, as followers of the same people do: so a process has made most views
-before (tweets/hydration.py).
+before (tweets/reading/hydration.py).
 """
 
 import random
@@ -17,15 +17,15 @@ import httpx
 import msgspec
 from redis import Redis
 
-from accounts.caches import ACCOUNT_SECONDS
+from accounts.account_cache.caches import ACCOUNT_SECONDS
 from bench import bare, seeding
 from bench.results import Figure, Result, Row, at_least
 from bench.seeding import Person
 from bench.stack import Stack, web_command
 from bench.wrk import Load, wrk
-from deploy.health import answers_200
-from deploy.ports import LOOPBACK, free_port
-from deploy.processes import stop, wait_until
+from deploy.supervisor.health import answers_200
+from deploy.supervisor.ports import LOOPBACK, free_port
+from deploy.supervisor.processes import stop, wait_until
 
 READERS, AUTHORS, FOLLOWED, EACH = 1_000, 40, 20, 10
 PAGE = 20

@@ -19,9 +19,9 @@ from bench import cpu, crowds, seeding
 from bench.open_loop import Offered, Request, offer
 from bench.results import Figure, Result, Row, at_most
 from bench.stack import Stack
-from fanout import pushing
+from fanout.delivery import pushing
 from storage import stores
-from tweets.services import create_tweet
+from tweets.writing.posting import create_tweet
 
 FOLLOWERS = 100_000
 READERS, AUTHORS, EACH = 300, 20, 50

@@ -21,8 +21,8 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from accounts.caches import TOKENS
-from accounts.tokens import read_claim
+from accounts.account_cache.caches import TOKENS
+from accounts.sessions.tokens import read_claim
 from bench import seeding
 from bench.disk import on_disk
 from bench.processes import Resident, children, resident
@@ -30,21 +30,21 @@ from bench.results import Figure, Result, Row, at_most
 from bench.seeding import Person
 from bench.stack import Stack
 from bench.wrk import wrk
-from deploy.ports import LOOPBACK, free_port, is_free
-from deploy.processes import start, wait_until
-from deploy.runner import Command
+from deploy.supervisor.ports import LOOPBACK, free_port, is_free
+from deploy.supervisor.processes import start, wait_until
+from deploy.supervisor.runner import Command
 from deploy.valkey import Valkey
-from fanout import timelines
-from fanout.presence import Presence
+from fanout.live.presence import Presence
+from fanout.timelines import materialised
 from storage import stores
-from storage.associations import MAX_CHANGES, Change
-from storage.redis import RedisNode, by_shard, timeline_node
+from storage.ports.associations import MAX_CHANGES, Change
+from storage.redis.node import RedisNode, by_shard, timeline_node
 from tweets.kinds import LIKE
 
 RUNS = 3
 TIMELINES = 2_000
 ENTRIES = 800
-SLACK = timelines.TRIM_SLACK
+SLACK = materialised.TRIM_SLACK
 SAMPLE = 50
 """Keys of each sort that MEMORY USAGE is asked of; those of one sort differ by a few bytes."""
 AUTHORS, EACH = 20, 20
@@ -75,7 +75,7 @@ def _timelines() -> list[Row]:
     for _ in range(RUNS):
         ids = [stores.ids.next() for _ in range(ENTRIES + SLACK)]
         readers = [stores.ids.next() for _ in range(TIMELINES)]
-        keys = [timelines.timeline_key(reader) for reader in readers]
+        keys = [materialised.timeline_key(reader) for reader in readers]
         before = _memory("used_memory")
         _make_timelines(readers, ids[:ENTRIES])
         elements: list[bytes] = timeline_node().round_trip(("LRANGE", keys[0], 0, -1))[0]
@@ -136,7 +136,7 @@ def _make_timelines(readers: list[int], ids: list[int]) -> None:
 def _push(readers: list[int], ids: list[int]) -> None:
     shards = by_shard(readers)
     for entry_id in ids:
-        answers = timeline_node().round_trip(*timelines.deliver_commands(entry_id, shards, timelines.note()))
+        answers = timeline_node().round_trip(*materialised.deliver_commands(entry_id, shards, materialised.note()))
         if sum(answers) != len(readers):
             raise RuntimeError(f"{sum(answers)} of {len(readers)} timelines took an entry")
 
@@ -208,8 +208,8 @@ def _inactive(stack: Stack, author: Person, active: Person) -> Row:
 
 
 def _newest(reader: Person) -> int | None:
-    [answer] = timeline_node().round_trip(timelines.read_command(reader.id, count=1))
-    window = timelines.window(answer)
+    [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=1))
+    window = materialised.window(answer)
     return window.ids[0] if window is not None and window.ids else None
 
 

@@ -33,11 +33,11 @@ from bench.results import Figure, Graph, Line, Result, Row, at_most
 from bench.seeding import Person
 from bench.stack import Stack, web_command
 from deploy.errors import CannotStart
-from deploy.health import answers_200
-from deploy.ports import LOOPBACK, free_port
-from deploy.processes import wait_until
-from fanout import resending
-from fanout.dispatch import BULK, FANOUT
+from deploy.supervisor.health import answers_200
+from deploy.supervisor.ports import LOOPBACK, free_port
+from deploy.supervisor.processes import wait_until
+from fanout.orders import resending
+from fanout.orders.dispatch import BULK, FANOUT
 from storage.stores import outbox
 
 PEOPLE = 2_000

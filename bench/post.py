@@ -25,7 +25,7 @@ from bench.results import Figure, Result, Row, at_least
 from bench.stack import Stack
 from bench.wrk import Load, wrk
 from deploy.errors import CannotStart
-from deploy.processes import wait_until
+from deploy.supervisor.processes import wait_until
 from storage.stores import outbox
 
 PEOPLE, FOLLOWERS = 300, 5

@@ -16,9 +16,9 @@ import redis
 from django.conf import settings
 
 from bench.crowds import LENGTHS, copy_evenly
-from fanout import timelines
+from fanout.timelines import materialised
 from storage import stores
-from storage.redis import by_shard, timeline_node, user_tag
+from storage.redis.node import by_shard, timeline_node, user_tag
 
 CHUNK = 500
 SCRIPT = Path(__file__).parent / "lua" / "bare_push.lua"
@@ -41,7 +41,7 @@ class Bare:
         self._push = self._client.register_script(SCRIPT.read_text())
         for of_shard in by_shard(readers).values():
             for reader, above in zip(of_shard, LENGTHS, strict=False):
-                packed = [timelines.pack(each) for each in ids[: settings.TIMELINE_CAP + above]]
+                packed = [materialised.pack(each) for each in ids[: settings.TIMELINE_CAP + above]]
                 self._client.rpush(bare_key(reader), *packed)
             copy_evenly(of_shard[: len(LENGTHS)], of_shard[len(LENGTHS) :], bare_key)
 
@@ -50,9 +50,9 @@ class Bare:
         chunks = [list(_chunks(readers)) for readers in crowds]
         began = time.perf_counter()
         for number in range(tweets):
-            entry = timelines.pack(stores.ids.next())
+            entry = materialised.pack(stores.ids.next())
             for keys in chunks[number % len(crowds)]:
-                self._push(keys, (entry, settings.TIMELINE_CAP, timelines.TRIM_SLACK))
+                self._push(keys, (entry, settings.TIMELINE_CAP, materialised.TRIM_SLACK))
         return tweets * len(crowds[0]) / (time.perf_counter() - began)
 
 

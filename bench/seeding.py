@@ -13,15 +13,15 @@ from typing import TypeVar
 import msgspec
 from knox.models import AuthToken
 
-from accounts.kinds import FOLLOW
+from accounts.graph.kinds import FOLLOW
 from accounts.models import User
-from fanout import timelines
+from fanout.timelines import materialised
 from storage import stores
-from storage.associations import MAX_CHANGES, Change
 from storage.errors import Unavailable
-from tweets import text
+from storage.ports.associations import MAX_CHANGES, Change
 from tweets.entities import Tweet
-from tweets.store import tweet_store
+from tweets.stores.port import tweet_store
+from tweets.writing import text
 
 T = TypeVar("T")
 THREADS = 16
@@ -68,8 +68,8 @@ def make_active(readers: Sequence[int], ids: Sequence[int], *, floor: int = 0) -
     """Gives each reader a ready timeline that holds `ids` (newest first)."""
 
     def build(reader: int) -> None:
-        opened = timelines.open_build(reader)
-        if opened is None or not timelines.finish_build(opened, ids, floor=floor):
+        opened = materialised.open_build(reader)
+        if opened is None or not materialised.finish_build(opened, ids, floor=floor):
             raise RuntimeError(f"the timeline of {reader} could not be made")
 
     _in_threads(build, readers)

@@ -16,11 +16,11 @@ from typing import Any, Self
 
 from bench import cpu
 from deploy.errors import CannotStart
-from deploy.health import answers_200
 from deploy.plan import ADDRESSES, ROOT, Options, environment, product
-from deploy.ports import LOOPBACK, free_port
-from deploy.processes import Child, Hooks, last_lines, start, stop, wait_until
-from deploy.runner import Backend, Command
+from deploy.supervisor.health import answers_200
+from deploy.supervisor.ports import LOOPBACK, free_port
+from deploy.supervisor.processes import Child, Hooks, last_lines, start, stop, wait_until
+from deploy.supervisor.runner import Backend, Command
 
 READY_SECONDS = 90.0
 GRACE_SECONDS = 7.0

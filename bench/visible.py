@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 import msgspec
 from django.conf import settings
 
-from accounts import graph
+from accounts.graph import follows
 from bench import crowds, seeding
 from bench.results import Figure, Result, Row, percentile
 from bench.seeding import Person
 from bench.stack import Stack
-from storage.associations import bucket_of
-from storage.redis import shard_of
+from storage.ports.associations import bucket_of
+from storage.redis.node import timeline_shard
 
 POSTS = {1_000: 40, 100_000: 10}
 """Followers, and posts."""
@@ -68,9 +68,9 @@ def measure(stack: Stack) -> Result:
 
 def _last(author_id: int, people: Sequence[Person]) -> list[Person]:
     """Of each bucket of the author's followers, whom workers come to last."""
-    level = len(graph.follower_buckets(author_id)).bit_length() - 1
+    level = len(follows.follower_buckets(author_id)).bit_length() - 1
     found: dict[int, Person] = {}
-    for person in sorted(people, key=lambda each: (shard_of(each.id), each.id)):
+    for person in sorted(people, key=lambda each: (timeline_shard(each.id), each.id)):
         found[bucket_of(person.id, level)] = person
     return list(found.values())
 

@@ -141,7 +141,7 @@ def read_environment() -> Environment:
 
 
 def _refuse_one_redis(environment: Environment) -> None:
-    """A new generation empties the timelines' database (storage/generations.py), and would take the broker's queues."""
+    """A new generation empties the timelines' database, and would take the queues (storage/redis/generations.py)."""
     if _redis_place(environment.timeline_redis_url) == _redis_place(environment.broker_redis_url):
         raise UnsafeEnvironment("TIMELINE_REDIS_URL and BROKER_REDIS_URL name one database: the first needs its own")
 

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from config.environment import read_environment
-from config.logs import logging_config
+from config.observability.logs import logging_config
 
 ENV = read_environment()
 
@@ -60,19 +60,19 @@ INSTALLED_APPS = [
     "feed",
 ]
 MIDDLEWARE = [
-    "config.middleware.RequestIdMiddleware",
-    "config.middleware.CorsForBrowsers",
+    "config.http.middleware.RequestIdMiddleware",
+    "config.http.middleware.CorsForBrowsers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "config.middleware.BodyLimitMiddleware",
-    "config.middleware.RateLimitFieldsMiddleware",
-    "config.idempotency.IdempotencyMiddleware",
-    "config.middleware.AdminSessions",
-    "config.middleware.AdminCsrf",
-    "config.middleware.AdminAuthentication",
-    "config.middleware.AdminMessages",
-    "config.middleware.AdminFrames",
+    "config.http.middleware.BodyLimitMiddleware",
+    "config.http.middleware.RateLimitFieldsMiddleware",
+    "config.http.idempotency.IdempotencyMiddleware",
+    "config.http.middleware.AdminSessions",
+    "config.http.middleware.AdminCsrf",
+    "config.http.middleware.AdminAuthentication",
+    "config.http.middleware.AdminMessages",
+    "config.http.middleware.AdminFrames",
 ]
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]
 """Usernames are unique in any case, by an index that this check does not look at."""
@@ -140,21 +140,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 PASSWORD_HASHERS = [
-    "accounts.passwords.OwaspArgon2",
+    "accounts.people.passwords.OwaspArgon2",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 """New passwords by the first; those brought along from elsewhere are rehashed at sign-in."""
 REST_KNOX = {"TOKEN_TTL": timedelta(days=ENV.token_days), "AUTO_REFRESH": False}
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.sessions.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.RequestLimit"],
-    "DEFAULT_RENDERER_CLASSES": ["storage.rest.MsgspecRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["storage.rest.MsgspecParser"],
-    "DEFAULT_SCHEMA_CLASS": "config.openapi.ProblemSchema",
-    "EXCEPTION_HANDLER": "config.problems.exception_handler",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "storage.rest.JSONOnly",
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.sessions.throttles.RequestLimit"],
+    "DEFAULT_RENDERER_CLASSES": ["storage.web.rest.MsgspecRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["storage.web.rest.MsgspecParser"],
+    "DEFAULT_SCHEMA_CLASS": "config.http.openapi.ProblemSchema",
+    "EXCEPTION_HANDLER": "config.http.problems.exception_handler",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "storage.web.rest.JSONOnly",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -179,7 +179,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "config.openapi.link_operations",
+        "config.http.openapi.link_operations",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -227,7 +227,7 @@ CELERY_BEAT_SCHEDULE = {
     "search_strays": {"task": "feed.search_strays", "schedule": 60.0, "options": {"expires": 60}},
 }
 
-GRAPHENE = {"SCHEMA": "config.schema.schema"}
+GRAPHENE = {"SCHEMA": "config.graphql.schema.schema"}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

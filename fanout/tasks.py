@@ -8,10 +8,11 @@ from functools import partial
 import structlog
 from celery import Task, shared_task
 
-from fanout import delivery, sweeper
-from fanout.attempts import attempt
+from fanout.delivery import fan_out
+from fanout.orders import sweeper
+from fanout.orders.attempts import attempt
 from storage.errors import Unavailable
-from storage.outbox import Order
+from storage.ports.outbox import Order
 
 log = structlog.get_logger(__name__)
 
@@ -19,7 +20,7 @@ log = structlog.get_logger(__name__)
 @shared_task(name="fanout.work_order", ignore_result=True, bind=True)
 def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: bool = False) -> None:
     try:
-        attempt(order_id, partial(delivery.work_off, resent=resent), noted=resent or _redelivered(self))
+        attempt(order_id, partial(fan_out.work_off, resent=resent), noted=resent or _redelivered(self))
     except Unavailable as error:
         log.warning("order_waits", order=order_id, kind=kind, backend=error.backend)
 
@@ -39,7 +40,7 @@ def work_part(
 
     def work(order: Order) -> None:
         nonlocal goes_on
-        goes_on = not delivery.work_off_part(order, part, parts, after=after, resent=resent)
+        goes_on = not fan_out.work_off_part(order, part, parts, after=after, resent=resent)
 
     try:
         attempt(order_id, work, part=part, noted=resent or _redelivered(self))
@@ -47,7 +48,7 @@ def work_part(
         log.warning("part_waits", order=order_id, kind=kind, part=part, backend=error.backend)
     finally:
         if not goes_on:
-            delivery.let_part_be_sent(order_id, part)
+            fan_out.let_part_be_sent(order_id, part)
 
 
 @shared_task(name="fanout.sweep", ignore_result=True)

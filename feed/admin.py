@@ -10,8 +10,8 @@ from django.utils.html import format_html
 
 from accounts.admin import operator_of
 from feed.models import Report
-from feed.reports import close_report
-from storage.ids import id_time
+from feed.moderation.reports import close_report
+from storage.ids.snowflakes import id_time
 
 
 @admin.register(Report)

@@ -2,16 +2,16 @@
 
 import msgspec
 
-from accounts import graph
-from accounts.counts import FOLLOWERS, FOLLOWING
 from accounts.entities import Relationship, Viewer
-from accounts.people import visible_user
-from accounts.profiles import UserView, user_view
-from storage.counts import counts_of
-from tweets.author_counts import TWEETS
+from accounts.graph import follows
+from accounts.graph.counts import FOLLOWERS, FOLLOWING
+from accounts.graph.listings import visible_user
+from accounts.people.profiles import UserOut, user_out
+from storage.redis.count_cache import counts_of
+from tweets.caches.author_counts import TWEETS
 
 
-class ProfileView(UserView, frozen=True):
+class ProfileOut(UserOut, frozen=True):
     """A person as one viewer sees them; `relationship` is None for nobody signed in."""
 
     followers_count: int
@@ -20,20 +20,20 @@ class ProfileView(UserView, frozen=True):
     relationship: Relationship | None
 
 
-def profile(username: str, viewer: Viewer | None) -> ProfileView:
+def profile(username: str, viewer: Viewer | None) -> ProfileOut:
     """The profile of the person of that name, in any case.
 
     One SQL query, one Redis round trip and, for somebody signed in, five store reads; counts
     that are not cached are counted in the store. They are of all edges and tweets that stand,
-    up to 10,000 exactly and at most a minute old above (storage/counts.py). Raises `NotFound`
+    up to 10,000 exactly and at most a minute old above (storage/redis/count_cache.py). Raises `NotFound`
     as `visible_user` does, and `Unavailable`.
     """
     person = visible_user(username, viewer)
     followers, following, tweets = counts_of(person.id, [FOLLOWERS, FOLLOWING, TWEETS])
-    return ProfileView(
-        **msgspec.structs.asdict(user_view(person.account)),
+    return ProfileOut(
+        **msgspec.structs.asdict(user_out(person.account)),
         followers_count=followers,
         following_count=following,
         tweets_count=tweets,
-        relationship=graph.relationship(viewer.id, person.id) if viewer is not None else None,
+        relationship=follows.relationship(viewer.id, person.id) if viewer is not None else None,
     )

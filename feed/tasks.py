@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from feed import strays
+from feed.operations import strays
 from storage.errors import Unavailable
 
 log = structlog.get_logger(__name__)

@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from feed.api import HomeTimelineAPI, PublicFeedAPI
-from feed.profile_api import ProfileAPI
-from feed.reports_api import ReportsAPI
+from feed.doors.rest_feeds import HomeTimelineEndpoint, PublicFeedEndpoint
+from feed.doors.rest_profile import ProfileEndpoint
+from feed.doors.rest_reports import ReportsEndpoint
 
 urlpatterns = [
-    path("feed/home", HomeTimelineAPI.as_view(), name="home-timeline"),
-    path("feed/public", PublicFeedAPI.as_view(), name="public-feed"),
-    path("users/<str:username>", ProfileAPI.as_view(), name="profile"),
-    path("reports", ReportsAPI.as_view(), name="reports"),
+    path("feed/home", HomeTimelineEndpoint.as_view(), name="home-timeline"),
+    path("feed/public", PublicFeedEndpoint.as_view(), name="public-feed"),
+    path("users/<str:username>", ProfileEndpoint.as_view(), name="profile"),
+    path("reports", ReportsEndpoint.as_view(), name="reports"),
 ]

@@ -87,7 +87,7 @@ class WorkerLease(EmbeddedModel):
 
 
 class IdempotencyKey(EmbeddedModel):
-    """A turn (storage/idempotency.py); `answer` is encoded, `expires_us` when the key is free again."""
+    """A claim (storage/ports/idempotency.py); `answer` is encoded, `expires_us` when the key is free again."""
 
     user = models.BigIntegerField()
     key = models.TextField()

@@ -6,13 +6,13 @@ from typing import cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from storage.associations import AssociationStore
 from storage.breakers import Breaker
-from storage.dead_letters import DeadLetters
-from storage.idempotency import IdempotencyStore
-from storage.ids import IdGenerator
-from storage.leases import WorkerLeases
-from storage.outbox import Outbox
+from storage.ids.leases import WorkerLeases
+from storage.ids.snowflakes import IdGenerator
+from storage.ports.associations import AssociationStore
+from storage.ports.dead_letters import DeadLetters
+from storage.ports.idempotency import IdempotencyStore
+from storage.ports.outbox import Outbox
 
 ENGINES = {"embedded": "storage.embedded.base", "cassandra": "storage.cassandra.session"}
 """The module of each engine that says whether it answers."""

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 from django.db import connections
 from django.test import override_settings
 
-from deploy.ports import LOOPBACK, free_port
-from deploy.processes import wait_until
+from deploy.supervisor.ports import LOOPBACK, free_port
+from deploy.supervisor.processes import wait_until
 from storage import breakers
 from storage.breakers import Breaker, State
 from storage.cassandra import session
 from storage.errors import Unavailable
-from storage.redis import Command, RedisNode, timeline_node
+from storage.redis.node import Command, RedisNode, timeline_node
 
 
 @contextmanager

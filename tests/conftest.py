@@ -22,14 +22,15 @@ from pytest_django import DjangoDbBlocker
 
 from deploy.cassandra.node import CassandraNode, why_unavailable
 from deploy.valkey import Valkey
-from storage import breakers, retelling, stores
+from storage import breakers, stores
 from storage.cassandra import session as cassandra_session
 from storage.cassandra.migrations import migrate
-from storage.generations import begin
-from storage.redis import timeline_node
-from storage.retelling import timelines_retelling
+from storage.redis import deferred_writes
+from storage.redis.deferred_writes import timeline_writes
+from storage.redis.generations import begin
+from storage.redis.node import timeline_node
 from tests.settings import EXTERNAL_CASSANDRA, TEST_DIR
-from tweets.store import tweet_store
+from tweets.stores.port import tweet_store
 
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
 """Written by migrations, not by tests."""
@@ -66,18 +67,18 @@ def _closed_breakers() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_retells(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _nobody_writes_later(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes that forget what Redis did not take: what the orders make good is then seen by itself."""
     if "retold" not in request.fixturenames:
-        monkeypatch.setattr(timelines_retelling, "keep", lambda telling: None)
+        monkeypatch.setattr(timeline_writes, "keep", lambda telling: None)
 
 
 @pytest.fixture
 def retold(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The process tells Redis again what it did not take, and soon."""
-    monkeypatch.setattr(retelling, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(deferred_writes, "PAUSE_SECONDS", 0.05)
     yield
-    timelines_retelling.forget()
+    timeline_writes.forget()
 
 
 @pytest.fixture(scope="session")

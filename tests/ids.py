@@ -2,7 +2,7 @@
 
 import threading
 
-from storage.ids import make_id, now_us
+from storage.ids.snowflakes import make_id, now_us
 
 _lock = threading.Lock()
 _last_us = 0

@@ -4,8 +4,9 @@ import itertools
 
 from django.test import Client
 
-from accounts import services, tokens
 from accounts.models import User
+from accounts.people import services
+from accounts.sessions import tokens
 
 PASSWORD = "correct-horse-41"
 _numbers = itertools.count(1)

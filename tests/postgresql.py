@@ -14,8 +14,8 @@ from django.core.management import call_command
 from django.db import connections
 
 from config.settings import sql_database
-from deploy.ports import LOOPBACK, free_port
-from deploy.processes import wait_until
+from deploy.supervisor.ports import LOOPBACK, free_port
+from deploy.supervisor.processes import wait_until
 
 START_SECONDS = 30.0
 

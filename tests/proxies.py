@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from deploy.ports import LOOPBACK
+from deploy.supervisor.ports import LOOPBACK
 
 CHUNK = 65_536
 

@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from deploy.ports import LOOPBACK, free_port
+from deploy.supervisor.ports import LOOPBACK, free_port
 
 EXTERNAL_CASSANDRA = "CASSANDRA_HOSTS" in os.environ
 """A cluster to test against, in a keyspace of this session's own, in place of a node of its own."""

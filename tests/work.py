@@ -2,9 +2,9 @@
 
 from unittest.mock import patch
 
-from fanout import delivery
-from storage.ids import MAX_ID
-from storage.outbox import Order
+from fanout.delivery import fan_out
+from storage.ids.snowflakes import MAX_ID
+from storage.ports.outbox import Order
 from storage.stores import outbox
 
 
@@ -27,9 +27,9 @@ def work_off_wholly(order: Order) -> int:
     def enqueue_part(order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:
         tasks.append((order, part, parts, after))
 
-    with patch.object(delivery, "enqueue_part", enqueue_part):
-        delivery.work_off(order)
+    with patch.object(fan_out, "enqueue_part", enqueue_part):
+        fan_out.work_off(order)
         for each, part, parts, after in tasks:
-            if delivery.work_off_part(each, part, parts, after=after):
-                delivery.let_part_be_sent(each.id, part)
+            if fan_out.work_off_part(each, part, parts, after=after):
+                fan_out.let_part_be_sent(each.id, part)
     return 1 + len(tasks)

@@ -6,30 +6,30 @@ not need.
 
 PAGE = 12_500
 PAGES_A_TASK = 1
-"""fanout/delivery.py"""
+"""fanout/delivery/fan_out.py"""
 IN_ONE_TRIP = 1_250
 PUSHED_AT_ONCE = 500
-"""fanout/pushing.py"""
+"""fanout/delivery/pushing.py"""
 SCRIPT_CHUNK = 500
-"""fanout/timelines.py"""
+"""fanout/timelines/materialised.py"""
 SWEEP_LIMIT = 1_000
-"""fanout/sweeper.py"""
+"""fanout/orders/sweeper.py"""
 SWEEP_SECONDS = 2.0
 DISCARD_SECONDS = 30.0
 """CELERY_BEAT_SCHEDULE of config/settings.py"""
 EDGES_PER_BUCKET = 50_000
 MAX_LEVEL = 12
-"""storage/associations.py"""
+"""storage/ports/associations.py"""
 OUTBOX_SHARDS = 8
 OUTBOX_GRACE_SECONDS = 120.0
-"""storage/outbox.py"""
+"""storage/ports/outbox.py"""
 WORKERS = 4_096
-"""Worker numbers: storage/ids.py"""
+"""Worker numbers: storage/ids/snowflakes.py"""
 ACCOUNT_SECONDS = 4
-"""accounts/caches.py"""
+"""accounts/account_cache/caches.py"""
 TWEET_CACHE_SECONDS = 172_800
-"""fanout/bodies.py"""
+"""fanout/timelines/tweet_cache.py"""
 COUNTS_SECONDS = 600
-"""tweets/counts.py"""
+"""tweets/caches/counts.py"""
 REQUESTS_A_MINUTE = 300
-"""accounts/throttles.py"""
+"""accounts/sessions/throttles.py"""

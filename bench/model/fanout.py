@@ -1,6 +1,6 @@
 """What one order costs a worker and the Redis of timelines, by the followers of its author.
 
-As fanout/delivery.py does it: up to a page of followers is one task; up to a bucket, the rest goes into one
+As fanout/delivery/fan_out.py does it: up to a page of followers is one task; up to a bucket, the rest goes into one
 part; above that each bucket is a part; a part is as many tasks in turn as it has PAGES_A_TASK pages.
 A worker is one process and waits for what it asks, so an order takes its processor time and that of
 Redis, and the round trips.

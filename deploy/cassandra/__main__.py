@@ -11,9 +11,9 @@ from pathlib import Path
 
 from deploy.cassandra.node import CassandraNode, why_unavailable
 from deploy.errors import CannotStart
-from deploy.ports import is_free
-from deploy.processes import Hooks, wait_until
-from deploy.stopping import Parent, Stopping, StopRequest
+from deploy.supervisor.ports import is_free
+from deploy.supervisor.processes import Hooks, wait_until
+from deploy.supervisor.stopping import Parent, Stopping, StopRequest
 
 USUAL_PORT = 9042
 

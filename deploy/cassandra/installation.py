@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.errors import CannotStart
-from deploy.locks import try_lock
-from deploy.processes import last_lines, nothing, start, wait_until
+from deploy.supervisor.locks import try_lock
+from deploy.supervisor.processes import last_lines, nothing, start, wait_until
 
 POM = Path(__file__).with_name("pom.xml")
 CACHE = Path(__file__).parents[2] / ".cassandra"

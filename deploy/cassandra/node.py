@@ -18,9 +18,9 @@ from cassandra.policies import WhiteListRoundRobinPolicy
 
 from deploy.cassandra.installation import CACHE, install, java, why_unavailable
 from deploy.errors import CannotStart
-from deploy.locks import try_lock
-from deploy.ports import LOOPBACK, free_port, is_free
-from deploy.processes import NO_HOOKS, Child, Hooks, last_lines, start, stop, wait_until
+from deploy.supervisor.locks import try_lock
+from deploy.supervisor.ports import LOOPBACK, free_port, is_free
+from deploy.supervisor.processes import NO_HOOKS, Child, Hooks, last_lines, start, stop, wait_until
 
 __all__ = ["CassandraNode", "why_unavailable"]
 

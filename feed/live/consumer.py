@@ -14,16 +14,16 @@ import structlog
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from accounts.authentication import bearer_token
 from accounts.entities import Viewer
-from accounts.tokens import authenticate
+from accounts.sessions.authentication import bearer_token
+from accounts.sessions.tokens import authenticate
 from feed.live.frames import BadFrame, ClientFrame, CloseCode, decode, encode
-from feed.live.home_stream import STREAM, HomeStream
 from feed.live.listener import listener
 from feed.live.registry import LiveQueue, Signal, SignalKind, registry
+from feed.live.streams.home import STREAM, HomeStream
 from feed.live.threads import housekeeping
 from storage.errors import BadRequest, Forbidden, NotSignedIn, ServiceError, Unavailable
-from storage.paging import decode_cursor
+from storage.web.paging import decode_cursor
 
 PROTOCOL = "feed.v1"
 BEARER = "bearer"

@@ -19,13 +19,13 @@ import structlog
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from accounts import changes
-from fanout import live
-from fanout.presence import REFRESH_SECONDS, Presence
+from accounts.account_cache import changes
+from fanout.live import channel
+from fanout.live.presence import REFRESH_SECONDS, Presence
 from feed.live.registry import SignalKind, registry
 from feed.live.threads import housekeeping
 from storage.errors import Unavailable
-from storage.redis import greet_async, shard_of, timeline_node
+from storage.redis.node import greet_async, timeline_node, timeline_shard
 
 RECONNECT_SECONDS = 0.5
 START_SECONDS = 2.0
@@ -75,7 +75,7 @@ class Listener:
         """Everybody on a shard that had been emptied resyncs, whoever it was that noticed."""
         emptied = await housekeeping(self._presence.appear, reader_ids)
         if emptied:
-            missed = [reader_id for reader_id in registry.readers() if shard_of(reader_id) in emptied]
+            missed = [reader_id for reader_id in registry.readers() if timeline_shard(reader_id) in emptied]
             registry.signal(missed, SignalKind.RESYNC)
 
     async def _listen(self) -> None:
@@ -95,7 +95,7 @@ class Listener:
             redis_connect_func=greet_async,
         )
         async with client, client.pubsub() as subscription:
-            await subscription.subscribe(*(live.channel(shard) for shard in range(settings.TIMELINE_SHARDS)))
+            await subscription.subscribe(*(channel.channel(shard) for shard in range(settings.TIMELINE_SHARDS)))
             pinger = asyncio.create_task(self._ping(subscription))
             try:
                 await self._receive(subscription)
@@ -108,7 +108,7 @@ class Listener:
             if message is None:
                 raise RedisError("the subscription is silent")
             if message["type"] == "message":
-                arrived = live.decode(message["data"])
+                arrived = channel.decode(message["data"])
                 registry.signal(arrived.readers, SignalKind(arrived.kind), arrived.entry_id)
             elif message["type"] == "pong" and message["data"]:
                 registry.watermark = max(registry.watermark, int(message["data"]))
@@ -120,12 +120,12 @@ class Listener:
         """The watermark travels in the PING and comes back behind everything published before."""
         while True:
             await subscription.execute_command("PING", str(self._watermark))
-            await asyncio.sleep(live.WATERMARK_SECONDS)
+            await asyncio.sleep(channel.WATERMARK_SECONDS)
 
     async def _read_watermark(self) -> None:
         """Apart from the PING, which must go on while the store hangs."""
-        self._watermark = await housekeeping(live.watermark.read)
-        await asyncio.sleep(live.WATERMARK_SECONDS)
+        self._watermark = await housekeeping(channel.watermark.read)
+        await asyncio.sleep(channel.WATERMARK_SECONDS)
 
     async def _keep_present(self) -> None:
         """Refreshes the presence of every reader here."""

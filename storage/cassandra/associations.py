@@ -13,7 +13,13 @@ import logging
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from storage.associations import (
+from storage.cassandra import session
+from storage.cassandra.month_log import MonthLog
+from storage.cassandra.outbox import write_with_order
+from storage.cassandra.session import Row, Statement
+from storage.errors import Unavailable
+from storage.ids.snowflakes import write_timestamp
+from storage.ports.associations import (
     EDGES_PER_BUCKET,
     GROWTH_SAMPLE,
     MAX_LEVEL,
@@ -25,13 +31,7 @@ from storage.associations import (
     latest_changes,
     removal_buckets,
 )
-from storage.cassandra import session
-from storage.cassandra.month_log import MonthLog
-from storage.cassandra.outbox import write_with_order
-from storage.cassandra.session import Row, Statement
-from storage.errors import Unavailable
-from storage.ids import write_timestamp
-from storage.outbox import Order
+from storage.ports.outbox import Order
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def one_in_512() -> bool:
 
 
 class CassandraAssociations:
-    """See `storage.associations.AssociationStore`. `sample` says which adds measure their bucket."""
+    """See `storage.ports.associations.AssociationStore`. `sample` says which adds measure their bucket."""
 
     def __init__(self, *, edges_per_bucket: int = EDGES_PER_BUCKET, sample: Callable[[], bool] = one_in_512) -> None:
         self._edges_per_bucket = edges_per_bucket

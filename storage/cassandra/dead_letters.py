@@ -14,9 +14,9 @@ from itertools import islice
 from storage.cassandra import session
 from storage.cassandra.outbox import done_statement, reopening_statements
 from storage.cassandra.session import Row
-from storage.dead_letters import Attempt, DeadLetter
-from storage.ids import MAX_ID, id_minute, now_us
-from storage.outbox import SETTLED_US, SHARDS, Order, shard_of
+from storage.ids.snowflakes import MAX_ID, id_minute, now_us
+from storage.ports.dead_letters import Attempt, DeadLetter
+from storage.ports.outbox import SETTLED_US, SHARDS, Order, outbox_shard
 
 PAGE = 1_000
 """Dead letters read at a time from one hour: at most 600 KB."""
@@ -41,7 +41,7 @@ _UNLIST = "DELETE FROM dead_letter_hours USING TIMESTAMP ? WHERE shard = ? AND h
 
 
 class CassandraDeadLetters:
-    """See `storage.dead_letters.DeadLetters`. A page costs a read for each listed hour of each shard."""
+    """See `storage.ports.dead_letters.DeadLetters`. A page costs a read for each listed hour of each shard."""
 
     def note_attempt(self, order_id: int, attempt: Attempt) -> None:
         session.execute(_NOTE, (order_id, attempt.part, attempt.slot, attempt.begun_us, attempt.error, now_us()))
@@ -105,7 +105,7 @@ class CassandraDeadLetters:
 
 
 def _place(order_id: int) -> tuple[int, int]:
-    return shard_of(order_id), _hour(order_id)
+    return outbox_shard(order_id), _hour(order_id)
 
 
 def _hour(order_id: int) -> int:

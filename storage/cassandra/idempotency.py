@@ -10,7 +10,7 @@ import msgspec
 from storage.cassandra import session
 from storage.cassandra.session import Row, Undecided
 from storage.errors import Unavailable
-from storage.idempotency import KEPT_SECONDS, Answer, Turn
+from storage.ports.idempotency import KEPT_SECONDS, Answer, IdempotencyClaim
 
 _BEGIN = (
     "INSERT INTO idempotency_keys (user, key, fingerprint, op, holder, answer)"
@@ -32,21 +32,21 @@ _decode = msgspec.msgpack.Decoder(Answer).decode
 
 
 class CassandraIdempotency:
-    """See `storage.idempotency.IdempotencyStore`. A step is one conditional write; one read if it did not apply."""
+    """See `IdempotencyStore`. A step is one conditional write, and one read if it did not apply."""
 
-    def begin(self, user_id: int, key: str, turn: Turn) -> Turn:
+    def begin(self, user_id: int, key: str, claim: IdempotencyClaim) -> IdempotencyClaim:
         for _ in range(ATTEMPTS):
-            if _applied(_BEGIN, (user_id, key, *_columns(turn), KEPT_SECONDS)):
-                return turn
+            if _applied(_BEGIN, (user_id, key, *_columns(claim), KEPT_SECONDS)):
+                return claim
             standing = _read(user_id, key)
             if standing is not None:
                 return standing
         raise Unavailable("cassandra")
 
-    def replace(self, user_id: int, key: str, *, holder: int, turn: Turn) -> bool:
-        if _applied(_REPLACE, (KEPT_SECONDS, *_columns(turn), user_id, key, holder)):
+    def replace(self, user_id: int, key: str, *, holder: int, claim: IdempotencyClaim) -> bool:
+        if _applied(_REPLACE, (KEPT_SECONDS, *_columns(claim), user_id, key, holder)):
             return True
-        return _read(user_id, key) == turn
+        return _read(user_id, key) == claim
 
 
 def _applied(cql: str, params: Row) -> bool:
@@ -57,13 +57,18 @@ def _applied(cql: str, params: Row) -> bool:
         return False
 
 
-def _read(user_id: int, key: str) -> Turn | None:
+def _read(user_id: int, key: str) -> IdempotencyClaim | None:
     rows = session.read_serial(_READ, (user_id, key))
     if not rows:
         return None
     fingerprint, op, holder, answer = rows[0]
-    return Turn(bytes(fingerprint), op, holder, _decode(answer) if answer else None)
+    return IdempotencyClaim(bytes(fingerprint), op, holder, _decode(answer) if answer else None)
 
 
-def _columns(turn: Turn) -> Row:
-    return (turn.fingerprint, turn.op, turn.holder, _encode(turn.answer) if turn.answer is not None else UNANSWERED)
+def _columns(claim: IdempotencyClaim) -> Row:
+    return (
+        claim.fingerprint,
+        claim.op,
+        claim.holder,
+        _encode(claim.answer) if claim.answer is not None else UNANSWERED,
+    )

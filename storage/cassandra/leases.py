@@ -10,8 +10,8 @@ import random
 from storage.cassandra import session
 from storage.cassandra.session import Undecided
 from storage.errors import Unavailable
-from storage.ids import WORKERS
-from storage.leases import Lease
+from storage.ids.leases import Lease
+from storage.ids.snowflakes import WORKERS
 
 CLOCK_SKEW_US = 10_000_000
 """A lease that ended less than this ago may still be renewed by its owner, whose clock is behind."""
@@ -27,7 +27,7 @@ _HOLDER = "SELECT owner, end_us FROM worker_leases WHERE worker = ?"
 
 
 class CassandraLeases:
-    """See `storage.leases.WorkerLeases`. Acquiring costs one scan of at most 4,096 rows and a conditional write."""
+    """See `storage.ids.leases.WorkerLeases`. Acquiring costs one scan of at most 4,096 rows and a conditional write."""
 
     def __init__(self, *, workers: int = WORKERS) -> None:
         self._workers = workers

@@ -14,7 +14,7 @@ from typing import Any
 
 from storage.cassandra import session
 from storage.cassandra.session import Row, Statement
-from storage.ids import MAX_ID, id_month, write_timestamp
+from storage.ids.snowflakes import MAX_ID, id_month, write_timestamp
 
 FIRST_GROUP = 1
 LARGEST_GROUP = 16

@@ -15,8 +15,8 @@ from itertools import islice
 
 from storage.cassandra import session
 from storage.cassandra.session import Row, Statement
-from storage.ids import MAX_ID, id_minute, now_us
-from storage.outbox import DONE_DAYS, GRACE_US, SETTLED_US, SHARDS, Order, oldest_first, shard_of
+from storage.ids.snowflakes import MAX_ID, id_minute, now_us
+from storage.ports.outbox import DONE_DAYS, GRACE_US, SETTLED_US, SHARDS, Order, oldest_first, outbox_shard
 
 PAGE = 5_000
 """Orders read at a time from one minute."""
@@ -67,7 +67,7 @@ def reopening_statements(order: Order, *, at_us: int) -> list[Statement]:
 
 
 class CassandraOutbox:
-    """See `storage.outbox.Outbox`. A sweep costs a read per listed minute of each shard."""
+    """See `storage.ports.outbox.Outbox`. A sweep costs a read per listed minute of each shard."""
 
     def add(self, order: Order) -> None:
         write_with_order([], order)
@@ -111,7 +111,7 @@ class CassandraOutbox:
 
 
 def _place(order_id: int) -> tuple[int, int]:
-    return shard_of(order_id), id_minute(order_id)
+    return outbox_shard(order_id), id_minute(order_id)
 
 
 def _row_statements(order: Order, written: int) -> list[Statement]:

@@ -8,7 +8,11 @@ from operator import or_
 
 from django.db.models import Count, Q, QuerySet
 
-from storage.associations import (
+from storage.embedded.base import answering, writing
+from storage.embedded.outbox import write_order
+from storage.errors import Unavailable
+from storage.models import Edge, EdgeLevel
+from storage.ports.associations import (
     EDGES_PER_BUCKET,
     GROWTH_SAMPLE,
     MAX_LEVEL,
@@ -19,11 +23,7 @@ from storage.associations import (
     bucket_of,
     latest_changes,
 )
-from storage.embedded.base import answering, writing
-from storage.embedded.outbox import write_order
-from storage.errors import Unavailable
-from storage.models import Edge, EdgeLevel
-from storage.outbox import Order
+from storage.ports.outbox import Order
 
 TARGETS_AN_IN = 500
 """Below SQLite's limit of variables in a statement."""
@@ -34,7 +34,7 @@ def one_in_512() -> bool:
 
 
 class EmbeddedAssociations:
-    """See `storage.associations.AssociationStore`. `sample` says which adds measure their bucket."""
+    """See `storage.ports.associations.AssociationStore`. `sample` says which adds measure their bucket."""
 
     def __init__(self, *, edges_per_bucket: int = EDGES_PER_BUCKET, sample: Callable[[], bool] = one_in_512) -> None:
         self._edges_per_bucket = edges_per_bucket

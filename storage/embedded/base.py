@@ -6,7 +6,7 @@ file is apart from the users' database so that nothing can come to join across t
 The breaker is around writes: they wait for the one write lock, up to 15 s. Reads go on while
 another process writes, and where they fail they fail at once.
 
-Writers take turns (turns.py), so SQLite sees one at a time.
+Writers take turns (web/idempotent_requests.py), so SQLite sees one at a time.
 """
 
 import logging
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from django.db import InterfaceError, OperationalError, connections, models, transaction
 
 from storage.breakers import Breaker
-from storage.embedded.turns import turns
+from storage.embedded.write_lock import write_lock
 from storage.errors import Unavailable
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class EmbeddedModel(models.Model):
 
 @contextmanager
 def answering() -> Generator[None]:
-    """Turns a locked, full or missing database into `Unavailable("store")`."""
+    """WriteLock a locked, full or missing database into `Unavailable("store")`."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:
@@ -46,7 +46,7 @@ def answering() -> Generator[None]:
 @contextmanager
 def writing() -> Generator[None]:
     """One transaction, all or nothing. It takes the write lock at its start, so that what it reads stays true."""
-    with answering(), breaker.guard(), turns.taken(_file()), transaction.atomic(using=ALIAS):
+    with answering(), breaker.guard(), write_lock.held(_file()), transaction.atomic(using=ALIAS):
         yield
 
 
@@ -57,7 +57,7 @@ def ping() -> None:
 
 
 def _take_the_lock() -> None:
-    with turns.taken(_file()):
+    with write_lock.held(_file()):
         _execute("BEGIN IMMEDIATE", "ROLLBACK")
 
 

@@ -3,19 +3,19 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from storage.dead_letters import Attempt, DeadLetter
 from storage.embedded.base import answering, writing
 from storage.embedded.outbox import close_order, reopen_order
-from storage.ids import MAX_ID
+from storage.ids.snowflakes import MAX_ID
 from storage.models import DeadLetterRow, OutboxAttempt
-from storage.outbox import Order
+from storage.ports.dead_letters import Attempt, DeadLetter
+from storage.ports.outbox import Order
 
 ORDERS_AN_IN = 500
 """Below SQLite's limit of variables in a statement."""
 
 
 class EmbeddedDeadLetters:
-    """See `storage.dead_letters.DeadLetters`."""
+    """See `storage.ports.dead_letters.DeadLetters`."""
 
     def note_attempt(self, order_id: int, attempt: Attempt) -> None:
         with writing():

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import msgspec
 
 from storage.embedded.base import writing
-from storage.idempotency import KEPT_SECONDS, Answer, Turn
-from storage.ids import now_us
+from storage.ids.snowflakes import now_us
 from storage.models import IdempotencyKey
+from storage.ports.idempotency import KEPT_SECONDS, Answer, IdempotencyClaim
 
 DISCARDED_AT_ONCE = 100
 """Expired keys deleted on the way by each new one: more than one, so that they never pile up."""
@@ -17,12 +17,12 @@ _decode = msgspec.msgpack.Decoder(Answer).decode
 
 
 class EmbeddedIdempotency:
-    """See `storage.idempotency.IdempotencyStore`."""
+    """See `storage.ports.idempotency.IdempotencyStore`."""
 
     def __init__(self, *, clock: Callable[[], int] = now_us) -> None:
         self._clock = clock
 
-    def begin(self, user_id: int, key: str, turn: Turn) -> Turn:
+    def begin(self, user_id: int, key: str, claim: IdempotencyClaim) -> IdempotencyClaim:
         now = self._clock()
         with writing():
             expired = IdempotencyKey.objects.filter(expires_us__lte=now).values_list("pk", flat=True)
@@ -31,24 +31,24 @@ class EmbeddedIdempotency:
             row = IdempotencyKey.objects.filter(user=user_id, key=key).first()
             if row is not None:
                 return _turn(row)
-            IdempotencyKey.objects.create(user=user_id, key=key, **self._columns(turn))
-        return turn
+            IdempotencyKey.objects.create(user=user_id, key=key, **self._columns(claim))
+        return claim
 
-    def replace(self, user_id: int, key: str, *, holder: int, turn: Turn) -> bool:
+    def replace(self, user_id: int, key: str, *, holder: int, claim: IdempotencyClaim) -> bool:
         with writing():
             standing = IdempotencyKey.objects.filter(user=user_id, key=key, holder=holder)
-            return bool(standing.update(**self._columns(turn)))
+            return bool(standing.update(**self._columns(claim)))
 
-    def _columns(self, turn: Turn) -> dict[str, int | bytes | None]:
+    def _columns(self, claim: IdempotencyClaim) -> dict[str, int | bytes | None]:
         return {
-            "fingerprint": turn.fingerprint,
-            "op": turn.op,
-            "holder": turn.holder,
-            "answer": _encode(turn.answer) if turn.answer is not None else None,
+            "fingerprint": claim.fingerprint,
+            "op": claim.op,
+            "holder": claim.holder,
+            "answer": _encode(claim.answer) if claim.answer is not None else None,
             "expires_us": self._clock() + KEPT_SECONDS * 1_000_000,
         }
 
 
-def _turn(row: IdempotencyKey) -> Turn:
+def _turn(row: IdempotencyKey) -> IdempotencyClaim:
     answer = _decode(bytes(row.answer)) if row.answer is not None else None
-    return Turn(bytes(row.fingerprint), row.op, row.holder, answer)
+    return IdempotencyClaim(bytes(row.fingerprint), row.op, row.holder, answer)

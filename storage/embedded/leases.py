@@ -2,13 +2,13 @@
 
 from storage.embedded.base import answering, writing
 from storage.errors import Unavailable
-from storage.ids import WORKERS
-from storage.leases import Lease
+from storage.ids.leases import Lease
+from storage.ids.snowflakes import WORKERS
 from storage.models import WorkerLease
 
 
 class EmbeddedLeases:
-    """See `storage.leases.WorkerLeases`. One machine has one clock, so no skew is allowed for."""
+    """See `storage.ids.leases.WorkerLeases`. One machine has one clock, so no skew is allowed for."""
 
     def __init__(self, *, workers: int = WORKERS) -> None:
         self._workers = workers

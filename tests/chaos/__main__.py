@@ -134,7 +134,7 @@ class Run:
 def main(env: Mapping[str, str]) -> int:
     """The exit status: 0 when nothing is wrong."""
     console = Console()
-    # Whatever is not ended by then dies with this process (deploy/processes.py).
+    # Whatever is not ended by then dies with this process (deploy/supervisor/processes.py).
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         settings = Settings.read(env)

@@ -2,7 +2,7 @@
 
 Every write carries an Idempotency-Key and is repeated under it, at another web process, until it
 is acknowledged or refused for good. So a request that a hung process carries out much later
-finds its turn taken, and does nothing a second time. Some answers are lost on purpose: faults
+finds the key claimed, and does nothing a second time. Some answers are lost on purpose: faults
 alone hit few requests just between the write and its answer.
 """
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import redis
 
-from deploy.health import answers_200
+from deploy.supervisor.health import answers_200
 from tests.chaos.clients import Crowd
 from tests.chaos.journal import Journal
 from tests.chaos.oracle import number_in

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import CannotStart
-from deploy.health import answers_200
 from deploy.plan import ADDRESSES, ROOT, Options, environment, product
-from deploy.ports import LOOPBACK, free_port
-from deploy.processes import Child, Hooks, nothing, start, stop, wait_until
-from deploy.runner import Backend, Command
+from deploy.supervisor.health import answers_200
+from deploy.supervisor.ports import LOOPBACK, free_port
+from deploy.supervisor.processes import Child, Hooks, nothing, start, stop, wait_until
+from deploy.supervisor.runner import Backend, Command
 from tests.chaos.journal import Journal
 from tests.chaos.schedule import SEVERAL
 from tests.chaos.settings import Settings

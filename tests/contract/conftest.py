@@ -3,11 +3,11 @@
 import pytest
 
 from storage import stores
-from storage.associations import AssociationStore
-from storage.dead_letters import DeadLetters
-from storage.idempotency import IdempotencyStore
-from storage.leases import WorkerLeases
-from storage.outbox import Outbox
+from storage.ids.leases import WorkerLeases
+from storage.ports.associations import AssociationStore
+from storage.ports.dead_letters import DeadLetters
+from storage.ports.idempotency import IdempotencyStore
+from storage.ports.outbox import Outbox
 
 
 @pytest.fixture

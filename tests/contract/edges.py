@@ -1,6 +1,6 @@
 """Making edges, and saying that a store holds exactly these."""
 
-from storage.associations import Association, AssociationStore, Change
+from storage.ports.associations import Association, AssociationStore, Change
 from tests.ids import new_id
 
 FOLLOW = "follow"

@@ -6,7 +6,8 @@ from functools import partial
 
 import pytest
 
-from storage.associations import (
+from storage.ids.snowflakes import EPOCH_US, make_id
+from storage.ports.associations import (
     MAX_CHANGES,
     MAX_LEVEL,
     AssociationStore,
@@ -15,7 +16,6 @@ from storage.associations import (
     bucket_of,
     removal_buckets,
 )
-from storage.ids import EPOCH_US, make_id
 from tests.contract.edges import FOLLOW, add, all_bucket_sources, assert_edge, remove
 from tests.ids import new_id
 from tests.threads import run_together

@@ -6,14 +6,9 @@ from functools import partial
 
 import pytest
 
-from storage.associations import (
-    MAX_CHANGES,
-    Association,
-    AssociationStore,
-    Change,
-)
-from storage.ids import EPOCH_US, MAX_ID, id_us, make_id
-from storage.outbox import Order, Outbox
+from storage.ids.snowflakes import EPOCH_US, MAX_ID, id_us, make_id
+from storage.ports.associations import MAX_CHANGES, Association, AssociationStore, Change
+from storage.ports.outbox import Order, Outbox
 from tests.contract.edges import FOLLOW, add, all_bucket_sources, assert_edge, remove
 from tests.ids import new_id
 from tests.threads import run_together

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from storage.dead_letters import WHOLE, Attempt, DeadLetter, DeadLetters
-from storage.ids import MAX_ID, id_minute, make_id, now_us
-from storage.outbox import GRACE_US, Order, Outbox
+from storage.ids.snowflakes import MAX_ID, id_minute, make_id, now_us
+from storage.ports.dead_letters import WHOLE, Attempt, DeadLetter, DeadLetters
+from storage.ports.outbox import GRACE_US, Order, Outbox
 from tests.ids import new_id
 
 MINUTE_US = 60_000_000

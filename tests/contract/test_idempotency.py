@@ -2,12 +2,13 @@
 
 import pytest
 
-from storage import idempotency, turns
 from storage.errors import Busy, Refused
-from storage.idempotency import Answer, IdempotencyStore, Turn
-from storage.ids import now_us
+from storage.ids.snowflakes import now_us
+from storage.ports import idempotency
+from storage.ports.idempotency import Answer, IdempotencyClaim, IdempotencyStore
 from storage.stores import ids
-from storage.turns import finish, give_up, take_turn
+from storage.web import idempotent_requests
+from storage.web.idempotent_requests import claim_request, finish, give_up
 from tests.ids import new_id
 from tests.threads import run_together
 
@@ -21,13 +22,13 @@ def user(keys: IdempotencyStore) -> int:
     return new_id()
 
 
-def take(user: int, body: bytes = BODY, key: str = "k") -> Turn:
-    return take_turn(user, key, [body])
+def take(user: int, body: bytes = BODY, key: str = "k") -> IdempotencyClaim:
+    return claim_request(user, key, [body])
 
 
 def test_a_free_key_is_taken(user: int) -> None:
-    turn = take(user)
-    assert turn == Turn(BODY, turn.op, turn.op)
+    claim = take(user)
+    assert claim == IdempotencyClaim(BODY, claim.op, claim.op)
 
 
 def test_a_twin_is_told_to_wait_while_the_first_is_at_it(user: int) -> None:
@@ -38,34 +39,34 @@ def test_a_twin_is_told_to_wait_while_the_first_is_at_it(user: int) -> None:
 
 
 def test_of_many_at_once_one_goes_on(user: int) -> None:
-    def try_it() -> Turn | None:
+    def try_it() -> IdempotencyClaim | None:
         try:
             return take(user)
         except Busy:
             return None
 
-    assert len([turn for turn in run_together([try_it] * 12) if turn]) == 1
+    assert len([claim for claim in run_together([try_it] * 12) if claim]) == 1
 
 
 def test_what_was_answered_is_answered_again(user: int) -> None:
-    turn = take(user)
-    finish(user, "k", turn, ANSWER)
+    claim = take(user)
+    finish(user, "k", claim, ANSWER)
     for _ in range(2):
         assert take(user).answer == ANSWER
 
 
 @pytest.mark.parametrize("answered", [True, False])
 def test_another_request_under_the_key_is_refused(user: int, answered: bool) -> None:
-    turn = take(user)
+    claim = take(user)
     if answered:
-        finish(user, "k", turn, ANSWER)
+        finish(user, "k", claim, ANSWER)
     with pytest.raises(Refused):
         take(user, OTHER_BODY)
 
 
 def test_a_request_signed_by_an_older_secret_is_the_same(user: int) -> None:
     finish(user, "k", take(user), ANSWER)
-    assert take_turn(user, "k", [OTHER_BODY, BODY]).answer == ANSWER
+    assert claim_request(user, "k", [OTHER_BODY, BODY]).answer == ANSWER
 
 
 def test_keys_and_people_do_not_meet(user: int) -> None:
@@ -87,25 +88,25 @@ def test_after_a_failure_the_next_goes_on_at_once_under_the_same_operation(user:
 def test_a_crashed_turn_is_taken_over_once_it_is_old_enough(user: int, monkeypatch: pytest.MonkeyPatch) -> None:
     crashed = take(user)
     late = now_us() + idempotency.RUNNING_SECONDS * 1_000_000
-    monkeypatch.setattr(turns, "now_us", lambda: late)
+    monkeypatch.setattr(idempotent_requests, "now_us", lambda: late)
     assert take(user).op == crashed.op
 
 
 def test_of_many_one_takes_a_failed_turn_over(user: int) -> None:
     give_up(user, "k", take(user))
 
-    def try_it() -> Turn | None:
+    def try_it() -> IdempotencyClaim | None:
         try:
             return take(user)
         except Busy:
             return None
 
-    assert len([turn for turn in run_together([try_it] * 12) if turn]) == 1
+    assert len([claim for claim in run_together([try_it] * 12) if claim]) == 1
 
 
 def test_who_was_taken_over_changes_nothing_any_more(user: int, keys: IdempotencyStore) -> None:
     slow = take(user)
-    assert keys.replace(user, "k", holder=slow.holder, turn=Turn(BODY, slow.op, ids.next()))
+    assert keys.replace(user, "k", holder=slow.holder, claim=IdempotencyClaim(BODY, slow.op, ids.next()))
     finish(user, "k", slow, ANSWER)
     give_up(user, "k", slow)
     with pytest.raises(Busy):
@@ -113,7 +114,7 @@ def test_who_was_taken_over_changes_nothing_any_more(user: int, keys: Idempotenc
 
 
 def test_nothing_is_replaced_where_nothing_stands(user: int, keys: IdempotencyStore) -> None:
-    assert not keys.replace(user, "never", holder=1, turn=Turn(BODY, 1, 2))
+    assert not keys.replace(user, "never", holder=1, claim=IdempotencyClaim(BODY, 1, 2))
     assert take(user, key="never").answer is None
 
 

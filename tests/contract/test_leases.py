@@ -7,8 +7,8 @@ import pytest
 
 from storage.cassandra import session
 from storage.errors import Unavailable
-from storage.ids import IdGenerator, now_us
-from storage.leases import Lease, WorkerLeases
+from storage.ids.leases import Lease, WorkerLeases
+from storage.ids.snowflakes import IdGenerator, now_us
 from tests.ids import new_id
 from tests.threads import run_together
 

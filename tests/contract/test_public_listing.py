@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from storage.ids import EPOCH_US, MAX_ID, id_minute, id_month, make_id
+from storage.ids.snowflakes import EPOCH_US, MAX_ID, id_minute, id_month, make_id
 from tests.contract.test_tweets import a_tweet
 from tests.ids import new_id
 from tweets.entities import Tweet
-from tweets.store import TweetStore, tweet_store
+from tweets.stores.port import TweetStore, tweet_store
 
 MINUTE_US = 60_000_000
 MONTH_US = 31 * 24 * 60 * MINUTE_US

@@ -4,13 +4,13 @@ import random
 
 import pytest
 
-from storage.associations import MAX_CHANGES, Change
-from storage.ids import EPOCH_US, MAX_ID, id_month, make_id
-from storage.outbox import Order
+from storage.ids.snowflakes import EPOCH_US, MAX_ID, id_month, make_id
+from storage.ports.associations import MAX_CHANGES, Change
+from storage.ports.outbox import Order
 from storage.stores import associations, outbox
 from tests.ids import new_id
 from tweets.entities import Entities, Hashtag, Tweet
-from tweets.store import TweetStore, tweet_store
+from tweets.stores.port import TweetStore, tweet_store
 
 MONTH_US = 31 * 24 * 3600 * 1_000_000
 

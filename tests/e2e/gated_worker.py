@@ -21,14 +21,14 @@ if store_file := os.environ.get("STORE_FILE"):
 django.setup()
 
 from config.celery import app  # noqa: E402
-from fanout import delivery  # noqa: E402
-from storage.outbox import Order  # noqa: E402
-from storage.redis import broker_node  # noqa: E402
+from fanout.delivery import fan_out  # noqa: E402
+from storage.ports.outbox import Order  # noqa: E402
+from storage.redis.node import broker_node  # noqa: E402
 
 TOLD, OPEN = "test:told", "test:open"
 WAIT_SECONDS = 120.0
 
-work_off, work_off_part = delivery.work_off, delivery.work_off_part
+work_off, work_off_part = fan_out.work_off, fan_out.work_off_part
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -73,8 +73,8 @@ class Teller:
 
 def main(name: str, queues: str, page: int, pages_a_task: int, held_at: int) -> None:
     teller = Teller(name, held_at)
-    delivery.PAGE, delivery.PAGES_A_TASK = page, pages_a_task
-    delivery.work_off, delivery.work_off_part = teller.work_off, teller.work_off_part
+    fan_out.PAGE, fan_out.PAGES_A_TASK = page, pages_a_task
+    fan_out.work_off, fan_out.work_off_part = teller.work_off, teller.work_off_part
     options = ["--pool", "solo", "--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"]
     app.worker_main(["worker", *options, "--queues", queues, "--loglevel", "WARNING"])
 

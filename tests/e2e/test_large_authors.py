@@ -15,16 +15,17 @@ from django.conf import settings as django_settings
 from django.db import connections
 from pytest_django.fixtures import Settings
 
-from accounts.kinds import FOLLOW
+from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from deploy.plan import BULK_FIRST, FANOUT_FIRST
-from deploy.processes import Child, start, wait_until
-from fanout import sweeper, timelines
-from fanout.dispatch import dispatcher
-from fanout.orders import deliver_order
-from storage.associations import Change
-from storage.outbox import Order
-from storage.redis import broker_node, timeline_node
+from deploy.supervisor.processes import Child, start, wait_until
+from fanout.orders import sweeper
+from fanout.orders.dispatch import dispatcher
+from fanout.orders.kinds import deliver_order
+from fanout.timelines import materialised
+from storage.ports.associations import Change
+from storage.ports.outbox import Order
+from storage.redis.node import broker_node, timeline_node
 from storage.stores import associations, outbox
 from tests.e2e.gated_worker import OPEN, TOLD, Told
 from tests.e2e.test_runner import PATIENT, ROOT, own_environment
@@ -95,8 +96,8 @@ class Crowd:
         found: dict[int, int] = {}
         for first in range(0, FOLLOWERS, 500):
             readers = self.followers[first : first + 500]
-            answers = timeline_node().round_trip(*(timelines.read_command(each, count=100) for each in readers))
-            windows = {each: timelines.window(answer) for each, answer in zip(readers, answers, strict=True)}
+            answers = timeline_node().round_trip(*(materialised.read_command(each, count=100) for each in readers))
+            windows = {each: materialised.window(answer) for each, answer in zip(readers, answers, strict=True)}
             found |= {each: window.ids.count(tweet) for each, window in windows.items() if window is not None}
         return found
 
@@ -109,9 +110,9 @@ def crowd() -> Crowd:
 
 
 def make_active(reader: int) -> None:
-    build = timelines.open_build(reader)
+    build = materialised.open_build(reader)
     assert build is not None
-    assert timelines.finish_build(build, [], floor=0)
+    assert materialised.finish_build(build, [], floor=0)
 
 
 def told() -> list[Told]:
@@ -171,8 +172,8 @@ def test_small_authors_do_not_wait_for_a_large_one(hire: Hire, crowd: Crowd) -> 
     assert parts_begun[0] < min(done)
     assert max(done) < parts_begun[1]
     for order, reader in zip(small, readers, strict=True):
-        [answer] = timeline_node().round_trip(timelines.read_command(reader, count=10))
-        window = timelines.window(answer)
+        [answer] = timeline_node().round_trip(materialised.read_command(reader, count=10))
+        window = materialised.window(answer)
         assert window is not None
         assert window.ids == [order.id]
     assert crowd.holding(large.id) == dict.fromkeys(crowd.active, 1)

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from deploy.processes import wait_until
+from deploy.supervisor.processes import wait_until
 from tests.e2e.conftest import Person, Server
 
 pytestmark = pytest.mark.e2e

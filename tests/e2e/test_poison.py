@@ -12,11 +12,12 @@ import pytest
 from django.db import connections
 from pytest_django.fixtures import Settings
 
-from accounts import graph
-from fanout import attempts, sweeper, timelines
-from fanout.dispatch import dispatcher
-from storage.outbox import Order
-from storage.redis import timeline_node
+from accounts.graph import follows
+from fanout.orders import attempts, sweeper
+from fanout.orders.dispatch import dispatcher
+from fanout.timelines import materialised
+from storage.ports.outbox import Order
+from storage.redis.node import timeline_node
 from storage.stores import dead_letters, outbox
 from tests.e2e.poison_worker import ATTEMPT_SECONDS, BACKOFF_SECONDS, DIED, POISON
 from tests.e2e.test_runner import PATIENT
@@ -77,7 +78,7 @@ def test_an_order_that_kills_its_worker_ends_as_a_dead_letter_and_holds_up_nothi
     settings.SWEEP_AFTER_SECONDS = 0.5
     with patch.object(dispatcher, "send"):
         author, reader = new_person(), new_person()
-        graph.follow(reader.id, author.id)
+        follows.follow(reader.id, author.id)
         assert home(reader) == []
         work_off_everything()
         poison = Order(new_id(), POISON, ())
@@ -94,7 +95,7 @@ def test_an_order_that_kills_its_worker_ends_as_a_dead_letter_and_holds_up_nothi
     assert (letter.order, letter.error, letter.attempts) == (poison, attempts.KILLED, attempts.MAX_ATTEMPTS)
     assert worker.deaths >= attempts.MAX_ATTEMPTS
     assert dead_letters().count(limit=10) == 1
-    [answer] = timeline_node().round_trip(timelines.read_command(reader.id, count=100))
-    window = timelines.window(answer)
+    [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=100))
+    window = materialised.window(answer)
     assert window is not None
     assert window.ids == tweets[::-1]

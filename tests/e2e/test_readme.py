@@ -13,9 +13,9 @@ import httpx
 import pytest
 from django.conf import settings
 
-from deploy.health import answers_200
-from deploy.ports import free_port
-from deploy.processes import wait_until
+from deploy.supervisor.health import answers_200
+from deploy.supervisor.ports import free_port
+from deploy.supervisor.processes import wait_until
 from storage.cassandra import session as cassandra_session
 from tests.e2e.test_runner import PATIENT
 from tests.settings import EXTERNAL_CASSANDRA

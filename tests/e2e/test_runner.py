@@ -16,8 +16,8 @@ from typing import Self
 
 import pytest
 
-from deploy.health import answers_200
-from deploy.ports import free_port
+from deploy.supervisor.health import answers_200
+from deploy.supervisor.ports import free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -31,9 +31,9 @@ STAND_INS = '''
 import sys
 from pathlib import Path
 from deploy.plan import product
-from deploy.processes import start, wait_until
+from deploy.supervisor.processes import start, wait_until
 from deploy.run import main
-from deploy.runner import Backend, Command, Plan
+from deploy.supervisor.runner import Backend, Command, Plan
 
 WEB = """
 import http.server, os, signal, sys

@@ -6,24 +6,24 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts import caches, cards
-from fanout.dispatch import dispatcher
+from accounts.account_cache import accounts, caches
+from fanout.orders.dispatch import dispatcher
 from tests.backends import Probes, probes_by_hand
 
 LASTING_SECONDS = 15
 """Tokens and cards, which are kept for 4 to 8 s, would end between two steps of a test on a machine that is busy, and
-then one more round trip is counted. Less than the log of changes lasts (accounts/changes.py)."""
+then one more round trip is counted. Less than the log of changes lasts (accounts/account_cache/changes.py)."""
 
 
 @pytest.fixture
 def product(store: str, empty_outbox: None, redis_servers: None) -> Iterator[str]:
     """The product on one engine; orders stay open until the test works them off."""
-    cards.forget_all()
+    accounts.forget_all()
     with patch.object(dispatcher, "send"), ExitStack() as lives:
         for cache in (caches.TOKENS, caches.ACCOUNTS):
             lives.enter_context(patch.object(cache, "_ttl_seconds", LASTING_SECONDS))
-        with patch.object(cards, "LOCAL_SECONDS", LASTING_SECONDS):
-            lives.enter_context(patch.object(cards, "_memory", cards._Memory()))
+        with patch.object(accounts, "LOCAL_SECONDS", LASTING_SECONDS):
+            lives.enter_context(patch.object(accounts, "_memory", accounts._Memory()))
         yield store
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from config.metrics import state as metrics_state
+from config.observability.metrics import state as metrics_state
 from storage.breakers import Breaker, State
 from tests.backends import Probes
 from tests.people import PASSWORD, ApiClient

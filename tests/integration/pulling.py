@@ -1,10 +1,11 @@
 """Pulled authors in tests: making them, and looking into Redis at what is theirs."""
 
-from accounts import graph
+from accounts.graph import follows
 from accounts.models import User
-from fanout import celebrities, recents
-from feed.audit import Person, Report, audit
-from storage.redis import timeline_node
+from fanout.delivery import celebrities
+from fanout.timelines import recents
+from feed.operations.audit import Person, Report, audit
+from storage.redis.node import timeline_node
 from tests.integration.tweeting import home
 from tests.people import new_person
 from tests.work import work_off_everything
@@ -13,7 +14,7 @@ from tests.work import work_off_everything
 def followers_of(author: User, number: int) -> list[User]:
     readers = [new_person() for _ in range(number)]
     for reader in readers:
-        graph.follow(reader.id, author.id)
+        follows.follow(reader.id, author.id)
     return readers
 
 
@@ -21,7 +22,7 @@ def a_celebrity(*readers: User) -> User:
     """Somebody pulled, whom these follow; their followers have just been counted."""
     author = new_person()
     for reader in readers:
-        graph.follow(reader.id, author.id)
+        follows.follow(reader.id, author.id)
     celebrities.begin(author.id)
     counted_just_now(author)
     work_off_everything()

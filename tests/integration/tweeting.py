@@ -4,13 +4,13 @@ from typing import Any
 
 from accounts.entities import Viewer
 from accounts.models import User
-from fanout import timelines
-from feed.home import home_page
-from storage.paging import PageRequest
-from storage.redis import timeline_node
-from tweets.hydration import TweetView
-from tweets.selectors import tweet_view
-from tweets.services import create_tweet
+from fanout.timelines import materialised
+from feed.timelines.home import home_page
+from storage.redis.node import timeline_node
+from storage.web.paging import PageRequest
+from tweets.reading.hydration import TweetOut
+from tweets.reading.selectors import tweet_out
+from tweets.writing.posting import create_tweet
 
 
 def viewer(person: User) -> Viewer:
@@ -21,11 +21,11 @@ def post(author: User, text: str = "hello", **target: Any) -> int:
     return create_tweet(author=viewer(author), text=text, **target).id
 
 
-def seen(tweet_id: int, by: User | None = None) -> TweetView:
-    return tweet_view(tweet_id, viewer(by) if by is not None else None)
+def seen(tweet_id: int, by: User | None = None) -> TweetOut:
+    return tweet_out(tweet_id, viewer(by) if by is not None else None)
 
 
-def home_views(reader: User, **request: Any) -> list[TweetView]:
+def home_views(reader: User, **request: Any) -> list[TweetOut]:
     """One page; the whole timeline unless `request` says otherwise."""
     return home_page(viewer(reader), PageRequest(**{"limit": 100, **request})).items
 
@@ -36,6 +36,6 @@ def home(reader: User, **request: Any) -> list[int]:
 
 def in_redis(reader: User) -> list[int] | None:
     """What stands in the reader's own timeline, shown or not; None when it is not ready."""
-    [answer] = timeline_node().round_trip(timelines.read_command(reader.id, count=2_000))
-    window = timelines.window(answer)
+    [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=2_000))
+    window = materialised.window(answer)
     return window.ids if window is not None else None

@@ -1,6 +1,7 @@
 """What a person can do, each as an `Action`: the call, the facts that it changes, and whether it may be refused."""
 
-from accounts import blocks, graph, services
+from accounts.graph import blocks, follows
+from accounts.people import services
 from tests.property.oracle import (
     BLOCKS,
     DELETED,
@@ -13,9 +14,9 @@ from tests.property.oracle import (
     negated,
 )
 from tests.property.world import Action, World
-from tweets.retweeting import retweet as retweet_tweet
-from tweets.retweeting import unretweet
-from tweets.services import create_tweet, delete_tweet
+from tweets.writing.posting import create_tweet, delete_tweet
+from tweets.writing.retweeting import retweet as retweet_tweet
+from tweets.writing.retweeting import unretweet
 
 WRITTEN = "written"
 """Where a change has reached the store, and nobody was told of it."""
@@ -78,14 +79,14 @@ def delete(world: World, tweet_id: int, *, place: str | None = None) -> Action:
 
 
 def follow(world: World, person: int, other: int, *, place: str | None = None) -> Action:
-    follows = Fact(FOLLOWS, person, other)
+    follow = Fact(FOLLOWS, person, other)
     oracle = world.oracle
     ready = all_of([negated(oracle.known(Fact(SUSPENDED, other))), negated(oracle.parted(person, other))])
     return Action(
         "follow",
-        lambda: graph.follow(person, other),
-        facts=[(follows, True)],
-        allowed=True if oracle.known(follows) else None if oracle.known(follows) is None else ready,
+        lambda: follows.follow(person, other),
+        facts=[(follow, True)],
+        allowed=True if oracle.known(follow) else None if oracle.known(follow) is None else ready,
         person=person,
         place=place,
     )
@@ -93,7 +94,7 @@ def follow(world: World, person: int, other: int, *, place: str | None = None) -
 
 def unfollow(world: World, person: int, other: int, *, place: str | None = None) -> Action:
     facts = [(Fact(FOLLOWS, person, other), False)]
-    return Action("unfollow", lambda: graph.unfollow(person, other), facts=facts, person=person, place=place)
+    return Action("unfollow", lambda: follows.unfollow(person, other), facts=facts, person=person, place=place)
 
 
 def block(world: World, person: int, other: int, *, place: str | None = None) -> Action:

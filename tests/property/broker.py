@@ -5,11 +5,12 @@ from contextlib import ExitStack
 from typing import NamedTuple
 from unittest.mock import patch
 
-from fanout import attempts, delivery, resending, sweeper
-from fanout.dispatch import dispatcher
+from fanout.delivery import fan_out
+from fanout.orders import attempts, resending, sweeper
+from fanout.orders.dispatch import dispatcher
 from fanout.tasks import work_order, work_part
-from storage.dead_letters import Attempt
-from storage.outbox import Order
+from storage.ports.dead_letters import Attempt
+from storage.ports.outbox import Order
 from storage.stores import outbox
 from tests.property.oracle import Oracle
 
@@ -37,7 +38,7 @@ class Broker:
         self._oracle = oracle
         hooks.enter_context(patch.object(dispatcher, "send", self._take))
         hooks.enter_context(patch.object(sweeper, "enqueue", self._take))
-        hooks.enter_context(patch.object(delivery, "enqueue_part", self._take_part))
+        hooks.enter_context(patch.object(fan_out, "enqueue_part", self._take_part))
         hooks.enter_context(patch.object(resending, "claim", _claims_all))
         hooks.enter_context(patch.object(attempts, "_fail", _fails))
         self._mark_done = outbox().mark_done

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.test import override_settings
 
-from accounts import cards
+from accounts.account_cache import accounts
 from deploy.valkey import Valkey
 from tests.property.machine import Timelines
 
@@ -17,6 +17,6 @@ SMALL = {"TIMELINE_CAP": 8, "TIMELINE_SHARDS": 2, "SWEEP_AFTER_SECONDS": 0}
 
 @pytest.fixture
 def new_world(store: str, empty_outbox: None, redis_servers: None, timeline_redis: Valkey) -> Iterator[NewWorld]:
-    cards.forget_all()
+    accounts.forget_all()
     with ThreadPoolExecutor(8) as threads, override_settings(**SMALL):
         yield lambda: Timelines(timeline_redis, threads)

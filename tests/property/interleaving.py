@@ -37,7 +37,7 @@ def steps_of(seed: int) -> list[Step]:
     return [_meeting(dice), *(Step(name, _arguments(dice, rules[name].choices)) for name in drawn)]
 
 
-def carry_out(steps: Sequence[Step], new_world: Callable[[], Timelines]) -> None:
+def handle(steps: Sequence[Step], new_world: Callable[[], Timelines]) -> None:
     """Raises AssertionError where somebody sees what they must not, or not what they must."""
     timelines = new_world()
     try:

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from deploy.valkey import Valkey
-from fanout import sweeper
+from fanout.orders import sweeper
 from storage.errors import Unavailable
-from storage.paging import PageRequest
+from storage.web.paging import PageRequest
 from tests.property import acts
 from tests.property.acts import WRITTEN
 from tests.property.broker import Message

@@ -6,10 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
-from accounts import graph
-from fanout import celebrities, timelines
-from feed import rebuild
-from storage.redis import Command, Script
+from accounts.graph import follows
+from fanout.delivery import celebrities
+from fanout.timelines import materialised
+from feed.timelines import rebuild
+from storage.redis.node import Command, Script
 
 Bug = Callable[[], AbstractContextManager[object]]
 
@@ -17,20 +18,20 @@ Bug = Callable[[], AbstractContextManager[object]]
 @contextmanager
 def changed_script(name: str, *changes: tuple[str, str]) -> Generator[None]:
     """`timelines.<name>` with some of its source replaced."""
-    source = (timelines.LUA / f"{name}.lua").read_text()
+    source = (materialised.LUA / f"{name}.lua").read_text()
     for old, new in changes:
         assert source.count(old) == 1, f"{name}.lua has changed: {old}"
         source = source.replace(old, new)
     with TemporaryDirectory() as directory:
         path = Path(directory) / f"{name}.lua"
         path.write_text(source)
-        with patch.object(timelines, f"_{name}", Script(path)):
+        with patch.object(materialised, f"_{name}", Script(path)):
             yield
 
 
 @contextmanager
 def unfollowing_raises_no_version() -> Generator[None]:
-    unfollow, raise_them = graph.unfollow, graph._raise
+    unfollow, raise_them = follows.unfollow, follows._raise
     unfollowing = False
 
     def unfollows(reader_id: int, author_id: int) -> None:
@@ -45,7 +46,7 @@ def unfollowing_raises_no_version() -> Generator[None]:
         if not unfollowing:
             raise_them(user_ids, along)
 
-    with patch.object(graph, "unfollow", unfollows), patch.object(graph, "_raise", raises):
+    with patch.object(follows, "unfollow", unfollows), patch.object(follows, "_raise", raises):
         yield
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from feed.audit import Person, Report, audit
-from feed.home import home_page
-from storage.paging import Page, PageRequest
+from feed.operations.audit import Person, Report, audit
+from feed.timelines.home import home_page
+from storage.web.paging import Page, PageRequest
 from tests.property.oracle import Seen, page_above, page_below
 from tests.property.world import Action, World
-from tweets.hydration import TweetView
+from tweets.reading.hydration import TweetOut
 
 PAGES = 80
 """More than any scrolling here takes."""
@@ -18,7 +18,7 @@ def reading(world: World, person: int, request: PageRequest, *, place: str | Non
     return Action("read", lambda: home_page(viewer, request), person=person, place=place)
 
 
-def read(world: World, person: int, request: PageRequest) -> Page[TweetView]:
+def read(world: World, person: int, request: PageRequest) -> Page[TweetOut]:
     """One page, compared."""
     page = reading(world, person, request).run()
     assert isinstance(page, Page)

@@ -15,18 +15,21 @@ import redis
 from django.conf import settings
 from django.test import override_settings
 
-from accounts import cards, exclusions, graph, services
+from accounts.account_cache import accounts
 from accounts.entities import Viewer
-from accounts.kinds import FOLLOW
+from accounts.graph import exclusions, follows
+from accounts.graph.kinds import FOLLOW
 from accounts.models import User
+from accounts.people import services
 from deploy.valkey import Valkey
-from fanout import celebrities, delivery, recents, timelines
-from feed import merging, rebuild
-from storage.associations import Change
+from fanout.delivery import celebrities, fan_out
+from fanout.timelines import materialised, recents
+from feed.timelines import merging, rebuild
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
-from storage.generations import begin
-from storage.ids import MAX_ID
-from storage.redis import timeline_node
+from storage.ids.snowflakes import MAX_ID
+from storage.ports.associations import Change
+from storage.redis.generations import begin
+from storage.redis.node import timeline_node
 from storage.stores import associations, ids, outbox
 from tests.backends import timeline_redis_down
 from tests.people import new_person
@@ -34,7 +37,7 @@ from tests.property.broker import Broker
 from tests.property.oracle import FOLLOWS, POSTED, Entry, Fact, Known, Oracle
 from tests.property.pauses import Operation, current, stopping
 from tweets.entities import Tweet
-from tweets.store import tweet_store
+from tweets.stores.port import tweet_store
 
 FOLLOWERS_A_PAGE = 2
 """So that a delivery reads several pages, and may stop between them."""
@@ -175,7 +178,7 @@ class World:
         """The ten seconds after Redis' return: open orders were sent again, and cards have ended."""
         self.broker.work_off_orders(after=self._first_id, before=MAX_ID)
         self.evict("account")
-        cards.forget_all()
+        accounts.forget_all()
         self.oracle.trust(self._untold)
         self._untold = []
 
@@ -199,7 +202,7 @@ class World:
             celebrities.reconsider(author, celebrities.mode(author))
 
     def expire_timeline(self, reader: int) -> None:
-        timeline_node().round_trip(timelines.discard_command(reader))
+        timeline_node().round_trip(materialised.discard_command(reader))
 
     def work_everything_off(self) -> None:
         """Until nothing is open any more."""
@@ -225,8 +228,8 @@ class World:
 
     def _lay_hooks(self) -> None:
         """The places where an operation can stop, each outside every transaction and lock."""
-        self._hooks.enter_context(patch.object(delivery, "PAGE", FOLLOWERS_A_PAGE))
-        self._hooks.enter_context(patch.object(timelines, "TRIM_SLACK", SLACK))
+        self._hooks.enter_context(patch.object(fan_out, "PAGE", FOLLOWERS_A_PAGE))
+        self._hooks.enter_context(patch.object(materialised, "TRIM_SLACK", SLACK))
         self._watch_adds()
         for module in (recents, merging):
             self._hooks.enter_context(patch.object(module, "RECENT_CAP", RECENTS))
@@ -238,14 +241,14 @@ class World:
         stopping(self._hooks, tweet_store(), "add", before="unwritten", after="written")
         stopping(self._hooks, tweet_store(), "delete", after="written")
         stopping(self._hooks, services, "account_changed", before="written")
-        stopping(self._hooks, graph, "follower_page", after="followers read")
+        stopping(self._hooks, follows, "follower_page", after="followers read")
         stopping(self._hooks, outbox(), "mark_done", before="pushed")
-        stopping(self._hooks, timelines, "open_build", after="opened")
+        stopping(self._hooks, materialised, "open_build", after="opened")
         stopping(self._hooks, rebuild, "home_authors", after="graph read")
-        stopping(self._hooks, timelines, "finish_build", before="pulled")
+        stopping(self._hooks, materialised, "finish_build", before="pulled")
         stopping(self._hooks, exclusions, "from_store", after="exclusions read")
         stopping(self._hooks, tweet_store(), "get_many", after="bodies read")
-        stopping(self._hooks, cards, "_from_sql", after="cards read")
+        stopping(self._hooks, accounts, "_from_sql", after="cards read")
 
     def _watch_adds(self) -> None:
         """Tells the oracle of each new entry when it is about to be written: its id is not known before."""

@@ -8,14 +8,14 @@ import msgspec
 from cassandra.query import UNSET_VALUE
 
 from storage import stores
-from storage.associations import Change
 from storage.cassandra import session
 from storage.cassandra.associations import change_statements
 from storage.cassandra.month_log import MonthLog
 from storage.cassandra.outbox import done_statement, write_with_order
 from storage.cassandra.session import Statement
-from storage.ids import MAX_ID, id_month, make_id, now_us, write_timestamp
-from storage.outbox import Order
+from storage.ids.snowflakes import MAX_ID, id_month, make_id, now_us, write_timestamp
+from storage.ports.associations import Change
+from storage.ports.outbox import Order
 from tweets.entities import Entities, Tweet
 from tweets.stores.cassandra_public import PublicLog
 from tweets.stores.pull import nearest_of
@@ -60,7 +60,7 @@ _entities_decoder = msgspec.json.Decoder(Entities)
 
 
 class CassandraTweets:
-    """The tweet port on Cassandra; see tweets/store.py for its promises."""
+    """The tweet port on Cassandra; see tweets/stores/port.py for its promises."""
 
     def __init__(self) -> None:
         self._public = PublicLog()

@@ -7,12 +7,12 @@ from django.db import connections
 from django.db.models import Count, QuerySet
 
 from storage import stores
-from storage.associations import Change
 from storage.embedded.associations import write_changes
 from storage.embedded.base import ALIAS, answering, writing
 from storage.embedded.outbox import close_order, write_order
-from storage.ids import MAX_ID
-from storage.outbox import Order
+from storage.ids.snowflakes import MAX_ID
+from storage.ports.associations import Change
+from storage.ports.outbox import Order
 from tweets.entities import Entities, Tweet
 from tweets.models import TweetRow
 from tweets.stores.pull import nearest_of
@@ -40,7 +40,7 @@ _entities_decoder = msgspec.json.Decoder(Entities)
 
 
 class EmbeddedTweets:
-    """The tweet port on SQLite; see tweets/store.py for its promises."""
+    """The tweet port on SQLite; see tweets/stores/port.py for its promises."""
 
     def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
         with writing():

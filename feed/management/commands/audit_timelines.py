@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.selectors import count_people, find_user, people_after, sampled_people
-from feed.audit import Finding, Person, Report, audit
+from accounts.people.selectors import count_people, find_user, people_after, sampled_people
 from feed.management.progress import Progress
+from feed.operations.audit import Finding, Person, Report, audit
 from storage.errors import NotFound, Unavailable
 
 PEOPLE_A_QUERY = 1_000

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.selectors import find_user
-from feed.explain import Verdict, explain
+from accounts.people.selectors import find_user
+from feed.operations.explain import Verdict, explain
 from storage.errors import NotFound, Unavailable
-from storage.ids import MAX_ID
+from storage.ids.snowflakes import MAX_ID
 
 CANNOT_EXPLAIN = 2
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.selectors import find_user
-from feed.rebuild import make_anew
+from accounts.people.selectors import find_user
+from feed.timelines.rebuild import make_anew
 from storage.errors import NotFound, Unavailable
 
 CANNOT_REBUILD = 2

@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from feed.management.progress import Progress
-from feed.strays import Report, search
+from feed.operations.strays import Report, search
 from storage.errors import Unavailable
-from storage.redis import timeline_node
+from storage.redis.node import timeline_node
 
 LINE_KEYS = 100_000
 """Between two lines of progress."""

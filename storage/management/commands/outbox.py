@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from storage.errors import Unavailable
-from storage.ids import id_us, now_us
+from storage.ids.snowflakes import id_us, now_us
 from storage.stores import dead_letters, outbox
 
 COUNTED = 10_000

@@ -1,0 +1,195 @@
+"""Account cards in bulk, for hydrating pages: process memory → Redis → SQL.
+
+**Who sees a change when.** Changing or suspending an account writes SQL, then, before it
+answers and in one round trip, guards the account in Redis and notes its id in the log of
+changes (account_cache/changes.py). A reader that has read the log since then (`changed_command`, sent
+along with a round trip it makes anyway) never takes an older card
+out of its memory: an entry counts only if it was fetched in the knowledge of the account's
+newest note. So the change is seen by every read that starts after the change was answered.
+
+**When Redis was emptied or failed over**, the log has forgotten notes. So an entry also counts
+only under the generation of the node under which it was fetched (storage/redis/generations.py),
+which is read after the log: then nothing was forgotten between the fetch and that reading.
+
+**Why the log may forget.** An entry lives `LOCAL_SECONDS`, and is put into memory at most a
+slow read (5 s) after it was fetched; the log remembers longer than both together, with room
+for clocks that disagree by seconds.
+
+**When Redis does not answer** readers use memory (at most `LOCAL_SECONDS` old), then SQL. A
+change made while Redis was away is not in the log: it is seen once the entries in Redis
+(4 s) and then in memory (4 s) have ended, so at most 10 s after Redis is back, with the time
+that a process's breaker takes to notice it.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from accounts.account_cache.caches import ACCOUNTS, decode_account, encode_account
+from accounts.account_cache.changes import Changes, changes_of, note_commands
+from accounts.account_cache.compiled import CompiledQuery
+from accounts.account_cache.sql import sql_or_unavailable
+from accounts.entities import Account
+from accounts.models import ACCOUNT_COLUMNS, User, account_of_row
+from storage.errors import Unavailable
+from storage.redis.node import timeline_node, timeline_shard
+
+CARDS_A_STATEMENT = 256
+"""More than a page has authors, and less than any database takes parameters."""
+LOCAL_SECONDS = 4
+LOCAL_ENTRIES = 50_000
+"""About 400 bytes each: 20 MB a process."""
+
+
+def accounts_by_id(
+    ids: Iterable[int], *, changed: Sequence[Any] | None = None, noted: bytes | None = None
+) -> dict[int, Account]:
+    """The cards of the accounts that exist, suspended ones as well, by id.
+
+    `changed` is the answer to `changed_command`, asked since the caller's request began, and
+    `noted` the generation that stood then or later. Without both memory is used only if Redis
+    does not answer here either.
+
+    Nothing when memory knows all; else one Redis round trip; and for what Redis does not
+    know one SQL query and one more round trip. Raises `Unavailable` when a card can be had
+    from nowhere.
+    """
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    if changed is None or noted is None:
+        return _fetch(wanted)
+    notes = changes_of(changed)
+    found = _memory.hits(wanted, notes, noted)
+    missing = wanted - found.keys()
+    if missing:
+        fetched = _fetch(missing)
+        _memory.keep(fetched, notes, noted)
+        found |= fetched
+    return found
+
+
+def account_changed(user_id: int) -> None:
+    """To be called after the change was committed and before it is answered. One round trip."""
+    _memory.forget(user_id)
+    with suppress(Unavailable):
+        timeline_node().round_trip(*ACCOUNTS.invalidate([user_id]), *note_commands(user_id))
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    account: Account
+    note: float
+    """The account's newest note in the log when it was fetched; 0 for none."""
+    generation: bytes
+    until: float
+    """By the monotonic clock."""
+
+
+class _Memory:
+    """Cards in this process, thread-safe, bounded in number and age."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[int, _Entry] = OrderedDict()
+        """Those that end first are first."""
+
+    def hits(self, ids: Iterable[int], changed: Changes, generation: bytes | None) -> dict[int, Account]:
+        """Those that are still good; `generation` None is any."""
+        now = time.monotonic()
+        found = {}
+        for each in ids:
+            entry = self._entries.get(each)
+            if (
+                entry is not None
+                and entry.until > now
+                and (generation is None or entry.generation == generation)
+                and entry.note == changed.get(each, entry.note)
+            ):
+                found[each] = entry.account
+        return found
+
+    def keep(self, accounts: Mapping[int, Account], changed: Changes, generation: bytes) -> None:
+        now = time.monotonic()
+        with self._lock:
+            for each, card in accounts.items():
+                self._entries.pop(each, None)
+                self._entries[each] = _Entry(card, changed.get(each, 0.0), generation, now + LOCAL_SECONDS)
+            while self._entries and (len(self._entries) > LOCAL_ENTRIES or self._first.until <= now):
+                self._entries.popitem(last=False)
+
+    @property
+    def _first(self) -> _Entry:
+        return next(iter(self._entries.values()))
+
+    def forget(self, user_id: int) -> None:
+        with self._lock:
+            self._entries.pop(user_id, None)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+
+
+_memory = _Memory()
+forget_all = _memory.clear
+"""As if the process had just started."""
+
+
+def _fetch(ids: Collection[int]) -> dict[int, Account]:
+    try:
+        found, noted = _from_redis(ids)
+    except Unavailable:
+        found = _memory.hits(ids, {}, None)
+        return found | _from_sql(set(ids) - found.keys())
+    rows = _from_sql(set(ids) - found.keys())
+    _fill(rows, noted)
+    return found | rows
+
+
+def _from_redis(ids: Collection[int]) -> tuple[dict[int, Account], bytes | None]:
+    """The cards, and the generation. One command a timeline shard, so that each stays on one node."""
+    shards = [list(group) for _, group in groupby(sorted(ids, key=timeline_shard), key=timeline_shard)]
+    answers = timeline_node().round_trip(*(ACCOUNTS.read(group) for group in shards))
+    reads = list(zip(shards, answers, strict=True))
+    found = {
+        each: decode_account(value) for group, answer in reads for each, value in ACCOUNTS.hits(group, answer).items()
+    }
+    return found, ACCOUNTS.noted(*reads)
+
+
+def _from_sql(ids: Collection[int]) -> dict[int, Account]:
+    """For nobody SQL is not needed, and so need not answer."""
+    return _rows(ids) if ids else {}
+
+
+@sql_or_unavailable()
+def _rows(ids: Collection[int]) -> dict[int, Account]:
+    """One statement for each CARDS_A_STATEMENT."""
+    wanted = list(ids)
+    found: dict[int, Account] = {}
+    for start in range(0, len(wanted), CARDS_A_STATEMENT):
+        some = wanted[start : start + CARDS_A_STATEMENT]
+        size = 1 << (len(some) - 1).bit_length()
+        padded = some + some[:1] * (size - len(some))
+        found |= {values[0]: account_of_row(values) for values in _query_of(size).rows(padded)}
+    return found
+
+
+@cache
+def _query_of(size: int) -> CompiledQuery:
+    """For so many ids: there are as many as there are powers of two."""
+    return CompiledQuery(lambda: User.objects.filter(pk__in=range(size)).values_list(*ACCOUNT_COLUMNS))
+
+
+def _fill(accounts: Mapping[int, Account], noted: bytes | None) -> None:
+    fills = ACCOUNTS.fill({each: encode_account(card) for each, card in accounts.items()}, noted=noted)
+    if fills:
+        with suppress(Unavailable):
+            timeline_node().round_trip(*fills)

@@ -1,0 +1,208 @@
+"""REST doors of accounts: sign up, sign in and out, one's own account."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from accounts.entities import Viewer
+from accounts.models import BIO_MAX, DISPLAY_NAME_MAX, EMAIL_MAX, USERNAME_MAX
+from accounts.people import selectors, services
+from accounts.people.profiles import own_user_out
+from accounts.people.rules import PASSWORD_MAX
+from accounts.sessions import tokens
+from accounts.sessions.throttles import SignInLimit, SignUpLimit
+from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, envelope_of, id_field
+from storage.web.rest import TextField, flag, single
+
+
+def required_viewer(request: Request) -> Viewer:
+    """Who sent the request; for views that let only signed-in people in."""
+    return cast(Viewer, request.user)
+
+
+class UserSerializer(serializers.Serializer[Any]):
+    id = id_field()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    bio = serializers.CharField()
+    avatar_url = serializers.URLField(allow_null=True)
+    verified = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+
+
+class OwnUserSerializer(UserSerializer):
+    email = serializers.EmailField()
+
+
+class SessionSerializer(serializers.Serializer[Any]):
+    user = OwnUserSerializer()
+    token = serializers.CharField(help_text="Send it as `Authorization: Bearer <token>`. It is shown only here.")
+
+
+class RegisterInput(serializers.Serializer[Mapping[str, str]]):
+    username = TextField(
+        help_text=f"1–{USERNAME_MAX} ASCII letters, digits and underscores; unique without regard to case."
+    )
+    email = TextField(help_text=f"At most {EMAIL_MAX} characters; unique without regard to case.")
+    password = TextField(help_text=f"8–{PASSWORD_MAX} characters; not common, not only digits, not like the username.")
+
+
+class SignInInput(serializers.Serializer[Mapping[str, str]]):
+    username = TextField(help_text="Username or e-mail address, in any case.")
+    password = TextField()
+
+
+class ProfileInput(serializers.Serializer[Mapping[str, str]]):
+    display_name = TextField(
+        required=False,
+        allow_blank=True,
+        help_text=f"At most {DISPLAY_NAME_MAX} characters; empty for the username.",
+    )
+    bio = TextField(required=False, allow_blank=True, help_text=f"At most {BIO_MAX} characters.")
+    email = TextField(required=False)
+    password = TextField(required=False, help_text="Ends every other token of this account. Needs `current_password`.")
+    current_password = TextField(required=False)
+
+
+EXAMPLE_USER = {
+    "id": EXAMPLE_ID,
+    "username": "ada",
+    "display_name": "Ada Lovelace",
+    "bio": "Notes on the Analytical Engine.",
+    "avatar_url": None,
+    "verified": False,
+    "created_at": EXAMPLE_TIME,
+    "email": "ada@example.org",
+}
+SESSION_EXAMPLE = OpenApiExample(
+    "A session",
+    value={"data": {"user": EXAMPLE_USER, "token": f"{EXAMPLE_ID}.{'5e' * 32}"}},
+    response_only=True,
+)
+OWN_USER_EXAMPLE = OpenApiExample("Your account", value={"data": EXAMPLE_USER}, response_only=True)
+SESSION = envelope_of("SessionEnvelope", SessionSerializer())
+OWN_USER = envelope_of("OwnUserEnvelope", OwnUserSerializer())
+
+
+class RegisterEndpoint(APIView):
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = (SignUpLimit,)
+
+    @extend_schema(
+        operation_id="register",
+        summary="Sign up",
+        tags=["auth"],
+        request=RegisterInput,
+        responses={201: SESSION},
+        examples=[
+            OpenApiExample(
+                "Ada",
+                value={"username": "ada", "email": "ada@example.org", "password": "Engine-No-1843"},
+                request_only=True,
+            ),
+            SESSION_EXAMPLE,
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        given = valid(RegisterInput, request)
+        return _session(services.register(**given), 201)
+
+
+class TokenEndpoint(APIView):
+    """Signing in asks for no token, so a stale one in the header does not matter there."""
+
+    also_answers = {"POST": (401, 403)}
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [] if self._is_sign_in() else super().get_authenticators()
+
+    def get_permissions(self) -> Any:
+        return [AllowAny()] if self._is_sign_in() else super().get_permissions()
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [SignInLimit()] if self._is_sign_in() else super().get_throttles()
+
+    def _is_sign_in(self) -> bool:
+        return self.request is not None and self.request.method == "POST"
+
+    @extend_schema(
+        operation_id="create_token",
+        summary="Sign in",
+        tags=["auth"],
+        request=SignInInput,
+        responses={200: SESSION},
+        examples=[
+            OpenApiExample("Ada", value={"username": "ada", "password": "Engine-No-1843"}, request_only=True),
+            SESSION_EXAMPLE,
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        given = valid(SignInInput, request)
+        return _session(services.sign_in(login=given["username"], password=given["password"]), 200)
+
+    @extend_schema(
+        operation_id="revoke_token",
+        summary="Sign out",
+        description="In force from the next request on.",
+        tags=["auth"],
+        parameters=[OpenApiParameter("all", bool, default=False, description="Ends every token of this account.")],
+        responses={204: None},
+    )
+    def delete(self, request: Request) -> Response:
+        viewer = required_viewer(request)
+        if flag(request, "all", default=False):
+            tokens.revoke_all(viewer.id)
+        else:
+            tokens.revoke(viewer)
+        return Response(status=204)
+
+
+class MeEndpoint(APIView):
+    @extend_schema(
+        operation_id="get_me",
+        summary="Your own account",
+        tags=["me"],
+        responses={200: OWN_USER},
+        examples=[OWN_USER_EXAMPLE],
+    )
+    def get(self, request: Request) -> Response:
+        return Response(single(own_user_out(selectors.get_user(required_viewer(request).id))))
+
+    @extend_schema(
+        operation_id="update_me",
+        summary="Change your account",
+        description="Only what is given changes; all of it or nothing.",
+        tags=["me"],
+        request=ProfileInput,
+        responses={200: OWN_USER},
+        examples=[
+            OpenApiExample("A bio", value={"bio": "Notes on the Analytical Engine."}, request_only=True),
+            OWN_USER_EXAMPLE,
+        ],
+    )
+    def patch(self, request: Request) -> Response:
+        viewer = required_viewer(request)
+        change = services.ProfileChange(**valid(ProfileInput, request))
+        return Response(
+            single(own_user_out(services.update_profile(viewer.id, change, token_digest=viewer.token_digest)))
+        )
+
+
+def valid(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, str]:
+    """The checked body. Raises DRF's `ValidationError`, which names each field."""
+    checked = serializer(data=request.data)
+    checked.is_valid(raise_exception=True)
+    return cast(dict[str, str], checked.validated_data)
+
+
+def _session(person: Any, status: int) -> Response:
+    return Response(single({"user": own_user_out(person), "token": tokens.issue(person)}), status=status)

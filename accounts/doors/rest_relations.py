@@ -1,0 +1,172 @@
+"""REST doors of how people stand to each other: follow, block, mute, and who follows whom."""
+
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import IsAuthenticatedOrReadOnly
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.doors.rest_accounts import EXAMPLE_USER, UserSerializer, required_viewer
+from accounts.graph import blocks, follows, listings
+from accounts.people import selectors
+from accounts.sessions import authentication
+from storage.web.openapi import PAGE_PARAMETERS, collection_of, envelope_of
+from storage.web.rest import collection, page_request, single
+
+
+class RelationshipSerializer(serializers.Serializer[Any]):
+    following = serializers.BooleanField()
+    followed_by = serializers.BooleanField()
+    blocking = serializers.BooleanField()
+    muting = serializers.BooleanField()
+
+
+NOBODY = {"following": False, "followed_by": False, "blocking": False, "muting": False}
+RELATIONSHIP = envelope_of("RelationshipEnvelope", RelationshipSerializer())
+USERS = collection_of("UserCollection", UserSerializer)
+EXAMPLE_PERSON = {name: value for name, value in EXAMPLE_USER.items() if name != "email"}
+USERS_EXAMPLE = OpenApiExample(
+    "A page",
+    value={
+        "data": [EXAMPLE_PERSON],
+        "meta": {"next_cursor": None, "prev_cursor": "GDodEXAMPLE", "limit": 20},
+        "links": {
+            "self": "/api/v1/users/bob/followers",
+            "next": None,
+            "prev": "/api/v1/users/bob/followers?limit=20&since=GDodEXAMPLE",
+        },
+    },
+    response_only=True,
+)
+
+
+def relationship_example(name: str, **differing: bool) -> OpenApiExample:
+    return OpenApiExample(name, value={"data": {**NOBODY, **differing}}, response_only=True)
+
+
+class FollowEndpoint(APIView):
+    @extend_schema(
+        operation_id="follow",
+        summary="Follow someone",
+        description="Idempotent; their past tweets are in your home timeline by the time this answers. "
+        "403 when one of you blocks the other.",
+        tags=["users"],
+        request=None,
+        responses={200: RELATIONSHIP},
+        examples=[relationship_example("Following", following=True)],
+    )
+    def put(self, request: Request, username: str) -> Response:
+        return _changed(follows.follow, request, username)
+
+    @extend_schema(
+        operation_id="unfollow",
+        summary="Unfollow someone",
+        description="Idempotent; their tweets are out of your home timeline by the time this answers.",
+        tags=["users"],
+        responses={200: RELATIONSHIP},
+        examples=[relationship_example("Not following")],
+    )
+    def delete(self, request: Request, username: str) -> Response:
+        return _changed(follows.unfollow, request, username)
+
+
+class BlockEndpoint(APIView):
+    @extend_schema(
+        operation_id="block",
+        summary="Block someone",
+        description="Removes your follows both ways, and hides the two of you from each other: tweets, replies, "
+        "quotes and list entries. They can no longer look you up (404) nor follow you (403); you still see their "
+        "profile, so that you can unblock them. Idempotent; in force by the time this answers.",
+        tags=["users"],
+        request=None,
+        responses={200: RELATIONSHIP},
+        examples=[relationship_example("Blocking", blocking=True)],
+    )
+    def put(self, request: Request, username: str) -> Response:
+        return _changed(blocks.block, request, username)
+
+    @extend_schema(
+        operation_id="unblock",
+        summary="Unblock someone",
+        description="Idempotent. Follows do not come back by themselves.",
+        tags=["users"],
+        responses={200: RELATIONSHIP},
+        examples=[relationship_example("Not blocking")],
+    )
+    def delete(self, request: Request, username: str) -> Response:
+        return _changed(blocks.unblock, request, username)
+
+
+class MuteEndpoint(APIView):
+    @extend_schema(
+        operation_id="mute",
+        summary="Mute someone",
+        description="Leaves their tweets, and other people's retweets of them, out of your home timeline and of "
+        "nothing else; they do not learn of it. Idempotent; in force by the time this answers.",
+        tags=["users"],
+        request=None,
+        responses={200: RELATIONSHIP},
+        examples=[relationship_example("Following, and muting", following=True, muting=True)],
+    )
+    def put(self, request: Request, username: str) -> Response:
+        return _changed(blocks.mute, request, username)
+
+    @extend_schema(
+        operation_id="unmute",
+        summary="Unmute someone",
+        description="Idempotent; their tweets are back in your home timeline by the time this answers.",
+        tags=["users"],
+        responses={200: RELATIONSHIP},
+        examples=[relationship_example("Following", following=True)],
+    )
+    def delete(self, request: Request, username: str) -> Response:
+        return _changed(blocks.unmute, request, username)
+
+
+class FollowersEndpoint(APIView):
+    permission_classes = (IsAuthenticatedOrReadOnly,)
+
+    @extend_schema(
+        operation_id="followers",
+        summary="Who follows someone",
+        description="The newest follow first. Suspended people, and those with whom you share a block, are left out. "
+        "404 for someone who blocks you.",
+        tags=["users"],
+        parameters=PAGE_PARAMETERS,
+        responses={200: USERS},
+        examples=[USERS_EXAMPLE],
+    )
+    def get(self, request: Request, username: str) -> Response:
+        asked = page_request(request)
+        page = listings.followers_page(username, authentication.viewer_or_none(request), asked)
+        return Response(collection(request, asked, page))
+
+
+class FollowingEndpoint(APIView):
+    permission_classes = (IsAuthenticatedOrReadOnly,)
+
+    @extend_schema(
+        operation_id="following",
+        summary="Whom someone follows",
+        description="The newest follow first. Suspended people, and those with whom you share a block, are left out. "
+        "404 for someone who blocks you.",
+        tags=["users"],
+        parameters=PAGE_PARAMETERS,
+        responses={200: USERS},
+        examples=[USERS_EXAMPLE],
+    )
+    def get(self, request: Request, username: str) -> Response:
+        asked = page_request(request)
+        page = listings.following_page(username, authentication.viewer_or_none(request), asked)
+        return Response(collection(request, asked, page))
+
+
+def _changed(change: Callable[[int, int], None], request: Request, username: str) -> Response:
+    """Makes the change between the viewer and the person of that name; answers how they stand after it."""
+    viewer, person = required_viewer(request), selectors.find_user(username)
+    change(viewer.id, person.id)
+    return Response(single(follows.relationship(viewer.id, person.id)))

@@ -1,0 +1,85 @@
+"""Blocking and muting.
+
+A block hides two people from each other everywhere and parts them; a mute hides someone from
+one home timeline. Both are edges as follows are (graph/follows.py), in force when the call returns;
+who may see whom is told by graph/exclusions.py.
+"""
+
+from accounts.graph import follows
+from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
+from storage import stores
+from storage.errors import Refused
+from storage.ports.associations import Change
+
+
+def block(blocker_id: int, other_id: int) -> None:
+    """Hides the two from each other and removes their follows both ways. Idempotent.
+
+    Raises `Refused` (oneself), `NotFound` (no such person, or suspended), `Unavailable`. One
+    atomic write; about five store reads, and a sixth when a follow raced it (see graph/follows.py).
+    Called again it also removes a follow that a killed process has left beside the block.
+    """
+    if blocker_id == other_id:
+        raise Refused("username", "You cannot block yourself.", code="blocking_oneself")
+    last = stores.associations().last_changes(
+        [(blocker_id, BLOCK, other_id), (blocker_id, FOLLOW, other_id), (other_id, FOLLOW, blocker_id)]
+    )
+    if not last[0].present:
+        follows.require_present(other_id)
+        op = stores.ids.next(above=max(change.op for change in last))
+        parted = [
+            Change(blocker_id, FOLLOW, other_id, op, present=False),
+            Change(other_id, FOLLOW, blocker_id, op, present=False),
+        ]
+        follows.write(
+            [*_block_edges(blocker_id, other_id, op, present=True), *parted], op=op, readers=[blocker_id, other_id]
+        )
+    else:
+        follows.finish_unfinished(last[0])
+    follows.part_if_blocked(blocker_id, other_id)
+
+
+def unblock(blocker_id: int, other_id: int) -> None:
+    """Lifts one's own block of anyone, suspended or not; follows do not come back. Idempotent.
+
+    One store read, and the write if there was a block. Raises `Unavailable`.
+    """
+    edge = follows.last_change(blocker_id, BLOCK, other_id)
+    if edge.present:
+        op = stores.ids.next(above=edge.op)
+        follows.write(_block_edges(blocker_id, other_id, op, present=False), op=op, readers=[blocker_id, other_id])
+    else:
+        follows.finish_unfinished(edge)
+
+
+def mute(reader_id: int, author_id: int) -> None:
+    """Leaves the author, and what others retweet of theirs, out of the reader's home. Idempotent.
+
+    Raises `Refused` (oneself), `NotFound` (no such person, or suspended), `Unavailable`. One
+    store read, and one SQL read and the write if the edge was not there.
+    """
+    if reader_id == author_id:
+        raise Refused("username", "You cannot mute yourself.", code="muting_oneself")
+    edge = follows.last_change(reader_id, MUTE, author_id)
+    if not edge.present:
+        follows.require_present(author_id)
+        follows.reverse(edge, readers=[reader_id])
+    else:
+        follows.finish_unfinished(edge)
+
+
+def unmute(reader_id: int, author_id: int) -> None:
+    """The reverse, of anyone, suspended or not. Raises `Unavailable`. Idempotent."""
+    edge = follows.last_change(reader_id, MUTE, author_id)
+    if edge.present:
+        follows.reverse(edge, readers=[reader_id])
+    else:
+        follows.finish_unfinished(edge)
+
+
+def _block_edges(blocker_id: int, other_id: int, op: int, *, present: bool) -> list[Change]:
+    """The block and its mirror; always changed together, so they stand or fall together."""
+    return [
+        Change(blocker_id, BLOCK, other_id, op, present),
+        Change(other_id, BLOCKED_BY, blocker_id, op, present),
+    ]

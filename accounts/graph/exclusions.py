@@ -1,0 +1,140 @@
+"""Whom a viewer must not see: blocked either way everywhere, muted in the home timeline.
+
+The truth is three partitions of the association store: whom the viewer blocks, who blocks
+the viewer, whom the viewer mutes. They are cached together in Redis, so that a warm page
+needs neither the store nor a round trip of its own (`read_command` travels with another).
+
+**In force when the change has answered.** Blocking and muting raise the graph version of
+everyone concerned after the store was written (graph/follows.py). A cached value holds the version
+that was read before the store was, and counts only while that is still the version: both are
+read in one command. A value that misses a change was therefore stamped before that change
+raised the version, and never counts again. If Redis did not take the version, the change's
+order raises it. A version that expires leaves its key empty, like a version of nobody's; it
+lives for a day and ACTIVE_DAYS, no value longer than TTL_SECONDS.
+
+**An emptied Redis** has forgotten versions, so a value stamped before must not arrive after: a
+reader leaves a mark of its own in the value's place before it reads, and its fill
+lands only where the mark still stands. Of several who fill at once the last one's lands.
+
+**Bounded.** A kind with more than CACHED_A_KIND people (a celebrity blocked by a million) is not
+cached but named in `beyond`: then the authors of a page are looked up in the store, in one
+read a kind.
+"""
+
+import secrets
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from accounts.graph.follows import graph_version_key
+from accounts.graph.kinds import BLOCK, BLOCKED_BY, MUTE
+from storage.errors import Unavailable
+from storage.redis.node import Command, Script, timeline_node, user_tag
+from storage.stores import associations
+
+CACHED_A_KIND = 5_000
+"""At 9 bytes each: the largest value is 135 KB, and nearly everybody's under 1 KB."""
+TTL_SECONDS = 12 * 3600
+"""Only a matter of memory, but shorter than the life of any graph version."""
+MARK_SECONDS = 30
+"""Longer than three store reads; a mark left behind by a killed reader hinders nobody."""
+
+READY, MARKED = b"R", b"M"
+NO_VERSION = bytes(8)
+
+_fill = Script(Path(__file__).parent / "lua" / "fill_exclusions.lua")
+
+
+class Exclusions(msgspec.Struct, frozen=True, array_like=True):
+    """Everyone whom the viewer must not see, but for the kinds in `beyond`.
+
+    `hidden` are blocked either way, `muted` are left out of home only.
+    """
+
+    hidden: frozenset[int] = frozenset()
+    muted: frozenset[int] = frozenset()
+    beyond: frozenset[str] = frozenset()
+
+
+class _Cached(msgspec.Struct, frozen=True, array_like=True):
+    version: bytes
+    exclusions: Exclusions
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(_Cached)
+
+
+def read_command(viewer_id: int) -> Command:
+    """Reads what is cached and the version that it must have; its answer belongs into `decode`. Only reads."""
+    return ("MGET", _key(viewer_id), graph_version_key(viewer_id))
+
+
+def decode(answer: Sequence[Any]) -> Exclusions | None:
+    """The cached exclusions, None when there are none or the graph has changed since."""
+    value, version = answer
+    if value is None or value[:1] != READY:
+        return None
+    cached = _decoder.decode(value[1:])
+    return cached.exclusions if cached.version == (version or NO_VERSION) else None
+
+
+def exclusions_of(viewer_id: int) -> Exclusions:
+    """What holds now. One Redis round trip warm; cold, two more and up to three store reads.
+
+    Works without Redis, from the store. Raises `Unavailable` when neither can tell.
+    """
+    try:
+        [answer] = timeline_node().round_trip(read_command(viewer_id))
+    except Unavailable:
+        return from_store(viewer_id)
+    cached = decode(answer)
+    return cached if cached is not None else refreshed(viewer_id)
+
+
+def refreshed(viewer_id: int) -> Exclusions:
+    """Read from the store and cached. Two Redis round trips around up to three store reads."""
+    mark = MARKED + secrets.token_bytes(8)
+    try:
+        [_, version] = timeline_node().round_trip(
+            ("SET", _key(viewer_id), mark, "EX", MARK_SECONDS), ("GET", graph_version_key(viewer_id))
+        )
+    except Unavailable:
+        return from_store(viewer_id)
+    exclusions = from_store(viewer_id)
+    value = READY + _encode(_Cached(version or NO_VERSION, exclusions))
+    with suppress(Unavailable):
+        timeline_node().round_trip(_fill.call([_key(viewer_id)], mark, value, TTL_SECONDS))
+    return exclusions
+
+
+def from_store(viewer_id: int) -> Exclusions:
+    """The truth. Three store reads."""
+    found = {
+        kind: associations().targets(viewer_id, kind, limit=CACHED_A_KIND + 1) for kind in (BLOCK, BLOCKED_BY, MUTE)
+    }
+    beyond = frozenset(kind for kind, people in found.items() if len(people) > CACHED_A_KIND)
+    kept = {kind: people for kind, people in found.items() if kind not in beyond}
+    return Exclusions(
+        hidden=frozenset(kept.get(BLOCK, ())) | frozenset(kept.get(BLOCKED_BY, ())),
+        muted=frozenset(kept.get(MUTE, ())),
+        beyond=beyond,
+    )
+
+
+def hidden_among(viewer_id: int, exclusions: Exclusions, people: Collection[int], *, home: bool) -> frozenset[int]:
+    """Those of `people` whom the viewer must not see, in the home timeline or anywhere else.
+
+    Costs nothing but a store read for each kind in `beyond`. Raises `Unavailable`.
+    """
+    excluded = exclusions.hidden | exclusions.muted if home else exclusions.hidden
+    kinds = exclusions.beyond if home else exclusions.beyond - {MUTE}
+    looked_up = [associations().find(viewer_id, kind, list(people)) for kind in kinds] if people else []
+    return excluded.intersection(people).union(*looked_up)
+
+
+def _key(viewer_id: int) -> str:
+    return f"{user_tag(viewer_id)}:exclusions:{viewer_id}"

@@ -1,0 +1,255 @@
+"""Following, and what every change of the graph does: edges, orders and each reader's graph version.
+
+A change writes its edges together with an order in the outbox (`Order("graph", readers)`), and
+then raises the **graph version** in Redis of every reader whose home it changes. A timeline,
+and what a reader's exclusions are cached as, remember the version under which they were made;
+one of another version is not used any more.
+
+A version is a fresh snowflake each time it is raised, never the operation's own id, and is
+compared for equality only. Were it the operation's id, an order worked off twice could
+bring an old version back, and with it a timeline that was built before a later change.
+
+If Redis did not take the version, the order stays open and the sweeper raises it again; so does the
+process that made the change, as soon as Redis is back (storage/redis/deferred_writes.py).
+
+**A follow and a block never both stand.** Per edge the operation with the greater id wins, so a
+block that comes later removes the follow by itself; but a follow with the greater id outlives
+the block's removal. Both therefore write first and then read what the other writes
+(`part_if_blocked`), at a consistency at which a completed write is seen. Whichever of the two
+reads last does so after both have written, sees both edges, and removes the follow.
+The removal's id is made before the block is read: a block seen then had not been lifted, so anyone
+who follows again after it was lifted has the greater id, and stays. A process killed between its
+write and its read may leave both: the block hides the two all the same, and blocking again
+removes the follow.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+from django.conf import settings
+
+from accounts.account_cache.sql import sql_or_unavailable
+from accounts.entities import Account, Relationship
+from accounts.graph import counts
+from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
+from accounts.models import User
+from storage import stores
+from storage.errors import Forbidden, NotFound, Refused, Unavailable
+from storage.ports.associations import Change
+from storage.ports.outbox import Order
+from storage.redis.deferred_writes import timeline_writes
+from storage.redis.node import Command, timeline_node, user_tag
+
+GRAPH_ORDER = "graph"
+"""The kind of order that raises graph versions; its args are the ids of one or more readers."""
+
+FOLLOWEES_A_READ = 5_000
+"""A few milliseconds of one partition; most people need one read."""
+
+FOLLOWERS_A_READ = 20_000
+"""Followers counted at a time: a bucket's 50,000 in three reads."""
+
+DAY_SECONDS = 86_400
+
+
+def follow(reader_id: int, author_id: int) -> None:
+    """Makes the reader follow the author, in force when this returns. Idempotent.
+
+    Raises `Refused` (oneself; `MAX_FOLLOWING` reached, which requests racing each other may
+    overshoot by their number), `NotFound` (no such author, or suspended), `Forbidden` (one
+    blocks the other), `Unavailable`. One SQL read, seven store reads, two store writes and one
+    Redis round trip; if the edge is there already, two store reads (see `finish_unfinished`).
+    """
+    if reader_id == author_id:
+        raise Refused("username", "You cannot follow yourself.", code="following_oneself")
+    edge = last_change(reader_id, FOLLOW, author_id)
+    if edge.present:
+        finish_unfinished(edge)
+        return
+    require_present(author_id)
+    _refuse(standing_block(reader_id, author_id))
+    if stores.associations().count_targets(reader_id, FOLLOW) >= settings.MAX_FOLLOWING:
+        raise Refused("username", f"You already follow {settings.MAX_FOLLOWING} people.", code="following_too_many")
+    reverse(edge, readers=[reader_id])
+    _refuse(part_if_blocked(reader_id, author_id))
+
+
+def unfollow(reader_id: int, author_id: int) -> None:
+    """The reverse, of anyone, suspended or gone. One store read; two writes and a round trip if there was an edge,
+    else another read (see `finish_unfinished`)."""
+    edge = last_change(reader_id, FOLLOW, author_id)
+    if edge.present:
+        reverse(edge, readers=[reader_id])
+    else:
+        finish_unfinished(edge)
+
+
+def part_if_blocked(one_id: int, other_id: int) -> str | None:
+    """Removes the follows that stand between two of whom one blocks the other; answers `standing_block`.
+
+    To be called after the write of a follow or a block (see above). Three store reads at most, and
+    the removal's writes when there is a block and a follow.
+    """
+    follows = stores.associations().last_changes([(one_id, FOLLOW, other_id), (other_id, FOLLOW, one_id)])
+    standing = [follow for follow in follows if follow.present]
+    op = stores.ids.next(above=max(follow.op for follow in standing)) if standing else 0
+    block = standing_block(one_id, other_id)
+    if block is not None and standing:
+        removals = [Change(each.source, FOLLOW, each.target, op, present=False) for each in standing]
+        write(removals, op=op, readers=[each.source for each in standing])
+    return block
+
+
+def standing_block(one_id: int, other_id: int) -> str | None:
+    """BLOCK when one blocks the other, BLOCKED_BY when the other blocks one. Two store reads at most."""
+    return next((kind for kind in (BLOCK, BLOCKED_BY) if has_edge(one_id, kind, other_id)), None)
+
+
+def last_change(source: int, kind: str, target: int) -> Change:
+    """What made the edge stand, or not stand; see `AssociationStore.last_changes`. One store read."""
+    [change] = stores.associations().last_changes([(source, kind, target)])
+    return change
+
+
+def reverse(last: Change, *, readers: Sequence[int]) -> None:
+    """Removes the edge that stands, or makes the one that does not; costs and errors as of `write`."""
+    op = stores.ids.next(above=last.op)
+    write([Change(last.source, last.kind, last.target, op, not last.present)], op=op, readers=readers)
+
+
+def write(changes: Sequence[Change], *, op: int, readers: Sequence[int]) -> None:
+    """Writes the changes of one operation with their order, and puts them in force for `readers`.
+
+    Two store writes and one Redis round trip. Raises `Unavailable` when the store does not
+    answer; without Redis, the order stays open, and this process tries again when Redis is back.
+    """
+    stores.associations().apply(changes, order=Order(id=op, kind=GRAPH_ORDER, args=tuple(readers)))
+    follows = [change for change in changes if change.kind == FOLLOW]
+    _bring_into_force(readers, op, _counted(follows))
+
+
+def finish_unfinished(standing: Change) -> None:
+    """To be called when there is nothing to change, before that is answered: whoever changed it may not have come
+    so far as to put it in force, and may have told their client so. One store read; then as `write`.
+    """
+    order = stores.outbox().open_order(standing.op) if standing.op else None
+    if order is not None:
+        follows = [standing] if standing.kind == FOLLOW else []
+        _bring_into_force(order.args, order.id, _counted(follows))
+
+
+def _counted(follows: Sequence[Change]) -> list[Command]:
+    return counts.FOLLOWING.invalidate([change.source for change in follows]) + counts.FOLLOWERS.invalidate(
+        [change.target for change in follows]
+    )
+
+
+def _bring_into_force(readers: Sequence[int], op: int, counted: Sequence[Command]) -> None:
+    put_in_force = partial(_put_in_force, readers, op, counted)
+    try:
+        put_in_force()
+    except Unavailable:
+        timeline_writes.keep(put_in_force)
+
+
+def _put_in_force(readers: Sequence[int], op: int, counted: Sequence[Command]) -> None:
+    """Raises `Unavailable` when the versions could not be raised; that the order stays open is no matter."""
+    _raise(readers, counted)
+    with suppress(Unavailable):
+        stores.outbox().mark_done(op)
+
+
+def raise_versions(user_ids: Sequence[int], op: int) -> None:
+    """Carries out the graph order `op`: what was made of these people's graph before now is outdated.
+
+    Idempotent. Raises `Unavailable`, and then the order is still open.
+    """
+    _raise(user_ids)
+    stores.outbox().mark_done(op)
+
+
+def _raise(user_ids: Sequence[int], along: Sequence[Command] = ()) -> None:
+    """The key outlives every timeline it could outdate: those not read for ACTIVE_DAYS are gone."""
+    version = stores.ids.next().to_bytes(8, "big")
+    seconds = (settings.ACTIVE_DAYS + 1) * DAY_SECONDS
+    raises: list[Command] = [("SET", graph_version_key(each), version, "EX", seconds) for each in user_ids]
+    timeline_node().round_trip(*raises, *along)
+
+
+def graph_version_key(user_id: int) -> str:
+    """Where a person's graph version stands: 8 bytes; nothing there is a version like any other."""
+    return f"{user_tag(user_id)}:graph:{user_id}"
+
+
+def followee_ids(user_id: int) -> list[int]:
+    """Everyone the person follows, ascending by id, from the truth. A store read each 5,000."""
+    found: list[int] = []
+    while True:
+        after = found[-1] if found else 0
+        page = stores.associations().targets(user_id, FOLLOW, after=after, limit=FOLLOWEES_A_READ)
+        found += page
+        if len(page) < FOLLOWEES_A_READ:
+            return found
+
+
+def follower_buckets(author_id: int) -> range:
+    """The buckets that hold the author's followers now. One store read; never keep the answer."""
+    return range(1 << stores.associations().level(author_id, FOLLOW))
+
+
+def follower_page(author_id: int, bucket: int, after: int, limit: int) -> list[int]:
+    """Followers above `after` in one bucket, ascending; shorter than `limit` only at its end."""
+    return stores.associations().bucket_sources(author_id, FOLLOW, bucket, after=after, limit=limit)
+
+
+def has_more_followers_than(author_id: int, limit: int) -> bool:
+    """Whether more than `limit` follow the author; stops reading as soon as that is certain.
+
+    Costs a read for each FOLLOWERS_A_READ followers up to `limit`, and one for each bucket. Someone
+    who stands in two buckets (storage/ports/associations.py) counts twice: for a threshold that is near enough.
+    """
+    found = 0
+    for bucket in follower_buckets(author_id):
+        after = 0
+        while page := follower_page(author_id, bucket, after=after, limit=FOLLOWERS_A_READ):
+            found += len(page)
+            if found > limit:
+                return True
+            if len(page) < FOLLOWERS_A_READ:
+                break
+            after = page[-1]
+    return False
+
+
+def relationship(viewer_id: int, other_id: int) -> Relationship:
+    """How the viewer stands to the other. Four store reads; none for oneself."""
+    if viewer_id == other_id:
+        return Relationship(following=False, followed_by=False)
+    return Relationship(
+        following=has_edge(viewer_id, FOLLOW, other_id),
+        followed_by=has_edge(other_id, FOLLOW, viewer_id),
+        blocking=has_edge(viewer_id, BLOCK, other_id),
+        muting=has_edge(viewer_id, MUTE, other_id),
+    )
+
+
+def has_edge(source: int, kind: str, target: int) -> bool:
+    """Whether the edge stands. One store read."""
+    return target in stores.associations().find(source, kind, [target])
+
+
+@sql_or_unavailable()
+def require_present(user_id: int) -> Account:
+    """The card of someone who is there and not suspended. One SQL query. Raises `NotFound`."""
+    person = User.objects.filter(pk=user_id, suspended_at=None).first()
+    if person is None:
+        raise NotFound("There is no such person.")
+    return person.account
+
+
+def _refuse(block: str | None) -> None:
+    if block == BLOCK:
+        raise Forbidden("You block this person; unblock them first.", code="blocking")
+    if block == BLOCKED_BY:
+        raise Forbidden("You may not follow this person.", code="blocked")

@@ -1,0 +1,95 @@
+"""People as one viewer may see them: a person by name, and the lists of who follows whom."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from accounts.account_cache.accounts import accounts_by_id
+from accounts.entities import Viewer
+from accounts.graph import exclusions, follows
+from accounts.graph.kinds import BLOCKED_BY, FOLLOW
+from accounts.models import User
+from accounts.people.profiles import UserOut, user_out
+from accounts.people.selectors import find_user
+from storage.errors import NotFound
+from storage.ports.associations import Association
+from storage.stores import associations
+from storage.web.paging import Page, PageRequest, full_page
+
+
+def visible_user(username: str, viewer: Viewer | None) -> User:
+    """The person of that name, in any case.
+
+    Raises `NotFound` when there is none, or they are suspended or block the viewer; whoever
+    blocks can still be looked up by the viewer who blocks them, or nobody could be unblocked.
+    One SQL query, and one store read for somebody signed in.
+    """
+    person = find_user(username)
+    if person.suspended_at is not None or (viewer is not None and follows.has_edge(viewer.id, BLOCKED_BY, person.id)):
+        raise NotFound("There is no such person.")
+    return person
+
+
+def followers_page(username: str, viewer: Viewer | None, request: PageRequest) -> Page[UserOut]:
+    """Who follows the person, the newest follow first. Raises `NotFound` as `visible_user` does.
+
+    Suspended people and those hidden from the viewer are left out and made up for. One store
+    read a page besides the cards and the viewer's exclusions. A place is the follow's operation.
+    """
+    person = visible_user(username, viewer)
+    return people_page(
+        viewer, request, Listing(person.id, FOLLOW, associations().newest_sources, lambda edge: edge.source)
+    )
+
+
+def following_page(username: str, viewer: Viewer | None, request: PageRequest) -> Page[UserOut]:
+    """Whom the person follows; otherwise as `followers_page`."""
+    person = visible_user(username, viewer)
+    return people_page(
+        viewer, request, Listing(person.id, FOLLOW, associations().newest_targets, lambda edge: edge.target)
+    )
+
+
+class NewestEdges(Protocol):
+    def __call__(
+        self, owner: int, kind: str, /, *, before: int | None = None, after: int | None = None, limit: int
+    ) -> list[Association]: ...
+
+
+class Listing:
+    """One end's edges of a kind by time, and who stands at the other end of those that were fetched."""
+
+    def __init__(self, owner: int, kind: str, read: NewestEdges, other_end: Callable[[Association], int]) -> None:
+        self._owner = owner
+        self._kind = kind
+        self._read = read
+        self._other_end = other_end
+        self.people: dict[int, int] = {}
+
+    def fetch(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
+        edges = self._read(self._owner, self._kind, before=before, after=after, limit=limit)
+        self.people |= {edge.op: self._other_end(edge) for edge in edges}
+        return [edge.op for edge in edges]
+
+
+def people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -> Page[UserOut]:
+    """A page of a listing's people, those suspended or hidden from the viewer made up for.
+
+    One store read besides the cards and the viewer's exclusions. A place is the edge's operation.
+    """
+    excluded = exclusions.exclusions_of(viewer.id) if viewer is not None else None
+
+    def show(places: Sequence[int]) -> list[tuple[int, UserOut]]:
+        ids = [listing.people[place] for place in places]
+        cards = accounts_by_id(ids)
+        hidden = (
+            exclusions.hidden_among(viewer.id, excluded, ids, home=False)
+            if viewer is not None and excluded is not None
+            else frozenset()
+        )
+        return [
+            (place, user_out(cards[each]))
+            for place, each in zip(places, ids, strict=True)
+            if each in cards and not cards[each].suspended and each not in hidden
+        ]
+
+    return full_page(request, listing.fetch, show)

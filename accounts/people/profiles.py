@@ -1,0 +1,42 @@
+"""How people look to clients, at every door."""
+
+import msgspec
+
+from accounts.entities import Account
+from accounts.models import User
+from storage.ids.snowflakes import id_time
+from storage.web.times import rfc3339
+
+
+class UserOut(msgspec.Struct, frozen=True):
+    """A person as anyone may see them."""
+
+    id: str
+    username: str
+    display_name: str
+    bio: str
+    avatar_url: str | None
+    verified: bool
+    created_at: str
+
+
+class OwnUserOut(UserOut, frozen=True):
+    """A person as they see themselves."""
+
+    email: str
+
+
+def user_out(account: Account) -> UserOut:
+    return UserOut(
+        id=str(account.id),
+        username=account.username,
+        display_name=account.display_name,
+        bio=account.bio,
+        avatar_url=account.avatar_url,
+        verified=account.verified,
+        created_at=rfc3339(id_time(account.id)),
+    )
+
+
+def own_user_out(user: User) -> OwnUserOut:
+    return OwnUserOut(**msgspec.structs.asdict(user_out(user.account)), email=user.email)

@@ -1,0 +1,61 @@
+"""Reads of people."""
+
+from collections.abc import Collection
+
+from accounts.account_cache.sql import sql_or_unavailable
+from accounts.models import User
+from accounts.people.rules import EMAIL_CHARACTERS, USERNAME
+from storage.errors import NotFound
+
+
+@sql_or_unavailable()
+def find_user(username: str) -> User:
+    """The person of that name, in any case, suspended or not. One SQL query. Raises `NotFound`."""
+    person = User.objects.with_username(username).first() if USERNAME.fullmatch(username) else None
+    if person is None:
+        raise NotFound("There is no such person.")
+    return person
+
+
+@sql_or_unavailable()
+def get_user(user_id: int) -> User:
+    """The person with that id, suspended or not. One SQL query. Raises `NotFound`."""
+    person = User.objects.filter(pk=user_id).first()
+    if person is None:
+        raise NotFound("There is no such person.")
+    return person
+
+
+@sql_or_unavailable()
+def find_login(login: str) -> User | None:
+    """The person whose username or e-mail address this is, in any case. At most one SQL query."""
+    if USERNAME.fullmatch(login):
+        return User.objects.with_username(login).first()
+    if "@" in login and EMAIL_CHARACTERS.fullmatch(login):
+        return User.objects.with_email(login).first()
+    return None
+
+
+@sql_or_unavailable()
+def people_after(user_id: int, limit: int) -> list[tuple[int, str]]:
+    """(id, username) of the people above that id, ascending, suspended ones as well. One SQL query."""
+    people = User.objects.filter(pk__gt=user_id).order_by("pk").values_list("pk", "username")
+    return list(people[:limit])
+
+
+@sql_or_unavailable()
+def shut_out_among(user_ids: Collection[int]) -> set[int]:
+    """Those who are suspended, or of whom there is no row. One SQL query."""
+    let_in = User.objects.filter(pk__in=user_ids, suspended_at=None).values_list("pk", flat=True) if user_ids else ()
+    return set(user_ids).difference(let_in)
+
+
+@sql_or_unavailable()
+def sampled_people(count: int) -> list[tuple[int, str]]:
+    """(id, username) of so many people by chance. One SQL query, which looks at everybody."""
+    return list(User.objects.order_by("?").values_list("pk", "username")[:count])
+
+
+@sql_or_unavailable()
+def count_people() -> int:
+    return User.objects.count()

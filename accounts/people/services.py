@@ -1,0 +1,186 @@
+"""What changes people: signing up and in, the profile, suspension.
+
+Each change is committed in SQL first; then what is cached of it is invalidated, and only
+then the caller goes on: a change is in force for every request that starts later. Inside a
+caller's transaction the invalidation waits for its commit.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import structlog
+from django.db import IntegrityError, transaction
+
+from accounts.account_cache.accounts import account_changed
+from accounts.account_cache.sql import sql_or_unavailable
+from accounts.models import User
+from accounts.people import rules
+from accounts.people.purge import forget
+from accounts.people.selectors import find_login, get_user
+from accounts.sessions import tokens
+from storage.errors import Forbidden, NotSignedIn
+
+log = structlog.get_logger(__name__)
+
+PROFILE_FIELDS = ("display_name", "bio")
+"""What a person may change of what everyone sees."""
+
+
+class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What to change; None leaves a field as it is. A new password needs `current_password`."""
+
+    display_name: str | None = None
+    bio: str | None = None
+    email: str | None = None
+    password: str | None = None
+    current_password: str | None = None
+
+
+@sql_or_unavailable()
+def register(*, username: str, email: str, password: str) -> User:
+    """A new person, who goes by their username until they choose a display name.
+
+    Three SQL statements and a password hash. Raises `Refused` with all that is wrong; of
+    several that ask for one name or address at the same time, one gets it.
+    """
+    email = User.objects.normalize_email(email.strip())
+    person = User(username=username, email=email, display_name=username)
+    faults = rules.Faults()
+    with faults.of("username"):
+        rules.check_username(username)
+    with faults.of("email"):
+        rules.check_email(email)
+    with faults.of("password"):
+        rules.check_password(password, person)
+    faults.refuse()
+    _refuse_taken(username=username, email=email)
+    person.set_password(password)
+    _save_unique(person, username=username, email=email)
+    return person
+
+
+@sql_or_unavailable()
+def sign_in(*, login: str, password: str) -> User:
+    """The person whose username or e-mail address, in any case, and password these are.
+
+    Raises `NotSignedIn`, which tells neither which of the two was wrong nor, by its time,
+    whether there is such a person; `Forbidden` for someone suspended.
+    """
+    password = password[: rules.PASSWORD_MAX + 1]
+    person = find_login(login)
+    if person is None:
+        User().set_password(password)
+        raise _bad_credentials()
+    if not person.check_password(password):
+        raise _bad_credentials()
+    if person.suspended_at is not None:
+        raise Forbidden("This account is suspended.", code="suspended")
+    return person
+
+
+@sql_or_unavailable()
+def update_profile(user_id: int, change: ProfileChange, *, token_digest: str | None = None) -> User:
+    """The person as changed; all of it or nothing.
+
+    A new password ends every token but the one with `token_digest`, that of the session in
+    which it was changed (as GitHub and Mastodon do). Raises `Refused` with all that is
+    wrong. One SQL query and, if anything changes, one to four statements.
+    """
+    person = get_user(user_id)
+    fields = _apply(person, change)
+    if "email" in fields:
+        _refuse_taken(email=person.email, but=person.id)
+    if fields:
+        with transaction.atomic():
+            _save_unique(person, email=person.email, update_fields=fields)
+            if "password" in fields:
+                tokens.revoke_all(person.id, but=token_digest)
+            announce(person, fields)
+    return person
+
+
+def suspend(person: User, *, by: User) -> None:
+    """Shuts the person out of every door from the next request on, and hides what they wrote. Idempotent.
+
+    What their reading left in Redis goes (people/purge.py); a reader who is restored finds it complete again.
+    """
+    _set_suspension(person, at=datetime.now(UTC), by=by)
+    transaction.on_commit(lambda: forget(person.id))
+    log.info("account_suspended", user_id=person.id, by=by.id)
+
+
+def restore(person: User, *, by: User) -> None:
+    """Undoes a suspension; tokens from before it are good again. Idempotent."""
+    _set_suspension(person, at=None, by=None)
+    log.info("account_restored", user_id=person.id, by=by.id)
+
+
+def announce(person: User, fields: list[str]) -> None:
+    """Once committed, makes every reader see the person's new card, if any of `fields` shows on it."""
+    if set(fields) - {"password", "email", "last_login"}:
+        transaction.on_commit(lambda: account_changed(person.id))
+
+
+@sql_or_unavailable()
+def _set_suspension(person: User, *, at: datetime | None, by: User | None) -> None:
+    changed = User.objects.filter(pk=person.pk, suspended_at__isnull=at is not None)
+    if changed.update(suspended_at=at, suspended_by=by):
+        person.suspended_at, person.suspended_by = at, by
+    transaction.on_commit(lambda: account_changed(person.id))
+
+
+def _apply(person: User, change: ProfileChange) -> list[str]:
+    """Puts what changes onto `person`, unsaved; the names of those fields. Raises `Refused`."""
+    before = {field: getattr(person, field) for field in (*PROFILE_FIELDS, "email")}
+    faults = rules.Faults()
+    if change.display_name is not None:
+        with faults.of("display_name"):
+            person.display_name = rules.clean_display_name(change.display_name) or person.username
+    if change.bio is not None:
+        with faults.of("bio"):
+            person.bio = rules.clean_bio(change.bio)
+    if change.email is not None:
+        with faults.of("email"):
+            person.email = User.objects.normalize_email(change.email.strip())
+            rules.check_email(person.email)
+    _apply_password(person, change, faults)
+    faults.refuse()
+    fields = [field for field, value in before.items() if getattr(person, field) != value]
+    return [*fields, "password"] if change.password is not None else fields
+
+
+def _apply_password(person: User, change: ProfileChange, faults: rules.Faults) -> None:
+    if change.password is None:
+        return
+    if change.current_password is None:
+        faults.note("current_password", "The current password is needed to set a new one.")
+    elif not person.check_password(change.current_password):
+        faults.note("current_password", "This is not the current password.")
+    with faults.of("password"):
+        rules.check_password(change.password, person)
+        person.set_password(change.password)
+
+
+def _refuse_taken(*, username: str | None = None, email: str | None = None, but: int = 0) -> None:
+    faults = rules.Faults()
+    if username is not None and User.objects.with_username(username).exclude(pk=but).exists():
+        faults.note("username", "This username is taken.")
+    if email is not None and User.objects.with_email(email).exclude(pk=but).exists():
+        faults.note("email", "This e-mail address is taken.")
+    faults.refuse()
+
+
+def _save_unique(person: User, *, update_fields: list[str] | None = None, **unique: Any) -> None:
+    """Saves; if someone else was faster with one of the `unique` values, refuses it."""
+    but = person.pk or 0
+    try:
+        with transaction.atomic():
+            person.save(update_fields=update_fields)
+    except IntegrityError:
+        _refuse_taken(**unique, but=but)
+        raise
+
+
+def _bad_credentials() -> NotSignedIn:
+    return NotSignedIn("The username, e-mail address or password is wrong.", code="bad_credentials")

@@ -1,0 +1,129 @@
+"""The OpenAPI document: bearer tokens, and the problems that each operation may answer with."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import inline_serializer
+from rest_framework import serializers
+
+from config.http.idempotency import COVERED, WRITES
+from config.http.problems import CONTENT_TYPE, KINDS
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.sessions.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The token that registering or signing in answered. It ends after 90 days, or when revoked.",
+        }
+
+
+PROBLEM = inline_serializer(
+    name="Problem",
+    fields={
+        "type": serializers.CharField(help_text="/problems/<kind>, one for each status."),
+        "title": serializers.CharField(),
+        "status": serializers.IntegerField(),
+        "detail": serializers.CharField(help_text="What happened this time, for people."),
+        "instance": serializers.CharField(help_text="The path asked for."),
+        "code": serializers.CharField(help_text="What exactly, for programs."),
+        "request_id": serializers.CharField(allow_null=True, help_text="The answer's X-Request-ID."),
+        "errors": serializers.DictField(
+            child=serializers.ListField(child=serializers.CharField()),
+            required=False,
+            help_text="{field: [messages]}, for status 422 only.",
+        ),
+    },
+)
+"""RFC 9457, as http/problems.py makes it."""
+
+
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    "description": "Chosen by you, one for each write: repeating the request with it, for 24 hours, acts once and "
+    "gives the first answer again, with `Idempotency-Replayed: true`. 409 while the first is still at it; 422 when "
+    "the key was used for another request.",
+}
+FIELDS: dict[str, dict[str, Any]] = {
+    "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."},
+    "RateLimit": {"schema": {"type": "string"}, "description": 'What is left: `"default";r=299;t=52`.'},
+    "RateLimit-Policy": {"schema": {"type": "string"}, "description": 'The quota: `"default";q=300;w=60`.'},
+    "WWW-Authenticate": {"schema": {"type": "string"}, "description": "`Bearer`"},
+}
+FIELDS_OF = {
+    401: ["WWW-Authenticate"],
+    409: ["Retry-After"],
+    429: ["Retry-After", "RateLimit", "RateLimit-Policy"],
+    503: ["Retry-After"],
+}
+
+
+class ProblemSchema(AutoSchema):
+    """Adds to each operation the problems that it can answer with, by what it takes.
+
+    What cannot be told from that, a view says itself: `also_answers = {"POST": (409,)}`.
+    """
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            if self._is_repeatable(operation):
+                operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+            for status in self._problem_statuses(operation):
+                operation["responses"].setdefault(str(status), self._problem_response(status))
+        return operation
+
+    def _is_repeatable(self, operation: dict[str, Any]) -> bool:
+        """What config/http/idempotency.py does for it."""
+        return self.method in WRITES and bool(COVERED.match(self.path)) and any(operation.get("security", []))
+
+    def _problem_statuses(self, operation: dict[str, Any]) -> list[int]:
+        places = {parameter["in"] for parameter in operation.get("parameters", [])}
+        statuses = {429, 503, *getattr(self.view, "also_answers", {}).get(self.method, ())}
+        if any(operation.get("security", [])):
+            statuses |= {401, 403}
+        if "requestBody" in operation:
+            statuses |= {400, 413, 415, 422}
+        if "query" in places:
+            statuses |= {400}
+        if "header" in places:
+            statuses |= {400, 409, 422}
+        if "path" in places:
+            statuses |= {400, 404}
+        if self.method in ("PUT", "PATCH", "POST"):
+            statuses |= {422}
+        return sorted(statuses)
+
+    def _problem_response(self, status: int) -> dict[str, Any]:
+        schema = self.resolve_serializer(PROBLEM, "response").ref
+        response = {"description": KINDS[status][1], "content": {CONTENT_TYPE: {"schema": schema}}}
+        headers = {name: FIELDS[name] for name in FIELDS_OF.get(status, ())}
+        return {**response, "headers": headers} if headers else response
+
+
+LINKS = {
+    "create_tweet": ("201", "tweet_id", "$response.body#/data/id"),
+    "register": ("201", "username", "$response.body#/data/user/username"),
+}
+"""What these operations answer with is a path parameter of others."""
+
+
+def link_operations(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A postprocessing hook: says which operations take what another one has made, so that tools can follow."""
+    operations = [each for path in result["paths"].values() for each in path.values()]
+    for maker in operations:
+        if maker["operationId"] in LINKS:
+            status, name, place = LINKS[maker["operationId"]]
+            maker["responses"][status]["links"] = {
+                taker["operationId"]: {"operationId": taker["operationId"], "parameters": {name: place}}
+                for taker in operations
+                if any(each["in"] == "path" and each["name"] == name for each in taker.get("parameters", []))
+            }
+    return result

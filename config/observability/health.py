@@ -1,0 +1,98 @@
+"""Is the process up, and what works at the moment?"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import structlog
+from django.http import HttpRequest, JsonResponse
+
+from accounts.account_cache import sql
+from storage.breakers import Breaker
+from storage.errors import Unavailable
+from storage.ids.snowflakes import id_us, now_us
+from storage.redis.node import broker_node, timeline_node
+from storage.stores import outbox, ping_store, store_breaker
+
+log = structlog.get_logger(__name__)
+
+CHECK_SECONDS = 6
+"""A little more than the slowest backend's own timeout (5 s); all are asked at the same time."""
+LATE_SECONDS = 30
+"""An order that is open for longer was sent again several times: no worker or no beat runs, or they cannot keep up."""
+
+CHECKS: dict[str, Callable[[], None]] = {
+    "redis_timelines": lambda: timeline_node().ping(),
+    "redis_broker": lambda: broker_node().ping(),
+    "store": ping_store,
+    "database": sql.ping,
+}
+BREAKERS: dict[str, Callable[[], Breaker]] = {
+    "redis_timelines": lambda: timeline_node().breaker,
+    "redis_broker": lambda: broker_node().breaker,
+    "store": store_breaker,
+    "database": lambda: sql.breaker,
+}
+DEGRADED = {
+    "redis_timelines": (
+        "Posting and reading work, over REST and GraphQL; home timelines are pulled from the store. "
+        "Live updates pause and then resume without a hole."
+    ),
+    "redis_broker": "Posting and reading work, one's own tweets at once. Fan-out waits; nothing is lost.",
+    "store": "Signing in and cached timeline pages work. Posting and uncached reads answer 503 with Retry-After.",
+    "database": "Cached accounts and token checks work for seconds. Signing up and in answer 503 with Retry-After.",
+    "workers": "Posting and reading work, one's own tweets at once. Fan-out is late; nothing is lost.",
+}
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """The process is up. Touches nothing else."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Each backend "ok" or "down", its breaker in this process, and what still works. Degraded is still 200.
+
+    A backend whose breaker is not closed is down, and is not asked: the breaker asks it each second.
+    Workers are no backend; that they do not keep up is told by the oldest open order.
+    """
+    backends = {name: "ok" if up else "down" for name, up in ask_all().items()}
+    degraded = {name: DEGRADED[name] for name, state in backends.items() if state == "down"}
+    if backends["store"] == "ok" and _fan_out_is_late():
+        degraded["workers"] = DEGRADED["workers"]
+    return JsonResponse(
+        {
+            "status": "degraded" if degraded else "ok",
+            "backends": backends,
+            "breakers": {name: breaker().state for name, breaker in BREAKERS.items()},
+            "degraded": degraded,
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def ask_all() -> dict[str, bool]:
+    """Which backends answer, all asked at once, in at most CHECK_SECONDS."""
+    pool = ThreadPoolExecutor(len(CHECKS))
+    asked = {name: pool.submit(check) for name, check in CHECKS.items()}
+    answers = {name: _answered(name, future) for name, future in asked.items()}
+    pool.shutdown(wait=False)
+    return answers
+
+
+def _answered(name: str, future: Future[None]) -> bool:
+    """Whatever goes wrong in a check, its backend counts as down and the others are still told."""
+    try:
+        future.result(CHECK_SECONDS)
+    except Exception as error:
+        log.warning("backend_down", backend=name, cause=repr(error))
+        return False
+    return True
+
+
+def _fan_out_is_late() -> bool:
+    """Whether an order is open for longer than LATE_SECONDS; False when the store does not answer. A store read."""
+    try:
+        oldest = outbox().oldest_open()
+    except Unavailable:
+        return False
+    return oldest is not None and now_us() - id_us(oldest) > LATE_SECONDS * 1_000_000

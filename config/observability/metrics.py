@@ -1,0 +1,159 @@
+"""`/metrics` for Prometheus: what this process has counted, and what state the backends are in.
+
+    http_requests_total{method,route,status}    answers; `route` is the URL's pattern, "unknown" where none matched
+    http_request_seconds{method,route}          how long they took
+    timeline_rebuilds_total{outcome}            feed/timelines/rebuild.py
+    dispatch_queue_length                       orders of this process that the broker has not got yet
+    outbox_oldest_open_seconds                  age of the oldest order that is not done, 0 without one
+    outbox_open_orders                          orders that are not done; COUNTED if there are at least so many
+    outbox_dead_letters                         orders that were given up; the same
+    backend_up{backend}                         the checks of /readyz
+    breaker_open{backend}                       1 while this process does not ask it (open or half open)
+    breaker_opened_total{backend}               storage/breakers.py
+
+No label ever holds an id, a name or a path: series are bounded by the code. What is read from
+backends is read at a scrape, at most every STATE_SECONDS. A metric stands beside the code that
+counts it; this module has those of HTTP, and serves all.
+
+With PROMETHEUS_MULTIPROC_DIR the counters and histograms are those of every process that shares
+the directory; without it, of the process that answers.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from functools import cache
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.crypto import constant_time_compare
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from config.http.problems import problem_of, problem_response
+from config.observability.health import BREAKERS, ask_all
+from fanout.orders.dispatch import dispatcher
+from storage.breakers import State as BreakerState
+from storage.errors import NotSignedIn, Unavailable
+from storage.ids.snowflakes import id_us, now_us
+from storage.stores import dead_letters, outbox
+
+STATE_SECONDS = 5.0
+"""Scrapes nearer to each other share what was read: asking more often must not cost the backends more."""
+COUNTED = 10_000
+"""Counting stops here, since a scrape must not cost more the longer the backlog is."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "status"])
+SECONDS = Histogram("http_request_seconds", "From the first middleware to the answer.", ["method", "route"])
+
+
+def observe(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+    """Counts one answered request. Costs no round trip."""
+    method = request.method if request.method in METHODS else "other"
+    route = f"/{request.resolver_match.route}" if request.resolver_match is not None else "unknown"
+    _requests(method, route, response.status_code).inc()
+    _seconds(method, route).observe(seconds)
+
+
+@cache
+def _requests(method: str, route: str, status: int) -> Counter:
+    """Looked up once; there are as many as there are series."""
+    return REQUESTS.labels(method, route, str(status))
+
+
+@cache
+def _seconds(method: str, route: str) -> Histogram:
+    return SECONDS.labels(method, route)
+
+
+class State(Collector):
+    """What is true at the moment of asking, of this process and of the backends."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._backends: list[Metric] = []
+
+    def collect(self) -> Iterator[Metric]:
+        """Never raises for a backend that is down. A scrape during another's reading tells the previous one."""
+        yield GaugeMetricFamily(
+            "dispatch_queue_length",
+            "Orders that this process has not passed on to the broker yet.",
+            value=dispatcher.waiting,
+        )
+        yield _open_breakers()
+        if self._lock.acquire(blocking=False):
+            try:
+                self._read_backends()
+            finally:
+                self._lock.release()
+        yield from self._backends
+
+    def forget(self) -> None:
+        """The next scrape reads anew; for tests."""
+        self._read_at = float("-inf")
+
+    def _read_backends(self) -> None:
+        if time.monotonic() < self._read_at + STATE_SECONDS:
+            return
+        answers = ask_all()
+        up = GaugeMetricFamily("backend_up", "1 if it answers, as in /readyz.", labels=["backend"])
+        for name, answered in answers.items():
+            up.add_metric([name], float(answered))
+        self._backends = [up, *(_outbox_metrics() if answers["store"] else [])]
+        self._read_at = time.monotonic()
+
+
+def _open_breakers() -> Metric:
+    found = GaugeMetricFamily("breaker_open", "1 while this process does not ask the backend.", labels=["backend"])
+    for name, breaker in BREAKERS.items():
+        found.add_metric([name], float(breaker().state is not BreakerState.CLOSED))
+    return found
+
+
+def _outbox_metrics() -> list[Metric]:
+    """None when the store does not answer: no figure is better than a wrong one."""
+    try:
+        oldest = outbox().oldest_open()
+        open_orders = outbox().count_open(limit=COUNTED) if oldest is not None else 0
+        dead = dead_letters().count(limit=COUNTED)
+    except Unavailable:
+        return []
+    seconds = 0.0 if oldest is None else max(now_us() - id_us(oldest), 0) / 1_000_000
+    return [
+        GaugeMetricFamily("outbox_oldest_open_seconds", "Age of the oldest order that is not done.", value=seconds),
+        GaugeMetricFamily("outbox_open_orders", f"Orders that are not done, {COUNTED} at most.", value=open_orders),
+        GaugeMetricFamily("outbox_dead_letters", f"Orders that were given up, {COUNTED} at most.", value=dead),
+    ]
+
+
+state = State()
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Every metric as text; 401 unless METRICS_TOKEN is the bearer's, if that is set."""
+    if settings.METRICS_TOKEN and not _has_token(request):
+        return problem_response(problem_of(NotSignedIn("Metrics need their own bearer token.")), request)
+    return HttpResponse(
+        generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
+    )
+
+
+def _has_token(request: HttpRequest) -> bool:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and constant_time_compare(token.strip(), settings.METRICS_TOKEN)
+
+
+def _registry() -> CollectorRegistry:
+    """Made for each scrape, as the client wants it with several processes."""
+    registry = CollectorRegistry()
+    if settings.PROMETHEUS_MULTIPROC_DIR:
+        MultiProcessCollector(registry, settings.PROMETHEUS_MULTIPROC_DIR)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(REGISTRY)
+    registry.register(state)
+    return registry

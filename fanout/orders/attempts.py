@@ -1,0 +1,171 @@
+"""Attempts at orders: what counts as a failure, how long to wait after it, and when to give up.
+
+An order is tried again until it is done. Two things stop that from going on for ever:
+
+- **A fault of the order's own** (an unknown kind, malformed arguments, a bug that it meets, or
+  something that kills the process working on it) counts. After MAX_ATTEMPTS the order becomes a
+  dead letter (storage/ports/dead_letters.py), and nothing waits for it any more.
+- **A backend that does not answer** (`Unavailable`) does not count, and never delays the next
+  attempt: a healthy order outlives any outage.
+
+A first attempt keeps no books unless it fails, so that what goes well costs nothing. An order
+that is *sent again* notes its attempt before the work begins; if the process dies, the note stays,
+and after ATTEMPT_SECONDS it counts as a failure. A note is taken back when the attempt ends well or
+with `Unavailable`. If the store cannot take it back either, this process remembers to, and begins
+no further attempt before it has: otherwise a store that fails half of its calls would make the
+notes of healthy orders look like killed attempts.
+
+Attempts are counted for each part of a large order by itself: its parts fail side by side.
+"""
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+
+import structlog
+from django.conf import settings
+
+from storage import stores
+from storage.errors import Unavailable
+from storage.ids.snowflakes import now_us
+from storage.ports.dead_letters import ERROR_CHARS, WHOLE, Attempt, DeadLetter
+from storage.ports.outbox import Order
+
+MAX_ATTEMPTS = 5
+"""With the pauses between them, failures of some two and a half minutes: a deployment's length."""
+BACKOFF_SECONDS = 5.0
+"""After n failures the next attempt waits this times 2^n: 10, 20, 40, 80 s."""
+ATTEMPT_SECONDS = 120.0
+"""An attempt that has not ended by then was killed: a part is done in seconds, and the broker itself hands a
+task out again after 60 s."""
+KILLED = "The process ended during the attempt."
+
+_to_take_back: deque[tuple[int, Attempt]] = deque(maxlen=1_000)
+"""Notes of attempts that ended without a fault while the store did not answer."""
+_PASSWORD_IN_URL = re.compile(r"://[^/@\s]*@")
+
+log = structlog.get_logger(__name__)
+
+
+def attempt(order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, noted: bool) -> None:
+    """Runs `work` on the order as the store has it, if it is open still: not done, and not closed by a deletion.
+
+    `noted` says that the attempt counts from its beginning: for an order that was sent again, by
+    the sweeper or by the broker. Raises `Unavailable`; any other error is noted, and ends
+    here. Costs a store read; noted, another one and two writes.
+    """
+    order = stores.outbox().open_order(order_id)
+    if order is None:
+        return
+    note = _begin(order, part) if noted else None
+    if noted and note is None:
+        return
+    try:
+        work(order)
+    except Unavailable:
+        _take_back(order_id, note)
+        raise
+    except Exception as error:
+        log.exception("order_failed", order=order_id, kind=order.kind, part=part)
+        _fail(order, part, note, error)
+    else:
+        _take_back(order_id, note)
+
+
+def give_up_if_spent(order: Order, attempts: Sequence[Attempt]) -> bool:
+    """Makes the order a dead letter if its attempts are used up and it is still open; whether they are.
+
+    Costs a store read and a write then. What was closed meanwhile is none: a deletion has closed
+    it, and whoever replays it would bring the deleted entry back.
+    """
+    failures = _failures(attempts)
+    if len(failures) < MAX_ATTEMPTS:
+        return False
+    if stores.outbox().open_order(order.id) is None:
+        return True
+    letter = DeadLetter(order, failures[-1].error or KILLED, len(failures), now_us())
+    stores.dead_letters().bury(letter)
+    log.error("order_given_up", order=order.id, kind=order.kind, attempts=letter.attempts, error=letter.error)
+    return True
+
+
+def may_be_tried(attempts: Sequence[Attempt]) -> bool:
+    """Whether the pause after the last of these attempts is over. One under way pauses, too."""
+    if not attempts:
+        return True
+    most = max(len(of_part) for of_part in _by_part(attempts).values())
+    last_us = max(each.begun_us for each in attempts)
+    return now_us() >= last_us + BACKOFF_SECONDS * (1 << most) * 1_000_000
+
+
+def described(error: Exception) -> str:
+    """The error's type and message on one line, without what nobody should read, ERROR_CHARS at most."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    for secret in (settings.SECRET_KEY, settings.CASSANDRA_PASSWORD, settings.METRICS_TOKEN):
+        text = text.replace(secret, "…") if secret else text
+    text = _PASSWORD_IN_URL.sub("://…@", text)
+    return text[:ERROR_CHARS]
+
+
+def _begin(order: Order, part: int) -> Attempt | None:
+    """Notes an attempt; None when there may be no more: the order is given up, or others are still at it."""
+    _catch_up()
+    attempts = _attempts_at(order.id)
+    slot = _free_slot(attempts, part)
+    if give_up_if_spent(order, attempts) or slot is None:
+        return None
+    note = Attempt(part, slot, now_us())
+    stores.dead_letters().note_attempt(order.id, note)
+    return note
+
+
+def _fail(order: Order, part: int, note: Attempt | None, error: Exception) -> None:
+    attempts = _attempts_at(order.id)
+    slot = note.slot if note is not None else _free_slot(attempts, part)
+    if slot is None:
+        return
+    failed = Attempt(part, slot, now_us(), described(error))
+    stores.dead_letters().note_attempt(order.id, failed)
+    others = [each for each in attempts if (each.part, each.slot) != (part, slot)]
+    give_up_if_spent(order, [*others, failed])
+
+
+def _take_back(order_id: int, note: Attempt | None) -> None:
+    if note is None:
+        return
+    ended = Attempt(note.part, note.slot, 0)
+    try:
+        stores.dead_letters().note_attempt(order_id, ended)
+    except Unavailable:
+        _to_take_back.append((order_id, ended))
+
+
+def _catch_up() -> None:
+    """Takes back what could not be taken back before. Raises `Unavailable`."""
+    while _to_take_back:
+        stores.dead_letters().note_attempt(*_to_take_back[0])
+        _to_take_back.popleft()
+
+
+def _attempts_at(order_id: int) -> list[Attempt]:
+    return stores.dead_letters().attempts([order_id]).get(order_id, [])
+
+
+def _by_part(attempts: Sequence[Attempt]) -> dict[int, list[Attempt]]:
+    parts: dict[int, list[Attempt]] = defaultdict(list)
+    for each in attempts:
+        parts[each.part].append(each)
+    return parts
+
+
+def _free_slot(attempts: Sequence[Attempt], part: int) -> int | None:
+    taken = {each.slot for each in attempts if each.part == part}
+    return next((slot for slot in range(MAX_ATTEMPTS) if slot not in taken), None)
+
+
+def _failures(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Those of the part that has failed most, the last one last."""
+    killed_us = now_us() - ATTEMPT_SECONDS * 1_000_000
+    failed = _by_part([each for each in attempts if each.error or each.begun_us <= killed_us])
+    worst = max(failed.values(), key=len, default=[])
+    return sorted(worst, key=lambda each: each.begun_us)

@@ -1,0 +1,84 @@
+-- One window of many recent lists together, in id order: the highest floor, the places of lists that are not ready,
+-- then ids newest first.
+-- KEYS: recent lists of one shard. ARGV: before or '', after or '', count. Read-only. See timelines/recents.py.
+local before, after, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local upwards = after ~= ''
+local bound = upwards and after or before
+
+-- An entry as {high, low, id}: ids are compared as two halves.
+local function entry_of(id)
+    local high, low = struct.unpack('>I4I4', id)
+    return {high, low, id}
+end
+local function is_above(a, b)
+    return a[1] > b[1] or (a[1] == b[1] and a[2] > b[2])
+end
+local limit_high, limit_low
+if bound ~= '' then limit_high, limit_low = struct.unpack('>I4I4', bound) end
+
+-- Whether the entry at this place is not below `bound` (going up: above it).
+local function is_before_place(key, place)
+    local id = redis.call('LINDEX', key, place)
+    if id == bound then return not upwards end
+    local high, low = struct.unpack('>I4I4', id)
+    return high > limit_high or (high == limit_high and low > limit_low)
+end
+
+-- The place of the first entry below `bound` (going up: not above it), or the length. Most pages are near the
+-- head: so in doubling strides from there, then by halves.
+local function place_of(key)
+    local first, last, stride = 0, redis.call('LLEN', key) - 2, 1
+    while first < last do
+        local probe = math.min(first + stride, last) - 1
+        if not is_before_place(key, probe) then
+            last = probe
+            break
+        end
+        first, stride = probe + 1, stride * 2
+    end
+    while first < last do
+        local middle = math.floor((first + last) / 2)
+        if is_before_place(key, middle) then first = middle + 1 else last = middle end
+    end
+    return first
+end
+
+local floor, missing, lists = entry_of(string.rep('\0', 8)), {}, {}
+for place, key in ipairs(KEYS) do
+    local trailer = redis.call('LINDEX', key, -1)
+    if not trailer or string.sub(trailer, 1, 1) ~= 'R' then
+        missing[#missing + 1] = place
+    else
+        local own_floor = entry_of(string.sub(trailer, 2, 9))
+        if is_above(own_floor, floor) then floor = own_floor end
+        local from = limit_high and place_of(key) or 0
+        if upwards then from = from - 1 end
+        local nearest = from >= 0 and redis.call('LINDEX', key, from)
+        if nearest and #nearest == 8 then lists[#lists + 1] = {key = key, from = from, nearest = entry_of(nearest)} end
+    end
+end
+
+local function is_nearer(a, b)
+    if upwards then return is_above(b, a) end
+    return is_above(a, b)
+end
+
+-- What a list has at all among the nearest, it has only if its nearest entry is among them.
+table.sort(lists, function(a, b) return is_nearer(a.nearest, b.nearest) end)
+local found = {}
+for number = 1, math.min(count, #lists) do
+    local list = lists[number]
+    local first, last = list.from, list.from + count - 1
+    if upwards then first, last = math.max(0, list.from - count + 1), list.from end
+    for _, id in ipairs(redis.call('LRANGE', list.key, first, last)) do
+        if #id == 8 then found[#found + 1] = entry_of(id) end
+    end
+end
+table.sort(found, is_nearer)
+
+local answer = {floor[3], missing}
+local kept = math.min(count, #found)
+for number = 1, kept do
+    answer[#answer + 1] = found[upwards and kept - number + 1 or number][3]
+end
+return answer

@@ -1,0 +1,15 @@
+"""The cache of entries' bodies: bytes that fan-out never reads, but guards when it retracts.
+
+What a deletion tells caches before it answers may not have arrived (Redis was down); the
+retract order then tells them again, since a body cached for days must not outlive its tweet.
+"""
+
+from storage.redis.guarded_cache import GuardedCache
+from storage.redis.node import timeline_node, timeline_shard
+
+TTL_SECONDS = 2 * 24 * 3600
+"""Most reads are of entries of the last two days. A body never changes but by deletion."""
+
+TWEET_BYTES: GuardedCache[int] = GuardedCache(
+    timeline_node, timeline_shard, lambda entry_id: f"tweet:{entry_id}", ttl_seconds=TTL_SECONDS
+)

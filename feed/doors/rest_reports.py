@@ -1,0 +1,81 @@
+"""The REST door of reports."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.entities import Viewer
+from feed.models import COMMENT_MAX, Reason
+from feed.moderation.reports import report_person, report_tweet
+from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, envelope_of, id_field
+from storage.web.rest import TextField, parse_id, single
+
+
+class ReportInput(serializers.Serializer[Mapping[str, str]]):
+    tweet_id = TextField(required=False, allow_null=True, help_text="The tweet to report.")
+    username = TextField(required=False, allow_null=True, help_text="The person to report.")
+    reason = serializers.ChoiceField(Reason.choices)
+    comment = TextField(
+        required=False, allow_blank=True, max_length=COMMENT_MAX, help_text=f"At most {COMMENT_MAX:,} characters."
+    )
+
+    def validate(self, attrs: Any) -> Any:
+        if (attrs.get("tweet_id") is None) is (attrs.get("username") is None):
+            raise serializers.ValidationError("Give tweet_id or username, and not both.")
+        return attrs
+
+
+class ReportSerializer(serializers.Serializer[Any]):
+    id = id_field()
+    tweet_id = serializers.CharField(allow_null=True)
+    username = serializers.CharField(allow_null=True)
+    reason = serializers.ChoiceField(Reason.choices)
+    comment = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+REPORT = envelope_of("ReportEnvelope", ReportSerializer())
+
+
+class ReportsEndpoint(APIView):
+    @extend_schema(
+        operation_id="report",
+        summary="Report a tweet or a person",
+        description="Give `tweet_id` or `username`. Reporting the same again while the first report is open answers "
+        "that one, unchanged. What is gone, and oneself, cannot be reported: 422.",
+        tags=["reports"],
+        request=ReportInput,
+        responses={201: REPORT},
+        examples=[
+            OpenApiExample("A tweet", value={"tweet_id": EXAMPLE_ID, "reason": "spam"}, request_only=True),
+            OpenApiExample(
+                "A report",
+                value={
+                    "data": {
+                        "id": EXAMPLE_ID,
+                        "tweet_id": EXAMPLE_ID,
+                        "username": None,
+                        "reason": "spam",
+                        "comment": "",
+                        "created_at": EXAMPLE_TIME,
+                    }
+                },
+                response_only=True,
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        given = ReportInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        fields, viewer = given.validated_data, cast(Viewer, request.user)
+        about = {"reason": fields["reason"], "comment": fields.get("comment", "")}
+        if (tweet_id := fields.get("tweet_id")) is not None:
+            report = report_tweet(by=viewer, tweet_id=parse_id(tweet_id), **about)
+        else:
+            report = report_person(by=viewer, username=fields["username"], **about)
+        return Response(single(report), status=201)

@@ -1,0 +1,148 @@
+"""The home timeline: from Redis while its reader is active, from the store otherwise.
+
+    read ─ ready? ──────────────► entries above the floor ─► hydrate
+            │ no                        │ not enough
+            ▼                           ▼
+          rebuild ─► pull ◄──────── below the floor
+
+Who follows pulled authors (fanout/delivery/celebrities.py) reads their recent lists along (timelines/merging.py).
+
+What a reader sees is the same on every path, because every path answers with ids in one
+order, each path is exact for the range that it answers, and what may be shown is decided
+in hydration alone.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from accounts.entities import Viewer
+from fanout.timelines import materialised
+from fanout.timelines.materialised import Window
+from feed.timelines.merging import merged
+from feed.timelines.rebuild import adopt, home_authors, rebuild
+from storage.errors import Unavailable
+from storage.redis.node import Command, timeline_node
+from storage.web.paging import Page, PageRequest
+from tweets.reading.hydration import TweetOut, hydrate
+from tweets.reading.pages import full_page
+from tweets.reading.visibility import Visibility
+from tweets.stores.port import tweet_store
+
+log = structlog.get_logger(__name__)
+
+
+def home_page(viewer: Viewer, request: PageRequest, *, prefetched: list[Any] | None = None) -> Page[TweetOut]:
+    """One page of the viewer's home timeline, and the viewer counts as active from now on.
+
+    `prefetched` is the answer to `prefetch_command(viewer.id, request)`, if it was sent along
+    with something else. Warm, this costs one Redis round trip with it and two without, one more
+    for who follows pulled authors, and touches neither store nor SQL. Works while Redis is
+    down. Raises `Unavailable` when the store is needed and does not answer.
+    """
+    home = _Home(viewer, prefetched)
+    return full_page(request, home.ids, home.hydrate)
+
+
+def prefetch_command(reader_id: int, request: PageRequest) -> Command:
+    """The timeline read that `home_page` begins with; it changes nothing, not even who is active."""
+    wanted = request.limit if request.after is not None else request.limit + 1
+    return materialised.read_command(reader_id, before=request.before, after=request.after, count=wanted)
+
+
+def stands_in_home(reader_id: int, entry_id: int) -> bool | None:
+    """Whether the entry stands in the reader's timeline; None when the timeline cannot tell.
+
+    Then it is cold, or was made anew without this entry above its floor: read the page. One Redis
+    round trip, two for who follows pulled authors. Raises `Unavailable`.
+    """
+    place = entry_id + 1
+    [answer] = timeline_node().round_trip(materialised.read_command(reader_id, before=place, count=1))
+    own = materialised.window(answer)
+    if own is None or not own.of_this_epoch:
+        return None
+    found = merged(reader_id, own, before=place, after=None, count=1)
+    if found is None or entry_id <= found.floor:
+        return None
+    return found.ids[:1] == [entry_id]
+
+
+def warm(reader_id: int) -> None:
+    """Makes the reader's timeline unless it is there; nothing while Redis is down.
+
+    One Redis round trip; cold, a rebuild. Raises `Unavailable` for the store.
+    """
+    try:
+        [answer] = timeline_node().round_trip(materialised.read_command(reader_id, count=1))
+        if _outdated(materialised.window(answer)):
+            rebuild(reader_id)
+    except Unavailable as error:
+        if error.backend != timeline_node().name:
+            raise
+
+
+class _Home:
+    """The reading of one page: where ids come from, and what goes along with hydration."""
+
+    def __init__(self, viewer: Viewer, prefetched: list[Any] | None) -> None:
+        self._viewer = viewer
+        self._prefetched = prefetched
+        self._visibility = Visibility(viewer.id, home=True)
+        self._authors: list[int] | None = None
+        self._cold = False
+        self._to_touch = False
+
+    def ids(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
+        """Entry ids newest first below `before`, or the nearest above `after`; fewer only at the end."""
+        window = None if self._cold else self._window(before, after, limit)
+        if window is None:
+            self._cold = True
+            return self._pull(before=before, after=after, limit=limit)
+        self._to_touch = window.to_touch
+        if after is not None:
+            return window.ids if after >= window.floor else self._pull(before=None, after=after, limit=limit)
+        missing = limit - len(window.ids)
+        if missing > 0 and window.floor > 0:
+            lowest = window.ids[-1] if window.ids else before
+            return window.ids + self._pull(before=lowest, after=None, limit=missing)
+        return window.ids
+
+    def hydrate(self, ids: Sequence[int]) -> list[TweetOut]:
+        """Keeps the reader active only by a timeline that was served: an outdated one must end in time."""
+        served = [materialised.touch_command(self._viewer.id)] if self._to_touch and not self._cold else []
+        return hydrate(ids, viewer=self._viewer, visibility=self._visibility, along=served)
+
+    def _window(self, before: int | None, after: int | None, limit: int) -> Window | None:
+        """The window of the timeline, rebuilt first if need be; None when only the store can answer."""
+        try:
+            answer, self._prefetched = self._prefetched, None
+            own = materialised.window(answer) if answer is not None else self._read(before, after, limit)
+            if _outdated(own) and self._renew(own):
+                own = self._read(before, after, limit)
+            if own is None or not own.of_this_epoch:
+                return None
+            return merged(self._viewer.id, own, before=before, after=after, count=limit)
+        except Unavailable as error:
+            if error.backend != timeline_node().name:
+                raise
+            log.warning("home_without_redis", reader=self._viewer.id)
+            return None
+
+    def _renew(self, own: Window | None) -> bool:
+        return (own is not None and adopt(self._viewer.id)) or rebuild(self._viewer.id)
+
+    def _read(self, before: int | None, after: int | None, limit: int) -> Window | None:
+        [answer] = timeline_node().round_trip(
+            materialised.read_command(self._viewer.id, before=before, after=after, count=limit)
+        )
+        return materialised.window(answer)
+
+    def _pull(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
+        if self._authors is None:
+            self._authors = home_authors(self._viewer.id)
+        return tweet_store().home_entries(self._authors, before=before, after=after, limit=limit)
+
+
+def _outdated(own: Window | None) -> bool:
+    return own is None or not own.of_this_epoch

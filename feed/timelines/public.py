@@ -1,0 +1,22 @@
+"""The public feed: everybody's tweets, straight from the store."""
+
+from collections.abc import Sequence
+
+from accounts.entities import Viewer
+from storage.web.paging import Page, PageRequest
+from tweets.reading.hydration import TweetOut, hydrate
+from tweets.reading.pages import full_page
+from tweets.stores.port import tweet_store
+
+
+def public_page(viewer: Viewer | None, request: PageRequest) -> Page[TweetOut]:
+    """A page of the newest public tweets, as `viewer` sees them; back to the first tweet.
+
+    The listing and hydration: no cache between, so that authors find their new tweet at
+    once. Raises `Unavailable`.
+    """
+
+    def show(ids: Sequence[int]) -> list[TweetOut]:
+        return hydrate(ids, viewer=viewer)
+
+    return full_page(request, tweet_store().public, show)

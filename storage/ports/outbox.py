@@ -1,0 +1,86 @@
+"""The outbox port: what still has to be done about something already written.
+
+An order is written in the same atomic write as the thing it announces, so that an
+acknowledged write always has its order. Workers mark it done; the sweeper finds what was
+not marked and sends it again. Work on an order must therefore be idempotent.
+
+An order's place is derived from its id alone: `outbox_shard(id)` and the minute of its
+snowflake. A minute counts as closed only GRACE_US after its end: a row may still appear late.
+An order may also be written long after its id was made (a request repeated next day): it is
+found like any other.
+
+What an order announces may be undone before it was worked off: a deletion marks the order of its
+entry done in its own atomic write, and a worker asks whether an order is still open.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+SHARDS = 8
+"""Partitions that take a minute's orders. Fixed: changing it would orphan open orders."""
+
+SETTLED_US = 60_000_000
+"""A write sent this long ago is visible or never will be: 5 s statement timeout + 10 s clock skew
++ 15 s until Cassandra replays a batch whose coordinator died (2 write timeouts, then a run every
+10 s), doubled for a node that is busy."""
+GRACE_US = 2 * SETTLED_US
+"""A minute closes so long after its end: orders of its last moment are written, and done, by then."""
+PART_DAYS = 7
+"""Marks of finished parts are forgotten after so many days: a part done again does no harm."""
+DONE_DAYS = 90
+"""Done marks are forgotten after so many days, if not with their minute. An open order pins its minute, and with
+it the marks of its neighbours: were it open for longer, they would open again. What fails by itself is a
+dead letter within minutes (fanout/orders/attempts.py); only an outage of so many days keeps an order open."""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """`id` is the snowflake of the operation; `args` are ids only, in the order its kind defines."""
+
+    id: int
+    kind: str
+    args: tuple[int, ...]
+
+
+def outbox_shard(order_id: int) -> int:
+    """The outbox shard of an order; spreads one process's consecutive ids over all shards."""
+    return ((order_id * 0x9E3779B97F4A7C15) >> 40) % SHARDS
+
+
+class Outbox(Protocol):
+    """Raises `Unavailable` when its backend does not answer."""
+
+    def add(self, order: Order) -> None:
+        """Writes an order that announces nothing new, such as a repair. Idempotent."""
+
+    def open_order(self, order_id: int) -> Order | None:
+        """The order while it is open: its row is there, and it is not done. One round trip."""
+
+    def mark_done(self, order_id: int) -> None:
+        """Idempotent. An order marked before its row has appeared stays done."""
+
+    def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
+        """Records one finished part; True when all of 0 … `parts` - 1 have been recorded. Idempotent.
+
+        Parts beyond those do not count: they may come from a repetition that saw more parts.
+        """
+
+    def finished_parts(self, order_id: int) -> set[int]:
+        """Which parts have been recorded."""
+
+    def open_orders(self, *, after: int = 0, before: int, limit: int) -> list[Order]:
+        """Orders not done with after < id < before, oldest first."""
+
+    def count_open(self, *, limit: int) -> int:
+        """How many orders are open; `limit` if there are at least so many."""
+
+    def oldest_open(self) -> int | None:
+        """The id of the oldest order not done."""
+
+    def discard_closed(self, *, now_us: int) -> int:
+        """Forgets minutes that are closed and wholly done; answers how many. May leave some to the next call."""
+
+
+def oldest_first(orders: Sequence[Order], limit: int) -> list[Order]:
+    return sorted(orders, key=lambda order: order.id)[:limit]

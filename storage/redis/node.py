@@ -1,0 +1,281 @@
+"""The two Redis nodes: timelines (with every cache) and the broker, and how to speak to them.
+
+Everything goes through `RedisNode.round_trip`, whose name is its cost: the commands given
+travel together and the answers come back together. A node that is down, or slower than
+REDIS_TIMEOUT_SECONDS, raises `Unavailable`; nothing is retried here, since callers have a
+way on without Redis.
+
+Keys of one person share the hash tag of that person's *shard* (`shard_tag`), so that one
+script may touch many timelines of a shard and also runs on Redis Cluster.
+
+A new connection to the timelines' node first makes sure of the node's generation
+(redis/generations.py), so that nothing from before a restart or a failover is read. A replica
+refuses that, and so nothing is read from one. It costs a round trip within the connection's
+timeouts.
+"""
+
+import hashlib
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NoConnection
+from redis.exceptions import MaxConnectionsError, NoScriptError, ReadOnlyError, RedisError
+from redis.exceptions import TimeoutError as NoAnswer
+from redis.retry import Retry
+
+from storage.breakers import Breaker
+from storage.errors import Unavailable
+from storage.ids.snowflakes import now_us
+from storage.redis.connections import Wires
+
+Command = tuple[str | bytes | int, ...]
+"""One Redis command with its arguments, e.g. ("SET", key, value, "EX", 10)."""
+
+CONNECTIONS = 64
+"""At most this many connections a process; each request thread holds one at a time."""
+SPREAD = 0x9E3779B97F4A7C15
+"""2^64 over the golden ratio: consecutive multiples spread evenly (Knuth, TAOCP vol. 3, 6.4)."""
+FAILURES = 5
+"""So many silences in a row open a node's breaker: half a second each, and two or three requests."""
+
+
+class Script:
+    """A Lua script; `call` makes the command that runs it. Keys are all declared."""
+
+    _known: dict[str, str] = {}
+
+    def __init__(self, path: Path) -> None:
+        self.source = path.read_text()
+        self.sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+        self._known[self.sha] = self.source
+
+    def call(self, keys: Iterable[str | bytes], *args: str | bytes | int) -> Command:
+        declared = tuple(keys)
+        return ("EVALSHA", self.sha, len(declared), *declared, *args)
+
+    @classmethod
+    def sources(cls) -> Iterable[str]:
+        return cls._known.values()
+
+
+NONCE_BYTES = 8
+_begin = Script(Path(__file__).parent / "lua" / "begin.lua")
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A generation of the timelines' node, and the microsecond since when this process knows it."""
+
+    generation: bytes
+    since_us: int
+
+
+class RedisNode:
+    """One Redis, by the name that /readyz and errors use. Notices forks; thread-safe.
+
+    `has_generations`: its connections begin with the handshake. `seen` is the generation that
+    this process saw last, None before its first connection.
+    """
+
+    def __init__(self, name: str, url: str, *, has_generations: bool = False) -> None:
+        self.name = name
+        self.url = url
+        self.seen: Seen | None = None
+        self._has_generations = has_generations
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._client: redis.Redis | None = None
+        self._callbacks: Mapping[Any, Callable[[Any], Any]] = {}
+        self.breaker = Breaker(name, probe=self._probe, silent=is_silence, failures=FAILURES)
+
+    def round_trip(self, *commands: Command) -> list[Any]:
+        """The answers to `commands` in their order. Raises `Unavailable`; one round trip.
+
+        None while the node's breaker is open. Nothing is tried twice: a second try would cost
+        another timeout, and not every command may be repeated. A script that the server does not
+        know (it was restarted) is loaded and run again, which costs two more.
+        """
+        if not commands:
+            return []
+        try:
+            with self.breaker.guard():
+                answers = self._send(commands)
+                errors = _errors_among(answers)
+                if any(isinstance(error, NoScriptError) for error in errors):
+                    answers = self._load_and_resend(commands, answers)
+                    errors = _errors_among(answers)
+        except (RedisError, OSError) as error:
+            raise Unavailable(self.name) from error
+        if any(isinstance(error, ReadOnlyError) for error in errors):
+            self._disconnect()
+        if errors:
+            raise Unavailable(self.name) from errors[0]
+        return answers
+
+    def begin(self) -> bytes:
+        """See generations.begin. One round trip. Raises `Unavailable`."""
+        [generation] = self.round_trip(begin_command())
+        self.saw(generation)
+        return bytes(generation)
+
+    def saw(self, generation: bytes) -> None:
+        """Remembers that this generation stood a moment ago."""
+        if self.seen is None or self.seen.generation != generation:
+            self.seen = Seen(generation, now_us())
+
+    def ping(self) -> None:
+        """Raises `Unavailable` unless the node answers."""
+        self.round_trip(("PING",))
+
+    def client(self) -> "redis.Redis":
+        """The process's pooled client, for subscribing; commands go through `round_trip`."""
+        client = self._client
+        if client is None or self._pid != os.getpid():
+            with self._lock:
+                client = self._client
+                if client is None or self._pid != os.getpid():
+                    client = connect(self.url, handshake=self._greet if self._has_generations else None)
+                    self._callbacks = dict(client.response_callbacks)
+                    self._client, self._pid = client, os.getpid()
+        return client
+
+    def _greet(self, connection: Any) -> None:
+        """What a new connection says before it is used; raises what the server objects to."""
+        connection.on_connect()
+        connection.send_command(*begin_command())
+        self.saw(connection.read_response())
+
+    def _disconnect(self) -> None:
+        """The server has become a replica: whoever comes next greets whatever is there then."""
+        with self._lock:
+            if self._client is not None:
+                self._client.connection_pool.disconnect(inuse_connections=False)
+
+    def _probe(self) -> None:
+        self._send([("PING",)])
+
+    def _send(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers, errors that the server answered among them, each as redis-py's client would give it."""
+        answers = cast(Wires, self.client().connection_pool).exchange(commands)
+        for place, command in enumerate(commands):
+            callback = self._callbacks.get(command[0])
+            if callback is not None and not isinstance(answers[place], RedisError):
+                answers[place] = callback(answers[place])
+        return answers
+
+    def _load_and_resend(self, commands: tuple[Command, ...], answers: list[Any]) -> list[Any]:
+        self._send([("SCRIPT LOAD", source) for source in Script.sources()])
+        missed = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        for place, answer in zip(missed, self._send([commands[place] for place in missed]), strict=True):
+            answers[place] = answer
+        return answers
+
+
+def _errors_among(answers: Sequence[Any]) -> list[RedisError]:
+    return [answer for answer in answers if isinstance(answer, RedisError)]
+
+
+def is_silence(error: Exception) -> bool:
+    """Whether the node did not answer; an error that it answered, or a pool that is used up, is none.
+
+    Of an error that another library raised in its place, the cause tells.
+    """
+    silences = (NoConnection, NoAnswer, OSError)
+    silent = isinstance(error, silences) or isinstance(error.__cause__, silences)
+    return silent and not isinstance(error, MaxConnectionsError)
+
+
+def connect(url: str, *, handshake: Callable[[Any], None] | None = None) -> "redis.Redis":
+    """A client with short, explicit timeouts and no retries; answers are bytes."""
+    pool = Wires.from_url(
+        url,
+        redis_connect_func=handshake,
+        socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=CONNECTIONS,
+    )
+    return redis.Redis.from_pool(pool)
+
+
+async def greet_async(connection: Any) -> None:
+    """The timelines' handshake for an asyncio connection: `redis_connect_func` of a subscriber's client.
+
+    On a replica, messages would lag behind what the store says was published.
+    """
+    await connection.on_connect()
+    await connection.send_command(*begin_command())
+    await connection.read_response(timeout=settings.REDIS_TIMEOUT_SECONDS)
+
+
+@cache
+def timeline_node() -> RedisNode:
+    return RedisNode("redis_timelines", settings.TIMELINE_REDIS_URL, has_generations=True)
+
+
+@cache
+def broker_node() -> RedisNode:
+    return RedisNode("redis_broker", settings.BROKER_REDIS_URL)
+
+
+def timeline_shard(user_id: int) -> int:
+    """The timeline shard of a person, spread evenly (ids differ in their low bits by worker only)."""
+    return ((user_id * SPREAD) >> 40) % settings.TIMELINE_SHARDS
+
+
+def by_shard(user_ids: Iterable[int]) -> dict[int, list[int]]:
+    """People grouped by their shard, in the order given. As `timeline_shard`, without its looks at the settings."""
+    count = settings.TIMELINE_SHARDS
+    shards: list[list[int]] = [[] for _ in range(count)]
+    for user_id in user_ids:
+        shards[((user_id * SPREAD) >> 40) % count].append(user_id)
+    return {shard: people for shard, people in enumerate(shards) if people}
+
+
+def shard_tag(shard: int) -> str:
+    """The hash tag that all keys of one shard begin with.
+
+    It names the number of shards as well: another number means other keys, and a generation
+    that is missing, so that the node is emptied and everything made anew.
+    """
+    return _tags(settings.TIMELINE_SHARDS)[shard]
+
+
+def generation_key(shard: int) -> str:
+    """Where the shard's generation stands, in the slot of everything that it guards."""
+    return f"{shard_tag(shard)}:generation"
+
+
+def generation_keys() -> tuple[str, ...]:
+    """Those of all shards."""
+    return _generation_keys(settings.TIMELINE_SHARDS)
+
+
+def begin_command() -> Command:
+    """Makes a generation unless one stands, and answers it. With its source: a new connection must not miss it."""
+    keys = generation_keys()
+    return ("EVAL", _begin.source, len(keys), *keys, secrets.token_bytes(NONCE_BYTES))
+
+
+def user_tag(user_id: int) -> str:
+    """The hash tag of a person's keys."""
+    return shard_tag(timeline_shard(user_id))
+
+
+@cache
+def _generation_keys(shards: int) -> tuple[str, ...]:
+    return tuple(f"{tag}:generation" for tag in _tags(shards))
+
+
+@cache
+def _tags(shards: int) -> tuple[str, ...]:
+    """Made once: a page asks for some eighty."""
+    return tuple(f"{{t{shard}/{shards}}}" for shard in range(shards))

@@ -1,0 +1,65 @@
+"""The pieces of the OpenAPI document that every REST door shares: envelopes and page parameters."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from rest_framework import serializers
+
+from storage.web.paging import DEFAULT_LIMIT, MAX_LIMIT
+
+EXAMPLE_ID = "1745893026153750528"
+EXAMPLE_TIME = "2026-11-22T18:48:10.123Z"
+
+
+class PageMeta(serializers.Serializer[Mapping[str, Any]]):
+    next_cursor = serializers.CharField(allow_null=True, help_text="Goes back in time; null at the end.")
+    prev_cursor = serializers.CharField(allow_null=True, help_text="Give it as `since` to ask for what is newer.")
+    limit = serializers.IntegerField()
+
+
+class PageLinks(serializers.Serializer[Mapping[str, Any]]):
+    """Paths with their query, relative to this server."""
+
+    self = serializers.CharField()
+    next = serializers.CharField(allow_null=True)
+    prev = serializers.CharField(allow_null=True)
+
+
+ID_PATTERN = "^[1-9][0-9]{0,18}$"
+
+
+def id_field(help_text: str = "") -> serializers.CharField:
+    """A snowflake as it travels: a decimal string."""
+    return serializers.CharField(help_text=help_text or "A snowflake: a decimal string; newer is larger.")
+
+
+def envelope_of(name: str, data: serializers.Field[Any, Any, Any, Any]) -> serializers.Serializer[Any]:
+    """`{"data": …}` as the component `name`."""
+    return inline_serializer(name=name, fields={"data": data})
+
+
+def collection_of(name: str, item: Callable[..., serializers.Field[Any, Any, Any, Any]]) -> serializers.Serializer[Any]:
+    """`{"data": […], "meta": …, "links": …}` as the component `name`."""
+    return page_envelope_of(name, item(many=True))
+
+
+def page_envelope_of(name: str, data: serializers.Field[Any, Any, Any, Any]) -> serializers.Serializer[Any]:
+    """`{"data": …, "meta": …, "links": …}` as the component `name`, for data that holds one page."""
+    return inline_serializer(name=name, fields={"data": data, "meta": PageMeta(), "links": PageLinks()})
+
+
+PAGE_PARAMETERS = [
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        description="How many items a page has.",
+    ),
+    OpenApiParameter("cursor", OpenApiTypes.STR, description="Goes back in time from here (`next_cursor`)."),
+    OpenApiParameter(
+        "since",
+        OpenApiTypes.STR,
+        description="The nearest items above this cursor (`prev_cursor`), newest first. Not together with `cursor`.",
+    ),
+]

@@ -1,0 +1,314 @@
+"""Blocking and muting: edges, races of changes, and who is hidden from whom outside home."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from accounts.entities import Relationship, Viewer
+from accounts.graph import blocks, follows
+from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
+from accounts.models import User
+from accounts.people import services
+from storage.errors import Forbidden, NotFound, Refused, Unavailable
+from storage.ports.associations import Change
+from storage.redis.node import timeline_node
+from storage.stores import associations, ids
+from tests.backends import counted_round_trips
+from tests.people import ApiClient, new_person
+from tests.threads import run_together
+from tests.work import open_orders
+from tweets.writing.posting import create_tweet
+
+pytestmark = pytest.mark.usefixtures("product")
+
+
+def viewer(person: User) -> Viewer:
+    return Viewer(account=person.account, token_digest="")
+
+
+def post(author: User, text: str = "hello", **target: Any) -> int:
+    return create_tweet(author=viewer(author), text=text, **target).id
+
+
+def standing(one: User, other: User) -> set[tuple[str, str]]:
+    """The edges between the two, by the truth."""
+    pairs = {"out": (one.id, other.id), "back": (other.id, one.id)}
+    kinds = (FOLLOW, BLOCK, BLOCKED_BY, MUTE)
+    return {
+        (way, kind)
+        for way, (source, target) in pairs.items()
+        for kind in kinds
+        if follows.has_edge(source, kind, target)
+    }
+
+
+class TestTheGraph:
+    def test_a_block_parts_both_ways_and_lifting_it_brings_no_follow_back(self) -> None:
+        ada, bob = new_person(), new_person()
+        follows.follow(ada.id, bob.id)
+        follows.follow(bob.id, ada.id)
+        blocks.block(ada.id, bob.id)
+        assert standing(ada, bob) == {("out", BLOCK), ("back", BLOCKED_BY)}
+        assert follows.relationship(ada.id, bob.id) == Relationship(following=False, followed_by=False, blocking=True)
+        assert follows.relationship(bob.id, ada.id) == Relationship(following=False, followed_by=False)
+        assert associations().count_sources(bob.id, FOLLOW) == associations().count_sources(ada.id, FOLLOW) == 0
+        blocks.unblock(ada.id, bob.id)
+        assert standing(ada, bob) == set()
+        follows.follow(bob.id, ada.id)
+        assert standing(ada, bob) == {("back", FOLLOW)}
+
+    def test_a_mute_leaves_the_follow_and_is_ones_own(self) -> None:
+        ada, bob = new_person(), new_person()
+        follows.follow(ada.id, bob.id)
+        blocks.mute(ada.id, bob.id)
+        assert follows.relationship(ada.id, bob.id) == Relationship(following=True, followed_by=False, muting=True)
+        assert follows.relationship(bob.id, ada.id) == Relationship(following=False, followed_by=True)
+        blocks.unmute(ada.id, bob.id)
+        assert standing(ada, bob) == {("out", FOLLOW)}
+
+    def test_both_may_block_and_each_lifts_only_their_own(self) -> None:
+        ada, bob = new_person(), new_person()
+        blocks.block(ada.id, bob.id)
+        blocks.block(bob.id, ada.id)
+        blocks.unblock(ada.id, bob.id)
+        assert standing(ada, bob) == {("back", BLOCK), ("out", BLOCKED_BY)}
+        with pytest.raises(Forbidden):
+            follows.follow(ada.id, bob.id)
+
+    def test_nobody_follows_across_a_block(self) -> None:
+        ada, bob = new_person(), new_person()
+        blocks.block(ada.id, bob.id)
+        with counted_round_trips() as redis:
+            with pytest.raises(Forbidden) as own:
+                follows.follow(ada.id, bob.id)
+            with pytest.raises(Forbidden) as others:
+                follows.follow(bob.id, ada.id)
+        assert redis == [], "nothing was written and undone"
+        assert (own.value.code, others.value.code) == ("blocking", "blocked")
+        assert standing(ada, bob) == {("out", BLOCK), ("back", BLOCKED_BY)}
+
+    @pytest.mark.parametrize("change", [blocks.block, blocks.unblock, blocks.mute, blocks.unmute])
+    def test_repeating_changes_nothing(self, change: Callable[[int, int], None]) -> None:
+        ada, bob = new_person(), new_person()
+        if change is blocks.unblock:
+            blocks.block(ada.id, bob.id)
+        elif change is blocks.unmute:
+            blocks.mute(ada.id, bob.id)
+        change(ada.id, bob.id)
+        edges = standing(ada, bob)
+        with counted_round_trips() as redis:
+            change(ada.id, bob.id)
+        assert (standing(ada, bob), redis, open_orders()) == (edges, [], [])
+
+    def test_whom_one_cannot_block_or_mute(self) -> None:
+        ada, suspended = new_person(), new_person()
+        services.suspend(suspended, by=ada)
+        for change in (blocks.block, blocks.mute):
+            with pytest.raises(Refused):
+                change(ada.id, ada.id)
+            for gone in (suspended.id, 1):
+                with pytest.raises(NotFound):
+                    change(ada.id, gone)
+        assert standing(ada, suspended) == set()
+
+    def test_someone_suspended_can_be_unblocked_and_unmuted(self) -> None:
+        ada, bob = new_person(), new_person()
+        blocks.block(ada.id, bob.id)
+        blocks.mute(ada.id, bob.id)
+        services.suspend(bob, by=ada)
+        blocks.unblock(ada.id, bob.id)
+        blocks.unmute(ada.id, bob.id)
+        assert standing(ada, bob) == set()
+
+
+class TestRaces:
+    def test_a_follow_written_while_the_block_is_made_does_not_stand(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The follow has looked, found no block, and writes with the greater id after the block's write."""
+        ada, bob = new_person(), new_person()
+        original = follows.write
+        looked = associations()
+
+        def a_follow_after(*args: Any, **kwargs: Any) -> None:
+            original(*args, **kwargs)
+            monkeypatch.setattr(follows, "write", original)
+            op = ids.next()
+            looked.apply([Change(bob.id, FOLLOW, ada.id, op, present=True)])
+
+        monkeypatch.setattr(follows, "write", a_follow_after)
+        blocks.block(ada.id, bob.id)
+        assert standing(ada, bob) == {("out", BLOCK), ("back", BLOCKED_BY)}
+
+    def test_a_block_made_while_the_follow_is_written_undoes_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The block stands whole before the follow's write, which has the greater id."""
+        ada, bob = new_person(), new_person()
+        original = follows.write
+
+        def after_a_block(*args: Any, **kwargs: Any) -> None:
+            monkeypatch.setattr(follows, "write", original)
+            blocks.block(ada.id, bob.id)
+            op = ids.next()
+            original([Change(bob.id, FOLLOW, ada.id, op, present=True)], op=op, readers=[bob.id])
+
+        monkeypatch.setattr(follows, "write", after_a_block)
+        with pytest.raises(Forbidden):
+            follows.follow(bob.id, ada.id)
+        assert standing(ada, bob) == {("out", BLOCK), ("back", BLOCKED_BY)}
+
+    def test_following_again_after_the_block_was_lifted_survives_a_late_undo(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The undo's id was made while the block stood; the new follow's later."""
+        ada, bob = new_person(), new_person()
+        blocks.block(ada.id, bob.id)
+        original = follows.standing_block
+
+        def lifted_after(one: int, other: int) -> str | None:
+            found = original(one, other)
+            monkeypatch.setattr(follows, "standing_block", original)
+            blocks.unblock(ada.id, bob.id)
+            follows.follow(bob.id, ada.id)
+            return found
+
+        monkeypatch.setattr(follows, "standing_block", lifted_after)
+        follows.part_if_blocked(bob.id, ada.id)
+        assert standing(ada, bob) == {("back", FOLLOW)}
+
+    def test_fifty_changes_of_one_pair_at_once_leave_truth_indexes_and_counts_alike(self) -> None:
+        ada, bob = new_person(), new_person()
+        changes: list[Callable[[], None]] = [
+            lambda: follows.follow(ada.id, bob.id),
+            lambda: follows.follow(bob.id, ada.id),
+            lambda: follows.unfollow(ada.id, bob.id),
+            lambda: blocks.block(ada.id, bob.id),
+            lambda: blocks.unblock(ada.id, bob.id),
+        ]
+        for _ in range(2):
+            run_together([tolerant(change) for change in itertools.islice(itertools.cycle(changes), 50)])
+            self.assert_consistent(ada, bob)
+        run_together([tolerant(change) for change in itertools.islice(itertools.cycle(changes[:4]), 50)])
+        self.assert_consistent(ada, bob)
+        assert standing(ada, bob) == {("out", BLOCK), ("back", BLOCKED_BY)}, "blocked, and never lifted"
+
+    def assert_consistent(self, ada: User, bob: User) -> None:
+        edges = standing(ada, bob)
+        assert (("out", BLOCK) in edges) == (("back", BLOCKED_BY) in edges)
+        if ("out", BLOCK) in edges:
+            assert not {("out", FOLLOW), ("back", FOLLOW)} & edges
+        for way, source, target in (("out", ada.id, bob.id), ("back", bob.id, ada.id)):
+            for kind in (FOLLOW, BLOCK, BLOCKED_BY):
+                present = [target] if (way, kind) in edges else []
+                store = associations()
+                assert store.targets(source, kind) == present
+                assert [edge.target for edge in store.newest_targets(source, kind, limit=10)] == present
+                assert [edge.source for edge in store.newest_sources(target, kind, limit=10)] == [source] * len(present)
+                assert store.count_targets(source, kind) == store.count_sources(target, kind) == len(present)
+                assert store.bucket_sources(target, kind, 0, limit=10) == [source] * len(present)
+
+
+def tolerant(change: Callable[[], None]) -> Callable[[], None]:
+    """A change that may be refused, because of a block."""
+
+    def run() -> None:
+        try:
+            change()
+        except Forbidden:
+            return
+
+    return run
+
+
+class TestEverywhereElse:
+    def test_blocked_people_do_not_see_each_others_tweets_and_others_do(self) -> None:
+        ada, bob, carol = new_person(), new_person(), new_person()
+        of_ada, of_bob = post(ada), post(bob)
+        blocks.block(ada.id, bob.id)
+        clients = {name: ApiClient(person) for name, person in {"ada": ada, "bob": bob, "carol": carol}.items()}
+        clients["nobody"] = ApiClient()
+
+        def status(name: str, path: str) -> int:
+            return clients[name].get(f"/api/v1/{path}").status_code
+
+        assert [status(name, f"tweets/{of_ada}") for name in clients] == [200, 404, 200, 200]
+        assert [status(name, f"tweets/{of_bob}") for name in clients] == [404, 200, 200, 200]
+        assert [status(name, f"users/{ada.username}/tweets") for name in clients] == [200, 404, 200, 200]
+        assert [status(name, f"users/{bob.username}/tweets") for name in clients] == [200, 200, 200, 200]
+        assert clients["ada"].get(f"/api/v1/users/{bob.username}/tweets").json()["data"] == []
+        assert clients["bob"].delete(f"/api/v1/tweets/{of_ada}").status_code == 404
+        assert clients["carol"].delete(f"/api/v1/tweets/{of_ada}").status_code == 403
+
+    def test_a_mute_hides_nothing_outside_home(self) -> None:
+        reader, muted = new_person(), new_person()
+        tweet = post(muted)
+        blocks.mute(reader.id, muted.id)
+        client = ApiClient(reader)
+        assert client.get(f"/api/v1/tweets/{tweet}").status_code == 200
+        assert len(client.get(f"/api/v1/users/{muted.username}/tweets").json()["data"]) == 1
+
+    @pytest.mark.parametrize("field", ["reply_to", "quote_of"])
+    def test_nobody_replies_to_or_quotes_across_a_block(self, field: str) -> None:
+        ada, bob = new_person(), new_person()
+        tweets = {ada.id: post(ada), bob.id: post(bob)}
+        blocks.block(ada.id, bob.id)
+        for author, other in ((ada, bob), (bob, ada)):
+            target: dict[str, Any] = {field: tweets[other.id]}
+            with pytest.raises(Refused) as refused:
+                create_tweet(author=viewer(author), text="hello", **target)
+            assert refused.value.field == field
+
+
+def test_the_doors() -> None:
+    ada, _bob = new_person("ada"), new_person("bob")
+    client = ApiClient(ada)
+
+    def answer(method: str, path: str) -> tuple[int, Any]:
+        response = getattr(client, method)(f"/api/v1/users/{path}")
+        return response.status_code, response.json().get("data", response.json().get("code"))
+
+    nobody = {"following": False, "followed_by": False, "blocking": False, "muting": False}
+    assert answer("put", "bob/follow") == (200, {**nobody, "following": True})
+    assert answer("put", "bob/mute") == (200, {**nobody, "following": True, "muting": True})
+    assert answer("put", "BOB/block") == (200, {**nobody, "blocking": True, "muting": True})
+    assert answer("put", "bob/block") == (200, {**nobody, "blocking": True, "muting": True})
+    assert answer("put", "bob/follow") == (403, "blocking")
+    assert answer("delete", "bob/mute") == (200, {**nobody, "blocking": True})
+    assert answer("delete", "bob/block") == (200, nobody)
+    assert answer("delete", "bob/block") == (200, nobody)
+    assert answer("put", "ada/block") == (422, "blocking_oneself")
+    assert answer("put", "ada/mute") == (422, "muting_oneself")
+    assert answer("put", "nobody_here/block") == (404, "not_found")
+    for path in ("bob/block", "bob/mute"):
+        assert ApiClient().put(f"/api/v1/users/{path}").status_code == 401
+
+
+CHANGES: dict[str, Callable[[int, int], None]] = {
+    "follow": follows.follow,
+    "block": blocks.block,
+    "mute": blocks.mute,
+}
+UNDOINGS: dict[str, Callable[[int, int], None]] = {
+    "unfollow": follows.unfollow,
+    "unblock": blocks.unblock,
+    "unmute": blocks.unmute,
+}
+
+
+@pytest.mark.parametrize("name", [*CHANGES, *UNDOINGS])
+def test_what_a_failed_request_wrote_is_in_force_when_its_repetition_has_answered(name: str) -> None:
+    """The store took the write and did not say so: nobody has raised the reader's version yet."""
+    ada, bob = new_person(), new_person()
+    if name in UNDOINGS:
+        CHANGES[name.removeprefix("un")](ada.id, bob.id)
+    change = (CHANGES | UNDOINGS)[name]
+    key = follows.graph_version_key(ada.id)
+    with patch.object(follows, "_bring_into_force", side_effect=Unavailable("store")), pytest.raises(Unavailable):
+        change(ada.id, bob.id)
+    [before] = timeline_node().round_trip(("GET", key))
+    change(ada.id, bob.id)
+    [after] = timeline_node().round_trip(("GET", key))
+    assert after != before
+    assert open_orders() == []
+    change(ada.id, bob.id)
+    assert timeline_node().round_trip(("GET", key)) == [after], "once is enough"

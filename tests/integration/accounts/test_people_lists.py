@@ -1,0 +1,169 @@
+"""Followers and following: newest first, full pages, shared cursors, and who is left out."""
+
+from typing import Any
+
+import pytest
+
+from accounts.entities import Viewer
+from accounts.graph import blocks, follows, listings
+from accounts.graph.kinds import FOLLOW
+from accounts.models import User
+from accounts.people import services
+from storage.stores import associations
+from storage.web import paging
+from storage.web.paging import PageRequest
+from tests.backends import counted_store_calls, timeline_redis_down
+from tests.people import ApiClient, new_person
+
+pytestmark = pytest.mark.usefixtures("product")
+
+
+def viewer(person: User) -> Viewer:
+    return Viewer(account=person.account, token_digest="")
+
+
+def names(body: dict[str, Any]) -> list[str]:
+    return [person["username"] for person in body["data"]]
+
+
+def a_star_with(count: int) -> tuple[User, list[User]]:
+    """Somebody and their followers, the newest follow first."""
+    star = new_person()
+    crowd = [new_person() for _ in range(count)]
+    for each in crowd:
+        follows.follow(each.id, star.id)
+    return star, crowd[::-1]
+
+
+def test_the_newest_follow_comes_first_at_both_ends() -> None:
+    star, crowd = a_star_with(3)
+    other = new_person()
+    follows.follow(crowd[0].id, other.id)
+    client = ApiClient()
+    followers = client.get(f"/api/v1/users/{star.username}/followers").json()
+    following = client.get(f"/api/v1/users/{crowd[0].username}/following").json()
+    assert names(followers) == [each.username for each in crowd]
+    assert names(following) == [other.username, star.username]
+    assert followers["meta"]["next_cursor"] is None
+    assert set(followers["data"][0]) == {
+        "id",
+        "username",
+        "display_name",
+        "bio",
+        "avatar_url",
+        "verified",
+        "created_at",
+    }
+    follows.unfollow(crowd[2].id, star.id)
+    follows.follow(crowd[2].id, star.id)
+    again = client.get(f"/api/v1/users/{star.username}/followers").json()
+    assert names(again) == [crowd[2].username, crowd[0].username, crowd[1].username]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+def test_walking_down_and_up_meets_everybody_once(limit: int) -> None:
+    star, crowd = a_star_with(7)
+    client = ApiClient()
+    down: list[str] = []
+    link: str | None = f"/api/v1/users/{star.username}/followers?limit={limit}"
+    while link:
+        body = client.get(link).json()
+        assert len(body["data"]) == min(limit, 7 - len(down))
+        down += names(body)
+        link, last = body["links"]["next"], body
+    expected = [each.username for each in crowd]
+    assert down == expected
+    up = names(last)
+    link = last["links"]["prev"]
+    while True:
+        body = client.get(str(link)).json()
+        if not body["data"]:
+            break
+        up = names(body) + up
+        link = body["links"]["prev"]
+    assert up == expected
+
+
+def test_suspended_and_blocked_people_are_left_out_and_made_up_for() -> None:
+    star, crowd = a_star_with(8)
+    staff, watcher = new_person(staff=True), new_person()
+    services.suspend(crowd[0], by=staff)
+    blocks.block(watcher.id, crowd[1].id)
+    blocks.block(crowd[3].id, watcher.id)
+    blocks.mute(watcher.id, crowd[4].id)
+    shown = [crowd[place].username for place in (2, 4, 5, 6, 7)]
+    client = ApiClient(watcher)
+    first = client.get(f"/api/v1/users/{star.username}/followers?limit=3").json()
+    second = client.get(first["links"]["next"]).json()
+    assert (names(first), names(second)) == (shown[:3], shown[3:])
+    assert second["links"]["next"] is None
+    everybody_else = ApiClient().get(f"/api/v1/users/{star.username}/followers").json()
+    assert names(everybody_else) == [each.username for each in crowd[1:]]
+
+
+def test_a_page_of_only_hidden_people_still_leads_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The walk past hidden people is bounded; where it stops, the next page begins."""
+    monkeypatch.setattr(paging, "MAX_ROUNDS", 1)
+    star, crowd = a_star_with(5)
+    staff = new_person(staff=True)
+    for hidden in crowd[:3]:
+        services.suspend(hidden, by=staff)
+    page = listings.followers_page(star.username, None, PageRequest(limit=2))
+    assert page.items == []
+    rest = listings.followers_page(star.username, None, PageRequest(limit=2, before=page.older))
+    assert [each.username for each in rest.items] == [each.username for each in crowd[3:]]
+
+
+def test_a_block_hides_the_lists_from_whom_is_blocked_only() -> None:
+    star, [follower] = a_star_with(1)
+    watcher = new_person()
+    blocks.block(star.id, watcher.id)
+    for name in ("followers", "following"):
+        path = f"/api/v1/users/{star.username}/{name}"
+        assert ApiClient(watcher).get(path).status_code == 404
+        assert ApiClient(follower).get(path).status_code == 200
+        assert ApiClient(star).get(f"/api/v1/users/{watcher.username}/{name}").status_code == 200
+
+
+def test_bad_requests() -> None:
+    star, _ = a_star_with(1)
+    client = ApiClient()
+    for query in ("limit=0", "limit=101", "cursor=forged", "since=forged", "limit=x"):
+        assert client.get(f"/api/v1/users/{star.username}/followers?{query}").status_code == 400, query
+    assert client.get("/api/v1/users/nobody_here/following").status_code == 404
+    assert client.post(f"/api/v1/users/{star.username}/followers").status_code in (401, 405)
+
+
+def test_a_page_costs_few_reads_however_many_people_it_shows(product: str) -> None:
+    star, _ = a_star_with(6)
+    watcher = viewer(new_person())
+    listings.followers_page(star.username, watcher, PageRequest(limit=5))
+    with counted_store_calls() as store:
+        page = listings.followers_page(star.username, watcher, PageRequest(limit=5))
+    assert len(page.items) == 5
+    assert len(store) <= (4 if product == "cassandra" else 2), "whether one is blocked, and the listing"
+
+
+def test_lists_work_while_redis_is_down() -> None:
+    star, crowd = a_star_with(2)
+    watcher = new_person()
+    blocks.block(watcher.id, crowd[0].id)
+    with timeline_redis_down():
+        page = listings.followers_page(star.username, viewer(watcher), PageRequest())
+    assert [each.username for each in page.items] == [crowd[1].username]
+
+
+def test_walking_up_past_hidden_people_skips_nobody() -> None:
+    """The walk asks for more each round, so it may find more than the page has room for."""
+    star, crowd = a_star_with(7)
+    staff = new_person(staff=True)
+    for hidden in crowd[4:6]:
+        services.suspend(hidden, by=staff)
+    up: list[str] = []
+    place = associations().find(crowd[6].id, FOLLOW, [star.id])[star.id].op
+    for _ in range(3):
+        page = listings.followers_page(star.username, None, PageRequest(limit=2, after=place))
+        up = [each.username for each in page.items] + up
+        assert page.newer is not None
+        place = page.newer
+    assert up == [each.username for each in crowd[:4]]

@@ -1,0 +1,406 @@
+"""The GraphQL door: the same timeline and cursors as REST, typed mistakes, and bounds."""
+
+import json
+import time
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.test import override_settings
+from graphql import get_introspection_query
+
+from accounts.models import User
+from accounts.people import services
+from config.graphql.door import MAX_VALIDATION_ERRORS, _checked
+from storage.errors import Unavailable
+from tests.people import ApiClient, new_person
+from tweets.stores.port import tweet_store
+from tweets.writing import posting as tweet_services
+
+pytestmark = pytest.mark.usefixtures("product")
+
+on_one_store = pytest.mark.parametrize("store", ["embedded"], indirect=True)
+"""For what is decided before any store is asked."""
+
+AUTHOR = "author { id username displayName avatarUrl verified }"
+TWEET = f"""
+id text createdAt {AUTHOR} replyToId conversationId
+entities {{ mentions {{ username indices }} hashtags {{ tag indices }} urls {{ url indices }} }}
+counts {{ replies retweets quotes likes }} viewer {{ liked retweeted bookmarked }} retweetOf {{ id }}
+"""
+WHOLE_TWEET = f"{TWEET} quoteOf {{ {TWEET} quoteOf {{ id }} }}"
+PAGE = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor } edges { cursor node { id } }"
+HOME = f"query Home($first: Int, $after: String) {{ homeTimeline(first: $first, after: $after) {{ {PAGE} }} }}"
+CREATE = f"""
+mutation Create($input: CreateTweetInput!) {{
+  createTweet(input: $input) {{ tweet {{ {WHOLE_TWEET} }} errors {{ field message code }} }}
+}}
+"""
+SECONDS = 2.0
+"""What refusing the worst document may take; without bounds it takes minutes or for ever."""
+
+
+class Door:
+    """Asks for one person or for nobody."""
+
+    def __init__(self, person: User | None = None, *, token: str | None = None) -> None:
+        self.client = ApiClient(person, token=token)
+
+    def post(self, body: Any, content_type: str = "application/json") -> Any:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.client.post("/graphql", raw, content_type)
+
+    def ask(self, query: str, variables: Any = None, **more: Any) -> Any:
+        return self.post({"query": query, "variables": variables, **more})
+
+    def data(self, query: str, variables: Any = None, **more: Any) -> Any:
+        answer = self.ask(query, variables, **more)
+        body = answer.json()
+        assert answer.status_code == 200, body
+        assert answer["Content-Type"] == "application/json"
+        assert body.keys() == {"data"}, body
+        return body["data"]
+
+    def errors(self, query: str, variables: Any = None, *, status: int, **more: Any) -> list[dict[str, Any]]:
+        answer = self.ask(query, variables, **more)
+        assert answer.status_code == status, answer.content
+        assert "Traceback" not in answer.content.decode()
+        found: list[dict[str, Any]] = answer.json()["errors"]
+        assert all(error["message"] for error in found)
+        return found
+
+    def home(self, **variables: Any) -> Any:
+        return self.data(HOME, variables)["homeTimeline"]
+
+    def create(self, text: Any = "hello", **fields: Any) -> Any:
+        return self.data(CREATE, {"input": {"text": text, **fields}})["createTweet"]
+
+    def tweet(self, text: str = "hello", **fields: Any) -> Any:
+        created = self.create(text, **fields)
+        assert created["errors"] == []
+        return created["tweet"]
+
+
+def ids(connection: Any) -> list[str]:
+    return [edge["node"]["id"] for edge in connection["edges"]]
+
+
+def camel(value: Any) -> Any:
+    """REST's names as GraphQL writes them."""
+    if isinstance(value, list):
+        return [camel(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name.split("_")[0] + "".join(part.title() for part in name.split("_")[1:]): camel(it)
+        for name, it in value.items()
+    }
+
+
+@pytest.fixture
+def person() -> User:
+    return new_person("ada")
+
+
+@pytest.fixture
+def ada(person: User) -> Door:
+    return Door(person)
+
+
+class TestHomeTimeline:
+    def test_it_is_rest_s_page(self, ada: Door) -> None:
+        first = ada.tweet("first @ada #tag https://example.org")
+        ada.tweet("second", quoteOf=first["id"])
+        shown = ada.data(f"{{ homeTimeline {{ edges {{ node {{ {WHOLE_TWEET} }} }} }} }}")["homeTimeline"]["edges"]
+        rest = ada.client.get("/api/v1/feed/home").json()["data"]
+        expected = camel(rest)
+        assert expected[0]["quoteOf"].pop("quoteOf") is None
+        assert shown[0]["node"]["quoteOf"].pop("quoteOf") is None
+        assert [edge["node"] for edge in shown] == expected
+
+    def test_paging_to_the_end(self, ada: Door) -> None:
+        written = [ada.tweet(str(number))["id"] for number in range(5)][::-1]
+        first = ada.home(first=2)
+        assert ids(first) == written[:2]
+        assert first["pageInfo"] == {
+            "hasNextPage": True,
+            "hasPreviousPage": False,
+            "startCursor": first["edges"][0]["cursor"],
+            "endCursor": first["edges"][-1]["cursor"],
+        }
+        second = ada.home(first=2, after=first["pageInfo"]["endCursor"])
+        last = ada.home(first=2, after=second["pageInfo"]["endCursor"])
+        assert ids(second) + ids(last) == written[2:]
+        assert second["pageInfo"]["hasPreviousPage"] is True
+        assert last["pageInfo"]["hasNextPage"] is False
+
+    def test_any_edge_s_cursor_continues_after_it(self, ada: Door) -> None:
+        written = [ada.tweet(str(number))["id"] for number in range(4)][::-1]
+        for place, edge in enumerate(ada.home()["edges"]):
+            assert ids(ada.home(after=edge["cursor"])) == written[place + 1 :]
+
+    def test_cursors_are_rest_s_both_ways(self, ada: Door) -> None:
+        written = [ada.tweet(str(number))["id"] for number in range(4)][::-1]
+        rest = ada.client.get("/api/v1/feed/home?limit=2").json()
+        assert ids(ada.home(after=rest["meta"]["next_cursor"])) == written[2:]
+        cursor = ada.home(first=2)["pageInfo"]["endCursor"]
+        page = ada.client.get(f"/api/v1/feed/home?cursor={cursor}").json()
+        assert [tweet["id"] for tweet in page["data"]] == written[2:]
+
+    def test_an_empty_timeline(self, ada: Door) -> None:
+        page_info = {"hasNextPage": False, "hasPreviousPage": False, "startCursor": None, "endCursor": None}
+        assert ada.home() == {"edges": [], "pageInfo": page_info}
+
+    def test_null_is_the_default(self, ada: Door) -> None:
+        tweet = ada.tweet()
+        assert ids(ada.home(first=None, after=None)) == [tweet["id"]]
+
+    @pytest.mark.parametrize("first", [0, -1, 101, 2_000_000_000])
+    def test_a_bad_page_size(self, ada: Door, first: int) -> None:
+        [error] = ada.errors(HOME, {"first": first}, status=200)
+        assert error["extensions"] == {"code": "bad_limit"}
+        assert error["path"] == ["homeTimeline"]
+
+    @pytest.mark.parametrize("after", ["", "nonsense", "AAAAAAAAAAE.forged", "7265412345678901248"])
+    def test_a_bad_cursor(self, ada: Door, after: str) -> None:
+        assert ada.errors(HOME, {"after": after}, status=200)[0]["extensions"] == {"code": "bad_cursor"}
+
+    def test_it_needs_a_token(self) -> None:
+        [error] = Door().errors(HOME, status=200)
+        assert error["extensions"] == {"code": "not_authenticated"}
+
+    def test_a_bad_token_is_not_nobody(self) -> None:
+        answer = Door(token="nonsense").ask("{ __typename }")
+        assert answer.status_code == 401
+        assert answer["WWW-Authenticate"] == "Bearer"
+        assert answer["Content-Type"] == "application/problem+json"
+
+    def test_the_suspended_are_shut_out(self, ada: Door, person: User) -> None:
+        services.suspend(person, by=new_person(staff=True))
+        answer = ada.ask(HOME)
+        assert (answer.status_code, answer.json()["code"]) == (403, "suspended")
+
+
+class TestCreateTweet:
+    def test_what_was_created_is_answered_whole(self, ada: Door) -> None:
+        root = ada.tweet("root")
+        tweet = ada.tweet("👩‍👩‍👧‍👦 #tag", replyTo=root["id"], quoteOf=root["id"])
+        rest = camel(ada.client.get(f"/api/v1/tweets/{tweet['id']}").json()["data"])
+        assert tweet.pop("quoteOf")["id"] == rest.pop("quoteOf")["id"] == root["id"]
+        assert tweet == rest
+        assert tweet["conversationId"] == root["id"]
+
+    @pytest.mark.parametrize(
+        ("fields", "field", "code"),
+        [
+            ({"text": ""}, "text", "blank"),
+            ({"text": "\u200b"}, "text", "blank"),
+            ({"text": "x" * 281}, "text", "too_long"),
+            ({"text": "x\x00"}, "text", "control_characters"),
+            ({"replyTo": "1"}, "reply_to", "gone"),
+            ({"quoteOf": "9223372036854775807"}, "quote_of", "gone"),
+            ({"replyTo": "abc"}, None, "malformed_id"),
+            ({"quoteOf": "9" * 60}, None, "malformed_id"),
+        ],
+        ids=str,
+    )
+    def test_a_mistake_comes_back_typed(self, ada: Door, fields: Any, field: str | None, code: str) -> None:
+        created = ada.create(**{"text": "hello", **fields})
+        assert created["tweet"] is None
+        [error] = created["errors"]
+        assert (error["field"], error["code"]) == (field, code)
+        assert error["message"]
+        assert ids(ada.home()) == []
+
+    @pytest.mark.parametrize("given", [None, {}, {"text": None}, {"text": 7}, {"text": "x", "colour": "blue"}], ids=str)
+    def test_what_the_schema_does_not_allow_is_refused(self, ada: Door, given: Any) -> None:
+        assert ada.errors(CREATE, {"input": given}, status=400)
+
+    def test_half_a_character_in_a_literal(self, ada: Door) -> None:
+        half = 'mutation { createTweet(input: {text: "\\ud800"}) { tweet { id } } }'
+        assert "Syntax Error" in ada.errors(half, status=400)[0]["message"]
+
+    def test_it_needs_a_token(self) -> None:
+        [error] = Door().errors(CREATE, {"input": {"text": "hello"}}, status=200)
+        assert error["extensions"] == {"code": "not_authenticated"}
+
+    def test_a_store_that_does_not_answer_is_told_in_our_words(self, ada: Door) -> None:
+        cause = ConnectionError("driver says: 10.0.0.1 refused")
+        down = Unavailable("store")
+        down.__cause__ = cause
+        with patch.object(tweet_services, "tweet_store", side_effect=down):
+            [error] = ada.errors(CREATE, {"input": {"text": "hello"}}, status=200)
+        assert error["extensions"] == {"code": "unavailable"}
+        assert "driver" not in str(error)
+
+    def test_what_nobody_foresaw_is_told_in_no_words(self, ada: Door) -> None:
+        with patch.object(tweet_services, "tweet_store", side_effect=RuntimeError("secret")):
+            [error] = ada.errors(CREATE, {"input": {"text": "hello"}}, status=200)
+        assert error["extensions"] == {"code": "server_error"}
+        assert "secret" not in str(error)
+
+
+@on_one_store
+class TestDocuments:
+    def test_one_operation_of_several_by_its_name(self, ada: Door) -> None:
+        several = "query A { a: __typename } query B { b: __typename }"
+        assert ada.data(several, operationName="B") == {"b": "Query"}
+        assert ada.errors(several, status=400)
+        assert ada.errors(several, status=400, operationName="C")
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"query": None},
+            {"query": ""},
+            {"query": "  "},
+            {"query": 7},
+            {"query": ["{ __typename }"]},
+            {"query": {}},
+            {"query": "{ __typename }", "variables": "{}"},
+            {"query": "{ __typename }", "variables": []},
+            {"query": "{ __typename }", "operationName": 7},
+            [],
+            [{"query": "{ __typename }"}],
+            b"",
+            b"{",
+            b'{"query": "\\ud800"}',
+        ],
+        ids=str,
+    )
+    def test_what_is_no_request_cannot_be_read(self, ada: Door, body: Any) -> None:
+        answer = ada.post(body)
+        assert answer.status_code == 400, answer.content
+        assert answer["Content-Type"] == "application/problem+json"
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "{",
+            "{ nonsense }",
+            "{ homeTimeline }",
+            "subscription { homeTimeline { id } }",
+            "{ ...Unknown }",
+            "hello",
+            "#",
+        ],
+    )
+    def test_what_is_no_document_is_refused(self, ada: Door, query: str) -> None:
+        assert ada.errors(query, status=400)
+
+    def test_only_posts_of_json_up_to_64_kb(self, ada: Door) -> None:
+        answer = ada.client.get("/graphql?query={__typename}")
+        assert (answer.status_code, answer["Allow"]) == (405, "POST, OPTIONS")
+        assert ada.post(b"{ __typename }", "application/graphql").status_code == 415
+        assert ada.post(b"query={__typename}", "application/x-www-form-urlencoded").status_code == 415
+        assert ada.ask("{ __typename }" + " " * 65_000).status_code == 200
+        assert ada.ask("{ __typename }" + " " * 66_000).status_code == 413
+
+    def test_answers_carry_their_request_id(self, ada: Door) -> None:
+        assert ada.ask("{ __typename }")["X-Request-ID"]
+
+
+def nested(levels: int) -> str:
+    """A document so many fields deep, the lower ones in a fragment."""
+    inner = "quoteOf { " * (levels - 4) + "id" + " }" * (levels - 4)
+    return f"{{ homeTimeline(first: 1) {{ edges {{ node {{ ...Deep }} }} }} }} fragment Deep on Tweet {{ {inner} }}"
+
+
+def timelines(count: int, first: str) -> str:
+    """The same page many times, each under a name of its own."""
+    page = f"homeTimeline(first: {first}) {{ edges {{ node {{ id }} }} }}"
+    return " ".join(f"a{number}: {page}" for number in range(count))
+
+
+def doubling(levels: int) -> str:
+    """Fragments that each spread the next one twice."""
+    each = "".join(f"fragment F{level} on Query {{ ...F{level + 1} ...F{level + 1} }}\n" for level in range(levels))
+    return f"{{ ...F0 }} {each} fragment F{levels} on Query {{ __typename }}"
+
+
+@on_one_store
+class TestBounds:
+    @pytest.mark.parametrize(
+        ("query", "word"),
+        [
+            (nested(13), "deep"),
+            ("{" + "".join(f" a{number}: __typename" for number in range(1_000)) + " }", "tokens"),
+            ("{" + " __typename" * 1_900 + " }", "fields"),
+            ("{" + " __typename" * 201 + " }", "fields"),
+            ("{ homeTimeline" * 600, "deep"),
+            ("{ a(b: " + "[" * 900 + "]" * 900 + ") }", "deep"),
+            ("query A { __typename } " * 450, "tokens"),
+            ("{ ...A } fragment A on Query { ...A }", "within itself"),
+            ("{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }", "within itself"),
+            ("{ homeTimeline { edges { node { ...A } } } } fragment A on Tweet { quoteOf { ...A } }", "within itself"),
+            ("{" + timelines(40, "100") + "}", "values"),
+            ("query($n: Int) {" + timelines(40, "$n") + "}", "values"),
+            (
+                "{ __schema { types { fields { type { fields { type { fields { type { fields { name }"
+                + " }" * 9,
+                "introspection",
+            ),
+        ],
+        ids=lambda value: value[:30],
+    )  # fmt: skip
+    def test_a_document_that_asks_for_too_much(self, ada: Door, query: str, word: str) -> None:
+        begun = time.process_time()
+        errors = ada.errors(query, status=400)
+        assert time.process_time() - begun < SECONDS
+        assert len(errors) <= MAX_VALIDATION_ERRORS + 1
+        assert any(word in error["message"].lower() for error in errors)
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            nested(12),
+            doubling(180),
+            "{" + " __typename" * 200 + " }",
+            "{ ...A" + " ...A" * 800 + " } fragment A on Query { __typename }",
+            f"{{ homeTimeline(first: 100) {{ edges {{ cursor node {{ {WHOLE_TWEET} }} }} }} }}",
+        ],
+        ids=lambda query: query[:30],
+    )
+    def test_a_document_that_asks_for_much(self, ada: Door, query: str) -> None:
+        begun = time.process_time()
+        ada.data(query)
+        assert time.process_time() - begun < SECONDS
+
+    def test_documents_are_kept_and_mistakes_are_not(self, ada: Door) -> None:
+        _checked.cache_clear()
+        for _ in range(3):
+            ada.data("{ __typename }")
+            ada.errors("{ nonsense }", status=400)
+        assert (_checked.cache_info().hits, _checked.cache_info().currsize) == (2, 1)
+
+
+@on_one_store
+class TestIntrospection:
+    def test_it_works_where_one_develops(self) -> None:
+        schema = Door().data(get_introspection_query())["__schema"]
+        assert "CreateTweetInput" in {each["name"] for each in schema["types"]}
+
+    def test_it_is_off_in_production(self) -> None:
+        _checked.cache_clear()
+        with override_settings(PRODUCTION=True):
+            errors = Door().errors(get_introspection_query(), status=400)
+        assert all("introspection" in error["message"] for error in errors)
+        _checked.cache_clear()
+
+
+@pytest.mark.parametrize("store", ["embedded"], indirect=True)
+def test_one_request_makes_nine_writes_at_the_most() -> None:
+    author = new_person()
+
+    def posts(count: int) -> str:
+        fields = " ".join(f't{n}: createTweet(input: {{text: "{n}"}}) {{ errors {{ code }} }}' for n in range(count))
+        return f"mutation {{ {fields} }}"
+
+    door = Door(author)
+    refused = door.ask(posts(10))
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["extensions"]["code"] == "too_complex"
+    assert tweet_store().count_by_author(author.id) == 0
+    assert door.ask(posts(9)).status_code == 200
+    assert tweet_store().count_by_author(author.id) == 9

@@ -1,0 +1,307 @@
+"""Crossing the line of PUSH_MAX_FOLLOWERS, one step at a time, while a worker and readers are at any of theirs."""
+
+from collections.abc import Callable
+from functools import partial
+from unittest.mock import patch
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from accounts.graph import follows
+from fanout.delivery import celebrities, fan_out
+from fanout.delivery.celebrities import PULLED, Mode
+from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING
+from fanout.timelines import materialised
+from feed.timelines import home as home_module
+from feed.timelines import rebuild
+from storage import stores
+from storage.errors import Unavailable
+from storage.ids.snowflakes import make_id, now_us
+from storage.ports.outbox import Order
+from storage.redis.generations import begin as begin_generation
+from storage.redis.node import timeline_node
+from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
+from tests.integration.pulling import (
+    a_celebrity,
+    assert_right,
+    counted_just_now,
+    recent_list,
+)
+from tests.integration.tweeting import home, in_redis, post, viewer
+from tests.people import new_person
+from tests.stepping import Stepped
+from tests.work import open_orders, work_off_everything
+from tweets.writing.posting import delete_tweet
+
+pytestmark = pytest.mark.usefixtures("product")
+
+CROSSING_STOPS = [(celebrities, "_write"), (celebrities, "raise_epoch")]
+CROSSED = 4
+"""Steps until it has ended: its first write, and up to each of three stops (of two, when it ceases)."""
+WORKER_STOPS = [(celebrities, "mode"), (materialised, "note"), (follows, "follower_page")]
+
+
+@pytest.fixture(autouse=True)
+def _one_shard(settings: Settings) -> None:
+    """So that each reader's recent lists are everybody's."""
+    settings.TIMELINE_SHARDS = 1
+    begin_generation(timeline_node())
+
+
+def deliver(*entry_ids: int) -> None:
+    """Works off the orders of these entries, and no other."""
+    for order in open_orders():
+        if order.kind == DELIVER and order.args[0] in entry_ids:
+            fan_out.work_off(order)
+
+
+def begin_again(author_id: int) -> None:
+    """As `begin`, of somebody who was pulled before: what is left of that time says nothing."""
+    celebrities.begin(author_id)
+
+
+class Scene:
+    """An author with a tweet, about to cross, and three followers: one reads on, one comes back, one has never read."""
+
+    def __init__(self, cross: Callable[[int], None] = celebrities.begin) -> None:
+        self.author = new_person()
+        self.constant, self.returning, self.new = self.readers = [new_person() for _ in range(3)]
+        for reader in self.readers:
+            follows.follow(reader.id, self.author.id)
+        if cross is not celebrities.begin:
+            celebrities.begin(self.author.id)
+        if cross is begin_again:
+            celebrities.end(self.author.id)
+        counted_just_now(self.author)
+        self.ids = [self.post_and_deliver()]
+        for reader in (self.constant, self.returning):
+            home(reader)
+
+    def post_and_deliver(self) -> int:
+        tweet = post(self.author)
+        deliver(tweet)
+        return tweet
+
+    def comes_back(self) -> None:
+        timeline_node().round_trip(materialised.discard_command(self.returning.id))
+        home(self.returning)
+
+    def everybody_sees(self, *what: object) -> None:
+        for reader in self.readers:
+            assert home(reader) == self.ids[::-1], what
+
+
+@pytest.mark.parametrize("cross", [celebrities.begin, celebrities.end, begin_again])
+@pytest.mark.parametrize("worker_steps", range(len(WORKER_STOPS) + 1))
+def test_no_step_of_crossing_loses_or_repeats_a_tweet(cross: Callable[[int], None], worker_steps: int) -> None:
+    """Up to step `begun` before the tweet, up to `reached` while its worker has stopped, the rest afterwards."""
+    for begun in range(CROSSED + 1):
+        for reached in range(begun, CROSSED + 1):
+            _cross_and_deliver(cross, worker_steps, begun, reached)
+
+
+def _cross_and_deliver(cross: Callable[[int], None], worker_steps: int, begun: int, reached: int) -> None:
+    scene = Scene(cross)
+    with Stepped(lambda: cross(scene.author.id), before=CROSSING_STOPS) as crossing:
+        for _ in range(begun):
+            crossing.go_on()
+        home(scene.constant)
+        tweet = post(scene.author)
+        with Stepped(lambda: deliver(tweet), after=WORKER_STOPS) as worker:
+            for _ in range(worker_steps):
+                worker.go_on()
+            for _ in range(reached - begun):
+                crossing.go_on()
+            scene.comes_back()
+            home(scene.constant)
+        scene.ids.append(tweet)
+        scene.everybody_sees(begun, reached)
+        scene.ids.append(scene.post_and_deliver())
+        scene.everybody_sees(begun, reached)
+    scene.everybody_sees(begun, reached)
+    scene.ids.append(scene.post_and_deliver())
+    scene.everybody_sees(begun, reached)
+    assert_right(*scene.readers, scene.author)
+
+
+@pytest.mark.parametrize("cross", [celebrities.begin, celebrities.end, begin_again])
+@pytest.mark.parametrize("steps", range(CROSSED + 1))
+@pytest.mark.parametrize(
+    "stop",
+    [(materialised, "open_build"), (rebuild, "home_authors"), (rebuild, "merge_set"), (materialised, "finish_build")],
+)
+def test_a_rebuild_that_overlaps_a_crossing_loses_nothing(
+    cross: Callable[[int], None], steps: int, stop: tuple[object, str]
+) -> None:
+    """The reader stops at one step; the author crosses up to another; a tweet is posted and delivered."""
+    scene = Scene(cross)
+    timeline_node().round_trip(materialised.discard_command(scene.returning.id))
+    with Stepped(lambda: cross(scene.author.id), before=CROSSING_STOPS) as crossing:
+        with Stepped(lambda: rebuild.rebuild(scene.returning.id), after=[stop]) as rebuilding:
+            rebuilding.go_on()
+            for _ in range(steps):
+                crossing.go_on()
+            scene.ids.append(scene.post_and_deliver())
+        scene.everybody_sees()
+        scene.ids.append(scene.post_and_deliver())
+        scene.everybody_sees()
+    scene.everybody_sees()
+    assert_right(*scene.readers, scene.author)
+
+
+@pytest.mark.parametrize("steps", range(CROSSED + 1))
+def test_both_ways_at_once_end_one_way(steps: int) -> None:
+    """Whichever operation is the later one, and wherever the earlier one has stopped."""
+    for first, second in ((celebrities.begin, celebrities.end), (celebrities.end, celebrities.begin)):
+        scene = Scene(first)
+        with Stepped(partial(first, scene.author.id), before=CROSSING_STOPS) as crossing:
+            for _ in range(steps):
+                crossing.go_on()
+            second(scene.author.id)
+            scene.ids.append(scene.post_and_deliver())
+            scene.everybody_sees()
+        scene.ids.append(scene.post_and_deliver())
+        scene.everybody_sees()
+        if steps > 0:
+            assert (celebrities.mode(scene.author.id) == Mode()) == (second is celebrities.end)
+        assert_right(*scene.readers, scene.author)
+
+
+@pytest.mark.parametrize(
+    ("cross", "kind", "steps"),
+    [(celebrities.begin, BEGIN_PULLING, steps) for steps in (1, 2, 3)]
+    + [(celebrities.end, END_PULLING, steps) for steps in (1, 2)],
+)
+def test_a_crossing_whose_worker_died_is_carried_on_by_its_order(
+    cross: Callable[[int], None], kind: str, steps: int
+) -> None:
+    scene = Scene(cross)
+    with Stepped(lambda: cross(scene.author.id), before=CROSSING_STOPS) as crossing:
+        for _ in range(steps):
+            crossing.go_on()
+        crossing.kill()
+    assert [order.kind for order in open_orders()] == [kind]
+    scene.ids.append(scene.post_and_deliver())
+    scene.everybody_sees()
+    work_off_everything()
+    assert celebrities.mode(scene.author.id).unpushed == (cross is celebrities.begin)
+    scene.ids.append(scene.post_and_deliver())
+    scene.everybody_sees()
+    assert_right(*scene.readers, scene.author)
+
+
+def test_without_redis_nobody_stops_pushing() -> None:
+    scene = Scene()
+    with timeline_redis_down(), pytest.raises(Unavailable):
+        celebrities.begin(scene.author.id)
+    assert not celebrities.mode(scene.author.id).unpushed
+    assert [order.kind for order in open_orders()] == [BEGIN_PULLING]
+    work_off_everything()
+    assert celebrities.mode(scene.author.id).unpushed
+    scene.ids.append(scene.post_and_deliver())
+    scene.everybody_sees()
+
+
+def test_a_beginning_that_took_too_long_is_begun_anew() -> None:
+    """So an entry older than its since and a little may have been pushed, and no other."""
+    author = new_person()
+    old = make_id(now_us() - (celebrities.LATE_SECONDS + 1) * 1_000_000, 0)
+    order = Order(old, BEGIN_PULLING, (author.id,))
+    stores.associations().apply([celebrities._edge(author.id, PULLED, old, present=True)], order)
+    fan_out.work_off(order)
+    since = celebrities.mode(author.id).since
+    assert since is not None
+    assert since > old
+    assert celebrities.mode(author.id).unpushed
+    assert open_orders() == []
+
+
+def test_an_old_order_of_a_crossing_does_not_undo_a_later_one() -> None:
+    scene = Scene(celebrities.end)
+    since = celebrities.mode(scene.author.id).since or 0
+    celebrities.end(scene.author.id)
+    fan_out.work_off(Order(since, BEGIN_PULLING, (scene.author.id,)))
+    assert celebrities.mode(scene.author.id) == Mode()
+    scene.ids.append(scene.post_and_deliver())
+    scene.everybody_sees()
+
+
+def test_a_list_of_an_earlier_time_is_not_read_again() -> None:
+    """It is still in Redis, and lacks what was pushed in between."""
+    scene = Scene(celebrities.end)
+    celebrities.end(scene.author.id)
+    scene.ids.append(scene.post_and_deliver())
+    celebrities.begin(scene.author.id)
+    scene.ids.append(scene.post_and_deliver())
+    scene.everybody_sees()
+    assert recent_list(scene.constant, scene.author) == scene.ids[::-1]
+    assert_right(*scene.readers, scene.author)
+
+
+def test_a_timeline_that_slept_through_a_whole_time_of_pulling_is_made_anew() -> None:
+    """It merges nobody, which is right again; but what was written meanwhile was not pushed to it."""
+    scene = Scene()
+    celebrities.begin(scene.author.id)
+    scene.ids.append(scene.post_and_deliver())
+    celebrities.end(scene.author.id)
+    scene.everybody_sees("after a whole time of pulling")
+
+
+class TestWhatACrossingCosts:
+    def test_a_reader_of_others_adopts_the_epoch_without_a_rebuild(self) -> None:
+        reader, author = new_person(), new_person()
+        follows.follow(reader.id, author.id)
+        tweet = post(author)
+        work_off_everything()
+        home(reader)
+        celebrities.begin(new_person().id)
+        with patch.object(home_module, "rebuild") as rebuilt:
+            assert home(reader) == [tweet]
+        rebuilt.assert_not_called()
+        with counted_round_trips() as redis, counted_store_calls() as store:
+            assert home(reader) == [tweet]
+        assert (len(redis), store) == (2, [])
+
+    def test_a_crossing_while_a_reader_adopts_is_not_missed(self) -> None:
+        """The reader has looked who is pulled; then their author crosses; then they adopt."""
+        scene = Scene()
+        celebrities.raise_epoch()
+        with Stepped(lambda: home(scene.constant), after=[(rebuild, "merge_set")]) as reading:
+            reading.go_on()
+            celebrities.begin(scene.author.id)
+        scene.ids.append(scene.post_and_deliver())
+        scene.everybody_sees()
+        assert scene.ids[-1] not in (in_redis(scene.constant) or [])
+
+    def test_a_timeline_made_anew_meanwhile_is_not_adopted(self) -> None:
+        scene = Scene()
+        celebrities.raise_epoch()
+        found = materialised.standing(scene.constant.id)
+        assert found is not None
+        scene.comes_back()
+        timeline_node().round_trip(materialised.discard_command(scene.constant.id))
+        home(scene.constant)
+        assert not materialised.adopt(found)
+
+    def test_of_a_crossed_author_s_tweet_nothing_is_read_but_once_who_they_are(self) -> None:
+        author = a_celebrity(new_person())
+        tweet = post(author)
+        with patch.object(follows, "follower_page") as read:
+            deliver(tweet)
+        read.assert_not_called()
+
+
+def test_a_deletion_while_both_ways_are_open_reaches_both() -> None:
+    """Pushed and in the recent lists."""
+    scene = Scene()
+    with Stepped(lambda: celebrities.begin(scene.author.id), before=CROSSING_STOPS) as crossing:
+        for _ in range(3):
+            crossing.go_on()
+        home(scene.constant)
+        gone = scene.post_and_deliver()
+        assert gone in (in_redis(scene.constant) or [])
+        assert gone in (recent_list(scene.constant, scene.author) or [])
+    delete_tweet(tweet_id=gone, viewer=viewer(scene.author))
+    work_off_everything()
+    assert gone not in (in_redis(scene.constant) or [])
+    assert_right(*scene.readers, scene.author)

@@ -1,0 +1,235 @@
+"""Working orders off: those that wait, the dispatcher, presence, the live channel.
+
+Real workers do it in tests/e2e/test_main_job.py; here one step at a time.
+"""
+
+import threading
+import time
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from accounts.graph import follows
+from fanout.live import channel
+from fanout.live.channel import LiveKind
+from fanout.live.presence import Presence, current_epoch, look_commands, present, present_commands, seen
+from fanout.orders import sweeper
+from fanout.orders.dispatch import Dispatcher
+from fanout.orders.kinds import deliver_order
+from storage.errors import NotFound, Unavailable
+from storage.ids.snowflakes import make_id, now_us
+from storage.ports.outbox import Order
+from storage.redis.node import by_shard, timeline_node, timeline_shard
+from storage.stores import outbox
+from tests.backends import counted_round_trips, timeline_redis_down
+from tests.ids import new_id
+from tests.integration.tweeting import home, post, viewer
+from tests.people import new_person
+from tests.work import open_orders, work_off_everything
+from tweets.reading.selectors import tweet_out
+from tweets.writing.posting import delete_tweet
+
+
+@pytest.mark.usefixtures("product")
+class TestOrdersThatWait:
+    def test_an_order_that_redis_refused_stays_open(self) -> None:
+        author = new_person()
+        home(author)
+        post(author)
+        with timeline_redis_down(), pytest.raises(Exception, match="redis_timelines"):
+            work_off_everything()
+        assert len(open_orders()) == 1
+        work_off_everything()
+        assert open_orders() == []
+
+    def test_the_sweeper_sends_old_orders_again_and_only_those(self, settings: Settings) -> None:
+        author = new_person()
+        post(author)
+        [order] = open_orders()
+        with patch.object(sweeper, "enqueue") as sent:
+            assert sweeper.sweep() == 0, "too young"
+            settings.SWEEP_AFTER_SECONDS = 0.0
+            time.sleep(0.01)
+            assert sweeper.sweep() == 1
+            sent.assert_called_once_with(order, resent=True)
+            assert sweeper.sweep() == 0, "sent a moment ago"
+
+    def test_orders_sent_a_moment_ago_hide_none_behind_them(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.SWEEP_AFTER_SECONDS = 0.0
+        monkeypatch.setattr(sweeper, "PAGE", 2)
+        monkeypatch.setattr(sweeper, "CHUNK", 1)
+        monkeypatch.setattr(sweeper, "SWEEP_LIMIT", 2)
+        author = new_person()
+        ids = [post(author) for _ in range(5)]
+        time.sleep(0.01)
+        sent: list[int] = []
+        with patch.object(sweeper, "enqueue", lambda order, **_: sent.append(order.id)):
+            for _ in range(3):
+                sweeper.sweep()
+        assert sent == ids
+
+    def test_an_order_that_the_broker_refused_is_due_at_the_next_sweep(self, settings: Settings) -> None:
+        settings.SWEEP_AFTER_SECONDS = 0.0
+        post(new_person())
+        time.sleep(0.01)
+        with patch.object(sweeper, "enqueue", side_effect=Unavailable("redis_broker")), pytest.raises(Unavailable):
+            sweeper.sweep()
+        with patch.object(sweeper, "enqueue") as sent:
+            assert sweeper.sweep() == 1
+        sent.assert_called_once()
+
+    def test_a_deletion_that_redis_did_not_hear_of_is_made_good_by_its_order(self) -> None:
+        author = new_person()
+        tweet = post(author)
+        assert home(author) == [tweet], "cached for days"
+        with timeline_redis_down():
+            delete_tweet(tweet_id=tweet, viewer=viewer(author))
+        work_off_everything()
+        with pytest.raises(NotFound):
+            tweet_out(tweet, None)
+
+    def test_a_graph_change_that_redis_did_not_take_is_made_good_by_its_order(self) -> None:
+        reader, author = new_person(), new_person()
+        tweet = post(author)
+        work_off_everything()
+        assert home(reader) == []
+        with timeline_redis_down():
+            follows.follow(reader.id, author.id)
+        assert [order.kind for order in open_orders()] == [follows.GRAPH_ORDER]
+        work_off_everything()
+        assert open_orders() == []
+        assert home(reader) == [tweet]
+
+
+@pytest.mark.usefixtures("redis_servers")
+class TestPresence:
+    def test_each_process_notices_by_itself_that_redis_was_emptied(self) -> None:
+        """Though another process has refilled the shared set before it looked."""
+        reader = new_id()
+        one, other = Presence(), Presence()
+        for process in (one, other, one, other):
+            assert process.appear([reader]) == set()
+        timeline_node().round_trip(("FLUSHALL",))
+        assert one.appear([reader]) == {timeline_shard(reader)}
+        assert other.appear([reader]) == {timeline_shard(reader)}
+        assert one.appear([reader]) == other.appear([reader]) == set()
+
+    def test_a_worker_an_epoch_off_still_finds_who_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reader = new_id()
+        epoch = current_epoch()
+        Presence().appear([reader])
+        shards = by_shard([reader])
+        for near in (epoch - 1, epoch, epoch + 1):
+            monkeypatch.setattr("fanout.live.presence.current_epoch", lambda near=near: near)
+            answers = timeline_node().round_trip(*present_commands(shards))
+            assert present(shards, answers) == shards
+
+    @pytest.mark.parametrize("few", [0, 64])
+    def test_who_is_there_is_found_among_few_and_among_many(self, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Among many, a worker first asks whether anybody is; nobody there costs no other round trip."""
+        monkeypatch.setattr("fanout.live.presence.FEW", few)
+        timeline_node().round_trip(("FLUSHALL",))
+        readers = [new_id() for _ in range(40)]
+        shards = by_shard(readers)
+        with counted_round_trips() as trips:
+            assert seen(shards, timeline_node().round_trip(*look_commands(shards))) == {}
+        assert len(trips) == 1
+        connected = by_shard(readers[:3])
+        Presence().appear(readers[:3])
+        assert seen(shards, timeline_node().round_trip(*look_commands(shards))) == connected
+
+
+@pytest.mark.usefixtures("product")
+class TestLivePublishing:
+    @pytest.mark.parametrize("few", [0, 64])
+    def test_present_readers_are_named_in_the_message_and_others_are_not(
+        self, few: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("fanout.live.presence.FEW", few)
+        author, present, absent = new_person(), new_person(), new_person()
+        for reader in (present, absent):
+            follows.follow(reader.id, author.id)
+        assert Presence().appear([present.id]) == set()
+        client: Any = timeline_node().client()
+        with client.pubsub() as subscription:
+            subscription.subscribe(*(channel.channel(shard) for shard in by_shard([present.id])))
+            subscription.get_message(timeout=20)
+            tweet = post(author)
+            work_off_everything()
+            message = subscription.get_message(ignore_subscribe_messages=True, timeout=20)
+        assert message is not None
+        assert channel.decode(message["data"]) == channel.LiveMessage(LiveKind.TWEET, tweet, [present.id])
+
+    def test_the_watermark_stays_below_the_oldest_open_order(self) -> None:
+        channel.watermark.forget()
+        author = new_person()
+        settled = channel.watermark.read()
+        assert settled <= make_id(now_us() - channel.SETTLE_SECONDS * 1_000_000, 0)
+        old = Order(id=make_id(now_us() - 3600 * 1_000_000, 0), kind="deliver", args=(1, author.id))
+        from_store = outbox()
+        from_store.add(old)
+        channel.watermark.forget()
+        assert channel.watermark.read() == old.id - 1
+        from_store.mark_done(old.id)
+        channel.watermark.forget()
+        assert channel.watermark.read() >= settled
+
+
+class TestDispatcher:
+    def test_sending_does_not_wait_for_a_hung_broker(self) -> None:
+        answered, sent = threading.Event(), list[int]()
+
+        def wait_then_send(order: Order) -> None:
+            answered.wait(60)
+            sent.append(order.id)
+
+        sending = Dispatcher(wait_then_send)
+        for number in range(1, 51):
+            sending.send(deliver_order(number, 1))
+        assert sent == [], "every send returned before the broker had taken anything"
+        answered.set()
+        sending.drain(60.0)
+        assert len(sent) == 50
+
+    def test_a_full_queue_drops_rather_than_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("fanout.orders.dispatch.QUEUE_SIZE", 2)
+        answered, sent = threading.Event(), list[int]()
+
+        def wait_then_send(order: Order) -> None:
+            answered.wait(60)
+            sent.append(order.id)
+
+        sending = Dispatcher(wait_then_send)
+        for number in range(1, 11):
+            sending.send(deliver_order(number, 1))
+        answered.set()
+        sending.drain(60.0)
+        assert 2 <= len(sent) <= 3
+        assert sent[:2] == [1, 2]
+
+    def test_a_broker_that_fails_stops_nothing(self) -> None:
+        sent: list[int] = []
+
+        def failing_once(order: Order) -> None:
+            if order.id == 1:
+                raise ConnectionError
+            sent.append(order.id)
+
+        sending = Dispatcher(failing_once)
+        for number in (1, 2):
+            sending.send(deliver_order(number, 1))
+        sending.drain(60.0)
+        assert sent == [2]
+
+    def test_without_a_thread_nothing_is_raised_and_the_next_order_finds_one(self) -> None:
+        sent: list[int] = []
+        sending = Dispatcher(lambda order: sent.append(order.id))
+        with patch("threading.Thread.start", side_effect=RuntimeError("can't start new thread")):
+            sending.send(deliver_order(1, 1))
+        sending.send(deliver_order(2, 1))
+        sending.drain(60.0)
+        assert sent == [2]

@@ -1,0 +1,303 @@
+"""The interleavings of delivery, retraction, changes of the graph and rebuilds, one at a time.
+
+Each test stops a worker or a reader at one step, lets another do the whole of its work, and goes on.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from accounts.graph import blocks, follows
+from accounts.models import User
+from fanout.delivery import fan_out
+from fanout.orders.kinds import DELIVER, RETRACT
+from fanout.timelines import materialised
+from feed.operations.audit import Person, Report, audit
+from storage.errors import Unavailable
+from storage.redis.node import by_shard, timeline_node
+from tests.backends import counted_round_trips
+from tests.integration.tweeting import home, in_redis, post, viewer
+from tests.people import new_person
+from tests.work import open_orders, work_off_everything
+from tweets.stores.port import tweet_store
+from tweets.writing.posting import delete_tweet
+from tweets.writing.retweeting import retweet, undo_retweet
+
+pytestmark = pytest.mark.usefixtures("product")
+
+
+def followed_by(*readers: User) -> User:
+    """An author whom these follow; all of them are active."""
+    author = new_person()
+    for reader in readers:
+        follows.follow(reader.id, author.id)
+    for person in (author, *readers):
+        home(person)
+    work_off_everything()
+    return author
+
+
+def after(owner: object, name: str, step: Callable[[], object]) -> Any:
+    """Inside, `step` is done once, right after the first call of `owner.name` has returned."""
+    original, steps = getattr(owner, name), [step]
+
+    def and_then(*args: Any, **kwargs: Any) -> Any:
+        answer = original(*args, **kwargs)
+        if steps:
+            steps.pop()()
+        return answer
+
+    return patch.object(owner, name, and_then)
+
+
+def assert_right(*readers: User) -> None:
+    work_off_everything()
+    report = Report()
+    people = [Person(reader.id, reader.username) for reader in readers]
+    assert [each for found in audit(people, report, repair=False, sleep=lambda _: None) for each in found] == []
+    assert report.people - report.inactive == len(readers), "there is something to compare"
+
+
+class TestAReaderLeavesWhileAWorkerPushes:
+    @pytest.mark.parametrize("leave", [follows.unfollow, blocks.block])
+    def test_after_the_list_of_followers_was_read(self, leave: Callable[[int, int], None]) -> None:
+        reader, other = new_person(), new_person()
+        author = followed_by(reader, other)
+        tweet = post(author)
+
+        def leaves_and_reads() -> None:
+            leave(reader.id, author.id)
+            assert home(reader) == []
+
+        with after(follows, "follower_page", leaves_and_reads):
+            work_off_everything()
+        assert in_redis(reader) == []
+        assert home(reader) == []
+        assert home(other) == [tweet]
+        assert_right(reader, other)
+
+    def test_and_follows_again_before_the_push(self) -> None:
+        reader = new_person()
+        author = followed_by(reader)
+        tweet = post(author)
+
+        def leaves_and_returns() -> None:
+            for change in (follows.unfollow, follows.follow):
+                change(reader.id, author.id)
+                home(reader)
+
+        with after(follows, "follower_page", leaves_and_returns):
+            work_off_everything()
+        assert home(reader) == [tweet]
+        assert_right(reader)
+
+    def test_a_reader_who_was_away_when_the_list_was_read_has_what_was_posted_before(self) -> None:
+        reader = new_person()
+        author = followed_by(reader)
+        timeline_node().round_trip(materialised.discard_command(reader.id))
+        tweet = post(author)
+        with after(follows, "follower_page", lambda: home(reader)):
+            work_off_everything()
+        assert in_redis(reader) == [tweet]
+        assert_right(reader)
+
+
+def test_what_a_muted_author_posts_is_not_shown_and_no_fault() -> None:
+    reader = new_person()
+    author = followed_by(reader)
+    blocks.mute(reader.id, author.id)
+    home(reader)
+    tweet = post(author)
+    work_off_everything()
+    assert in_redis(reader) == [tweet], "pushed to all who follow"
+    assert home(reader) == []
+    assert_right(reader)
+    blocks.unmute(reader.id, author.id)
+    assert home(reader) == [tweet]
+
+
+class TestADeletionOvertakesADelivery:
+    def test_the_retraction_is_worked_off_between_list_and_push(self) -> None:
+        reader = new_person()
+        author = followed_by(reader)
+        tweet = post(author)
+
+        def delete_and_retract() -> None:
+            delete_tweet(tweet_id=tweet, viewer=viewer(author))
+            [retraction] = [order for order in open_orders() if order.kind == RETRACT]
+            fan_out.work_off(retraction)
+
+        with after(follows, "follower_page", delete_and_retract):
+            work_off_everything()
+        assert in_redis(reader) == in_redis(author) == []
+        assert_right(reader, author)
+
+    def test_the_delivery_is_repeated_after_the_tombstone_has_ended(self) -> None:
+        reader = new_person()
+        author = followed_by(reader)
+        tweet = post(author)
+        orders = open_orders()
+        work_off_everything()
+        delete_tweet(tweet_id=tweet, viewer=viewer(author))
+        work_off_everything()
+        shards = by_shard([reader.id, author.id])
+        timeline_node().round_trip(*(("DEL", materialised.gone_key(shard, tweet)) for shard in shards))
+        for order in orders:
+            fan_out.work_off(order)
+        assert in_redis(reader) == in_redis(author) == []
+
+    def test_the_author_s_own_push_arrives_after_the_retraction(self) -> None:
+        author = followed_by()
+
+        def delete_and_retract() -> None:
+            [order] = open_orders()
+            delete_tweet(tweet_id=order.args[0], viewer=viewer(author))
+            work_off_everything()
+
+        with after(tweet_store(), "add", delete_and_retract):
+            post(author)
+        assert in_redis(author) == []
+        assert_right(author)
+
+    @pytest.mark.parametrize("again", [False, True])
+    def test_and_redis_was_emptied_in_between(self, again: bool) -> None:
+        """The tombstone is forgotten, but not that the push is of before."""
+        author = followed_by()
+
+        def delete_and_flush() -> None:
+            [order] = open_orders()
+            delete_tweet(tweet_id=order.args[0], viewer=viewer(author))
+            work_off_everything()
+            timeline_node().round_trip(("FLUSHALL",))
+            if again:
+                home(author)
+
+        with after(tweet_store(), "add", delete_and_flush):
+            post(author)
+        home(author)
+        assert in_redis(author) == []
+
+    def test_of_a_retweet_as_well(self) -> None:
+        reader = new_person()
+        author = followed_by(reader)
+        original = post(new_person())
+        work_off_everything()
+        retweet(viewer=viewer(author), tweet_id=original)
+
+        def undo() -> None:
+            undo_retweet(author_id=author.id, original_id=original, by=author.id)
+            [retraction] = [order for order in open_orders() if order.kind == RETRACT]
+            fan_out.work_off(retraction)
+
+        with after(follows, "follower_page", undo):
+            work_off_everything()
+        assert in_redis(reader) == []
+        assert_right(reader, author)
+
+
+class TestARebuildIsOvertaken:
+    def test_by_a_deletion_after_its_pull(self) -> None:
+        reader = new_person()
+        author = followed_by(reader)
+        kept, deleted = post(author), post(author)
+        work_off_everything()
+        timeline_node().round_trip(materialised.discard_command(reader.id))
+
+        def delete_and_retract() -> None:
+            delete_tweet(tweet_id=deleted, viewer=viewer(author))
+            work_off_everything()
+
+        with after(tweet_store(), "home_entries", delete_and_retract):
+            home(reader)
+        assert in_redis(reader) == [kept]
+        assert_right(reader)
+
+    def test_by_a_delivery_after_its_pull(self) -> None:
+        reader = new_person()
+        author = followed_by(reader)
+        timeline_node().round_trip(materialised.discard_command(reader.id))
+        tweets: list[int] = []
+
+        def post_and_deliver() -> None:
+            tweets.append(post(author))
+            work_off_everything()
+
+        with after(tweet_store(), "home_entries", post_and_deliver):
+            home(reader)
+        assert in_redis(reader) == tweets
+        assert_right(reader)
+
+    def test_by_an_unfollow_after_its_pull(self) -> None:
+        reader = new_person()
+        author = followed_by(reader)
+        post(author)
+        timeline_node().round_trip(materialised.discard_command(reader.id))
+        with after(tweet_store(), "home_entries", lambda: follows.unfollow(reader.id, author.id)):
+            home(reader)
+        assert in_redis(reader) is None
+        assert home(reader) == []
+        assert_right(reader)
+
+
+class TestRedisIsEmptiedWhileAWorkerPushes:
+    def test_the_page_is_read_and_pushed_again(self) -> None:
+        reader, gone = new_person(), new_person()
+        author = followed_by(reader, gone)
+        tweet = post(author)
+
+        def flush_and_read() -> None:
+            follows.unfollow(gone.id, author.id)
+            timeline_node().round_trip(("FLUSHALL",))
+            assert home(reader) == [tweet]
+            assert home(gone) == []
+
+        with after(follows, "follower_page", flush_and_read):
+            work_off_everything()
+        assert in_redis(reader) == [tweet]
+        assert in_redis(gone) == []
+        assert_right(reader, gone)
+
+    def test_a_page_that_is_never_in_time_leaves_the_order_open(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reader = new_person()
+        author = followed_by(reader)
+        tweet = post(author)
+        [order] = open_orders()
+        monkeypatch.setattr(materialised, "NOTE_SECONDS", 0)
+        with pytest.raises(Unavailable):
+            fan_out.work_off(order)
+        monkeypatch.undo()
+        assert open_orders() == [order]
+        work_off_everything()
+        assert in_redis(reader) == [tweet]
+
+
+def test_a_page_of_a_thousand_followers_costs_two_redis_round_trips() -> None:
+    author = new_person()
+    readers = list(range(1, 1_001))
+    post(author)
+    [order] = [order for order in open_orders() if order.kind == DELIVER]
+    with patch.object(follows, "follower_page", side_effect=[readers]), counted_round_trips() as trips:
+        fan_out.work_off(order)
+    assert len(trips) == 2, "the note, and the push"
+
+
+class TestOnesOwnTweetAtOnce:
+    """Though the author's push is refused, since it is of a generation before."""
+
+    @pytest.mark.parametrize("seen", [True, False])
+    def test_when_redis_was_emptied_and_the_timeline_made_anew_before_the_write(self, seen: bool) -> None:
+        author = followed_by()
+        add = tweet_store().add
+
+        def flush_read_and_add(*args: Any, **kwargs: Any) -> None:
+            timeline_node().round_trip(("FLUSHALL",))
+            home(author)
+            add(*args, **kwargs)
+
+        if not seen:
+            timeline_node().seen = None
+        with patch.object(tweet_store(), "add", flush_read_and_add):
+            tweet = post(author)
+        assert home(author) == [tweet]

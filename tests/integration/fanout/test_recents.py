@@ -1,0 +1,97 @@
+"""Recent lists on a real Redis: many read as one, each fed and built as a timeline is."""
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pytest_django.fixtures import Settings
+
+from fanout.timelines import materialised, recents
+from fanout.timelines.recents import Pulled, Recents
+from storage.ids.snowflakes import MAX_ID
+from storage.redis.node import timeline_node, timeline_shard
+from tests.ids import new_id
+
+pytestmark = pytest.mark.usefixtures("redis_servers")
+
+
+def ready(reader: int, pulled: Pulled, ids: list[int]) -> None:
+    """A built list of these entries, newest first, in the reader's shard."""
+    builds = recents.open_builds(reader, [pulled])
+    assert len(builds) == 1
+    recents.finish_builds([(builds[0], ids)])
+
+
+def a_pulled() -> Pulled:
+    return new_id(), new_id()
+
+
+PLACES = st.integers(1, 60) | st.integers(MAX_ID - 60, MAX_ID)
+LISTS = st.lists(st.lists(PLACES, unique=True, max_size=12), max_size=8)
+
+
+@given(lists=LISTS, place=PLACES, count=st.integers(1, 9))
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_window_is_that_of_all_lists_together(lists: list[list[int]], place: int, count: int) -> None:
+    reader = new_id()
+    merge_set = [a_pulled() for _ in lists]
+    for pulled, ids in zip(merge_set, lists, strict=True):
+        ready(reader, pulled, sorted(ids, reverse=True))
+    together = sorted((each for ids in lists for each in ids), reverse=True)
+    newest = recents.read(reader, merge_set, count=count)
+    below = recents.read(reader, merge_set, before=place, count=count)
+    above = recents.read(reader, merge_set, after=place, count=count)
+    assert newest == Recents(together[:count], 0, [])
+    assert below == Recents([each for each in together if each < place][:count], 0, [])
+    assert above == Recents([each for each in together if each > place][-count:], 0, [])
+
+
+def test_more_lists_than_a_script_call_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recents, "LISTS_A_CALL", 3)
+    reader, merge_set = new_id(), [a_pulled() for _ in range(10)]
+    ids = random.Random(2).sample(range(1, 1000), 40)
+    for place, pulled in enumerate(merge_set[:-1]):
+        ready(reader, pulled, sorted(ids[place::9], reverse=True))
+    ids.sort(reverse=True)
+    for count in (1, 7, 100):
+        assert recents.read(reader, merge_set, count=count) == Recents(ids[:count], 0, merge_set[-1:])
+        assert recents.read(reader, merge_set, after=0, count=count).ids == ids[-count:]
+
+
+def test_the_highest_floor_is_that_of_the_window_and_missing_lists_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recents, "RECENT_CAP", 3)
+    reader = new_id()
+    merge_set = [a_pulled() for _ in range(4)]
+    ready(reader, merge_set[0], [90, 80, 70, 60])
+    ready(reader, merge_set[1], [95, 85, 75, 65])
+    recents.open_builds(reader, merge_set[2:3])
+    assert recents.read(reader, merge_set, count=9) == Recents([95, 90, 85, 80, 75, 70], 65, merge_set[2:])
+    assert recents.contents(reader, merge_set) is None
+    assert recents.contents(reader, merge_set[:1]) == [materialised.Window([90, 80, 70], 60)]
+
+
+def test_an_entry_goes_into_the_list_of_every_shard_that_has_one(settings: Settings) -> None:
+    pulled = a_pulled()
+    readers = {timeline_shard(reader): reader for reader in (new_id() for _ in range(200))}
+    assert len(readers) == settings.TIMELINE_SHARDS
+    absent = readers.pop(3)
+    for reader in readers.values():
+        ready(reader, pulled, [5])
+    noted = materialised.note()
+    for _ in range(2):
+        timeline_node().round_trip(*recents.deliver_commands(9, pulled, noted))
+        timeline_node().round_trip(*recents.deliver_commands(7, pulled, noted))
+    assert all(recents.read(reader, [pulled], count=9).ids == [9, 7, 5] for reader in readers.values())
+    assert recents.read(absent, [pulled], count=9).missing == [pulled]
+    timeline_node().round_trip(*recents.retract_commands(7, pulled))
+    timeline_node().round_trip(*recents.deliver_commands(7, pulled, noted))
+    assert all(recents.read(reader, [pulled], count=9).ids == [9, 5] for reader in readers.values())
+
+
+def test_a_list_ends_by_itself(settings: Settings) -> None:
+    reader, pulled = new_id(), a_pulled()
+    ready(reader, pulled, [5])
+    [seconds] = timeline_node().round_trip(("TTL", recents.recent_key(timeline_shard(reader), pulled)))
+    assert 0 < seconds <= settings.ACTIVE_DAYS * 86_400

@@ -1,0 +1,289 @@
+"""The home stream of one socket when backends fail and clients fall behind: nothing is skipped."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.conf import settings
+
+from accounts.entities import Viewer
+from accounts.models import User
+from fanout.timelines import materialised
+from feed.live import listener
+from feed.live.registry import QUEUE_SIZE, LiveQueue, Registry, Signal, SignalKind, registry
+from feed.live.streams import home
+from feed.live.streams.home import HomeStream
+from feed.timelines.home import home_page
+from storage.errors import Unavailable
+from storage.redis.node import timeline_node
+from storage.web.paging import PageRequest, decode_cursor
+from tests.backends import timeline_redis_down
+from tests.people import new_person
+from tweets.writing.posting import create_tweet, delete_tweet
+
+pytestmark = [
+    pytest.mark.usefixtures("product"),
+    pytest.mark.parametrize("store", ["embedded"], indirect=True),
+]
+
+
+class Told:
+    """A stream, and the frames that its client was sent."""
+
+    def __init__(self, person: User) -> None:
+        self.viewer = Viewer(account=person.account, token_digest="")
+        self.frames: list[dict[str, Any]] = []
+        self.stream = HomeStream(self.viewer, self._send)
+
+    async def _send(self, frame: str) -> None:
+        self.frames.append(json.loads(frame))
+
+    async def subscribe(self, *, after: int | None, watermark: int) -> None:
+        registry.watermark = watermark
+        await self.stream.open(after, watermark)
+        await self.stream.begin()
+
+    async def tweet(self, tweet_id: int, *, watermark: int) -> None:
+        registry.watermark = watermark
+        await self.stream.handle(Signal(SignalKind.TWEET, watermark, tweet_id))
+
+    def post(self) -> int:
+        return create_tweet(author=self.viewer, text="hello").id
+
+    def take(self, kind: str = "tweet") -> list[dict[str, Any]]:
+        """The frames since the last time, which are all of this kind."""
+        taken, self.frames = self.frames, []
+        assert {frame["type"] for frame in taken} <= {kind}
+        return taken
+
+    def take_ids(self) -> list[int]:
+        return [int(frame["tweet"]["id"]) for frame in self.take()]
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    """Told about a timeline that is there; a socket's reader has read a page before, as clients do."""
+    told = Told(new_person())
+    home_page(told.viewer, PageRequest())
+    yield told
+    registry.watermark = 0
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(scenario())
+
+
+def store_down(name: str) -> Any:
+    return patch.object(home, name, side_effect=Unavailable("store"))
+
+
+def test_what_an_outage_kept_back_is_replayed_before_anything_newer(told: Told) -> None:
+    start = told.post()
+    missed, next_one, last = told.post(), told.post(), told.post()
+
+    async def scenario() -> None:
+        await told.subscribe(after=None, watermark=start)
+        told.take("subscribed")
+        with store_down("hydrate"), pytest.raises(Unavailable):
+            await told.tweet(missed, watermark=start)
+        await told.tweet(next_one, watermark=next_one - 1)
+        assert told.take() == [], "waits, since an older one is missing"
+        await told.stream.handle(Signal(SignalKind.RESYNC, next_one))
+        assert told.take_ids() == [missed, next_one, last]
+
+    run(scenario)
+
+
+def test_a_replay_that_broke_off_goes_on_where_it_was(told: Told) -> None:
+    ids = [told.post() for _ in range(5)]
+
+    async def scenario() -> None:
+        await told.stream.open(ids[0], ids[-1])
+        registry.watermark = ids[-1]
+        with store_down("home_page"), pytest.raises(Unavailable):
+            await told.stream.begin()
+        told.take("subscribed")
+        await told.stream.handle(Signal(SignalKind.RESYNC))
+        frames = told.take()
+        assert [int(frame["tweet"]["id"]) for frame in frames] == ids[1:]
+        assert [decode_cursor(frame["cursor"]) for frame in frames] == ids[1:]
+
+    run(scenario)
+
+
+def test_no_cursor_is_newer_than_the_watermark(told: Told) -> None:
+    ids = [told.post() for _ in range(4)]
+
+    async def scenario() -> None:
+        await told.subscribe(after=ids[2], watermark=ids[1])
+        assert told.frames.pop(0) == {"type": "subscribed", "stream": "home"}
+        frames = told.take()
+        assert [int(frame["tweet"]["id"]) for frame in frames] == ids[2:], "from the watermark, not from the cursor"
+        assert {decode_cursor(frame["cursor"]) for frame in frames} == {ids[1]}
+        await told.tweet(ids[3], watermark=ids[2])
+        assert [decode_cursor(frame["cursor"]) for frame in told.take()] == [ids[2]]
+
+    run(scenario)
+
+
+def test_who_missed_more_than_a_replay_holds_is_told_to_page(told: Told) -> None:
+    ids = [told.post() for _ in range(7)]
+
+    async def scenario() -> None:
+        with patch.object(home, "REPLAY_PAGE", 2), patch.object(home, "REPLAY_LIMIT", 4):
+            await told.subscribe(after=ids[0], watermark=ids[-1])
+        gap = told.frames.pop()
+        assert [int(frame["tweet"]["id"]) for frame in told.frames[1:]] == ids[1:5]
+        assert gap == {"type": "gap", "stream": "home", "after": gap["after"]}
+        assert decode_cursor(gap["after"]) == ids[4]
+
+    run(scenario)
+
+
+def test_who_fell_behind_is_told_to_page_from_what_was_sent(told: Told) -> None:
+    first, _dropped, last = told.post(), told.post(), told.post()
+
+    async def scenario() -> None:
+        await told.subscribe(after=None, watermark=first - 1)
+        told.take("subscribed")
+        await told.tweet(first, watermark=first - 1)
+        assert told.take_ids() == [first]
+        await told.stream.handle(Signal(SignalKind.OVERFLOW))
+        [gap] = told.take("gap")
+        assert decode_cursor(gap["after"]) == first - 1
+        await told.tweet(last, watermark=last - 1)
+        assert told.take_ids() == [last]
+
+    run(scenario)
+
+
+def test_a_tweet_pushed_by_a_stale_list_of_followers_is_not_told(told: Told) -> None:
+    """Somebody's whom the reader has left since, or never followed: it does not stand in the timeline."""
+    strange, own = Told(new_person()).post(), told.post()
+
+    async def scenario() -> None:
+        await told.subscribe(after=None, watermark=strange - 1)
+        told.take("subscribed")
+        await told.tweet(strange, watermark=strange - 1)
+        assert told.take() == []
+        await told.tweet(own, watermark=own - 1)
+        assert told.take_ids() == [own]
+
+    run(scenario)
+
+
+def test_a_tweet_for_a_timeline_that_is_not_there_is_told_by_making_it(told: Told) -> None:
+    timeline_node().round_trip(materialised.discard_command(told.viewer.id))
+    ids = [told.post() for _ in range(2)]
+
+    async def scenario() -> None:
+        await told.subscribe(after=None, watermark=ids[0] - 1)
+        told.take("subscribed")
+        timeline_node().round_trip(materialised.discard_command(told.viewer.id))
+        await told.tweet(ids[1], watermark=ids[0] - 1)
+        assert told.take_ids() == ids
+
+    run(scenario)
+
+
+def test_who_subscribes_is_active_and_told_only_what_is_new(told: Told) -> None:
+    timeline_node().round_trip(materialised.discard_command(told.viewer.id))
+    old, new = told.post(), told.post()
+
+    async def scenario() -> None:
+        await told.subscribe(after=None, watermark=old - 1)
+        told.take("subscribed")
+        await told.tweet(new, watermark=old - 1)
+        assert told.take_ids() == [new]
+
+    run(scenario)
+
+
+def test_who_subscribes_while_redis_is_down_is_subscribed(told: Told) -> None:
+    async def scenario() -> None:
+        with timeline_redis_down():
+            await told.subscribe(after=None, watermark=1)
+        told.take("subscribed")
+
+    run(scenario)
+
+
+def test_a_tweet_that_is_gone_by_now_is_not_told(told: Told) -> None:
+    gone = told.post()
+    delete_tweet(tweet_id=gone, viewer=told.viewer)
+
+    async def scenario() -> None:
+        await told.subscribe(after=None, watermark=gone - 1)
+        told.take("subscribed")
+        await told.tweet(gone, watermark=gone - 1)
+        assert told.take() == []
+
+    run(scenario)
+
+
+def everything_in(queue: LiveQueue) -> list[Signal]:
+    async def drain() -> list[Signal]:
+        signals = []
+        while True:
+            try:
+                signals.append(await asyncio.wait_for(queue.get(), 0.01))
+            except TimeoutError:
+                return signals
+
+    return asyncio.run(drain())
+
+
+def tweet(number: int) -> Signal:
+    return Signal(SignalKind.TWEET, entry_id=number)
+
+
+def test_a_queue_is_bounded_and_says_that_it_overflowed() -> None:
+    queue = LiveQueue()
+    for number in range(10 * QUEUE_SIZE):
+        queue.put(tweet(number))
+    kept = everything_in(queue)
+    assert len(kept) <= QUEUE_SIZE
+    assert kept[0].kind is SignalKind.OVERFLOW
+    assert kept[1:] == [tweet(number) for number in range(10 * QUEUE_SIZE - len(kept) + 1, 10 * QUEUE_SIZE)]
+
+
+def test_what_the_client_asked_for_last_outlives_an_overflow() -> None:
+    queue = LiveQueue()
+    queue.put(Signal(SignalKind.UNSUBSCRIBE))
+    subscribe = Signal(SignalKind.SUBSCRIBE, watermark=7, after=5)
+    queue.put(subscribe)
+    for number in range(QUEUE_SIZE):
+        queue.put(tweet(number))
+    assert everything_in(queue)[:2] == [subscribe, Signal(SignalKind.OVERFLOW)]
+
+
+def test_a_recheck_does_not_wait_behind_anything() -> None:
+    queue = LiveQueue()
+    for number in range(QUEUE_SIZE):
+        queue.put(tweet(number))
+    queue.put(Signal(SignalKind.RECHECK))
+    assert queue.recheck.is_set()
+    assert len(everything_in(queue)) == QUEUE_SIZE
+
+
+def test_a_signal_goes_to_every_socket_of_its_readers_and_to_no_other() -> None:
+    sockets, ann, ben = Registry(), 1, 2
+    queues = [LiveQueue() for _ in range(3)]
+    assert [sockets.add(reader, queue) for reader, queue in zip((ann, ann, ben), queues, strict=True)] == [1, 2, 1]
+    sockets.watermark = 9
+    sockets.signal([ann, 3], SignalKind.TWEET, 10)
+    sockets.remove(ann, queues[0])
+    sockets.remove(ann, queues[0])
+    sockets.signal([ann], SignalKind.DELETE, 10)
+    told_tweet, told_delete = Signal(SignalKind.TWEET, 9, 10), Signal(SignalKind.DELETE, 9, 10)
+    assert [everything_in(queue) for queue in queues] == [[told_tweet], [told_tweet, told_delete], []]
+    sockets.remove(ann, queues[1])
+    assert sockets.readers() == [ben]
+
+
+def test_the_waits_until_a_socket_of_somebody_signed_out_is_closed_are_within_a_second() -> None:
+    """Until the log of changed accounts is read, and for Redis to answer."""
+    assert listener.WATCH_SECONDS + settings.ENV.redis_timeout_seconds <= 1.0

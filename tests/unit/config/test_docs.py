@@ -1,0 +1,130 @@
+"""What the documents say about the code is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PACKAGES = ("config", "feed", "tweets", "fanout", "accounts", "storage", "deploy")
+UNLISTED = ("__init__.py", "apps.py")
+"""Modules that say nothing of their own."""
+
+PATH_IN_TEXT = re.compile(rf"`((?:{'|'.join(PACKAGES)}|tests|docs|requirements)/[\w./*-]*\w)(?:::[\w:]+)?`")
+PATH_IN_MAP = re.compile(r"^\| `([\w./-]+)` \|", re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?://)([^)#]*)(#[^)]*)?\)")
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(?:(\w+)::)?(\w+)`")
+VARIABLE_IN_CODE = re.compile(r"""(?:env\.\w+\(|_choice\(env, )"([A-Z_]+)\"""")
+VARIABLE_IN_TABLE = re.compile(r"^\| `([A-Z_]+)` \|", re.MULTILINE)
+DEFAULT_IN_TABLE = re.compile(r"^\| `([A-Z_]+)` \| ([\d.]+)[ |]", re.MULTILINE)
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def section(name: str, title: str) -> str:
+    """What stands below a second-level heading."""
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", text_of(name), re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def test_the_settings_table_has_every_variable_that_is_read() -> None:
+    read = {*VARIABLE_IN_CODE.findall(text_of("config/environment.py"))}
+    read |= {*VARIABLE_IN_CODE.findall(text_of("deploy/plan.py"))} - {"SECRET_KEY"}
+    assert {*VARIABLE_IN_TABLE.findall(section("README.md", "Settings"))} == read
+
+
+def test_the_settings_table_has_the_defaults() -> None:
+    code = text_of("config/environment.py") + text_of("deploy/plan.py")
+    for name, default in DEFAULT_IN_TABLE.findall(section("README.md", "Settings")):
+        in_code = re.search(rf'"{name}"(?:, |\) or ")([\d.]+)', code)
+        if in_code is not None:
+            assert float(in_code[1]) == float(default), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_relative_link_leads_somewhere(document: Path) -> None:
+    for path, anchor in LINK.findall(document.read_text()):
+        target = document.parent / path if path else document
+        assert target.exists(), path
+        assert not anchor or anchor[1:] in anchors(target), anchor
+
+
+def anchors(document: Path) -> list[str]:
+    """The anchors of its headings, as they are made on GitHub."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_path_that_is_named_exists(document: Path) -> None:
+    for path in PATH_IN_TEXT.findall(document.read_text()):
+        assert list(ROOT.glob(path)), path
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_test_that_is_named_exists(document: Path) -> None:
+    for path, group, test in TEST.findall(document.read_text()):
+        text = text_of(path)
+        if group:
+            found = re.search(rf"^class {group}\b.*?(?=^\S|\Z)", text, re.DOTALL | re.MULTILINE)
+            assert found is not None, f"{path}::{group}"
+            text = found[0]
+        indent = "    " if group else ""
+        assert re.search(rf"^{indent}(?:async )?def {test}\(", text, re.MULTILINE), f"{path}::{group}::{test}"
+
+
+def test_guarantees_name_tests() -> None:
+    assert len(TEST.findall(text_of("docs/guarantees.md"))) > 40
+
+
+def test_the_folder_map_has_every_module_and_nothing_else() -> None:
+    listed = PATH_IN_MAP.findall(section("docs/architecture.md", "Folder map"))
+    assert [path for path in listed if not (ROOT / path).exists()] == []
+    assert sorted({path for path in listed if listed.count(path) > 1}) == []
+    modules = {
+        name_of(path)
+        for package in PACKAGES
+        for kind in ("py", "lua", "cql")
+        for path in (ROOT / package).rglob(f"*.{kind}")
+        if path.name not in UNLISTED and "migrations" not in path.parts[len(ROOT.parts) : -1]
+    }
+    assert modules - {*listed} == set()
+
+
+def test_the_data_tables_are_those_of_the_migrations() -> None:
+    cql = "".join(path.read_text() for package in PACKAGES for path in (ROOT / package).glob("cql/*.cql"))
+    made = {*re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", cql)}
+    described = {
+        *re.findall(r"^\| `(\w+)`", section("docs/architecture.md", "Data").split("### SQLite")[0], re.MULTILINE)
+    }
+    assert described - {"schema_migrations"} == made
+
+
+def test_decisions_are_numbered_one_by_one() -> None:
+    numbers = [path.name[:3] for path in sorted(ROOT.glob("docs/adr/*.md"))]
+    assert numbers == [f"{number:03d}" for number in range(1, len(numbers) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "pinned"),
+    [
+        ("requirements/runtime.in", "requirements.txt"),
+        ("requirements/development.in", "requirements/development.txt"),
+    ],
+)
+def test_every_direct_dependency_has_its_reason_and_its_version(asked_for: str, pinned: str) -> None:
+    versions = re.findall(r"^([\w.-]+)==([\w.]+)", text_of(pinned).lower(), re.MULTILINE)
+    rows = [line.lower() for line in text_of("docs/adr/013-dependencies.md").splitlines() if line.startswith("| ")]
+    for name in re.findall(r"^([A-Za-z][\w.-]*)", text_of(asked_for), re.MULTILINE):
+        row = next((row for row in rows if re.search(rf"[| ]{re.escape(name.lower())}[\[ ,]", row)), None)
+        assert row is not None, name
+        if not name.startswith("types-") and name != "celery-types":
+            assert any(version in row for pin, version in versions if pin == name.lower()), name

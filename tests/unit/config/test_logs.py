@@ -1,0 +1,42 @@
+"""Lines in production's format: of our own loggers and of libraries', alike and in one stream."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = """
+import logging.config
+import structlog
+from config.observability.logs import logging_config
+
+logging.config.dictConfig(logging_config("json"))
+log = structlog.get_logger("feed.timelines.home")
+with structlog.contextvars.bound_contextvars(request_id="r1"):
+    log.info("request", status=200, path="/é")
+    log.debug("not for production")
+    logging.getLogger("library").warning("said %s", "so")
+try:
+    1 / 0
+except ZeroDivisionError as error:
+    log.error("failed", exc_info=error, given={1})
+"""
+
+
+def test_every_line_is_an_object_with_its_level_logger_time_and_request() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
+    )
+    request, library, failed = map(json.loads, done.stderr.splitlines())
+    assert done.stdout == ""
+    assert (request["event"], request["status"], request["path"], request["logger"]) == (
+        "request",
+        200,
+        "/é",
+        "feed.timelines.home",
+    )
+    assert (library["event"], library["level"], library["logger"]) == ("said so", "warning", "library")
+    assert request["request_id"] == library["request_id"] == "r1"
+    assert failed["exception"].endswith("ZeroDivisionError: division by zero")
+    assert failed["given"] == "{1}"
+    assert all(line["timestamp"].endswith("Z") for line in (request, library, failed))

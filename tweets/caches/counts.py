@@ -1,0 +1,215 @@
+"""How often a tweet was replied to, retweeted, quoted and liked: counted in the store, cached.
+
+All four stand in one key, so a page costs one MGET. Two sorts of tweets are cached in two ways:
+
+**Small** (every count below LARGE): exact. A change that was answered is in every count read
+from then on, since it leaves a guard (storage/redis/guarded_cache.py): while it stands, readers recount, which
+costs milliseconds. If Redis was away when something changed, the process that changed it tells
+it later. Only if that process is gone by then, or a reader stood still between counting and keeping for longer than
+a guard does, is a count old, for at most TTL_SECONDS.
+
+**Large**: at most STALE_SECONDS old, plus the time that one recount takes. A viral tweet changes
+many times a second: its guard would never end, and each of thousands of readers a second would
+count millions of edges. Nobody can see whether 20,481 likes or 20,479 are right. So the value
+says when it was counted, changes leave it alone, and the first reader who finds it stale takes
+a lease of RECOUNT_LEASE_SECONDS in which it alone counts, while the others still serve the old value. It
+overwrites guards, as a tweet that grows large under likes has one standing at all times. When it
+finds the tweet small again it leaves a guard: changes made while it counted left none.
+
+**While the store does not answer** nothing can be counted, and nothing can be liked either: a count
+that this process has shown within SPARE_SECONDS is shown again, so that a page that is otherwise in
+Redis is not refused for its numbers.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from storage import stores
+from storage.errors import Unavailable
+from storage.redis.guarded_cache import GUARD_SECONDS, GuardedCache
+from storage.redis.node import Command, Script, timeline_node, timeline_shard
+from tweets.kinds import LIKE, QUOTE, RETWEET
+from tweets.stores.port import tweet_store
+
+TTL_SECONDS = 600
+"""Counting a tweet takes half a dozen reads of the store, and most tweets are shown to few readers: with a minute,
+this machine bore 100 requests a second of a mixed load, and 200 with ten (docs/benchmarks.md)."""
+LARGE = 1_000
+"""Counting so many edges takes about as long as the rest of a request (1,000,000 ids/s and a partition's start)."""
+STALE_SECONDS = 3.0
+RECOUNT_LEASE_SECONDS = 10
+"""Longer than a recount that does not fail; then somebody else tries."""
+SPARE_SECONDS = 3600
+SPARE_ENTRIES = 50_000
+"""About 200 bytes each: 10 MB a process."""
+DECODED_KEPT = 8_192
+"""About 400 bytes each; as long as nobody counts anew, all readers are given the same bytes."""
+
+_changed = Script(Path(__file__).parent / "lua" / "counts_changed.lua")
+SMALL, LARGE_MARK = b"S", b"L"
+CACHE: GuardedCache[int] = GuardedCache(
+    timeline_node, timeline_shard, lambda tweet_id: f"counts:{tweet_id}", ttl_seconds=TTL_SECONDS
+)
+
+
+class Counts(msgspec.Struct, frozen=True, array_like=True):
+    replies: int = 0
+    retweets: int = 0
+    quotes: int = 0
+    likes: int = 0
+
+    @property
+    def large(self) -> bool:
+        return max(self.replies, self.retweets, self.quotes, self.likes) >= LARGE
+
+
+class _Counted(msgspec.Struct, frozen=True, array_like=True):
+    counts: Counts
+    at: float
+    """When counting began, by the clock of who counted."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Counted).decode
+
+
+@lru_cache(DECODED_KEPT)
+def _decoded(value: bytes) -> _Counted:
+    return _decode(value[1:])
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What the cache knew: counts that may be shown, and which of them somebody should count anew."""
+
+    counts: dict[int, Counts]
+    stale: list[int]
+
+
+def read(ids: Sequence[int]) -> Command:
+    """One command; its answer belongs into `found`. `ids` must not be empty."""
+    return CACHE.read(ids)
+
+
+def found(ids: Sequence[int], answer: Sequence[bytes | None]) -> Found:
+    counts: dict[int, Counts] = {}
+    stale: list[int] = []
+    for tweet_id, value in CACHE.hits(ids, answer).items():
+        counted = _decoded(value)
+        counts[tweet_id] = counted.counts
+        if value.startswith(LARGE_MARK) and time.time() - counted.at >= STALE_SECONDS:
+            stale.append(tweet_id)
+    return Found(counts, stale)
+
+
+def recounted(known: Found, ids: Iterable[int], *, noted: bytes | None) -> tuple[dict[int, Counts], list[Command]]:
+    """The counts of all `ids`, counting those that are not known; and the commands that keep them.
+
+    `noted` is the generation under which `known` was read (storage/redis/guarded_cache.py).
+
+    Two concurrent rounds to the store for any number of tweets. One Redis round trip before
+    them if some large tweet's counts are stale. Raises `Unavailable` when the store does not
+    answer and some are known from nowhere.
+    """
+    missing = [each for each in ids if each not in known.counts]
+    mine = _recount_leases(known.stale)
+    _spare.keep(known.counts)
+    if not missing and not mine:
+        return known.counts, []
+    at = time.time()
+    try:
+        fresh = count(missing + mine)
+    except Unavailable:
+        spared = _spare.of(missing)
+        if spared is None:
+            raise
+        return known.counts | spared, []
+    _spare.keep(fresh)
+    shrunk = [each for each in mine if not fresh[each].large]
+    kept = {each: counts for each, counts in fresh.items() if each not in shrunk}
+    return known.counts | fresh, fill(kept, at=at, noted=noted) + CACHE.invalidate(shrunk)
+
+
+def count(ids: Sequence[int]) -> dict[int, Counts]:
+    """Counted in the store now: exact, each reaction of each person once. Two concurrent rounds."""
+    replies = tweet_store().count_replies(ids)
+    edges = stores.associations().count_sources_many(ids, (RETWEET, QUOTE, LIKE))
+    return {
+        each: Counts(replies[each], edges[RETWEET][each], edges[QUOTE][each], edges[LIKE][each])
+        for each in dict.fromkeys(ids)
+    }
+
+
+def fill(counted: Mapping[int, Counts], *, noted: bytes | None, at: float | None = None) -> list[Command]:
+    """Commands that keep counts whose counting began `at` that time, after the generation was `noted`."""
+    began = time.time() if at is None else at
+    small = {each: SMALL + _encode(_Counted(counts, began)) for each, counts in counted.items() if not counts.large}
+    large = {each: LARGE_MARK + _encode(_Counted(counts, began)) for each, counts in counted.items() if counts.large}
+    return CACHE.fill(small, noted=noted) + CACHE.overwrite(large, noted=noted)
+
+
+def invalidate(ids: Iterable[int]) -> list[Command]:
+    """Commands to send after the store was written and before the writer is answered."""
+    return [_changed.call([CACHE.key(each)], GUARD_SECONDS) for each in ids]
+
+
+class _Spare:
+    """What this process has shown lately; thread-safe, bounded in number and age.
+
+    Every page is kept, so keeping is one update of a dict: when it is half as full or old as it
+    may be, it becomes the older one of two, and that one is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.clear()
+
+    def keep(self, counts: Mapping[int, Counts]) -> None:
+        with self._lock:
+            self._turn_over()
+            self._recent.update(counts)
+
+    def of(self, ids: Sequence[int]) -> dict[int, Counts] | None:
+        """Those of all `ids`; None if some are not known."""
+        with self._lock:
+            self._turn_over()
+            known = [self._recent.get(each) or self._older.get(each) for each in ids]
+        found = {each: counts for each, counts in zip(ids, known, strict=True) if counts is not None}
+        return found if len(found) == len(set(ids)) else None
+
+    def clear(self) -> None:
+        with self._lock:
+            self._begin(older={})
+
+    def _turn_over(self) -> None:
+        age = time.monotonic() - self._since
+        if age >= SPARE_SECONDS:
+            self._begin(older={})
+        elif age >= SPARE_SECONDS / 2 or len(self._recent) >= SPARE_ENTRIES // 2:
+            self._begin(older=self._recent)
+
+    def _begin(self, *, older: dict[int, Counts]) -> None:
+        self._older = older
+        self._recent: dict[int, Counts] = {}
+        self._since = time.monotonic()
+
+
+_spare = _Spare()
+forget_all = _spare.clear
+"""As if the process had just started."""
+
+
+def _recount_leases(stale: Sequence[int]) -> list[int]:
+    """Those of the stale ones that this process shall count; the others are being counted."""
+    leases: list[Command] = [("SET", f"counting:{each}", b"1", "NX", "EX", RECOUNT_LEASE_SECONDS) for each in stale]
+    if not leases:
+        return []
+    try:
+        taken = timeline_node().round_trip(*leases)
+    except Unavailable:
+        return []
+    return [each for each, mine in zip(stale, taken, strict=True) if mine]

@@ -1,0 +1,191 @@
+"""What a viewer has marked: likes, retweets, bookmarks; cached so that absence, too, is proved.
+
+In Redis stand, for each viewer and kind, the newest marks (MARKS_KEPT) and a *floor*. A mark is
+made after its tweet, so it has the greater id; the marks that are not kept are older than the
+oldest one kept. So of a tweet above that one's id, what is not in the cache is not marked; below
+it the store is asked. When all marks are kept, the floor is 0, and no store is ever asked.
+Clocks of two processes differ a little, so the floor stands CLOCK_SKEW above the oldest mark kept.
+
+    hash  marks:<viewer>   like, retweet, bookmark → floor (8 bytes) · tweet ids (8 each), newest mark first
+                           graph → the viewer's graph version when it was filled
+    key   marked:<viewer>  version: random, new with each change
+
+**Never older than a change that has answered.** A reader fills under the version that stood
+before it read the store, and the script refuses when it has changed, or is gone (Redis was
+emptied). Whoever changes a mark notes the version, writes the store, and then sets a new
+version and patches the cached value if the version was still the noted one: nobody else had
+changed any mark meanwhile, so the order of the patches is the order of the writes. Otherwise it
+drops the value, and the next reader fills it.
+
+**When Redis does not take the change**, an order raises the viewer's graph version once Redis
+is back; a value of another graph version is not used. Writing that order for each like would cost
+more than the like. A process that dies between store and Redis has not answered: whoever
+repeats the request patches or drops the value, also when there is nothing left to write.
+"""
+
+import secrets
+import struct
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from accounts.graph.follows import GRAPH_ORDER, graph_version_key
+from storage import stores
+from storage.errors import Unavailable
+from storage.ids.snowflakes import WORKER_BITS
+from storage.ports.outbox import Order
+from storage.redis.node import Command, Script, timeline_node, user_tag
+from tweets.kinds import BOOKMARK, LIKE, RETWEET
+
+KINDS = (LIKE, RETWEET, BOOKMARK)
+MARKS_KEPT = 500
+"""Of each kind: 4 KB, and weeks of most people's marks; a page of the last weeks needs no store."""
+TTL_SECONDS = 3600
+"""An active reader's marks are read from the store once an hour at most, if Redis stays up."""
+VERSION_SECONDS = 60
+"""Longer than a fill or a change takes (store timeout 5 s, several reads)."""
+CLOCK_SKEW = 10_000_000 << WORKER_BITS
+"""Ten seconds, as a difference of ids."""
+
+_fill = Script(Path(__file__).parent / "lua" / "fill_marks.lua")
+_change = Script(Path(__file__).parent / "lua" / "change_mark.lua")
+_FIELDS = ("graph", *KINDS)
+
+
+class Marks(msgspec.Struct, frozen=True):
+    """The newest marks of one kind; of a tweet above `floor` they say whether it is marked."""
+
+    floor: int
+    tweets: frozenset[int]
+
+    def among(self, tweet_ids: Collection[int]) -> tuple[set[int], list[int]]:
+        """Those of the tweets that are marked, and those of which only the store knows."""
+        marked = set(self.tweets.intersection(tweet_ids))
+        below = [each for each in tweet_ids if each <= self.floor and each not in marked] if self.floor else []
+        return marked, below
+
+
+KnownMarks = Mapping[str, Marks]
+"""By kind."""
+
+
+class ViewerFlags(msgspec.Struct, frozen=True):
+    liked: bool = False
+    retweeted: bool = False
+    bookmarked: bool = False
+
+
+UNMARKED = ViewerFlags()
+
+
+def read(viewer_id: int) -> list[Command]:
+    """Commands to send along; their answers belong into `known`."""
+    return [("HMGET", _marks_key(viewer_id), *_FIELDS), ("GET", graph_version_key(viewer_id))]
+
+
+def known(answers: Sequence[Any]) -> KnownMarks | None:
+    """The cached marks; None when there are none, or they are outdated."""
+    (graph, *values), graph_now = answers
+    if graph is None or graph != (graph_now or b"") or None in values:
+        return None
+    return {kind: _decode(value) for kind, value in zip(KINDS, values, strict=True)}
+
+
+def flags(viewer_id: int, tweet_ids: Collection[int], cached: KnownMarks | None) -> dict[int, ViewerFlags]:
+    """What the viewer has marked of these tweets.
+
+    Nothing when `cached` proves all of it. Without it the marks are read (three listings) and
+    kept, at two Redis round trips. Tweets below a floor cost one store read for each kind.
+    """
+    marks = cached if cached is not None else _read_and_keep(viewer_id)
+    marked = {kind: _marked(viewer_id, kind, tweet_ids, marks.get(kind)) for kind in KINDS}
+    if not any(marked.values()):
+        return dict.fromkeys(tweet_ids, UNMARKED)
+    return {
+        each: ViewerFlags(each in marked[LIKE], each in marked[RETWEET], each in marked[BOOKMARK]) for each in tweet_ids
+    }
+
+
+def version(viewer_id: int) -> bytes | None:
+    """To be noted before a change and given to `changed`; None when Redis does not answer."""
+    try:
+        [found] = timeline_node().round_trip(("GET", _version_key(viewer_id)))
+    except Unavailable:
+        return None
+    return found or b""
+
+
+def changed(viewer_id: int, kind: str, tweet_id: int, *, made: bool, noted: bytes | None) -> Command:
+    """The command to send after the store was written and before it is answered; see `untold`."""
+    return _change.call(
+        (_marks_key(viewer_id), _version_key(viewer_id)),
+        noted if noted is not None else b"not noted",
+        secrets.token_bytes(8),
+        VERSION_SECONDS,
+        kind,
+        _pack(tweet_id),
+        int(made),
+        16 * MARKS_KEPT,
+    )
+
+
+def untold(viewer_id: int) -> None:
+    """To be called when Redis did not take the command of `changed`. One store write. Raises `Unavailable`."""
+    stores.outbox().add(Order(id=stores.ids.next(), kind=GRAPH_ORDER, args=(viewer_id,)))
+
+
+def _marked(viewer_id: int, kind: str, tweet_ids: Collection[int], marks: Marks | None) -> set[int]:
+    said, unknown = marks.among(tweet_ids) if marks is not None else (set(), list(tweet_ids))
+    asked = stores.associations().find(viewer_id, kind, unknown) if unknown else {}
+    return said | asked.keys()
+
+
+def _read_and_keep(viewer_id: int) -> KnownMarks:
+    """Nothing when Redis does not answer: then only the page's own tweets are looked up."""
+    token = secrets.token_bytes(8)
+    try:
+        _, version_now, graph_now = timeline_node().round_trip(
+            ("SET", _version_key(viewer_id), token, "NX", "EX", VERSION_SECONDS),
+            ("GET", _version_key(viewer_id)),
+            ("GET", graph_version_key(viewer_id)),
+        )
+        values = {kind: _encode(_newest(viewer_id, kind)) for kind in KINDS}
+        fields = [each for pair in ({"graph": graph_now or b""} | values).items() for each in pair]
+        keys = (_marks_key(viewer_id), _version_key(viewer_id))
+        timeline_node().round_trip(_fill.call(keys, version_now or b"", TTL_SECONDS, *fields))
+    except Unavailable as error:
+        if error.backend != timeline_node().name:
+            raise
+        return {}
+    return {kind: _decode(value) for kind, value in values.items()}
+
+
+def _newest(viewer_id: int, kind: str) -> tuple[int, list[int]]:
+    """The floor, and the tweets of the newest marks."""
+    edges = stores.associations().newest_targets(viewer_id, kind, limit=MARKS_KEPT)
+    floor = edges[-1].op + CLOCK_SKEW if len(edges) == MARKS_KEPT else 0
+    return floor, [edge.target for edge in edges]
+
+
+def _encode(newest: tuple[int, list[int]]) -> bytes:
+    floor, tweets = newest
+    return struct.pack(f">{len(tweets) + 1}Q", floor, *tweets)
+
+
+def _decode(value: bytes) -> Marks:
+    floor, *tweets = struct.unpack(f">{len(value) // 8}Q", value)
+    return Marks(floor, frozenset(tweets))
+
+
+def _pack(number: int) -> bytes:
+    return number.to_bytes(8, "big")
+
+
+def _marks_key(viewer_id: int) -> str:
+    return f"{user_tag(viewer_id)}:marks:{viewer_id}"
+
+
+def _version_key(viewer_id: int) -> str:
+    return f"{user_tag(viewer_id)}:marked:{viewer_id}"

@@ -1,0 +1,180 @@
+"""How a tweet stands in the OpenAPI document."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from storage.web.openapi import (
+    EXAMPLE_ID,
+    EXAMPLE_TIME,
+    ID_PATTERN,
+    collection_of,
+    envelope_of,
+    id_field,
+    page_envelope_of,
+)
+
+
+@extend_schema_field({"type": "null"})
+class AlwaysNull(serializers.Field[Any, Any, Any, Any]):
+    pass
+
+
+@extend_schema_serializer(component_name="Mention")
+class MentionDocument(serializers.Serializer[Any]):
+    username = serializers.CharField()
+    indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+
+
+@extend_schema_serializer(component_name="Hashtag")
+class HashtagDocument(serializers.Serializer[Any]):
+    tag = serializers.CharField(help_text="Without its sign.")
+    indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+
+
+@extend_schema_serializer(component_name="Url")
+class UrlDocument(serializers.Serializer[Any]):
+    url = serializers.CharField(help_text="As it was typed.")
+    indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+
+
+@extend_schema_serializer(component_name="Entities")
+class EntitiesDocument(serializers.Serializer[Any]):
+    """Indices count Unicode code points of `text`; the end is exclusive."""
+
+    mentions = MentionDocument(many=True)
+    hashtags = HashtagDocument(many=True)
+    urls = UrlDocument(many=True)
+
+
+@extend_schema_serializer(component_name="Author")
+class AuthorDocument(serializers.Serializer[Any]):
+    id = id_field()
+    username = serializers.CharField()
+    display_name = serializers.CharField()
+    avatar_url = serializers.URLField(allow_null=True)
+    verified = serializers.BooleanField()
+
+
+@extend_schema_serializer(component_name="Counts")
+class CountsDocument(serializers.Serializer[Any]):
+    """Exact when the request began; from a thousand on, a few seconds old."""
+
+    replies = serializers.IntegerField()
+    retweets = serializers.IntegerField()
+    quotes = serializers.IntegerField()
+    likes = serializers.IntegerField()
+
+
+@extend_schema_serializer(component_name="TweetViewer")
+class ViewerDocument(serializers.Serializer[Any]):
+    liked = serializers.BooleanField()
+    retweeted = serializers.BooleanField()
+    bookmarked = serializers.BooleanField()
+
+
+class PlainTweetDocument(serializers.Serializer[Any]):
+    """A tweet without the tweets in it."""
+
+    id = id_field()
+    text = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    author = AuthorDocument()
+    reply_to_id = serializers.CharField(allow_null=True)
+    conversation_id = id_field()
+    entities = EntitiesDocument()
+    counts = CountsDocument()
+    viewer = ViewerDocument(allow_null=True)
+
+
+@extend_schema_serializer(component_name="QuotedTweet")
+class QuotedTweetDocument(PlainTweetDocument):
+    """A tweet inside a tweet; its own quote is left out."""
+
+    quote_of = AlwaysNull(help_text="Quotes are shown one level deep.")
+    retweet_of = AlwaysNull(help_text="A retweet is not quoted, its original is.")
+
+
+@extend_schema_serializer(component_name="RetweetedTweet")
+class RetweetedTweetDocument(PlainTweetDocument):
+    """The original of a retweet, with what it quotes."""
+
+    quote_of = QuotedTweetDocument(allow_null=True, help_text="Null as well when it is gone or hidden from you.")
+    retweet_of = AlwaysNull(help_text="Retweeting a retweet retweets the original.")
+
+
+@extend_schema_serializer(component_name="Tweet")
+class TweetDocument(PlainTweetDocument):
+    """A tweet, or a retweet: then `id`, `created_at`, `author` and `conversation_id` are the retweet's own,
+    `text`, `entities`, `counts` and `viewer` those of the original, and `retweet_of` is the original itself."""
+
+    quote_of = QuotedTweetDocument(
+        allow_null=True,
+        help_text="Null as well when it is gone or hidden from you, and of a retweet: see `retweet_of`.",
+    )
+    retweet_of = RetweetedTweetDocument(
+        allow_null=True, help_text="The original. A retweet whose original is gone or hidden from you is gone, too."
+    )
+    reply_to_id = serializers.CharField(
+        allow_null=True, help_text="The tweet that this one replies to; it may be gone by now."
+    )
+    viewer = ViewerDocument(allow_null=True, help_text="Null for someone not signed in.")
+
+
+@extend_schema_serializer(component_name="Thread")
+class ThreadDocument(serializers.Serializer[Any]):
+    ancestors = TweetDocument(many=True, help_text="What the tweet answers, oldest first, its parent last.")
+    tweet = TweetDocument()
+    replies = TweetDocument(many=True, help_text="Direct replies, newest first.")
+
+
+EXAMPLE_TWEET = {
+    "id": EXAMPLE_ID,
+    "text": "Hello @bob, see https://example.org #intro",
+    "created_at": EXAMPLE_TIME,
+    "author": {
+        "id": EXAMPLE_ID,
+        "username": "ada",
+        "display_name": "Ada Lovelace",
+        "avatar_url": None,
+        "verified": False,
+    },
+    "reply_to_id": None,
+    "conversation_id": EXAMPLE_ID,
+    "quote_of": None,
+    "retweet_of": None,
+    "entities": {
+        "mentions": [{"username": "bob", "indices": [6, 10]}],
+        "hashtags": [{"tag": "intro", "indices": [36, 42]}],
+        "urls": [{"url": "https://example.org", "indices": [16, 35]}],
+    },
+    "counts": {"replies": 0, "retweets": 0, "quotes": 0, "likes": 0},
+    "viewer": {"liked": False, "retweeted": False, "bookmarked": False},
+}
+TWEET = envelope_of("TweetEnvelope", TweetDocument())
+TWEETS = collection_of("TweetCollection", TweetDocument)
+TWEET_ID = OpenApiParameter("tweet_id", {"type": "string", "pattern": ID_PATTERN}, OpenApiParameter.PATH)
+LOCATION = OpenApiParameter(
+    "Location", str, OpenApiParameter.HEADER, response=[201], description="The path of what was made."
+)
+THREAD = page_envelope_of("ThreadEnvelope", ThreadDocument())
+TWEET_EXAMPLE = OpenApiExample("A tweet", value={"data": EXAMPLE_TWEET}, response_only=True)
+TWEETS_EXAMPLE = OpenApiExample(
+    "A page",
+    value={
+        "data": [EXAMPLE_TWEET],
+        "meta": {"next_cursor": None, "prev_cursor": "GDodEXAMPLE", "limit": 20},
+        "links": {"self": "/api/v1/feed/home", "next": None, "prev": "/api/v1/feed/home?limit=20&since=GDodEXAMPLE"},
+    },
+    response_only=True,
+)
+THREAD_EXAMPLE = OpenApiExample(
+    "A thread",
+    value={
+        "data": {"ancestors": [], "tweet": EXAMPLE_TWEET, "replies": []},
+        "meta": {"next_cursor": None, "prev_cursor": None, "limit": 20},
+        "links": {"self": f"/api/v1/tweets/{EXAMPLE_ID}/thread", "next": None, "prev": None},
+    },
+    response_only=True,
+)

@@ -1,0 +1,192 @@
+"""The REST doors of what people do to tweets: like, retweet, bookmark, and the lists of who did."""
+
+from typing import Any, Protocol, cast
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.doors.rest_relations import USERS, USERS_EXAMPLE
+from accounts.entities import Viewer
+from accounts.sessions.authentication import viewer_or_none
+from storage.web.openapi import PAGE_PARAMETERS
+from storage.web.rest import collection, page_request, parse_id, single
+from tweets.doors.documents import EXAMPLE_TWEET, TWEET, TWEETS, TWEETS_EXAMPLE
+from tweets.doors.rest_tweets import READABLE_BY_ALL
+from tweets.reading import selectors
+from tweets.reading.pages import rendered
+from tweets.writing import liking, retweeting
+
+ACTED_ON = "Idempotent; answers the tweet after it. Given a retweet, it acts on the original and answers that."
+
+
+def marked_example(name: str, *, flag: str, count: str | None = None) -> OpenApiExample:
+    counted: dict[str, Any] = cast(dict[str, Any], EXAMPLE_TWEET["counts"]) | ({count: 1} if count else {})
+    flags: dict[str, Any] = cast(dict[str, Any], EXAMPLE_TWEET["viewer"]) | {flag: True}
+    tweet = {**EXAMPLE_TWEET, "counts": counted, "viewer": flags}
+    return OpenApiExample(name, value={"data": tweet}, response_only=True)
+
+
+UNMARKED_EXAMPLE = OpenApiExample("The tweet", value={"data": EXAMPLE_TWEET}, response_only=True)
+
+
+class LikeEndpoint(APIView):
+    @extend_schema(
+        operation_id="like",
+        summary="Like a tweet",
+        description=f"{ACTED_ON}",
+        tags=["tweets"],
+        request=None,
+        responses={200: TWEET},
+        examples=[marked_example("Liked", flag="liked", count="likes")],
+    )
+    def put(self, request: Request, tweet_id: str) -> Response:
+        return _acted(liking.like, request, tweet_id)
+
+    @extend_schema(
+        operation_id="unlike",
+        summary="Take a like back",
+        description=f"{ACTED_ON}",
+        tags=["tweets"],
+        responses={200: TWEET},
+        examples=[UNMARKED_EXAMPLE],
+    )
+    def delete(self, request: Request, tweet_id: str) -> Response:
+        return _acted(liking.unlike, request, tweet_id)
+
+
+class RetweetEndpoint(APIView):
+    @extend_schema(
+        operation_id="retweet",
+        summary="Retweet",
+        description=f"{ACTED_ON} It is in your own timeline at once, in your "
+        "followers' as soon as its fan-out ran. Your own tweets can be retweeted, too.",
+        tags=["tweets"],
+        request=None,
+        responses={200: TWEET},
+        examples=[marked_example("Retweeted", flag="retweeted", count="retweets")],
+    )
+    def put(self, request: Request, tweet_id: str) -> Response:
+        return _acted(retweeting.retweet, request, tweet_id)
+
+    @extend_schema(
+        operation_id="unretweet",
+        summary="Undo a retweet",
+        description=f"{ACTED_ON} It is gone from every timeline when this answers.",
+        tags=["tweets"],
+        responses={200: TWEET},
+        examples=[UNMARKED_EXAMPLE],
+    )
+    def delete(self, request: Request, tweet_id: str) -> Response:
+        return _acted(retweeting.unretweet, request, tweet_id)
+
+
+class BookmarkEndpoint(APIView):
+    @extend_schema(
+        operation_id="bookmark",
+        summary="Bookmark a tweet",
+        description=f"{ACTED_ON} Nobody else sees your bookmarks.",
+        tags=["tweets"],
+        request=None,
+        responses={200: TWEET},
+        examples=[marked_example("Bookmarked", flag="bookmarked")],
+    )
+    def put(self, request: Request, tweet_id: str) -> Response:
+        return _acted(liking.bookmark, request, tweet_id)
+
+    @extend_schema(
+        operation_id="unbookmark",
+        summary="Take a bookmark away",
+        description=f"{ACTED_ON}",
+        tags=["tweets"],
+        responses={200: TWEET},
+        examples=[UNMARKED_EXAMPLE],
+    )
+    def delete(self, request: Request, tweet_id: str) -> Response:
+        return _acted(liking.unbookmark, request, tweet_id)
+
+
+class LikersEndpoint(APIView):
+    permission_classes = READABLE_BY_ALL
+
+    @extend_schema(
+        operation_id="tweet_likes",
+        summary="Who likes a tweet",
+        description="The newest like first; of a retweet, those of the original.",
+        tags=["tweets"],
+        parameters=PAGE_PARAMETERS,
+        responses={200: USERS},
+        examples=[USERS_EXAMPLE],
+    )
+    def get(self, request: Request, tweet_id: str) -> Response:
+        asked = page_request(request)
+        return Response(
+            collection(request, asked, selectors.likers_page(parse_id(tweet_id), viewer_or_none(request), asked))
+        )
+
+
+class RetweetersEndpoint(APIView):
+    permission_classes = READABLE_BY_ALL
+
+    @extend_schema(
+        operation_id="tweet_retweets",
+        summary="Who retweeted a tweet",
+        description="The newest retweet first; of a retweet, those of the original.",
+        tags=["tweets"],
+        parameters=PAGE_PARAMETERS,
+        responses={200: USERS},
+        examples=[USERS_EXAMPLE],
+    )
+    def get(self, request: Request, tweet_id: str) -> Response:
+        asked = page_request(request)
+        return Response(
+            collection(request, asked, selectors.retweeters_page(parse_id(tweet_id), viewer_or_none(request), asked))
+        )
+
+
+class UserLikesEndpoint(APIView):
+    permission_classes = READABLE_BY_ALL
+
+    @extend_schema(
+        operation_id="user_likes",
+        summary="What someone likes",
+        description="The newest like first.",
+        tags=["users"],
+        parameters=PAGE_PARAMETERS,
+        responses={200: TWEETS},
+        examples=[TWEETS_EXAMPLE],
+    )
+    def get(self, request: Request, username: str) -> Response:
+        asked = page_request(request)
+        return Response(
+            collection(request, asked, rendered(selectors.likes_page(username, viewer_or_none(request), asked)))
+        )
+
+
+class BookmarksEndpoint(APIView):
+    @extend_schema(
+        operation_id="bookmarks",
+        summary="Your bookmarks",
+        description="The newest bookmark first. Nobody else can see them.",
+        tags=["me"],
+        parameters=PAGE_PARAMETERS,
+        responses={200: TWEETS},
+        examples=[TWEETS_EXAMPLE],
+    )
+    def get(self, request: Request) -> Response:
+        asked = page_request(request)
+        return Response(
+            collection(request, asked, rendered(selectors.bookmarks_page(cast(Viewer, request.user), asked)))
+        )
+
+
+class Act(Protocol):
+    """Does something to a tweet for the viewer; answers the id of the tweet that it was done to."""
+
+    def __call__(self, *, viewer: Viewer, tweet_id: int) -> int: ...
+
+
+def _acted(act: Act, request: Request, tweet_id: str) -> Response:
+    viewer = cast(Viewer, request.user)
+    return Response(single(selectors.tweet_out(act(viewer=viewer, tweet_id=parse_id(tweet_id)), viewer)))

@@ -1,0 +1,112 @@
+"""Conversations: the replies to a tweet, and the thread that leads to it."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from accounts.entities import Viewer
+from storage.errors import Unavailable
+from storage.redis.node import Command, timeline_node
+from storage.web.paging import Page, PageRequest
+from tweets.caches import tweets as tweet_cache
+from tweets.entities import Tweet
+from tweets.reading.hydration import TweetOut, hydrate
+from tweets.reading.pages import full_page
+from tweets.reading.selectors import no_such_tweet
+from tweets.stores.port import tweet_store
+
+ANCESTORS_MAX = 100
+"""Of a deeper thread the nearest so many are shown; each of them has a thread of its own to go on with."""
+
+
+class Thread(msgspec.Struct, frozen=True):
+    """A tweet in its conversation: what it answers, oldest first, and a page of what answers it."""
+
+    ancestors: list[TweetOut]
+    tweet: TweetOut
+    replies: Page[TweetOut]
+
+
+def replies_page(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page[TweetOut]:
+    """A page of the direct replies to a tweet, or to the original of a retweet, newest first.
+
+    One read of the tweet, two hydrations and the listing. Raises `NotFound` for a tweet that
+    is gone or hidden.
+    """
+    subject = _subject(tweet_id)
+    if not hydrate([tweet_id], viewer=viewer):
+        raise no_such_tweet()
+    return _replies(subject.id, viewer, request)
+
+
+def thread(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Thread:
+    """The tweet with its nearest ANCESTORS_MAX ancestors and a page of direct replies.
+
+    An ancestor that is deleted or hidden is left out, and those above it are still there.
+    Costs one read of the tweet, another one for every PATH_MAX levels above the first
+    PATH_MAX, two hydrations and the listing. Raises `NotFound` as `replies_page` does.
+    """
+    subject = _subject(tweet_id)
+    views = hydrate([*_ancestor_ids(subject), tweet_id], viewer=viewer)
+    if not views or views[-1].id != str(tweet_id):
+        raise no_such_tweet()
+    return Thread(ancestors=views[:-1], tweet=views[-1], replies=_replies(subject.id, viewer, request))
+
+
+def _subject(tweet_id: int) -> Tweet:
+    """What a conversation is about: the tweet, or the original of a retweet. Raises `NotFound`."""
+    tweet = _tweets([tweet_id]).get(tweet_id)
+    if tweet is not None and tweet.retweet_of_id is not None:
+        tweet = _tweets([tweet.retweet_of_id]).get(tweet.retweet_of_id)
+    if tweet is None:
+        raise no_such_tweet()
+    return tweet
+
+
+def _replies(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page[TweetOut]:
+    def fetch(*, before: int | None, after: int | None, limit: int) -> list[int]:
+        return tweet_store().replies(tweet_id, before=before, after=after, limit=limit)
+
+    def show(ids: Sequence[int]) -> list[TweetOut]:
+        return hydrate(ids, viewer=viewer)
+
+    return full_page(request, fetch, show)
+
+
+def _ancestor_ids(tweet: Tweet) -> list[int]:
+    """The nearest ancestors, oldest first, through those that were deleted."""
+    ancestors = list(tweet.known_path)
+    while 0 < len(ancestors) < ANCESTORS_MAX:
+        oldest = _tweets(ancestors[:1]).get(ancestors[0])
+        if oldest is None or not oldest.known_path:
+            break
+        ancestors = [*oldest.known_path, *ancestors]
+    return ancestors[-ANCESTORS_MAX:]
+
+
+def _tweets(ids: Sequence[int]) -> dict[int, Tweet]:
+    """Deleted ones too. One Redis round trip; what is not cached costs a store read and another round trip."""
+    found, noted = _cached(ids)
+    missing = [tweet_id for tweet_id in ids if tweet_id not in found]
+    if missing:
+        read = tweet_store().get_many(missing)
+        _keep(tweet_cache.fill(read.values(), noted=noted))
+        found |= read
+    return found
+
+
+def _cached(ids: Sequence[int]) -> tuple[dict[int, Tweet], bytes | None]:
+    """What Redis has of them, and the generation under which it was read."""
+    try:
+        [answer] = timeline_node().round_trip(tweet_cache.read(ids))
+    except Unavailable:
+        return {}, None
+    return tweet_cache.hits(ids, answer), tweet_cache.noted(ids, answer)
+
+
+def _keep(fills: list[Command]) -> None:
+    try:
+        if fills:
+            timeline_node().round_trip(*fills)
+    except Unavailable:
+        return

@@ -1,0 +1,74 @@
+"""The tweet port: tweets, and the listings of them that reading needs.
+
+Listings hold ids only; whether a tweet may be shown is decided when it is read. Ids come
+back newest first unless said otherwise, and never more than `limit` of them.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Protocol, cast
+
+from storage.ports.associations import Change
+from storage.ports.outbox import Order
+from storage.stores import implementation
+from tweets.entities import Tweet
+
+
+class TweetStore(Protocol):
+    """Raises `Unavailable` when its backend does not answer."""
+
+    def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
+        """Writes the tweet, its place in every listing, the edges and the order, or nothing. Idempotent."""
+
+    def get_many(self, ids: Sequence[int]) -> dict[int, Tweet]:
+        """The tweets by id, deleted ones too (flagged); missing ones are left out."""
+
+    def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
+        """Flags the tweet as deleted by `by` and takes it out of the listings, as operation `op`.
+
+        The edges and the order are written with it, and the order that announced the tweet is
+        closed, or nothing. Wins over an `add` of the same
+        tweet that arrives later. Idempotent.
+        """
+
+    def by_author(
+        self, author: int, *, replies: bool, before: int | None = None, after: int | None = None, limit: int
+    ) -> list[int]:
+        """The author's tweets; with `after`, the nearest above it. Without `replies`, home entries only."""
+
+    def home_entries(
+        self, authors: Sequence[int], *, before: int | None = None, after: int | None = None, limit: int
+    ) -> list[int]:
+        """The newest home entries of all `authors` together below `before`: the pull side of home.
+
+        With `after`, the nearest above it instead, still newest first. Exact: no entry
+        between two that it returns is left out.
+        """
+
+    def replies(self, tweet_id: int, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
+        """Direct replies to a tweet; with `after`, the nearest above it."""
+
+    def public(self, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
+        """Everybody's tweets that are `in_public`, back to the first; with `after`, the nearest above it."""
+
+    def count_replies(self, tweet_ids: Sequence[int]) -> dict[int, int]:
+        """How many direct replies each tweet has now; every asked id is in the answer."""
+
+    def retweets_of(self, original: int, author: int) -> list[int]:
+        """The author's present retweets of `original`: one, or for a moment several when requests raced."""
+
+    def count_by_author(self, author: int) -> int:
+        """How many tweets the author has now."""
+
+
+@cache
+def tweet_store() -> TweetStore:
+    return cast(
+        TweetStore,
+        implementation(
+            {
+                "embedded": "tweets.stores.embedded.EmbeddedTweets",
+                "cassandra": "tweets.stores.cassandra.CassandraTweets",
+            }
+        ),
+    )

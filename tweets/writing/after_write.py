@@ -1,0 +1,42 @@
+"""Telling caches and fan-out of what was written; the store had it first.
+
+Telling may fail: this process then tells the guards again when Redis is back, and an order, that was
+written together with what it announces, makes good the timelines if the process is gone by then.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import structlog
+
+from fanout.orders.dispatch import dispatcher
+from storage.errors import Unavailable
+from storage.ports.outbox import Order
+from storage.redis.deferred_writes import timeline_writes
+from storage.redis.node import Command, timeline_node
+
+log = structlog.get_logger(__name__)
+
+
+def tell(commands: Sequence[Command], *orders: Order | None, guards: Sequence[Command] = ()) -> bool:
+    """Sends the commands in one round trip, and the orders to the workers; whether Redis took the commands.
+
+    `guards` are commands that may be sent at any later time, and any number of times: they are,
+    if Redis does not answer now.
+    """
+    told = True
+    try:
+        _send([*commands, *guards])
+    except Unavailable as error:
+        told = False
+        log.warning("caches_not_told", backend=error.backend)
+        if guards:
+            timeline_writes.keep(partial(_send, guards))
+    for order in orders:
+        if order is not None:
+            dispatcher.send(order)
+    return told
+
+
+def _send(commands: Sequence[Command]) -> None:
+    timeline_node().round_trip(*commands)

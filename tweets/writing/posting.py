@@ -1,0 +1,140 @@
+"""Posting and deleting. Each writes the store first, then tells caches and fan-out (writing/after_write.py).
+
+What stands in the store when a call returns is what was acknowledged.
+"""
+
+from accounts.entities import Viewer
+from fanout.delivery import fan_out
+from fanout.orders.kinds import deliver_order, retract_order
+from storage.errors import Forbidden, NotFound, Refused
+from storage.ids.snowflakes import id_us, now_us
+from storage.ports.associations import Change
+from storage.ports.outbox import Order
+from storage.redis.guarded_cache import GUARD_SECONDS
+from storage.redis.node import Command, Seen, timeline_node
+from storage.stores import ids
+from tweets.caches import counts
+from tweets.caches import tweets as tweet_cache
+from tweets.caches.author_counts import TWEETS
+from tweets.caches.counts import Counts
+from tweets.entities import Tweet
+from tweets.kinds import QUOTE
+from tweets.reading.selectors import no_such_tweet, original_tweet, visible_tweet
+from tweets.stores.port import tweet_store
+from tweets.writing.after_write import tell
+from tweets.writing.retweeting import undo_retweet
+from tweets.writing.text import checked_text, find_entities
+
+NEW_US = GUARD_SECONDS * 1_000_000 // 2
+CLOCK_SKEW_US = 10_000_000
+"""Between the clock that made a repeatable id and this one."""
+
+
+def create_tweet(
+    *, author: Viewer, text: str, reply_to: int | None = None, quote_of: int | None = None, tweet_id: int | None = None
+) -> Tweet:
+    """Posts a tweet. When it returns, the tweet and its fan-out order are in the store.
+
+    `tweet_id` is the id to post it under, from a repeatable request: posting twice under one id
+    makes one tweet. In the author's own timeline at once; in followers' as soon as the order was worked off.
+    Raises `Refused` (text; replying to or quoting what is gone) and `Unavailable`. Costs one
+    store write and one Redis round trip; a reply or quote reads its target (of a retweet its
+    original, which it then replies to or quotes) and whom the author may not see as well. Works
+    while Redis or the broker is down.
+    """
+    checked_text(text)
+    noted = timeline_node().seen
+    parent = _target(reply_to, author, field="reply_to")
+    quoted = _target(quote_of, author, field="quote_of")
+    new_id = tweet_id or ids.next()
+    tweet = Tweet(
+        id=new_id,
+        author_id=author.id,
+        text=text,
+        entities=find_entities(text),
+        conversation_id=parent.conversation_id if parent else new_id,
+        in_home=parent is None or parent.author_id == author.id,
+        reply_to_id=parent.id if parent else None,
+        quote_of_id=quoted.id if quoted else None,
+        path=parent.path_below if parent else (),
+    )
+    order = deliver_order(tweet.id, author.id) if tweet.in_home else None
+    tweet_store().add(tweet, order, edges=_quote_edges(tweet, op=tweet.id, present=True))
+    fills = _fills_of_new(tweet, noted, repeatable=tweet_id is not None)
+    tell(fills, order, guards=_new_tweet_guards(tweet, order, noted))
+    return tweet
+
+
+def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
+    """Deletes a tweet; only its author or staff may. It is gone everywhere when this returns.
+
+    Deleting a retweet is undoing it. Raises `NotFound` (deleted already, or hidden from the
+    viewer), `Forbidden`, `Unavailable`. Costs one store read, one store write and one Redis
+    round trip.
+    """
+    tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
+    if tweet is not None and tweet.deleted:
+        # Whoever deleted it may not have come so far as to tell anybody.
+        tell([], guards=_gone_tweet_guards(tweet))
+    if tweet is None or tweet.deleted:
+        raise no_such_tweet()
+    if tweet.author_id != viewer.id and not viewer.is_staff:
+        visible_tweet(tweet_id, viewer)
+        raise Forbidden("Only its author may delete a tweet.")
+    if tweet.retweet_of_id is not None:
+        undo_retweet(author_id=tweet.author_id, original_id=tweet.retweet_of_id, by=viewer.id)
+        return
+    op = ids.next(above=tweet.id)
+    order = retract_order(op, tweet.id, tweet.author_id)
+    edges = _quote_edges(tweet, op=op, present=False)
+    tweet_store().delete(tweet, op=op, by=viewer.id, order=order, edges=edges)
+    tell([], order, guards=_gone_tweet_guards(tweet))
+
+
+def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None:
+    """The tweet that is replied to or quoted. Raises `Refused` unless it can be seen."""
+    if tweet_id is None:
+        return None
+    try:
+        return original_tweet(tweet_id, viewer)
+    except NotFound as error:
+        raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
+
+
+def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
+    """What quotes are counted by; written together with the quoting tweet."""
+    if tweet.quote_of_id is None:
+        return []
+    return [Change(source=tweet.id, kind=QUOTE, target=tweet.quote_of_id, op=op, present=present)]
+
+
+def _new_tweet_guards(tweet: Tweet, order: Order | None, noted: Seen | None) -> list[Command]:
+    commands = TWEETS.invalidate([tweet.author_id])
+    if order is not None:
+        commands += fan_out.deliver_to_author(order, noted=noted.generation if noted is not None else None)
+    return commands + counts.invalidate(_counting(tweet))
+
+
+def _fills_of_new(tweet: Tweet, noted: Seen | None, *, repeatable: bool) -> list[Command]:
+    """Nobody has deleted a new tweet, or reacted to it; one that is repeated under an older id, maybe.
+
+    Up to half of GUARD_SECONDS a repeatable id is new enough: whatever has happened since has left
+    a guard, which refuses the fill, if the node is of a generation from before the id was made.
+    """
+    if noted is None:
+        return []
+    if repeatable and not now_us() - NEW_US < id_us(tweet.id) > noted.since_us + CLOCK_SKEW_US:
+        return []
+    generation = noted.generation
+    return tweet_cache.fill([tweet], noted=generation) + counts.fill({tweet.id: Counts()}, noted=generation)
+
+
+def _gone_tweet_guards(tweet: Tweet) -> list[Command]:
+    return (
+        tweet_cache.invalidate([tweet.id]) + counts.invalidate(_counting(tweet)) + TWEETS.invalidate([tweet.author_id])
+    )
+
+
+def _counting(tweet: Tweet) -> list[int]:
+    """The tweets whose counts this one is part of."""
+    return [each for each in (tweet.reply_to_id, tweet.quote_of_id) if each is not None]
