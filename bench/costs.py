@@ -35,7 +35,8 @@ from deploy.supervisor.processes import wait_until
 from fanout.delivery import celebrities
 from fanout.live import presence
 from fanout.timelines import materialised
-from storage.redis.node import by_shard, timeline_node
+from storage.redis.node import timeline_node
+from storage.redis.shards import by_shard
 from storage.stores import ids, outbox
 
 FOLLOWEES, EACH = 200, 5

@@ -12,7 +12,8 @@ from django.conf import settings
 from bench import seeding
 from fanout.timelines import materialised
 from storage import stores
-from storage.redis.node import by_shard, timeline_node, user_tag
+from storage.redis.node import timeline_node
+from storage.redis.shards import by_shard, user_tag
 
 COPIES_A_TRIP = 1_000
 LENGTHS = range(0, materialised.TRIM_SLACK, 10)

@@ -38,7 +38,8 @@ from fanout.live.presence import Presence
 from fanout.timelines import materialised
 from storage import stores
 from storage.ports.associations import MAX_CHANGES, Change
-from storage.redis.node import RedisNode, by_shard, timeline_node
+from storage.redis.node import RedisNode, timeline_node
+from storage.redis.shards import by_shard
 from tweets.kinds import LIKE
 
 RUNS = 3

@@ -18,7 +18,8 @@ from django.conf import settings
 from bench.crowds import LENGTHS, copy_evenly
 from fanout.timelines import materialised
 from storage import stores
-from storage.redis.node import by_shard, timeline_node, user_tag
+from storage.redis.node import timeline_node
+from storage.redis.shards import by_shard, user_tag
 
 CHUNK = 500
 SCRIPT = Path(__file__).parent / "lua" / "bare_push.lua"

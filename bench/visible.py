@@ -20,7 +20,7 @@ from bench.results import Figure, Result, Row, percentile
 from bench.seeding import Person
 from bench.stack import Stack
 from storage.ports.associations import bucket_of
-from storage.redis.node import timeline_shard
+from storage.redis.shards import timeline_shard
 
 POSTS = {1_000: 40, 100_000: 10}
 """Followers, and posts."""

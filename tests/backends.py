@@ -16,7 +16,8 @@ from storage import breakers
 from storage.breakers import Breaker, State
 from storage.cassandra import session
 from storage.errors import Unavailable
-from storage.redis.node import Command, RedisNode, timeline_node
+from storage.redis.node import RedisNode, timeline_node
+from storage.redis.reads import Command
 
 
 @contextmanager

@@ -39,7 +39,8 @@ from accounts.account_cache.sql import sql_or_unavailable
 from accounts.entities import Account
 from accounts.models import ACCOUNT_COLUMNS, User, account_of_row
 from storage.errors import Unavailable
-from storage.redis.node import timeline_node, timeline_shard
+from storage.redis.node import timeline_node
+from storage.redis.shards import timeline_shard
 
 CARDS_A_STATEMENT = 256
 """More than a page has authors, and less than any database takes parameters."""

@@ -12,7 +12,8 @@ import msgspec
 
 from accounts.entities import Account
 from storage.redis.guarded_cache import GuardedCache
-from storage.redis.node import timeline_node, timeline_shard
+from storage.redis.node import timeline_node
+from storage.redis.shards import timeline_shard
 
 TOKEN_SECONDS = 8
 ACCOUNT_SECONDS = 4

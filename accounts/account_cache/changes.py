@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from storage.ids.snowflakes import now_us
-from storage.redis.node import Command
+from storage.redis.reads import Command
 
 LOG_KEY = "accounts:changed"
 LOG_SECONDS = 20

@@ -32,7 +32,10 @@ import msgspec
 from accounts.graph.follows import graph_version_key
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, MUTE
 from storage.errors import Unavailable
-from storage.redis.node import Command, Script, timeline_node, user_tag
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
+from storage.redis.scripts import Script
+from storage.redis.shards import user_tag
 from storage.stores import associations
 
 CACHED_A_KIND = 5_000

@@ -39,7 +39,9 @@ from storage.errors import Forbidden, NotFound, Refused, Unavailable
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from storage.redis.deferred_writes import timeline_writes
-from storage.redis.node import Command, timeline_node, user_tag
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
+from storage.redis.shards import user_tag
 
 GRAPH_ORDER = "graph"
 """The kind of order that raises graph versions; its args are the ids of one or more readers."""

@@ -30,7 +30,9 @@ import structlog
 from storage import stores
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
-from storage.redis.node import Command, timeline_node, user_tag
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
+from storage.redis.shards import user_tag
 
 PURGE_ORDER = "forget"
 """The kind of order that forgets people; its args are the ids of one or more."""

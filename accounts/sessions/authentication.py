@@ -13,8 +13,8 @@ from accounts.entities import Viewer
 from accounts.sessions import tokens
 from accounts.sessions.throttles import SIGNED_IN, user_rate_key
 from storage.errors import NotSignedIn
-from storage.redis.node import Command
 from storage.redis.rate_limits import Hit, count_command, hit_all, hit_in_memory, read_hit
+from storage.redis.reads import Command
 
 
 class ReadsAlong:

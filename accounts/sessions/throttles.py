@@ -15,8 +15,8 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from storage.redis.node import user_tag
 from storage.redis.rate_limits import Hit, Policy, hit_all
+from storage.redis.shards import user_tag
 
 SIGNED_IN = Policy("default", 300, 60)
 """Five a second: a person and a few open windows never get there, a scraper does at once."""

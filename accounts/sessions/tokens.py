@@ -34,7 +34,8 @@ from accounts.entities import Account, Viewer
 from accounts.models import ACCOUNT_COLUMNS, User, account_of_row
 from storage.errors import Forbidden, NotSignedIn, Unavailable
 from storage.ids.snowflakes import MAX_ID, now_us
-from storage.redis.node import Command, timeline_node
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
 
 TOKEN = re.compile(r"([1-9][0-9]{0,18})\.[0-9a-f]{64}")
 NEVER = MAX_ID

@@ -42,7 +42,8 @@ from fanout.timelines.materialised import OUTDATED, Note
 from fanout.timelines.tweet_cache import TWEET_BYTES
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
-from storage.redis.node import Command, timeline_node
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
 from storage.stores import dead_letters, outbox
 
 PAGE = 12_500

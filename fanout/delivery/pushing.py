@@ -13,7 +13,8 @@ from fanout.timelines import materialised
 from fanout.timelines.materialised import Note
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
-from storage.redis.node import by_shard, timeline_node
+from storage.redis.node import timeline_node
+from storage.redis.shards import by_shard
 from storage.stores import outbox
 
 T = TypeVar("T")

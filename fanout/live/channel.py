@@ -13,7 +13,8 @@ import msgspec
 
 from storage.errors import Unavailable
 from storage.ids.snowflakes import make_id, now_us
-from storage.redis.node import Command, shard_tag
+from storage.redis.reads import Command
+from storage.redis.shards import shard_tag
 from storage.stores import outbox
 
 

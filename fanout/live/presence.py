@@ -18,7 +18,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from django.conf import settings
 
-from storage.redis.node import Command, by_shard, shard_tag, timeline_node
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
+from storage.redis.shards import by_shard, shard_tag
 
 EPOCH_SECONDS = 60
 REFRESH_SECONDS = 5

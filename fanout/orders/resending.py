@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from storage.errors import Unavailable
-from storage.redis.node import Command, broker_node
+from storage.redis.node import broker_node
+from storage.redis.reads import Command
 
 QUEUE_LONG = 2_000
 """Messages: seconds of work. Above it, what is open most likely waits in the queue, and sending it again would

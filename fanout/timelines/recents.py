@@ -38,7 +38,10 @@ from fanout.timelines.materialised import (
     unpack,
 )
 from storage.redis.generations import generation_key
-from storage.redis.node import Command, Script, shard_tag, timeline_node, timeline_shard
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
+from storage.redis.scripts import Script
+from storage.redis.shards import shard_tag, timeline_shard
 
 RECENT_CAP = 400
 """Entries a list. 5,000 pulled authors in 8 shards are 150 MB; somebody who posts ten times a day is proved

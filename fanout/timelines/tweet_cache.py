@@ -5,7 +5,8 @@ retract order then tells them again, since a body cached for days must not outli
 """
 
 from storage.redis.guarded_cache import GuardedCache
-from storage.redis.node import timeline_node, timeline_shard
+from storage.redis.node import timeline_node
+from storage.redis.shards import timeline_shard
 
 TTL_SECONDS = 2 * 24 * 3600
 """Most reads are of entries of the last two days. A body never changes but by deletion."""

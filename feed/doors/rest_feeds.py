@@ -15,7 +15,7 @@ from accounts.sessions.authentication import viewer_or_none
 from accounts.sessions.fast_reads import FastRead
 from feed.timelines.home import home_page, prefetch_command
 from feed.timelines.public import public_page
-from storage.redis.node import Command
+from storage.redis.reads import Command
 from storage.web.openapi import PAGE_PARAMETERS
 from storage.web.rest import collection, page_request
 from tweets.doors.documents import TWEETS, TWEETS_EXAMPLE

@@ -25,7 +25,8 @@ from fanout.live.presence import REFRESH_SECONDS, Presence
 from feed.live.registry import SignalKind, registry
 from feed.live.threads import housekeeping
 from storage.errors import Unavailable
-from storage.redis.node import greet_async, timeline_node, timeline_shard
+from storage.redis.node import greet_async, timeline_node
+from storage.redis.shards import timeline_shard
 
 RECONNECT_SECONDS = 0.5
 START_SECONDS = 2.0

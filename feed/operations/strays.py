@@ -27,7 +27,9 @@ from django.conf import settings
 from accounts.people.purge import READING, forget_command
 from accounts.people.selectors import shut_out_among
 from fanout.timelines.materialised import active_seconds
-from storage.redis.node import Command, timeline_node, timeline_shard
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
+from storage.redis.shards import timeline_shard
 
 log = structlog.get_logger(__name__)
 

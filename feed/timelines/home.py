@@ -23,7 +23,8 @@ from fanout.timelines.materialised import Window
 from feed.timelines.merging import merged
 from feed.timelines.rebuild import adopt, home_authors, rebuild
 from storage.errors import Unavailable
-from storage.redis.node import Command, timeline_node
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
 from storage.web.paging import Page, PageRequest
 from tweets.reading.hydration import TweetOut, hydrate
 from tweets.reading.pages import full_page

@@ -14,7 +14,9 @@ from typing import Any
 from storage.errors import Unavailable
 from storage.redis.generations import noted
 from storage.redis.guarded_cache import GuardedCache
-from storage.redis.node import Command, RedisNode, timeline_node, timeline_shard
+from storage.redis.node import RedisNode, timeline_node
+from storage.redis.reads import Command
+from storage.redis.shards import timeline_shard
 
 LARGE = 10_000
 """Counting so many takes some ten milliseconds."""

@@ -27,7 +27,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from storage.errors import Unavailable
-from storage.redis.node import Command, RedisNode, Script, generation_key
+from storage.redis.node import RedisNode
+from storage.redis.reads import Command
+from storage.redis.scripts import Script
+from storage.redis.shards import generation_key
 
 __all__ = ["begin", "fill_commands", "generation_key", "noted"]
 

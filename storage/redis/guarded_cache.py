@@ -21,7 +21,9 @@ from typing import Generic, TypeVar
 from django.conf import settings
 
 from storage.redis.generations import fill_commands, noted
-from storage.redis.node import Command, RedisNode, generation_key, generation_keys, shard_tag
+from storage.redis.node import RedisNode
+from storage.redis.reads import Command
+from storage.redis.shards import generation_key, generation_keys, shard_tag
 
 K = TypeVar("K", bound=Hashable)
 

@@ -1,12 +1,10 @@
 """The two Redis nodes: timelines (with every cache) and the broker, and how to speak to them.
 
 Everything goes through `RedisNode.round_trip`, whose name is its cost: the commands given
-travel together and the answers come back together. A node that is down, or slower than
+travel together and the answers come back together. Whoever wants to know something gives typed reads
+to `ask` (reads.py), which is one round trip, too. A node that is down, or slower than
 REDIS_TIMEOUT_SECONDS, raises `Unavailable`; nothing is retried here, since callers have a
 way on without Redis.
-
-Keys of one person share the hash tag of that person's *shard* (`shard_tag`), so that one
-script may touch many timelines of a shard and also runs on Redis Cluster.
 
 A new connection to the timelines' node first makes sure of the node's generation
 (redis/generations.py), so that nothing from before a restart or a failover is read. A replica
@@ -14,14 +12,14 @@ refuses that, and so nothing is read from one. It costs a round trip within the 
 timeouts.
 """
 
-import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import msgspec
 import redis
@@ -36,35 +34,14 @@ from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
 from storage.redis.connections import Wires
-
-Command = tuple[str | bytes | int, ...]
-"""One Redis command with its arguments, e.g. ("SET", key, value, "EX", 10)."""
+from storage.redis.reads import A, B, C, Command, D, E, Read, T
+from storage.redis.scripts import Script
+from storage.redis.shards import generation_keys
 
 CONNECTIONS = 64
 """At most this many connections a process; each request thread holds one at a time."""
-SPREAD = 0x9E3779B97F4A7C15
-"""2^64 over the golden ratio: consecutive multiples spread evenly (Knuth, TAOCP vol. 3, 6.4)."""
 FAILURES = 5
 """So many silences in a row open a node's breaker: half a second each, and two or three requests."""
-
-
-class Script:
-    """A Lua script; `call` makes the command that runs it. Keys are all declared."""
-
-    _known: dict[str, str] = {}
-
-    def __init__(self, path: Path) -> None:
-        self.source = path.read_text()
-        self.sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
-        self._known[self.sha] = self.source
-
-    def call(self, keys: Iterable[str | bytes], *args: str | bytes | int) -> Command:
-        declared = tuple(keys)
-        return ("EVALSHA", self.sha, len(declared), *declared, *args)
-
-    @classmethod
-    def sources(cls) -> Iterable[str]:
-        return cls._known.values()
 
 
 NONCE_BYTES = 8
@@ -119,6 +96,46 @@ class RedisNode:
         if errors:
             raise Unavailable(self.name) from errors[0]
         return answers
+
+    @overload
+    def ask(self, one: Read[A], /) -> tuple[A]: ...
+    @overload
+    def ask(self, one: Read[A], two: Read[B], /) -> tuple[A, B]: ...
+    @overload
+    def ask(self, one: Read[A], two: Read[B], three: Read[C], /) -> tuple[A, B, C]: ...
+    @overload
+    def ask(self, one: Read[A], two: Read[B], three: Read[C], four: Read[D], /) -> tuple[A, B, C, D]: ...
+    @overload
+    def ask(
+        self, one: Read[A], two: Read[B], three: Read[C], four: Read[D], five: Read[E], /
+    ) -> tuple[A, B, C, D, E]: ...
+    def ask(self, *reads: Read[object]) -> tuple[object, ...]:
+        """What each read says, decoded, in their order. One round trip; raises as `round_trip` does.
+
+        A read of nothing (`NOTHING`) costs nothing.
+        """
+        answers = iter(self.round_trip(*[command for read in reads for command in read.commands]))
+        return tuple([read.decode(*islice(answers, len(read.commands))) for read in reads])
+
+    def ask_all(self, reads: Sequence[Read[T]]) -> list[T]:
+        """As `ask`, of reads of one sort."""
+        answers = iter(self.round_trip(*[command for read in reads for command in read.commands]))
+        return [read.decode(*islice(answers, len(read.commands))) for read in reads]
+
+    def generation_of(self, *found: bytes | None) -> bytes | None:
+        """The generation, to be carried to a fill of what is read from the store from now on; None: fill nothing.
+
+        `found` is what reads said of it. Costs nothing; a round trip when it was missing, which begins
+        a new one (generations.py).
+        """
+        generation = found[0]
+        if generation is not None and found.count(generation) == len(found):
+            self.saw(generation)
+            return generation
+        try:
+            return self.begin()
+        except Unavailable:
+            return None
 
     def begin(self) -> bytes:
         """See generations.begin. One round trip. Raises `Unavailable`."""
@@ -226,56 +243,7 @@ def broker_node() -> RedisNode:
     return RedisNode("redis_broker", settings.BROKER_REDIS_URL)
 
 
-def timeline_shard(user_id: int) -> int:
-    """The timeline shard of a person, spread evenly (ids differ in their low bits by worker only)."""
-    return ((user_id * SPREAD) >> 40) % settings.TIMELINE_SHARDS
-
-
-def by_shard(user_ids: Iterable[int]) -> dict[int, list[int]]:
-    """People grouped by their shard, in the order given. As `timeline_shard`, without its looks at the settings."""
-    count = settings.TIMELINE_SHARDS
-    shards: list[list[int]] = [[] for _ in range(count)]
-    for user_id in user_ids:
-        shards[((user_id * SPREAD) >> 40) % count].append(user_id)
-    return {shard: people for shard, people in enumerate(shards) if people}
-
-
-def shard_tag(shard: int) -> str:
-    """The hash tag that all keys of one shard begin with.
-
-    It names the number of shards as well: another number means other keys, and a generation
-    that is missing, so that the node is emptied and everything made anew.
-    """
-    return _tags(settings.TIMELINE_SHARDS)[shard]
-
-
-def generation_key(shard: int) -> str:
-    """Where the shard's generation stands, in the slot of everything that it guards."""
-    return f"{shard_tag(shard)}:generation"
-
-
-def generation_keys() -> tuple[str, ...]:
-    """Those of all shards."""
-    return _generation_keys(settings.TIMELINE_SHARDS)
-
-
 def begin_command() -> Command:
     """Makes a generation unless one stands, and answers it. With its source: a new connection must not miss it."""
     keys = generation_keys()
     return ("EVAL", _begin.source, len(keys), *keys, secrets.token_bytes(NONCE_BYTES))
-
-
-def user_tag(user_id: int) -> str:
-    """The hash tag of a person's keys."""
-    return shard_tag(timeline_shard(user_id))
-
-
-@cache
-def _generation_keys(shards: int) -> tuple[str, ...]:
-    return tuple(f"{tag}:generation" for tag in _tags(shards))
-
-
-@cache
-def _tags(shards: int) -> tuple[str, ...]:
-    """Made once: a page asks for some eighty."""
-    return tuple(f"{{t{shard}/{shards}}}" for shard in range(shards))

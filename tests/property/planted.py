@@ -10,7 +10,8 @@ from accounts.graph import follows
 from fanout.delivery import celebrities
 from fanout.timelines import materialised
 from feed.timelines import rebuild
-from storage.redis.node import Command, Script
+from storage.redis.reads import Command
+from storage.redis.scripts import Script
 
 Bug = Callable[[], AbstractContextManager[object]]
 

@@ -36,7 +36,10 @@ from storage import stores
 from storage.errors import Unavailable
 from storage.ids.snowflakes import WORKER_BITS
 from storage.ports.outbox import Order
-from storage.redis.node import Command, Script, timeline_node, user_tag
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
+from storage.redis.scripts import Script
+from storage.redis.shards import user_tag
 from tweets.kinds import BOOKMARK, LIKE, RETWEET
 
 KINDS = (LIKE, RETWEET, BOOKMARK)

@@ -6,7 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from fanout.timelines.tweet_cache import TWEET_BYTES
-from storage.redis.node import Command
+from storage.redis.reads import Command
 from tweets.entities import Tweet
 
 DECODED_KEPT = 8_192

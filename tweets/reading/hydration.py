@@ -20,7 +20,8 @@ from accounts.account_cache.changes import changed_command
 from accounts.entities import Account, Viewer
 from fanout.timelines.tweet_cache import TWEET_BYTES
 from storage.errors import Unavailable
-from storage.redis.node import Command, timeline_node
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
 from storage.web.times import created_at
 from tweets.caches import counts, marks
 from tweets.caches import tweets as tweet_cache

@@ -6,7 +6,8 @@ import msgspec
 
 from accounts.entities import Viewer
 from storage.errors import Unavailable
-from storage.redis.node import Command, timeline_node
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
 from storage.web.paging import Page, PageRequest
 from tweets.caches import tweets as tweet_cache
 from tweets.entities import Tweet

@@ -9,7 +9,7 @@ from typing import Any
 
 from accounts.graph import exclusions
 from accounts.graph.exclusions import Exclusions
-from storage.redis.node import Command
+from storage.redis.reads import Command
 
 
 class Visibility:

@@ -13,7 +13,8 @@ from fanout.orders.dispatch import dispatcher
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.deferred_writes import timeline_writes
-from storage.redis.node import Command, timeline_node
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from accounts.entities import Viewer
 from storage import stores
 from storage.ports.associations import Change
-from storage.redis.node import Command
+from storage.redis.reads import Command
 from tweets.caches import counts, marks
 from tweets.kinds import BOOKMARK, LIKE
 from tweets.reading.selectors import original_tweet

@@ -11,7 +11,8 @@ from storage.ids.snowflakes import id_us, now_us
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from storage.redis.guarded_cache import GUARD_SECONDS
-from storage.redis.node import Command, Seen, timeline_node
+from storage.redis.node import Seen, timeline_node
+from storage.redis.reads import Command
 from storage.stores import ids
 from tweets.caches import counts
 from tweets.caches import tweets as tweet_cache

@@ -18,7 +18,8 @@ from feed.live.streams.home import HomeStream
 from feed.timelines import rebuild
 from feed.timelines.home import home_page
 from storage.errors import NotFound
-from storage.redis.node import by_shard, timeline_node
+from storage.redis.node import timeline_node
+from storage.redis.shards import by_shard
 from storage.web.paging import PageRequest
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
 from tests.people import ApiClient, new_person

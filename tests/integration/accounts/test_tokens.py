@@ -15,7 +15,8 @@ from accounts.people import services
 from accounts.sessions import tokens
 from accounts.sessions.authentication import viewer_from_header
 from storage.errors import Forbidden, NotSignedIn, Unavailable
-from storage.redis.node import Command, timeline_node
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command
 from tests.backends import counted_round_trips, timeline_redis_down
 from tests.people import PASSWORD, ApiClient, new_person
 

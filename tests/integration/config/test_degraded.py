@@ -30,7 +30,8 @@ from storage import breakers
 from storage.breakers import State
 from storage.errors import Unavailable
 from storage.ids.snowflakes import make_id, now_us
-from storage.redis.node import Command, RedisNode, broker_node, timeline_node
+from storage.redis.node import RedisNode, broker_node, timeline_node
+from storage.redis.reads import Command
 from storage.stores import outbox
 from tests.backends import (
     Probes,

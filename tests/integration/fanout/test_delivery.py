@@ -21,7 +21,8 @@ from fanout.orders.kinds import deliver_order
 from storage.errors import NotFound, Unavailable
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.outbox import Order
-from storage.redis.node import by_shard, timeline_node, timeline_shard
+from storage.redis.node import timeline_node
+from storage.redis.shards import by_shard, timeline_shard
 from storage.stores import outbox
 from tests.backends import counted_round_trips, timeline_redis_down
 from tests.ids import new_id

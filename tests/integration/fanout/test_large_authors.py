@@ -22,7 +22,8 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.ports.associations import Change, bucket_of
 from storage.ports.outbox import Order
-from storage.redis.node import timeline_node, timeline_shard
+from storage.redis.node import timeline_node
+from storage.redis.shards import timeline_shard
 from storage.stores import associations, outbox
 from tests.backends import counted_round_trips, counted_store_calls
 from tests.ids import new_id

@@ -16,7 +16,8 @@ from fanout.orders.kinds import DELIVER, RETRACT
 from fanout.timelines import materialised
 from feed.operations.audit import Person, Report, audit
 from storage.errors import Unavailable
-from storage.redis.node import by_shard, timeline_node
+from storage.redis.node import timeline_node
+from storage.redis.shards import by_shard
 from tests.backends import counted_round_trips
 from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import new_person

@@ -11,7 +11,8 @@ from pytest_django.fixtures import Settings
 from fanout.timelines import materialised, recents
 from fanout.timelines.recents import Pulled, Recents
 from storage.ids.snowflakes import MAX_ID
-from storage.redis.node import timeline_node, timeline_shard
+from storage.redis.node import timeline_node
+from storage.redis.shards import timeline_shard
 from tests.ids import new_id
 
 pytestmark = pytest.mark.usefixtures("redis_servers")

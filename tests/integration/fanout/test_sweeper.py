@@ -17,7 +17,8 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.dead_letters import WHOLE, Attempt
 from storage.ports.outbox import Order
-from storage.redis.node import Command, broker_node, timeline_node
+from storage.redis.node import broker_node, timeline_node
+from storage.redis.reads import Command
 from storage.stores import associations, dead_letters, outbox
 from tests.backends import timeline_redis_down
 from tests.ids import new_id

@@ -15,7 +15,9 @@ from fanout.timelines import materialised
 from fanout.timelines.materialised import OUTDATED, Note, Window
 from storage.ids.snowflakes import MAX_ID, make_id, now_us
 from storage.redis.generations import generation_key
-from storage.redis.node import Script, by_shard, timeline_node, timeline_shard
+from storage.redis.node import timeline_node
+from storage.redis.scripts import Script
+from storage.redis.shards import by_shard, timeline_shard
 from tests.ids import new_id
 
 pytestmark = pytest.mark.usefixtures("redis_servers")

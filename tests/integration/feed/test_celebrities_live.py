@@ -12,7 +12,8 @@ from fanout.live import channel, presence
 from fanout.live.channel import LiveKind, LiveMessage
 from fanout.live.presence import Presence
 from feed.timelines.home import stands_in_home
-from storage.redis.node import timeline_node, timeline_shard
+from storage.redis.node import timeline_node
+from storage.redis.shards import timeline_shard
 from tests.ids import new_id
 from tests.integration.pulling import (
     a_celebrity,

@@ -15,7 +15,8 @@ from feed.timelines import merging, rebuild
 from feed.timelines.home import home_page
 from storage import stores
 from storage.ports.associations import Change
-from storage.redis.node import timeline_node, timeline_shard
+from storage.redis.node import timeline_node
+from storage.redis.shards import timeline_shard
 from storage.web.paging import PageRequest
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
 from tests.ids import new_id

@@ -13,7 +13,8 @@ from accounts.models import User
 from accounts.people import services
 from storage.redis import count_cache
 from storage.redis.count_cache import counts_of
-from storage.redis.node import timeline_node, user_tag
+from storage.redis.node import timeline_node
+from storage.redis.shards import user_tag
 from storage.stores import associations
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
 from tests.people import ApiClient, new_person

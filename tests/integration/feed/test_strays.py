@@ -26,7 +26,8 @@ from feed.operations.strays import FOR_EVER, Report, Why, search
 from feed.tasks import search_strays
 from feed.timelines import home as home_module
 from storage.errors import Unavailable
-from storage.redis.node import shard_tag, timeline_node, user_tag
+from storage.redis.node import timeline_node
+from storage.redis.shards import shard_tag, user_tag
 from tests.backends import timeline_redis_down
 from tests.ids import new_id
 from tests.integration.tweeting import home, post, viewer

@@ -26,7 +26,8 @@ from fanout.timelines.tweet_cache import TWEET_BYTES
 from storage.errors import NotSignedIn, Unavailable
 from storage.redis import count_cache as person_counts
 from storage.redis import generations
-from storage.redis.node import broker_node, generation_key, timeline_node
+from storage.redis.node import broker_node, timeline_node
+from storage.redis.shards import generation_key
 from storage.stores import ids
 from tests.backends import timeline_redis_at
 from tests.integration.tweeting import home, post, seen, viewer

@@ -1,0 +1,54 @@
+"""Questions to Redis, as values: what to send, and what the answer means.
+
+A read travels with others in one round trip, whoever made them:
+
+    tweets, exclusions = node.ask(TWEETS.read(ids), exclusions.read(viewer_id))
+
+so nobody tells answers apart by their places. A read says which keys it names, and so in which
+slots of a cluster they stand.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+import msgspec
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Command = tuple[str | bytes | int, ...]
+"""One Redis command with its arguments, e.g. ("SET", key, value, "EX", 10)."""
+
+
+class Read(msgspec.Struct, Generic[T_co], frozen=True):
+    """One or more commands, and what their answers mean: `decode` is given one argument for each command."""
+
+    commands: tuple[Command, ...]
+    decode: Callable[..., T_co]
+
+    @property
+    def keys(self) -> list[str | bytes | int]:
+        """Every key that the commands name."""
+        return [key for command in self.commands for key in keys_of(command)]
+
+
+NOTHING: Read[None] = Read((), lambda: None)
+"""Asks nothing and costs nothing: for what a caller need not know this time."""
+
+
+def keys_of(command: Command) -> Iterable[str | bytes | int]:
+    """The keys among a command's arguments, as the server would find them."""
+    name = command[0]
+    if name in ("EVAL", "EVALSHA"):
+        return command[3 : 3 + int(command[2])]
+    if name in ("MGET", "DEL", "EXISTS"):
+        return command[1:]
+    return () if name in KEYLESS else command[1:2]
+
+
+KEYLESS = ("PING", "TIME", "PUBLISH")
