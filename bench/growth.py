@@ -38,7 +38,7 @@ T = TypeVar("T")
 USERS, TWEETS, FOLLOWEES = (1_000, 100_000), (100, 100_000), (10, 5_000)
 READERS = 4
 """Of each side, for 300 requests a minute are everybody's."""
-TWEET_BYTES = 1_000
+BODIES = 1_000
 TWEETS_A_BATCH = 100
 RUNS, READS, POSTS, WARM = 5, 100, 40, 20
 REACH = at_most(1.25)
@@ -120,8 +120,8 @@ def _by_tweets(url: str, people: "Iterable[Person]") -> tuple[Side, ...]:
     for tweets in TWEETS:
         [author], readers = _take(people, 1), _take(people, READERS)
         _follow(readers, [author])
-        _list_tweets(author.id, max(0, tweets - TWEET_BYTES))
-        seeding.tweets([author.id], min(tweets, TWEET_BYTES))
+        _list_tweets(author.id, max(0, tweets - BODIES))
+        seeding.tweets([author.id], min(tweets, BODIES))
         sides.append(Side(Client(url, readers), Client(url, [author])))
     return tuple(sides)
 

@@ -17,7 +17,7 @@ import httpx
 import msgspec
 from redis import Redis
 
-from accounts.account_cache.caches import ACCOUNT_SECONDS
+from accounts.account_cache.accounts import ACCOUNT_SECONDS
 from bench import bare, seeding
 from bench.results import Figure, Result, Row, at_least
 from bench.seeding import Person

@@ -21,8 +21,7 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from accounts.account_cache.caches import TOKENS
-from accounts.sessions.tokens import read_claim
+from accounts.sessions.tokens import TOKENS, read_claim
 from bench import seeding
 from bench.disk import on_disk
 from bench.processes import Resident, children, resident

@@ -8,7 +8,7 @@ from accounts.graph.counts import FOLLOWERS, FOLLOWING
 from accounts.graph.listings import visible_user
 from accounts.people.profiles import UserOut, user_out
 from storage.redis.count_cache import counts_of
-from tweets.caches.author_counts import TWEETS
+from tweets.caches.author_counts import TWEETS_BY_AUTHOR
 
 
 class ProfileOut(UserOut, frozen=True):
@@ -29,7 +29,7 @@ def profile(username: str, viewer: Viewer | None) -> ProfileOut:
     as `visible_user` does, and `Unavailable`.
     """
     person = visible_user(username, viewer)
-    followers, following, tweets = counts_of(person.id, [FOLLOWERS, FOLLOWING, TWEETS])
+    followers, following, tweets = counts_of(person.id, [FOLLOWERS, FOLLOWING, TWEETS_BY_AUTHOR])
     return ProfileOut(
         **msgspec.structs.asdict(user_out(person.account)),
         followers_count=followers,

@@ -1,13 +1,13 @@
-"""Account cards in bulk, for hydrating pages: process memory → Redis → SQL.
+"""Accounts in bulk, for hydrating pages: process memory → Redis → SQL.
 
 **Who sees a change when.** Changing or suspending an account writes SQL, then, before it
-answers and in one round trip, guards the account in Redis and notes its id in the log of
-changes (account_cache/changes.py). A reader that has read the log since then (`changed_command`, sent
-along with a round trip it makes anyway) never takes an older card
+answers and in one round trip, guards the account in Redis and enters its id into the log of
+changes (changes.py). A reader that has read the log since then (`RECENT_CHANGES`, sent
+along with a round trip it makes anyway) never takes an older account
 out of its memory: an entry counts only if it was fetched in the knowledge of the account's
-newest note. So the change is seen by every read that starts after the change was answered.
+newest change. So the change is seen by every read that starts after the change was answered.
 
-**When Redis was emptied or failed over**, the log has forgotten notes. So an entry also counts
+**When Redis was emptied or failed over**, the log has forgotten changes. So an entry also counts
 only under the generation of the node under which it was fetched (storage/redis/generations.py),
 which is read after the log: then nothing was forgotten between the fetch and that reading.
 
@@ -24,55 +24,68 @@ that a process's breaker takes to notice it.
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from itertools import groupby
-from typing import Any
 
 import msgspec
 
-from accounts.account_cache.caches import ACCOUNTS, decode_account, encode_account
-from accounts.account_cache.changes import Changes, changes_of, note_commands
+from accounts.account_cache.changes import Changes, change_commands
 from accounts.account_cache.compiled import CompiledQuery
 from accounts.account_cache.sql import sql_or_unavailable
 from accounts.entities import Account
 from accounts.models import ACCOUNT_COLUMNS, User, account_of_row
 from storage.errors import Unavailable
+from storage.redis.guarded_cache import GuardedCache
 from storage.redis.node import timeline_node
 from storage.redis.shards import timeline_shard
 
-CARDS_A_STATEMENT = 256
+ACCOUNTS_A_STATEMENT = 256
 """More than a page has authors, and less than any database takes parameters."""
+ACCOUNT_SECONDS = 4
+"""In Redis. If it did not answer when an account changed, the old value ends by its time to live, so that the
+change is in force at most 10 s after Redis is back: also one made by a process whose breaker was then still open,
+which it is for less than 2 s (storage/breakers.py)."""
 LOCAL_SECONDS = 4
+"""In this process, on top of ACCOUNT_SECONDS."""
 LOCAL_ENTRIES = 50_000
 """About 400 bytes each: 20 MB a process."""
 
+ACCOUNTS: GuardedCache[int, Account] = GuardedCache(
+    timeline_node,
+    timeline_shard,
+    lambda user_id: f"account:{user_id}",
+    encode=msgspec.msgpack.Encoder().encode,
+    decode=msgspec.msgpack.Decoder(Account).decode,
+    ttl_seconds=ACCOUNT_SECONDS,
+)
+"""By user id; beside the person's tokens (sessions/tokens.py), so that one round trip reads both."""
+
 
 def accounts_by_id(
-    ids: Iterable[int], *, changed: Sequence[Any] | None = None, noted: bytes | None = None
+    ids: Iterable[int], *, changes: Changes | None = None, generation: bytes | None = None
 ) -> dict[int, Account]:
-    """The cards of the accounts that exist, suspended ones as well, by id.
+    """The accounts that exist, suspended ones as well, by id.
 
-    `changed` is the answer to `changed_command`, asked since the caller's request began, and
-    `noted` the generation that stood then or later. Without both memory is used only if Redis
+    `changes` is what `RECENT_CHANGES` said, asked since the caller's request began, and
+    `generation` the one that stood then or later. Without both memory is used only if Redis
     does not answer here either.
 
     Nothing when memory knows all; else one Redis round trip; and for what Redis does not
-    know one SQL query and one more round trip. Raises `Unavailable` when a card can be had
+    know one SQL query and one more round trip. Raises `Unavailable` when an account can be had
     from nowhere.
     """
     wanted = set(ids)
     if not wanted:
         return {}
-    if changed is None or noted is None:
+    if changes is None or generation is None:
         return _fetch(wanted)
-    notes = changes_of(changed)
-    found = _memory.hits(wanted, notes, noted)
+    found = _memory.hits(wanted, changes, generation)
     missing = wanted - found.keys()
     if missing:
         fetched = _fetch(missing)
-        _memory.keep(fetched, notes, noted)
+        _memory.keep(fetched, changes, generation)
         found |= fetched
     return found
 
@@ -81,27 +94,27 @@ def account_changed(user_id: int) -> None:
     """To be called after the change was committed and before it is answered. One round trip."""
     _memory.forget(user_id)
     with suppress(Unavailable):
-        timeline_node().round_trip(*ACCOUNTS.invalidate([user_id]), *note_commands(user_id))
+        timeline_node().round_trip(*ACCOUNTS.invalidate([user_id]), *change_commands(user_id))
 
 
 class _Entry(msgspec.Struct, frozen=True):
     account: Account
-    note: float
-    """The account's newest note in the log when it was fetched; 0 for none."""
+    changed_at: float
+    """The account's newest change in the log when it was fetched; 0 for none."""
     generation: bytes
     until: float
     """By the monotonic clock."""
 
 
 class _Memory:
-    """Cards in this process, thread-safe, bounded in number and age."""
+    """Accounts in this process, thread-safe, bounded in number and age."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: OrderedDict[int, _Entry] = OrderedDict()
         """Those that end first are first."""
 
-    def hits(self, ids: Iterable[int], changed: Changes, generation: bytes | None) -> dict[int, Account]:
+    def hits(self, ids: Iterable[int], changes: Changes, generation: bytes | None) -> dict[int, Account]:
         """Those that are still good; `generation` None is any."""
         now = time.monotonic()
         found = {}
@@ -111,17 +124,17 @@ class _Memory:
                 entry is not None
                 and entry.until > now
                 and (generation is None or entry.generation == generation)
-                and entry.note == changed.get(each, entry.note)
+                and entry.changed_at == changes.get(each, entry.changed_at)
             ):
                 found[each] = entry.account
         return found
 
-    def keep(self, accounts: Mapping[int, Account], changed: Changes, generation: bytes) -> None:
+    def keep(self, accounts: Mapping[int, Account], changes: Changes, generation: bytes) -> None:
         now = time.monotonic()
         with self._lock:
-            for each, card in accounts.items():
+            for each, account in accounts.items():
                 self._entries.pop(each, None)
-                self._entries[each] = _Entry(card, changed.get(each, 0.0), generation, now + LOCAL_SECONDS)
+                self._entries[each] = _Entry(account, changes.get(each, 0.0), generation, now + LOCAL_SECONDS)
             while self._entries and (len(self._entries) > LOCAL_ENTRIES or self._first.until <= now):
                 self._entries.popitem(last=False)
 
@@ -145,24 +158,22 @@ forget_all = _memory.clear
 
 def _fetch(ids: Collection[int]) -> dict[int, Account]:
     try:
-        found, noted = _from_redis(ids)
+        found, generation = _from_redis(ids)
     except Unavailable:
         found = _memory.hits(ids, {}, None)
         return found | _from_sql(set(ids) - found.keys())
     rows = _from_sql(set(ids) - found.keys())
-    _fill(rows, noted)
+    _fill(rows, generation)
     return found | rows
 
 
 def _from_redis(ids: Collection[int]) -> tuple[dict[int, Account], bytes | None]:
-    """The cards, and the generation. One command a timeline shard, so that each stays on one node."""
-    shards = [list(group) for _, group in groupby(sorted(ids, key=timeline_shard), key=timeline_shard)]
-    answers = timeline_node().round_trip(*(ACCOUNTS.read(group) for group in shards))
-    reads = list(zip(shards, answers, strict=True))
-    found = {
-        each: decode_account(value) for group, answer in reads for each, value in ACCOUNTS.hits(group, answer).items()
-    }
-    return found, ACCOUNTS.noted(*reads)
+    """The accounts, and the generation. One command a timeline shard, so that each stays on one node."""
+    node = timeline_node()
+    shards = groupby(sorted(ids, key=timeline_shard), key=timeline_shard)
+    cached = node.ask_all([ACCOUNTS.read(list(group)) for _, group in shards])
+    found = {each: account for of_shard in cached for each, account in of_shard.values.items()}
+    return found, node.generation_of(*(of_shard.generation for of_shard in cached))
 
 
 def _from_sql(ids: Collection[int]) -> dict[int, Account]:
@@ -172,11 +183,11 @@ def _from_sql(ids: Collection[int]) -> dict[int, Account]:
 
 @sql_or_unavailable()
 def _rows(ids: Collection[int]) -> dict[int, Account]:
-    """One statement for each CARDS_A_STATEMENT."""
+    """One statement for each ACCOUNTS_A_STATEMENT."""
     wanted = list(ids)
     found: dict[int, Account] = {}
-    for start in range(0, len(wanted), CARDS_A_STATEMENT):
-        some = wanted[start : start + CARDS_A_STATEMENT]
+    for start in range(0, len(wanted), ACCOUNTS_A_STATEMENT):
+        some = wanted[start : start + ACCOUNTS_A_STATEMENT]
         size = 1 << (len(some) - 1).bit_length()
         padded = some + some[:1] * (size - len(some))
         found |= {values[0]: account_of_row(values) for values in _query_of(size).rows(padded)}
@@ -189,8 +200,8 @@ def _query_of(size: int) -> CompiledQuery:
     return CompiledQuery(lambda: User.objects.filter(pk__in=range(size)).values_list(*ACCOUNT_COLUMNS))
 
 
-def _fill(accounts: Mapping[int, Account], noted: bytes | None) -> None:
-    fills = ACCOUNTS.fill({each: encode_account(card) for each, card in accounts.items()}, noted=noted)
+def _fill(accounts: Mapping[int, Account], generation: bytes | None) -> None:
+    fills = ACCOUNTS.fill(accounts, generation=generation)
     if fills:
         with suppress(Unavailable):
             timeline_node().round_trip(*fills)

@@ -12,20 +12,15 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from accounts.entities import Viewer
 from accounts.models import BIO_MAX, DISPLAY_NAME_MAX, EMAIL_MAX, USERNAME_MAX
 from accounts.people import selectors, services
 from accounts.people.profiles import own_user_out
 from accounts.people.rules import PASSWORD_MAX
 from accounts.sessions import tokens
+from accounts.sessions.authentication import required_viewer
 from accounts.sessions.throttles import SignInLimit, SignUpLimit
 from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, envelope_of, id_field
 from storage.web.rest import TextField, flag, single
-
-
-def required_viewer(request: Request) -> Viewer:
-    """Who sent the request; for views that let only signed-in people in."""
-    return cast(Viewer, request.user)
 
 
 class UserSerializer(serializers.Serializer[Any]):

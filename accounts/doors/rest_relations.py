@@ -10,10 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.doors.rest_accounts import EXAMPLE_USER, UserSerializer, required_viewer
+from accounts.doors.rest_accounts import EXAMPLE_USER, UserSerializer
 from accounts.graph import blocks, follows, listings
 from accounts.people import selectors
-from accounts.sessions import authentication
+from accounts.sessions.authentication import required_viewer, viewer_or_none
 from storage.web.openapi import PAGE_PARAMETERS, collection_of, envelope_of
 from storage.web.rest import collection, page_request, single
 
@@ -142,7 +142,7 @@ class FollowersEndpoint(APIView):
     )
     def get(self, request: Request, username: str) -> Response:
         asked = page_request(request)
-        page = listings.followers_page(username, authentication.viewer_or_none(request), asked)
+        page = listings.followers_page(username, viewer_or_none(request), asked)
         return Response(collection(request, asked, page))
 
 
@@ -161,7 +161,7 @@ class FollowingEndpoint(APIView):
     )
     def get(self, request: Request, username: str) -> Response:
         asked = page_request(request)
-        page = listings.following_page(username, authentication.viewer_or_none(request), asked)
+        page = listings.following_page(username, viewer_or_none(request), asked)
         return Response(collection(request, asked, page))
 
 

@@ -2,7 +2,7 @@
 
 The truth is three partitions of the association store: whom the viewer blocks, who blocks
 the viewer, whom the viewer mutes. They are cached together in Redis, so that a warm page
-needs neither the store nor a round trip of its own (`read_command` travels with another).
+needs neither the store nor a round trip of its own (`read` travels with another).
 
 **In force when the change has answered.** Blocking and muting raise the graph version of
 everyone concerned after the store was written (graph/follows.py). A cached value holds the version
@@ -13,8 +13,8 @@ order raises it. A version that expires leaves its key empty, like a version of 
 lives for a day and ACTIVE_DAYS, no value longer than TTL_SECONDS.
 
 **An emptied Redis** has forgotten versions, so a value stamped before must not arrive after: a
-reader leaves a mark of its own in the value's place before it reads, and its fill
-lands only where the mark still stands. Of several who fill at once the last one's lands.
+reader leaves a placeholder of its own in the value's place before it reads, and its fill
+lands only where the placeholder still stands. Of several who fill at once the last one's lands.
 
 **Bounded.** A kind with more than CACHED_A_KIND people (a celebrity blocked by a million) is not
 cached but named in `beyond`: then the authors of a page are looked up in the store, in one
@@ -22,10 +22,9 @@ read a kind.
 """
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -33,7 +32,7 @@ from accounts.graph.follows import graph_version_key
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, MUTE
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.reads import Read
 from storage.redis.scripts import Script
 from storage.redis.shards import user_tag
 from storage.stores import associations
@@ -42,10 +41,10 @@ CACHED_A_KIND = 5_000
 """At 9 bytes each: the largest value is 135 KB, and nearly everybody's under 1 KB."""
 TTL_SECONDS = 12 * 3600
 """Only a matter of memory, but shorter than the life of any graph version."""
-MARK_SECONDS = 30
-"""Longer than three store reads; a mark left behind by a killed reader hinders nobody."""
+PLACEHOLDER_SECONDS = 30
+"""Longer than three store reads; a placeholder left behind by a killed reader hinders nobody."""
 
-READY, MARKED = b"R", b"M"
+READY, PLACEHOLDER = b"R", b"M"
 NO_VERSION = bytes(8)
 
 _fill = Script(Path(__file__).parent / "lua" / "fill_exclusions.lua")
@@ -71,13 +70,12 @@ _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(_Cached)
 
 
-def read_command(viewer_id: int) -> Command:
-    """Reads what is cached and the version that it must have; its answer belongs into `decode`. Only reads."""
-    return ("MGET", _key(viewer_id), graph_version_key(viewer_id))
+def read(viewer_id: int) -> Read[Exclusions | None]:
+    """The cached exclusions; None when there are none, or the graph has changed since. One command."""
+    return Read((("MGET", _key(viewer_id), graph_version_key(viewer_id)),), _decode)
 
 
-def decode(answer: Sequence[Any]) -> Exclusions | None:
-    """The cached exclusions, None when there are none or the graph has changed since."""
+def _decode(answer: tuple[bytes | None, bytes | None]) -> Exclusions | None:
     value, version = answer
     if value is None or value[:1] != READY:
         return None
@@ -91,26 +89,25 @@ def exclusions_of(viewer_id: int) -> Exclusions:
     Works without Redis, from the store. Raises `Unavailable` when neither can tell.
     """
     try:
-        [answer] = timeline_node().round_trip(read_command(viewer_id))
+        [cached] = timeline_node().ask(read(viewer_id))
     except Unavailable:
         return from_store(viewer_id)
-    cached = decode(answer)
     return cached if cached is not None else refreshed(viewer_id)
 
 
 def refreshed(viewer_id: int) -> Exclusions:
     """Read from the store and cached. Two Redis round trips around up to three store reads."""
-    mark = MARKED + secrets.token_bytes(8)
+    placeholder = PLACEHOLDER + secrets.token_bytes(8)
     try:
         [_, version] = timeline_node().round_trip(
-            ("SET", _key(viewer_id), mark, "EX", MARK_SECONDS), ("GET", graph_version_key(viewer_id))
+            ("SET", _key(viewer_id), placeholder, "EX", PLACEHOLDER_SECONDS), ("GET", graph_version_key(viewer_id))
         )
     except Unavailable:
         return from_store(viewer_id)
     exclusions = from_store(viewer_id)
     value = READY + _encode(_Cached(version or NO_VERSION, exclusions))
     with suppress(Unavailable):
-        timeline_node().round_trip(_fill.call([_key(viewer_id)], mark, value, TTL_SECONDS))
+        timeline_node().round_trip(_fill.call([_key(viewer_id)], placeholder, value, TTL_SECONDS))
     return exclusions
 
 

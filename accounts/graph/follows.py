@@ -171,12 +171,12 @@ def raise_versions(user_ids: Sequence[int], op: int) -> None:
     stores.outbox().mark_done(op)
 
 
-def _raise(user_ids: Sequence[int], along: Sequence[Command] = ()) -> None:
+def _raise(user_ids: Sequence[int], also: Sequence[Command] = ()) -> None:
     """The key outlives every timeline it could outdate: those not read for ACTIVE_DAYS are gone."""
     version = stores.ids.next().to_bytes(8, "big")
     seconds = (settings.ACTIVE_DAYS + 1) * DAY_SECONDS
     raises: list[Command] = [("SET", graph_version_key(each), version, "EX", seconds) for each in user_ids]
-    timeline_node().round_trip(*raises, *along)
+    timeline_node().round_trip(*raises, *also)
 
 
 def graph_version_key(user_id: int) -> str:

@@ -7,7 +7,8 @@ between one renderer and itself, wrapping the request, a template response's lif
 permission and limits are asked in the same order, by the same functions.
 """
 
-from typing import Any, cast
+from functools import partial
+from typing import Generic, TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -17,46 +18,56 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.entities import Viewer
-from accounts.sessions.authentication import ReadsAlong, signed_in_viewer
+from accounts.sessions.authentication import required_viewer, viewer_and_read
 from accounts.sessions.throttles import rate_hits
+from storage.redis.reads import Read
 from storage.web.rest import MsgspecRenderer, encoded
 
+X = TypeVar("X")
 
-class FastRead(ReadsAlong, APIView):
+
+class FastRead(APIView, Generic[X]):
     """Answers a signed-in person's GET with the JSON of what `read` returns.
 
+    What it reads first in Redis, an X, travels in the round trip that checks the token.
     Permissions and throttles are the defaults; a view with others is not one of this kind.
     """
 
-    def read(self, request: HttpRequest, viewer: Viewer) -> Any:
-        """What is encoded as the body. Raises service errors, as any view's method."""
+    def first_read(self, request: HttpRequest, viewer_id: int) -> Read[X | None]:
+        """The read for the person whom the token claims, before that is proved. May raise `BadRequest`."""
+        raise NotImplementedError
+
+    def read(self, request: HttpRequest, viewer: Viewer, first: X | None) -> object:
+        """What is encoded as the body. Raises service errors, as any view's method.
+
+        `first` is what `first_read` said, None when it could not be sent along or Redis did not answer.
+        """
         raise NotImplementedError
 
     def get(self, request: Request) -> Response:
         """What REST framework runs for HEAD, and documents."""
-        return Response(self.read(request._request, cast(Viewer, request.user)))
+        return Response(self.read(request._request, required_viewer(request), None))
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if request.method != "GET":
             answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
             return answer
         try:
-            body = encoded(self.read(request, self._let_in(request)))
+            body = encoded(self.read(request, *self._let_in(request)))
         except Exception as error:
             return self._refused(request, error)
         return HttpResponse(body, content_type=MsgspecRenderer.media_type, headers={"Allow": "GET, HEAD, OPTIONS"})
 
-    def _let_in(self, request: HttpRequest) -> Viewer:
+    def _let_in(self, request: HttpRequest) -> tuple[Viewer, X | None]:
         """Raises what REST framework raises for who is not signed in, or asks too often."""
-        self.request = request  # type: ignore[assignment]
-        viewer = signed_in_viewer(request, self)
+        viewer, first = viewer_and_read(request, partial(self.first_read, request))
         if viewer is None:
             raise exceptions.NotAuthenticated
         request.user = viewer  # type: ignore[assignment]
         exceeded = [hit.resets_seconds for hit in rate_hits(request) if hit.exceeded]
         if exceeded:
             raise exceptions.Throttled(max(exceeded))
-        return viewer
+        return viewer, first
 
     def _refused(self, request: HttpRequest, error: Exception) -> HttpResponseBase:
         self.args, self.kwargs = (), {}

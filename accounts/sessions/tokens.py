@@ -2,44 +2,81 @@
 
 django-rest-knox owns the rows, the digest and the expiry. A token is "<user id>.<64 hex>":
 the id says before any look-up where that person's keys live in Redis, so one round trip
-reads the cached token and the cached account, and carries the caller's own commands as well.
+reads the cached token and the cached account, and carries the caller's own reads as well.
 
 Sign-out, password change and suspension are in force from the next request on: the row
 changes first, then a guard is left in the cache (storage/redis/guarded_cache.py), then the request answers.
 """
 
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Generic, TypeVar
 
+import msgspec
 from django.db import transaction
 from knox.crypto import hash_token
 from knox.models import AuthToken
 
-from accounts.account_cache.caches import (
-    ACCOUNTS,
-    TOKENS,
-    Claim,
-    decode_account,
-    decode_end,
-    encode_account,
-    encode_end,
-)
-from accounts.account_cache.changes import note_commands
+from accounts.account_cache.accounts import ACCOUNTS
+from accounts.account_cache.changes import change_commands
 from accounts.account_cache.compiled import CompiledQuery
 from accounts.account_cache.sql import sql_or_unavailable
 from accounts.entities import Account, Viewer
 from accounts.models import ACCOUNT_COLUMNS, User, account_of_row
 from storage.errors import Forbidden, NotSignedIn, Unavailable
 from storage.ids.snowflakes import MAX_ID, now_us
+from storage.redis.guarded_cache import GuardedCache
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.rate_limits import Hit
+from storage.redis.reads import NOTHING, Read
+from storage.redis.shards import timeline_shard
+
+X = TypeVar("X")
 
 TOKEN = re.compile(r"([1-9][0-9]{0,18})\.[0-9a-f]{64}")
 NEVER = MAX_ID
 """The end of a token that has none."""
+TOKEN_SECONDS = 8
+"""In Redis. If it did not answer when a token was revoked, the old value ends by its time to live, so that the
+revocation is in force at most 10 s after Redis is back, with the 2 s for which a breaker may be open."""
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What a token says before anyone has checked it: whose it is, and its digest."""
+
+    user_id: int
+    digest: str
+
+
+def _encode_end(end_us: int) -> bytes:
+    return end_us.to_bytes(8, "big")
+
+
+def _decode_end(value: bytes) -> int:
+    return int.from_bytes(value, "big")
+
+
+TOKENS: GuardedCache[Claim, int] = GuardedCache(
+    timeline_node,
+    lambda claim: timeline_shard(claim.user_id),
+    lambda claim: f"token:{claim.digest}",
+    encode=_encode_end,
+    decode=_decode_end,
+    ttl_seconds=TOKEN_SECONDS,
+)
+"""The microsecond at which the token ends, by claim."""
+
+
+class Proof(msgspec.Struct, Generic[X], frozen=True):
+    """Who a token proves its bearer to be, and what travelled with the check."""
+
+    viewer: Viewer
+    extra: X | None
+    """None when Redis did not answer; the caller then goes its way without it."""
+    hit: Hit | None
+    """The request as it was counted; None when it was not."""
+    redis_answered: bool
 
 
 def read_claim(raw: str) -> Claim:
@@ -50,39 +87,34 @@ def read_claim(raw: str) -> Claim:
     return Claim(user_id=int(match[1]), digest=hash_token(raw))
 
 
-def authenticate(raw: str, *, along: Sequence[Command] = ()) -> tuple[Viewer, list[Any] | None]:
-    """The viewer whom `raw` proves, and the answers to `along`, which travelled with the check.
-
-    The answers are None when Redis did not answer; the caller then goes its way without
-    them. They are handed out only to a viewer who is who the token claims, so commands may
-    name the keys of `read_claim(raw).user_id`; they must only read, or do nothing unless the
-    token is in the cache.
+def authenticate(raw: str) -> Viewer:
+    """The viewer whom `raw` proves.
 
     One Redis round trip. One SQL query and a second round trip when the cache does not know.
     Raises `NotSignedIn` (unknown, ended, revoked or malformed token), `Forbidden` with the
     code "suspended", and `Unavailable` when neither Redis nor SQL can tell.
     """
-    return check(read_claim(raw), along=along)
+    return check(read_claim(raw)).viewer
 
 
-def check(claim: Claim, *, along: Sequence[Command] = (), gated: int = 0) -> tuple[Viewer, list[Any] | None]:
-    """As `authenticate`, of a token that was read already.
+def check(claim: Claim, *, extra: Read[X | None] = NOTHING, counted: Read[Hit | None] = NOTHING) -> Proof[X]:
+    """As `authenticate`, of a token that was read already, together with reads of the caller's.
 
-    The last of `along`, as many as `gated`, do nothing unless the token is in the cache: when it was not,
-    they are sent again with what is kept, and answer then.
+    What `extra` says is handed out only to a viewer who is who the token claims, so it may name the keys of
+    `claim.user_id`; it must only read. `counted` does nothing unless the token is in the cache: when it was not, it is
+    sent again with what is kept.
     """
-    end_us, account, noted, answers = _from_redis(claim, along)
+    known = _from_redis(claim, extra, counted)
+    end_us, account, hit = known.end_us, known.account, known.hit
     if end_us is None or account is None:
-        again = along[len(along) - gated :] if end_us is None else ()
+        again = counted if end_us is None else NOTHING
         end_us, account = _from_sql(claim)
-        late = _fill(claim, end_us, account, noted, again)
-        if answers is not None and late:
-            answers[-len(late) :] = late
+        hit = _fill(claim, end_us, account, known.generation, again) or hit
     if end_us <= now_us():
         raise _bad_token()
     if account.suspended:
         raise Forbidden("This account is suspended.", code="suspended")
-    return Viewer(account=account, token_digest=claim.digest), answers
+    return Proof(Viewer(account=account, token_digest=claim.digest), known.extra, hit, known.answered)
 
 
 @sql_or_unavailable()
@@ -123,29 +155,32 @@ def _revoke(user_id: int, digests: list[str]) -> None:
 def _guard(claims: list[Claim]) -> None:
     """Best effort: without Redis a cached token ends by its time to live.
 
-    The note in the log of changes makes open sockets of the person look at their token anew.
+    The entry in the log of changes makes open sockets of the person look at their token anew.
     """
     with suppress(Unavailable):
-        notes = [command for user_id in {claim.user_id for claim in claims} for command in note_commands(user_id)]
-        timeline_node().round_trip(*TOKENS.invalidate(claims), *notes)
+        changes = [command for user_id in {claim.user_id for claim in claims} for command in change_commands(user_id)]
+        timeline_node().round_trip(*TOKENS.invalidate(claims), *changes)
 
 
-def _from_redis(
-    claim: Claim, along: Sequence[Command]
-) -> tuple[int | None, Account | None, bytes | None, list[Any] | None]:
-    """When the token ends, whose it is, the generation, and the answers to `along`: each as far as Redis knows."""
+class _Known(msgspec.Struct, Generic[X], frozen=True):
+    """What one round trip said: each as far as Redis knows."""
+
+    end_us: int | None = None
+    account: Account | None = None
+    generation: bytes | None = None
+    extra: X | None = None
+    hit: Hit | None = None
+    answered: bool = False
+
+
+def _from_redis(claim: Claim, extra: Read[X | None], counted: Read[Hit | None]) -> _Known[X]:
+    node = timeline_node()
     try:
-        token, account, *answers = timeline_node().round_trip(
-            TOKENS.read([claim]), ACCOUNTS.read([claim.user_id]), *along
-        )
+        token, account, found, hit = node.ask(TOKENS.read([claim]), ACCOUNTS.read([claim.user_id]), extra, counted)
     except Unavailable:
-        return None, None, None, None
-    return (
-        decode_end(token[0]) if token[0] else None,
-        decode_account(account[0]) if account[0] else None,
-        TOKENS.noted(([claim], token), ([claim], account)),
-        answers,
-    )
+        return _Known()
+    generation = node.generation_of(token.generation, account.generation)
+    return _Known(token.values.get(claim), account.values.get(claim.user_id), generation, found, hit, answered=True)
 
 
 @sql_or_unavailable()
@@ -162,18 +197,25 @@ _tokens_with_cards = CompiledQuery(
 )
 
 
-def _fill(claim: Claim, end_us: int, account: Account, noted: bytes | None, again: Sequence[Command]) -> Sequence[Any]:
-    """The answers to `again`; none when nothing was kept."""
-    if noted is None:
-        return ()
+def _fill(
+    claim: Claim, end_us: int, account: Account, generation: bytes | None, counted: Read[Hit | None]
+) -> Hit | None:
+    """The request as it was counted; None when nothing was kept."""
+    if generation is None:
+        return None
     fills = [
-        *TOKENS.fill({claim: encode_end(end_us)}, noted=noted),
-        *ACCOUNTS.fill({account.id: encode_account(account)}, noted=noted),
+        *TOKENS.fill({claim: end_us}, generation=generation),
+        *ACCOUNTS.fill({account.id: account}, generation=generation),
     ]
     try:
-        return timeline_node().round_trip(*fills, *again)[len(fills) :]
+        _, hit = timeline_node().ask(Read(tuple(fills), _ignored), counted)
     except Unavailable:
-        return ()
+        return None
+    return hit
+
+
+def _ignored(*_answers: int) -> None:
+    """What a fill answers nobody waits for."""
 
 
 def _bad_token() -> NotSignedIn:

@@ -26,7 +26,7 @@ OUTBOX_GRACE_SECONDS = 120.0
 WORKERS = 4_096
 """Worker numbers: storage/ids/snowflakes.py"""
 ACCOUNT_SECONDS = 4
-"""accounts/account_cache/caches.py"""
+"""accounts/account_cache/accounts.py"""
 TWEET_CACHE_SECONDS = 172_800
 """fanout/timelines/tweet_cache.py"""
 COUNTS_SECONDS = 600

@@ -58,11 +58,11 @@ from django.conf import settings
 from accounts.graph.follows import graph_version_key
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us
-from storage.redis.generations import begin, generation_key
+from storage.redis.generations import begin
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
 from storage.redis.scripts import Script
-from storage.redis.shards import shard_tag, timeline_shard
+from storage.redis.shards import generation_key, shard_tag, timeline_shard
 
 SCRIPT_CHUNK = 500
 """Timelines a script call: it holds Redis for about 1.4 ms, which every reader of the node waits."""

@@ -37,11 +37,10 @@ from fanout.timelines.materialised import (
     timeline_key,
     unpack,
 )
-from storage.redis.generations import generation_key
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
 from storage.redis.scripts import Script
-from storage.redis.shards import shard_tag, timeline_shard
+from storage.redis.shards import generation_key, shard_tag, timeline_shard
 
 RECENT_CAP = 400
 """Entries a list. 5,000 pulled authors in 8 shards are 150 MB; somebody who posts ten times a day is proved

@@ -11,6 +11,11 @@ from storage.redis.shards import timeline_shard
 TTL_SECONDS = 2 * 24 * 3600
 """Most reads are of entries of the last two days. A body never changes but by deletion."""
 
-TWEET_BYTES: GuardedCache[int] = GuardedCache(
-    timeline_node, timeline_shard, lambda entry_id: f"tweet:{entry_id}", ttl_seconds=TTL_SECONDS
+TWEET_BYTES: GuardedCache[int, bytes] = GuardedCache(
+    timeline_node,
+    timeline_shard,
+    lambda entry_id: f"tweet:{entry_id}",
+    encode=bytes,
+    decode=bytes,
+    ttl_seconds=TTL_SECONDS,
 )

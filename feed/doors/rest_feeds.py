@@ -1,8 +1,5 @@
 """The REST doors of the feeds: home and public."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
@@ -13,25 +10,24 @@ from rest_framework.views import APIView
 from accounts.entities import Viewer
 from accounts.sessions.authentication import viewer_or_none
 from accounts.sessions.fast_reads import FastRead
-from feed.timelines.home import home_page, prefetch_command
+from feed.timelines.home import Prefetched, home_page, prefetch
 from feed.timelines.public import public_page
-from storage.redis.reads import Command
+from storage.redis.reads import Read
 from storage.web.openapi import PAGE_PARAMETERS
 from storage.web.rest import collection, page_request
 from tweets.doors.documents import TWEETS, TWEETS_EXAMPLE
 from tweets.reading.pages import rendered
 
 
-class HomeTimelineEndpoint(FastRead):
+class HomeTimelineEndpoint(FastRead[Prefetched]):
     """GET /feed/home. The token and the timeline are read in one round trip, the tweets in the next."""
 
-    def along(self, viewer_id: int) -> Sequence[Command]:
-        return [prefetch_command(viewer_id, page_request(self.request))]
+    def first_read(self, request: HttpRequest, viewer_id: int) -> Read[Prefetched]:
+        return prefetch(viewer_id, page_request(request))
 
-    def read(self, request: HttpRequest, viewer: Viewer) -> dict[str, Any]:
+    def read(self, request: HttpRequest, viewer: Viewer, first: Prefetched | None) -> dict[str, object]:
         asked = page_request(request)
-        prefetched: list[Any] | None = self.along_answers[0] if self.along_answers else None
-        return collection(request, asked, rendered(home_page(viewer, asked, prefetched=prefetched)))
+        return collection(request, asked, rendered(home_page(viewer, asked, prefetched=first)))
 
     @extend_schema(
         operation_id="home_timeline",

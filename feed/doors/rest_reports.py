@@ -1,7 +1,7 @@
 """The REST door of reports."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.entities import Viewer
+from accounts.sessions.authentication import required_viewer
 from feed.models import COMMENT_MAX, Reason
 from feed.moderation.reports import report_person, report_tweet
 from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, envelope_of, id_field
@@ -72,7 +72,7 @@ class ReportsEndpoint(APIView):
     def post(self, request: Request) -> Response:
         given = ReportInput(data=request.data)
         given.is_valid(raise_exception=True)
-        fields, viewer = given.validated_data, cast(Viewer, request.user)
+        fields, viewer = given.validated_data, required_viewer(request)
         about = {"reason": fields["reason"], "comment": fields.get("comment", "")}
         if (tweet_id := fields.get("tweet_id")) is not None:
             report = report_tweet(by=viewer, tweet_id=parse_id(tweet_id), **about)

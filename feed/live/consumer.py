@@ -182,7 +182,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
     async def _checked_viewer(self) -> Viewer | None:
         """Whose the token is; closes the socket when it is nobody's. A backend that is down proves nothing."""
         try:
-            viewer, _answers = await housekeeping(authenticate, self._token)
+            viewer = await housekeeping(authenticate, self._token)
         except NotSignedIn:
             await self._end(CloseCode.NOT_AUTHENTICATED)
         except Forbidden:

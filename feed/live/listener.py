@@ -19,7 +19,7 @@ import structlog
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from accounts.account_cache import changes
+from accounts.account_cache.changes import RECENT_CHANGES, Changes
 from fanout.live import channel
 from fanout.live.presence import REFRESH_SECONDS, Presence
 from feed.live.registry import SignalKind, registry
@@ -48,7 +48,7 @@ class Listener:
         self._subscribed = asyncio.Event()
         self._presence = Presence()
         self._watermark = 0
-        self._seen_changes: dict[int, float] = {}
+        self._seen_changes: Changes = {}
 
     def start(self) -> None:
         """To be called on the event loop by every socket; does something for the first."""
@@ -135,11 +135,14 @@ class Listener:
 
     async def _watch_accounts(self) -> None:
         await asyncio.sleep(WATCH_SECONDS)
-        [answer] = await housekeeping(timeline_node().round_trip, changes.changed_command())
-        noted = dict(changes.changes_of(answer))
-        fresh = [user_id for user_id, note in noted.items() if self._seen_changes.get(user_id) != note]
-        self._seen_changes = noted
+        [changes] = await housekeeping(_recent_changes)
+        fresh = [user_id for user_id, changed_at in changes.items() if self._seen_changes.get(user_id) != changed_at]
+        self._seen_changes = changes
         registry.signal(fresh, SignalKind.RECHECK)
+
+
+def _recent_changes() -> tuple[Changes]:
+    return timeline_node().ask(RECENT_CHANGES)
 
 
 async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:

@@ -15,6 +15,7 @@ in hydration alone.
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import structlog
 
 from accounts.entities import Viewer
@@ -24,7 +25,7 @@ from feed.timelines.merging import merged
 from feed.timelines.rebuild import adopt, home_authors, rebuild
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.reads import NOTHING, Read
 from storage.web.paging import Page, PageRequest
 from tweets.reading.hydration import TweetOut, hydrate
 from tweets.reading.pages import full_page
@@ -34,10 +35,16 @@ from tweets.stores.port import tweet_store
 log = structlog.get_logger(__name__)
 
 
-def home_page(viewer: Viewer, request: PageRequest, *, prefetched: list[Any] | None = None) -> Page[TweetOut]:
+class Prefetched(msgspec.Struct, frozen=True):
+    """What the reader's timeline said before the page was asked for; None when it cannot serve."""
+
+    window: Window | None
+
+
+def home_page(viewer: Viewer, request: PageRequest, *, prefetched: Prefetched | None = None) -> Page[TweetOut]:
     """One page of the viewer's home timeline, and the viewer counts as active from now on.
 
-    `prefetched` is the answer to `prefetch_command(viewer.id, request)`, if it was sent along
+    `prefetched` is what `prefetch(viewer.id, request)` said, if it was sent along
     with something else. Warm, this costs one Redis round trip with it and two without, one more
     for who follows pulled authors, and touches neither store nor SQL. Works while Redis is
     down. Raises `Unavailable` when the store is needed and does not answer.
@@ -46,10 +53,15 @@ def home_page(viewer: Viewer, request: PageRequest, *, prefetched: list[Any] | N
     return full_page(request, home.ids, home.hydrate)
 
 
-def prefetch_command(reader_id: int, request: PageRequest) -> Command:
+def prefetch(reader_id: int, request: PageRequest) -> Read[Prefetched]:
     """The timeline read that `home_page` begins with; it changes nothing, not even who is active."""
     wanted = request.limit if request.after is not None else request.limit + 1
-    return materialised.read_command(reader_id, before=request.before, after=request.after, count=wanted)
+    command = materialised.read_command(reader_id, before=request.before, after=request.after, count=wanted)
+    return Read((command,), _prefetched)
+
+
+def _prefetched(answer: list[Any]) -> Prefetched:
+    return Prefetched(materialised.window(answer))
 
 
 def stands_in_home(reader_id: int, entry_id: int) -> bool | None:
@@ -86,7 +98,7 @@ def warm(reader_id: int) -> None:
 class _Home:
     """The reading of one page: where ids come from, and what goes along with hydration."""
 
-    def __init__(self, viewer: Viewer, prefetched: list[Any] | None) -> None:
+    def __init__(self, viewer: Viewer, prefetched: Prefetched | None) -> None:
         self._viewer = viewer
         self._prefetched = prefetched
         self._visibility = Visibility(viewer.id, home=True)
@@ -111,14 +123,15 @@ class _Home:
 
     def hydrate(self, ids: Sequence[int]) -> list[TweetOut]:
         """Keeps the reader active only by a timeline that was served: an outdated one must end in time."""
-        served = [materialised.touch_command(self._viewer.id)] if self._to_touch and not self._cold else []
-        return hydrate(ids, viewer=self._viewer, visibility=self._visibility, along=served)
+        served = self._to_touch and not self._cold
+        touch = Read((materialised.touch_command(self._viewer.id),), bool) if served else NOTHING
+        return hydrate(ids, viewer=self._viewer, visibility=self._visibility, extra=touch)
 
     def _window(self, before: int | None, after: int | None, limit: int) -> Window | None:
         """The window of the timeline, rebuilt first if need be; None when only the store can answer."""
         try:
-            answer, self._prefetched = self._prefetched, None
-            own = materialised.window(answer) if answer is not None else self._read(before, after, limit)
+            prefetched, self._prefetched = self._prefetched, None
+            own = prefetched.window if prefetched is not None else self._read(before, after, limit)
             if _outdated(own) and self._renew(own):
                 own = self._read(before, after, limit)
             if own is None or not own.of_this_epoch:

@@ -7,15 +7,15 @@ the time: a count above LARGE stands under a key of its own, which changes leave
 which ends by itself.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+
+import msgspec
 
 from storage.errors import Unavailable
-from storage.redis.generations import noted
-from storage.redis.guarded_cache import GuardedCache
+from storage.redis.guarded_cache import Cached, GuardedCache
 from storage.redis.node import RedisNode, timeline_node
-from storage.redis.reads import Command
+from storage.redis.reads import Command, Read
 from storage.redis.shards import timeline_shard
 
 LARGE = 10_000
@@ -25,35 +25,45 @@ TTL_SECONDS = 10
 LARGE_TTL_SECONDS = 60
 
 
-class CountCache:
-    """Counts by id, called `name` in the id's shard; `count` asks the store."""
+class CachedCount(msgspec.Struct, frozen=True):
+    """A count, None where the cache does not know it, and the generation as `Cached` has it."""
+
+    count: int | None
+    generation: bytes | None
+
+
+class CountCache(GuardedCache[int, int]):
+    """Counts by id, called `name` in the id's shard; `count` asks the store. Guards are of ordinary counts only."""
 
     def __init__(self, node: Callable[[], RedisNode], name: str, count: Callable[[int], int]) -> None:
         self.count = count
-        self._ordinary: GuardedCache[int] = GuardedCache(
-            node, timeline_shard, lambda each: f"{name}:{each}", ttl_seconds=TTL_SECONDS
+        super().__init__(
+            node, timeline_shard, lambda each: f"{name}:{each}", encode=_encode, decode=int, ttl_seconds=TTL_SECONDS
         )
-        self._large: GuardedCache[int] = GuardedCache(
-            node, timeline_shard, lambda each: f"{name}:{each}:large", ttl_seconds=LARGE_TTL_SECONDS
+        self._large: GuardedCache[int, int] = GuardedCache(
+            node,
+            timeline_shard,
+            lambda each: f"{name}:{each}:large",
+            encode=_encode,
+            decode=int,
+            ttl_seconds=LARGE_TTL_SECONDS,
         )
 
-    def read(self, subject: int) -> list[Command]:
-        """Two commands; their answers belong into `hit`."""
-        return [self._large.read([subject]), self._ordinary.read([subject])]
+    def read_count(self, subject: int) -> Read[CachedCount]:
+        """The subject's count, whichever way it is cached. Two commands."""
+        large, ordinary = self._large.read([subject]), self.read([subject])
 
-    @staticmethod
-    def hit(answers: Sequence[Any]) -> int | None:
-        """The cached count, None when there is none."""
-        return next((int(answer[0]) for answer in answers if answer[0]), None)
+        def decode(large_answer: Sequence[bytes | None], answer: Sequence[bytes | None]) -> CachedCount:
+            found: list[Cached[int, int]] = [large.decode(large_answer), ordinary.decode(answer)]
+            count = next((each.values[subject] for each in found if each.values), None)
+            return CachedCount(count, found[1].generation)
 
-    def fill(self, subject: int, count: int, *, noted: bytes | None) -> list[Command]:
-        """Commands that keep the count, unless the generation that was `noted` before counting has ended."""
-        cache = self._large if count > LARGE else self._ordinary
-        return cache.fill({subject: str(count).encode()}, noted=noted)
+        return Read((*large.commands, *ordinary.commands), decode)
 
-    def invalidate(self, subjects: Iterable[int]) -> list[Command]:
-        """Commands to send after the store was written and before the writer is answered."""
-        return self._ordinary.invalidate(subjects)
+    def fill_count(self, subject: int, count: int, *, generation: bytes | None) -> list[Command]:
+        """Commands that keep the count, unless the `generation` from before counting has ended."""
+        cache = self._large if count > LARGE else self
+        return cache.fill({subject: count}, generation=generation)
 
 
 def counts_of(subject: int, caches: Sequence[CountCache]) -> list[int]:
@@ -62,20 +72,26 @@ def counts_of(subject: int, caches: Sequence[CountCache]) -> list[int]:
     One Redis round trip; for what is not cached, the store's counting and one more. Raises
     `Unavailable` when the store is needed and does not answer.
     """
+    node = timeline_node()
     try:
-        answers = timeline_node().round_trip(*(command for cache in caches for command in cache.read(subject)))
+        known = node.ask_all([cache.read_count(subject) for cache in caches])
     except Unavailable:
         return [cache.count(subject) for cache in caches]
-    generation = noted(timeline_node(), [answer[1] for answer in answers])
-    hits = [CountCache.hit(answers[2 * place : 2 * place + 2]) for place in range(len(caches))]
-    counts = [cache.count(subject) if hit is None else hit for cache, hit in zip(caches, hits, strict=True)]
+    generation = node.generation_of(*(each.generation for each in known))
+    counts = [
+        cache.count(subject) if each.count is None else each.count for cache, each in zip(caches, known, strict=True)
+    ]
     fills = [
         command
-        for cache, hit, count in zip(caches, hits, counts, strict=True)
-        if hit is None
-        for command in cache.fill(subject, count, noted=generation)
+        for cache, each, count in zip(caches, known, counts, strict=True)
+        if each.count is None
+        for command in cache.fill_count(subject, count, generation=generation)
     ]
     if fills:
         with suppress(Unavailable):
-            timeline_node().round_trip(*fills)
+            node.round_trip(*fills)
     return counts
+
+
+def _encode(count: int) -> bytes:
+    return str(count).encode()

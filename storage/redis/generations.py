@@ -9,30 +9,31 @@ whatever is read was written under the generation that stands, or since a flush 
 nobody had noticed yet.
 
 **Late writes.** Guards, marks and tombstones order a writer and a reader who meet; a flush
-forgets them. So whoever reads the store in order to write here *notes* the generation first,
+forgets them. So whoever reads the store in order to write here reads the generation first,
 carries it along, and the script that writes refuses another one. Then nothing has been
-forgotten between the note and the write. The note is never read anew in between.
+forgotten between that reading and the write. It is never read anew in between.
 
-**Who writes the store first** and caches after, notes what the process has seen last
+For example: generation G1; a reader reads G1 and then tweet 7 from the store; 7 is deleted, and its deletion leaves
+a guard; the server is emptied, the guard with it, and G2 begins; the reader's fill says G1, and is refused. Had
+it read the generation again before it filled, 7 would be back for two days.
+
+**Who writes the store first** and caches after, goes by what the process has seen last
 (`RedisNode.seen`). However old that is: if it still stands at the write, it stood all the time.
 
 **A flush** (FLUSHALL by an operator) leaves connections as they are. Whoever finds the key
-missing begins a new generation (`noted`), and until then nothing is kept.
+missing begins a new generation (`RedisNode.generation_of`), and until then nothing is kept.
 
 What does not help: two servers that both take themselves for the primary. A process that goes
 back to the one it left finds its old generation there.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from storage.errors import Unavailable
 from storage.redis.node import RedisNode
 from storage.redis.reads import Command
 from storage.redis.scripts import Script
 from storage.redis.shards import generation_key
-
-__all__ = ["begin", "fill_commands", "generation_key", "noted"]
 
 _fill = Script(Path(__file__).parent / "lua" / "fill.lua")
 
@@ -43,22 +44,6 @@ def begin(node: RedisNode) -> bytes:
     Idempotent and atomic: of several who call it at once, one makes it. One round trip. Raises `Unavailable`.
     """
     return node.begin()
-
-
-def noted(node: RedisNode, found: Sequence[bytes | None]) -> bytes | None:
-    """The generation, to be carried to a fill of what is read from the store from now on; None: fill nothing.
-
-    `found` stood under one or more shards' `generation_key`. Costs nothing; a round trip when
-    it was missing, which begins a new one.
-    """
-    generation = found[0]
-    if generation is not None and all(each == generation for each in found):
-        node.saw(generation)
-        return generation
-    try:
-        return begin(node)
-    except Unavailable:
-        return None
 
 
 def fill_commands(

@@ -15,17 +15,20 @@ caches of things whose change must be in force within seconds have a `ttl_second
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Generic, TypeVar
 
+import msgspec
 from django.conf import settings
 
-from storage.redis.generations import fill_commands, noted
+from storage.redis.generations import fill_commands
 from storage.redis.node import RedisNode
-from storage.redis.reads import Command
+from storage.redis.reads import Command, Read
 from storage.redis.shards import generation_key, generation_keys, shard_tag
 
 K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+W = TypeVar("W")
 
 KEYS_KEPT = 8_192
 """About 200 bytes each. A page asks for 40 of them, and the next page for most of the same."""
@@ -34,20 +37,47 @@ GUARD_SECONDS = 30
 """Longer than the slowest store read (5 s) and the fill (0.5 s) behind it, with room."""
 
 
-class GuardedCache(Generic[K]):
-    """Values by K, which belongs to a shard and has a name there.
+class Cached(msgspec.Struct, Generic[K, V], frozen=True):
+    """What a cache knew, by id; what is missing or guarded is left out.
 
-    Gives commands for a round trip, so that callers may send them together with others.
+    `generation` is the one under which all of it was read, None where shards did not have the same one: to be given to
+    `RedisNode.generation_of`, whose answer belongs into `fill`.
+    """
+
+    values: dict[K, V]
+    generation: bytes | None
+
+
+class GuardedCache(Generic[K, V]):
+    """Values V by K, which belongs to a shard and has a name there.
+
+    Gives reads and commands for a round trip, so that callers may send them together with others. A value is
+    encoded as bytes, never as none.
     """
 
     def __init__(
-        self, node: Callable[[], RedisNode], shard: Callable[[K], int], name: Callable[[K], str], *, ttl_seconds: int
+        self,
+        node: Callable[[], RedisNode],
+        shard: Callable[[K], int],
+        name: Callable[[K], str],
+        *,
+        encode: Callable[[V], bytes],
+        decode: Callable[[bytes], V],
+        ttl_seconds: int,
     ) -> None:
         self._node = node
         self._shard = shard
         self._name = name
+        self._encode = encode
+        self._decode = decode
         self._ttl_seconds = ttl_seconds
         self._key_among = lru_cache(KEYS_KEPT)(self._made_key)
+
+    def of(self, encode: Callable[[W], bytes], decode: Callable[[bytes], W]) -> "GuardedCache[K, W]":
+        """Returns the same cache for whoever knows what its bytes mean."""
+        return GuardedCache(
+            self._node, self._shard, self._name, encode=encode, decode=decode, ttl_seconds=self._ttl_seconds
+        )
 
     def key(self, each: K) -> str:
         return self._key_among(each, settings.TIMELINE_SHARDS)
@@ -56,53 +86,58 @@ class GuardedCache(Generic[K]):
         """Among so many shards as there are: that number is part of what it depends on."""
         return f"{shard_tag(self._shard(each))}:{self._name(each)}"
 
-    def read(self, ids: Sequence[K]) -> Command:
-        """One command; its answer belongs into `hits` and `noted`. `ids` must not be empty."""
+    def read(self, ids: Sequence[K]) -> Read[Cached[K, V]]:
+        """What is cached of `ids`, which must not be empty. One command."""
         shards = dict.fromkeys(self._shard(each) for each in ids)
-        return ("MGET", *map(self.key, ids), *map(generation_key, shards))
+        command = ("MGET", *map(self.key, ids), *map(generation_key, shards))
+        return Read((command,), partial(self._cached, ids))
 
-    def read_with(self, other: "GuardedCache[K]", ids: Sequence[K]) -> Command:
-        """As `read` of both in one command, for many `ids`: with the generation of every shard, once.
-
-        Its answer is this one's values, and then what `read` of the other would answer.
-        """
+    def read_with(self, other: "GuardedCache[K, W]", ids: Sequence[K]) -> Read[tuple[Cached[K, V], Cached[K, W]]]:
+        """As `read` of both in one command, for many `ids`: with the generation of every shard, once."""
         shards = settings.TIMELINE_SHARDS
         ours, others = self._key_among, other._key_among
-        return (
+        command = (
             "MGET",
             *[ours(each, shards) for each in ids],
             *[others(each, shards) for each in ids],
             *generation_keys(),
         )
+        return Read((command,), partial(self._both_cached, other, ids))
 
-    @staticmethod
-    def hits(ids: Sequence[K], answer: Sequence[bytes | None]) -> dict[K, bytes]:
-        """The cached values by id; what is missing or guarded is left out."""
-        return {each: value for each, value in zip(ids, answer, strict=False) if value}
+    def fill(self, values: Mapping[K, V], *, generation: bytes | None) -> list[Command]:
+        """Commands that keep `values` unless something stands there already.
 
-    def noted(self, *reads: tuple[Sequence[K], Sequence[bytes | None]]) -> bytes | None:
-        """The generation under which these (ids, answer) were read: for `fill`; see generations.noted."""
-        return noted(self._node(), [each for ids, answer in reads for each in answer[len(ids) :]])
-
-    def fill(self, values: Mapping[K, bytes], *, noted: bytes | None) -> list[Command]:
-        """Commands that keep `values` (never empty ones) unless something stands there already.
-
-        `noted` before they were read from the store; nothing is kept under another generation, or None.
+        `generation` stood before they were read from the store; nothing is kept under another one, or None.
         """
-        return self._set(values, noted, absent_only=True)
+        return self._set(values, generation, absent_only=True)
 
-    def overwrite(self, values: Mapping[K, bytes], *, noted: bytes | None) -> list[Command]:
+    def overwrite(self, values: Mapping[K, V], *, generation: bytes | None) -> list[Command]:
         """As `fill`, whatever stands there, guards as well."""
-        return self._set(values, noted, absent_only=False)
+        return self._set(values, generation, absent_only=False)
 
     def invalidate(self, ids: Iterable[K]) -> list[Command]:
         """Commands to send after the store was written and before the writer is answered."""
         return [("SET", self.key(each), GUARD, "EX", GUARD_SECONDS) for each in ids]
 
-    def _set(self, values: Mapping[K, bytes], noted: bytes | None, *, absent_only: bool) -> list[Command]:
-        if noted is None:
+    def _cached(self, ids: Sequence[K], answer: Sequence[bytes | None]) -> Cached[K, V]:
+        decode = self._decode
+        values = {each: decode(value) for each, value in zip(ids, answer, strict=False) if value}
+        generations = answer[len(ids) :]
+        same = generations.count(generations[0]) == len(generations)
+        return Cached(values, generations[0] if same else None)
+
+    def _both_cached(
+        self, other: "GuardedCache[K, W]", ids: Sequence[K], answer: Sequence[bytes | None]
+    ) -> tuple[Cached[K, V], Cached[K, W]]:
+        theirs = other._cached(ids, answer[len(ids) :])
+        decode = self._decode
+        ours = {each: decode(value) for each, value in zip(ids, answer, strict=False) if value}
+        return Cached(ours, theirs.generation), theirs
+
+    def _set(self, values: Mapping[K, V], generation: bytes | None, *, absent_only: bool) -> list[Command]:
+        if generation is None:
             return []
         shards: dict[int, list[tuple[str, bytes]]] = {}
         for each, value in values.items():
-            shards.setdefault(self._shard(each), []).append((self.key(each), value))
-        return fill_commands(shards, generation=noted, seconds=self._ttl_seconds, absent_only=absent_only)
+            shards.setdefault(self._shard(each), []).append((self.key(each), self._encode(value)))
+        return fill_commands(shards, generation=generation, seconds=self._ttl_seconds, absent_only=absent_only)

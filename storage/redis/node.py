@@ -48,7 +48,7 @@ NONCE_BYTES = 8
 _begin = Script(Path(__file__).parent / "lua" / "begin.lua")
 
 
-class Seen(msgspec.Struct, frozen=True):
+class SeenGeneration(msgspec.Struct, frozen=True):
     """A generation of the timelines' node, and the microsecond since when this process knows it."""
 
     generation: bytes
@@ -65,7 +65,7 @@ class RedisNode:
     def __init__(self, name: str, url: str, *, has_generations: bool = False) -> None:
         self.name = name
         self.url = url
-        self.seen: Seen | None = None
+        self.seen: SeenGeneration | None = None
         self._has_generations = has_generations
         self._lock = threading.Lock()
         self._pid = 0
@@ -146,7 +146,7 @@ class RedisNode:
     def saw(self, generation: bytes) -> None:
         """Remembers that this generation stood a moment ago."""
         if self.seen is None or self.seen.generation != generation:
-            self.seen = Seen(generation, now_us())
+            self.seen = SeenGeneration(generation, now_us())
 
     def ping(self) -> None:
         """Raises `Unavailable` unless the node answers."""

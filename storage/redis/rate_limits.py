@@ -14,7 +14,6 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import structlog
@@ -24,7 +23,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.reads import Read
 from storage.redis.scripts import Script
 
 COUNT = Script(Path(__file__).parent / "lua" / "count.lua")
@@ -57,27 +56,26 @@ class Hit(msgspec.Struct, frozen=True):
         return self.count > self.policy.quota
 
 
-def count_command(policy: Policy, key: str, *, gate: str | None = None) -> Command:
-    """Counts a request under `key`, if anything stands at `gate`; both in one slot. For `read_hit`."""
-    return COUNT.call([key] if gate is None else [key, gate], policy.seconds)
+def counting(policy: Policy, key: str, *, gate: str | None = None) -> Read[Hit | None]:
+    """Counts a request under `key`, if anything stands at `gate`, else says None; both in one slot."""
+    command = COUNT.call([key] if gate is None else [key, gate], policy.seconds)
 
+    def decode(answer: tuple[int, int] | None) -> Hit | None:
+        if answer is None:
+            return None
+        count, left_ms = answer
+        return Hit(policy, int(count), max(1, math.ceil(int(left_ms) / 1000)))
 
-def read_hit(policy: Policy, answer: Sequence[Any] | None) -> Hit | None:
-    """None when the gate was closed."""
-    if answer is None:
-        return None
-    count, left_ms = answer
-    return Hit(policy, int(count), max(1, math.ceil(int(left_ms) / 1000)))
+    return Read((command,), decode)
 
 
 def hit_all(*counted: tuple[Policy, str]) -> list[Hit]:
     """Counts one request under each key. One Redis round trip; without Redis, in memory."""
     try:
-        answers = timeline_node().round_trip(*(count_command(policy, key) for policy, key in counted))
+        hits = timeline_node().ask_all([counting(policy, key) for policy, key in counted])
     except Unavailable:
         log.warning("rate_limits_without_redis")
         return [hit_in_memory(policy, key) for policy, key in counted]
-    hits = (read_hit(policy, answer) for (policy, _), answer in zip(counted, answers, strict=True))
     return [hit for hit in hits if hit is not None]
 
 

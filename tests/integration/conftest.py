@@ -6,7 +6,8 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.account_cache import accounts, caches
+from accounts.account_cache import accounts
+from accounts.sessions import tokens
 from fanout.orders.dispatch import dispatcher
 from tests.backends import Probes, probes_by_hand
 
@@ -20,7 +21,7 @@ def product(store: str, empty_outbox: None, redis_servers: None) -> Iterator[str
     """The product on one engine; orders stay open until the test works them off."""
     accounts.forget_all()
     with patch.object(dispatcher, "send"), ExitStack() as lives:
-        for cache in (caches.TOKENS, caches.ACCOUNTS):
+        for cache in (tokens.TOKENS, accounts.ACCOUNTS):
             lives.enter_context(patch.object(cache, "_ttl_seconds", LASTING_SECONDS))
         with patch.object(accounts, "LOCAL_SECONDS", LASTING_SECONDS):
             lives.enter_context(patch.object(accounts, "_memory", accounts._Memory()))

@@ -43,9 +43,9 @@ def unfollowing_raises_no_version() -> Generator[None]:
         finally:
             unfollowing = False
 
-    def raises(user_ids: Sequence[int], along: Sequence[Command] = ()) -> None:
+    def raises(user_ids: Sequence[int], also: Sequence[Command] = ()) -> None:
         if not unfollowing:
-            raise_them(user_ids, along)
+            raise_them(user_ids, also)
 
     with patch.object(follows, "unfollow", unfollows), patch.object(follows, "_raise", raises):
         yield

@@ -54,10 +54,7 @@ DECODED_KEPT = 8_192
 """About 400 bytes each; as long as nobody counts anew, all readers are given the same bytes."""
 
 _changed = Script(Path(__file__).parent / "lua" / "counts_changed.lua")
-SMALL, LARGE_MARK = b"S", b"L"
-CACHE: GuardedCache[int] = GuardedCache(
-    timeline_node, timeline_shard, lambda tweet_id: f"counts:{tweet_id}", ttl_seconds=TTL_SECONDS
-)
+SMALL_MARK, LARGE_MARK = b"S", b"L"
 
 
 class Counts(msgspec.Struct, frozen=True, array_like=True):
@@ -71,58 +68,59 @@ class Counts(msgspec.Struct, frozen=True, array_like=True):
         return max(self.replies, self.retweets, self.quotes, self.likes) >= LARGE
 
 
-class _Counted(msgspec.Struct, frozen=True, array_like=True):
+class Counted(msgspec.Struct, frozen=True, array_like=True):
+    """Counts as they are cached."""
+
     counts: Counts
     at: float
     """When counting began, by the clock of who counted."""
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Counted).decode
+_to_msgpack = msgspec.msgpack.Encoder().encode
+_from_msgpack = msgspec.msgpack.Decoder(Counted).decode
+
+
+def _encode(counted: Counted) -> bytes:
+    return (LARGE_MARK if counted.counts.large else SMALL_MARK) + _to_msgpack(counted)
 
 
 @lru_cache(DECODED_KEPT)
-def _decoded(value: bytes) -> _Counted:
-    return _decode(value[1:])
+def _decode(value: bytes) -> Counted:
+    return _from_msgpack(value[1:])
 
 
-class Found(msgspec.Struct, frozen=True):
-    """What the cache knew: counts that may be shown, and which of them somebody should count anew."""
-
-    counts: dict[int, Counts]
-    stale: list[int]
-
-
-def read(ids: Sequence[int]) -> Command:
-    """One command; its answer belongs into `found`. `ids` must not be empty."""
-    return CACHE.read(ids)
-
-
-def found(ids: Sequence[int], answer: Sequence[bytes | None]) -> Found:
-    counts: dict[int, Counts] = {}
-    stale: list[int] = []
-    for tweet_id, value in CACHE.hits(ids, answer).items():
-        counted = _decoded(value)
-        counts[tweet_id] = counted.counts
-        if value.startswith(LARGE_MARK) and time.time() - counted.at >= STALE_SECONDS:
-            stale.append(tweet_id)
-    return Found(counts, stale)
+COUNTS: GuardedCache[int, Counted] = GuardedCache(
+    timeline_node,
+    timeline_shard,
+    lambda tweet_id: f"counts:{tweet_id}",
+    encode=_encode,
+    decode=_decode,
+    ttl_seconds=TTL_SECONDS,
+)
+"""By tweet."""
 
 
-def recounted(known: Found, ids: Iterable[int], *, noted: bytes | None) -> tuple[dict[int, Counts], list[Command]]:
-    """The counts of all `ids`, counting those that are not known; and the commands that keep them.
+def _is_stale(counted: Counted) -> bool:
+    return counted.counts.large and time.time() - counted.at >= STALE_SECONDS
 
-    `noted` is the generation under which `known` was read (storage/redis/guarded_cache.py).
+
+def recounted(
+    cached: Mapping[int, Counted], ids: Iterable[int], *, generation: bytes | None
+) -> tuple[dict[int, Counts], list[Command]]:
+    """The counts of all `ids`, counting those that are not cached; and the commands that keep them.
+
+    `generation` is the one under which `cached` was read (storage/redis/guarded_cache.py).
 
     Two concurrent rounds to the store for any number of tweets. One Redis round trip before
     them if some large tweet's counts are stale. Raises `Unavailable` when the store does not
     answer and some are known from nowhere.
     """
-    missing = [each for each in ids if each not in known.counts]
-    mine = _recount_leases(known.stale)
-    _spare.keep(known.counts)
+    known = {each: counted.counts for each, counted in cached.items()}
+    missing = [each for each in ids if each not in known]
+    mine = _recount_leases([each for each, counted in cached.items() if _is_stale(counted)])
+    _spare.keep(known)
     if not missing and not mine:
-        return known.counts, []
+        return known, []
     at = time.time()
     try:
         fresh = count(missing + mine)
@@ -130,11 +128,11 @@ def recounted(known: Found, ids: Iterable[int], *, noted: bytes | None) -> tuple
         spared = _spare.of(missing)
         if spared is None:
             raise
-        return known.counts | spared, []
+        return known | spared, []
     _spare.keep(fresh)
     shrunk = [each for each in mine if not fresh[each].large]
     kept = {each: counts for each, counts in fresh.items() if each not in shrunk}
-    return known.counts | fresh, fill(kept, at=at, noted=noted) + CACHE.invalidate(shrunk)
+    return known | fresh, fill(kept, at=at, generation=generation) + COUNTS.invalidate(shrunk)
 
 
 def count(ids: Sequence[int]) -> dict[int, Counts]:
@@ -147,17 +145,17 @@ def count(ids: Sequence[int]) -> dict[int, Counts]:
     }
 
 
-def fill(counted: Mapping[int, Counts], *, noted: bytes | None, at: float | None = None) -> list[Command]:
-    """Commands that keep counts whose counting began `at` that time, after the generation was `noted`."""
+def fill(counts: Mapping[int, Counts], *, generation: bytes | None, at: float | None = None) -> list[Command]:
+    """Commands that keep counts whose counting began `at` that time, after the `generation` was read."""
     began = time.time() if at is None else at
-    small = {each: SMALL + _encode(_Counted(counts, began)) for each, counts in counted.items() if not counts.large}
-    large = {each: LARGE_MARK + _encode(_Counted(counts, began)) for each, counts in counted.items() if counts.large}
-    return CACHE.fill(small, noted=noted) + CACHE.overwrite(large, noted=noted)
+    small = {each: Counted(counted, began) for each, counted in counts.items() if not counted.large}
+    large = {each: Counted(counted, began) for each, counted in counts.items() if counted.large}
+    return COUNTS.fill(small, generation=generation) + COUNTS.overwrite(large, generation=generation)
 
 
 def invalidate(ids: Iterable[int]) -> list[Command]:
     """Commands to send after the store was written and before the writer is answered."""
-    return [_changed.call([CACHE.key(each)], GUARD_SECONDS) for each in ids]
+    return [_changed.call([COUNTS.key(each)], GUARD_SECONDS) for each in ids]
 
 
 class _Spare:

@@ -12,8 +12,8 @@ Clocks of two processes differ a little, so the floor stands CLOCK_SKEW above th
 
 **Never older than a change that has answered.** A reader fills under the version that stood
 before it read the store, and the script refuses when it has changed, or is gone (Redis was
-emptied). Whoever changes a mark notes the version, writes the store, and then sets a new
-version and patches the cached value if the version was still the noted one: nobody else had
+emptied). Whoever changes a mark reads the version, writes the store, and then sets a new
+version and patches the cached value if the version was still the one read: nobody else had
 changed any mark meanwhile, so the order of the patches is the order of the writes. Otherwise it
 drops the value, and the next reader fills it.
 
@@ -27,7 +27,6 @@ import secrets
 import struct
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -37,7 +36,7 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import WORKER_BITS
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.reads import Command, Read
 from storage.redis.scripts import Script
 from storage.redis.shards import user_tag
 from tweets.kinds import BOOKMARK, LIKE, RETWEET
@@ -57,7 +56,7 @@ _change = Script(Path(__file__).parent / "lua" / "change_mark.lua")
 _FIELDS = ("graph", *KINDS)
 
 
-class Marks(msgspec.Struct, frozen=True):
+class ViewerMarks(msgspec.Struct, frozen=True):
     """The newest marks of one kind; of a tweet above `floor` they say whether it is marked."""
 
     floor: int
@@ -70,7 +69,7 @@ class Marks(msgspec.Struct, frozen=True):
         return marked, below
 
 
-KnownMarks = Mapping[str, Marks]
+KnownMarks = Mapping[str, ViewerMarks]
 """By kind."""
 
 
@@ -81,19 +80,22 @@ class ViewerFlags(msgspec.Struct, frozen=True):
 
 
 UNMARKED = ViewerFlags()
+UNKNOWN_VERSION = b"unknown"
+"""No version is like it: what is cached is dropped."""
 
 
-def read(viewer_id: int) -> list[Command]:
-    """Commands to send along; their answers belong into `known`."""
-    return [("HMGET", _marks_key(viewer_id), *_FIELDS), ("GET", graph_version_key(viewer_id))]
+def read(viewer_id: int) -> Read[KnownMarks | None]:
+    """The cached marks; None when there are none, or they are outdated. Two commands."""
+    commands = (("HMGET", _marks_key(viewer_id), *_FIELDS), ("GET", graph_version_key(viewer_id)))
+    return Read(commands, _known)
 
 
-def known(answers: Sequence[Any]) -> KnownMarks | None:
-    """The cached marks; None when there are none, or they are outdated."""
-    (graph, *values), graph_now = answers
-    if graph is None or graph != (graph_now or b"") or None in values:
+def _known(fields: Sequence[bytes | None], graph_now: bytes | None) -> KnownMarks | None:
+    graph, *values = fields
+    if graph is None or graph != (graph_now or b""):
         return None
-    return {kind: _decode(value) for kind, value in zip(KINDS, values, strict=True)}
+    known = {kind: _decode(value) for kind, value in zip(KINDS, values, strict=True) if value is not None}
+    return known if len(known) == len(KINDS) else None
 
 
 def flags(viewer_id: int, tweet_ids: Collection[int], cached: KnownMarks | None) -> dict[int, ViewerFlags]:
@@ -112,7 +114,10 @@ def flags(viewer_id: int, tweet_ids: Collection[int], cached: KnownMarks | None)
 
 
 def version(viewer_id: int) -> bytes | None:
-    """To be noted before a change and given to `changed`; None when Redis does not answer."""
+    """The version of the viewer's marks, to be read before a change and given to `changed`.
+
+    One round trip. None when Redis does not answer.
+    """
     try:
         [found] = timeline_node().round_trip(("GET", _version_key(viewer_id)))
     except Unavailable:
@@ -120,11 +125,11 @@ def version(viewer_id: int) -> bytes | None:
     return found or b""
 
 
-def changed(viewer_id: int, kind: str, tweet_id: int, *, made: bool, noted: bytes | None) -> Command:
+def changed(viewer_id: int, kind: str, tweet_id: int, *, made: bool, marks_version: bytes | None) -> Command:
     """The command to send after the store was written and before it is answered; see `untold`."""
     return _change.call(
         (_marks_key(viewer_id), _version_key(viewer_id)),
-        noted if noted is not None else b"not noted",
+        marks_version if marks_version is not None else UNKNOWN_VERSION,
         secrets.token_bytes(8),
         VERSION_SECONDS,
         kind,
@@ -139,7 +144,7 @@ def untold(viewer_id: int) -> None:
     stores.outbox().add(Order(id=stores.ids.next(), kind=GRAPH_ORDER, args=(viewer_id,)))
 
 
-def _marked(viewer_id: int, kind: str, tweet_ids: Collection[int], marks: Marks | None) -> set[int]:
+def _marked(viewer_id: int, kind: str, tweet_ids: Collection[int], marks: ViewerMarks | None) -> set[int]:
     said, unknown = marks.among(tweet_ids) if marks is not None else (set(), list(tweet_ids))
     asked = stores.associations().find(viewer_id, kind, unknown) if unknown else {}
     return said | asked.keys()
@@ -177,9 +182,9 @@ def _encode(newest: tuple[int, list[int]]) -> bytes:
     return struct.pack(f">{len(tweets) + 1}Q", floor, *tweets)
 
 
-def _decode(value: bytes) -> Marks:
+def _decode(value: bytes) -> ViewerMarks:
     floor, *tweets = struct.unpack(f">{len(value) // 8}Q", value)
-    return Marks(floor, frozenset(tweets))
+    return ViewerMarks(floor, frozenset(tweets))
 
 
 def _pack(number: int) -> bytes:

@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from accounts.doors.rest_relations import USERS, USERS_EXAMPLE
 from accounts.entities import Viewer
-from accounts.sessions.authentication import viewer_or_none
+from accounts.sessions.authentication import required_viewer, viewer_or_none
 from storage.web.openapi import PAGE_PARAMETERS
 from storage.web.rest import collection, page_request, parse_id, single
 from tweets.doors.documents import EXAMPLE_TWEET, TWEET, TWEETS, TWEETS_EXAMPLE
@@ -176,9 +176,7 @@ class BookmarksEndpoint(APIView):
     )
     def get(self, request: Request) -> Response:
         asked = page_request(request)
-        return Response(
-            collection(request, asked, rendered(selectors.bookmarks_page(cast(Viewer, request.user), asked)))
-        )
+        return Response(collection(request, asked, rendered(selectors.bookmarks_page(required_viewer(request), asked))))
 
 
 class Act(Protocol):
@@ -188,5 +186,5 @@ class Act(Protocol):
 
 
 def _acted(act: Act, request: Request, tweet_id: str) -> Response:
-    viewer = cast(Viewer, request.user)
+    viewer = required_viewer(request)
     return Response(single(selectors.tweet_out(act(viewer=viewer, tweet_id=parse_id(tweet_id)), viewer)))

@@ -10,8 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.entities import Viewer
-from accounts.sessions.authentication import viewer_or_none
+from accounts.sessions.authentication import required_viewer, viewer_or_none
 from storage.web.openapi import PAGE_PARAMETERS
 from storage.web.rest import TextField, collection, flag, operation_id, page_request, parse_id, single
 from tweets.doors.documents import (
@@ -84,7 +83,7 @@ class TweetsEndpoint(APIView):
     )
     def post(self, request: Request) -> Response:
         given = given_in(cast(Mapping[str, Any], request.data))
-        viewer = cast(Viewer, request.user)
+        viewer = required_viewer(request)
         repeatable_id = operation_id(request)
         tweet = posting.create_tweet(
             author=viewer,
@@ -120,7 +119,7 @@ class TweetEndpoint(APIView):
         responses={204: None},
     )
     def delete(self, request: Request, tweet_id: str) -> Response:
-        posting.delete_tweet(tweet_id=parse_id(tweet_id), viewer=cast(Viewer, request.user))
+        posting.delete_tweet(tweet_id=parse_id(tweet_id), viewer=required_viewer(request))
         return Response(status=204)
 
 

@@ -11,22 +11,20 @@ nothing else, and each page looks all of them up anew; so no view outlives a cha
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any
 
 import msgspec
 
-from accounts.account_cache import accounts
-from accounts.account_cache.changes import changed_command
+from accounts.account_cache.accounts import accounts_by_id
+from accounts.account_cache.changes import RECENT_CHANGES, Changes
 from accounts.entities import Account, Viewer
-from fanout.timelines.tweet_cache import TWEET_BYTES
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.reads import NOTHING, Command, Read
 from storage.web.times import created_at
 from tweets.caches import counts, marks
-from tweets.caches import tweets as tweet_cache
-from tweets.caches.counts import Counts, Found
-from tweets.caches.marks import ViewerFlags
+from tweets.caches.counts import COUNTS, Counted, Counts
+from tweets.caches.marks import KnownMarks, ViewerFlags
+from tweets.caches.tweets import TWEETS
 from tweets.entities import Entities, Tweet
 from tweets.reading.visibility import Visibility
 from tweets.stores.port import tweet_store
@@ -78,14 +76,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Cached(msgspec.Struct, frozen=True):
-    """What one round trip to Redis answered: nothing when it did not."""
+    """What one round trip to Redis said: nothing when it did not answer."""
 
     tweets: dict[int, Tweet] = {}
-    counts: Found = Found({}, [])
-    changed: Any = None
-    noted: bytes | None = None
+    counts: dict[int, Counted] = {}
+    marks: KnownMarks | None = None
+    changes: Changes | None = None
+    generation: bytes | None = None
     """The generation under which all this was read; to be carried to the fills."""
-    answers: Sequence[Any] = ()
 
 
 class _Loaded(msgspec.Struct, frozen=True):
@@ -100,25 +98,24 @@ class _Loaded(msgspec.Struct, frozen=True):
 
 
 def hydrate(
-    ids: Sequence[int], *, viewer: Viewer | None, visibility: Visibility | None = None, along: Sequence[Command] = ()
+    ids: Sequence[int], *, viewer: Viewer | None, visibility: Visibility | None = None, extra: Read[object] = NOTHING
 ) -> list[TweetOut]:
     """The tweets in the order of `ids`, as `viewer` sees them.
 
     Left out are those that do not exist, were deleted, or whose author is suspended or hidden
     from the viewer by `visibility` (the one of the page that they are for, or that of any place
-    but home), and retweets of such tweets. `along` are commands to send in the same round trip,
-    whose answers nobody waits for. Raises `Unavailable` when something is not cached and its
-    store does not answer.
+    but home), and retweets of such tweets. `extra` is sent in the same round trip, and nobody waits
+    for what it says. Raises `Unavailable` when something is not cached and its store does not answer.
     """
     if not ids:
         return []
     if visibility is None:
         visibility = Visibility(viewer.id if viewer is not None else None)
-    asked = marks.read(viewer.id) if viewer is not None else []
-    page, marked = _load(ids, visibility, [*asked, *along])
+    asked = marks.read(viewer.id) if viewer is not None else NOTHING
+    page, known_marks = _load(ids, visibility, asked, extra)
     inner = _inner_ids(page.tweets) - page.tweets.keys()
     loaded = page.also(_load(sorted(inner), visibility)[0]) if inner else page
-    flags = _flags(viewer, loaded, marked[: len(asked)])
+    flags = marks.flags(viewer.id, _originals(loaded.tweets), known_marks) if viewer is not None else {}
     tweets = [page.tweets[each] for each in ids if each in page.tweets]
     return [
         _show(tweet, loaded, flags)
@@ -138,58 +135,57 @@ def _inner_ids(tweets: Mapping[int, Tweet]) -> set[int]:
     return {each for each in inner if each is not None}
 
 
-def _flags(viewer: Viewer | None, loaded: _Loaded, marked: Sequence[Any]) -> Mapping[int, ViewerFlags]:
-    if viewer is None:
-        return {}
-    known = marks.known(marked) if marked else None
-    return marks.flags(viewer.id, _originals(loaded.tweets), known)
-
-
 def _originals(tweets: Mapping[int, Tweet]) -> list[int]:
     """Those that people can act on: a retweet shows its original's counts and flags."""
     return [tweet.id for tweet in tweets.values() if tweet.retweet_of_id is None]
 
 
-def _load(ids: Sequence[int], visibility: Visibility, along: Sequence[Command] = ()) -> tuple[_Loaded, Sequence[Any]]:
-    """What may be shown of `ids`, and the answers to `along`: none if Redis does not answer."""
-    cached = _from_cache(ids, visibility, along)
+def _load(
+    ids: Sequence[int],
+    visibility: Visibility,
+    marked: Read[KnownMarks | None] = NOTHING,
+    extra: Read[object] = NOTHING,
+) -> tuple[_Loaded, KnownMarks | None]:
+    """What may be shown of `ids`, and the marks: None if Redis does not know or answer."""
+    cached = _from_cache(ids, visibility, marked, extra)
     found = dict(cached.tweets)
-    fills = _read_missing(ids, found, cached.noted)
+    fills = _read_missing(ids, found, cached.generation)
     shown = {tweet_id: tweet for tweet_id, tweet in found.items() if tweet.deleted_by is None}
-    authors = accounts.accounts_by_id(
-        {tweet.author_id for tweet in shown.values()}, changed=cached.changed, noted=cached.noted
+    authors = accounts_by_id(
+        {tweet.author_id for tweet in shown.values()}, changes=cached.changes, generation=cached.generation
     )
     seen = {author.id for author in authors.values() if not author.suspended} - visibility.hidden_among(authors)
     shown = {tweet_id: tweet for tweet_id, tweet in shown.items() if tweet.author_id in seen}
-    counted, count_fills = counts.recounted(cached.counts, _originals(shown), noted=cached.noted)
+    counted, count_fills = counts.recounted(cached.counts, _originals(shown), generation=cached.generation)
     _send(fills + count_fills)
-    return _Loaded(shown, authors, counted), cached.answers
+    return _Loaded(shown, authors, counted), cached.marks
 
 
-def _from_cache(ids: Sequence[int], visibility: Visibility, along: Sequence[Command]) -> _Cached:
-    """The log of changed accounts first: the generation that is read after it vouches for it (cards.py)."""
-    excluded = visibility.commands()
+def _from_cache(
+    ids: Sequence[int], visibility: Visibility, marked: Read[KnownMarks | None], extra: Read[object]
+) -> _Cached:
+    """The log of changed accounts first: the generation that is read after it vouches for it (accounts.py)."""
+    node = timeline_node()
     try:
-        changed, read, *answers = timeline_node().round_trip(
-            changed_command(), TWEET_BYTES.read_with(counts.CACHE, ids), *excluded, *along
+        changes, (tweets, counted), excluded, known_marks, _ = node.ask(
+            RECENT_CHANGES, TWEETS.read_with(COUNTS, ids), visibility.read(), marked, extra
         )
     except Unavailable:
-        visibility.take(None)
+        visibility.know_without_redis()
         return _Cached()
-    counted = read[len(ids) :]
-    noted = TWEET_BYTES.noted((ids, counted))
-    visibility.take(answers[: len(excluded)])
-    return _Cached(tweet_cache.hits(ids, read), counts.found(ids, counted), changed, noted, answers[len(excluded) :])
+    generation = node.generation_of(tweets.generation)
+    visibility.know(excluded)
+    return _Cached(tweets.values, counted.values, known_marks, changes, generation)
 
 
-def _read_missing(ids: Sequence[int], found: dict[int, Tweet], noted: bytes | None) -> list[Command]:
+def _read_missing(ids: Sequence[int], found: dict[int, Tweet], generation: bytes | None) -> list[Command]:
     """Completes `found` from the store; the commands that keep what was read."""
     missing = [tweet_id for tweet_id in ids if tweet_id not in found]
     if not missing:
         return []
     read = tweet_store().get_many(missing)
     found.update(read)
-    return tweet_cache.fill(read.values(), noted=noted)
+    return TWEETS.fill(read, generation=generation)
 
 
 def _send(commands: list[Command]) -> None:

@@ -9,7 +9,7 @@ from storage.errors import Unavailable
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
 from storage.web.paging import Page, PageRequest
-from tweets.caches import tweets as tweet_cache
+from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
 from tweets.reading.hydration import TweetOut, hydrate
 from tweets.reading.pages import full_page
@@ -87,22 +87,23 @@ def _ancestor_ids(tweet: Tweet) -> list[int]:
 
 def _tweets(ids: Sequence[int]) -> dict[int, Tweet]:
     """Deleted ones too. One Redis round trip; what is not cached costs a store read and another round trip."""
-    found, noted = _cached(ids)
+    found, generation = _cached(ids)
     missing = [tweet_id for tweet_id in ids if tweet_id not in found]
     if missing:
         read = tweet_store().get_many(missing)
-        _keep(tweet_cache.fill(read.values(), noted=noted))
+        _keep(TWEETS.fill(read, generation=generation))
         found |= read
     return found
 
 
 def _cached(ids: Sequence[int]) -> tuple[dict[int, Tweet], bytes | None]:
     """What Redis has of them, and the generation under which it was read."""
+    node = timeline_node()
     try:
-        [answer] = timeline_node().round_trip(tweet_cache.read(ids))
+        [cached] = node.ask(TWEETS.read(ids))
     except Unavailable:
         return {}, None
-    return tweet_cache.hits(ids, answer), tweet_cache.noted(ids, answer)
+    return cached.values, node.generation_of(cached.generation)
 
 
 def _keep(fills: list[Command]) -> None:

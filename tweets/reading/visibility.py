@@ -1,15 +1,14 @@
 """Whose tweets one viewer may see, for the time of one page.
 
-The exclusions are asked for once: along with a round trip that is made anyway (`commands`,
-`take`), or, if nobody did that, when they are first needed.
+The exclusions are asked for once: along with a round trip that is made anyway (`read`, and then
+`know` or `know_without_redis`), or, if nobody did that, when they are first needed.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection
 
 from accounts.graph import exclusions
 from accounts.graph.exclusions import Exclusions
-from storage.redis.reads import Command
+from storage.redis.reads import NOTHING, Read
 
 
 class Visibility:
@@ -23,24 +22,21 @@ class Visibility:
         self._home = home
         self._exclusions: Exclusions | None = None
 
-    def commands(self) -> list[Command]:
-        """What to send along with a round trip, for `take`; nothing once the exclusions are known."""
+    def read(self) -> Read[Exclusions | None]:
+        """What to send along with a round trip, for `know`; nothing once the exclusions are known."""
         if self._viewer_id is None or self._exclusions is not None:
-            return []
-        return [exclusions.read_command(self._viewer_id)]
+            return NOTHING
+        return exclusions.read(self._viewer_id)
 
-    def take(self, answers: Sequence[Any] | None) -> None:
-        """Takes the answers to `commands`; None when Redis did not answer, so that it is not asked again.
-
-        Store reads if Redis does not know. Raises `Unavailable`.
-        """
-        if self._viewer_id is None or self._exclusions is not None:
-            return
-        if answers is None:
-            self._exclusions = exclusions.from_store(self._viewer_id)
-        else:
-            cached = exclusions.decode(answers[0])
+    def know(self, cached: Exclusions | None) -> None:
+        """Takes what `read` said. Store reads if Redis did not know. Raises `Unavailable`."""
+        if self._viewer_id is not None and self._exclusions is None:
             self._exclusions = cached if cached is not None else exclusions.refreshed(self._viewer_id)
+
+    def know_without_redis(self) -> None:
+        """Instead of `know` when Redis did not answer, so that it is not asked again. Store reads."""
+        if self._viewer_id is not None and self._exclusions is None:
+            self._exclusions = exclusions.from_store(self._viewer_id)
 
     def hidden_among(self, author_ids: Collection[int]) -> frozenset[int]:
         """The authors among these whose tweets must not be shown. Raises `Unavailable`.

@@ -40,12 +40,12 @@ def unbookmark(*, viewer: Viewer, tweet_id: int) -> int:
 
 def _mark(viewer: Viewer, kind: str, tweet_id: int, *, made: bool) -> int:
     tweet = original_tweet(tweet_id, viewer)
-    noted = marks.version(viewer.id)
+    marks_version = marks.version(viewer.id)
     [last] = stores.associations().last_changes([(viewer.id, kind, tweet.id)])
     if last.present != made:
         op = stores.ids.next(above=last.op)
         stores.associations().apply([Change(source=viewer.id, kind=kind, target=tweet.id, op=op, present=made)])
-    tell_marked(viewer.id, kind, tweet.id, made=made, noted=noted)
+    tell_marked(viewer.id, kind, tweet.id, made=made, marks_version=marks_version)
     return tweet.id
 
 
@@ -55,7 +55,7 @@ def tell_marked(
     tweet_id: int,
     *,
     made: bool,
-    noted: bytes | None,
+    marks_version: bytes | None,
     fills: Sequence[Command] = (),
     guards: Sequence[Command] = (),
 ) -> None:
@@ -64,6 +64,6 @@ def tell_marked(
     One round trip; a store write if Redis does not answer.
     """
     counted = counts.invalidate([tweet_id]) if kind != BOOKMARK else []
-    command = marks.changed(viewer_id, kind, tweet_id, made=made, noted=noted)
+    command = marks.changed(viewer_id, kind, tweet_id, made=made, marks_version=marks_version)
     if not tell([command, *fills], guards=[*counted, *guards]):
         marks.untold(viewer_id)

@@ -11,13 +11,13 @@ from storage.ids.snowflakes import id_us, now_us
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from storage.redis.guarded_cache import GUARD_SECONDS
-from storage.redis.node import Seen, timeline_node
+from storage.redis.node import SeenGeneration, timeline_node
 from storage.redis.reads import Command
 from storage.stores import ids
 from tweets.caches import counts
-from tweets.caches import tweets as tweet_cache
-from tweets.caches.author_counts import TWEETS
+from tweets.caches.author_counts import TWEETS_BY_AUTHOR
 from tweets.caches.counts import Counts
+from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
 from tweets.kinds import QUOTE
 from tweets.reading.selectors import no_such_tweet, original_tweet, visible_tweet
@@ -44,7 +44,7 @@ def create_tweet(
     while Redis or the broker is down.
     """
     checked_text(text)
-    noted = timeline_node().seen
+    seen = timeline_node().seen
     parent = _target(reply_to, author, field="reply_to")
     quoted = _target(quote_of, author, field="quote_of")
     new_id = tweet_id or ids.next()
@@ -61,8 +61,8 @@ def create_tweet(
     )
     order = deliver_order(tweet.id, author.id) if tweet.in_home else None
     tweet_store().add(tweet, order, edges=_quote_edges(tweet, op=tweet.id, present=True))
-    fills = _fills_of_new(tweet, noted, repeatable=tweet_id is not None)
-    tell(fills, order, guards=_new_tweet_guards(tweet, order, noted))
+    fills = _fills_of_new(tweet, seen, repeatable=tweet_id is not None)
+    tell(fills, order, guards=_new_tweet_guards(tweet, order, seen))
     return tweet
 
 
@@ -109,30 +109,34 @@ def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
     return [Change(source=tweet.id, kind=QUOTE, target=tweet.quote_of_id, op=op, present=present)]
 
 
-def _new_tweet_guards(tweet: Tweet, order: Order | None, noted: Seen | None) -> list[Command]:
-    commands = TWEETS.invalidate([tweet.author_id])
+def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: SeenGeneration | None) -> list[Command]:
+    commands = TWEETS_BY_AUTHOR.invalidate([tweet.author_id])
     if order is not None:
-        commands += fan_out.deliver_to_author(order, noted=noted.generation if noted is not None else None)
+        commands += fan_out.deliver_to_author(order, noted=seen.generation if seen is not None else None)
     return commands + counts.invalidate(_counting(tweet))
 
 
-def _fills_of_new(tweet: Tweet, noted: Seen | None, *, repeatable: bool) -> list[Command]:
+def _fills_of_new(tweet: Tweet, seen: SeenGeneration | None, *, repeatable: bool) -> list[Command]:
     """Nobody has deleted a new tweet, or reacted to it; one that is repeated under an older id, maybe.
 
     Up to half of GUARD_SECONDS a repeatable id is new enough: whatever has happened since has left
     a guard, which refuses the fill, if the node is of a generation from before the id was made.
     """
-    if noted is None:
+    if seen is None:
         return []
-    if repeatable and not now_us() - NEW_US < id_us(tweet.id) > noted.since_us + CLOCK_SKEW_US:
+    if repeatable and not now_us() - NEW_US < id_us(tweet.id) > seen.since_us + CLOCK_SKEW_US:
         return []
-    generation = noted.generation
-    return tweet_cache.fill([tweet], noted=generation) + counts.fill({tweet.id: Counts()}, noted=generation)
+    generation = seen.generation
+    return TWEETS.fill({tweet.id: tweet}, generation=generation) + counts.fill(
+        {tweet.id: Counts()}, generation=generation
+    )
 
 
 def _gone_tweet_guards(tweet: Tweet) -> list[Command]:
     return (
-        tweet_cache.invalidate([tweet.id]) + counts.invalidate(_counting(tweet)) + TWEETS.invalidate([tweet.author_id])
+        TWEETS.invalidate([tweet.id])
+        + counts.invalidate(_counting(tweet))
+        + TWEETS_BY_AUTHOR.invalidate([tweet.author_id])
     )
 
 

@@ -31,8 +31,8 @@ from storage import stores
 from storage.ports.associations import Change
 from storage.redis.node import timeline_node
 from tweets.caches import marks
-from tweets.caches import tweets as tweet_cache
-from tweets.caches.author_counts import TWEETS
+from tweets.caches.author_counts import TWEETS_BY_AUTHOR
+from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
 from tweets.kinds import RETWEET
 from tweets.reading.selectors import original_tweet
@@ -49,20 +49,20 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
     reads after it, and two Redis round trips. Works while Redis or the broker is down.
     """
     original = original_tweet(tweet_id, viewer)
-    noted, seen = marks.version(viewer.id), timeline_node().seen
+    marks_version, seen = marks.version(viewer.id), timeline_node().seen
     [last] = stores.associations().last_changes([(viewer.id, RETWEET, original.id)])
     if last.present:
         _finish_unfinished(last, viewer.id)
-        tell_marked(viewer.id, RETWEET, original.id, made=True, noted=noted)
+        tell_marked(viewer.id, RETWEET, original.id, made=True, marks_version=marks_version)
         return original.id
     entry = _entry(viewer.id, original, above=last.op)
     order = deliver_order(entry.id, viewer.id)
     edge = Change(source=viewer.id, kind=RETWEET, target=original.id, op=entry.id, present=True)
     tweet_store().add(entry, order, edges=[edge])
     generation = seen.generation if seen is not None else None
-    fills = tweet_cache.fill([entry], noted=generation)
-    guards = fan_out.deliver_to_author(order, noted=generation) + TWEETS.invalidate([viewer.id])
-    tell_marked(viewer.id, RETWEET, original.id, made=True, noted=noted, fills=fills, guards=guards)
+    fills = TWEETS.fill({entry.id: entry}, generation=generation)
+    guards = fan_out.deliver_to_author(order, noted=generation) + TWEETS_BY_AUTHOR.invalidate([viewer.id])
+    tell_marked(viewer.id, RETWEET, original.id, made=True, marks_version=marks_version, fills=fills, guards=guards)
     tell([], order)
     _settle(entry, original.id)
     return original.id
@@ -83,7 +83,7 @@ def undo_retweet(*, author_id: int, original_id: int, by: int) -> None:
 
     Two store reads; then a read, a write and a read, and two Redis round trips.
     """
-    noted = marks.version(author_id)
+    marks_version = marks.version(author_id)
     entries = _entries(author_id, original_id)
     edge = None if entries else stores.associations().last_changes([(author_id, RETWEET, original_id)])[0]
     if edge is not None and not edge.present:
@@ -96,7 +96,7 @@ def undo_retweet(*, author_id: int, original_id: int, by: int) -> None:
         else:
             stores.associations().apply([removal])
         _delete_below(op, author_id, original_id, by=by)
-    tell_marked(author_id, RETWEET, original_id, made=False, noted=noted)
+    tell_marked(author_id, RETWEET, original_id, made=False, marks_version=marks_version)
 
 
 def _finish_unfinished(standing: Change, author_id: int) -> None:
@@ -105,10 +105,8 @@ def _finish_unfinished(standing: Change, author_id: int) -> None:
     """
     order = stores.outbox().open_order(standing.op) if standing.op else None
     if order is not None:
-        told = (
-            fan_out.deliver_to_author(order, noted=None) if standing.present else tweet_cache.invalidate(order.args[:1])
-        )
-        tell([], order, guards=told + TWEETS.invalidate([author_id]))
+        told = fan_out.deliver_to_author(order, noted=None) if standing.present else TWEETS.invalidate(order.args[:1])
+        tell([], order, guards=told + TWEETS_BY_AUTHOR.invalidate([author_id]))
 
 
 def _entry(author_id: int, original: Tweet, *, above: int) -> Tweet:
@@ -149,4 +147,4 @@ def _entries(author_id: int, original_id: int) -> list[Tweet]:
 def _delete(entry: Tweet, *, op: int, by: int, edges: Sequence[Change] = ()) -> None:
     order = retract_order(op, entry.id, entry.author_id)
     tweet_store().delete(entry, op=op, by=by, order=order, edges=edges)
-    tell([], order, guards=tweet_cache.invalidate([entry.id]) + TWEETS.invalidate([entry.author_id]))
+    tell([], order, guards=TWEETS.invalidate([entry.id]) + TWEETS_BY_AUTHOR.invalidate([entry.author_id]))

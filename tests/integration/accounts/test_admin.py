@@ -100,7 +100,7 @@ def test_suspending_and_restoring(admin: Client, operator: User) -> None:
     ada.refresh_from_db()
     assert ada.suspended_by == operator
     assert "Restored: @ada." in act(admin, "restore", ada)
-    assert tokens.authenticate(raw)[0].id == ada.id
+    assert tokens.authenticate(raw).id == ada.id
     assert history(ada) == ["Suspended.", "Restored."]
     assert history(bob) == ["Suspended."]
 
@@ -168,10 +168,10 @@ def test_changing_a_profile_shows_on_the_card_and_in_the_token_check_at_once(adm
     form = {"display_name": "Countess", "email": ada.email, "bio": "", "avatar_url": "", "verified": "on"}
     answer = post(admin, f"{PEOPLE}{ada.pk}/change/", form | {"is_staff": "on"})
     assert answer.status_code == 302, answer.context["adminform"].form.errors
-    account = tokens.authenticate(raw)[0].account
+    account = tokens.authenticate(raw).account
     assert (account.display_name, account.verified, account.is_staff) == ("Countess", True, True)
-    [log] = timeline_node().round_trip(changes.changed_command())
-    assert accounts.accounts_by_id([ada.id], changed=log, noted=begin(timeline_node()))[ada.id] == account
+    [recent] = timeline_node().ask(changes.RECENT_CHANGES)
+    assert accounts.accounts_by_id([ada.id], changes=recent, generation=begin(timeline_node()))[ada.id] == account
     assert "Display name" in history(ada)[0]
 
 

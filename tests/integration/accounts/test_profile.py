@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.account_cache import accounts, changes
-from accounts.account_cache.caches import ACCOUNTS
+from accounts.account_cache.accounts import ACCOUNTS
 from accounts.models import User
 from accounts.people import services
 from accounts.people.services import ProfileChange
@@ -25,12 +25,12 @@ def a_fresh_process() -> None:
     accounts.forget_all()
 
 
-def log() -> list[Any]:
-    [answer] = timeline_node().round_trip(changes.changed_command())
-    return list(answer)
+def log() -> changes.Changes:
+    [found] = timeline_node().ask(changes.RECENT_CHANGES)
+    return found
 
 
-def noted() -> bytes:
+def generation_now() -> bytes:
     return begin(timeline_node())
 
 
@@ -43,7 +43,7 @@ def in_another_process(change: Any) -> None:
 
 def shown_name(person: User) -> str:
     """As hydration asks: the log first, then the cards."""
-    return accounts.accounts_by_id([person.id], changed=log(), noted=noted())[person.id].display_name
+    return accounts.accounts_by_id([person.id], changes=log(), generation=generation_now())[person.id].display_name
 
 
 def patch(client: ApiClient, change: dict[str, Any]) -> Any:
@@ -114,36 +114,36 @@ def test_inside_a_transaction_nothing_is_announced_before_its_commit() -> None:
     with transaction.atomic():
         services.update_profile(ada.id, ProfileChange(display_name="New"))
         services.suspend(bob, by=ada)
-        assert log() == []
-    assert set(changes.changes_of(log())) == {ada.id, bob.id}
+        assert log() == {}
+    assert set(log()) == {ada.id, bob.id}
 
 
 def test_cards_cost_nothing_from_memory_one_trip_from_redis_one_query_from_sql() -> None:
     people = [new_person() for _ in range(30)]
     ids = [person.id for person in people]
-    generation = noted()
+    generation = generation_now()
 
     def cost(**options: Any) -> tuple[int, int]:
-        changed = log()
+        recent = log()
         with counted_round_trips() as trips, CaptureQueriesContext(connection) as queries:
-            found = accounts.accounts_by_id([*ids, 1], changed=changed, noted=generation, **options)
+            found = accounts.accounts_by_id([*ids, 1], changes=recent, generation=generation, **options)
         assert found == {person.id: person.account for person in people}
         return len(trips), len(queries)
 
     assert cost() == (2, 1)
     del ids[30:]
     with counted_round_trips() as trips:
-        assert len(accounts.accounts_by_id(ids, changed=[], noted=generation)) == 30
+        assert len(accounts.accounts_by_id(ids, changes={}, generation=generation)) == 30
     assert len(trips) == 0
     accounts.forget_all()
     with counted_round_trips() as trips, CaptureQueriesContext(connection) as queries:
-        assert len(accounts.accounts_by_id(ids, changed=[], noted=generation)) == 30
+        assert len(accounts.accounts_by_id(ids, changes={}, generation=generation)) == 30
     assert (len(trips), len(queries)) == (1, 0)
 
 
 def test_no_ids_cost_nothing() -> None:
     with counted_round_trips() as trips:
-        assert accounts.accounts_by_id([], changed=[]) == accounts.accounts_by_id([]) == {}
+        assert accounts.accounts_by_id([], changes={}) == accounts.accounts_by_id([]) == {}
     assert not trips
 
 
@@ -160,9 +160,9 @@ def test_a_changed_account_is_remembered_again_after_one_read() -> None:
     person = new_person()
     services.update_profile(person.id, ProfileChange(display_name="New"))
     assert shown_name(person) == "New"
-    changed, generation = log(), noted()
+    recent, generation = log(), generation_now()
     with counted_round_trips() as trips, CaptureQueriesContext(connection) as queries:
-        accounts.accounts_by_id([person.id], changed=changed, noted=generation)
+        accounts.accounts_by_id([person.id], changes=recent, generation=generation)
     assert (len(trips), len(queries)) == (0, 0)
 
 
@@ -185,13 +185,13 @@ def test_a_suspension_shows_on_the_card_at_once() -> None:
     person = new_person()
     shown_name(person)
     in_another_process(lambda: services.suspend(person, by=person))
-    assert accounts.accounts_by_id([person.id], changed=log(), noted=noted())[person.id].suspended
+    assert accounts.accounts_by_id([person.id], changes=log(), generation=generation_now())[person.id].suspended
 
 
 def test_a_password_or_address_does_not_show_on_the_card() -> None:
     person = new_person()
     services.update_profile(person.id, ProfileChange(email="new@example.org"))
-    assert log() == []
+    assert log() == {}
 
 
 def test_the_log_ends_by_itself() -> None:
@@ -217,7 +217,7 @@ def test_a_change_without_redis_ends_with_the_lives_of_both_caches() -> None:
     shown_name(person)
     with timeline_redis_down():
         services.update_profile(person.id, ProfileChange(display_name="New"))
-    [milliseconds] = timeline_node().round_trip(("PTTL", ACCOUNTS.read([person.id])[1]))
+    [milliseconds] = timeline_node().round_trip(("PTTL", ACCOUNTS.key(person.id)))
     assert 0 < milliseconds + accounts.LOCAL_SECONDS * 1000 <= 10_000
 
 

@@ -8,23 +8,24 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from knox.models import AuthToken
 
-from accounts.account_cache.caches import ACCOUNTS, TOKENS
+from accounts.account_cache.accounts import ACCOUNTS
 from accounts.entities import Viewer
 from accounts.models import User
 from accounts.people import services
 from accounts.sessions import tokens
-from accounts.sessions.authentication import viewer_from_header
+from accounts.sessions.authentication import bearer_token
+from accounts.sessions.tokens import TOKENS
 from storage.errors import Forbidden, NotSignedIn, Unavailable
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.reads import Command, Read
 from tests.backends import counted_round_trips, timeline_redis_down
 from tests.people import PASSWORD, ApiClient, new_person
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
 
-def viewer_or_none(raw: str) -> Viewer:
-    return tokens.authenticate(raw)[0]
+def viewer_of(raw: str) -> Viewer:
+    return tokens.authenticate(raw)
 
 
 def queries() -> CaptureQueriesContext:
@@ -41,21 +42,30 @@ def raw(person: User) -> str:
     return tokens.issue(person)
 
 
+def reading(*commands: Command) -> Read[tuple[object, ...] | None]:
+    return Read(commands, lambda *answers: answers)
+
+
+def in_header(header: str) -> Viewer:
+    return tokens.authenticate(bearer_token(header) or "")
+
+
 def test_a_warm_check_is_one_round_trip_and_no_sql_and_carries_other_commands(person: User, raw: str) -> None:
     timeline_node().round_trip(("SET", "other", b"1"))
     with queries() as cold:
-        viewer_or_none(raw)
+        viewer_of(raw)
     assert len(cold) == 1
     with counted_round_trips() as trips, queries() as warm:
-        viewer, answers = tokens.authenticate(raw, along=[("GET", "other"), ("GET", "nothing")])
+        proof = tokens.check(tokens.read_claim(raw), extra=reading(("GET", "other"), ("GET", "nothing")))
+    viewer = proof.viewer
     assert (len(trips), len(warm)) == (1, 0)
-    assert answers == [b"1", None]
+    assert proof.extra == (b"1", None)
     assert (viewer.id, viewer.account, viewer.is_authenticated) == (person.id, person.account, True)
 
 
 def test_the_keys_of_a_person_share_their_hash_tag(person: User, raw: str) -> None:
     claim = tokens.read_claim(raw)
-    keys = [TOKENS.read([claim])[1], ACCOUNTS.read([person.id])[1]]
+    keys = [TOKENS.key(claim), ACCOUNTS.key(person.id)]
     assert len({str(key).split("}")[0] for key in keys}) == 1
 
 
@@ -90,13 +100,13 @@ def test_a_token_with_another_persons_id_in_front_is_refused(raw: str) -> None:
 
 
 def test_a_token_ends_at_its_time_also_when_it_is_cached(raw: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    viewer_or_none(raw)
+    viewer_of(raw)
     row = AuthToken.objects.get()
     assert row.expiry - datetime.now(UTC) > timedelta(days=89)
     end_us = int(row.expiry.timestamp() * 1_000_000)
     monkeypatch.setattr(tokens, "now_us", lambda: end_us - 1)
     with queries() as none:
-        viewer_or_none(raw)
+        viewer_of(raw)
     monkeypatch.setattr(tokens, "now_us", lambda: end_us)
     with none, pytest.raises(NotSignedIn):
         tokens.authenticate(raw)
@@ -110,7 +120,7 @@ def test_a_token_that_ended_while_nobody_used_it_is_refused(raw: str) -> None:
 
 
 def test_revoking_takes_effect_at_once_although_cached(raw: str) -> None:
-    viewer = viewer_or_none(raw)
+    viewer = viewer_of(raw)
     tokens.revoke(viewer)
     with pytest.raises(NotSignedIn):
         tokens.authenticate(raw)
@@ -125,7 +135,7 @@ def test_a_fill_that_arrives_after_the_revocation_brings_nothing_back(
     original = tokens._fill
     with monkeypatch.context() as slow:
         slow.setattr(tokens, "_fill", lambda *given: late_fill.append(given))
-        viewer = viewer_or_none(raw)
+        viewer = viewer_of(raw)
     tokens.revoke(viewer)
     original(*late_fill[0])
     with pytest.raises(NotSignedIn):
@@ -139,7 +149,7 @@ def test_a_fill_that_arrives_after_the_suspension_brings_nothing_back(
     original = tokens._fill
     with monkeypatch.context() as slow:
         slow.setattr(tokens, "_fill", lambda *given: late_fill.append(given))
-        viewer_or_none(raw)
+        viewer_of(raw)
     services.suspend(person, by=person)
     original(*late_fill[0])
     with pytest.raises(Forbidden):
@@ -148,7 +158,7 @@ def test_a_fill_that_arrives_after_the_suspension_brings_nothing_back(
 
 def test_a_suspension_shuts_out_at_once_although_cached_and_a_restoration_lets_in(person: User, raw: str) -> None:
     operator = new_person(staff=True)
-    viewer_or_none(raw)
+    viewer_of(raw)
     services.suspend(person, by=operator)
     with pytest.raises(Forbidden) as refused:
         tokens.authenticate(raw)
@@ -159,24 +169,24 @@ def test_a_suspension_shuts_out_at_once_although_cached_and_a_restoration_lets_i
     person.refresh_from_db()
     assert (person.suspended_by, person.is_active) == (operator, False)
     services.restore(person, by=operator)
-    assert viewer_or_none(raw).id == person.id
+    assert viewer_of(raw).id == person.id
     person.refresh_from_db()
     assert (person.suspended_by, person.suspended_at) == (None, None)
 
 
 def test_without_redis_sql_tells_and_what_should_travel_along_does_not(person: User, raw: str) -> None:
     with timeline_redis_down(), queries() as asked:
-        viewer, answers = tokens.authenticate(raw, along=[("GET", "other")])
-    assert (viewer.id, answers, len(asked)) == (person.id, None, 1)
+        proof = tokens.check(tokens.read_claim(raw), extra=reading(("GET", "other")))
+    assert (proof.viewer.id, proof.extra, len(asked)) == (person.id, None, 1)
 
 
 def test_revoking_without_redis_holds_as_soon_as_the_cached_token_has_ended(raw: str) -> None:
-    viewer = viewer_or_none(raw)
+    viewer = viewer_of(raw)
     with timeline_redis_down():
         tokens.revoke(viewer)
         with pytest.raises(NotSignedIn):
             tokens.authenticate(raw)
-    key = TOKENS.read([tokens.read_claim(raw)])[1]
+    key = TOKENS.key(tokens.read_claim(raw))
     [milliseconds] = timeline_node().round_trip(("PTTL", key))
     assert 0 < milliseconds <= 10_000
 
@@ -194,14 +204,12 @@ def test_without_redis_and_sql_it_says_that_the_database_does_not_answer(raw: st
 @pytest.mark.parametrize("header", ["Basic YTpi", "Bearer", "Bearer ", "Token 1.00", "bearer not-a-token"])
 def test_malformed_headers_are_refused(header: str) -> None:
     with pytest.raises(NotSignedIn):
-        viewer_from_header(header)
+        in_header(header)
 
 
 def test_no_header_is_nobody_and_the_scheme_has_any_case(person: User, raw: str) -> None:
-    assert viewer_from_header(None) is None
-    viewer = viewer_from_header(f"bEARER  {raw} ")
-    assert viewer is not None
-    assert viewer.id == person.id
+    assert bearer_token(None) is None
+    assert in_header(f"bEARER  {raw} ").id == person.id
 
 
 def test_the_stored_row_does_not_hold_the_token(raw: str) -> None:
@@ -220,11 +228,11 @@ def test_a_password_change_ends_every_other_token_at_once(person: User) -> None:
 
 
 def test_an_error_in_a_command_along_does_not_refuse_the_viewer(raw: str) -> None:
-    broken: Command = ("LPUSH", ACCOUNTS.read([tokens.read_claim(raw).user_id])[1], b"x")
-    viewer_or_none(raw)
-    viewer, answers = tokens.authenticate(raw, along=[broken])
-    assert answers is None
-    assert viewer.username == "ada"
+    broken: Command = ("LPUSH", ACCOUNTS.key(tokens.read_claim(raw).user_id), b"x")
+    viewer_of(raw)
+    proof = tokens.check(tokens.read_claim(raw), extra=reading(broken))
+    assert proof.extra is None
+    assert proof.viewer.username == "ada"
 
 
 def test_who_signed_in_with_the_old_password_gets_no_token_after_it_changed() -> None:

@@ -10,10 +10,11 @@ from django.conf import settings
 from django.db import OperationalError, close_old_connections, connection, connections
 from django.test import override_settings
 
-from accounts.account_cache import accounts, caches, sql
+from accounts.account_cache import accounts, sql
 from accounts.graph import follows
 from accounts.models import User
 from accounts.people import selectors
+from accounts.sessions import tokens
 from storage.breakers import State
 from storage.cassandra import session
 from storage.embedded import base as embedded
@@ -62,7 +63,7 @@ class TestCassandra:
                 with counted_store_calls() as calls:
                     assert page(reading) == [tweet]
                 assert calls == [], "a page that is wholly in Redis"
-                timeline_node().round_trip(("DEL", counts.CACHE.key(tweet)))
+                timeline_node().round_trip(("DEL", counts.COUNTS.key(tweet)))
                 assert page(reading) == [tweet], "and when its counts, which end first, have ended"
                 counts.forget_all()
                 assert is_503(reading.get("/api/v1/feed/home"))
@@ -140,7 +141,7 @@ class TestDatabaseOfPeople:
         self, postgres: servers.PostgreSQL, probes: Probes, monkeypatch: pytest.MonkeyPatch, how: str
     ) -> None:
         monkeypatch.setattr(postgresql_base, "ANSWER_SECONDS", 0.5)
-        for cached in (caches.TOKENS, caches.ACCOUNTS):
+        for cached in (tokens.TOKENS, accounts.ACCOUNTS):
             monkeypatch.setattr(cached, "_ttl_seconds", 60)
         with servers.people_in(postgres):
             author, reader = new_person(), new_person()

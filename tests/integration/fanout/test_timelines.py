@@ -14,10 +14,9 @@ from accounts.graph.follows import graph_version_key
 from fanout.timelines import materialised
 from fanout.timelines.materialised import OUTDATED, Note, Window
 from storage.ids.snowflakes import MAX_ID, make_id, now_us
-from storage.redis.generations import generation_key
 from storage.redis.node import timeline_node
 from storage.redis.scripts import Script
-from storage.redis.shards import by_shard, timeline_shard
+from storage.redis.shards import by_shard, generation_key, timeline_shard
 from tests.ids import new_id
 
 pytestmark = pytest.mark.usefixtures("redis_servers")

@@ -15,7 +15,7 @@ from accounts.sessions import tokens
 from fanout.delivery import fan_out
 from fanout.timelines import materialised
 from feed.timelines import rebuild
-from feed.timelines.home import home_page, prefetch_command
+from feed.timelines.home import home_page, prefetch
 from storage.errors import NotFound, Unavailable
 from storage.ports.associations import MAX_CHANGES, Change
 from storage.ports.outbox import Order
@@ -346,9 +346,9 @@ def test_the_page_read_along_with_the_token_is_the_page_asked_for() -> None:
     up = client.get(second["links"]["prev"]).json()
     assert [int(tweet["id"]) for tweet in up["data"]] == [ids[4], ids[3]]
     request = PageRequest(limit=2, before=ids[3])
-    _, answers = tokens.authenticate(client.token or "", along=[prefetch_command(author.id, request)])
-    assert answers is not None
-    assert [int(tweet.id) for tweet in home_page(viewer(author), request, prefetched=answers[0]).items] == [
+    prefetched = tokens.check(tokens.read_claim(client.token or ""), extra=prefetch(author.id, request)).extra
+    assert prefetched is not None
+    assert [int(tweet.id) for tweet in home_page(viewer(author), request, prefetched=prefetched).items] == [
         ids[2],
         ids[1],
     ]

@@ -77,7 +77,7 @@ def after(owner: object, name: str, *steps: Callable[[], object]) -> Any:
 
 
 def forget(tweet_id: int) -> None:
-    timeline_node().round_trip(("DEL", TWEET_BYTES.key(tweet_id), counts.CACHE.key(tweet_id)))
+    timeline_node().round_trip(("DEL", TWEET_BYTES.key(tweet_id), counts.COUNTS.key(tweet_id)))
 
 
 def shown(tweet_id: int) -> list[str]:
@@ -116,7 +116,7 @@ class TestLateFills:
 
     def test_a_token_that_was_revoked_does_not_come_back(self, empty: Callable[[], None]) -> None:
         raw = tokens.issue(new_person())
-        revoker, _ = tokens.authenticate(raw)
+        revoker = tokens.authenticate(raw)
         flush_and_begin()
         with after(tokens, "_from_sql", lambda: tokens.revoke(revoker), empty):
             tokens.authenticate(raw)
@@ -216,7 +216,7 @@ class Town:
 
     def look(self) -> None:
         """Fills every cache there is."""
-        revoker, _ = tokens.authenticate(self.raw)
+        revoker = tokens.authenticate(self.raw)
         self.viewer = revoker
         seen(self.liked, self.ada)
         person_counts.counts_of(self.dan.id, [FOLLOWERS])

@@ -26,8 +26,9 @@ pytestmark = pytest.mark.usefixtures("product")
 
 
 def cached(tweet_id: int) -> Counts | None:
-    [answer] = timeline_node().round_trip(counts.read([tweet_id]))
-    return counts.found([tweet_id], answer).counts.get(tweet_id)
+    [found] = timeline_node().ask(counts.COUNTS.read([tweet_id]))
+    counted = found.values.get(tweet_id)
+    return counted.counts if counted is not None else None
 
 
 def strangers_like(tweet_id: int, number: int) -> None:
@@ -89,10 +90,10 @@ def test_a_count_taken_before_a_change_does_not_hide_it() -> None:
     """The fill of a reader who counted first arrives last."""
     tweet, fan = post(new_person()), new_person()
     timeline_node().round_trip(("FLUSHALL",))
-    noted = begin(timeline_node())
+    generation = begin(timeline_node())
     counted = counts.count([tweet])
     like(viewer=viewer(fan), tweet_id=tweet)
-    timeline_node().round_trip(*counts.fill(counted, noted=noted))
+    timeline_node().round_trip(*counts.fill(counted, generation=generation))
     assert seen(tweet).counts.likes == 1
 
 
@@ -111,7 +112,7 @@ def test_a_page_is_counted_in_two_rounds_however_many_tweets_it_has(product: str
     for _ in range(30):
         post(author)
     home_views(author)
-    timeline_node().round_trip(*(("DEL", counts.CACHE.key(int(tweet.id))) for tweet in home_views(author)))
+    timeline_node().round_trip(*(("DEL", counts.COUNTS.key(int(tweet.id))) for tweet in home_views(author)))
     with counted_store_calls() as store:
         assert len(home_views(author)) == 30
     assert len(store) == (3 if product == "cassandra" else 2), store
@@ -140,7 +141,7 @@ class TestLargeTweets:
     def test_one_reader_counts_a_stale_tweet_while_others_are_served(self, monkeypatch: pytest.MonkeyPatch) -> None:
         tweet = post(new_person())
         strangers_like(tweet, 6)
-        timeline_node().round_trip(("DEL", counts.CACHE.key(tweet)))
+        timeline_node().round_trip(("DEL", counts.COUNTS.key(tweet)))
         assert seen(tweet).counts.likes == 6
         monkeypatch.setattr(counts, "STALE_SECONDS", 0.0)
         counted: list[int] = []
@@ -207,7 +208,7 @@ def test_a_warm_page_with_counts_flags_and_retweets_costs_no_store_and_no_sql() 
     for _ in range(2):
         assert len(home_views(reader)) == 3
     # What was changed a moment ago is recounted while its guard stands; as if that had passed:
-    timeline_node().round_trip(*(("DEL", counts.CACHE.key(each)) for each in tweets))
+    timeline_node().round_trip(*(("DEL", counts.COUNTS.key(each)) for each in tweets))
     home_views(reader)
     with counted_round_trips() as redis, counted_store_calls() as store, counted_sql("default") as sql:
         shown = home_views(reader)

@@ -28,7 +28,8 @@ HOUR = 3_600_000_000 << 12
 
 
 def known(person_id: int) -> marks.KnownMarks | None:
-    return marks.known(timeline_node().round_trip(*marks.read(person_id)))
+    [found] = timeline_node().ask(marks.read(person_id))
+    return found
 
 
 def flags(person_id: int, tweets: list[int]) -> dict[int, ViewerFlags]:
@@ -54,10 +55,10 @@ def test_flags_are_the_truth_whatever_was_marked_and_however_little_is_kept(
     for _ in range(120):
         kind, tweet, made = dice.choice(marks.KINDS), dice.choice(tweets), dice.random() < 0.7
         if marked.get((kind, tweet), False) is not made:
-            noted = marks.version(person)
+            version = marks.version(person)
             op = new_id()
             associations().apply([Change(source=person, kind=kind, target=tweet, op=op, present=made)])
-            timeline_node().round_trip(marks.changed(person, kind, tweet, made=made, noted=noted))
+            timeline_node().round_trip(marks.changed(person, kind, tweet, made=made, marks_version=version))
             marked[kind, tweet] = made
         if dice.random() < 0.2:
             asked = dice.sample(tweets, 12)
@@ -150,12 +151,12 @@ def test_changes_that_answer_in_another_order_than_they_were_written_leave_the_t
     person, author = new_person(), new_person()
     tweet = post(author)
     flags(person.id, [tweet])
-    noted = marks.version(person.id)
+    version = marks.version(person.id)
     for made in (True, False):
         op = new_id()
         associations().apply([Change(source=person.id, kind=LIKE, target=tweet, op=op, present=made)])
     for made in (False, True):
-        timeline_node().round_trip(marks.changed(person.id, LIKE, tweet, made=made, noted=noted))
+        timeline_node().round_trip(marks.changed(person.id, LIKE, tweet, made=made, marks_version=version))
     assert not flags(person.id, [tweet])[tweet].liked
 
 
@@ -227,7 +228,7 @@ def test_flags_cost_nothing_on_a_warm_page_and_two_round_trips_more_cold() -> No
     tweets = [int(tweet.id) for tweet in home_views(author)]
     like(viewer=viewer(reader), tweet_id=tweets[0])
     assert {tweet.id: tweet.viewer for tweet in home_views(author)}[str(tweets[0])] == ViewerFlags()
-    timeline_node().round_trip(("DEL", *(counts.CACHE.key(each) for each in tweets)))
+    timeline_node().round_trip(("DEL", *(counts.COUNTS.key(each) for each in tweets)))
     home_views(author)
     with counted_round_trips() as redis:
         home_views(author)

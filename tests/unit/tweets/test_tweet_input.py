@@ -12,7 +12,7 @@ from tweets.doors.rest_tweets import Given, TweetInput, given_in
 VALUES: st.SearchStrategy[Any] = st.sampled_from(
     ["", " ", "x", "\0", "x\0", "7", None, 7, True, [], {}, ["x"]]
 ) | st.text(max_size=5)
-TWEET_BYTES = st.dictionaries(st.sampled_from(["text", "reply_to", "quote_of", "other"]), VALUES)
+BODIES = st.dictionaries(st.sampled_from(["text", "reply_to", "quote_of", "other"]), VALUES)
 
 
 def by_serializer(body: dict[str, Any]) -> Given:
@@ -30,6 +30,6 @@ def outcome(read: Callable[[dict[str, Any]], Given], body: dict[str, Any]) -> ob
 
 
 @settings(deadline=None)
-@given(TWEET_BYTES)
+@given(BODIES)
 def test_every_body_is_read_or_refused_as_the_serializer_does(body: dict[str, Any]) -> None:
     assert outcome(given_in, body) == outcome(by_serializer, body)
