@@ -1,6 +1,7 @@
 """What the rest of the product knows of a person: the card, and who is asking."""
 
 from datetime import datetime
+from typing import ClassVar
 
 import msgspec
 
@@ -23,9 +24,6 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
     suspended: bool
     is_staff: bool
 
-    def __hash__(self) -> int:
-        return hash(self.id)
-
     @property
     def created(self) -> datetime:
         return id_time(self.id)
@@ -34,12 +32,9 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
 class Viewer(msgspec.Struct, frozen=True):
     """The signed-in person behind a request or a socket, and the token that proved it."""
 
+    id: int
     account: Account
     token_digest: str
-
-    @property
-    def id(self) -> int:
-        return self.account.id
 
     @property
     def username(self) -> str:
@@ -49,10 +44,8 @@ class Viewer(msgspec.Struct, frozen=True):
     def is_staff(self) -> bool:
         return self.account.is_staff
 
-    @property
-    def is_authenticated(self) -> bool:
-        """What DRF's permission classes ask of a request's user."""
-        return True
+    is_authenticated: ClassVar[bool] = True
+    """What DRF's permission classes ask of a request's user."""
 
 
 class Relationship(msgspec.Struct, frozen=True):

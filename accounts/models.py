@@ -1,6 +1,5 @@
 """People, as rows of SQL. The graph between them lives in the association store."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +8,11 @@ from django.core.validators import URLValidator
 from django.db import models
 from django.db.models.functions import Lower
 
+from accounts.account_cache.sql import ACCOUNT_COLUMNS, account_of_row
 from accounts.entities import Account
 from storage import stores
 from storage.ids.snowflakes import id_time
 
-ACCOUNT_COLUMNS = ("id", "username", "display_name", "bio", "avatar_url", "verified", "suspended_at", "is_staff")
-"""What `card` takes."""
 USERNAME_MAX = 30
 DISPLAY_NAME_MAX = 50
 BIO_MAX = 160
@@ -104,18 +102,3 @@ class User(AbstractBaseUser, PermissionsMixin):
     def account(self) -> Account:
         """The person's card, as of this row."""
         return account_of_row([getattr(self, name) for name in ACCOUNT_COLUMNS])
-
-
-def account_of_row(values: Sequence[Any]) -> Account:
-    """The card of a row's ACCOUNT_COLUMNS."""
-    person_id, username, display_name, bio, avatar_url, verified, suspended_at, is_staff = values
-    return Account(
-        id=person_id,
-        username=username,
-        display_name=display_name,
-        bio=bio,
-        avatar_url=avatar_url or None,
-        verified=verified,
-        suspended=suspended_at is not None,
-        is_staff=is_staff,
-    )

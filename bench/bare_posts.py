@@ -27,8 +27,8 @@ from bench.stack import Stack
 from deploy.errors import CannotStart
 from deploy.plan import ROOT
 from storage.cassandra.session import open_cluster
-from storage.ids.snowflakes import WORKERS, id_minute, id_month, make_id, now_us
-from storage.ports.outbox import outbox_shard
+from storage.ids.snowflakes import WORKERS, id_minute, id_month, make_id, now_us, spread
+from storage.ports.outbox import SHARDS
 
 AUTHORS = 1_000
 WARM_UP_SECONDS = 1.0
@@ -139,7 +139,7 @@ def cassandra(ids: Ids, in_flight: int) -> Write:
 
 
 def _batch(prepared: list[PreparedStatement], author: int, tweet: int) -> BatchStatement:
-    month, minute, shard, at = id_month(tweet), id_minute(tweet), outbox_shard(tweet), now_us()
+    month, minute, shard, at = id_month(tweet), id_minute(tweet), spread(tweet, SHARDS), now_us()
     values: list[tuple[Any, ...]] = [
         (tweet, author, TEXT, tweet, ENTITIES, at),
         (author, month, tweet, at),

@@ -36,7 +36,7 @@ from fanout.delivery import celebrities
 from fanout.live import presence
 from fanout.timelines import materialised
 from storage.redis.node import timeline_node
-from storage.redis.shards import by_shard
+from storage.redis.shards import by_shard, forget_keys
 from storage.stores import ids, outbox
 
 FOLLOWEES, EACH = 200, 5
@@ -214,6 +214,7 @@ def _of_a_shard(meter: Meter) -> Spent:
 
 def _pushes_over(meter: Meter, shards: int) -> Spent:
     with override_settings(TIMELINE_SHARDS=shards):
+        forget_keys()
         readers = by_shard(ids.next() for _ in range(PUSHED_TO))
         began = time.process_time()
 

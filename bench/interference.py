@@ -38,7 +38,7 @@ def measure(stack: Stack) -> Result:
     ids = seeding.tweets([author.id for author in authors], EACH)[::-1]
     crowds.make_active(crowd, ids)
     tokens = [reader.token for reader in readers]
-    poster = Viewer(account=User.objects.get(pk=star.id).account, token_digest="")
+    poster = Viewer(id=star.id, account=User.objects.get(pk=star.id).account, token_digest="")
     _read(stack, tokens, seconds=5)
     alone, beside, rates, spent = [], [], [], []
     for _ in range(RUNS):

@@ -149,7 +149,7 @@ REST_KNOX = {"TOKEN_TTL": timedelta(days=ENV.token_days), "AUTO_REFRESH": False}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.sessions.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["accounts.sessions.throttles.RequestLimit"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.sessions.authentication.RequestLimit"],
     "DEFAULT_RENDERER_CLASSES": ["storage.web.rest.MsgspecRenderer"],
     "DEFAULT_PARSER_CLASSES": ["storage.web.rest.MsgspecParser"],
     "DEFAULT_SCHEMA_CLASS": "config.http.openapi.ProblemSchema",

@@ -5,7 +5,7 @@ import msgspec
 from accounts.entities import Relationship, Viewer
 from accounts.graph import follows
 from accounts.graph.counts import FOLLOWERS, FOLLOWING
-from accounts.graph.listings import visible_user
+from accounts.graph.listings import visible_account
 from accounts.people.profiles import UserOut, user_out
 from storage.redis.count_cache import counts_of
 from tweets.caches.author_counts import TWEETS_BY_AUTHOR
@@ -26,12 +26,12 @@ def profile(username: str, viewer: Viewer | None) -> ProfileOut:
     One SQL query, one Redis round trip and, for somebody signed in, five store reads; counts
     that are not cached are counted in the store. They are of all edges and tweets that stand,
     up to 10,000 exactly and at most a minute old above (storage/redis/count_cache.py). Raises `NotFound`
-    as `visible_user` does, and `Unavailable`.
+    as `visible_account` does, and `Unavailable`.
     """
-    person = visible_user(username, viewer)
+    person = visible_account(username, viewer)
     followers, following, tweets = counts_of(person.id, [FOLLOWERS, FOLLOWING, TWEETS_BY_AUTHOR])
     return ProfileOut(
-        **msgspec.structs.asdict(user_out(person.account)),
+        **msgspec.structs.asdict(user_out(person)),
         followers_count=followers,
         following_count=following,
         tweets_count=tweets,

@@ -15,7 +15,9 @@ import pytest
 import redis
 from django.conf import settings as django_settings
 from django.core.management.color import no_style
+from django.core.signals import setting_changed
 from django.db import connections
+from django.dispatch import receiver
 from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
@@ -29,6 +31,7 @@ from storage.redis import deferred_writes
 from storage.redis.deferred_writes import timeline_writes
 from storage.redis.generations import begin
 from storage.redis.node import timeline_node
+from storage.redis.shards import forget_keys
 from tests.settings import EXTERNAL_CASSANDRA, TEST_DIR
 from tweets.stores.port import tweet_store
 
@@ -57,6 +60,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(TEST_DIR, ignore_errors=True)
+
+
+@receiver(setting_changed)
+def _forget_keys(setting: str, **_: object) -> None:
+    """A process of the product never sees another number of shards; a test may."""
+    if setting == "TIMELINE_SHARDS":
+        forget_keys()
 
 
 @pytest.fixture(autouse=True)

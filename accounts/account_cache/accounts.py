@@ -2,10 +2,13 @@
 
 **Who sees a change when.** Changing or suspending an account writes SQL, then, before it
 answers and in one round trip, guards the account in Redis and enters its id into the log of
-changes (changes.py). A reader that has read the log since then (`RECENT_CHANGES`, sent
+changes. A reader that has read the log since then (`RECENT_CHANGES`, sent
 along with a round trip it makes anyway) never takes an older account
 out of its memory: an entry counts only if it was fetched in the knowledge of the account's
 newest change. So the change is seen by every read that starts after the change was answered.
+
+The log is a sorted set in Redis, of the last LOG_SECONDS; open sockets watch it as well. Times of
+change are microseconds: an account that changes again has another one.
 
 **When Redis was emptied or failed over**, the log has forgotten changes. So an entry also counts
 only under the generation of the node under which it was fetched (storage/redis/generations.py),
@@ -24,22 +27,28 @@ that a process's breaker takes to notice it.
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from itertools import groupby
 
 import msgspec
 
-from accounts.account_cache.changes import Changes, change_commands
-from accounts.account_cache.compiled import CompiledQuery
-from accounts.account_cache.sql import sql_or_unavailable
+from accounts.account_cache.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
 from accounts.entities import Account
-from accounts.models import ACCOUNT_COLUMNS, User, account_of_row
+from accounts.models import User
 from storage.errors import Unavailable
+from storage.ids.snowflakes import now_us
 from storage.redis.guarded_cache import GuardedCache
 from storage.redis.node import timeline_node
+from storage.redis.reads import Command, Read
 from storage.redis.shards import timeline_shard
+
+LOG_KEY = "accounts:changed"
+LOG_SECONDS = 20
+
+Changes = Mapping[int, float]
+"""The recently changed accounts, and when each one changed last."""
 
 ACCOUNTS_A_STATEMENT = 256
 """More than a page has authors, and less than any database takes parameters."""
@@ -61,6 +70,26 @@ ACCOUNTS: GuardedCache[int, Account] = GuardedCache(
     ttl_seconds=ACCOUNT_SECONDS,
 )
 """By user id; beside the person's tokens (sessions/tokens.py), so that one round trip reads both."""
+
+
+def _decode_log(answer: Sequence[bytes | float | list[bytes | float]]) -> Changes:
+    """The log as a mapping; redis-py leaves it flat or makes pairs, by the protocol it speaks."""
+    flat = [each for pair in answer for each in (pair if isinstance(pair, list | tuple) else (pair,))]
+    return {int(member): float(changed_at) for member, changed_at in zip(flat[::2], flat[1::2], strict=True)}
+
+
+RECENT_CHANGES: Read[Changes] = Read((("ZRANGE", LOG_KEY, 0, -1, "WITHSCORES"),), _decode_log)
+"""Some thirty bytes for each account changed in the last `LOG_SECONDS`, whoever changed it."""
+
+
+def change_commands(user_id: int) -> list[Command]:
+    """Commands to send after the change was committed and before it is answered."""
+    now = now_us()
+    return [
+        ("ZADD", LOG_KEY, now, user_id),
+        ("ZREMRANGEBYSCORE", LOG_KEY, "-inf", now - LOG_SECONDS * 1_000_000),
+        ("EXPIRE", LOG_KEY, LOG_SECONDS),
+    ]
 
 
 def accounts_by_id(

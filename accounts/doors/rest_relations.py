@@ -167,6 +167,6 @@ class FollowingEndpoint(APIView):
 
 def _changed(change: Callable[[int, int], None], request: Request, username: str) -> Response:
     """Makes the change between the viewer and the person of that name; answers how they stand after it."""
-    viewer, person = required_viewer(request), selectors.find_user(username)
+    viewer, person = required_viewer(request), selectors.find_account(username)
     change(viewer.id, person.id)
     return Response(single(follows.relationship(viewer.id, person.id)))

@@ -32,9 +32,9 @@ from accounts.graph.follows import graph_version_key
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, MUTE
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
-from storage.redis.reads import Read
+from storage.redis.reads import NOTHING, Read
 from storage.redis.scripts import Script
-from storage.redis.shards import user_tag
+from storage.redis.shards import key_of_person
 from storage.stores import associations
 
 CACHED_A_KIND = 5_000
@@ -48,6 +48,9 @@ READY, PLACEHOLDER = b"R", b"M"
 NO_VERSION = bytes(8)
 
 _fill = Script(Path(__file__).parent / "lua" / "fill_exclusions.lua")
+
+
+_key = key_of_person("exclusions")
 
 
 class Exclusions(msgspec.Struct, frozen=True, array_like=True):
@@ -136,5 +139,42 @@ def hidden_among(viewer_id: int, exclusions: Exclusions, people: Collection[int]
     return excluded.intersection(people).union(*looked_up)
 
 
-def _key(viewer_id: int) -> str:
-    return f"{user_tag(viewer_id)}:exclusions:{viewer_id}"
+class Visibility:
+    """Whom a viewer (None for nobody signed in) may see on one page; in the home timeline muted people are hidden, too.
+
+    The exclusions are asked for once: along with a round trip that is made anyway (`read`, and then
+    `know` or `know_without_redis`), or, if nobody did that, when they are first needed.
+    Make a new one for each page: it does not notice changes after its exclusions were read.
+    """
+
+    def __init__(self, viewer_id: int | None, *, home: bool = False) -> None:
+        self._viewer_id = viewer_id
+        self._home = home
+        self._exclusions: Exclusions | None = None
+
+    def read(self) -> Read[Exclusions | None]:
+        """What to send along with a round trip, for `know`; nothing once the exclusions are known."""
+        if self._viewer_id is None or self._exclusions is not None:
+            return NOTHING
+        return read(self._viewer_id)
+
+    def know(self, cached: Exclusions | None) -> None:
+        """Takes what `read` said. Store reads if Redis did not know. Raises `Unavailable`."""
+        if self._viewer_id is not None and self._exclusions is None:
+            self._exclusions = cached if cached is not None else refreshed(self._viewer_id)
+
+    def know_without_redis(self) -> None:
+        """Instead of `know` when Redis did not answer, so that it is not asked again. Store reads."""
+        if self._viewer_id is not None and self._exclusions is None:
+            self._exclusions = from_store(self._viewer_id)
+
+    def hidden_among(self, author_ids: Collection[int]) -> frozenset[int]:
+        """The authors among these whose tweets must not be shown. Raises `Unavailable`.
+
+        Costs nothing once the exclusions are known, for nearly everybody (see `hidden_among` above).
+        """
+        if self._viewer_id is None or not author_ids:
+            return frozenset()
+        if self._exclusions is None:
+            self._exclusions = exclusions_of(self._viewer_id)
+        return hidden_among(self._viewer_id, self._exclusions, author_ids, home=self._home)

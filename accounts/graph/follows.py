@@ -29,11 +29,10 @@ from functools import partial
 
 from django.conf import settings
 
-from accounts.account_cache.sql import sql_or_unavailable
 from accounts.entities import Account, Relationship
 from accounts.graph import counts
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
-from accounts.models import User
+from accounts.people.selectors import get_account
 from storage import stores
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
 from storage.ports.associations import Change
@@ -41,7 +40,7 @@ from storage.ports.outbox import Order
 from storage.redis.deferred_writes import timeline_writes
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
-from storage.redis.shards import user_tag
+from storage.redis.shards import key_of_person
 
 GRAPH_ORDER = "graph"
 """The kind of order that raises graph versions; its args are the ids of one or more readers."""
@@ -179,9 +178,8 @@ def _raise(user_ids: Sequence[int], also: Sequence[Command] = ()) -> None:
     timeline_node().round_trip(*raises, *also)
 
 
-def graph_version_key(user_id: int) -> str:
-    """Where a person's graph version stands: 8 bytes; nothing there is a version like any other."""
-    return f"{user_tag(user_id)}:graph:{user_id}"
+graph_version_key = key_of_person("graph")
+"""Where a person's graph version stands: 8 bytes; nothing there is a version like any other."""
 
 
 def followee_ids(user_id: int) -> list[int]:
@@ -241,13 +239,12 @@ def has_edge(source: int, kind: str, target: int) -> bool:
     return target in stores.associations().find(source, kind, [target])
 
 
-@sql_or_unavailable()
 def require_present(user_id: int) -> Account:
-    """The card of someone who is there and not suspended. One SQL query. Raises `NotFound`."""
-    person = User.objects.filter(pk=user_id, suspended_at=None).first()
-    if person is None:
+    """The account of someone who is there and not suspended. One SQL query. Raises `NotFound`."""
+    account = get_account(user_id)
+    if account.suspended:
         raise NotFound("There is no such person.")
-    return person.account
+    return account
 
 
 def _refuse(block: str | None) -> None:

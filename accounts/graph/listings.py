@@ -4,38 +4,37 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from accounts.account_cache.accounts import accounts_by_id
-from accounts.entities import Viewer
+from accounts.entities import Account, Viewer
 from accounts.graph import exclusions, follows
 from accounts.graph.kinds import BLOCKED_BY, FOLLOW
-from accounts.models import User
 from accounts.people.profiles import UserOut, user_out
-from accounts.people.selectors import find_user
+from accounts.people.selectors import find_account
 from storage.errors import NotFound
 from storage.ports.associations import Association
 from storage.stores import associations
 from storage.web.paging import Page, PageRequest, full_page
 
 
-def visible_user(username: str, viewer: Viewer | None) -> User:
+def visible_account(username: str, viewer: Viewer | None) -> Account:
     """The person of that name, in any case.
 
     Raises `NotFound` when there is none, or they are suspended or block the viewer; whoever
     blocks can still be looked up by the viewer who blocks them, or nobody could be unblocked.
     One SQL query, and one store read for somebody signed in.
     """
-    person = find_user(username)
-    if person.suspended_at is not None or (viewer is not None and follows.has_edge(viewer.id, BLOCKED_BY, person.id)):
+    person = find_account(username)
+    if person.suspended or (viewer is not None and follows.has_edge(viewer.id, BLOCKED_BY, person.id)):
         raise NotFound("There is no such person.")
     return person
 
 
 def followers_page(username: str, viewer: Viewer | None, request: PageRequest) -> Page[UserOut]:
-    """Who follows the person, the newest follow first. Raises `NotFound` as `visible_user` does.
+    """Who follows the person, the newest follow first. Raises `NotFound` as `visible_account` does.
 
     Suspended people and those hidden from the viewer are left out and made up for. One store
     read a page besides the cards and the viewer's exclusions. A place is the follow's operation.
     """
-    person = visible_user(username, viewer)
+    person = visible_account(username, viewer)
     return people_page(
         viewer, request, Listing(person.id, FOLLOW, associations().newest_sources, lambda edge: edge.source)
     )
@@ -43,7 +42,7 @@ def followers_page(username: str, viewer: Viewer | None, request: PageRequest) -
 
 def following_page(username: str, viewer: Viewer | None, request: PageRequest) -> Page[UserOut]:
     """Whom the person follows; otherwise as `followers_page`."""
-    person = visible_user(username, viewer)
+    person = visible_account(username, viewer)
     return people_page(
         viewer, request, Listing(person.id, FOLLOW, associations().newest_targets, lambda edge: edge.target)
     )

@@ -4,8 +4,7 @@ import msgspec
 
 from accounts.entities import Account
 from accounts.models import User
-from storage.ids.snowflakes import id_time
-from storage.web.times import rfc3339
+from storage.ids.snowflakes import id_time, rfc3339
 
 
 class UserOut(msgspec.Struct, frozen=True):

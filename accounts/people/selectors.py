@@ -1,11 +1,35 @@
 """Reads of people."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from accounts.account_cache.sql import sql_or_unavailable
+from accounts.account_cache.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
+from accounts.entities import Account
 from accounts.models import User
 from accounts.people.rules import EMAIL_CHARACTERS, USERNAME
 from storage.errors import NotFound
+
+
+@sql_or_unavailable()
+def find_account(username: str) -> Account:
+    """The account of that name, in any case, suspended or not. One SQL query. Raises `NotFound`."""
+    rows = _by_username.rows([username.lower()]) if USERNAME.fullmatch(username) else []
+    return _account_in(rows)
+
+
+@sql_or_unavailable()
+def get_account(user_id: int) -> Account:
+    """The account with that id, suspended or not. One SQL query. Raises `NotFound`."""
+    return _account_in(_by_id.rows([user_id]))
+
+
+def _account_in(rows: Sequence[Sequence[object]]) -> Account:
+    if not rows:
+        raise NotFound("There is no such person.")
+    return account_of_row(rows[0])
+
+
+_by_username = CompiledQuery(lambda: User.objects.with_username("").values_list(*ACCOUNT_COLUMNS))
+_by_id = CompiledQuery(lambda: User.objects.filter(pk=0).values_list(*ACCOUNT_COLUMNS))
 
 
 @sql_or_unavailable()

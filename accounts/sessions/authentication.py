@@ -1,21 +1,34 @@
-"""Bearer tokens at every door: who sent this `Authorization` header?"""
+"""Who sent a request, and whether they may send so many: bearer tokens and the limit of every door.
 
-from collections.abc import Callable
+Both in one round trip: someone signed in is counted by their id, whatever token and address they come
+with, as their token is checked. Everyone else is counted by address, which costs a round trip.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
 
 from accounts.entities import Viewer
-from accounts.sessions.throttles import SIGNED_IN, user_rate_key
 from accounts.sessions.tokens import TOKENS, Claim, Proof, check, read_claim
 from storage.errors import NotSignedIn
-from storage.redis.rate_limits import Hit, counting, hit_all, hit_in_memory
+from storage.redis.rate_limits import Hit, Policy, counting, hit_all, hit_in_memory
 from storage.redis.reads import NOTHING, Read
+from storage.redis.shards import key_of_person
+from storage.web.client_address import client_address
 
 X = TypeVar("X")
+
+SIGNED_IN = Policy("default", 300, 60)
+"""Five a second: a person and a few open windows never get there, a scraper does at once."""
+BY_ADDRESS = Policy("default", 300, 60)
+"""A household or a small office behind one address reads public pages."""
+user_rate_key = key_of_person("rate")
+"""The counter of someone signed in, in the slot of their tokens."""
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -31,6 +44,31 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+class RequestLimit(BaseThrottle):
+    """The default: one quota for everything, by person or by address."""
+
+    def __init__(self) -> None:
+        self._wait: int | None = None
+
+    def allow_request(self, request: Request, view: object) -> bool:
+        if not settings.RATE_LIMITS:
+            return True
+        hits = self.hits(request)
+        request._request.rate_hits = hits  # type: ignore[attr-defined]
+        exceeded = [hit.resets_seconds for hit in hits if hit.exceeded]
+        self._wait = max(exceeded, default=None)
+        return not exceeded
+
+    def wait(self) -> float | None:
+        return self._wait
+
+    def hits(self, request: Request) -> list[Hit]:
+        """This request, counted; as it was when the token was checked, if one was."""
+        if request.auth is not None:
+            return list(rate_hits(request._request))
+        return hit_all((BY_ADDRESS, f"rate:address:{client_address(request._request)}"))
 
 
 def signed_in_viewer(request: HttpRequest) -> Viewer | None:
@@ -61,6 +99,12 @@ def viewer_and_read(request: HttpRequest, extra: Callable[[int], Read[X | None]]
         request.rate_hits = [_counted(proof)]  # type: ignore[attr-defined]
     request.proven_viewer = proof.viewer  # type: ignore[attr-defined]
     return proof.viewer, proof.extra
+
+
+def rate_hits(request: HttpRequest) -> Sequence[Hit]:
+    """What was counted of this request so far."""
+    hits: Sequence[Hit] = getattr(request, "rate_hits", ())
+    return hits
 
 
 def _nothing(_viewer_id: int) -> Read[None]:

@@ -18,8 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.entities import Viewer
-from accounts.sessions.authentication import required_viewer, viewer_and_read
-from accounts.sessions.throttles import rate_hits
+from accounts.sessions.authentication import rate_hits, required_viewer, viewer_and_read
 from storage.redis.reads import Read
 from storage.web.rest import MsgspecRenderer, encoded
 

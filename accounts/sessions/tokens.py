@@ -18,12 +18,10 @@ from django.db import transaction
 from knox.crypto import hash_token
 from knox.models import AuthToken
 
-from accounts.account_cache.accounts import ACCOUNTS
-from accounts.account_cache.changes import change_commands
-from accounts.account_cache.compiled import CompiledQuery
-from accounts.account_cache.sql import sql_or_unavailable
+from accounts.account_cache.accounts import ACCOUNTS, change_commands
+from accounts.account_cache.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
 from accounts.entities import Account, Viewer
-from accounts.models import ACCOUNT_COLUMNS, User, account_of_row
+from accounts.models import User
 from storage.errors import Forbidden, NotSignedIn, Unavailable
 from storage.ids.snowflakes import MAX_ID, now_us
 from storage.redis.guarded_cache import GuardedCache
@@ -114,7 +112,7 @@ def check(claim: Claim, *, extra: Read[X | None] = NOTHING, counted: Read[Hit | 
         raise _bad_token()
     if account.suspended:
         raise Forbidden("This account is suspended.", code="suspended")
-    return Proof(Viewer(account=account, token_digest=claim.digest), known.extra, hit, known.answered)
+    return Proof(Viewer(id=account.id, account=account, token_digest=claim.digest), known.extra, hit, known.answered)
 
 
 @sql_or_unavailable()

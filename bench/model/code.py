@@ -32,4 +32,4 @@ TWEET_CACHE_SECONDS = 172_800
 COUNTS_SECONDS = 600
 """tweets/caches/counts.py"""
 REQUESTS_A_MINUTE = 300
-"""accounts/sessions/throttles.py"""
+"""accounts/sessions/authentication.py"""

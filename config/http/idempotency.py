@@ -18,8 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 
-from accounts.sessions.authentication import signed_in_viewer
-from accounts.sessions.throttles import rate_hits
+from accounts.sessions.authentication import rate_hits, signed_in_viewer
 from config.http.middleware import announced_length
 from config.http.problems import problem_of, problem_response
 from storage.errors import BadRequest, ServiceError, Unavailable

@@ -21,7 +21,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.encoding import escape_uri_path
 from structlog.contextvars import bound_contextvars
 
-from accounts.sessions.throttles import rate_hits
+from accounts.sessions.authentication import rate_hits
 from config.http.problems import ADMIN_PREFIX, problem_response, too_large
 from config.observability.metrics import observe
 from storage.redis.rate_limits import fields

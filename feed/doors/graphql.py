@@ -14,8 +14,7 @@ from storage.errors import BadRequest, NotSignedIn, Refused, ServiceError
 from storage.web.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_cursor, encode_cursor
 from storage.web.rest import parse_id
 from tweets.reading.hydration import TweetOut
-from tweets.writing.posted import posted_out
-from tweets.writing.posting import create_tweet
+from tweets.writing.posting import create_tweet, posted_out
 
 
 class Mention(graphene.ObjectType):

@@ -19,7 +19,7 @@ import structlog
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from accounts.account_cache.changes import RECENT_CHANGES, Changes
+from accounts.account_cache.accounts import RECENT_CHANGES, Changes
 from fanout.live import channel
 from fanout.live.presence import REFRESH_SECONDS, Presence
 from feed.live.registry import SignalKind, registry

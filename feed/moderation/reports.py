@@ -10,7 +10,7 @@ from accounts.models import User
 from accounts.people.selectors import find_user, get_user
 from feed.models import COMMENT_MAX, Reason, Report, Status
 from storage.errors import NotFound, Refused
-from storage.web.times import created_at
+from storage.ids.snowflakes import created_at
 from tweets.reading.selectors import visible_tweet
 
 log = structlog.get_logger(__name__)

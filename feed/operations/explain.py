@@ -20,11 +20,10 @@ from fanout.timelines import materialised
 from fanout.timelines.materialised import Window
 from feed.operations.audit import EVERYTHING, ORDERS_READ
 from feed.timelines.home import stands_in_home
-from storage.ids.snowflakes import MAX_ID, id_us
+from storage.ids.snowflakes import MAX_ID, created_at, id_us
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 from storage.stores import associations, dead_letters, outbox
-from storage.web.times import created_at
 from tweets.entities import Tweet
 from tweets.stores.port import tweet_store
 

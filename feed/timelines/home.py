@@ -19,6 +19,7 @@ import msgspec
 import structlog
 
 from accounts.entities import Viewer
+from accounts.graph.exclusions import Visibility
 from fanout.timelines import materialised
 from fanout.timelines.materialised import Window
 from feed.timelines.merging import merged
@@ -29,7 +30,6 @@ from storage.redis.reads import NOTHING, Read
 from storage.web.paging import Page, PageRequest
 from tweets.reading.hydration import TweetOut, hydrate
 from tweets.reading.pages import full_page
-from tweets.reading.visibility import Visibility
 from tweets.stores.port import tweet_store
 
 log = structlog.get_logger(__name__)

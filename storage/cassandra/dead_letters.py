@@ -14,9 +14,9 @@ from itertools import islice
 from storage.cassandra import session
 from storage.cassandra.outbox import done_statement, reopening_statements
 from storage.cassandra.session import Row
-from storage.ids.snowflakes import MAX_ID, id_minute, now_us
+from storage.ids.snowflakes import MAX_ID, id_minute, now_us, spread
 from storage.ports.dead_letters import Attempt, DeadLetter
-from storage.ports.outbox import SETTLED_US, SHARDS, Order, outbox_shard
+from storage.ports.outbox import SETTLED_US, SHARDS, Order
 
 PAGE = 1_000
 """Dead letters read at a time from one hour: at most 600 KB."""
@@ -105,7 +105,7 @@ class CassandraDeadLetters:
 
 
 def _place(order_id: int) -> tuple[int, int]:
-    return outbox_shard(order_id), _hour(order_id)
+    return spread(order_id, SHARDS), _hour(order_id)
 
 
 def _hour(order_id: int) -> int:

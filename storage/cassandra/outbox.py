@@ -15,8 +15,8 @@ from itertools import islice
 
 from storage.cassandra import session
 from storage.cassandra.session import Row, Statement
-from storage.ids.snowflakes import MAX_ID, id_minute, now_us
-from storage.ports.outbox import DONE_DAYS, GRACE_US, SETTLED_US, SHARDS, Order, oldest_first, outbox_shard
+from storage.ids.snowflakes import MAX_ID, id_minute, now_us, spread
+from storage.ports.outbox import DONE_DAYS, GRACE_US, SETTLED_US, SHARDS, Order, oldest_first
 
 PAGE = 5_000
 """Orders read at a time from one minute."""
@@ -111,7 +111,7 @@ class CassandraOutbox:
 
 
 def _place(order_id: int) -> tuple[int, int]:
-    return outbox_shard(order_id), id_minute(order_id)
+    return spread(order_id, SHARDS), id_minute(order_id)
 
 
 def _row_statements(order: Order, written: int) -> list[Statement]:

@@ -3,9 +3,9 @@
 from collections import defaultdict
 
 from storage.embedded.base import answering, writing
-from storage.ids.snowflakes import EPOCH_US, MAX_ID, WORKER_BITS, id_minute
+from storage.ids.snowflakes import EPOCH_US, MAX_ID, WORKER_BITS, id_minute, spread
 from storage.models import OutboxAttempt, OutboxOrder, OutboxPart
-from storage.ports.outbox import GRACE_US, PART_DAYS, Order, outbox_shard
+from storage.ports.outbox import GRACE_US, PART_DAYS, SHARDS, Order
 
 DELETED_AT_ONCE = 500
 """Below SQLite's limit of variables in a statement."""
@@ -54,7 +54,7 @@ class EmbeddedOutbox:
         closed = _first_id_of_minute((now_us - GRACE_US) // 60_000_000)
         with writing():
             for order_id, done in OutboxOrder.objects.filter(id__lt=closed).values_list("id", "done"):
-                places[outbox_shard(order_id), id_minute(order_id)].append((order_id, done))
+                places[spread(order_id, SHARDS), id_minute(order_id)].append((order_id, done))
             finished = [orders for orders in places.values() if all(done for _, done in orders)]
             _delete([order_id for orders in finished for order_id, _ in orders])
             forgotten = _first_id_of_minute((now_us - PART_DAYS * 86_400_000_000) // 60_000_000)

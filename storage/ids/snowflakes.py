@@ -38,6 +38,10 @@ MAX_CLOCK_STEP_US = 1_000_000
 """A clock that stepped back by up to this much is waited for; more is refused."""
 
 
+SPREAD = 0x9E3779B97F4A7C15
+"""2^64 over the golden ratio: consecutive multiples spread evenly (Knuth, TAOCP vol. 3, 6.4)."""
+
+
 def make_id(us: int, worker: int) -> int:
     """The id of Unix microsecond `us` made by `worker`."""
     return ((us - EPOCH_US) << WORKER_BITS) | worker
@@ -55,6 +59,21 @@ write_timestamp = id_us
 def id_time(snowflake: int) -> datetime:
     """The birth of an id, UTC, to the microsecond."""
     return datetime.fromtimestamp(id_us(snowflake) / 1_000_000, UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """A UTC moment as times travel: 2026-11-22T18:48:10.123Z."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def created_at(snowflake: int) -> str:
+    """The birth of an id, as it travels."""
+    return rfc3339(id_time(snowflake))
+
+
+def spread(snowflake: int, over: int) -> int:
+    """One of 0 … `over` - 1 for each id, evenly: ids differ in their low bits by worker only."""
+    return ((snowflake * SPREAD) >> 40) % over
 
 
 def id_month(snowflake: int) -> int:

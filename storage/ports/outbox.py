@@ -4,7 +4,7 @@ An order is written in the same atomic write as the thing it announces, so that 
 acknowledged write always has its order. Workers mark it done; the sweeper finds what was
 not marked and sends it again. Work on an order must therefore be idempotent.
 
-An order's place is derived from its id alone: `outbox_shard(id)` and the minute of its
+An order's place is derived from its id alone: `spread(id, SHARDS)` and the minute of its
 snowflake. A minute counts as closed only GRACE_US after its end: a row may still appear late.
 An order may also be written long after its id was made (a request repeated next day): it is
 found like any other.
@@ -41,11 +41,6 @@ class Order(msgspec.Struct, frozen=True):
     id: int
     kind: str
     args: tuple[int, ...]
-
-
-def outbox_shard(order_id: int) -> int:
-    """The outbox shard of an order; spreads one process's consecutive ids over all shards."""
-    return ((order_id * 0x9E3779B97F4A7C15) >> 40) % SHARDS
 
 
 class Outbox(Protocol):

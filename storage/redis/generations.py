@@ -27,15 +27,7 @@ What does not help: two servers that both take themselves for the primary. A pro
 back to the one it left finds its old generation there.
 """
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-
 from storage.redis.node import RedisNode
-from storage.redis.reads import Command
-from storage.redis.scripts import Script
-from storage.redis.shards import generation_key
-
-_fill = Script(Path(__file__).parent / "lua" / "fill.lua")
 
 
 def begin(node: RedisNode) -> bytes:
@@ -44,14 +36,3 @@ def begin(node: RedisNode) -> bytes:
     Idempotent and atomic: of several who call it at once, one makes it. One round trip. Raises `Unavailable`.
     """
     return node.begin()
-
-
-def fill_commands(
-    shards: Mapping[int, Iterable[tuple[str, bytes]]], *, generation: bytes, seconds: int, absent_only: bool
-) -> list[Command]:
-    """Commands, one a shard, that set its (key, value) pairs if the generation still stands."""
-    commands = []
-    for shard, pairs in shards.items():
-        keys, values = zip(*pairs, strict=True)
-        commands.append(_fill.call((generation_key(shard), *keys), generation, seconds, int(absent_only), *values))
-    return commands

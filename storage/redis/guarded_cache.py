@@ -15,23 +15,22 @@ caches of things whose change must be in force within seconds have a `ttl_second
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
-from django.conf import settings
 
-from storage.redis.generations import fill_commands
 from storage.redis.node import RedisNode
 from storage.redis.reads import Command, Read
-from storage.redis.shards import generation_key, generation_keys, shard_tag
+from storage.redis.scripts import Script
+from storage.redis.shards import generation_key, remembered, shard_tag
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 W = TypeVar("W")
 
-KEYS_KEPT = 8_192
-"""About 200 bytes each. A page asks for 40 of them, and the next page for most of the same."""
+_fill = Script(Path(__file__).parent / "lua" / "fill.lua")
 GUARD = b""
 GUARD_SECONDS = 30
 """Longer than the slowest store read (5 s) and the fill (0.5 s) behind it, with room."""
@@ -71,7 +70,7 @@ class GuardedCache(Generic[K, V]):
         self._encode = encode
         self._decode = decode
         self._ttl_seconds = ttl_seconds
-        self._key_among = lru_cache(KEYS_KEPT)(self._made_key)
+        self._place = remembered(self._made_place)
 
     def of(self, encode: Callable[[W], bytes], decode: Callable[[bytes], W]) -> "GuardedCache[K, W]":
         """Returns the same cache for whoever knows what its bytes mean."""
@@ -80,28 +79,26 @@ class GuardedCache(Generic[K, V]):
         )
 
     def key(self, each: K) -> str:
-        return self._key_among(each, settings.TIMELINE_SHARDS)
+        return self._place(each)[0]
 
-    def _made_key(self, each: K, _shards: int) -> str:
-        """Among so many shards as there are: that number is part of what it depends on."""
-        return f"{shard_tag(self._shard(each))}:{self._name(each)}"
+    def _made_place(self, each: K) -> tuple[str, str]:
+        """The key, and that of its generation."""
+        shard = self._shard(each)
+        return f"{shard_tag(shard)}:{self._name(each)}", generation_key(shard)
 
     def read(self, ids: Sequence[K]) -> Read[Cached[K, V]]:
         """What is cached of `ids`, which must not be empty. One command."""
-        shards = dict.fromkeys(self._shard(each) for each in ids)
-        command = ("MGET", *map(self.key, ids), *map(generation_key, shards))
+        places = [self._place(each) for each in ids]
+        generations = dict.fromkeys([generation for _, generation in places])
+        command = ("MGET", *[key for key, _ in places], *generations)
         return Read((command,), partial(self._cached, ids))
 
     def read_with(self, other: "GuardedCache[K, W]", ids: Sequence[K]) -> Read[tuple[Cached[K, V], Cached[K, W]]]:
-        """As `read` of both in one command, for many `ids`: with the generation of every shard, once."""
-        shards = settings.TIMELINE_SHARDS
-        ours, others = self._key_among, other._key_among
-        command = (
-            "MGET",
-            *[ours(each, shards) for each in ids],
-            *[others(each, shards) for each in ids],
-            *generation_keys(),
-        )
+        """As `read` of both in one command: each generation is read once."""
+        places = [self._place(each) for each in ids]
+        others = [other._place(each) for each in ids]
+        generations = dict.fromkeys([generation for _, generation in places])
+        command = ("MGET", *[key for key, _ in places], *[key for key, _ in others], *generations)
         return Read((command,), partial(self._both_cached, other, ids))
 
     def fill(self, values: Mapping[K, V], *, generation: bytes | None) -> list[Command]:
@@ -137,7 +134,14 @@ class GuardedCache(Generic[K, V]):
     def _set(self, values: Mapping[K, V], generation: bytes | None, *, absent_only: bool) -> list[Command]:
         if generation is None:
             return []
-        shards: dict[int, list[tuple[str, bytes]]] = {}
+        shards: dict[str, list[tuple[str, bytes]]] = {}
         for each, value in values.items():
-            shards.setdefault(self._shard(each), []).append((self.key(each), self._encode(value)))
-        return fill_commands(shards, generation=generation, seconds=self._ttl_seconds, absent_only=absent_only)
+            key, generation_at = self._place(each)
+            shards.setdefault(generation_at, []).append((key, self._encode(value)))
+        commands = []
+        for generation_at, pairs in shards.items():
+            keys, encoded = zip(*pairs, strict=True)
+            commands.append(
+                _fill.call((generation_at, *keys), generation, self._ttl_seconds, int(absent_only), *encoded)
+            )
+        return commands

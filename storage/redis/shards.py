@@ -5,24 +5,28 @@ of a shard and also runs on Redis Cluster. Each shard has a key for its generati
 the slot of everything that the generation guards.
 """
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Hashable, Iterable
+from functools import cache, lru_cache
+from typing import TypeVar
 
 from django.conf import settings
 
-SPREAD = 0x9E3779B97F4A7C15
-"""2^64 over the golden ratio: consecutive multiples spread evenly (Knuth, TAOCP vol. 3, 6.4)."""
-TAGS_KEPT = 8_192
-"""Of people, about 100 bytes each: a page asks for a few of the same person."""
+from storage.ids.snowflakes import SPREAD, spread
+
+KEYS_KEPT = 8_192
+"""Of each sort, about 200 bytes each. A page asks for some fifty keys, and the next page for most of the same."""
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 def timeline_shard(user_id: int) -> int:
-    """The timeline shard of a person, spread evenly (ids differ in their low bits by worker only)."""
-    return ((user_id * SPREAD) >> 40) % settings.TIMELINE_SHARDS
+    """The timeline shard of a person."""
+    return spread(user_id, settings.TIMELINE_SHARDS)
 
 
 def by_shard(user_ids: Iterable[int]) -> dict[int, list[int]]:
-    """People grouped by their shard, in the order given. As `timeline_shard`, without its looks at the settings."""
+    """People grouped by their shard, in the order given. As `timeline_shard`, without a call for each of thousands."""
     count = settings.TIMELINE_SHARDS
     shards: list[list[int]] = [[] for _ in range(count)]
     for user_id in user_ids:
@@ -52,6 +56,30 @@ def generation_keys() -> tuple[str, ...]:
 def user_tag(user_id: int) -> str:
     """The hash tag of a person's keys."""
     return shard_tag(timeline_shard(user_id))
+
+
+def key_of_person(family: str) -> Callable[[int], str]:
+    """What makes the keys `<hash tag>:<family>:<person>` of people."""
+    return remembered(lambda user_id: f"{user_tag(user_id)}:{family}:{user_id}")
+
+
+_forget: list[Callable[[], None]] = []
+
+
+def remembered(make: Callable[[K], V]) -> Callable[[K], V]:
+    """`make`, which depends on its argument and on the number of shards, remembering what it has made lately.
+
+    The number is the same for as long as a process lives; whoever changes it in one calls `forget_keys`.
+    """
+    kept = lru_cache(KEYS_KEPT)(make)
+    _forget.append(kept.cache_clear)
+    return kept
+
+
+def forget_keys() -> None:
+    """To be called where TIMELINE_SHARDS has changed: nothing that was made before is remembered."""
+    for each in _forget:
+        each()
 
 
 @cache

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from storage.ids.snowflakes import EPOCH_US, MAX_ID, id_minute, id_us, make_id, now_us
-from storage.ports.outbox import GRACE_US, SHARDS, Order, Outbox, outbox_shard
+from storage.ids.snowflakes import EPOCH_US, MAX_ID, id_minute, id_us, make_id, now_us, spread
+from storage.ports.outbox import GRACE_US, SHARDS, Order, Outbox
 from tests.ids import new_id
 from tests.threads import run_together
 
@@ -54,7 +54,7 @@ def test_open_orders_oldest_first_below_before_up_to_limit(outbox: Outbox) -> No
     now = now_us()
     moments = [now - 9_000 * MINUTE_US, now - MINUTE_US, now]
     ids = sorted(make_id(moment + step * 1_001, 1) for moment in moments for step in range(12))
-    assert len({outbox_shard(each) for each in ids}) == SHARDS
+    assert len({spread(each, SHARDS) for each in ids}) == SHARDS
     for each in random.Random(5).sample(ids, len(ids)):
         outbox.add(some_order(each))
     assert open_ids(outbox) == ids
@@ -152,7 +152,7 @@ def test_discard_keeps_a_minute_until_its_grace_is_over(outbox: Outbox) -> None:
 
 def ids_of_shard(shard: int, us: int) -> Iterator[int]:
     """Ids of one minute whose orders share a partition."""
-    return (each for each in itertools.count(make_id(us, 1)) if outbox_shard(each) == shard)
+    return (each for each in itertools.count(make_id(us, 1)) if spread(each, SHARDS) == shard)
 
 
 def test_discard_forgets_what_is_done_and_keeps_what_is_open(outbox: Outbox) -> None:
@@ -177,7 +177,7 @@ def test_discard_forgets_what_is_done_and_keeps_what_is_open(outbox: Outbox) -> 
 def test_an_order_written_long_after_its_birth_is_found(outbox: Outbox) -> None:
     """A request repeated next day: its minute, and those around it, have been forgotten."""
     old = [make_id(now_us() - 1_500 * MINUTE_US + step, 1) for step in range(40)]
-    by_shard = {outbox_shard(each): each for each in old}
+    by_shard = {spread(each, SHARDS): each for each in old}
     for each in by_shard.values():
         outbox.add(some_order(each))
         outbox.mark_done(each)
@@ -216,5 +216,5 @@ def test_a_mark_without_an_order_does_not_hold_a_minute(outbox: Outbox) -> None:
 def test_shards_share_the_ids_of_one_process_evenly() -> None:
     sizes = [0] * SHARDS
     for step in range(8_000):
-        sizes[outbox_shard(make_id(EPOCH_US + 1 + step * 977, 9))] += 1
+        sizes[spread(make_id(EPOCH_US + 1 + step * 977, 9), SHARDS)] += 1
     assert min(sizes) > 800

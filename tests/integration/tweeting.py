@@ -14,7 +14,7 @@ from tweets.writing.posting import create_tweet
 
 
 def viewer(person: User) -> Viewer:
-    return Viewer(account=person.account, token_digest="")
+    return Viewer(id=person.id, account=person.account, token_digest="")
 
 
 def post(author: User, text: str = "hello", **target: Any) -> int:

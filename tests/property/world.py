@@ -95,7 +95,7 @@ class World:
         self._lay_hooks()
 
     def viewer(self, person: int) -> Viewer:
-        return Viewer(account=self.user(person).account, token_digest="")
+        return Viewer(id=self.user(person).id, account=self.user(person).account, token_digest="")
 
     def user(self, person: int) -> User:
         return self.users[self.people.index(person)]

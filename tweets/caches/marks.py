@@ -38,7 +38,7 @@ from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
 from storage.redis.scripts import Script
-from storage.redis.shards import user_tag
+from storage.redis.shards import key_of_person
 from tweets.kinds import BOOKMARK, LIKE, RETWEET
 
 KINDS = (LIKE, RETWEET, BOOKMARK)
@@ -191,9 +191,4 @@ def _pack(number: int) -> bytes:
     return number.to_bytes(8, "big")
 
 
-def _marks_key(viewer_id: int) -> str:
-    return f"{user_tag(viewer_id)}:marks:{viewer_id}"
-
-
-def _version_key(viewer_id: int) -> str:
-    return f"{user_tag(viewer_id)}:marked:{viewer_id}"
+_marks_key, _version_key = key_of_person("marks"), key_of_person("marked")

@@ -27,7 +27,6 @@ from tweets.reading.pages import rendered
 from tweets.reading.selectors import author_page, tweet_out
 from tweets.reading.threads import ANCESTORS_MAX, replies_page, thread
 from tweets.writing import posting
-from tweets.writing.posted import posted_out
 
 READABLE_BY_ALL: tuple[type[BasePermission], ...] = (IsAuthenticatedOrReadOnly,)
 
@@ -92,7 +91,7 @@ class TweetsEndpoint(APIView):
             quote_of=_optional_id(given.quote_of),
             tweet_id=repeatable_id,
         )
-        view = posted_out(tweet, viewer, repeatable=repeatable_id is not None)
+        view = posting.posted_out(tweet, viewer, repeatable=repeatable_id is not None)
         return Response(single(view), status=201, headers={"Location": f"{request.path}/{view.id}"})
 
 

@@ -14,19 +14,18 @@ from functools import cached_property, lru_cache
 
 import msgspec
 
-from accounts.account_cache.accounts import accounts_by_id
-from accounts.account_cache.changes import RECENT_CHANGES, Changes
+from accounts.account_cache.accounts import RECENT_CHANGES, Changes, accounts_by_id
 from accounts.entities import Account, Viewer
+from accounts.graph.exclusions import Visibility
 from storage.errors import Unavailable
+from storage.ids.snowflakes import created_at
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Command, Read
-from storage.web.times import created_at
 from tweets.caches import counts, marks
 from tweets.caches.counts import COUNTS, Counted, Counts
 from tweets.caches.marks import KnownMarks, ViewerFlags
 from tweets.caches.tweets import TWEETS
 from tweets.entities import Entities, Tweet
-from tweets.reading.visibility import Visibility
 from tweets.stores.port import tweet_store
 
 NO_COUNTS = Counts()

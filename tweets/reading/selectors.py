@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from accounts.account_cache.accounts import accounts_by_id
 from accounts.entities import Viewer
-from accounts.graph.listings import Listing, people_page, visible_user
+from accounts.graph.exclusions import Visibility
+from accounts.graph.listings import Listing, people_page, visible_account
 from accounts.people.profiles import UserOut
 from storage.errors import NotFound
 from storage.stores import associations
@@ -13,7 +14,6 @@ from tweets.entities import Tweet
 from tweets.kinds import BOOKMARK, LIKE, RETWEET
 from tweets.reading.hydration import TweetOut, hydrate
 from tweets.reading.pages import Marked, full_page
-from tweets.reading.visibility import Visibility
 from tweets.stores.port import tweet_store
 
 
@@ -48,7 +48,7 @@ def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, r
     Empty when the viewer blocks the author. One SQL query, one Redis round trip, the listing, and
     hydration. Raises `NotFound` for an author who is unknown or suspended, or blocks the viewer.
     """
-    author = visible_user(username, viewer)
+    author = visible_account(username, viewer)
     visibility = Visibility(viewer.id if viewer is not None else None)
     if visibility.hidden_among({author.id}):
         return Page([], older=None, newer=request.after)
@@ -64,7 +64,7 @@ def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, r
 
 def likes_page(username: str, viewer: Viewer | None, request: PageRequest) -> Page[TweetOut]:
     """A page of the tweets that somebody likes, newest like first; cost and errors as `author_page`."""
-    person = visible_user(username, viewer)
+    person = visible_account(username, viewer)
     visibility = Visibility(viewer.id if viewer is not None else None)
     if visibility.hidden_among({person.id}):
         return Page([], older=None, newer=request.after)

@@ -152,6 +152,9 @@ class CassandraTweets:
 
 
 def _write(statements: list[Statement], order: Order | None, edges: Sequence[Change]) -> None:
+    if not edges:
+        write_with_order(statements, order)
+        return
     write_with_order([*statements, *change_statements(edges)], order)
     stores.associations().measure(edges)
 

@@ -20,8 +20,8 @@ from cachetools import LRUCache
 
 from storage.cassandra import session
 from storage.cassandra.session import Statement
-from storage.ids.snowflakes import MAX_ID, id_minute, id_month, write_timestamp
-from storage.ports.outbox import outbox_shard
+from storage.ids.snowflakes import MAX_ID, id_minute, id_month, spread, write_timestamp
+from storage.ports.outbox import SHARDS
 
 FEED = 0
 """The one key of the list of months."""
@@ -90,7 +90,7 @@ class PublicLog:
 
 
 def _place(tweet_id: int) -> Place:
-    return id_minute(tweet_id), outbox_shard(tweet_id)
+    return id_minute(tweet_id), spread(tweet_id, SHARDS)
 
 
 def _minutes(low: int, high: int, upwards: bool) -> Iterator[list[Place]]:

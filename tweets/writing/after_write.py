@@ -15,6 +15,8 @@ from storage.ports.outbox import Order
 from storage.redis.deferred_writes import timeline_writes
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
+from tweets.caches import counts, marks
+from tweets.kinds import BOOKMARK
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +39,26 @@ def tell(commands: Sequence[Command], *orders: Order | None, guards: Sequence[Co
         if order is not None:
             dispatcher.send(order)
     return told
+
+
+def tell_marked(
+    viewer_id: int,
+    kind: str,
+    tweet_id: int,
+    *,
+    made: bool,
+    marks_version: bytes | None,
+    fills: Sequence[Command] = (),
+    guards: Sequence[Command] = (),
+) -> None:
+    """Tells the viewer's marks and the tweet's counts, and what else is given (see `tell`).
+
+    One round trip; a store write if Redis does not answer.
+    """
+    counted = counts.invalidate([tweet_id]) if kind != BOOKMARK else []
+    command = marks.changed(viewer_id, kind, tweet_id, made=made, marks_version=marks_version)
+    if not tell([command, *fills], guards=[*counted, *guards]):
+        marks.untold(viewer_id)
 
 
 def _send(commands: Sequence[Command]) -> None:

@@ -6,16 +6,13 @@ tweet that they acted on. They raise `NotFound` when it is gone or must not be k
 change, and two Redis round trips. They work while Redis is down.
 """
 
-from collections.abc import Sequence
-
 from accounts.entities import Viewer
 from storage import stores
 from storage.ports.associations import Change
-from storage.redis.reads import Command
-from tweets.caches import counts, marks
+from tweets.caches import marks
 from tweets.kinds import BOOKMARK, LIKE
 from tweets.reading.selectors import original_tweet
-from tweets.writing.after_write import tell
+from tweets.writing.after_write import tell_marked
 
 
 def like(*, viewer: Viewer, tweet_id: int) -> int:
@@ -47,23 +44,3 @@ def _mark(viewer: Viewer, kind: str, tweet_id: int, *, made: bool) -> int:
         stores.associations().apply([Change(source=viewer.id, kind=kind, target=tweet.id, op=op, present=made)])
     tell_marked(viewer.id, kind, tweet.id, made=made, marks_version=marks_version)
     return tweet.id
-
-
-def tell_marked(
-    viewer_id: int,
-    kind: str,
-    tweet_id: int,
-    *,
-    made: bool,
-    marks_version: bytes | None,
-    fills: Sequence[Command] = (),
-    guards: Sequence[Command] = (),
-) -> None:
-    """Tells the viewer's marks and the tweet's counts, and what else is given (writing/after_write.py).
-
-    One round trip; a store write if Redis does not answer.
-    """
-    counted = counts.invalidate([tweet_id]) if kind != BOOKMARK else []
-    command = marks.changed(viewer_id, kind, tweet_id, made=made, marks_version=marks_version)
-    if not tell([command, *fills], guards=[*counted, *guards]):
-        marks.untold(viewer_id)

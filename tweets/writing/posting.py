@@ -20,7 +20,8 @@ from tweets.caches.counts import Counts
 from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
 from tweets.kinds import QUOTE
-from tweets.reading.selectors import no_such_tweet, original_tweet, visible_tweet
+from tweets.reading.hydration import TweetOut, new_tweet_out
+from tweets.reading.selectors import no_such_tweet, original_tweet, tweet_out, visible_tweet
 from tweets.stores.port import tweet_store
 from tweets.writing.after_write import tell
 from tweets.writing.retweeting import undo_retweet
@@ -64,6 +65,23 @@ def create_tweet(
     fills = _fills_of_new(tweet, seen, repeatable=tweet_id is not None)
     tell(fills, order, guards=_new_tweet_guards(tweet, order, seen))
     return tweet
+
+
+def posted_out(tweet: Tweet, author: Viewer, *, repeatable: bool = False) -> TweetOut:
+    """What the author of a tweet is answered when it was posted.
+
+    A new tweet is shown from what was just written, not read back: nobody knew its id before it was
+    in the store, so nobody has reacted to it or marked it when the request began; and its author's
+    account came with the token, in force as of this request. So a Redis or store that goes away in
+    between does not turn a tweet that is durable into a 503. A tweet under the id of a repeatable
+    request may have been written long ago, and a quoted one is somebody's: those are read.
+
+    Costs nothing for a new tweet; what `tweet_out` costs, with its errors, for one that quotes or
+    that was posted under the id of a `repeatable` request.
+    """
+    if repeatable or tweet.quote_of_id is not None:
+        return tweet_out(tweet.id, author)
+    return new_tweet_out(tweet, author.account)
 
 
 def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:

@@ -37,8 +37,7 @@ from tweets.entities import Tweet
 from tweets.kinds import RETWEET
 from tweets.reading.selectors import original_tweet
 from tweets.stores.port import tweet_store
-from tweets.writing.after_write import tell
-from tweets.writing.liking import tell_marked
+from tweets.writing.after_write import tell, tell_marked
 
 
 def retweet(*, viewer: Viewer, tweet_id: int) -> int:

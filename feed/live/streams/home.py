@@ -7,6 +7,7 @@ of birth, not of visibility. Whoever resumes from it may see a tweet again, and 
 from collections.abc import Awaitable, Callable
 
 from accounts.entities import Viewer
+from accounts.graph.exclusions import Visibility
 from fanout.live import channel
 from feed.live.frames import encode
 from feed.live.registry import Signal, SignalKind, registry
@@ -14,7 +15,6 @@ from feed.live.threads import housekeeping, reading
 from feed.timelines.home import home_page, stands_in_home, warm
 from storage.web.paging import PageRequest, encode_cursor
 from tweets.reading.hydration import TweetOut, hydrate
-from tweets.reading.visibility import Visibility
 
 STREAM = "home"
 REPLAY_PAGE = 100

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.people.selectors import count_people, find_user, people_after, sampled_people
+from accounts.people.selectors import count_people, find_account, people_after, sampled_people
 from feed.management.progress import Progress
 from feed.operations.audit import Finding, Person, Report, audit
 from storage.errors import NotFound, Unavailable
@@ -65,7 +65,7 @@ def _people(names: Sequence[str] | None, sample: int | None) -> tuple[Iterator[P
     """Whom to look at, and how many they are about. Raises `CommandError` for a name that nobody has."""
     if names is not None:
         try:
-            users = [find_user(name.removeprefix("@")) for name in names]
+            users = [find_account(name.removeprefix("@")) for name in names]
         except NotFound as error:
             raise CommandError(f"{error.message} ({', '.join(names)})", returncode=CANNOT_AUDIT) from error
         return iter([Person(user.id, user.username) for user in users]), len(users)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.people.selectors import find_user
+from accounts.people.selectors import find_account
 from feed.operations.explain import Verdict, explain
 from storage.errors import NotFound, Unavailable
 from storage.ids.snowflakes import MAX_ID
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         if not tweet.isdecimal() or not 0 < int(tweet) <= MAX_ID:
             raise CommandError(f"{tweet} is not the id of a tweet.", returncode=CANNOT_EXPLAIN)
         try:
-            explanation = explain(find_user(user.removeprefix("@")).account, int(tweet))
+            explanation = explain(find_account(user.removeprefix("@")), int(tweet))
         except (NotFound, Unavailable) as error:
             raise CommandError(error.message, returncode=CANNOT_EXPLAIN) from error
         self.stdout.write(f"Tweet {tweet} for @{user.removeprefix('@')}: {explanation.verdict}.")

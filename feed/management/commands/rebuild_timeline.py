@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.people.selectors import find_user
+from accounts.people.selectors import find_account
 from feed.timelines.rebuild import make_anew
 from storage.errors import NotFound, Unavailable
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *, user: list[str], **options: Any) -> None:
         overtaken = []
         try:
-            for person in [find_user(name.removeprefix("@")) for name in user]:
+            for person in [find_account(name.removeprefix("@")) for name in user]:
                 made = make_anew(person.id)
                 self.stdout.write(f"@{person.username}: {'made anew' if made else 'overtaken; try again'}")
                 overtaken += [] if made else [person.username]

@@ -9,10 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from storage.errors import Unavailable
-from storage.ids.snowflakes import MAX_ID
+from storage.ids.snowflakes import MAX_ID, rfc3339
 from storage.ports.dead_letters import DeadLetter
 from storage.stores import dead_letters
-from storage.web.times import rfc3339
 
 MAX_LISTED = 1_000
 PAGE = 200

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from accounts.account_cache import accounts, changes
+from accounts.account_cache import accounts
 from accounts.models import User
 from accounts.people import services
 from accounts.sessions import tokens
@@ -170,7 +170,7 @@ def test_changing_a_profile_shows_on_the_card_and_in_the_token_check_at_once(adm
     assert answer.status_code == 302, answer.context["adminform"].form.errors
     account = tokens.authenticate(raw).account
     assert (account.display_name, account.verified, account.is_staff) == ("Countess", True, True)
-    [recent] = timeline_node().ask(changes.RECENT_CHANGES)
+    [recent] = timeline_node().ask(accounts.RECENT_CHANGES)
     assert accounts.accounts_by_id([ada.id], changes=recent, generation=begin(timeline_node()))[ada.id] == account
     assert "Display name" in history(ada)[0]
 

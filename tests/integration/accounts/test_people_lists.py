@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("product")
 
 
 def viewer(person: User) -> Viewer:
-    return Viewer(account=person.account, token_digest="")
+    return Viewer(id=person.id, account=person.account, token_digest="")
 
 
 def names(body: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts.account_cache import accounts, changes
+from accounts.account_cache import accounts
 from accounts.account_cache.accounts import ACCOUNTS
 from accounts.models import User
 from accounts.people import services
@@ -25,8 +25,8 @@ def a_fresh_process() -> None:
     accounts.forget_all()
 
 
-def log() -> changes.Changes:
-    [found] = timeline_node().ask(changes.RECENT_CHANGES)
+def log() -> accounts.Changes:
+    [found] = timeline_node().ask(accounts.RECENT_CHANGES)
     return found
 
 
@@ -197,9 +197,9 @@ def test_a_password_or_address_does_not_show_on_the_card() -> None:
 def test_the_log_ends_by_itself() -> None:
     person = new_person()
     accounts.account_changed(person.id)
-    [seconds] = timeline_node().round_trip(("TTL", changes.LOG_KEY))
-    assert 0 < seconds <= changes.LOG_SECONDS
-    assert changes.LOG_SECONDS >= accounts.LOCAL_SECONDS + 10
+    [seconds] = timeline_node().round_trip(("TTL", accounts.LOG_KEY))
+    assert 0 < seconds <= accounts.LOG_SECONDS
+    assert accounts.LOG_SECONDS >= accounts.LOCAL_SECONDS + 10
 
 
 def test_without_redis_cards_come_from_memory_then_sql() -> None:

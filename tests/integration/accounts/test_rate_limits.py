@@ -8,10 +8,10 @@ from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 
 from accounts.sessions import authentication, throttles
-from accounts.sessions.throttles import client_address
 from storage.redis import rate_limits
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Policy, hit_all, hit_in_memory
+from storage.web.client_address import client_address
 from tests.backends import counted_round_trips, counted_sql, timeline_redis_down
 from tests.ids import new_id
 from tests.people import PASSWORD, ApiClient, new_person
@@ -26,7 +26,7 @@ SMALL = Policy("default", 3, 60)
 def limits_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.RATE_LIMITS = True
     monkeypatch.setattr(authentication, "SIGNED_IN", SMALL)
-    monkeypatch.setattr(throttles, "BY_ADDRESS", SMALL)
+    monkeypatch.setattr(authentication, "BY_ADDRESS", SMALL)
     yield
     rate_limits._memory.storage.reset()
 

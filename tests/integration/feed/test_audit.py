@@ -39,7 +39,7 @@ def no_moment() -> Iterator[None]:
 
 
 def viewer(person: User) -> Viewer:
-    return Viewer(account=person.account, token_digest="")
+    return Viewer(id=person.id, account=person.account, token_digest="")
 
 
 def post(author: User) -> int:

@@ -34,7 +34,7 @@ class Told:
     """A stream, and the frames that its client was sent."""
 
     def __init__(self, person: User) -> None:
-        self.viewer = Viewer(account=person.account, token_digest="")
+        self.viewer = Viewer(id=person.id, account=person.account, token_digest="")
         self.frames: list[dict[str, Any]] = []
         self.stream = HomeStream(self.viewer, self._send)
 

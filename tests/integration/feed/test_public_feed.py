@@ -21,7 +21,7 @@ def empty_feed(product: str) -> None:
 
 
 def viewer(person: User) -> Viewer:
-    return Viewer(account=person.account, token_digest="")
+    return Viewer(id=person.id, account=person.account, token_digest="")
 
 
 def post(author: User, **target: Any) -> int:

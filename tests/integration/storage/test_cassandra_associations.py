@@ -11,9 +11,9 @@ from storage.cassandra.associations import REMOVED_SECONDS, CassandraAssociation
 from storage.cassandra.month_log import MonthLog
 from storage.cassandra.outbox import CassandraOutbox
 from storage.errors import Unavailable
-from storage.ids.snowflakes import EPOCH_US, MAX_ID, id_minute, make_id, now_us, write_timestamp
+from storage.ids.snowflakes import EPOCH_US, MAX_ID, id_minute, make_id, now_us, spread, write_timestamp
 from storage.ports.associations import Association, Change
-from storage.ports.outbox import Order, outbox_shard
+from storage.ports.outbox import SHARDS, Order
 from tests.ids import new_id
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.usefixtures("cassandra")]
@@ -166,7 +166,7 @@ def test_a_forgotten_minute_leaves_nothing_to_read(empty_cassandra_outbox: None)
     outbox.add(Order(order_id, "x", (1,)))
     outbox.mark_done(order_id)
     outbox.discard_closed(now_us=now_us() + 3_600_000_000)
-    place = (outbox_shard(order_id), id_minute(order_id))
+    place = (spread(order_id, SHARDS), id_minute(order_id))
     assert session.execute("SELECT id FROM outbox WHERE shard = ? AND minute = ?", place) == []
     assert session.execute("SELECT minute FROM outbox_minutes WHERE shard = ? AND minute = ?", place) == []
 
@@ -178,7 +178,7 @@ def test_what_was_written_a_moment_ago_is_not_hidden_by_forgetting(empty_cassand
     outbox.add(Order(order_id, "x", (1,)))
     outbox.mark_done(order_id)
     outbox.discard_closed(now_us=now_us())
-    place = (outbox_shard(order_id), id_minute(order_id))
+    place = (spread(order_id, SHARDS), id_minute(order_id))
     assert session.execute("SELECT id FROM outbox WHERE shard = ? AND minute = ?", place) == [(order_id,)]
     assert session.execute("SELECT minute FROM outbox_minutes WHERE shard = ? AND minute = ?", place) == [place[1:]]
 

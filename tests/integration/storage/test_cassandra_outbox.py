@@ -7,8 +7,8 @@ import pytest
 from storage.cassandra import outbox as cassandra_outbox
 from storage.cassandra import session
 from storage.cassandra.outbox import CassandraOutbox
-from storage.ids.snowflakes import MAX_ID, id_minute, make_id, now_us
-from storage.ports.outbox import Order, outbox_shard
+from storage.ids.snowflakes import MAX_ID, id_minute, make_id, now_us, spread
+from storage.ports.outbox import SHARDS, Order
 from tests.ids import new_id
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.usefixtures("cassandra", "empty_cassandra_outbox")]
@@ -20,7 +20,7 @@ def test_an_order_whose_writer_stood_still_while_its_minute_was_forgotten_is_fou
     """It named the order's time, was stopped for minutes, and then sent it."""
     order = Order(make_id(now_us() - 5 * MINUTE_US, 1), "deliver", (new_id(), new_id()))
     forgotten_us = now_us() - MINUTE_US
-    place = (outbox_shard(order.id), id_minute(order.id))
+    place = (spread(order.id, SHARDS), id_minute(order.id))
     session.execute("DELETE FROM outbox USING TIMESTAMP ? WHERE shard = ? AND minute = ?", (forgotten_us, *place))
     times = [now_us() - 5 * MINUTE_US]
     with patch.object(cassandra_outbox, "now_us", lambda: times.pop() if times else now_us()):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("product")
 
 
 def viewer(person: User) -> Viewer:
-    return Viewer(account=person.account, token_digest="")
+    return Viewer(id=person.id, account=person.account, token_digest="")
 
 
 def post(author: User, reply_to: int | None = None) -> int:

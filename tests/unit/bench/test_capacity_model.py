@@ -8,7 +8,7 @@ from django.conf import settings
 from msgspec import structs
 
 from accounts.account_cache.accounts import ACCOUNT_SECONDS
-from accounts.sessions import throttles
+from accounts.sessions import authentication
 from bench.model import activity, code, demand, fanout, followers, limits, network, partitions, sensitivity
 from bench.model.costs import SOURCES, Costs, committed, from_results
 from bench.model.followers import Followers
@@ -38,7 +38,7 @@ def test_numbers_of_the_code_are_those_of_the_code() -> None:
     assert code.WORKERS == snowflakes.WORKERS
     assert code.ACCOUNT_SECONDS == ACCOUNT_SECONDS
     assert (code.TWEET_CACHE_SECONDS, code.COUNTS_SECONDS) == (tweet_cache.TTL_SECONDS, counts.TTL_SECONDS)
-    assert throttles.SIGNED_IN.quota == code.REQUESTS_A_MINUTE
+    assert authentication.SIGNED_IN.quota == code.REQUESTS_A_MINUTE
     assert (DESIGN.active_days, DESIGN.timeline_cap) == (settings.ACTIVE_DAYS, settings.TIMELINE_CAP)
     assert DESIGN.push_max_followers == settings.PUSH_MAX_FOLLOWERS
 

@@ -1,0 +1,31 @@
+"""Where a request comes from, as far as that can be believed."""
+
+import ipaddress
+
+from django.conf import settings
+from django.http import HttpRequest
+
+IPV6_PREFIX = 64
+"""What one customer is given, at least: single addresses below it are theirs to choose."""
+
+
+def client_address(request: HttpRequest) -> str:
+    """The client's address; of an IPv6 one, its network.
+
+    Behind TRUSTED_PROXIES proxies it is the entry of X-Forwarded-For that the outermost of
+    them wrote: what stands left of it came from the client, who may write anything.
+    """
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    named = forwarded[-settings.TRUSTED_PROXIES :][:1] if settings.TRUSTED_PROXIES else []
+    peer = request.META.get("REMOTE_ADDR") or ""
+    return next((network for each in (*named, peer) if (network := _network(each.strip()))), "unknown")
+
+
+def _network(address: str) -> str | None:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False))

@@ -1,0 +1,50 @@
+"""How many files a reader has to open to follow a request: bounds, so that a shortcut's detour is noticed.
+
+    make footprint     # prints what each goes through
+
+docs/adr/026-rooms.md has the figures before and after.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.footprint import Footprint, footprint
+from tests.people import ApiClient, new_person
+from tests.work import work_off_everything
+
+pytestmark = pytest.mark.usefixtures("product")
+
+FILES_AT_MOST = {"POST /tweets": 24, "GET /feed/home": 22, "PUT follow": 20, "PUT retweet": 28}
+
+
+def requests() -> dict[str, Callable[[], object]]:
+    """Four requests, whose reader's timeline is warm."""
+    author, reader, stranger = new_person(), new_person(), new_person()
+    writing, reading = ApiClient(author), ApiClient(reader)
+
+    def post() -> str:
+        answer = writing.post("/api/v1/tweets", {"text": "hello"}, content_type="application/json")
+        return str(answer.json()["data"]["id"])
+
+    reading.put(f"/api/v1/users/{author.username}/follow")
+    ids = [post() for _ in range(20)]
+    work_off_everything()
+    for _ in range(3):
+        assert len(reading.get("/api/v1/feed/home").json()["data"]) == 20
+    return {
+        "POST /tweets": post,
+        "GET /feed/home": lambda: reading.get("/api/v1/feed/home"),
+        "PUT follow": lambda: reading.put(f"/api/v1/users/{stranger.username}/follow"),
+        "PUT retweet": lambda: reading.put(f"/api/v1/tweets/{ids[0]}/retweet"),
+    }
+
+
+def described(name: str, found: Footprint) -> str:
+    return "\n  ".join([f"{name}: {len(found.files)} files, {len(found.functions)} functions", *found.files])
+
+
+def test_a_request_crosses_few_files() -> None:
+    found = {name: footprint(request) for name, request in requests().items()}
+    print("\n".join(described(*each) for each in found.items()))
+    assert {name: len(each.files) for name, each in found.items() if len(each.files) > FILES_AT_MOST[name]} == {}
