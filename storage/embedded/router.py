@@ -8,7 +8,8 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model
 
-from storage.embedded.base import ALIAS, EmbeddedModel
+from storage.embedded.base import ALIAS
+from storage.models import EmbeddedModel
 
 
 class StoreRouter:
