@@ -8,8 +8,8 @@ from django.core.validators import URLValidator
 from django.db import models
 from django.db.models.functions import Lower
 
-from accounts.account_cache.sql import ACCOUNT_COLUMNS, account_of_row
 from accounts.entities import Account
+from accounts.sql import ACCOUNT_COLUMNS, account_of_row
 from storage import stores
 from storage.ids.snowflakes import id_time
 

@@ -94,7 +94,7 @@ class Environment:
 
 
 def read_environment() -> Environment:
-    """The environment, checked. Raises `UnsafeEnvironment` or environs' EnvError."""
+    """Returns the environment, checked. Raises `UnsafeEnvironment` or environs' EnvError."""
     env = Env()
     production = _choice(env, "ENVIRONMENT", ["development", "production"]) == "production"
     data_dir = env.path("DATA_DIR", Path("data")).absolute()

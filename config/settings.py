@@ -60,14 +60,14 @@ INSTALLED_APPS = [
     "feed",
 ]
 MIDDLEWARE = [
-    "config.http.middleware.RequestIdMiddleware",
+    "config.observability.requests.RequestIdMiddleware",
     "config.http.middleware.CorsForBrowsers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
     "config.http.middleware.BodyLimitMiddleware",
     "config.http.middleware.RateLimitFieldsMiddleware",
-    "config.http.idempotency.IdempotencyMiddleware",
+    "config.http.middleware.IdempotencyMiddleware",
     "config.http.middleware.AdminSessions",
     "config.http.middleware.AdminCsrf",
     "config.http.middleware.AdminAuthentication",

@@ -15,7 +15,7 @@ from deploy.supervisor.records import read_addresses
 
 
 def manage_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """What the environment says comes first, then the run's own addresses. Raises `CannotStart`."""
+    """Returns what the environment says, and where it says nothing the run's own addresses. Raises `CannotStart`."""
     data_dir = Path(env.get("DATA_DIR") or "data").absolute()
     merged = read_addresses(data_dir / "run.json") | {name: value for name, value in env.items() if value}
     return environment(Options.read(merged), merged)

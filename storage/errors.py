@@ -14,7 +14,7 @@ A message is written for the client: it never carries a driver's words.
 
 
 class ServiceError(Exception):
-    """Base of every error that a client may be told about."""
+    """The base of every error that a client may be told about."""
 
     code = "error"
 

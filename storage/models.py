@@ -3,7 +3,13 @@ they promise."""
 
 from django.db import models
 
-from storage.embedded.base import EmbeddedModel
+
+class EmbeddedModel(models.Model):
+    """A table of the embedded engine; the router (storage/embedded/router.py) keeps it in `store` and everything else
+    out."""
+
+    class Meta:
+        abstract = True
 
 
 class Edge(EmbeddedModel):

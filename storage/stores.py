@@ -19,7 +19,7 @@ ENGINES = {"embedded": "storage.embedded.base", "cassandra": "storage.cassandra.
 
 
 def implementation(paths: dict[str, str]) -> object:
-    """The instance of the class that `paths` names for settings.STORE (imported only now)."""
+    """Returns the instance of the class that `paths` names for settings.STORE (imported only now)."""
     return import_string(paths[settings.STORE])()
 
 
@@ -95,7 +95,7 @@ def reset() -> None:
 
 
 def ping_store() -> None:
-    """One small read. Raises `Unavailable` unless the store answers within its own timeout."""
+    """Makes one small read. Raises `Unavailable` unless the store answers within its own timeout."""
     import_string(f"{ENGINES[settings.STORE]}.ping")()
 
 

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from storage.embedded.base import EmbeddedModel
+from storage.models import EmbeddedModel
 
 
 class TweetRow(EmbeddedModel):

@@ -34,9 +34,9 @@ from itertools import groupby
 
 import msgspec
 
-from accounts.account_cache.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
 from accounts.entities import Account
 from accounts.models import User
+from accounts.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
 from storage.redis.guarded_cache import GuardedCache

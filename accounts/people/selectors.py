@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Sequence
 
-from accounts.account_cache.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
 from accounts.entities import Account
 from accounts.models import User
 from accounts.people.rules import EMAIL_CHARACTERS, USERNAME
+from accounts.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import NotFound
 
 

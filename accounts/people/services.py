@@ -13,12 +13,12 @@ import structlog
 from django.db import IntegrityError, transaction
 
 from accounts.account_cache.accounts import account_changed
-from accounts.account_cache.sql import sql_or_unavailable
 from accounts.models import User
 from accounts.people import rules
 from accounts.people.purge import forget
 from accounts.people.selectors import find_login, get_user
 from accounts.sessions import tokens
+from accounts.sql import sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn
 
 log = structlog.get_logger(__name__)

@@ -19,9 +19,9 @@ from knox.crypto import hash_token
 from knox.models import AuthToken
 
 from accounts.account_cache.accounts import ACCOUNTS, change_commands
-from accounts.account_cache.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
 from accounts.entities import Account, Viewer
 from accounts.models import User
+from accounts.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn, Unavailable
 from storage.ids.snowflakes import MAX_ID, now_us
 from storage.redis.guarded_cache import GuardedCache

@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 class GraphQLContext:
-    """What resolvers find as `info.context`."""
+    """The context, which resolvers find as `info.context`."""
 
     def __init__(self, viewer: Viewer | None) -> None:
         self.viewer = viewer

@@ -1,8 +1,8 @@
 """Idempotency-Key on every REST write: the same key and body give the first answer again.
 
-Around the views and not in them, so that no write can be forgotten. Keys belong to the signed-in
-person: writes of nobody (signing up and in) take no notice of the header, and neither does
-anything below /auth/, whose answers hold tokens, which are stored nowhere.
+Around the views (config/http/middleware.py) and not in them, so that no write can be forgotten.
+Keys belong to the signed-in person: writes of nobody (signing up and in) take no notice of the
+header, and neither does anything below /auth/, whose answers hold tokens, which are stored nowhere.
 
 What is kept is the answer (status, body and the fields below) of success and of lasting
 refusals. After a failure on our side, or a crash, the next one with the key tries again,
@@ -19,14 +19,11 @@ from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 
 from accounts.sessions.authentication import rate_hits, signed_in_viewer
-from config.http.middleware import announced_length
 from config.http.problems import problem_of, problem_response
 from storage.errors import BadRequest, ServiceError, Unavailable
 from storage.ports.idempotency import Answer, IdempotencyClaim
 from storage.web.idempotent_requests import claim_request, finish, give_up
 
-COVERED = re.compile(r"/api/v1/(?!auth/)")
-WRITES = ("POST", "PUT", "PATCH", "DELETE")
 KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 """1–255 printable ASCII characters; spaces at the ends are not the header's."""
 KEPT_FIELDS = ("Content-Type", "Location", "Link")
@@ -37,36 +34,35 @@ REPLAYED = "Idempotency-Replayed"
 log = structlog.get_logger(__name__)
 
 
-class IdempotencyMiddleware:
-    """One token check and two conditional writes for a request with the header; nothing for others."""
+def answer_once(
+    request: HttpRequest,
+    key: str,
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+    *,
+    announced_length: int,
+) -> HttpResponseBase:
+    """Returns the answer to a write under `key`: the first one, if there is one, else what `get_response` says.
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.method not in WRITES:
-            return self.get_response(request)
-        key = request.headers.get("Idempotency-Key")
-        if key is None or not COVERED.match(request.path):
-            return self.get_response(request)
-        user_id = _user_id(request)
-        if user_id is None or any(hit.exceeded for hit in rate_hits(request)):
-            return self.get_response(request)
-        try:
-            refuse_incomplete(request)
-            claim = claim_request(user_id, checked_key(key), fingerprints(request))
-        except ServiceError as error:
-            return problem_response(problem_of(error), request)
-        if claim.answer is not None:
-            return replayed(claim.answer)
-        request.operation_id = claim.op  # type: ignore[attr-defined]
-        response = self.get_response(request)
-        _keep(user_id, key, claim, response)
-        return response
+    Costs one token check, which the view does not make again, and two conditional writes.
+    """
+    user_id = _user_id(request)
+    if user_id is None or any(hit.exceeded for hit in rate_hits(request)):
+        return get_response(request)
+    try:
+        refuse_incomplete(request, announced_length)
+        claim = claim_request(user_id, checked_key(key), fingerprints(request))
+    except ServiceError as error:
+        return problem_response(problem_of(error), request)
+    if claim.answer is not None:
+        return replayed(claim.answer)
+    request.operation_id = claim.op  # type: ignore[attr-defined]
+    response = get_response(request)
+    _keep(user_id, key, claim, response)
+    return response
 
 
 def _user_id(request: HttpRequest) -> int | None:
-    """None for a request that the view will claim away: it says why."""
+    """None for a request that the view will turn away: it says why."""
     try:
         viewer = signed_in_viewer(request)
     except ServiceError:
@@ -75,23 +71,24 @@ def _user_id(request: HttpRequest) -> int | None:
 
 
 def checked_key(key: str) -> str:
+    """Returns `key`. Raises `BadRequest` unless it is one."""
     if not KEY.fullmatch(key):
         raise BadRequest("Idempotency-Key is 1–255 printable ASCII characters.", code="bad_idempotency_key")
     return key
 
 
-def refuse_incomplete(request: HttpRequest) -> None:
+def refuse_incomplete(request: HttpRequest, announced_length: int) -> None:
     """Raises `BadRequest` when the client hung up within its body.
 
     Some servers then hand on what had come. A claim taken for that would refuse the whole
     request, when it is repeated, as another one.
     """
-    if len(request.body) < announced_length(request):
+    if len(request.body) < announced_length:
         raise BadRequest("The body ended before its announced length.", code="incomplete_body")
 
 
 def fingerprints(request: HttpRequest) -> list[bytes]:
-    """What is asked, by each secret that may have signed it, the present one first.
+    """Returns what is asked, hashed with each secret that may have signed it, the present one first.
 
     Keyed, for a body may hold a password, and a bare hash could be searched for it.
     """
@@ -103,6 +100,7 @@ def fingerprints(request: HttpRequest) -> list[bytes]:
 
 
 def replayed(answer: Answer) -> HttpResponse:
+    """Returns the answer as it was given the first time, and a field that says that it was."""
     response = HttpResponse(answer.body, status=answer.status, headers={**answer.headers, REPLAYED: "true"})
     if "Content-Type" not in answer.headers:
         del response["Content-Type"]

@@ -1,13 +1,12 @@
-"""What wraps every request: its id and log line, the bound on its body, and the admin's own stack."""
+"""What wraps every request, in the order of MIDDLEWARE in config/settings.py: CORS, the bound on its body, what is left
+of its quota, whether it is a repeatable write, and the admin's own stack. Its id and log line are
+config/observability/requests.py's, which stands first."""
 
 import re
-import secrets
-import time
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-import structlog
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -18,57 +17,22 @@ from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
-from django.utils.encoding import escape_uri_path
-from structlog.contextvars import bound_contextvars
 
 from accounts.sessions.authentication import rate_hits
+from config.http.idempotency import answer_once
 from config.http.problems import ADMIN_PREFIX, problem_response, too_large
-from config.observability.metrics import observe
 from storage.redis.rate_limits import fields
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
-log = structlog.get_logger("request")
-
-SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-METHODS_WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
-
-
-class RequestIdMiddleware:
-    """Gives the request an id (the client's, if sane), puts it on the answer and on every log line.
-
-    Logs one line a request, and counts it. Stands first, so that no answer leaves without the header.
-    """
-
-    def __init__(self, get_response: Answer) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        started = time.perf_counter()
-        request_id = request_id_of(request)
-        with bound_contextvars(request_id=request_id):
-            response = self.get_response(request)
-            seconds = time.perf_counter() - started
-            observe(request, response, seconds)
-            log.info(
-                "request",
-                method=request.method,
-                path=escape_uri_path(request.path),
-                status=response.status_code,
-                ms=round(seconds * 1000, 1),
-                user_id=getattr(getattr(request, "user", None), "id", None),
-            )
-        response["X-Request-ID"] = request_id
-        return response
-
-
-def request_id_of(request: HttpRequest) -> str:
-    given = request.META.get("HTTP_X_REQUEST_ID", "")
-    return given if SANE_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+"""The methods that may have a body, and may be repeated under a key."""
+REPEATABLE_PATHS = re.compile(r"/api/v1/(?!auth/)")
+"""Answers below /auth/ hold tokens, which are stored nowhere."""
 
 
 class CorsForBrowsers(CorsMiddleware):
-    """Steps aside for who sends no Origin, which is everyone but a browser: the answer only says that it may vary."""
+    """CORS for those who send an Origin, which are browsers. Others' answers only say that they may vary."""
 
     get_response: Answer
 
@@ -102,7 +66,7 @@ class BodyLimitMiddleware:
 
     def _read_unannounced(self, request: HttpRequest) -> bool:
         """False when it is too long."""
-        if request.method not in METHODS_WITH_BODY or request.META.get("CONTENT_LENGTH") or not ends_by_itself(request):
+        if request.method not in WRITES or request.META.get("CONTENT_LENGTH") or not ends_by_itself(request):
             return True
         body = request.META["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)
         request.META["CONTENT_LENGTH"] = str(len(body))
@@ -111,12 +75,16 @@ class BodyLimitMiddleware:
 
 
 def announced_length(request: HttpRequest) -> int:
+    """Returns how many bytes the client said that the body has; 0 when it did not say."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     return int(length) if length.isdigit() else 0
 
 
 def ends_by_itself(request: HttpRequest) -> bool:
-    """Granian says so; behind a2wsgi, which leaves its scope in the environment, it is so."""
+    """Returns whether the server ends the input where the body ends.
+
+    Granian says so; behind a2wsgi, which leaves its scope in the environment, it is so.
+    """
     return bool(request.META.get("wsgi.input_terminated")) or "asgi.scope" in request.META
 
 
@@ -134,8 +102,21 @@ class RateLimitFieldsMiddleware:
         return response
 
 
+class IdempotencyMiddleware:
+    """Hands a REST write with an Idempotency-Key over to config/http/idempotency.py; costs other requests nothing."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        key = request.headers.get("Idempotency-Key") if request.method in WRITES else None
+        if key is None or not REPEATABLE_PATHS.match(request.path):
+            return self.get_response(request)
+        return answer_once(request, key, self.get_response, announced_length=announced_length(request))
+
+
 class AdminOnly:
-    """Mixed into a middleware: runs it for the admin's pages and steps aside for the API.
+    """A mixin for a middleware: runs it for the admin's pages and steps aside for the API.
 
     Sessions, CSRF and messages cost the API a fifth of its throughput and do nothing for
     bearer tokens. Subclasses of Django's own, so that the admin's system checks find them.

@@ -7,7 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
-from config.http.idempotency import COVERED, WRITES
+from config.http.middleware import REPEATABLE_PATHS, WRITES
 from config.http.problems import CONTENT_TYPE, KINDS
 
 
@@ -82,7 +82,7 @@ class ProblemSchema(AutoSchema):
 
     def _is_repeatable(self, operation: dict[str, Any]) -> bool:
         """What config/http/idempotency.py does for it."""
-        return self.method in WRITES and bool(COVERED.match(self.path)) and any(operation.get("security", []))
+        return self.method in WRITES and bool(REPEATABLE_PATHS.match(self.path)) and any(operation.get("security", []))
 
     def _problem_statuses(self, operation: dict[str, Any]) -> list[int]:
         places = {parameter["in"] for parameter in operation.get("parameters", [])}

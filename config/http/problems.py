@@ -75,7 +75,7 @@ REFUSED_DETAIL = "Some of what you sent was refused; see errors."
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong, before it is known in which request."""
+    """A problem, before it is known in which request."""
 
     status: int
     detail: str
@@ -86,7 +86,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 @singledispatch
 def problem_of(error: Exception) -> Problem:
-    """What the client hears of `error`."""
+    """Returns what the client hears of `error`."""
     return Problem(status=500, detail="Please try again; if it stays, tell us the request id.", code="internal_error")
 
 
@@ -145,7 +145,7 @@ def too_large() -> Problem:
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
-    """What DRF calls for every exception in a view."""
+    """Returns the answer to an exception in a view; DRF calls it for each."""
     problem = problem_of(error)
     set_rollback()
     _report(error, problem)
@@ -158,7 +158,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
 
 
 def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
-    """The same outside DRF."""
+    """Returns the same answer outside DRF."""
     return HttpResponse(
         msgspec.json.encode(document(problem, request.path)),
         status=problem.status,
@@ -168,7 +168,7 @@ def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
 
 
 def document(problem: Problem, path: str) -> dict[str, Any]:
-    """The problem document for a request of `path`."""
+    """Returns the problem document for a request of `path`."""
     kind, title = KINDS.get(problem.status, ("error", "The request failed"))
     body = {
         "type": f"/problems/{kind}",
@@ -183,7 +183,7 @@ def document(problem: Problem, path: str) -> dict[str, Any]:
 
 
 def flat_errors(detail: Any, field: str = "") -> dict[str, list[str]]:
-    """DRF's nested errors as {"field.inner": [messages]}; those of the body as a whole under "body"."""
+    """Returns DRF's nested errors as {"field.inner": [messages]}; those of the body as a whole under "body"."""
     if isinstance(detail, dict):
         inner = (
             (f"{field}.{name}".strip(".") if name != "non_field_errors" else field, it) for name, it in detail.items()
@@ -208,7 +208,7 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def handler500(request: HttpRequest) -> HttpResponseBase:
-    """Django has logged the exception."""
+    """Answers after Django has logged the exception."""
     return _page_or_problem(request, Exception(), lambda: defaults.server_error(request))
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import structlog
 from django.http import HttpRequest, JsonResponse
 
-from accounts.account_cache import sql
+from accounts import sql
 from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, now_us
@@ -45,12 +45,12 @@ DEGRADED = {
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
-    """The process is up. Touches nothing else."""
+    """Answers that the process is up. Touches nothing else."""
     return JsonResponse({"status": "ok"})
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Each backend "ok" or "down", its breaker in this process, and what still works. Degraded is still 200.
+    """Answers each backend's "ok" or "down", its breaker in this process, and what still works. Degraded is still 200.
 
     A backend whose breaker is not closed is down, and is not asked: the breaker asks it each second.
     Workers are no backend; that they do not keep up is told by the oldest open order.
@@ -71,7 +71,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def ask_all() -> dict[str, bool]:
-    """Which backends answer, all asked at once, in at most CHECK_SECONDS."""
+    """Returns which backends answer, all asked at once, in at most CHECK_SECONDS."""
     pool = ThreadPoolExecutor(len(CHECKS))
     asked = {name: pool.submit(check) for name, check in CHECKS.items()}
     answers = {name: _answered(name, future) for name, future in asked.items()}

@@ -21,7 +21,7 @@ SHARED: list[structlog.typing.Processor] = [
 
 
 def logging_config(log_format: Literal["console", "json"]) -> dict[str, Any]:
-    """The dictConfig for the standard library's logging, rendered by structlog."""
+    """Returns the dictConfig for the standard library's logging, rendered by structlog."""
     renderer: Any = (
         structlog.processors.JSONRenderer(serializer=_json)
         if log_format == "json"

@@ -1,7 +1,6 @@
 """`/metrics` for Prometheus: what this process has counted, and what state the backends are in.
 
-    http_requests_total{method,route,status}    answers; `route` is the URL's pattern, "unknown" where none matched
-    http_request_seconds{method,route}          how long they took
+    http_requests_total, http_request_seconds   config/observability/requests.py
     timeline_rebuilds_total{outcome}            feed/timelines/rebuild.py
     dispatch_queue_length                       orders of this process that the broker has not got yet
     outbox_oldest_open_seconds                  age of the oldest order that is not done, 0 without one
@@ -13,7 +12,7 @@
 
 No label ever holds an id, a name or a path: series are bounded by the code. What is read from
 backends is read at a scrape, at most every STATE_SECONDS. A metric stands beside the code that
-counts it; this module has those of HTTP, and serves all.
+counts it; this module has those of the backends, and serves all.
 
 With PROMETHEUS_MULTIPROC_DIR the counters and histograms are those of every process that shares
 the directory; without it, of the process that answers.
@@ -22,13 +21,11 @@ the directory; without it, of the process that answers.
 import threading
 import time
 from collections.abc import Iterator
-from functools import cache
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.utils.crypto import constant_time_compare
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -45,33 +42,10 @@ STATE_SECONDS = 5.0
 """Scrapes nearer to each other share what was read: asking more often must not cost the backends more."""
 COUNTED = 10_000
 """Counting stops here, since a scrape must not cost more the longer the backlog is."""
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "status"])
-SECONDS = Histogram("http_request_seconds", "From the first middleware to the answer.", ["method", "route"])
-
-
-def observe(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
-    """Counts one answered request. Costs no round trip."""
-    method = request.method if request.method in METHODS else "other"
-    route = f"/{request.resolver_match.route}" if request.resolver_match is not None else "unknown"
-    _requests(method, route, response.status_code).inc()
-    _seconds(method, route).observe(seconds)
-
-
-@cache
-def _requests(method: str, route: str, status: int) -> Counter:
-    """Looked up once; there are as many as there are series."""
-    return REQUESTS.labels(method, route, str(status))
-
-
-@cache
-def _seconds(method: str, route: str) -> Histogram:
-    return SECONDS.labels(method, route)
 
 
 class State(Collector):
-    """What is true at the moment of asking, of this process and of the backends."""
+    """The metrics of what is true at the moment of asking, of this process and of the backends."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -79,7 +53,8 @@ class State(Collector):
         self._backends: list[Metric] = []
 
     def collect(self) -> Iterator[Metric]:
-        """Never raises for a backend that is down. A scrape during another's reading tells the previous one."""
+        """Yields the metrics, and never raises for a backend that is down. A scrape during another's reading tells the
+        previous one."""
         yield GaugeMetricFamily(
             "dispatch_queue_length",
             "Orders that this process has not passed on to the broker yet.",
@@ -94,7 +69,7 @@ class State(Collector):
         yield from self._backends
 
     def forget(self) -> None:
-        """The next scrape reads anew; for tests."""
+        """Makes the next scrape read anew; for tests."""
         self._read_at = float("-inf")
 
     def _read_backends(self) -> None:
@@ -135,7 +110,7 @@ state = State()
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Every metric as text; 401 unless METRICS_TOKEN is the bearer's, if that is set."""
+    """Answers with every metric as text; 401 unless METRICS_TOKEN is the bearer's, if that is set."""
     if settings.METRICS_TOKEN and not _has_token(request):
         return problem_response(problem_of(NotSignedIn("Metrics need their own bearer token.")), request)
     return HttpResponse(

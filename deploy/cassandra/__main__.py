@@ -51,7 +51,7 @@ def _until_it_ends(node: CassandraNode, request: StopRequest) -> int:
 
 
 def check() -> int:
-    """0 when the tests that need Cassandra can run, or may be skipped."""
+    """Returns 0 when the tests that need Cassandra can run, or may be skipped."""
     reason = None if os.environ.get("CASSANDRA_HOSTS") else why_unavailable()
     if reason is None:
         return 0

@@ -20,7 +20,7 @@ INSTALL_SECONDS = 900.0
 
 
 def why_unavailable(cache: Path = CACHE) -> str | None:
-    """What is missing to run a node, as a sentence; None when nothing is."""
+    """Returns what is missing to run a node, as a sentence; None when nothing is."""
     try:
         java()
         if not jar_directory(cache).is_dir():
@@ -31,7 +31,7 @@ def why_unavailable(cache: Path = CACHE) -> str | None:
 
 
 def java() -> str:
-    """The Java to run, JAVA_HOME's first. Raises `CannotStart` when there is none or it is too old."""
+    """Returns the Java to run, JAVA_HOME's first. Raises `CannotStart` when there is none or it is too old."""
     found = _in_java_home() or shutil.which("java")
     major = _major(found) if found else None
     if found is None or major is None:
@@ -44,13 +44,13 @@ def java() -> str:
 
 
 def jar_directory(cache: Path = CACHE) -> Path:
-    """Where the jars of this pom belong; there only when they are complete."""
+    """Returns where the jars of this pom belong; there only when they are complete."""
     version = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
     return cache.absolute() / f"jars-{version}"
 
 
 def install(cache: Path = CACHE, while_waiting: Callable[[], None] = nothing) -> Path:
-    """The directory of the jars, fetched by the first caller; others wait for it.
+    """Returns the directory of the jars, fetched by the first caller; others wait for it.
 
     A fetch that was interrupted counts as none. Raises `CannotStart` without Maven or a network.
     """

@@ -180,7 +180,7 @@ def jvm_options() -> list[str]:
 
 
 def answers_cql(host: str, port: int) -> bool:
-    """Whether a query there succeeds within a few seconds."""
+    """Returns whether a query there succeeds within a few seconds."""
     profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([host]), request_timeout=5)
     cluster = Cluster([host], port=port, protocol_version=5, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
     try:

@@ -66,7 +66,7 @@ class RichBar:
 
 
 def main(env: Mapping[str, str]) -> int:
-    """The exit status: 0 when nothing failed."""
+    """Returns the exit status: 0 when nothing failed."""
     console = Console()
     try:
         options = Options.read(env)

@@ -57,7 +57,7 @@ class Api:
         body: Mapping[str, Any] | None = None,
         key: str | None = None,
     ) -> httpx.Response:
-        """The answer, whose status is one of `expected`. Raises `Failed`, and `CannotStart` when limited for long."""
+        """Returns the answer, of a status in `expected`. Raises `Failed`, and `CannotStart` when limited for long."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if key is not None:
             headers["Idempotency-Key"] = key

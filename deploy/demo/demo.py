@@ -31,7 +31,7 @@ class Bar(Protocol):
 
 @dataclass
 class Tally:
-    """What was done and what failed, by kind, and the seconds that each kind's stage took."""
+    """A tally of what was done and what failed, by kind, and the seconds that each kind's stage took."""
 
     done: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)

@@ -44,7 +44,7 @@ class Society:
     follows: list[tuple[int, int]]
 
     def popularity(self) -> list[int]:
-        """How many follow each person."""
+        """Returns how many follow each person."""
         counts = [0] * len(self.people)
         for _, author in self.follows:
             counts[author] += 1
@@ -52,7 +52,7 @@ class Society:
 
 
 def make_society(*, count: int, seed: int, graph: Path | None) -> Society:
-    """A power-law graph, or that of the edge list `graph`. Raises `CannotStart` when it cannot be read."""
+    """Returns a power-law graph, or that of the edge list `graph`. Raises `CannotStart` when it cannot be read."""
     dice = random.Random(f"{seed}:people")  # noqa: S311
     follows = _from_file(graph, count) if graph is not None else _power_law(count, seed, dice)
     present = count if graph is None else 1 + max(max(pair) for pair in follows)

@@ -47,7 +47,7 @@ REACTIONS = {Kind.LIKE: 1.6, Kind.RETWEET: 0.35, Kind.READ: 0.25}
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`person` acts; `target` is the number of the action whose tweet it is about."""
+    """An action of `person`; `target` is the number of the action whose tweet it is about."""
 
     number: int
     kind: Kind
@@ -122,7 +122,7 @@ class Stream:
 
 
 def a_text(dice: random.Random, names: list[str]) -> str:
-    """One to four phrases, some with emoji, hashtags, links or mentions. Weighs far below 280."""
+    """Returns one to four phrases, some with emoji, hashtags, links or mentions. Weighs far below 280."""
     parts = [dice.choice(PHRASES) for _ in range(dice.choice([1, 1, 1, 2, 2, 4]))]
     for chance, choices in ((0.4, EMOJI), (0.3, HASHTAGS), (0.2, LINKS), (0.15, [f"@{name}" for name in names])):
         if dice.random() < chance:

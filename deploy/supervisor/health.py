@@ -11,7 +11,7 @@ ANSWER_SECONDS = 2.0
 
 
 def answers_200(url: str) -> bool:
-    """Whether a GET succeeds within two seconds."""
+    """Returns whether a GET succeeds within two seconds."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=ANSWER_SECONDS)
     try:

@@ -4,7 +4,7 @@ import fcntl
 
 
 def try_lock(descriptor: int) -> bool:
-    """Whether this process now holds the open file exclusively; never waits."""
+    """Returns whether this process now holds the open file exclusively; never waits."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

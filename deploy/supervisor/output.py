@@ -85,7 +85,7 @@ class Output:
         self._selector = selectors.DefaultSelector()
 
     def say(self, text: str) -> None:
-        """A line of the runner's own."""
+        """Writes a line of the runner's own."""
         self._stream.write(text + "\n")
 
     def follow(self, child: Child) -> None:

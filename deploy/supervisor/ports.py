@@ -10,7 +10,7 @@ client that retries a stopped server sooner or later connects to itself, and kee
 
 
 def free_port() -> int:
-    """A port that nobody listened on a moment ago. Whoever binds it may still come too late."""
+    """Returns a port that nobody listened on a moment ago. Whoever binds it may still come too late."""
     while True:
         port = random.choice(LISTENING_PORTS)  # noqa: S311 - to avoid collisions, not to be secret
         if is_free(port):
@@ -18,7 +18,7 @@ def free_port() -> int:
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether a server could listen there now; lingering closed connections do not count."""
+    """Returns whether a server could listen there now; lingering closed connections do not count."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -22,12 +22,12 @@ POLL_SECONDS = 0.05
 
 
 def nothing() -> None:
-    """Nothing to do while waiting."""
+    """Does nothing while waiting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What whoever starts a server wants to be called for."""
+    """The functions that whoever starts a server wants to be called."""
 
     started: Callable[["Child"], None] = lambda child: None
     """With the process, as soon as there is one and long before it serves."""
@@ -48,13 +48,13 @@ class Child:
 
     @property
     def output(self) -> IO[bytes]:
-        """What it prints, when started without a log file."""
+        """Returns what it prints, when started without a log file."""
         if self._popen.stdout is None:
             raise ValueError(f"{self.name} writes to a log file")
         return self._popen.stdout
 
     def ended(self) -> bool:
-        """Whether it is over. If so, whatever it left behind in its group is killed first:
+        """Returns whether it is over. If so, whatever it left behind in its group is killed first:
         the group's number is certain to be its own only while the leader is not reaped."""
         if self._popen.returncode is not None:
             return True
@@ -66,7 +66,7 @@ class Child:
 
     @property
     def returncode(self) -> int | None:
-        """Exit status, negative for a signal; None while it runs."""
+        """Returns the exit status, negative for a signal; None while it runs."""
         return self._popen.returncode if self.ended() else None
 
     def terminate(self) -> None:
@@ -123,7 +123,7 @@ def _tied(argv: Sequence[str]) -> list[str]:
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, while_waiting: Callable[[], None] = nothing) -> bool:
-    """Whether `condition` became true in time. `while_waiting` is called between looks; what
+    """Returns whether `condition` became true in time. `while_waiting` is called between looks; what
     it raises ends the wait."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -149,7 +149,7 @@ def stop(
 
 
 def last_lines(log: Path, count: int = 5) -> str:
-    """The end of a log, each line shortened, for an error message."""
+    """Returns the end of a log, each line shortened, for an error message."""
     if not log.exists():
         return ""
     return "\n".join(line[:300] for line in log.read_text(errors="replace").splitlines()[-count:])

@@ -27,7 +27,7 @@ class Record:
         return birth(self.pid) == self.birth
 
     def signal(self, number: signal.Signals) -> None:
-        """To its whole group, which it leads."""
+        """Signals its whole group, which it leads."""
         if self.alive():
             try:
                 os.killpg(self.pid, number)
@@ -36,7 +36,7 @@ class Record:
 
 
 class Records:
-    """The file, rewritten whole at every change."""
+    """The file of records, rewritten whole at every change."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -78,7 +78,7 @@ class Records:
 
 
 def read_addresses(path: Path) -> dict[str, str]:
-    """What the run whose records are at `path` noted; nothing when there is no run."""
+    """Returns what the run whose records are at `path` noted; nothing when there is no run."""
     try:
         return {str(name): str(value) for name, value in loads(_addresses(path).read_text()).items()}
     except (FileNotFoundError, JSONDecodeError):
@@ -96,7 +96,7 @@ def _write(path: Path, content: object) -> None:
 
 
 def birth(pid: int) -> str | None:
-    """When the process began, in words that no other process of that number shares; None when it is over."""
+    """Returns when the process began, in words that no other process of that number shares; None when it is over."""
     stat = Path(f"/proc/{pid}/stat")
     if not Path("/proc/self/stat").exists():
         return _birth_from_ps(pid)

@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.1
 
 
 class Server(Protocol):
-    """Something that the processes use: a Valkey, a Cassandra node."""
+    """A server that the processes use: a Valkey, a Cassandra node."""
 
     @property
     def child(self) -> Child | None: ...
@@ -77,7 +77,7 @@ class Runner:
         self._begun: list[Backend] = []
 
     def run(self) -> int:
-        """The exit status: 0 when asked to stop. Raises `CannotStart`, also when a process ends by itself."""
+        """Returns the exit status: 0 when asked to stop. Raises `CannotStart`, also when a process ends by itself."""
         try:
             self._start_backends()
             self._prepare()

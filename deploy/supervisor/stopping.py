@@ -20,14 +20,14 @@ class Stopping(BaseException):
 
 
 class StopRequest:
-    """Whether, and by whom, this process was asked to stop."""
+    """The request to this process to stop: whether there is one, and by whom."""
 
     def __init__(self, parent: "Parent | None" = None) -> None:
         self.reason: str | None = None
         self._parent = parent
 
     def catch_signals(self, *numbers: signal.Signals) -> None:
-        """From now on these ask to stop; a second one changes nothing."""
+        """Has these signals ask to stop from now on; a second one changes nothing."""
         for number in numbers:
             signal.signal(number, self._on_signal)
 
@@ -58,7 +58,7 @@ class Parent:
         self._next_look = 0.0
 
     def wants_an_end(self) -> str | None:
-        """The reason to end, if there is one. Looks at most ten times a second."""
+        """Returns the reason to end, if there is one. Looks at most ten times a second."""
         if os.getppid() != self.pid:
             return "the end of make"
         if time.monotonic() < self._next_look:

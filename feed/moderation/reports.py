@@ -4,10 +4,10 @@ import msgspec
 import structlog
 from django.db import IntegrityError, transaction
 
-from accounts.account_cache.sql import sql_or_unavailable
 from accounts.entities import Viewer
 from accounts.models import User
 from accounts.people.selectors import find_user, get_user
+from accounts.sql import sql_or_unavailable
 from feed.models import COMMENT_MAX, Reason, Report, Status
 from storage.errors import NotFound, Refused
 from storage.ids.snowflakes import created_at

@@ -84,7 +84,7 @@ class CassandraAssociations:
         self._sample = sample
 
     def apply(self, changes: Sequence[Change], order: Order | None = None) -> None:
-        """Costs one concurrent read and one logged batch."""
+        """Makes one concurrent read and one logged batch."""
         write_with_order(change_statements(changes), order)
         self.measure(changes)
 
@@ -136,7 +136,7 @@ class CassandraAssociations:
         return [source for (source,) in rows]
 
     def grow(self, target: int, kind: str, level: int) -> None:
-        """Written with the level as its timestamp, so the highest level wins in whatever order."""
+        """Writes the level with itself as its timestamp, so the highest level wins in whatever order."""
         if not 0 <= level <= MAX_LEVEL:
             raise ValueError(f"no level {level}")
         if level:
@@ -146,7 +146,7 @@ class CassandraAssociations:
         return self.count_sources_many([target], [kind])[kind][target]
 
     def count_sources_many(self, targets: Sequence[int], kinds: Sequence[str]) -> dict[str, dict[int, int]]:
-        """Levels and first buckets are read together: an edge acknowledged before that is in the first
+        """Reads levels and first buckets together: an edge acknowledged before that is in the first
         bucket, or its writer knew a level that this read sees."""
         pairs = [(target, kind) for kind in kinds for target in targets]
         levels = [(_LEVEL, pair) for pair in pairs]
@@ -195,7 +195,7 @@ class CassandraAssociations:
 
 
 def change_statements(changes: Sequence[Change]) -> list[Statement]:
-    """What puts the changes into a logged batch, beside what they belong to. One round trip, if there are any.
+    """Returns what puts the changes into a logged batch, beside what they belong to. One round trip, if there are any.
 
     Call `measure` after the batch.
     """

@@ -74,14 +74,14 @@ class Migration(msgspec.Struct, frozen=True):
 
     @property
     def statements(self) -> list[str]:
-        """Split at `;` ending a line; lines that begin with `--` are comments."""
+        """Returns the text split at `;` ending a line; lines that begin with `--` are comments."""
         lines = [line for line in self.text.splitlines() if not line.lstrip().startswith("--")]
         parts = re.split(r";[ \t]*$", "\n".join(lines), flags=re.MULTILINE)
         return [part.strip() for part in parts if part.strip()]
 
 
 def found_migrations() -> list[Migration]:
-    """Every migration of every installed app, in the order of application. Raises `MigrationError`."""
+    """Returns every migration of every installed app, in the order of application. Raises `MigrationError`."""
     found = []
     for app in apps.get_app_configs():
         files = sorted((Path(app.path) / "cql").glob("*.cql"))
@@ -106,7 +106,7 @@ def migrate(report: Report) -> int:
 
 
 def unapplied() -> list[str]:
-    """Titles of migrations that are not applied. Changes nothing. Raises as `migrate`."""
+    """Returns the titles of migrations that are not applied. Changes nothing. Raises as `migrate`."""
     with _connected() as session:
         known = session.execute(TABLES, (settings.CASSANDRA_KEYSPACE,)).one() is not None
         if known:

@@ -24,7 +24,7 @@ Owner = tuple[Any, ...]
 
 
 class MonthLog:
-    """One such pair of tables. `owner` names the key columns, `columns` those besides the id."""
+    """A pair of such tables. `owner` names the key columns, `columns` those besides the id."""
 
     def __init__(
         self, *, table: str, months: str, owner: Sequence[str], id_column: str = "id", columns: Sequence[str] = ()
@@ -61,7 +61,7 @@ class MonthLog:
     def read(
         self, owner: Owner, *, before: int | None = None, after: int = 0, limit: int, oldest_first: bool = False
     ) -> list[Row]:
-        """Rows (id, *columns) with after < id < before, newest first; shorter than `limit` only at the end.
+        """Returns rows (id, *columns) with after < id < before, newest first; shorter than `limit` only at the end.
 
         Costs one round trip for the months and about log2 of the months walked.
         """
@@ -76,7 +76,7 @@ class MonthLog:
         limit: int,
         oldest_first: bool = False,
     ) -> dict[Owner, list[Row]]:
-        """`read` for each owner, `limit` each, side by side: as many round trips as the slowest owner."""
+        """Reads each owner's, `limit` each, side by side: as many round trips as the slowest owner."""
         low, high = after + 1, MAX_ID if before is None else before - 1
         walks = [_Walk(owner, limit) for owner in dict.fromkeys(owners)]
         if low > high or limit < 1:

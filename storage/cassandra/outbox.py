@@ -41,7 +41,7 @@ _PARTS = "SELECT part FROM outbox_parts WHERE order_id = ?"
 
 
 def write_with_order(statements: Sequence[Statement], order: Order | None) -> None:
-    """One logged batch of the statements and the order that announces them.
+    """Makes one logged batch of the statements and the order that announces them.
 
     A process that stands still between naming the order's time and sending it may send it to a
     minute that was forgotten meanwhile as of a later time, which would hide it. Forgetting
@@ -57,12 +57,12 @@ def write_with_order(statements: Sequence[Statement], order: Order | None) -> No
 
 
 def done_statement(order_id: int, *, at_us: int | None = None) -> Statement:
-    """What closes an order, whether its row is there or not; in the logged batch of what undoes it."""
+    """Returns what closes an order, whether its row is there or not; in the logged batch of what undoes it."""
     return _MARK, (at_us or now_us(), DONE_DAYS * 86_400, *_place(order_id), order_id)
 
 
 def reopening_statements(order: Order, *, at_us: int) -> list[Statement]:
-    """What opens an order that was marked done before `at_us`; also after its minute was forgotten."""
+    """Returns what opens an order that was marked done before `at_us`; also after its minute was forgotten."""
     return [*_row_statements(order, at_us), (_UNMARK, (at_us, *_place(order.id), order.id))]
 
 
@@ -81,7 +81,7 @@ class CassandraOutbox:
         session.execute(*done_statement(order_id))
 
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
-        """Written before it is counted, both at quorum: whoever comes last sees all."""
+        """Writes the part before it counts, both at quorum: whoever comes last sees all."""
         session.execute(_INSERT_PART, (order_id, part))
         return self.finished_parts(order_id) >= set(range(parts))
 

@@ -131,7 +131,7 @@ os.register_at_fork(after_in_child=_start_empty_after_fork)
 
 
 def execute(cql: str, params: Sequence[Any] = (), *, fetch_size: int = FETCH_SIZE) -> list[Row]:
-    """All rows of one statement. One round trip a page of `fetch_size`."""
+    """Returns all rows of one statement. One round trip a page of `fetch_size`."""
 
     def ask(opened: _Open) -> list[Row]:
         bound = opened.bind(cql, params)
@@ -142,7 +142,7 @@ def execute(cql: str, params: Sequence[Any] = (), *, fetch_size: int = FETCH_SIZ
 
 
 def execute_all(statements: Iterable[Statement], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
-    """The rows of each statement, in their order; up to `concurrency` in flight. All or `Unavailable`."""
+    """Returns the rows of each statement, in their order; up to `concurrency` in flight. All or `Unavailable`."""
     asked = list(statements)
 
     def ask(opened: _Open) -> list[list[Row]]:
@@ -154,12 +154,12 @@ def execute_all(statements: Iterable[Statement], *, concurrency: int = CONCURREN
 
 
 def execute_many(cql: str, rows: Iterable[Sequence[Any]], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
-    """`execute_all` of one statement with many rows of values."""
+    """Does as `execute_all`, of one statement with many rows of values."""
     return execute_all(((cql, row) for row in rows), concurrency=concurrency)
 
 
 def batch(statements: Sequence[Statement]) -> None:
-    """One LOGGED batch: once it has answered, all of it will be visible, also after a crash.
+    """Makes one LOGGED batch: once it has answered, all of it will be visible, also after a crash.
 
     Give each statement its own `USING TIMESTAMP ?`. Not isolated: a reader may see part of it
     for a moment. After `Unavailable` the batch may have happened: repeat it, it is idempotent.
@@ -177,7 +177,7 @@ def batch(statements: Sequence[Statement]) -> None:
 
 
 def execute_if(cql: str, params: Sequence[Any]) -> bool:
-    """Whether a conditional statement (`IF …`) applied. Raises `Undecided` when that is unknown."""
+    """Returns whether a conditional statement (`IF …`) applied. Raises `Undecided` when that is unknown."""
 
     def write(opened: _Open) -> bool:
         try:
@@ -193,7 +193,10 @@ def execute_if(cql: str, params: Sequence[Any]) -> bool:
 
 
 def read_serial(cql: str, params: Sequence[Any]) -> list[Row]:
-    """Rows of one partition at SERIAL: it completes conditional writes in flight, so they are decided."""
+    """Returns the rows of one partition at SERIAL.
+
+    That completes conditional writes in flight, so they are decided.
+    """
 
     def ask(opened: _Open) -> list[Row]:
         bound = opened.bind(cql, params)
@@ -204,7 +207,7 @@ def read_serial(cql: str, params: Sequence[Any]) -> list[Row]:
 
 
 def ping() -> None:
-    """One read of the node that answers first. Raises `Unavailable` when none does."""
+    """Makes one read of the node that answers first. Raises `Unavailable` when none does."""
     _answer(_read_version)
 
 
@@ -218,7 +221,7 @@ def close() -> None:
 
 
 def open_cluster(*, timeout_seconds: float | None = None) -> Cluster:
-    """An unconnected cluster under the settings; the caller connects it and shuts it down.
+    """Returns an unconnected cluster under the settings; the caller connects it and shuts it down.
 
     The data centre is that of the first of CASSANDRA_HOSTS that answers: name only nodes of
     the process's own.

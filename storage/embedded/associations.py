@@ -41,7 +41,7 @@ class EmbeddedAssociations:
         self._sample = sample
 
     def apply(self, changes: Sequence[Change], order: Order | None = None) -> None:
-        """One transaction. It holds the write lock while it compares ops, so the greatest op stays."""
+        """Makes one transaction. It holds the write lock while it compares ops, so the greatest op stays."""
         with writing():
             write_changes(changes)
             if order is not None:
@@ -65,7 +65,7 @@ class EmbeddedAssociations:
         return [found.get(edge) or Change(*edge, 0, present=False) for edge in edges]
 
     def find_pairs(self, pairs: Sequence[tuple[int, str, int]]) -> list[Association]:
-        """One statement for each TARGETS_AN_IN pairs, which also finds what lies across them."""
+        """Costs one statement for each TARGETS_AN_IN pairs, which also finds what lies across them."""
         found: list[Association] = []
         for start in range(0, len(pairs), TARGETS_AN_IN):
             asked = set(pairs[start : start + TARGETS_AN_IN])
@@ -112,7 +112,7 @@ class EmbeddedAssociations:
         return self.count_sources_many([target], [kind])[kind][target]
 
     def count_sources_many(self, targets: Sequence[int], kinds: Sequence[str]) -> dict[str, dict[int, int]]:
-        """One statement for each TARGETS_AN_IN targets."""
+        """Costs one statement for each TARGETS_AN_IN targets."""
         counted = {kind: dict.fromkeys(targets, 0) for kind in kinds}
         present = Edge.objects.filter(kind__in=kinds, active=True)
         with answering():

@@ -6,14 +6,14 @@ file is apart from the users' database so that nothing can come to join across t
 The breaker is around writes: they wait for the one write lock, up to 15 s. Reads go on while
 another process writes, and where they fail they fail at once.
 
-Writers take turns (web/idempotent_requests.py), so SQLite sees one at a time.
+Writers wait for one another (storage/embedded/write_lock.py), so SQLite sees one at a time.
 """
 
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from django.db import InterfaceError, OperationalError, connections, models, transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 
 from storage.breakers import Breaker
 from storage.embedded.write_lock import write_lock
@@ -26,16 +26,9 @@ FAILURES = 3
 """So many writes in a row that could not be made open the breaker."""
 
 
-class EmbeddedModel(models.Model):
-    """A table of the embedded engine; the router keeps it in `store` and everything else out."""
-
-    class Meta:
-        abstract = True
-
-
 @contextmanager
 def answering() -> Generator[None]:
-    """WriteLock a locked, full or missing database into `Unavailable("store")`."""
+    """Turns the errors of a locked, full or missing database into `Unavailable("store")`."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:
@@ -45,13 +38,16 @@ def answering() -> Generator[None]:
 
 @contextmanager
 def writing() -> Generator[None]:
-    """One transaction, all or nothing. It takes the write lock at its start, so that what it reads stays true."""
+    """Makes what is inside one transaction, all or nothing.
+
+    It takes the write lock at its start, so that what it reads stays true. Raises `Unavailable`.
+    """
     with answering(), breaker.guard(), write_lock.held(_file()), transaction.atomic(using=ALIAS):
         yield
 
 
 def ping() -> None:
-    """One read, on a connection of its own so that any thread may ask. Raises `Unavailable`."""
+    """Makes one read, on a connection of its own so that any thread may ask. Raises `Unavailable`."""
     with breaker.guard(proves=False), answering():
         _execute("SELECT 1")
 

@@ -64,17 +64,17 @@ class EmbeddedOutbox:
 
 
 def write_order(order: Order) -> None:
-    """Inside the transaction of what the order announces. Leaves `done` as it is."""
+    """Writes the order inside the transaction of what it announces. Leaves `done` as it is."""
     _upsert(OutboxOrder(id=order.id, kind=order.kind, args=list(order.args)), "kind", "args")
 
 
 def close_order(order_id: int) -> None:
-    """Inside a transaction. A mark without its order is a row without a kind."""
+    """Closes the order inside a transaction. One that is not there yet becomes a row without a kind."""
     _upsert(OutboxOrder(id=order_id, done=True), "done")
 
 
 def reopen_order(order: Order) -> None:
-    """Inside a transaction: as if it had just been written."""
+    """Opens the order inside a transaction, as if it had just been written."""
     _upsert(OutboxOrder(id=order.id, kind=order.kind, args=list(order.args), done=False), "kind", "args", "done")
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model
 
-from storage.embedded.base import ALIAS, EmbeddedModel
+from storage.embedded.base import ALIAS
+from storage.models import EmbeddedModel
 
 
 class StoreRouter:
-    """A model is embedded when it derives from `EmbeddedModel`; an app may have models of both sorts."""
+    """A router: a model is embedded when it derives from `EmbeddedModel`; an app may have models of both sorts."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
         return ALIAS if issubclass(model, EmbeddedModel) else None
@@ -28,7 +29,7 @@ class StoreRouter:
 
 
 def _is_embedded(app_label: str, model_name: str | None) -> bool:
-    """Asks the code's model: those in a migration have lost their base class.
+    """Returns what the code's model says: those in a migration have lost their base class.
 
     A data migration names no model and a dropped one is in no code: those go where their app's
     other models are.

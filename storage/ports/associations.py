@@ -59,7 +59,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def bucket_of(source: int, level: int) -> int:
-    """The bucket of `source` at `level`; bucket b splits into b and b + 2^level one level up.
+    """Returns the bucket of `source` at `level`; bucket b splits into b and b + 2^level one level up.
 
     Snowflakes differ in their low bits by worker only, so they are mixed first
     (Fibonacci hashing, Knuth, TAOCP vol. 3, 6.4).
@@ -69,7 +69,7 @@ def bucket_of(source: int, level: int) -> int:
 
 
 def removal_buckets(source: int, level: int) -> list[int]:
-    """The buckets that a removal clears: of every level up to `level`, and of one more.
+    """Returns the buckets that a removal clears: of every level up to `level`, and of one more.
 
     The one more is for an add of an earlier operation that is written late, by a writer who
     already knows the next level.
@@ -78,7 +78,7 @@ def removal_buckets(source: int, level: int) -> list[int]:
 
 
 def bucket_is_full(edges: int, bucket: int, level: int, edges_per_bucket: int = EDGES_PER_BUCKET) -> bool:
-    """Whether a bucket of so many edges says that its target has outgrown `level`.
+    """Returns whether a bucket of so many edges says that its target has outgrown `level`.
 
     A target should grow to level L + 1 at edges_per_bucket * 2^L edges. Edges do not move, so
     bucket 0 then holds edges_per_bucket of level 0 and half as many of every later level; a
@@ -91,7 +91,7 @@ def bucket_is_full(edges: int, bucket: int, level: int, edges_per_bucket: int = 
 
 
 def latest_changes(changes: Sequence[Change]) -> list[Change]:
-    """One change an edge, the one with the greatest op. Raises ValueError above MAX_CHANGES."""
+    """Returns one change an edge, the one with the greatest op. Raises ValueError above MAX_CHANGES."""
     if len(changes) > MAX_CHANGES:
         raise ValueError(f"{len(changes)} changes in one apply; the limit is {MAX_CHANGES}")
     latest: dict[tuple[int, str, int], Change] = {}
@@ -101,7 +101,7 @@ def latest_changes(changes: Sequence[Change]) -> list[Change]:
 
 
 class AssociationStore(Protocol):
-    """Raises `Unavailable` when its backend does not answer. Ids are positive 63-bit ints."""
+    """Associations of one backend. Raises `Unavailable` when it does not answer. Ids are positive 63-bit ints."""
 
     def apply(self, changes: Sequence[Change], order: Order | None = None) -> None:
         """Writes all changes, every index of theirs and the order, or nothing of them. Idempotent.
@@ -110,24 +110,24 @@ class AssociationStore(Protocol):
         """
 
     def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:
-        """The present edges from `source` to any of `targets`, by target."""
+        """Returns the present edges from `source` to any of `targets`, by target."""
 
     def last_changes(self, edges: Sequence[EdgeKey]) -> list[Change]:
-        """What decided each edge as it stands, in the order asked for; at most MAX_CHANGES.
+        """Returns what decided each edge as it stands, in the order asked for; at most MAX_CHANGES.
 
         A removal too, for 30 days at least; op 0 and not present where there is nothing to be known.
         """
 
     def find_pairs(self, pairs: Sequence[tuple[int, str, int]]) -> list[Association]:
-        """The present edges among these (source, kind, target), in no order. One round of concurrent reads."""
+        """Returns the present edges among these (source, kind, target), in no order. One round of concurrent reads."""
 
     def targets(self, source: int, kind: str, *, after: int = 0, limit: int = 5000) -> list[int]:
-        """Targets of present edges above `after`, ascending by id, read from the truth."""
+        """Returns targets of present edges above `after`, ascending by id, read from the truth."""
 
     def newest_targets(
         self, source: int, kind: str, *, before: int | None = None, after: int | None = None, limit: int
     ) -> list[Association]:
-        """Edges out of `source` with op below `before`, newest first; shorter than `limit` only at the end.
+        """Returns edges out of `source` with op below `before`, newest first; shorter than `limit` only at the end.
 
         With `after`, the nearest above it instead, still newest first.
         """
@@ -135,28 +135,28 @@ class AssociationStore(Protocol):
     def newest_sources(
         self, target: int, kind: str, *, before: int | None = None, after: int | None = None, limit: int
     ) -> list[Association]:
-        """The same for edges into `target`."""
+        """Returns the same for edges into `target`."""
 
     def level(self, target: int, kind: str) -> int:
-        """The target's level now; read it before its buckets, never from a cache."""
+        """Returns the target's level now; read it before its buckets, never from a cache."""
 
     def bucket_sources(self, target: int, kind: str, bucket: int, *, after: int = 0, limit: int) -> list[int]:
-        """Sources above `after` in one bucket, ascending; shorter than `limit` only at its end."""
+        """Returns sources above `after` in one bucket, ascending; shorter than `limit` only at its end."""
 
     def grow(self, target: int, kind: str, level: int) -> None:
         """Raises the target to `level` unless it stands there or higher already. Idempotent."""
 
     def count_sources(self, target: int, kind: str) -> int:
-        """How many present edges enter `target`: exact, each source once. Costs a read per bucket."""
+        """Returns how many present edges enter `target`: exact, each source once. Costs a read per bucket."""
 
     def count_sources_many(self, targets: Sequence[int], kinds: Sequence[str]) -> dict[str, dict[int, int]]:
-        """`count_sources` of each target, by kind and target; every one asked for is in the answer.
+        """Returns `count_sources` of each target, by kind and target; every one asked for is in the answer.
 
         One round of concurrent reads for all whose sources live in one bucket.
         """
 
     def count_targets(self, source: int, kind: str) -> int:
-        """How many present edges leave `source`: exact."""
+        """Returns how many present edges leave `source`: exact."""
 
     def measure(self, changes: Sequence[Change]) -> None:
         """Grows targets whose bucket is full, for some of `changes`; `apply` does it by itself.

@@ -29,7 +29,7 @@ Were one slower still, two would write under one operation's id, which comes to 
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the client was told."""
+    """The answer that the client was given."""
 
     status: int
     headers: dict[str, str]
@@ -37,7 +37,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class IdempotencyClaim(msgspec.Struct, frozen=True):
-    """What stands under a key. `holder` is an id made when this holder came, 0 when nobody is at it."""
+    """A claim, which stands under a key. `holder` is an id made when this holder came, 0 when nobody is at it."""
 
     fingerprint: bytes
     op: int
@@ -49,10 +49,10 @@ class IdempotencyClaim(msgspec.Struct, frozen=True):
 
 
 class IdempotencyStore(Protocol):
-    """WriteLock by user and key, each kept KEPT_SECONDS from its last step. Raises `Unavailable`."""
+    """Claims by user and key, each kept KEPT_SECONDS from its last step. Raises `Unavailable`."""
 
     def begin(self, user_id: int, key: str, claim: IdempotencyClaim) -> IdempotencyClaim:
-        """What stands under the key now: `claim` itself if the key was free."""
+        """Returns what stands under the key now: `claim` itself if the key was free."""
 
     def replace(self, user_id: int, key: str, *, holder: int, claim: IdempotencyClaim) -> bool:
         """Puts `claim` there if `holder` still is what stands there; whether it did."""

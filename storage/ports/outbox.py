@@ -36,7 +36,10 @@ dead letter within minutes (fanout/orders/attempts.py); only an outage of so man
 
 
 class Order(msgspec.Struct, frozen=True):
-    """`id` is the snowflake of the operation; `args` are ids only, in the order its kind defines."""
+    """An order to the workers.
+
+    `id` is the snowflake of the operation; `args` are ids only, in the order its kind defines.
+    """
 
     id: int
     kind: str
@@ -44,16 +47,16 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Outbox(Protocol):
-    """Raises `Unavailable` when its backend does not answer."""
+    """Orders of one backend. Raises `Unavailable` when it does not answer."""
 
     def add(self, order: Order) -> None:
         """Writes an order that announces nothing new, such as a repair. Idempotent."""
 
     def open_order(self, order_id: int) -> Order | None:
-        """The order while it is open: its row is there, and it is not done. One round trip."""
+        """Returns the order while it is open: its row is there, and it is not done. One round trip."""
 
     def mark_done(self, order_id: int) -> None:
-        """Idempotent. An order marked before its row has appeared stays done."""
+        """Closes the order. Idempotent. An order marked before its row has appeared stays done."""
 
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         """Records one finished part; True when all of 0 … `parts` - 1 have been recorded. Idempotent.
@@ -62,16 +65,16 @@ class Outbox(Protocol):
         """
 
     def finished_parts(self, order_id: int) -> set[int]:
-        """Which parts have been recorded."""
+        """Returns which parts have been recorded."""
 
     def open_orders(self, *, after: int = 0, before: int, limit: int) -> list[Order]:
-        """Orders not done with after < id < before, oldest first."""
+        """Returns orders not done with after < id < before, oldest first."""
 
     def count_open(self, *, limit: int) -> int:
-        """How many orders are open; `limit` if there are at least so many."""
+        """Returns how many orders are open; `limit` if there are at least so many."""
 
     def oldest_open(self) -> int | None:
-        """The id of the oldest order not done."""
+        """Returns the id of the oldest order not done."""
 
     def discard_closed(self, *, now_us: int) -> int:
         """Forgets minutes that are closed and wholly done; answers how many. May leave some to the next call."""

@@ -9,7 +9,7 @@ from storage.stores import idempotency_keys, ids
 
 
 def claim_request(user_id: int, key: str, fingerprints: Sequence[bytes]) -> IdempotencyClaim:
-    """The caller's own running claim, or the answered one.
+    """Returns the caller's own running claim, or the answered one.
 
     `fingerprints` are all those that this request may have been given (by older secrets), the
     present one first. One conditional write, two if a crashed or failed claim is taken over.

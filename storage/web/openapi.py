@@ -31,22 +31,22 @@ ID_PATTERN = "^[1-9][0-9]{0,18}$"
 
 
 def id_field(help_text: str = "") -> serializers.CharField:
-    """A snowflake as it travels: a decimal string."""
+    """Returns the field of a snowflake as it travels: a decimal string."""
     return serializers.CharField(help_text=help_text or "A snowflake: a decimal string; newer is larger.")
 
 
 def envelope_of(name: str, data: serializers.Field[Any, Any, Any, Any]) -> serializers.Serializer[Any]:
-    """`{"data": …}` as the component `name`."""
+    """Returns `{"data": …}` as the component `name`."""
     return inline_serializer(name=name, fields={"data": data})
 
 
 def collection_of(name: str, item: Callable[..., serializers.Field[Any, Any, Any, Any]]) -> serializers.Serializer[Any]:
-    """`{"data": […], "meta": …, "links": …}` as the component `name`."""
+    """Returns `{"data": […], "meta": …, "links": …}` as the component `name`."""
     return page_envelope_of(name, item(many=True))
 
 
 def page_envelope_of(name: str, data: serializers.Field[Any, Any, Any, Any]) -> serializers.Serializer[Any]:
-    """`{"data": …, "meta": …, "links": …}` as the component `name`, for data that holds one page."""
+    """Returns `{"data": …, "meta": …, "links": …}` as the component `name`, for data that holds one page."""
     return inline_serializer(name=name, fields={"data": data, "meta": PageMeta(), "links": PageLinks()})
 
 

@@ -35,7 +35,7 @@ MAX_FETCH = 200
 
 
 class PageRequest(msgspec.Struct, frozen=True):
-    """`before` goes back in time; `after` asks for the `limit` nearest above it. Not both."""
+    """A page that is asked for: `before` goes back in time; `after` asks for the `limit` nearest above it. Not both."""
 
     limit: int = DEFAULT_LIMIT
     before: int | None = None
@@ -51,7 +51,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
 
 class FetchPlaces(Protocol):
-    """Places newest first below `before`, or the nearest above `after`; fewer than `limit` only at the end."""
+    """Returns places newest first below `before`, or the nearest above `after`; fewer than `limit` only at the end."""
 
     def __call__(self, *, before: int | None, after: int | None, limit: int) -> list[int]: ...
 
@@ -65,7 +65,7 @@ Same = Callable[[T], Hashable]
 
 
 def full_page(request: PageRequest, fetch: FetchPlaces, show: Show[T], *, same: Same[T] | None = None) -> Page[T]:
-    """The page that was asked for, full while there is more: what may not be shown is made up for.
+    """Returns the page that was asked for, full while there is more: what may not be shown is made up for.
 
     Of items that are the `same`, a page holds the one with the highest place. One round of
     `fetch` and `show` unless much of it is hidden.
@@ -77,7 +77,7 @@ def full_page(request: PageRequest, fetch: FetchPlaces, show: Show[T], *, same: 
 
 
 def encode_cursor(place: int) -> str:
-    """What `Signer` would sign, at half its cost."""
+    """Returns what `Signer` would sign, at half its cost."""
     packed = _url_safe(place.to_bytes(8, "big"))
     signature = hmac.digest(_signing_key(settings.SECRET_KEY), packed.encode(), "sha256")
     return f"{packed}{_SEPARATOR}{_url_safe(signature)}"

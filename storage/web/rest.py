@@ -37,7 +37,7 @@ class MsgspecRenderer(BaseRenderer):
 
 
 class MsgspecParser(BaseParser):
-    """JSON objects only; UTF-8, so lone surrogates never come in."""
+    """Parses JSON objects only; UTF-8, so lone surrogates never come in."""
 
     media_type = "application/json"
 
@@ -54,7 +54,7 @@ class MsgspecParser(BaseParser):
 
 
 class JSONOnly(BaseContentNegotiation):
-    """Answers are JSON whatever `Accept` says; bodies are read by their content type."""
+    """Answers in JSON, whatever `Accept` says; bodies are read by their content type."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         content_type = (request.content_type or "application/json").split(";")[0].strip().lower()
@@ -80,7 +80,7 @@ class TextField(CharField):
 
 
 def parse_id(text: str) -> int:
-    """An id from a path or body. Raises `BadRequest` unless it is one, as a decimal string."""
+    """Returns the id of a path or body. Raises `BadRequest` unless it is one, as a decimal string."""
     number = int(text) if ID.fullmatch(text) else 0
     if not 0 < number <= MAX_ID:
         raise BadRequest("An id is a string of up to 19 decimal digits.", code="malformed_id")
@@ -92,7 +92,7 @@ AnyRequest = Request | HttpRequest
 
 
 def page_request(request: AnyRequest) -> PageRequest:
-    """`limit`, `cursor` and `since` of a collection. Raises `BadRequest`."""
+    """Returns what `limit`, `cursor` and `since` of a collection ask for. Raises `BadRequest`."""
     query = request.GET
     limit_text = query.get("limit", str(DEFAULT_LIMIT))
     if not (limit_text.isascii() and limit_text.isdigit() and 1 <= len(limit_text) <= 3):
@@ -108,13 +108,13 @@ def page_request(request: AnyRequest) -> PageRequest:
 
 
 def operation_id(request: Request) -> int | None:
-    """The id under which a write with an Idempotency-Key happens, also when it is repeated; else None."""
+    """Returns the id under which a write with an Idempotency-Key happens, also when it is repeated; else None."""
     found: int | None = getattr(request._request, "operation_id", None)
     return found
 
 
 def flag(request: Request, name: str, *, default: bool) -> bool:
-    """A query parameter that is `true` or `false`. Raises `BadRequest` for anything else."""
+    """Returns a query parameter that is `true` or `false`. Raises `BadRequest` for anything else."""
     value = request.query_params.get(name, str(default).lower())
     if value not in ("true", "false"):
         raise BadRequest(f"{name} is true or false.", code="bad_flag")
@@ -122,12 +122,12 @@ def flag(request: Request, name: str, *, default: bool) -> bool:
 
 
 def single(data: Any) -> dict[str, Any]:
-    """The envelope of one resource."""
+    """Returns the envelope of one resource."""
     return {"data": data}
 
 
 def collection(request: AnyRequest, asked: PageRequest, page: Page[Any]) -> dict[str, Any]:
-    """The envelope of a page; its links are paths that keep the other query parameters."""
+    """Returns the envelope of a page; its links are paths that keep the other query parameters."""
     older = encode_cursor(page.older) if page.older is not None else None
     newer = encode_cursor(page.newer) if page.newer is not None else None
     return {

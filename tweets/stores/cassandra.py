@@ -66,7 +66,7 @@ class CassandraTweets:
         self._public = PublicLog()
 
     def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
-        """One logged batch of 4 to 12 rows and six for each edge, all at the tweet's own time.
+        """Makes one logged batch of 4 to 12 rows and six for each edge, all at the tweet's own time.
 
         One round trip before it when there are edges.
         """
@@ -92,7 +92,7 @@ class CassandraTweets:
         return {row[0]: _tweet(row) for rows in groups for row in rows if row[1] is not None}
 
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
-        """One logged batch, after one round trip when there are edges.
+        """Makes one logged batch, after one round trip when there are edges.
 
         The listings' rows go, the tweet's own row stays, flagged. Later than the tweet's own write
         even by a clock that is behind.
@@ -123,7 +123,7 @@ class CassandraTweets:
     def home_entries(
         self, authors: Sequence[int], *, before: int | None = None, after: int | None = None, limit: int
     ) -> list[int]:
-        """Month by month, away from the bound: what is found in one month is nearer than all of the next.
+        """Reads month by month, away from the bound: what is found in one month is nearer than all of the next.
 
         One round trip when the nearest month has enough, else one more for the list of months, and
         one for each month walked; plus those of the merge.

@@ -53,7 +53,7 @@ class PublicLog:
         self._listed: LRUCache[Place, bool] = LRUCache(REMEMBERED)
 
     def insert(self, tweet_id: int) -> list[Statement]:
-        """For a logged batch; one row, or three for the first tweet of its place."""
+        """Returns statements for a logged batch: one row, or three for the first tweet of its place."""
         minute, shard = _place(tweet_id)
         timestamp = write_timestamp(tweet_id)
         row: Statement = (_INSERT, (minute, shard, tweet_id, timestamp))
@@ -64,7 +64,10 @@ class PublicLog:
         return [row, (_INSERT_MINUTE, (month, minute, shard, timestamp)), (_INSERT_MONTH, (FEED, month, timestamp))]
 
     def remember_listed(self, tweet_id: int) -> None:
-        """To be called once the batch with `insert`'s statements was acknowledged, and only then."""
+        """Remembers that the place is listed.
+
+        To be called once the batch with `insert`'s statements was acknowledged, and only then.
+        """
         with self._lock:
             self._listed[_place(tweet_id)] = True
 
@@ -75,7 +78,7 @@ class PublicLog:
 
     @staticmethod
     def read(*, before: int | None, after: int | None, limit: int) -> list[int]:
-        """Ids below `before`, or the nearest above `after`, newest first.
+        """Returns ids below `before`, or the nearest above `after`, newest first.
 
         Three round trips when the nearest minute has enough: months, places, tweets.
         """

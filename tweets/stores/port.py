@@ -15,13 +15,13 @@ from tweets.entities import Tweet
 
 
 class TweetStore(Protocol):
-    """Raises `Unavailable` when its backend does not answer."""
+    """Tweets of one backend. Raises `Unavailable` when it does not answer."""
 
     def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
         """Writes the tweet, its place in every listing, the edges and the order, or nothing. Idempotent."""
 
     def get_many(self, ids: Sequence[int]) -> dict[int, Tweet]:
-        """The tweets by id, deleted ones too (flagged); missing ones are left out."""
+        """Returns the tweets by id, deleted ones too (flagged); missing ones are left out."""
 
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         """Flags the tweet as deleted by `by` and takes it out of the listings, as operation `op`.
@@ -34,31 +34,31 @@ class TweetStore(Protocol):
     def by_author(
         self, author: int, *, replies: bool, before: int | None = None, after: int | None = None, limit: int
     ) -> list[int]:
-        """The author's tweets; with `after`, the nearest above it. Without `replies`, home entries only."""
+        """Returns the author's tweets; with `after`, the nearest above it. Without `replies`, home entries only."""
 
     def home_entries(
         self, authors: Sequence[int], *, before: int | None = None, after: int | None = None, limit: int
     ) -> list[int]:
-        """The newest home entries of all `authors` together below `before`: the pull side of home.
+        """Returns the newest home entries of all `authors` together below `before`: the pull side of home.
 
         With `after`, the nearest above it instead, still newest first. Exact: no entry
         between two that it returns is left out.
         """
 
     def replies(self, tweet_id: int, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
-        """Direct replies to a tweet; with `after`, the nearest above it."""
+        """Returns direct replies to a tweet; with `after`, the nearest above it."""
 
     def public(self, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
-        """Everybody's tweets that are `in_public`, back to the first; with `after`, the nearest above it."""
+        """Returns everybody's tweets that are `in_public`, back to the first; with `after`, the nearest above it."""
 
     def count_replies(self, tweet_ids: Sequence[int]) -> dict[int, int]:
-        """How many direct replies each tweet has now; every asked id is in the answer."""
+        """Returns how many direct replies each tweet has now; every asked id is in the answer."""
 
     def retweets_of(self, original: int, author: int) -> list[int]:
-        """The author's present retweets of `original`: one, or for a moment several when requests raced."""
+        """Returns the author's present retweets of `original`: one, or for a moment several when requests raced."""
 
     def count_by_author(self, author: int) -> int:
-        """How many tweets the author has now."""
+        """Returns how many tweets the author has now."""
 
 
 @cache

@@ -33,7 +33,7 @@ DEVIATIONS = 4
 
 
 def nearest_of(authors: Sequence[int], *, low: int, high: int, limit: int, upwards: bool, fetch: Fetch) -> list[int]:
-    """The `limit` ids nearest to `high` going down, or to `low` going `upwards`; nearest first.
+    """Returns the `limit` ids nearest to `high` going down, or to `low` going `upwards`; nearest first.
 
     Costs one round of `fetch` over all authors (two, when they are very many) and about
     log4(limit) rounds over a few.

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import OperationalError, close_old_connections, connection, connections
 from django.test import override_settings
 
-from accounts.account_cache import accounts, sql
+from accounts import sql
+from accounts.account_cache import accounts
 from accounts.graph import follows
 from accounts.models import User
 from accounts.people import selectors

@@ -422,7 +422,7 @@ LONGEST = {
     "followers": 60, "following": 60, "tweets": 60,
     "tweet": 2 * 86_400, "counts": 600, "counting": 10, "accounts": 20, "sweep": 3600, "stray-search": 86_400,
 }  # fmt: skip
-"""Seconds that a key of each family may last at most, as docs/architecture.md says; "accounts" is accounts:changed."""
+"""Seconds that a key of each family may last at most, as docs/data.md says; "accounts" is accounts:changed."""
 
 
 def family_of(key: str) -> str:

@@ -79,7 +79,7 @@ class TestPosting:
             assert ada.post().status_code == 201
 
     def test_a_tweet_that_is_posted_again_with_its_key_shows_what_happened_to_it_since(self, ada: Api) -> None:
-        with patch.object(tweets_api, "posted_out", side_effect=Unavailable("store")):
+        with patch.object(posting, "posted_out", side_effect=Unavailable("store")):
             problem(ada.call("POST", "/tweets", {"text": "x"}, HTTP_IDEMPOTENCY_KEY="k"), 503)
         [written] = ada.ids("/users/ada/tweets")
         Api(new_person("bob")).call("PUT", f"/tweets/{written}/like")

@@ -20,7 +20,7 @@ FAILURES = 3
 
 @contextmanager
 def sql_or_unavailable() -> Iterator[None]:
-    """WriteLock a database that is down, hung or locked into `Unavailable`; also a decorator.
+    """Turns a database that is down, hung or locked into `Unavailable`; also a decorator.
 
     At once while its breaker is open. What is read or written inside tells the breaker how the
     database does; a block that asks for nothing tells it nothing.

@@ -1,0 +1,169 @@
+"""The table of keys in docs/data.md has every key that the product makes, and none that it does not."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from accounts.graph import follows
+from accounts.graph.kinds import FOLLOW
+from accounts.models import User
+from fanout.delivery import celebrities, fan_out
+from fanout.live.presence import Presence
+from fanout.orders import sweeper
+from feed.operations import strays
+from feed.tasks import search_strays
+from storage.redis import count_cache, rate_limits
+from storage.redis.node import RedisNode, broker_node, timeline_node
+from storage.stores import associations
+from tests.backends import timeline_redis_down
+from tests.integration.speaking import Api, on_one_store
+from tests.people import PASSWORD, new_person
+from tests.work import open_orders, work_off_everything
+from tweets.caches import counts
+
+pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
+
+DATA = (Path(__file__).parents[3] / "docs/data.md").read_text()
+NEVER_HERE = {
+    "{tN}:live": "a channel, where nothing stands",
+    "maintenance": "beat sends to it",
+    "_kombu.binding.<queue>": "of Celery's workers",
+    "unacked": "of Celery's workers",
+    "unacked_index": "of Celery's workers",
+    "unacked_mutex": "of Celery's workers",
+}
+
+
+def rows_of(title: str) -> list[str]:
+    """The keys of the table below a third-level heading."""
+    found = re.search(rf"^### {title}\n(.*?)(?=^##|\Z)", DATA, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    cells = re.findall(r"^\| (`[^|]*`) \|", found[1], re.MULTILINE)
+    return [key for cell in cells for key in re.findall(r"`([^`]+)`", cell)]
+
+
+def pattern_of(row: str) -> re.Pattern[str]:
+    escaped = re.sub(r"<[\w-]+>", "[^:]+", re.escape(row))
+    return re.compile(escaped.replace(re.escape("{tN}"), r"\{t\d+/\d+\}"))
+
+
+class Seen:
+    """Keys of both servers, looked at after each step, as some end within seconds."""
+
+    def __init__(self) -> None:
+        self.timelines: set[str] = set()
+        self.broker: set[str] = set()
+
+    def look(self) -> None:
+        self.timelines |= keys_of(timeline_node())
+        self.broker |= keys_of(broker_node())
+
+    @contextmanager
+    def after(self) -> Iterator[None]:
+        yield
+        self.look()
+
+
+def keys_of(node: RedisNode) -> set[str]:
+    found: set[str] = set()
+    cursor = b"0"
+    while True:
+        [(cursor, names)] = node.round_trip(("SCAN", cursor, "COUNT", 1_000))
+        found |= {name.decode() for name in names}
+        if int(cursor) == 0:
+            return found
+
+
+@pytest.fixture
+def limited(settings: Settings) -> Iterator[None]:
+    settings.RATE_LIMITS = True
+    settings.SWEEP_AFTER_SECONDS = 0.0
+    yield
+    rate_limits._memory.storage.reset()
+
+
+def ask(api: Api, method: str, path: str, body: Any = None) -> None:
+    answer = api.call(method, path, body)
+    assert answer.status_code < 300, (path, answer.content)
+
+
+def people_come(seen: Seen) -> None:
+    nobody = Api()
+    with seen.after():
+        ask(nobody, "POST", "/auth/register", {"username": "ada", "email": "ada@example.org", "password": PASSWORD})
+        ask(nobody, "POST", "/auth/token", {"username": "ada", "password": PASSWORD})
+        ask(nobody, "GET", "/feed/public")
+
+
+def people_read_and_write(seen: Seen, author: User, reader: User) -> None:
+    writing, reading = Api(author), Api(reader)
+    with seen.after():
+        ask(writing, "PATCH", "/me", {"bio": "Writes."})
+        ask(reading, "PUT", f"/users/{author.username}/follow")
+        ask(reading, "GET", "/feed/home")
+        tweet = writing.tweet("one")["id"]
+        work_off_everything()
+    with seen.after():
+        ask(reading, "PUT", f"/tweets/{tweet}/like")
+        ask(reading, "GET", "/feed/home")
+        ask(reading, "GET", f"/users/{author.username}")
+        ask(reading, "PUT", f"/users/{new_person().username}/mute")
+        ask(reading, "GET", "/feed/home")
+    with seen.after(), patch.object(count_cache, "LARGE", -1):
+        ask(Api(new_person()), "GET", f"/users/{reader.username}")
+    with seen.after(), patch.object(counts, "LARGE", 0), patch.object(counts, "STALE_SECONDS", 0.0):
+        ask(writing, "PUT", f"/tweets/{tweet}/like")
+        ask(writing, "GET", f"/tweets/{tweet}")
+        ask(writing, "GET", f"/tweets/{tweet}")
+    with seen.after():
+        ask(writing, "DELETE", f"/tweets/{tweet}")
+        work_off_everything()
+
+
+def an_author_grows(seen: Seen, author: User, reader: User) -> None:
+    with seen.after():
+        celebrities.begin(author.id)
+        Api(author).tweet("to many")
+        ask(Api(reader), "GET", "/feed/home")
+        work_off_everything()
+
+
+def orders_are_sent(seen: Seen, author: User, reader: User) -> None:
+    """An order to each queue, sent by the sweeper, and the parts of a large one. A follow's is left open when Redis
+    did not hear of it."""
+    associations().grow(author.id, FOLLOW, 1)
+    with timeline_redis_down():
+        follows.follow(author.id, reader.id)
+    Api(author).tweet("in parts")
+    with seen.after():
+        sweeper.sweep()
+        for order in open_orders():
+            fan_out.work_off(order)
+
+
+def test_the_table_of_keys_has_every_key_and_each_is_made(limited: None) -> None:
+    author, reader = new_person(), new_person()
+    seen = Seen()
+    people_come(seen)
+    people_read_and_write(seen, author, reader)
+    with seen.after(), patch.object(strays, "MOMENT_SECONDS", 0.0):
+        Presence().appear([reader.id])
+        search_strays()
+    orders_are_sent(seen, author, reader)
+    an_author_grows(seen, author, reader)
+    for title, keys in (("Timelines and caches", seen.timelines), ("The broker", seen.broker)):
+        rows = rows_of(title)
+        unlisted = [key for key in sorted(keys) if not any(pattern_of(row).fullmatch(key) for row in rows)]
+        unmade = [row for row in rows if not any(pattern_of(row).fullmatch(key) for key in keys)]
+        assert unlisted == []
+        assert {*unmade} - {*NEVER_HERE} == set()
+
+
+def test_what_is_never_here_is_in_the_table() -> None:
+    assert {*NEVER_HERE} - {*rows_of("Timelines and caches"), *rows_of("The broker")} == set()
