@@ -17,7 +17,7 @@ from django.conf import settings
 
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
 from bench.stack import Stack
-from fanout.delivery.celebrities import DIRECTORIES, PULLED
+from fanout.delivery.celebrities import DIRECTORIES, PULLED_EDGE
 from storage.cassandra.session import open_cluster
 from storage.ids.snowflakes import id_month
 from tweets.kinds import BOOKMARK, LIKE, RETWEET
@@ -65,7 +65,7 @@ class CassandraRows:
         entries = [(self.ENTRIES, (group, months, floor)) for group in groups]
         others = [
             *((self.EDGES, (reader, kind)) for kind in PEOPLE),
-            *((self.EDGES, (directory, PULLED)) for directory in range(1, DIRECTORIES + 1)),
+            *((self.EDGES, (directory, PULLED_EDGE)) for directory in range(1, DIRECTORIES + 1)),
             *((self.MARK_MONTHS, (reader, kind)) for kind in MARKS),
         ]
         bound = [(self._prepared[cql].bind(values), None) for cql, values in [*entries, *others]]
@@ -98,7 +98,7 @@ class SQLiteRows:
         authors = msgspec.json.encode(list(followees)).decode()
         others: list[tuple[str, tuple[Any, ...]]] = [
             *((self.EDGES, (reader, kind)) for kind in PEOPLE),
-            *((self.EDGES, (directory, PULLED)) for directory in range(1, DIRECTORIES + 1)),
+            *((self.EDGES, (directory, PULLED_EDGE)) for directory in range(1, DIRECTORIES + 1)),
             *((self.MARKED, (reader, kind)) for kind in MARKS),
         ]
 

@@ -129,7 +129,7 @@ def measure(stack: Stack) -> Result:
     ]
     cold = [meter.spent(lambda: _read_cold(stack, cast.returning)) for _ in range(RUNS)]
     for author in cast.large:
-        celebrities.begin(author.id)
+        celebrities.begin_pulling(author.id)
     _warm(stack, cast.merging)
     _read(home, cast.merging)
     merged = [meter.spent(lambda: _read(home, cast.merging)) for _ in range(RUNS)]

@@ -37,7 +37,7 @@ from deploy.supervisor.health import answers_200
 from deploy.supervisor.ports import LOOPBACK, free_port
 from deploy.supervisor.processes import wait_until
 from fanout.orders import resending
-from fanout.orders.dispatch import BULK, FANOUT
+from fanout.orders.queues import BULK, FANOUT
 from storage.stores import outbox
 
 PEOPLE = 2_000

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "fanout",
     "tweets",
     "feed",
+    "config",
 ]
 MIDDLEWARE = [
     "config.observability.requests.RequestIdMiddleware",

@@ -9,7 +9,7 @@ import structlog
 from celery import Task, shared_task
 
 from fanout.delivery import fan_out
-from fanout.orders import sweeper
+from fanout.orders import handlers, sweeper
 from fanout.orders.attempts import attempt
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 @shared_task(name="fanout.work_order", ignore_result=True, bind=True)
 def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: bool = False) -> None:
     try:
-        attempt(order_id, partial(fan_out.work_off, resent=resent), noted=resent or _redelivered(self))
+        attempt(order_id, partial(handlers.work_off, resent=resent), is_resent=resent or _redelivered(self))
     except Unavailable as error:
         log.warning("order_waits", order=order_id, kind=kind, backend=error.backend)
 
@@ -43,7 +43,7 @@ def work_part(
         goes_on = not fan_out.work_off_part(order, part, parts, after=after, resent=resent)
 
     try:
-        attempt(order_id, work, part=part, noted=resent or _redelivered(self))
+        attempt(order_id, work, part=part, is_resent=resent or _redelivered(self))
     except Unavailable as error:
         log.warning("part_waits", order=order_id, kind=kind, part=part, backend=error.backend)
     finally:

@@ -25,7 +25,6 @@ cards come from memory as well, for as long as they may without any breaker.
 Own code, for measured reasons: see docs/adr/019-breakers-and-retries.md.
 """
 
-import os
 import random
 import threading
 import weakref
@@ -38,6 +37,7 @@ import structlog
 from prometheus_client import Counter
 
 from storage.errors import Unavailable
+from storage.process import start_anew_after_fork
 
 PAUSE_SECONDS = 1.0
 """Between probes, give or take JITTER: a process asks a backend that is down once a second."""
@@ -75,6 +75,7 @@ class Breaker:
         self._failures = 0
         self._round = 0
         _breakers.add(self)
+        start_anew_after_fork(self)
 
     @property
     def state(self) -> State:
@@ -82,7 +83,7 @@ class Breaker:
 
     @contextmanager
     def guard(self, *, proves: bool = True) -> Generator[None]:
-        """Around one call of the backend. Raises `Unavailable` at once unless closed.
+        """Stands around one call of the backend. Raises `Unavailable` at once unless closed.
 
         Errors pass through. If the block may end well without having asked the backend, say
         `proves=False`, and call `answered` when it did answer.
@@ -100,18 +101,18 @@ class Breaker:
             self.answered()
 
     def answered(self) -> None:
-        """The backend has just answered a call."""
+        """Says that the backend has just answered a call."""
         if self._failures:
             with self._lock:
                 self._failures = 0
 
     def reset(self) -> None:
-        """Closed, as in a process that has just started; a probe under way no longer matters."""
+        """Closes it, as in a process that has just started; a probe under way no longer matters."""
         with self._lock:
             self._close()
 
     def start_anew(self) -> None:
-        """`reset` in a forked child, where the copy of the lock may be held by a thread that is not there."""
+        """Closes it in a forked child, where the copy of the lock may be held by a thread that is not there."""
         self._lock = threading.Lock()
         self._close()
 
@@ -177,14 +178,6 @@ _breakers: "weakref.WeakSet[Breaker]" = weakref.WeakSet()
 
 
 def reset_all() -> None:
-    """Every breaker of the process, as if it had just started."""
+    """Closes every breaker of the process, as if it had just started."""
     for breaker in list(_breakers):
         breaker.reset()
-
-
-def _start_anew_after_fork() -> None:
-    for breaker in list(_breakers):
-        breaker.start_anew()
-
-
-os.register_at_fork(after_in_child=_start_anew_after_fork)

@@ -3,6 +3,7 @@
 from unittest.mock import patch
 
 from fanout.delivery import fan_out
+from fanout.orders import handlers
 from storage.ids.snowflakes import MAX_ID
 from storage.ports.outbox import Order
 from storage.stores import outbox
@@ -28,7 +29,7 @@ def work_off_wholly(order: Order) -> int:
         tasks.append((order, part, parts, after))
 
     with patch.object(fan_out, "enqueue_part", enqueue_part):
-        fan_out.work_off(order)
+        handlers.work_off(order)
         for each, part, parts, after in tasks:
             if fan_out.work_off_part(each, part, parts, after=after):
                 fan_out.let_part_be_sent(each.id, part)

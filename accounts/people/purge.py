@@ -1,4 +1,4 @@
-"""Forgetting someone who is shut out: what their reading left in the timeline Redis goes.
+"""Purging what the reading of someone who is shut out left in the timeline Redis.
 
 Kept for a person's own reading are their home timeline, their graph version, and what was
 made under that version: exclusions and marks. **They go together, in one command**: were the
@@ -18,7 +18,7 @@ outbox that does not answer, or a request that takes longer than the sweeper wai
 *stray*: the daily search, or `manage.py stray_keys --remove`, finds it (feed/operations/strays.py).
 Nobody reads a stray: whoever is suspended is refused at every door.
 
-Forgetting somebody who may read again costs them a rebuild and nothing else, so it is
+A purge of somebody who may read again costs them a rebuild and nothing else, so it is
 repeated, late, and after a restoration without harm.
 """
 
@@ -35,36 +35,39 @@ from storage.redis.reads import Command
 from storage.redis.shards import user_tag
 
 PURGE_ORDER = "forget"
-"""The kind of order that forgets people; its args are the ids of one or more."""
+"""The kind of order that purges what people's reading left; its args are the ids of one or more.
+
+Orders that wait in an outbox carry this very word, so it must not change."""
 READING = ("home", "graph", "exclusions", "marks", "marked")
 """The families of keys that someone's own reading leaves, each of them `<user tag>:<family>:<id>`."""
 
 log = structlog.get_logger(__name__)
 
 
-def forget_command(user_id: int) -> Command:
-    """Removes what this person's reading left, all of it in one step. Idempotent."""
+def purge_command(user_id: int) -> Command:
+    """The command that removes what this person's reading left, all of it in one step. Idempotent."""
     return ("DEL", *(f"{user_tag(user_id)}:{family}:{user_id}" for family in READING))
 
 
-def forget(user_id: int) -> None:
-    """To be called after the suspension was committed. One store write and one Redis round trip.
+def purge_reading(user_id: int) -> None:
+    """Orders a person's purge and does it at once. To be called after the suspension was committed.
 
-    Raises nothing: the suspension is in force already. See above for what may be left.
+    One store write and one Redis round trip. Raises nothing: the suspension is in force already. See above for
+    what may be left.
     """
     try:
         stores.outbox().add(Order(id=stores.ids.next(), kind=PURGE_ORDER, args=(user_id,)))
     except Unavailable as error:
-        log.warning("forgetting_not_ordered", user_id=user_id, backend=error.backend)
+        log.warning("purge_not_ordered", user_id=user_id, backend=error.backend)
     with suppress(Unavailable):
         _remove([user_id])
 
 
 def handle(order: Order) -> None:
-    """Forgets the people of a PURGE_ORDER and marks it done. Raises `Unavailable`, and then it is still open."""
+    """Does the purge of a PURGE_ORDER and marks it done. Raises `Unavailable`, and then it is still open."""
     _remove(order.args)
     stores.outbox().mark_done(order.id)
 
 
 def _remove(user_ids: Iterable[int]) -> None:
-    timeline_node().round_trip(*(forget_command(each) for each in user_ids))
+    timeline_node().round_trip(*(purge_command(each) for each in user_ids))

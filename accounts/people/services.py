@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from accounts.account_cache.accounts import account_changed
 from accounts.models import User
 from accounts.people import rules
-from accounts.people.purge import forget
+from accounts.people.purge import purge_reading
 from accounts.people.selectors import find_login, get_user
 from accounts.sessions import tokens
 from accounts.sql import sql_or_unavailable
@@ -106,7 +106,7 @@ def suspend(person: User, *, by: User) -> None:
     What their reading left in Redis goes (people/purge.py); a reader who is restored finds it complete again.
     """
     _set_suspension(person, at=datetime.now(UTC), by=by)
-    transaction.on_commit(lambda: forget(person.id))
+    transaction.on_commit(lambda: purge_reading(person.id))
     log.info("account_suspended", user_id=person.id, by=by.id)
 
 

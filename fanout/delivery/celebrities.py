@@ -1,49 +1,53 @@
-"""Authors too big to push: who they are, and how an author becomes one and ceases to be one.
+"""Large authors: how each author's new entries reach their followers, and how an author changes over.
 
-A *pulled* author's entries are not put into each follower's timeline but, once a shard, into a
-recent list (timelines/recents.py), which readers merge. Who is pulled stands in the store, as two edges
-in the author's directory, both with the operation *since* when it is so:
+Most authors are *pushed*: a worker puts each entry into every follower's timeline. An author with too many
+followers is *pulled*: the entry is put, once a shard, into a recent list (timelines/recents.py), which
+readers merge. `DeliveryMode` has the states, and what the store says in each. The store's edges lie in
+the author's directory, and carry the operation since when they stand:
 
 - **pulled**: new entries go into the recent lists of this `since`, and whoever makes a timeline
   from now on leaves the author out of it and into its merge set.
-- **unpushed**: workers do not push any more. It counts only beside a `pulled` of the same
+- **push stopped**: workers do not push any more. It counts only beside a *pulled* of the same
   operation, so one that is left over, or late, says nothing.
+- **pulling ended** stays for ever: when they were pulled last. Whose timeline was opened before, and
+  merges nobody of this author, may lack what was not pushed meanwhile: it is not revalidated but made anew.
 
-A third edge stays for ever:
-
-- **ceased**: when they were pulled last. Whose timeline was opened before, and merges nobody
-  of this author, may lack what was not pushed meanwhile: it is not adopted but made anew.
-
-A timeline remembers the *epoch* that it was opened or adopted under, and is not served as it is
+A timeline remembers the *epoch* that it was opened or revalidated under, and is not served as it is
 under another one: its reader then compares its merge set with the store.
 
-    to become pulled:   pulled +  ──►  raise the epoch  ──►  unpushed +
-    to cease:           pulled -, ceased +  ──►  raise the epoch
+    to begin pulling:   pulled +  ──►  raise the epoch  ──►  push stopped +
+    to end it:          pulled -, pulling ended +  ──►  raise the epoch
 
 Each step is acknowledged before the next one begins, and the last operation on an edge wins
-(storage/ports/associations.py). The order in the outbox that is written with the first step carries
-the rest out if the worker dies; steps may be repeated, or be late, as a later operation
+(storage/ports/associations.py). The order in the outbox that is written with the first step has
+the rest done if the worker dies; steps may be repeated, or be late, as a later operation
 overtakes them. That each reader sees each entry once, whatever step the crossing is at:
 
-*An entry that is not pushed is merged.* Its worker saw `pulled` and `unpushed` after the entry was
-written. So before, `pulled` was there for all, and then the epoch was raised: a timeline that is
-served later was opened, or adopted, after that, and its reader looked for pulled authors after
-the opening. They found this one, and merge; or found it gone again, and `ceased` instead. Workers and readers look at
-the same row, and reads at a quorum do not go back: so they found it gone after the worker had
-still seen it, hence after the entry was written, and pulled the entry from the store afterwards:
-all of them, as a timeline that was opened before an author ceased is not adopted after.
+*An entry that is not pushed is merged.* Its worker saw *pulled* and *push stopped* after the entry was
+written. So before, *pulled* was there for all, and then the epoch was raised: a timeline that is
+served later was opened, or revalidated, after that, and its reader looked for pulled authors after
+the opening. They found this one, and merge; or found it gone again, and *pulling ended* instead. Workers
+and readers look at the same row, and reads at a quorum do not go back: so they found it gone after the
+worker had still seen it, hence after the entry was written, and pulled the entry from the store
+afterwards: all of them, as a timeline that was opened before the pulling ended is not revalidated after.
 
-*An entry that is merged from a recent list is in it.* Its worker saw `pulled` with the list's
+*An entry that is merged from a recent list is in it.* Its worker saw *pulled* with the list's
 `since`, and fed it. If it saw another `since` or none, nobody had seen this one yet, so the
 list was opened later than the entry was written, and was pulled from the store after that.
 
-*An entry of somebody who ceases reaches timelines that still merge.* It is pushed, to timelines
-opened before the worker's note, whatever they merge. One that was opened after the note looked
+*An entry of somebody who is pushed again reaches timelines that still merge.* It is pushed, to timelines
+opened before the worker's snapshot, whatever they merge. One that was opened after the snapshot looked
 for pulled authors after the worker did, and the two arguments above hold for what it found.
 
 *Nothing is seen twice*: the sources are merged by id, and may overlap. An entry can be in
-timelines only if it is not newer than PUSHED_SECONDS after `since`: so long, at most, `unpushed` takes,
+timelines only if it is not newer than PUSHED_SECONDS after `since`: so long, at most, *push stopped* takes,
 as an order that comes later begins anew under another `since`.
+
+Worked example: Ada crosses the line with operation 70. Entry 69 was written before; its worker reads the mode
+after 70 is written: `BEGINNING` since 70. So 69 is pushed, and is in the recent lists of 70 that stand.
+Entry 90 is written when `PULLED` stands, and goes into the recent lists alone. Bob's timeline was opened under
+the epoch of before 70: at his next read he looks who is pulled, finds Ada, and makes it anew with her in
+its merge set. So he sees 69, pulled from the store or pushed, and 90, merged.
 
 Raising the epoch costs every active reader a read of whom they follow, and their followers
 among them a rebuild. An author crosses rarely: there is a fifth between the two thresholds,
@@ -51,6 +55,7 @@ and large authors are counted once an hour at most.
 """
 
 from collections.abc import Collection
+from enum import Enum
 
 import msgspec
 import structlog
@@ -65,12 +70,13 @@ from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 
-PULLED = "pulled"
-UNPUSHED = "unpushed"
-CEASED = "ceased"
+PULLED_EDGE = "pulled"
+PUSH_STOPPED_EDGE = "unpushed"
+PULLING_ENDED_EDGE = "ceased"
+"""What these edges are called in stores that hold them."""
 DIRECTORIES = 16
 """Sources of these edges, ids that no person has: every order reads one, and a partition should not take all."""
-CEASE_SHARE = 0.8
+PUSH_AGAIN_SHARE = 0.8
 """Of PUSH_MAX_FOLLOWERS, below which an author is pushed again."""
 COUNTED_EVERY_SECONDS = 3_600
 COUNTING_SECONDS = 60
@@ -83,119 +89,123 @@ PUSHED_SECONDS = 120
 log = structlog.get_logger(__name__)
 
 
-class Mode(msgspec.Struct, frozen=True):
-    """How an author's entries reach their readers: `since` is None for nearly everybody."""
+class DeliveryMode(Enum):
+    """Where an author's new entries go.
 
+                    pulled +                     epoch, then push stopped +
+        PUSHED ─────────────────► BEGINNING ──────────────────────────────────► PULLED
+          ▲                        │  ▲  │                                        │
+          │                        │  └──┘ later than LATE_SECONDS: begun anew,    │
+          │                        │       pulled + of another operation          │
+          └────────────────────────┴──────────────────────────────────────────────┘
+                     pulled -, pulling ended +; then the epoch
+
+    What the store says of it: nothing else does, and a timeline's merge set only follows.
+    """
+
+    PUSHED = "pushed"
+    """Into followers' timelines. No *pulled*; nearly everybody. *Pulling ended* may stand, of an earlier time."""
+    BEGINNING = "beginning"
+    """Both ways. *Pulled*, and no *push stopped* of the same operation."""
+    PULLED = "pulled"
+    """Into the recent lists alone. *Pulled*, and *push stopped* of the same operation."""
+
+
+class AuthorDelivery(msgspec.Struct, frozen=True):
+    """How one author's entries are delivered, and the operation since when they are pulled: None for who is not."""
+
+    mode: DeliveryMode = DeliveryMode.PUSHED
     since: int | None = None
-    unpushed: bool = False
 
-    def may_be_pushed(self, entry_id: int) -> bool:
+    def may_have_been_pushed(self, entry_id: int) -> bool:
         """Whether the entry may stand in followers' timelines."""
-        if self.since is None or not self.unpushed:
+        if self.since is None or self.mode is not DeliveryMode.PULLED:
             return True
         return id_us(entry_id) < id_us(self.since) + PUSHED_SECONDS * 1_000_000
 
 
-def mode(author_id: int) -> Mode:
-    """To be read after the entry was written and before anything is noted or pushed. One store read."""
-    directory = _directory(author_id)
-    found = stores.associations().find_pairs([(directory, kind, author_id) for kind in (PULLED, UNPUSHED)])
-    since = {edge.kind: edge.op for edge in found}
-    return Mode(since.get(PULLED), PULLED in since and since.get(UNPUSHED) == since[PULLED])
+def delivery_of(author_id: int) -> AuthorDelivery:
+    """How the author is delivered now. One store read.
+
+    To be read after the entry was written, and before any snapshot is taken or anything pushed.
+    """
+    directory, kinds = _directory(author_id), (PULLED_EDGE, PUSH_STOPPED_EDGE)
+    found = stores.associations().find_pairs([(directory, kind, author_id) for kind in kinds])
+    ops = {edge.kind: edge.op for edge in found}
+    if PULLED_EDGE not in ops:
+        return AuthorDelivery()
+    since = ops[PULLED_EDGE]
+    has_stopped = ops.get(PUSH_STOPPED_EDGE) == since
+    return AuthorDelivery(DeliveryMode.PULLED if has_stopped else DeliveryMode.BEGINNING, since)
 
 
 def pulled_among(author_ids: Collection[int]) -> dict[int, int]:
     """Those who are pulled, with the operation since when. To be read after the opening. One store read."""
-    found = stores.associations().find_pairs([(_directory(each), PULLED, each) for each in author_ids])
-    return {edge.target: edge.op for edge in found}
+    return _ops(author_ids, PULLED_EDGE)
 
 
-def ceased_among(author_ids: Collection[int]) -> dict[int, int]:
+def pulling_ended_among(author_ids: Collection[int]) -> dict[int, int]:
     """Those who were pulled at any time, with the operation that ended it last. One store read."""
-    found = stores.associations().find_pairs([(_directory(each), CEASED, each) for each in author_ids])
-    return {edge.target: edge.op for edge in found}
+    return _ops(author_ids, PULLING_ENDED_EDGE)
 
 
-def reconsider(author_id: int, known: Mode, *, followers: int | None = None) -> None:
+def reconsider(author_id: int, known: AuthorDelivery, *, followers: int | None = None) -> None:
     """Has the author cross the line if they are beyond it.
 
     `followers`: how many there are, if the caller has just read them all. Otherwise they are
     counted, at most once in COUNTED_EVERY_SECONDS: a Redis round trip, then up to
     PUSH_MAX_FOLLOWERS followers read. Raises `Unavailable`; a crossing that has begun is then
-    carried on by its order.
+    finished by its order.
     """
-    if followers is None or known.since is not None:
+    if followers is None or known.mode is not DeliveryMode.PUSHED:
         _count_now_and_then(author_id, known)
     elif 0 < settings.PUSH_MAX_FOLLOWERS < followers:
-        begin(author_id)
+        begin_pulling(author_id)
 
 
-def _count_now_and_then(author_id: int, known: Mode) -> None:
-    """Losing the mark in Redis costs a count, no more."""
-    [ours] = timeline_node().round_trip(("SET", counted_key(author_id), b"1", "NX", "EX", COUNTING_SECONDS))
-    if ours:
-        _cross_if_beyond(author_id, known)
-        timeline_node().round_trip(("EXPIRE", counted_key(author_id), COUNTED_EVERY_SECONDS))
-
-
-def _cross_if_beyond(author_id: int, known: Mode) -> None:
-    """A beginning whose order was lost on its way is begun anew: until then, both ways cost."""
-    limit = settings.PUSH_MAX_FOLLOWERS
-    threshold = limit if known.since is None else int(limit * CEASE_SHARE)
-    beyond = limit > 0 and follows.has_more_followers_than(author_id, threshold)
-    if beyond and not known.unpushed and (known.since is None or _is_late(known.since)):
-        begin(author_id)
-    elif not beyond and known.since is not None:
-        end(author_id)
-
-
-def begin(author_id: int) -> None:
-    """Makes the author pulled. Three store writes and a Redis round trip. Raises `Unavailable`."""
+def begin_pulling(author_id: int) -> None:
+    """Has followers pull the author. Three store writes and a Redis round trip. Raises `Unavailable`."""
     since = stores.ids.next()
     order = Order(since, BEGIN_PULLING, (author_id,))
-    stores.associations().apply([_edge(author_id, PULLED, since, present=True)], order)
+    stores.associations().apply([_edge(author_id, PULLED_EDGE, since, present=True)], order)
     log.info("author_pulled", author=author_id, since=since)
-    handle(order)
+    handle_beginning(order)
 
 
-def end(author_id: int) -> None:
+def end_pulling(author_id: int) -> None:
     """Has the author pushed again. Two store writes and a Redis round trip. Raises `Unavailable`."""
     op = stores.ids.next()
     order = Order(op, END_PULLING, (author_id,))
     stores.associations().apply(_ending(author_id, op), order)
     log.info("author_pushed", author=author_id, op=op)
-    handle(order)
+    handle_end(order)
 
 
-def handle(order: Order) -> None:
-    """The steps of a crossing, from its first one on, and marks the order done. Idempotent. Raises `Unavailable`."""
+def handle_beginning(order: Order) -> None:
+    """Takes all steps of a BEGIN_PULLING order, from the first one on, and marks it done.
+
+    Idempotent. One that comes too late begins anew, if nothing has overtaken it. Raises `Unavailable`.
+    """
     [author_id] = order.args
-    if order.kind == END_PULLING:
-        _end(author_id, order.id)
-    elif not _is_late(order.id):
-        _begin(author_id, order.id)
-    elif mode(author_id) == Mode(since=order.id):
-        begin(author_id)
+    if not _is_late(order.id):
+        _write(_edge(author_id, PULLED_EDGE, order.id, present=True))
+        raise_epoch()
+        _write(_edge(author_id, PUSH_STOPPED_EDGE, order.id, present=True))
+    elif delivery_of(author_id) == AuthorDelivery(DeliveryMode.BEGINNING, order.id):
+        begin_pulling(author_id)
     stores.outbox().mark_done(order.id)
 
 
-def _begin(author_id: int, since: int) -> None:
-    _write(_edge(author_id, PULLED, since, present=True))
+def handle_end(order: Order) -> None:
+    """Takes all steps of an END_PULLING order, and marks it done. Idempotent. Raises `Unavailable`."""
+    [author_id] = order.args
+    _write(*_ending(author_id, order.id))
     raise_epoch()
-    _write(_edge(author_id, UNPUSHED, since, present=True))
-
-
-def _end(author_id: int, op: int) -> None:
-    _write(*_ending(author_id, op))
-    raise_epoch()
-
-
-def _is_late(since: int) -> bool:
-    return now_us() - id_us(since) > LATE_SECONDS * 1_000_000
+    stores.outbox().mark_done(order.id)
 
 
 def raise_epoch() -> None:
-    """No timeline is served any more before its reader has looked who is pulled. One Redis round trip.
+    """Has no timeline served any more before its reader has looked who is pulled. One Redis round trip.
 
     Raises `Unavailable`, and then some shards may have it and others not.
     """
@@ -205,8 +215,45 @@ def raise_epoch() -> None:
     )
 
 
+def counted_key(author_id: int) -> str:
+    """Where it stands for COUNTED_EVERY_SECONDS that the author's followers were counted."""
+    return f"followers-counted:{author_id}"
+
+
+def _count_now_and_then(author_id: int, known: AuthorDelivery) -> None:
+    """Losing the key in Redis costs a count, no more."""
+    [is_first] = timeline_node().round_trip(("SET", counted_key(author_id), b"1", "NX", "EX", COUNTING_SECONDS))
+    if is_first:
+        _cross_if_beyond(author_id, known)
+        timeline_node().round_trip(("EXPIRE", counted_key(author_id), COUNTED_EVERY_SECONDS))
+
+
+def _cross_if_beyond(author_id: int, known: AuthorDelivery) -> None:
+    """A beginning whose order was lost on its way is begun anew: until then, both ways cost."""
+    limit = settings.PUSH_MAX_FOLLOWERS
+    threshold = limit if known.since is None else int(limit * PUSH_AGAIN_SHARE)
+    is_beyond = limit > 0 and follows.has_more_followers_than(author_id, threshold)
+    if not is_beyond:
+        if known.since is not None:
+            end_pulling(author_id)
+    elif known.since is None or (known.mode is DeliveryMode.BEGINNING and _is_late(known.since)):
+        begin_pulling(author_id)
+
+
+def _is_late(since: int) -> bool:
+    return now_us() - id_us(since) > LATE_SECONDS * 1_000_000
+
+
+def _ops(author_ids: Collection[int], kind: str) -> dict[int, int]:
+    found = stores.associations().find_pairs([(_directory(each), kind, each) for each in author_ids])
+    return {edge.target: edge.op for edge in found}
+
+
 def _ending(author_id: int, op: int) -> list[Change]:
-    return [_edge(author_id, PULLED, op, present=False), _edge(author_id, CEASED, op, present=True)]
+    return [
+        _edge(author_id, PULLED_EDGE, op, present=False),
+        _edge(author_id, PULLING_ENDED_EDGE, op, present=True),
+    ]
 
 
 def _write(*changes: Change) -> None:
@@ -221,7 +268,3 @@ def _edge(author_id: int, kind: str, op: int, *, present: bool) -> Change:
 def _directory(author_id: int) -> int:
     """Spread as buckets are: ids differ in their low bits by worker only."""
     return ((author_id * 0x9E3779B97F4A7C15) >> 40) % DIRECTORIES + 1
-
-
-def counted_key(author_id: int) -> str:
-    return f"followers-counted:{author_id}"

@@ -1,4 +1,4 @@
-"""Working an order off: from (entry, author) to the timelines of the author's active followers.
+"""Delivering an entry and retracting it: from (entry, author) to the timelines of the author's active followers.
 
 A small author's order is one piece of work. A large author's is handed out in *parts*, one for
 each bucket of followers, which are worked off in parallel in the queue of bulk work, apart
@@ -21,24 +21,20 @@ version after the edge was written, so their timeline is made anew before it is 
 pulls the tweet, which was in the store before its order could be worked off.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
 from accounts.graph import follows
-from accounts.graph.follows import GRAPH_ORDER
-from accounts.people import purge
-from accounts.people.purge import PURGE_ORDER
-from fanout.delivery import celebrities, recent_delivery
-from fanout.delivery.celebrities import Mode
-from fanout.delivery.pushing import push_noted, slices
-from fanout.live import channel, presence
-from fanout.live.channel import LiveKind
+from fanout.delivery import celebrities, pushing, recent_delivery
+from fanout.delivery.celebrities import DeliveryMode
+from fanout.delivery.pushing import Push
 from fanout.orders import resending
-from fanout.orders.dispatch import BULK, enqueue_part
-from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RETRACT, entry_and_author
+from fanout.orders.dispatch import enqueue_part
+from fanout.orders.handlers import Context
+from fanout.orders.kinds import DELIVER, RETRACT, PoisonedOrder, entry_and_author
+from fanout.orders.queues import BULK
 from fanout.timelines import materialised
-from fanout.timelines.materialised import OUTDATED, Note
 from fanout.timelines.tweet_cache import TWEET_BYTES
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
@@ -47,7 +43,7 @@ from storage.redis.reads import Command
 from storage.stores import dead_letters, outbox
 
 PAGE = 12_500
-"""Followers read at a time, under one note: the store answers a page of as many at half the cost of five."""
+"""Followers read at a time, under one snapshot: the store answers a page of as many at half the cost of five."""
 PAGES_A_TASK = 1
 """12,500 followers, some 50 ms: the longest that a small order waits behind a large one, and long enough for the
 millisecond that a task costs besides."""
@@ -62,48 +58,87 @@ class _Pushed(NamedTuple):
     rest: int | None
 
 
-def work_off(order: Order, *, resent: bool = False) -> None:
-    """Does what the order asks and marks it done, or hands its parts out. Idempotent.
+def deliver(order: Order, context: Context) -> None:
+    """Handles a DELIVER order: puts the entry where its author's followers read it, or hands that out in parts.
 
-    Raises `Unavailable`; the order then stays open and is sent again by the sweeper. Raises
-    anything else for an order that is at fault itself (see orders/attempts.py).
+    Idempotent. Marks the order done when all is done. Raises `Unavailable`, and then it stays open, and
+    `PoisonedOrder` for malformed arguments.
     """
-    if order.kind == GRAPH_ORDER:
-        follows.raise_versions(order.args, order.id)
-        return
-    if order.kind == PURGE_ORDER:
-        purge.handle(order)
-        return
-    if order.kind in (BEGIN_PULLING, END_PULLING):
-        celebrities.handle(order)
-        return
-    entry_id, author_id = entry_and_author(order)
-    if order.kind == RETRACT:
-        _end_delivery(entry_id)
-    known = celebrities.mode(author_id)
+    _entry_id, author_id = entry_and_author(order)
+    known = celebrities.delivery_of(author_id)
     if known.since is not None:
-        recent_delivery.deliver_to_recents(order, (author_id, known.since))
+        recent_delivery.deliver(order, (author_id, known.since))
     followers = None
-    if _is_pushed(order, known):
-        followers = _push_or_hand_out(order, resent=resent)
+    if known.mode is DeliveryMode.PULLED:
+        _push_to_author(order, pushing.deliver)
     else:
-        _push_to_author(order)
-    if order.kind == DELIVER:
-        celebrities.reconsider(author_id, known, followers=followers)
+        followers = _push_or_hand_out(order, pushing.deliver, resent=context.resent)
+    celebrities.reconsider(author_id, known, followers=followers)
 
 
-def _is_pushed(order: Order, known: Mode) -> bool:
-    """Whether the order has to go to each follower's timeline."""
-    return not known.unpushed if order.kind == DELIVER else known.may_be_pushed(order.args[0])
+def retract(order: Order, context: Context) -> None:
+    """Handles a RETRACT order: takes the entry out of wherever `deliver` may have put it. Errors are those of it."""
+    entry_id, author_id = entry_and_author(order)
+    _end_delivery(entry_id)
+    known = celebrities.delivery_of(author_id)
+    if known.since is not None:
+        recent_delivery.retract(order, (author_id, known.since))
+    if known.may_have_been_pushed(entry_id):
+        _push_or_hand_out(order, pushing.retract, resent=context.resent)
+    else:
+        _push_to_author(order, pushing.retract)
 
 
-def _push_or_hand_out(order: Order, *, resent: bool) -> int | None:
+def work_off_part(order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> bool:
+    """Does one bucket of a large order, from the follower above `after` on, or as much as one task may.
+
+    Answers whether the part has ended: if not, its next task is on its way. The part that ends
+    last marks the order done. Idempotent. Raises `Unavailable`, and then the order stays open, and
+    `PoisonedOrder` for an order of a kind that has no parts.
+    """
+    if part not in outbox().finished_parts(order.id):
+        rest = _push_pages(order, _push_of(order.kind), part, after=after, pages=PAGES_A_TASK).rest
+        if rest is not None:
+            enqueue_part(order, part, parts, after=rest, resent=resent)
+            return False
+    if outbox().mark_part_done(order.id, part, parts=parts):
+        outbox().mark_done(order.id)
+    return True
+
+
+def let_part_be_sent(order_id: int, part: int) -> None:
+    """To be called when an attempt at the part has ended: if it has to be handed out again, then at once."""
+    resending.release([_part_name(order_id, part)])
+
+
+def deliver_to_author(order: Order, *, noted: bytes | None) -> list[Command]:
+    """Commands after which a new entry, that has been written, is in its author's own timeline.
+
+    `noted`: the generation that this process had seen before the entry was written; None for
+    none, and then the timeline is made anew by its next read.
+    """
+    entry_id, author_id = order.args
+    if noted is None:
+        return [materialised.discard_command(author_id)]
+    return [materialised.deliver_to_author_command(entry_id, author_id, noted)]
+
+
+def _push_of(kind: str) -> Push:
+    """What a part does, which is told by its order's kind alone."""
+    if kind == DELIVER:
+        return pushing.deliver
+    if kind == RETRACT:
+        return pushing.retract
+    raise PoisonedOrder(f"no parts: {kind}")
+
+
+def _push_or_hand_out(order: Order, push: Push, *, resent: bool) -> int | None:
     """How many followers there are, if this worker has read them all."""
     buckets = follows.follower_buckets(order.args[1])
     if len(buckets) > 1:
         _hand_out(order, len(buckets), resent=resent)
         return None
-    first = _push_pages(order, 0, pages=1)
+    first = _push_pages(order, push, 0, pages=1)
     if first.rest is not None:
         _hand_out(order, 1, after=first.rest, resent=resent)
         return None
@@ -111,9 +146,10 @@ def _push_or_hand_out(order: Order, *, resent: bool) -> int | None:
     return first.followers
 
 
-def _push_to_author(order: Order) -> None:
+def _push_to_author(order: Order, push: Push) -> None:
     """Nobody else has the entry in their timeline."""
-    _push_page(order, list, [order.args[1]])
+    _entry_id, author_id = order.args
+    push(order, lambda: [author_id])
     outbox().mark_done(order.id)
 
 
@@ -147,82 +183,23 @@ def _hand_out(order: Order, parts: int, *, after: int = 0, resent: bool) -> None
             raise
 
 
-def let_part_be_sent(order_id: int, part: int) -> None:
-    """To be called when an attempt at the part has ended: if it has to be handed out again, then at once."""
-    resending.release([_part_name(order_id, part)])
-
-
 def _part_name(order_id: int, part: int) -> str:
     return f"{order_id}:{part}"
 
 
-def work_off_part(order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> bool:
-    """Does one bucket of a large order, from the follower above `after` on, or as much as one task may.
-
-    Answers whether the part has ended: if not, its next task is on its way. The part that ends
-    last marks the order done. Idempotent. Raises `Unavailable`, as `work_off` does.
-    """
-    if part not in outbox().finished_parts(order.id):
-        rest = _push_pages(order, part, after=after, pages=PAGES_A_TASK).rest
-        if rest is not None:
-            enqueue_part(order, part, parts, after=rest, resent=resent)
-            return False
-    if outbox().mark_part_done(order.id, part, parts=parts):
-        outbox().mark_done(order.id)
-    return True
-
-
-def deliver_to_author(order: Order, *, noted: bytes | None) -> list[Command]:
-    """Commands after which a new entry, that has been written, is in its author's own timeline.
-
-    `noted`: the generation that this process had seen before the entry was written; None for
-    none, and then the timeline is made anew by its next read.
-    """
-    entry_id, author_id = order.args
-    if noted is None:
-        return [materialised.discard_command(author_id)]
-    return [materialised.deliver_to_author_command(entry_id, author_id, noted)]
-
-
-def _push_pages(order: Order, bucket: int, *, after: int = 0, pages: int) -> _Pushed:
+def _push_pages(order: Order, push: Push, bucket: int, *, after: int = 0, pages: int) -> _Pushed:
     """Pushes to so many pages of the bucket; the author goes with the very first."""
     _entry_id, author_id = order.args
-    also = [author_id] if bucket == 0 and after == 0 else []
+    first = [author_id] if bucket == 0 and after == 0 else []
     followers = 0
     for _ in range(pages):
-        page = _push_page(order, partial(follows.follower_page, author_id, bucket, after=after, limit=PAGE), also)
+        page = push(order, partial(_readers, first, author_id, bucket, after))[len(first) :]
         followers += len(page)
         if len(page) < PAGE:
             return _Pushed(followers, None)
-        after, also = page[-1], []
+        after, first = page[-1], []
     return _Pushed(followers, after)
 
 
-def _push_page(order: Order, read: Callable[[], list[int]], also: Sequence[int]) -> list[int]:
-    """Pushes to the followers that `read` answers, and `also`; answers those followers, nobody if it was closed."""
-
-    def push(noted: Note | None) -> list[int] | None:
-        followers = read()
-        return followers if all(_push(order, shards, noted) for shards in slices([*also, *followers])) else None
-
-    return push_noted(order, push) or []
-
-
-def _push(order: Order, shards: dict[int, list[int]], noted: Note | None) -> bool:
-    """One round trip for timelines and presence; two more at most when somebody is connected.
-
-    Timelines first: a socket that appears too late to be present here replays its timeline
-    after it appeared, and so finds the entry there. False when the note was outdated.
-    """
-    entry_id = order.args[0]
-    if noted is not None:
-        kind, commands = LiveKind.TWEET, materialised.deliver_commands(entry_id, shards, noted)
-    else:
-        kind, commands = LiveKind.DELETE, materialised.retract_commands(entry_id, shards)
-    answers = timeline_node().round_trip(*commands, *presence.look_commands(shards))
-    if OUTDATED in answers[: len(commands)]:
-        return False
-    connected = presence.seen(shards, answers[len(commands) :])
-    if connected:
-        timeline_node().round_trip(*channel.publish_commands(kind, entry_id, connected))
-    return True
+def _readers(first: Sequence[int], author_id: int, bucket: int, after: int) -> list[int]:
+    return [*first, *follows.follower_page(author_id, bucket, after=after, limit=PAGE)]

@@ -1,16 +1,27 @@
-"""Pushing what a note was taken for, and again when the note was outdated by then (timelines/materialised.py).
+"""Putting an entry into the timelines of many readers, or taking it out of them, and telling who is connected.
 
 Redis carries out what travels in one round trip before it serves anybody else: its read buffer grows
 until a whole pipeline fits. So many readers are pushed to in slices, and who reads a timeline meanwhile
-waits for one slice of each worker, no longer. Every slice carries the same note, so nothing depends on their order.
+waits for one slice of each worker, no longer. Every slice carries the same snapshot, so nothing depends on
+their order.
+
+**Delivering** goes by a snapshot that is taken before the readers are read (timelines/materialised.py): a
+timeline that was opened since then refuses the entry, and when the snapshot itself is outdated, as Redis was
+emptied or the worker stood still, all of it is done again under a new one. **Retracting** needs none:
+its tombstone is there for whoever comes later.
+
+Worked example: a worker takes a snapshot, reads that Bob follows Ada, and waits. Bob unfollows her and reads,
+so his timeline is made anew, without her. The worker goes on: Bob's timeline was opened after the snapshot and
+refuses the entry, and all others take it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from fanout.orders.kinds import DELIVER
+from fanout.live import channel, presence
+from fanout.live.channel import LiveKind
 from fanout.timelines import materialised
-from fanout.timelines.materialised import Note
+from fanout.timelines.materialised import OUTDATED, Note
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
@@ -18,6 +29,10 @@ from storage.redis.shards import by_shard
 from storage.stores import outbox
 
 T = TypeVar("T")
+ByShard = dict[int, list[int]]
+"""Readers, by the shard of their timelines."""
+Push = Callable[[Order, Callable[[], list[int]]], list[int]]
+"""`deliver` or `retract`."""
 
 IN_ONE_TRIP = 1_250
 """So few readers are pushed to in one round trip: it holds Redis for some 4 ms, once."""
@@ -29,27 +44,53 @@ PUSH_TRIES = 3
 """Of a push that came too late; then the order waits for the sweeper."""
 
 
-def push_noted(order: Order, push: Callable[[Note | None], T | None]) -> T | None:
-    """What `push` answers; None when the order was closed before, and nobody was pushed to.
+def deliver(order: Order, read: Callable[[], list[int]]) -> list[int]:
+    """Puts the order's entry into the timelines of the readers that `read` answers, and returns these.
 
-    A delivery is noted before its readers are read, which `push` does; a retraction needs no
-    note. `push` answers None when the note was outdated, and is called again with a new one.
-    Costs a round trip and a store read more for each delivery. Raises `Unavailable`.
+    Nobody, and nothing is pushed, if the order was closed before. Costs a round trip for the snapshot, a store
+    read, `read`, and a round trip a slice; two more at most for a slice in which somebody is connected.
+    Raises `Unavailable`.
+    """
+
+    def push(snapshot: Note) -> list[int] | None:
+        readers = read()
+        in_time = all(_deliver_slice(order.args[0], shards, snapshot) for shards in slices(readers))
+        return readers if in_time else None
+
+    return with_snapshot(order, push) or []
+
+
+def retract(order: Order, read: Callable[[], list[int]]) -> list[int]:
+    """Takes the order's entry out of the timelines of the readers that `read` answers, and returns these.
+
+    Costs `read`, and as `deliver` for each slice. Raises `Unavailable`.
+    """
+    readers = read()
+    for shards in slices(readers):
+        _retract_slice(order.args[0], shards)
+    return readers
+
+
+def with_snapshot(order: Order, push: Callable[[Note], T | None]) -> T | None:
+    """What `push` answers for a snapshot taken before; None when the order was closed then, and nothing was pushed.
+
+    `push` reads whom it pushes to. It answers None when the snapshot was outdated, and is called again with a
+    new one. Costs a round trip and a store read each time. Raises `Unavailable` after PUSH_TRIES.
     """
     for _ in range(PUSH_TRIES):
-        noted = materialised.note() if order.kind == DELIVER else None
-        if noted is not None and outbox().open_order(order.id) is None:
+        snapshot = materialised.note()
+        if outbox().open_order(order.id) is None:
             return None
-        answer = push(noted)
+        answer = push(snapshot)
         if answer is not None:
             return answer
     raise Unavailable(timeline_node().name)
 
 
-def slices(readers: Sequence[int]) -> Iterator[dict[int, list[int]]]:
+def slices(readers: Sequence[int]) -> Iterator[ByShard]:
     """The readers by shard, so many for each round trip, of as few shards as possible."""
     size = max(1, len(readers)) if len(readers) <= IN_ONE_TRIP else PUSHED_AT_ONCE
-    found: dict[int, list[int]] = {}
+    found: ByShard = {}
     room = size
     for shard, of_shard in by_shard(readers).items():
         start = 0
@@ -62,3 +103,30 @@ def slices(readers: Sequence[int]) -> Iterator[dict[int, list[int]]]:
                 found, room = {}, size
     if found:
         yield found
+
+
+def _deliver_slice(entry_id: int, shards: ByShard, snapshot: Note) -> bool:
+    """Whether the timelines took the entry: False when the snapshot was outdated.
+
+    Timelines first, and presence after them in the same round trip: a socket that appears too late to be
+    present here replays its timeline after it appeared, and so finds the entry there.
+    """
+    commands = materialised.deliver_commands(entry_id, shards, snapshot)
+    answers = timeline_node().round_trip(*commands, *presence.look_commands(shards))
+    if OUTDATED in answers[: len(commands)]:
+        return False
+    tell(LiveKind.TWEET, entry_id, presence.seen(shards, answers[len(commands) :]))
+    return True
+
+
+def _retract_slice(entry_id: int, shards: ByShard) -> None:
+    """Timelines first, as when delivering: a socket that appears too late replays a timeline without the entry."""
+    commands = materialised.retract_commands(entry_id, shards)
+    answers = timeline_node().round_trip(*commands, *presence.look_commands(shards))
+    tell(LiveKind.DELETE, entry_id, presence.seen(shards, answers[len(commands) :]))
+
+
+def tell(kind: LiveKind, entry_id: int, connected: ByShard) -> None:
+    """Publishes to the live processes for these readers. One round trip, none for nobody. Raises `Unavailable`."""
+    if connected:
+        timeline_node().round_trip(*channel.publish_commands(kind, entry_id, connected))

@@ -1,9 +1,13 @@
-"""Putting a pulled author's entry into the recent lists, and telling connected readers who merge them."""
+"""Putting a pulled author's entry into the recent lists, taking it out, and telling connected readers who merge them.
+
+Lists first, and readers are told after, as with timelines (delivery/pushing.py). Both ways cost a round trip for the
+lists, one for each page of everyone connected, and two more for a page that is not empty.
+"""
 
 from itertools import islice
 
-from fanout.delivery.pushing import push_noted
-from fanout.live import channel, presence
+from fanout.delivery.pushing import ByShard, tell, with_snapshot
+from fanout.live import presence
 from fanout.live.channel import LiveKind
 from fanout.timelines import recents
 from fanout.timelines.materialised import OUTDATED, Note
@@ -12,32 +16,34 @@ from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 
 
-def deliver_to_recents(order: Order, pulled: Pulled) -> None:
-    """Puts the entry into its author's recent lists, or takes it out, and tells connected readers who merge them.
+def deliver(order: Order, pulled: Pulled) -> None:
+    """Puts the order's entry into its author's recent lists. Nothing when the order was closed meanwhile.
 
-    Lists first, as with timelines (delivery/fan_out.py). Two or three round trips, and two more for each
-    page of everyone connected. Nothing when the order was closed meanwhile. Raises `Unavailable`.
+    A round trip and a store read more than above, for the snapshot. Raises `Unavailable`.
     """
-    push_noted(order, lambda noted: _push_to_recents(order, pulled, noted) or None)
+
+    def push(snapshot: Note) -> bool | None:
+        answers = timeline_node().round_trip(*recents.deliver_commands(order.args[0], pulled, snapshot))
+        return None if OUTDATED in answers else True
+
+    if with_snapshot(order, push):
+        _tell_who_merges(LiveKind.TWEET, order.args[0], pulled)
 
 
-def _push_to_recents(order: Order, pulled: Pulled, noted: Note | None) -> bool:
-    """False when the note was outdated."""
-    author_id, entry_id = pulled[0], order.args[0]
-    if noted is not None:
-        kind, commands = LiveKind.TWEET, recents.deliver_commands(entry_id, pulled, noted)
-    else:
-        kind, commands = LiveKind.DELETE, recents.retract_commands(entry_id, pulled)
-    if OUTDATED in timeline_node().round_trip(*commands):
-        return False
+def retract(order: Order, pulled: Pulled) -> None:
+    """Takes the order's entry out of its author's recent lists. Raises `Unavailable`."""
+    timeline_node().round_trip(*recents.retract_commands(order.args[0], pulled))
+    _tell_who_merges(LiveKind.DELETE, order.args[0], pulled)
+
+
+def _tell_who_merges(kind: LiveKind, entry_id: int, pulled: Pulled) -> None:
+    author_id, _since = pulled
     for page in presence.everyone():
-        merging = _merging(page, author_id) if page else {}
-        if merging:
-            timeline_node().round_trip(*channel.publish_commands(kind, entry_id, merging))
-    return True
+        if page:
+            tell(kind, entry_id, _merging(page, author_id))
 
 
-def _merging(present: dict[int, list[int]], author_id: int) -> dict[int, list[int]]:
+def _merging(present: ByShard, author_id: int) -> ByShard:
     """Those of the present readers, by shard, who merge the author or whose timelines cannot tell. One round trip."""
     asked = {shard: recents.merging_commands(shard, readers, author_id) for shard, readers in present.items()}
     answers = iter(timeline_node().round_trip(*(command for commands in asked.values() for command in commands)))

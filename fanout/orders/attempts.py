@@ -8,12 +8,12 @@ An order is tried again until it is done. Two things stop that from going on for
 - **A backend that does not answer** (`Unavailable`) does not count, and never delays the next
   attempt: a healthy order outlives any outage.
 
-A first attempt keeps no books unless it fails, so that what goes well costs nothing. An order
-that is *sent again* notes its attempt before the work begins; if the process dies, the note stays,
-and after ATTEMPT_SECONDS it counts as a failure. A note is taken back when the attempt ends well or
+A first attempt is not recorded unless it fails, so that what goes well costs nothing. At an order
+that is *sent again* the attempt is recorded before the work begins; if the process dies, the record stays,
+and after ATTEMPT_SECONDS it counts as a failure. The record is taken back when the attempt ends well or
 with `Unavailable`. If the store cannot take it back either, this process remembers to, and begins
 no further attempt before it has: otherwise a store that fails half of its calls would make the
-notes of healthy orders look like killed attempts.
+records of healthy orders look like killed attempts.
 
 Attempts are counted for each part of a large order by itself: its parts fail side by side.
 """
@@ -41,35 +41,35 @@ task out again after 60 s."""
 KILLED = "The process ended during the attempt."
 
 _to_take_back: deque[tuple[int, Attempt]] = deque(maxlen=1_000)
-"""Notes of attempts that ended without a fault while the store did not answer."""
+"""Records of attempts that ended without a fault while the store did not answer."""
 _PASSWORD_IN_URL = re.compile(r"://[^/@\s]*@")
 
 log = structlog.get_logger(__name__)
 
 
-def attempt(order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, noted: bool) -> None:
+def attempt(order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, is_resent: bool) -> None:
     """Runs `work` on the order as the store has it, if it is open still: not done, and not closed by a deletion.
 
-    `noted` says that the attempt counts from its beginning: for an order that was sent again, by
-    the sweeper or by the broker. Raises `Unavailable`; any other error is noted, and ends
-    here. Costs a store read; noted, another one and two writes.
+    `is_resent`: whether the order was sent again, by the sweeper or by the broker; then the attempt counts
+    from its beginning. Raises `Unavailable`; any other error is recorded, and ends here. Costs a store
+    read; of an order sent again, another one and two writes.
     """
     order = stores.outbox().open_order(order_id)
     if order is None:
         return
-    note = _begin(order, part) if noted else None
-    if noted and note is None:
+    record = _begin(order, part) if is_resent else None
+    if is_resent and record is None:
         return
     try:
         work(order)
     except Unavailable:
-        _take_back(order_id, note)
+        _take_back(order_id, record)
         raise
     except Exception as error:
         log.exception("order_failed", order=order_id, kind=order.kind, part=part)
-        _fail(order, part, note, error)
+        _fail(order, part, record, error)
     else:
-        _take_back(order_id, note)
+        _take_back(order_id, record)
 
 
 def give_up_if_spent(order: Order, attempts: Sequence[Attempt]) -> bool:
@@ -108,34 +108,34 @@ def described(error: Exception) -> str:
 
 
 def _begin(order: Order, part: int) -> Attempt | None:
-    """Notes an attempt; None when there may be no more: the order is given up, or others are still at it."""
+    """Records an attempt; None when there may be no more: the order is given up, or others are still at it."""
     _catch_up()
     attempts = _attempts_at(order.id)
     slot = _free_slot(attempts, part)
     if give_up_if_spent(order, attempts) or slot is None:
         return None
-    note = Attempt(part, slot, now_us())
-    stores.dead_letters().note_attempt(order.id, note)
-    return note
+    record = Attempt(part, slot, now_us())
+    stores.dead_letters().record_attempt(order.id, record)
+    return record
 
 
-def _fail(order: Order, part: int, note: Attempt | None, error: Exception) -> None:
+def _fail(order: Order, part: int, record: Attempt | None, error: Exception) -> None:
     attempts = _attempts_at(order.id)
-    slot = note.slot if note is not None else _free_slot(attempts, part)
+    slot = record.slot if record is not None else _free_slot(attempts, part)
     if slot is None:
         return
     failed = Attempt(part, slot, now_us(), described(error))
-    stores.dead_letters().note_attempt(order.id, failed)
+    stores.dead_letters().record_attempt(order.id, failed)
     others = [each for each in attempts if (each.part, each.slot) != (part, slot)]
     give_up_if_spent(order, [*others, failed])
 
 
-def _take_back(order_id: int, note: Attempt | None) -> None:
-    if note is None:
+def _take_back(order_id: int, record: Attempt | None) -> None:
+    if record is None:
         return
-    ended = Attempt(note.part, note.slot, 0)
+    ended = Attempt(record.part, record.slot, 0)
     try:
-        stores.dead_letters().note_attempt(order_id, ended)
+        stores.dead_letters().record_attempt(order_id, ended)
     except Unavailable:
         _to_take_back.append((order_id, ended))
 
@@ -143,7 +143,7 @@ def _take_back(order_id: int, note: Attempt | None) -> None:
 def _catch_up() -> None:
     """Takes back what could not be taken back before. Raises `Unavailable`."""
     while _to_take_back:
-        stores.dead_letters().note_attempt(*_to_take_back[0])
+        stores.dead_letters().record_attempt(*_to_take_back[0])
         _to_take_back.popleft()
 
 

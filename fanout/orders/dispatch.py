@@ -7,7 +7,6 @@ again: this is only the fast path.
 """
 
 import atexit
-import os
 import queue
 import threading
 import time
@@ -19,14 +18,12 @@ from celery import current_app
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from accounts.graph.follows import GRAPH_ORDER
+from fanout.orders.handlers import queue_of
+from fanout.orders.queues import BULK
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
+from storage.process import start_anew_after_fork
 from storage.redis.node import broker_node
-
-GRAPH, FANOUT, BULK = "graph", "fanout", "bulk"
-QUEUES = (GRAPH, FANOUT)
-"""The queues of whole orders."""
 
 QUEUE_SIZE = 10_000
 """About 2 MB; at 1,850 messages a second it holds five seconds of posts."""
@@ -40,13 +37,8 @@ DRAIN_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
-def queue_of(kind: str) -> str:
-    """The queue of an order: changes of the graph do not wait behind tweets."""
-    return GRAPH if kind == GRAPH_ORDER else FANOUT
-
-
 def enqueue(order: Order, *, resent: bool = False) -> None:
-    """Puts the order on the broker's queue, within the transport's timeouts. Raises `Unavailable`."""
+    """Puts the order on its kind's queue, within the transport's timeouts. Raises `Unavailable`."""
     _send("fanout.work_order", (order.id, order.kind), queue_of(order.kind), resent=resent)
 
 
@@ -68,16 +60,21 @@ def _send(task: str, args: tuple[int | str, ...], queue: str, **kwargs: int) -> 
 
 
 class Dispatcher:
-    """One thread a process, started by the first `send` after a fork."""
+    """The thread that passes this process's orders on, started by the first `send`. A forked child has its own."""
 
     def __init__(self, pass_on: Callable[[Order], None]) -> None:
         self._pass_on = pass_on
+        self.start_anew()
+        start_anew_after_fork(self)
+
+    def start_anew(self) -> None:
+        """Begins with nothing in a forked child: what the parent has queued the parent's thread passes on."""
         self._lock = threading.Lock()
-        self._pid = 0
+        self._is_running = False
         self._queue: queue.Queue[Order] = queue.Queue()
 
     def send(self, order: Order) -> None:
-        """Never blocks, never raises; also when the system has no thread left, or the process is ending."""
+        """Queues the order. Never blocks or raises, also when the system has no thread left or the process ends."""
         try:
             self._start_once()
             self._queue.put_nowait(order)
@@ -89,23 +86,23 @@ class Dispatcher:
     @property
     def waiting(self) -> int:
         """Orders of this process that the broker has not got yet, the one on its way included."""
-        return self._queue.unfinished_tasks if self._pid == os.getpid() else 0
+        return self._queue.unfinished_tasks
 
     def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Waits until the queue is empty, at most that long."""
         deadline = time.monotonic() + seconds
-        while self._pid == os.getpid() and self._queue.unfinished_tasks and time.monotonic() < deadline:
+        while self._queue.unfinished_tasks and time.monotonic() < deadline:
             time.sleep(0.01)
 
     def _start_once(self) -> None:
-        if self._pid == os.getpid():
+        if self._is_running:
             return
         with self._lock:
-            if self._pid != os.getpid():
+            if not self._is_running:
                 self._queue = queue.Queue(QUEUE_SIZE)
                 threading.Thread(target=self._run, args=(self._queue,), name="dispatch", daemon=True).start()
                 atexit.register(self.drain)
-                self._pid = os.getpid()
+                self._is_running = True
 
     def _run(self, orders: "queue.Queue[Order]") -> None:
         while True:

@@ -1,7 +1,7 @@
-"""What was put on the broker's queues lately, so that it is not put there again and again.
+"""Remembers what was put on the broker's queues lately, so that it is not put there again and again.
 
-The marks live in the broker's own Redis, beside the queues that they speak of: where the queues
-are lost the marks are lost, too, and everything is sent again at once; where the broker does
+The keys that say so live in the broker's own Redis, beside the queues that they speak of: where the queues
+are lost the keys are lost, too, and everything is sent again at once; where the broker does
 not answer, nothing could be sent either. The timelines' Redis may be down or emptied meanwhile.
 """
 
@@ -26,19 +26,19 @@ def queue_lengths(queues: Sequence[str]) -> dict[str, int]:
 
 
 def claim(names: Sequence[str], *, seconds: int) -> list[bool]:
-    """Which of these were not claimed in the last `seconds`; they are claimed from now on.
+    """Claims these, and answers for each whether it was not claimed in the last `seconds`.
 
     One round trip. Raises `Unavailable`.
     """
-    marks: list[Command] = [("SET", _mark(name), b"1", "NX", "EX", seconds) for name in names]
-    return [bool(fresh) for fresh in broker_node().round_trip(*marks)]
+    claims: list[Command] = [("SET", _sent_key(name), b"1", "NX", "EX", seconds) for name in names]
+    return [bool(fresh) for fresh in broker_node().round_trip(*claims)]
 
 
 def release(names: Sequence[str]) -> None:
-    """As if they had not been claimed. One round trip; a broker that does not answer forgets them later."""
+    """Takes the claims back. One round trip; a broker that does not answer lets them end by their time."""
     with suppress(Unavailable):
-        broker_node().round_trip(*(("DEL", _mark(name)) for name in names))
+        broker_node().round_trip(*(("DEL", _sent_key(name)) for name in names))
 
 
-def _mark(name: str) -> str:
+def _sent_key(name: str) -> str:
     return f"sent:{name}"

@@ -21,7 +21,9 @@ import structlog
 from django.conf import settings
 
 from fanout.orders import attempts, resending
-from fanout.orders.dispatch import QUEUES, enqueue, queue_of
+from fanout.orders.dispatch import enqueue
+from fanout.orders.handlers import queue_of
+from fanout.orders.queues import QUEUES
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, make_id, now_us
 from storage.ports.outbox import Order
@@ -128,6 +130,6 @@ def _to_be_tried(orders: list[Order]) -> list[Order]:
     """Those that do not pause; those that have used up their attempts become dead letters."""
     if not orders:
         return []
-    noted = dead_letters().attempts([order.id for order in orders])
-    living = [order for order in orders if not attempts.give_up_if_spent(order, noted.get(order.id, ()))]
-    return [order for order in living if attempts.may_be_tried(noted.get(order.id, ()))]
+    recorded = dead_letters().attempts([order.id for order in orders])
+    living = [order for order in orders if not attempts.give_up_if_spent(order, recorded.get(order.id, ()))]
+    return [order for order in living if attempts.may_be_tried(recorded.get(order.id, ()))]

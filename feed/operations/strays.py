@@ -1,13 +1,13 @@
 """Strays: keys of the timeline Redis that nobody reads any more, or that would never end.
 
-Three sorts, by `Why`: what the reading of somebody left who is suspended or gone (forgetting
+Three sorts, by `Why`: what the reading of somebody left who is suspended or gone (a purge of
 somebody may miss something, see accounts/people/purge.py); what has no end, or ends later than a
 reader who stays away is remembered; and what belongs to another number of TIMELINE_SHARDS.
 
 The node is walked by SCAN, which finds every key that stands there from beginning to end, in
 steps of bounded work, while traffic runs. Nothing that is removed was needed: people who may
 read get their timelines and caches anew. What belongs to one person's reading goes together,
-as in forgetting, so that nothing made under an older graph version counts again.
+as in a purge, so that nothing made under an older graph version counts again.
 
 A key is written and given its end in one step, or in two commands of one round trip: one
 without an end counts only if it is found so again after a moment.
@@ -24,7 +24,7 @@ import msgspec
 import structlog
 from django.conf import settings
 
-from accounts.people.purge import READING, forget_command
+from accounts.people.purge import READING, purge_command
 from accounts.people.selectors import shut_out_among
 from fanout.timelines.materialised import active_seconds
 from storage.redis.node import timeline_node
@@ -175,5 +175,5 @@ def _lasting(keys: Sequence[Key]) -> set[bytes]:
 def _removal(stray: Stray) -> Command:
     key = stray.key
     if key.reader_id is not None and key.reachable:
-        return forget_command(key.reader_id)
+        return purge_command(key.reader_id)
     return ("UNLINK", key.name)

@@ -7,7 +7,7 @@ from django.conf import settings
 from prometheus_client import Counter
 
 from accounts.graph import exclusions, follows
-from fanout.delivery.celebrities import ceased_among, pulled_among
+from fanout.delivery.celebrities import pulled_among, pulling_ended_among
 from fanout.timelines import materialised
 from feed.timelines.merging import make_recents_anew
 from storage.ids.snowflakes import id_us
@@ -83,8 +83,8 @@ def adopt(reader_id: int) -> bool:
     authors = home_authors(reader_id)
     if merge_set(reader_id, authors) != standing.merge_set:
         return False
-    ceased = [id_us(op) for op in ceased_among(authors).values()]
-    if ceased and standing.opened_us <= max(ceased) + CLOCKS_US:
+    ended = [id_us(op) for op in pulling_ended_among(authors).values()]
+    if ended and standing.opened_us <= max(ended) + CLOCKS_US:
         return False
     return materialised.adopt(standing)
 

@@ -21,7 +21,7 @@ from storage.ports.outbox import SETTLED_US, SHARDS, Order
 PAGE = 1_000
 """Dead letters read at a time from one hour: at most 600 KB."""
 
-_NOTE = "INSERT INTO outbox_attempts (order_id, part, slot, begun_us, error) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
+_RECORD = "INSERT INTO outbox_attempts (order_id, part, slot, begun_us, error) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
 _ATTEMPTS = "SELECT part, slot, begun_us, error FROM outbox_attempts WHERE order_id = ?"
 _FORGET_ATTEMPTS = "DELETE FROM outbox_attempts USING TIMESTAMP ? WHERE order_id = ?"
 
@@ -43,15 +43,15 @@ _UNLIST = "DELETE FROM dead_letter_hours USING TIMESTAMP ? WHERE shard = ? AND h
 class CassandraDeadLetters:
     """See `storage.ports.dead_letters.DeadLetters`. A page costs a read for each listed hour of each shard."""
 
-    def note_attempt(self, order_id: int, attempt: Attempt) -> None:
-        session.execute(_NOTE, (order_id, attempt.part, attempt.slot, attempt.begun_us, attempt.error, now_us()))
+    def record_attempt(self, order_id: int, attempt: Attempt) -> None:
+        session.execute(_RECORD, (order_id, attempt.part, attempt.slot, attempt.begun_us, attempt.error, now_us()))
 
     def attempts(self, order_ids: Sequence[int]) -> dict[int, list[Attempt]]:
         found = session.execute_many(_ATTEMPTS, [(order_id,) for order_id in order_ids])
-        noted = {
+        recorded = {
             order_id: [Attempt(*row) for row in rows if row[2]] for order_id, rows in zip(order_ids, found, strict=True)
         }
-        return {order_id: attempts for order_id, attempts in noted.items() if attempts}
+        return {order_id: attempts for order_id, attempts in recorded.items() if attempts}
 
     def bury(self, letter: DeadLetter) -> None:
         order, at = letter.order, letter.died_us

@@ -15,7 +15,6 @@ It opens on silence alone; a node that refuses a statement has answered.
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -38,6 +37,7 @@ from django.conf import settings
 
 from storage.breakers import Breaker
 from storage.errors import Unavailable
+from storage.process import start_anew_after_fork
 
 logger = logging.getLogger(__name__)
 
@@ -108,26 +108,25 @@ class _Open:
 
 
 class _Process:
-    """What one process has open. A forked child starts with an empty one."""
+    """What this process has open. A forked child starts with nothing."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.open: _Open | None = None
+        self._inherited: list[_Open] = []
+        """A parent's sessions, kept from being finalised in a child: their sockets are the parent's too."""
+        self.start_anew()
+        start_anew_after_fork(self)
+
+    def start_anew(self) -> None:
+        """Leaves a parent's session alone; the next call opens another."""
+        if self.open is not None:
+            self._inherited.append(self.open)
+        self.open = None
+        self.lock = threading.Lock()
         self.refuse_until = 0.0
 
 
 _process = _Process()
-_inherited: list[_Process] = []
-"""A parent's sessions, kept from being finalised in a child: their sockets are the parent's too."""
-
-
-def _start_empty_after_fork() -> None:
-    global _process
-    _inherited.append(_process)
-    _process = _Process()
-
-
-os.register_at_fork(after_in_child=_start_empty_after_fork)
 
 
 def execute(cql: str, params: Sequence[Any] = (), *, fetch_size: int = FETCH_SIZE) -> list[Row]:
@@ -213,9 +212,8 @@ def ping() -> None:
 
 def close() -> None:
     """Closes this process's session; the next call opens another."""
-    process = _process
-    with process.lock:
-        opened, process.open, process.refuse_until = process.open, None, 0.0
+    with _process.lock:
+        opened, _process.open, _process.refuse_until = _process.open, None, 0.0
     if opened is not None:
         opened.cluster.shutdown()
 
@@ -283,24 +281,23 @@ def _undecided(error: Exception) -> Undecided:
 
 
 def _opened() -> _Open:
-    process = _process
-    opened = process.open
+    opened = _process.open
     if opened is not None:
         return opened
-    with process.lock:
-        if process.open is None:
-            process.open = _connect(process)
-        return process.open
+    with _process.lock:
+        if _process.open is None:
+            _process.open = _connect()
+        return _process.open
 
 
-def _connect(process: _Process) -> _Open:
-    if time.monotonic() < process.refuse_until:
+def _connect() -> _Open:
+    if time.monotonic() < _process.refuse_until:
         raise Unavailable("cassandra")
     cluster = open_cluster()
     try:
         return _Open(cluster, cluster.connect(settings.CASSANDRA_KEYSPACE))
     except Exception:
-        process.refuse_until = time.monotonic() + RECONNECT_PAUSE_SECONDS
+        _process.refuse_until = time.monotonic() + RECONNECT_PAUSE_SECONDS
         cluster.shutdown()
         raise
 

@@ -17,7 +17,7 @@ ORDERS_AN_IN = 500
 class EmbeddedDeadLetters:
     """See `storage.ports.dead_letters.DeadLetters`."""
 
-    def note_attempt(self, order_id: int, attempt: Attempt) -> None:
+    def record_attempt(self, order_id: int, attempt: Attempt) -> None:
         with writing():
             OutboxAttempt.objects.update_or_create(
                 order_id=order_id,

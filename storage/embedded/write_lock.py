@@ -17,29 +17,35 @@ from contextlib import contextmanager
 
 from django.db import OperationalError
 
+from storage.process import start_anew_after_fork
+
 LOCK_SECONDS = 15.0
 """As long as SQLite itself waits for the lock (busy_timeout in config/settings.py)."""
 POLL_SECONDS = 0.0005
 
 
 class WriteLock:
-    """Re-entrant, as a write may be part of another."""
+    """The lock that a write holds. Re-entrant, as a write may be part of another."""
 
     def __init__(self) -> None:
         self._file: int | None = None
         self._path = ""
         self.start_anew()
+        start_anew_after_fork(self)
 
     def start_anew(self) -> None:
-        """To be called in a forked child: another thread of the parent may have held the lock, and the two would
-        share the file's."""
+        """Takes a lock and a file of a forked child's own: another thread of the parent may have held the lock, and
+        the two would share the file's."""
         self._lock = threading.RLock()
         self._depth = 0
         self._close_file()
 
     @contextmanager
     def held(self, database: str) -> Generator[None]:
-        """Raises `OperationalError`, as SQLite would, when the lock is not free within LOCK_SECONDS."""
+        """Holds the lock around a write.
+
+        Raises `OperationalError`, as SQLite would, when it is not free within LOCK_SECONDS.
+        """
         ends = time.monotonic() + LOCK_SECONDS
         if not self._lock.acquire(timeout=LOCK_SECONDS):
             raise OperationalError("the write lock was not free")
@@ -83,4 +89,3 @@ class WriteLock:
 
 
 write_lock = WriteLock()
-os.register_at_fork(after_in_child=write_lock.start_anew)

@@ -15,16 +15,15 @@ lessee starts above the previous end. Within a process a microsecond is used onc
 **Order of ids is order of birth, not of visibility**: a smaller id may become readable later.
 """
 
-import os
 import threading
 import time
 import uuid
-import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from storage.errors import Unavailable
 from storage.ids.leases import Lease, WorkerLeases
+from storage.process import start_anew_after_fork
 
 EPOCH_US = 1_288_834_974_657_000
 """2010-11-04T01:42:54.657Z, Twitter's snowflake epoch; gives 19-digit ids from 2018 to 2082."""
@@ -88,6 +87,7 @@ def id_minute(snowflake: int) -> int:
 
 
 def now_us() -> int:
+    """The Unix microsecond of this machine's clock."""
     return time.time_ns() // 1000
 
 
@@ -114,10 +114,10 @@ class IdGenerator:
         self._owner = uuid.uuid4().hex
         self._lease: Lease | None = None
         self._last_us = 0
-        _generators.add(self)
+        start_anew_after_fork(self)
 
     def next(self, *, above: int = 0) -> int:
-        """A new id, greater than every id this generator made before, and than `above`.
+        """Makes a new id, greater than every id this generator made before, and than `above`.
 
         `above` is the operation that this one replaces. One made by a server whose clock is ahead
         is waited for up to MAX_CLOCK_STEP_US; further ahead it raises `Unavailable("ids")`.
@@ -142,8 +142,8 @@ class IdGenerator:
                 self._leases().release(self._lease, used_us=self._last_us)
             self._lease = None
 
-    def _start_anew(self) -> None:
-        """The lock as well: a thread of the parent may have held it when it forked."""
+    def start_anew(self) -> None:
+        """Drops the parent's lease in a forked child, and the lock, which a thread of the parent may have held."""
         self._lock = threading.Lock()
         self._owner = uuid.uuid4().hex
         self._lease = None
@@ -176,14 +176,3 @@ class IdGenerator:
                 if us >= held.end_us:
                     raise
         return renewed or self._leases().acquire(owner=self._owner, now_us=us, length_us=self._lease_us)
-
-
-_generators: "weakref.WeakSet[IdGenerator]" = weakref.WeakSet()
-
-
-def _start_anew_after_fork() -> None:
-    for generator in _generators:
-        generator._start_anew()
-
-
-os.register_at_fork(after_in_child=_start_anew_after_fork)

@@ -50,7 +50,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
 class DeadLetters(Protocol):
     """Raises `Unavailable` when its backend does not answer."""
 
-    def note_attempt(self, order_id: int, attempt: Attempt) -> None:
+    def record_attempt(self, order_id: int, attempt: Attempt) -> None:
         """Writes the attempt over what its slot held. Idempotent. Forgotten after days."""
 
     def attempts(self, order_ids: Sequence[int]) -> dict[int, list[Attempt]]:

@@ -11,7 +11,6 @@ still an order. So what is told again has to be right at any later time, and any
 times: guards, a fresh graph version, nothing that was read before.
 """
 
-import os
 import threading
 import time
 from collections import deque
@@ -21,6 +20,7 @@ import structlog
 
 from storage.breakers import Breaker, State
 from storage.errors import Unavailable
+from storage.process import start_anew_after_fork
 from storage.redis.node import timeline_node
 
 PAUSE_SECONDS = 1.0
@@ -44,18 +44,14 @@ class DeferredWrites:
 
     def __init__(self, breaker: Callable[[], Breaker]) -> None:
         self._breaker = breaker
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
-        self._untold: deque[Telling] = deque(maxlen=KEPT)
-        self._thread: threading.Thread | None = None
+        self.start_anew()
+        start_anew_after_fork(self)
 
     def keep(self, telling: Telling) -> None:
         """Calls `telling` in a second or later, again and again until it does not raise `Unavailable`.
 
         Never blocks, never raises.
         """
-        if self._pid != os.getpid():
-            self.start_anew()
         with self._lock:
             self._untold.append(telling)
             if self._thread is None:
@@ -67,9 +63,10 @@ class DeferredWrites:
             self._untold.clear()
 
     def start_anew(self) -> None:
-        """In a forked child, where the lock may be held by a thread that is not there."""
-        self._lock, self._pid, self._thread = threading.Lock(), os.getpid(), None
-        self._untold = deque(maxlen=KEPT)
+        """Begins with nothing: what the parent keeps the parent tells, and its thread is not here."""
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._untold: deque[Telling] = deque(maxlen=KEPT)
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._run, name="retelling", daemon=True)

@@ -12,7 +12,6 @@ refuses that, and so nothing is read from one. It costs a round trip within the 
 timeouts.
 """
 
-import os
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +32,7 @@ from redis.retry import Retry
 from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
+from storage.process import start_anew_after_fork
 from storage.redis.connections import Wires
 from storage.redis.reads import A, B, C, Command, D, E, Read, T
 from storage.redis.scripts import Script
@@ -56,7 +56,7 @@ class SeenGeneration(msgspec.Struct, frozen=True):
 
 
 class RedisNode:
-    """One Redis, by the name that /readyz and errors use. Notices forks; thread-safe.
+    """One Redis, by the name that /readyz and errors use. Thread-safe; connects anew in a forked child.
 
     `has_generations`: its connections begin with the handshake. `seen` is the generation that
     this process saw last, None before its first connection.
@@ -67,11 +67,19 @@ class RedisNode:
         self.url = url
         self.seen: SeenGeneration | None = None
         self._has_generations = has_generations
-        self._lock = threading.Lock()
-        self._pid = 0
         self._client: redis.Redis | None = None
+        self._inherited: list[redis.Redis] = []
         self._callbacks: Mapping[Any, Callable[[Any], Any]] = {}
         self.breaker = Breaker(name, probe=self._probe, silent=is_silence, failures=FAILURES)
+        self.start_anew()
+        start_anew_after_fork(self)
+
+    def start_anew(self) -> None:
+        """Leaves the parent's connections alone in a forked child; closed there, as copies, by its first call."""
+        self._lock = threading.Lock()
+        if self._client is not None:
+            self._inherited.append(self._client)
+        self._client = None
 
     def round_trip(self, *commands: Command) -> list[Any]:
         """The answers to `commands` in their order. Raises `Unavailable`; one round trip.
@@ -155,13 +163,14 @@ class RedisNode:
     def client(self) -> "redis.Redis":
         """The process's pooled client, for subscribing; commands go through `round_trip`."""
         client = self._client
-        if client is None or self._pid != os.getpid():
+        if client is None:
             with self._lock:
                 client = self._client
-                if client is None or self._pid != os.getpid():
+                if client is None:
                     client = connect(self.url, handshake=self._greet if self._has_generations else None)
                     self._callbacks = dict(client.response_callbacks)
-                    self._client, self._pid = client, os.getpid()
+                    self._client = client
+                    self._inherited.clear()
         return client
 
     def _greet(self, connection: Any) -> None:

@@ -84,7 +84,7 @@ def test_pages_longer_than_a_read(letters: DeadLetters, outbox: Outbox, monkeypa
 def test_a_replayed_order_is_open_again_with_its_attempts_forgotten(letters: DeadLetters, outbox: Outbox) -> None:
     letter = buried(letters, outbox)
     order_id = letter.order.id
-    letters.note_attempt(order_id, Attempt(WHOLE, 0, now_us(), "ValueError"))
+    letters.record_attempt(order_id, Attempt(WHOLE, 0, now_us(), "ValueError"))
     assert letters.replay(order_id) is True
     assert letters.read(order_id) is None
     assert letters.attempts([order_id]) == {}
@@ -138,14 +138,14 @@ def test_a_dropped_one_is_gone_and_its_order_stays_closed(letters: DeadLetters, 
 def test_attempts_count_until_they_end_well(letters: DeadLetters) -> None:
     one, other, untried = new_id(), new_id(), new_id()
     running, failed = Attempt(WHOLE, 0, 1_000), Attempt(3, 1, 2_000, "KeyError: 'x'")
-    letters.note_attempt(one, running)
-    letters.note_attempt(one, failed)
-    letters.note_attempt(other, Attempt(WHOLE, 0, 5_000))
+    letters.record_attempt(one, running)
+    letters.record_attempt(one, failed)
+    letters.record_attempt(other, Attempt(WHOLE, 0, 5_000))
     found = letters.attempts([one, other, untried])
     assert sorted(found[one], key=lambda each: each.part) == [running, failed]
     assert set(found) == {one, other}
-    letters.note_attempt(one, Attempt(WHOLE, 0, 0))
-    letters.note_attempt(other, Attempt(WHOLE, 0, 0))
+    letters.record_attempt(one, Attempt(WHOLE, 0, 0))
+    letters.record_attempt(other, Attempt(WHOLE, 0, 0))
     assert letters.attempts([one, other, untried]) == {one: [failed]}
-    letters.note_attempt(one, Attempt(3, 1, 9_000, "KeyError: 'y'"))
+    letters.record_attempt(one, Attempt(3, 1, 9_000, "KeyError: 'y'"))
     assert letters.attempts([one]) == {one: [Attempt(3, 1, 9_000, "KeyError: 'y'")]}

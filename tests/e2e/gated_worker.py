@@ -22,13 +22,14 @@ django.setup()
 
 from config.celery import app  # noqa: E402
 from fanout.delivery import fan_out  # noqa: E402
+from fanout.orders import handlers  # noqa: E402
 from storage.ports.outbox import Order  # noqa: E402
 from storage.redis.node import broker_node  # noqa: E402
 
 TOLD, OPEN = "test:told", "test:open"
 WAIT_SECONDS = 120.0
 
-work_off, work_off_part = fan_out.work_off, fan_out.work_off_part
+work_off, work_off_part = handlers.work_off, fan_out.work_off_part
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -74,7 +75,7 @@ class Teller:
 def main(name: str, queues: str, page: int, pages_a_task: int, held_at: int) -> None:
     teller = Teller(name, held_at)
     fan_out.PAGE, fan_out.PAGES_A_TASK = page, pages_a_task
-    fan_out.work_off, fan_out.work_off_part = teller.work_off, teller.work_off_part
+    handlers.work_off, fan_out.work_off_part = teller.work_off, teller.work_off_part
     options = ["--pool", "solo", "--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"]
     app.worker_main(["worker", *options, "--queues", queues, "--loglevel", "WARNING"])
 

@@ -24,13 +24,13 @@ BACKOFF_SECONDS, ATTEMPT_SECONDS = 0.2, 3.0
 @worker_init.connect
 def prepare(**_: Any) -> None:
     django.setup()
-    work_off = import_string("fanout.delivery.fan_out.work_off")
+    work_off = import_string("fanout.orders.handlers.work_off")
 
     def work_off_or_die(order: Any, *, resent: bool) -> None:
         if order.kind == POISON:
             os._exit(DIED)
         work_off(order, resent=resent)
 
-    patch("fanout.delivery.fan_out.work_off", work_off_or_die).start()
+    patch("fanout.orders.handlers.work_off", work_off_or_die).start()
     patch("fanout.orders.attempts.BACKOFF_SECONDS", BACKOFF_SECONDS).start()
     patch("fanout.orders.attempts.ATTEMPT_SECONDS", ATTEMPT_SECONDS).start()

@@ -23,7 +23,7 @@ def a_celebrity(*readers: User) -> User:
     author = new_person()
     for reader in readers:
         follows.follow(reader.id, author.id)
-    celebrities.begin(author.id)
+    celebrities.begin_pulling(author.id)
     counted_just_now(author)
     work_off_everything()
     return author
@@ -31,7 +31,7 @@ def a_celebrity(*readers: User) -> User:
 
 def recent_list(reader: User, author: User) -> list[int] | None:
     """The author's recent list in the reader's shard."""
-    since = celebrities.mode(author.id).since
+    since = celebrities.delivery_of(author.id).since
     assert since is not None
     found = recents.read(reader.id, [(author.id, since)], count=2_000)
     return None if found.missing else found.ids

@@ -79,6 +79,6 @@ def _claims_all(names: Sequence[str], *, seconds: int) -> list[bool]:
     return [True] * len(names)
 
 
-def _fails(order: Order, part: int, note: Attempt | None, error: Exception) -> None:
+def _fails(order: Order, part: int, record: Attempt | None, error: Exception) -> None:
     """An order that is at fault itself fails the interleaving instead of being tried again."""
     raise error

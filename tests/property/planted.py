@@ -92,7 +92,9 @@ BUGS: dict[str, Bug] = {
         "read", ("if string.sub(trailer, 10, 17) ~= version then return {} end", "")
     ),
     "a crossing raises no epoch": lambda: changed(celebrities, "raise_epoch", lambda: None),
-    "a timeline of before an author ceased is adopted": lambda: changed(rebuild, "ceased_among", lambda authors: {}),
+    "a timeline of before an author ceased is adopted": lambda: changed(
+        rebuild, "pulling_ended_among", lambda authors: {}
+    ),
     "an author's push that is refused leaves their timeline": lambda: changed_script(
         "deliver", ("redis.call('DEL', KEYS[4])", "")
     ),

@@ -199,7 +199,7 @@ class World:
     def count_followers(self, author: int) -> None:
         """As the author's next delivery does when their last count is an hour old."""
         with suppress(Unavailable):
-            celebrities.reconsider(author, celebrities.mode(author))
+            celebrities.reconsider(author, celebrities.delivery_of(author))
 
     def expire_timeline(self, reader: int) -> None:
         timeline_node().round_trip(materialised.discard_command(reader))
@@ -233,7 +233,7 @@ class World:
         self._watch_adds()
         for module in (recents, merging):
             self._hooks.enter_context(patch.object(module, "RECENT_CAP", RECENTS))
-        stopping(self._hooks, celebrities, "mode", after="mode read")
+        stopping(self._hooks, celebrities, "delivery_of", after="mode read")
         stopping(self._hooks, celebrities, "raise_epoch", after="epoch raised")
         stopping(self._hooks, recents, "open_builds", after="lists opened")
         stopping(self._hooks, recents, "finish_builds", before="lists pulled")

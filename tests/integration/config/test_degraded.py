@@ -22,8 +22,7 @@ from config.observability import health
 from deploy.supervisor.processes import wait_until
 from deploy.valkey import Valkey
 from fanout import tasks
-from fanout.delivery import fan_out
-from fanout.orders import sweeper
+from fanout.orders import handlers, sweeper
 from fanout.orders.dispatch import dispatcher
 from fanout.orders.kinds import deliver_order
 from storage import breakers
@@ -148,7 +147,7 @@ class TestRedis:
             [order] = open_orders()
             with asked_nodes() as asked:
                 with pytest.raises(Unavailable):
-                    fan_out.work_off(order)
+                    handlers.work_off(order)
                 tasks.work_order(order.id, order.kind)
                 tasks.sweep()
             assert TIMELINES not in asked

@@ -16,7 +16,7 @@ from accounts.graph.kinds import FOLLOW
 from fanout import tasks
 from fanout.delivery import fan_out
 from fanout.live import channel
-from fanout.orders import attempts, sweeper
+from fanout.orders import attempts, handlers, sweeper
 from fanout.orders.kinds import DELIVER, RETRACT
 from feed.operations.audit import Fault, Person, Report, audit
 from storage.errors import Unavailable
@@ -65,7 +65,7 @@ def working(work: Callable[[Order], None]) -> Iterator[None]:
     def instead(order: Order, *, resent: bool) -> None:
         work(order)
 
-    with patch.object(fan_out, "work_off", instead):
+    with patch.object(handlers, "work_off", instead):
         yield
 
 
@@ -101,7 +101,7 @@ class TestOrdersThatAreClosed:
         [order] = open_orders()
         for resent in (False, True):
             run(order, resent=resent)
-        with patch.object(fan_out, "work_off") as worked:
+        with patch.object(handlers, "work_off") as worked:
             run(order, resent=True)
         worked.assert_not_called()
 
@@ -149,7 +149,7 @@ class TestOrdersThatAreClosed:
             work_off(retract)
             raise ValueError("too late")
 
-        work_off = fan_out.work_off
+        work_off = handlers.work_off
         with working(failing(KeyError("bug"))):
             for _ in range(attempts.MAX_ATTEMPTS - 1):
                 run(deliver)
@@ -162,7 +162,7 @@ class TestWhatCounts:
     def test_a_first_attempt_keeps_no_books(self) -> None:
         post(new_person())
         [order] = open_orders()
-        with patch.object(type(dead_letters()), "note_attempt") as noted:
+        with patch.object(type(dead_letters()), "record_attempt") as noted:
             run(order, resent=False)
         noted.assert_not_called()
         assert open_orders() == []
@@ -205,7 +205,7 @@ class TestWhatCounts:
         """The work fails, and then the note cannot be taken back either."""
         monkeypatch.setattr(attempts, "ATTEMPT_SECONDS", 0.0)
         order = planted()
-        note = dead_letters().note_attempt
+        note = dead_letters().record_attempt
         down = False
 
         def failing_store(order_id: int, attempt: Attempt) -> None:
@@ -218,7 +218,7 @@ class TestWhatCounts:
             down = True
             raise Unavailable("store")
 
-        with patch.object(type(dead_letters()), "note_attempt", staticmethod(failing_store)), working(work):
+        with patch.object(type(dead_letters()), "record_attempt", staticmethod(failing_store)), working(work):
             for _ in range(3 * attempts.MAX_ATTEMPTS):
                 down = False
                 run(order)

@@ -11,7 +11,8 @@ from pytest_django.fixtures import Settings
 from accounts.graph import blocks, follows
 from accounts.models import User
 from fanout.delivery import celebrities, fan_out
-from fanout.delivery.celebrities import Mode
+from fanout.delivery.celebrities import AuthorDelivery, DeliveryMode
+from fanout.orders import handlers
 from fanout.timelines import materialised, recents
 from feed.timelines.home import home_page
 from storage import stores
@@ -42,11 +43,11 @@ class TestTheLine:
             home(reader)
         first = post(author)
         work_off_everything()
-        assert celebrities.mode(author.id) == Mode(), "not above it"
+        assert celebrities.delivery_of(author.id) == AuthorDelivery(), "not above it"
         readers += followers_of(author, 1)
         second = post(author)
         work_off_everything()
-        assert celebrities.mode(author.id).unpushed
+        assert celebrities.delivery_of(author.id).mode is DeliveryMode.PULLED
         third = post(author)
         work_off_everything()
         assert all(home(reader) == [third, second, first] for reader in readers)
@@ -64,11 +65,11 @@ class TestTheLine:
         for leaving in (5, 4):
             for reader in readers[leaving:]:
                 follows.unfollow(reader.id, author.id)
-            assert celebrities.mode(author.id).unpushed, "fewer, but not few enough"
+            assert celebrities.delivery_of(author.id).mode is DeliveryMode.PULLED, "fewer, but not few enough"
             forget_counting(author)
             ids.append(post(author))
             work_off_everything()
-        assert celebrities.mode(author.id) == Mode()
+        assert celebrities.delivery_of(author.id) == AuthorDelivery()
         for reader in readers[:4]:
             home(reader)
         ids.append(post(author))
@@ -105,7 +106,7 @@ class TestTheLine:
         post(author)
         with patch.object(fan_out, "enqueue_part", fan_out.work_off_part):
             work_off_everything()
-        assert celebrities.mode(author.id).unpushed
+        assert celebrities.delivery_of(author.id).mode is DeliveryMode.PULLED
 
     def test_with_a_limit_of_nought_everybody_is_pushed(self, settings: Settings) -> None:
         settings.PUSH_MAX_FOLLOWERS = 0
@@ -114,7 +115,7 @@ class TestTheLine:
         forget_counting(author)
         post(author)
         work_off_everything()
-        assert celebrities.mode(author.id) == Mode()
+        assert celebrities.delivery_of(author.id) == AuthorDelivery()
         assert_right(reader, author)
 
 
@@ -171,7 +172,7 @@ class TestWhatIsInForceWhenAnswered:
         for what_is_left in ([], tombstones):
             timeline_node().round_trip(*(("DEL", key) for key in what_is_left))
             for order in orders:
-                fan_out.work_off(order)
+                handlers.work_off(order)
         assert home(reader) == recent_list(reader, author) == [kept]
         assert_right(reader, author)
 
@@ -181,7 +182,7 @@ class TestWhatIsInForceWhenAnswered:
         home(reader)
         gone = post(author)
         work_off_everything()
-        celebrities.begin(author.id)
+        celebrities.begin_pulling(author.id)
         delete_tweet(tweet_id=gone, viewer=viewer(author))
         work_off_everything()
         assert in_redis(reader) == []

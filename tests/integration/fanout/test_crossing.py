@@ -8,8 +8,9 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.graph import follows
-from fanout.delivery import celebrities, fan_out
-from fanout.delivery.celebrities import PULLED, Mode
+from fanout.delivery import celebrities
+from fanout.delivery.celebrities import PULLED_EDGE, AuthorDelivery, DeliveryMode
+from fanout.orders import handlers
 from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING
 from fanout.timelines import materialised
 from feed.timelines import home as home_module
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("product")
 CROSSING_STOPS = [(celebrities, "_write"), (celebrities, "raise_epoch")]
 CROSSED = 4
 """Steps until it has ended: its first write, and up to each of three stops (of two, when it ceases)."""
-WORKER_STOPS = [(celebrities, "mode"), (materialised, "note"), (follows, "follower_page")]
+WORKER_STOPS = [(celebrities, "delivery_of"), (materialised, "note"), (follows, "follower_page")]
 
 
 @pytest.fixture(autouse=True)
@@ -52,26 +53,26 @@ def deliver(*entry_ids: int) -> None:
     """Works off the orders of these entries, and no other."""
     for order in open_orders():
         if order.kind == DELIVER and order.args[0] in entry_ids:
-            fan_out.work_off(order)
+            handlers.work_off(order)
 
 
 def begin_again(author_id: int) -> None:
     """As `begin`, of somebody who was pulled before: what is left of that time says nothing."""
-    celebrities.begin(author_id)
+    celebrities.begin_pulling(author_id)
 
 
 class Scene:
     """An author with a tweet, about to cross, and three followers: one reads on, one comes back, one has never read."""
 
-    def __init__(self, cross: Callable[[int], None] = celebrities.begin) -> None:
+    def __init__(self, cross: Callable[[int], None] = celebrities.begin_pulling) -> None:
         self.author = new_person()
         self.constant, self.returning, self.new = self.readers = [new_person() for _ in range(3)]
         for reader in self.readers:
             follows.follow(reader.id, self.author.id)
-        if cross is not celebrities.begin:
-            celebrities.begin(self.author.id)
+        if cross is not celebrities.begin_pulling:
+            celebrities.begin_pulling(self.author.id)
         if cross is begin_again:
-            celebrities.end(self.author.id)
+            celebrities.end_pulling(self.author.id)
         counted_just_now(self.author)
         self.ids = [self.post_and_deliver()]
         for reader in (self.constant, self.returning):
@@ -91,7 +92,7 @@ class Scene:
             assert home(reader) == self.ids[::-1], what
 
 
-@pytest.mark.parametrize("cross", [celebrities.begin, celebrities.end, begin_again])
+@pytest.mark.parametrize("cross", [celebrities.begin_pulling, celebrities.end_pulling, begin_again])
 @pytest.mark.parametrize("worker_steps", range(len(WORKER_STOPS) + 1))
 def test_no_step_of_crossing_loses_or_repeats_a_tweet(cross: Callable[[int], None], worker_steps: int) -> None:
     """Up to step `begun` before the tweet, up to `reached` while its worker has stopped, the rest afterwards."""
@@ -124,7 +125,7 @@ def _cross_and_deliver(cross: Callable[[int], None], worker_steps: int, begun: i
     assert_right(*scene.readers, scene.author)
 
 
-@pytest.mark.parametrize("cross", [celebrities.begin, celebrities.end, begin_again])
+@pytest.mark.parametrize("cross", [celebrities.begin_pulling, celebrities.end_pulling, begin_again])
 @pytest.mark.parametrize("steps", range(CROSSED + 1))
 @pytest.mark.parametrize(
     "stop",
@@ -152,7 +153,10 @@ def test_a_rebuild_that_overlaps_a_crossing_loses_nothing(
 @pytest.mark.parametrize("steps", range(CROSSED + 1))
 def test_both_ways_at_once_end_one_way(steps: int) -> None:
     """Whichever operation is the later one, and wherever the earlier one has stopped."""
-    for first, second in ((celebrities.begin, celebrities.end), (celebrities.end, celebrities.begin)):
+    for first, second in (
+        (celebrities.begin_pulling, celebrities.end_pulling),
+        (celebrities.end_pulling, celebrities.begin_pulling),
+    ):
         scene = Scene(first)
         with Stepped(partial(first, scene.author.id), before=CROSSING_STOPS) as crossing:
             for _ in range(steps):
@@ -163,14 +167,14 @@ def test_both_ways_at_once_end_one_way(steps: int) -> None:
         scene.ids.append(scene.post_and_deliver())
         scene.everybody_sees()
         if steps > 0:
-            assert (celebrities.mode(scene.author.id) == Mode()) == (second is celebrities.end)
+            assert (celebrities.delivery_of(scene.author.id) == AuthorDelivery()) == (second is celebrities.end_pulling)
         assert_right(*scene.readers, scene.author)
 
 
 @pytest.mark.parametrize(
     ("cross", "kind", "steps"),
-    [(celebrities.begin, BEGIN_PULLING, steps) for steps in (1, 2, 3)]
-    + [(celebrities.end, END_PULLING, steps) for steps in (1, 2)],
+    [(celebrities.begin_pulling, BEGIN_PULLING, steps) for steps in (1, 2, 3)]
+    + [(celebrities.end_pulling, END_PULLING, steps) for steps in (1, 2)],
 )
 def test_a_crossing_whose_worker_died_is_carried_on_by_its_order(
     cross: Callable[[int], None], kind: str, steps: int
@@ -184,7 +188,9 @@ def test_a_crossing_whose_worker_died_is_carried_on_by_its_order(
     scene.ids.append(scene.post_and_deliver())
     scene.everybody_sees()
     work_off_everything()
-    assert celebrities.mode(scene.author.id).unpushed == (cross is celebrities.begin)
+    assert (celebrities.delivery_of(scene.author.id).mode is DeliveryMode.PULLED) == (
+        cross is celebrities.begin_pulling
+    )
     scene.ids.append(scene.post_and_deliver())
     scene.everybody_sees()
     assert_right(*scene.readers, scene.author)
@@ -193,11 +199,11 @@ def test_a_crossing_whose_worker_died_is_carried_on_by_its_order(
 def test_without_redis_nobody_stops_pushing() -> None:
     scene = Scene()
     with timeline_redis_down(), pytest.raises(Unavailable):
-        celebrities.begin(scene.author.id)
-    assert not celebrities.mode(scene.author.id).unpushed
+        celebrities.begin_pulling(scene.author.id)
+    assert celebrities.delivery_of(scene.author.id).mode is not DeliveryMode.PULLED
     assert [order.kind for order in open_orders()] == [BEGIN_PULLING]
     work_off_everything()
-    assert celebrities.mode(scene.author.id).unpushed
+    assert celebrities.delivery_of(scene.author.id).mode is DeliveryMode.PULLED
     scene.ids.append(scene.post_and_deliver())
     scene.everybody_sees()
 
@@ -207,31 +213,31 @@ def test_a_beginning_that_took_too_long_is_begun_anew() -> None:
     author = new_person()
     old = make_id(now_us() - (celebrities.LATE_SECONDS + 1) * 1_000_000, 0)
     order = Order(old, BEGIN_PULLING, (author.id,))
-    stores.associations().apply([celebrities._edge(author.id, PULLED, old, present=True)], order)
-    fan_out.work_off(order)
-    since = celebrities.mode(author.id).since
+    stores.associations().apply([celebrities._edge(author.id, PULLED_EDGE, old, present=True)], order)
+    handlers.work_off(order)
+    since = celebrities.delivery_of(author.id).since
     assert since is not None
     assert since > old
-    assert celebrities.mode(author.id).unpushed
+    assert celebrities.delivery_of(author.id).mode is DeliveryMode.PULLED
     assert open_orders() == []
 
 
 def test_an_old_order_of_a_crossing_does_not_undo_a_later_one() -> None:
-    scene = Scene(celebrities.end)
-    since = celebrities.mode(scene.author.id).since or 0
-    celebrities.end(scene.author.id)
-    fan_out.work_off(Order(since, BEGIN_PULLING, (scene.author.id,)))
-    assert celebrities.mode(scene.author.id) == Mode()
+    scene = Scene(celebrities.end_pulling)
+    since = celebrities.delivery_of(scene.author.id).since or 0
+    celebrities.end_pulling(scene.author.id)
+    handlers.work_off(Order(since, BEGIN_PULLING, (scene.author.id,)))
+    assert celebrities.delivery_of(scene.author.id) == AuthorDelivery()
     scene.ids.append(scene.post_and_deliver())
     scene.everybody_sees()
 
 
 def test_a_list_of_an_earlier_time_is_not_read_again() -> None:
     """It is still in Redis, and lacks what was pushed in between."""
-    scene = Scene(celebrities.end)
-    celebrities.end(scene.author.id)
+    scene = Scene(celebrities.end_pulling)
+    celebrities.end_pulling(scene.author.id)
     scene.ids.append(scene.post_and_deliver())
-    celebrities.begin(scene.author.id)
+    celebrities.begin_pulling(scene.author.id)
     scene.ids.append(scene.post_and_deliver())
     scene.everybody_sees()
     assert recent_list(scene.constant, scene.author) == scene.ids[::-1]
@@ -241,9 +247,9 @@ def test_a_list_of_an_earlier_time_is_not_read_again() -> None:
 def test_a_timeline_that_slept_through_a_whole_time_of_pulling_is_made_anew() -> None:
     """It merges nobody, which is right again; but what was written meanwhile was not pushed to it."""
     scene = Scene()
-    celebrities.begin(scene.author.id)
+    celebrities.begin_pulling(scene.author.id)
     scene.ids.append(scene.post_and_deliver())
-    celebrities.end(scene.author.id)
+    celebrities.end_pulling(scene.author.id)
     scene.everybody_sees("after a whole time of pulling")
 
 
@@ -254,7 +260,7 @@ class TestWhatACrossingCosts:
         tweet = post(author)
         work_off_everything()
         home(reader)
-        celebrities.begin(new_person().id)
+        celebrities.begin_pulling(new_person().id)
         with patch.object(home_module, "rebuild") as rebuilt:
             assert home(reader) == [tweet]
         rebuilt.assert_not_called()
@@ -268,7 +274,7 @@ class TestWhatACrossingCosts:
         celebrities.raise_epoch()
         with Stepped(lambda: home(scene.constant), after=[(rebuild, "merge_set")]) as reading:
             reading.go_on()
-            celebrities.begin(scene.author.id)
+            celebrities.begin_pulling(scene.author.id)
         scene.ids.append(scene.post_and_deliver())
         scene.everybody_sees()
         assert scene.ids[-1] not in (in_redis(scene.constant) or [])
@@ -294,7 +300,7 @@ class TestWhatACrossingCosts:
 def test_a_deletion_while_both_ways_are_open_reaches_both() -> None:
     """Pushed and in the recent lists."""
     scene = Scene()
-    with Stepped(lambda: celebrities.begin(scene.author.id), before=CROSSING_STOPS) as crossing:
+    with Stepped(lambda: celebrities.begin_pulling(scene.author.id), before=CROSSING_STOPS) as crossing:
         for _ in range(3):
             crossing.go_on()
         home(scene.constant)

@@ -24,7 +24,7 @@ POSTING = """
 import json, sys, time
 import django
 django.setup()
-from fanout import dispatch
+from fanout.orders import dispatch
 from fanout.orders.kinds import deliver_order
 
 dispatch.QUEUE_SIZE = int(sys.argv[1])

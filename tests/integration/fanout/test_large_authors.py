@@ -16,6 +16,7 @@ from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from fanout import tasks
 from fanout.delivery import celebrities, fan_out, pushing
+from fanout.orders import handlers
 from fanout.timelines import materialised
 from fanout.timelines.materialised import Note
 from storage.errors import Unavailable
@@ -72,7 +73,7 @@ def test_each_bucket_is_a_part_and_the_last_part_ends_the_order() -> None:
     [order] = open_orders()
     parts: list[tuple[int, int]] = []
     with patch.object(fan_out, "enqueue_part", lambda order, part, of, **_: parts.append((part, of))):
-        fan_out.work_off(order)
+        handlers.work_off(order)
     assert sorted(parts) == [(part, 4) for part in range(4)]
     dice = random.Random(1)
     for number, (part, of) in enumerate(dice.sample(parts, 4)):
@@ -93,7 +94,7 @@ def test_an_order_sent_again_hands_out_only_what_is_missing() -> None:
     fan_out.work_off_part(order, 1, 4)
     parts: list[int] = []
     with patch.object(fan_out, "enqueue_part", lambda order, part, of, **_: parts.append(part)):
-        fan_out.work_off(order)
+        handlers.work_off(order)
     assert parts == [0, 2, 3]
     with patch.object(fan_out, "_push_pages") as pushed:
         fan_out.work_off_part(order, 1, 4)
@@ -159,7 +160,7 @@ def test_a_page_is_pushed_a_few_followers_at_a_time_under_one_note(monkeypatch: 
     tweet = post(author)
     [order] = open_orders()
     with counted_round_trips() as trips:
-        fan_out.work_off(order)
+        handlers.work_off(order)
     assert len(trips) == 4, "the note, and three pushes: the author goes with the first"
     assert open_orders() == []
     assert all(in_redis(reader) == [tweet] for reader in readers)
@@ -185,17 +186,17 @@ def test_a_page_whose_note_is_outdated_half_way_is_read_and_pushed_again(monkeyp
     readers = followed_by_active(author, 5)
     tweet = post(author)
     [order] = open_orders()
-    push, taken = fan_out._push, list[bool]()
+    push, taken = pushing._deliver_slice, list[bool]()
 
-    def push_and_lose(order: Order, shards: dict[int, list[int]], noted: Note | None) -> bool:
+    def push_and_lose(entry_id: int, shards: dict[int, list[int]], snapshot: Note) -> bool:
         if len(taken) == 1:
             timeline_node().round_trip(("FLUSHALL",))
             make_active(readers)
-        taken.append(push(order, shards, noted))
+        taken.append(push(entry_id, shards, snapshot))
         return taken[-1]
 
-    with patch.object(fan_out, "_push", push_and_lose):
-        fan_out.work_off(order)
+    with patch.object(pushing, "_deliver_slice", push_and_lose):
+        handlers.work_off(order)
     assert taken == [True, False, True, True, True], "the second slice came too late: all of them again"
     assert open_orders() == []
     assert all(in_redis(reader) == [tweet] for reader in readers)
@@ -207,15 +208,15 @@ def test_a_slice_that_redis_does_not_take_leaves_the_order_open(monkeypatch: pyt
     readers = followed_by_active(author, 7)
     post(author)
     [order] = open_orders()
-    push = fan_out._push
+    push = pushing._deliver_slice
 
-    def push_or_fail(order: Order, shards: dict[int, list[int]], noted: Note | None) -> bool:
+    def push_or_fail(entry_id: int, shards: dict[int, list[int]], snapshot: Note) -> bool:
         if any(readers[3].id in of_shard for of_shard in shards.values()):
             raise Unavailable("redis_timelines")
-        return push(order, shards, noted)
+        return push(entry_id, shards, snapshot)
 
-    with patch.object(fan_out, "_push", push_or_fail), pytest.raises(Unavailable):
-        fan_out.work_off(order)
+    with patch.object(pushing, "_deliver_slice", push_or_fail), pytest.raises(Unavailable):
+        handlers.work_off(order)
     assert open_orders() == [order]
 
 
@@ -251,7 +252,7 @@ def test_an_order_whose_rest_the_broker_does_not_take_stays_open(monkeypatch: py
         patch("fanout.orders.dispatch.current_app.send_task", side_effect=OperationalError),
         pytest.raises(Unavailable),
     ):
-        fan_out.work_off(order)
+        handlers.work_off(order)
     assert open_orders() == [order]
 
 
@@ -263,11 +264,11 @@ def test_a_part_whose_next_task_waits_is_not_handed_out_again(monkeypatch: pytes
     post(author)
     [order] = open_orders()
     with patch.object(fan_out, "enqueue_part") as enqueued:
-        fan_out.work_off(order)
+        handlers.work_off(order)
         after = enqueued.call_args.kwargs["after"]
         tasks.work_part(order.id, order.kind, 0, 1, after=after)
         assert enqueued.call_count == 2, "the part, and what is left of it"
-        fan_out.work_off(order, resent=True)
+        handlers.work_off(order, resent=True)
         assert enqueued.call_count == 2
 
 
@@ -284,9 +285,9 @@ def test_parts_that_the_broker_did_not_take_are_handed_out_at_the_next_try() -> 
         taken.append(part)
 
     with patch.object(fan_out, "enqueue_part", takes_one), pytest.raises(Unavailable):
-        fan_out.work_off(order)
+        handlers.work_off(order)
     with patch.object(fan_out, "enqueue_part") as enqueued:
-        fan_out.work_off(order)
+        handlers.work_off(order)
     assert (taken, [call.args[1] for call in enqueued.call_args_list]) == ([0], [1, 2, 3])
 
 
@@ -298,10 +299,10 @@ def test_a_part_that_failed_is_handed_out_at_the_next_try(error: Exception) -> N
     post(author)
     [order] = open_orders()
     with patch.object(fan_out, "enqueue_part") as enqueued:
-        fan_out.work_off(order)
+        handlers.work_off(order)
         with patch.object(fan_out, "_push_pages", side_effect=error):
             tasks.work_part(order.id, order.kind, 1, 2)
-        fan_out.work_off(order, resent=True)
+        handlers.work_off(order, resent=True)
     assert [call.args[1] for call in enqueued.call_args_list] == [0, 1, 1]
 
 
@@ -315,7 +316,7 @@ def test_followers_in_a_bucket_that_appeared_after_handing_out_have_the_tweet() 
     tweet = post(author)
     [order] = open_orders()
     with patch.object(fan_out, "enqueue_part"):
-        fan_out.work_off(order)
+        handlers.work_off(order)
     associations().grow(author.id, FOLLOW, 6)
     follows.unfollow(returned.id, author.id)
     for reader in (new, returned):
@@ -344,7 +345,7 @@ def test_a_tweet_reaches_a_thousand_followers_in_so_many_round_trips() -> None:
     tweet = post(author)
     [order] = open_orders()
     with counted_round_trips() as trips, counted_store_calls() as calls:
-        fan_out.work_off(order)
+        handlers.work_off(order)
     assert len(trips) == 2
     scripts = [command for command in trips[1] if command[0] == "EVALSHA"]
     assert len(scripts) == settings.TIMELINE_SHARDS

@@ -11,7 +11,7 @@ import pytest
 
 from accounts.graph import blocks, follows
 from accounts.models import User
-from fanout.delivery import fan_out
+from fanout.orders import handlers
 from fanout.orders.kinds import DELIVER, RETRACT
 from fanout.timelines import materialised
 from feed.operations.audit import Person, Report, audit
@@ -128,7 +128,7 @@ class TestADeletionOvertakesADelivery:
         def delete_and_retract() -> None:
             delete_tweet(tweet_id=tweet, viewer=viewer(author))
             [retraction] = [order for order in open_orders() if order.kind == RETRACT]
-            fan_out.work_off(retraction)
+            handlers.work_off(retraction)
 
         with after(follows, "follower_page", delete_and_retract):
             work_off_everything()
@@ -146,7 +146,7 @@ class TestADeletionOvertakesADelivery:
         shards = by_shard([reader.id, author.id])
         timeline_node().round_trip(*(("DEL", materialised.gone_key(shard, tweet)) for shard in shards))
         for order in orders:
-            fan_out.work_off(order)
+            handlers.work_off(order)
         assert in_redis(reader) == in_redis(author) == []
 
     def test_the_author_s_own_push_arrives_after_the_retraction(self) -> None:
@@ -190,7 +190,7 @@ class TestADeletionOvertakesADelivery:
         def undo() -> None:
             undo_retweet(author_id=author.id, original_id=original, by=author.id)
             [retraction] = [order for order in open_orders() if order.kind == RETRACT]
-            fan_out.work_off(retraction)
+            handlers.work_off(retraction)
 
         with after(follows, "follower_page", undo):
             work_off_everything()
@@ -267,7 +267,7 @@ class TestRedisIsEmptiedWhileAWorkerPushes:
         [order] = open_orders()
         monkeypatch.setattr(materialised, "NOTE_SECONDS", 0)
         with pytest.raises(Unavailable):
-            fan_out.work_off(order)
+            handlers.work_off(order)
         monkeypatch.undo()
         assert open_orders() == [order]
         work_off_everything()
@@ -280,7 +280,7 @@ def test_a_page_of_a_thousand_followers_costs_two_redis_round_trips() -> None:
     post(author)
     [order] = [order for order in open_orders() if order.kind == DELIVER]
     with patch.object(follows, "follower_page", side_effect=[readers]), counted_round_trips() as trips:
-        fan_out.work_off(order)
+        handlers.work_off(order)
     assert len(trips) == 2, "the note, and the push"
 
 

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.graph.follows import GRAPH_ORDER
 from fanout.delivery import fan_out
-from fanout.orders import attempts, resending, sweeper
+from fanout.orders import attempts, handlers, resending, sweeper
 from fanout.orders.kinds import DELIVER
 from storage.errors import Unavailable
 from storage.ids.snowflakes import make_id, now_us
@@ -45,7 +45,7 @@ def planted(*, seconds_ago: float = 30.0, kind: str = DELIVER) -> Order:
 def failed(order: Order, times: int, *, seconds_ago: float = 0.0) -> None:
     for slot in range(times):
         begun = now_us() - int(seconds_ago * SECOND) - (times - slot)
-        dead_letters().note_attempt(order.id, Attempt(WHOLE, slot, begun, "ValueError"))
+        dead_letters().record_attempt(order.id, Attempt(WHOLE, slot, begun, "ValueError"))
 
 
 def queued(queue: str, count: int) -> None:
@@ -60,7 +60,7 @@ def test_what_redis_could_not_take_is_in_force_within_ten_seconds_of_its_return(
     assert sweeper.RESEND_SECONDS + every <= 8.0
     order = planted(kind=GRAPH_ORDER)
     sweeper.sweep()
-    [left] = broker_node().round_trip(("PTTL", resending._mark(str(order.id))))
+    [left] = broker_node().round_trip(("PTTL", resending._sent_key(str(order.id))))
     assert 0 < left <= sweeper.RESEND_SECONDS * 1_000
 
 
@@ -75,7 +75,7 @@ def test_each_failure_doubles_the_pause_and_the_others_are_sent_meanwhile(sent: 
 
 def test_an_attempt_under_way_is_not_disturbed_at_once(sent: list[int]) -> None:
     order = planted()
-    dead_letters().note_attempt(order.id, Attempt(WHOLE, 0, now_us() - 3 * SECOND))
+    dead_letters().record_attempt(order.id, Attempt(WHOLE, 0, now_us() - 3 * SECOND))
     assert sweeper.sweep() == 0
 
 
@@ -83,7 +83,7 @@ def test_an_order_that_killed_its_last_worker_is_given_up_by_the_sweeper(sent: l
     poison, behind = planted(), planted()
     for slot in range(attempts.MAX_ATTEMPTS):
         begun = now_us() - int((attempts.ATTEMPT_SECONDS + 1) * SECOND)
-        dead_letters().note_attempt(poison.id, Attempt(WHOLE, slot, begun))
+        dead_letters().record_attempt(poison.id, Attempt(WHOLE, slot, begun))
     assert sweeper.sweep() == 1
     assert sent == [behind.id]
     assert open_orders() == [behind]
@@ -143,7 +143,7 @@ class TestALongQueue:
         for _ in range(3):
             sweeper.sweep()
         assert sent == [lost.id]
-        [left] = broker_node().round_trip(("TTL", resending._mark(str(lost.id))))
+        [left] = broker_node().round_trip(("TTL", resending._sent_key(str(lost.id))))
         assert left > resending.LOST_SECONDS - 60
 
     def test_of_much_that_is_old_a_little_is_sent_at_a_time(
@@ -174,16 +174,16 @@ class TestALongQueue:
         parts: list[int] = []
         with patch.object(fan_out, "enqueue_part", lambda order, part, of, **_: parts.append(part)):
             for _ in range(3):
-                fan_out.work_off(order, resent=True)
+                handlers.work_off(order, resent=True)
             assert parts == [0, 1]
             fan_out.let_part_be_sent(order.id, 1)
-            fan_out.work_off(order, resent=True)
+            handlers.work_off(order, resent=True)
             assert parts == [0, 1, 1], "that attempt has ended"
             broker_node().round_trip(("FLUSHALL",))
             queued("bulk", resending.QUEUE_LONG)
-            fan_out.work_off(order, resent=True)
+            handlers.work_off(order, resent=True)
         assert parts == [0, 1, 1, 0, 1], "the broker has forgotten them"
-        [left] = broker_node().round_trip(("TTL", resending._mark(f"{order.id}:0")))
+        [left] = broker_node().round_trip(("TTL", resending._sent_key(f"{order.id}:0")))
         assert left > fan_out.PART_SECONDS
 
 

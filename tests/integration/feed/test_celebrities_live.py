@@ -80,7 +80,7 @@ class TestLive:
         work_off_everything()
         home(reader)
         Presence().appear([reader.id])
-        celebrities.begin(author.id)
+        celebrities.begin_pulling(author.id)
         counted_just_now(author)
         if change == "followed":
             home(reader)

@@ -96,7 +96,7 @@ def test_below_the_floor_it_comes_from_the_store(scene: Scene, settings: Setting
 
 def test_of_an_author_too_big_to_push_it_is_merged_or_waits_or_is_below_the_lists(scene: Scene) -> None:
     work_off_everything()
-    celebrities.begin(scene.author.id)
+    celebrities.begin_pulling(scene.author.id)
     scene.tweet = post(scene.author)
     home(scene.reader)
     timeline_node().round_trip(("SET", celebrities.counted_key(scene.author.id), b"1"))

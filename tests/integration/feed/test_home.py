@@ -12,7 +12,7 @@ from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from accounts.people import services
 from accounts.sessions import tokens
-from fanout.delivery import fan_out
+from fanout.orders import handlers
 from fanout.timelines import materialised
 from feed.timelines import rebuild
 from feed.timelines.home import home_page, prefetch
@@ -101,7 +101,7 @@ def test_orders_worked_off_twice_and_out_of_order_show_each_tweet_once() -> None
 
 
 def from_worker(order: Order) -> None:
-    fan_out.work_off(order)
+    handlers.work_off(order)
 
 
 def test_following_brings_the_past_in_and_unfollowing_takes_it_out() -> None:

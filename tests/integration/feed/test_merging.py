@@ -90,7 +90,7 @@ class TestMergingAtRead:
         ids = [post(author) for _ in range(3)]
         work_off_everything()
         home(reader)
-        since = celebrities.mode(author.id).since or 0
+        since = celebrities.delivery_of(author.id).since or 0
         timeline_node().round_trip(*recents.discard_commands(reader.id, [(author.id, since)]))
         assert home(reader) == ids[::-1]
         assert recent_list(reader, author) == ids[::-1]
@@ -103,7 +103,7 @@ class TestMergingAtRead:
     def test_while_lists_are_being_built_the_page_comes_from_the_store(self, reader: User) -> None:
         author = a_celebrity(reader)
         tweet = post(author)
-        since = celebrities.mode(author.id).since or 0
+        since = celebrities.delivery_of(author.id).since or 0
         assert recents.open_builds(reader.id, [(author.id, since)]) != []
         assert home(reader) == [tweet]
         assert recent_list(reader, author) is None
@@ -145,7 +145,7 @@ class TestAudit:
         home(reader)
         ids = [post(author) for _ in range(4)]
         work_off_everything()
-        since = celebrities.mode(author.id).since or 0
+        since = celebrities.delivery_of(author.id).since or 0
         key, stray = recents.recent_key(timeline_shard(reader.id), (author.id, since)), new_id()
         timeline_node().round_trip(
             ("LREM", key, 0, materialised.pack(ids[1])),
@@ -191,7 +191,10 @@ def _five_hundred_pulled_authors(reader: User) -> tuple[list[int], list[int]]:
         op = new_id()
         directory = celebrities._directory(each)
         stores.associations().apply(
-            [Change(directory, kind, each, op, present=True) for kind in (celebrities.PULLED, celebrities.UNPUSHED)]
+            [
+                Change(directory, kind, each, op, present=True)
+                for kind in (celebrities.PULLED_EDGE, celebrities.PUSH_STOPPED_EDGE)
+            ]
         )
     ids = [post(person) for person in people[:200:10] for _ in range(2)]
     work_off_everything()

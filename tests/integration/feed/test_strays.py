@@ -14,10 +14,9 @@ from accounts.graph import blocks, exclusions, follows
 from accounts.graph.follows import graph_version_key
 from accounts.models import User
 from accounts.people import purge, services
-from accounts.people.purge import PURGE_ORDER, READING, forget_command
-from fanout.delivery import fan_out
+from accounts.people.purge import PURGE_ORDER, READING, purge_command
 from fanout.live.presence import Presence
-from fanout.orders import sweeper
+from fanout.orders import handlers, sweeper
 from fanout.timelines import materialised
 from feed.management.commands.stray_keys import LINE_KEYS, progress_line
 from feed.management.progress import Progress
@@ -83,7 +82,7 @@ def active_reader(*authors: User) -> User:
 
 def test_forgetting_names_the_keys_of_their_owners() -> None:
     reader = new_id()
-    assert set(forget_command(reader)[1:]) == {
+    assert set(purge_command(reader)[1:]) == {
         materialised.timeline_key(reader),
         graph_version_key(reader),
         exclusions._key(reader),
@@ -109,7 +108,7 @@ class TestSuspension:
         assert (order.kind, order.args) == (PURGE_ORDER, (reader.id,))
         settings.SWEEP_AFTER_SECONDS = 0.0
         time.sleep(0.01)
-        with patch.object(sweeper, "enqueue", fan_out.work_off):
+        with patch.object(sweeper, "enqueue", handlers.work_off):
             assert sweeper.sweep() == 1
         assert reading_of(reader) == set()
         assert open_orders() == []
@@ -192,7 +191,7 @@ class TestSuspension:
 
 def plant_suspended() -> tuple[str, int]:
     reader = active_reader()
-    with patch("accounts.people.services.forget"):
+    with patch("accounts.people.services.purge_reading"):
         services.suspend(reader, by=operator())
     return "home", reader.id
 

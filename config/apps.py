@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+from django.utils.module_loading import import_string
+
+
+class ConfigConfig(AppConfig):
+    name = "config"
+
+    def ready(self) -> None:
+        """Registers the handlers of orders in every process, now that models may be imported."""
+        import_string("config.orders.register_handlers")()

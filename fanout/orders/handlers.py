@@ -1,0 +1,67 @@
+"""One table: each kind of order, the function that handles it, and the queue it waits in.
+
+A package that has work to be done later says its kind and its handler, and config/orders.py registers
+both; fan-out knows neither. Every process of the product registers all of them as it starts,
+since whoever sends an order asks for its queue as well.
+
+Worked example: a block writes `Order("graph", (reader,))` in the transaction of its edge. Its process asks for the
+queue of "graph" and sends the order there; a worker reads it from the outbox, finds `raise_versions` here, and
+calls it. Were "graph" not registered where the order is sent, it would wait behind tweets, and no more.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from fanout.orders.kinds import PoisonedOrder
+from fanout.orders.queues import FANOUT, QUEUES
+from storage.ports.outbox import Order
+
+
+class Context(msgspec.Struct, frozen=True):
+    """How an order came to be worked off."""
+
+    resent: bool = False
+    """Whether the sweeper sent it again."""
+
+
+Handler = Callable[[Order, Context], None]
+"""Does what an order asks and marks it done, or hands it on. Idempotent, as an order may come any number of times.
+
+Raises `Unavailable`, and then the order is still open; anything else for an order that is at fault itself
+(orders/attempts.py).
+"""
+
+
+class Handling(msgspec.Struct, frozen=True):
+    """What becomes of the orders of one kind."""
+
+    handler: Handler
+    queue: str
+
+
+_table: dict[str, Handling] = {}
+
+
+def register(kind: str, handler: Handler, *, queue: str) -> None:
+    """Has orders of the kind wait in `queue`, one of QUEUES, and handled by `handler`.
+
+    Raises `ValueError` for a kind that is registered already, or another queue, which no sweep would look at.
+    """
+    if kind in _table:
+        raise ValueError(f"two handlers of the kind of order {kind}")
+    if queue not in QUEUES:
+        raise ValueError(f"no queue of whole orders: {queue}")
+    _table[kind] = Handling(handler, queue)
+
+
+def queue_of(kind: str) -> str:
+    """The queue of the kind. Of one that nobody has registered FANOUT, where a worker finds that it is poisoned."""
+    return _table[kind].queue if kind in _table else FANOUT
+
+
+def work_off(order: Order, *, resent: bool = False) -> None:
+    """Handles the order by its kind; promises and errors are those of `Handler`. Raises `PoisonedOrder` for no kind."""
+    if order.kind not in _table:
+        raise PoisonedOrder(f"no such kind of order: {order.kind}")
+    _table[order.kind].handler(order, Context(resent))
