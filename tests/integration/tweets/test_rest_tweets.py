@@ -14,7 +14,6 @@ from storage.redis.node import timeline_node
 from tests.ids import new_id
 from tests.integration.speaking import ID, MALFORMED_IDS, TIME, TWEET_FIELDS, Api, on_one_store, problem
 from tests.people import new_person
-from tweets.doors import rest_tweets as tweets_api
 from tweets.reading import selectors
 from tweets.writing import posting as tweet_services
 
@@ -79,7 +78,7 @@ class TestPosting:
             assert ada.post().status_code == 201
 
     def test_a_tweet_that_is_posted_again_with_its_key_shows_what_happened_to_it_since(self, ada: Api) -> None:
-        with patch.object(posting, "posted_out", side_effect=Unavailable("store")):
+        with patch.object(tweet_services, "posted_out", side_effect=Unavailable("store")):
             problem(ada.call("POST", "/tweets", {"text": "x"}, HTTP_IDEMPOTENCY_KEY="k"), 503)
         [written] = ada.ids("/users/ada/tweets")
         Api(new_person("bob")).call("PUT", f"/tweets/{written}/like")
