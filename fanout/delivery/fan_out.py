@@ -43,7 +43,7 @@ from fanout.timelines.tweet_cache import TWEET_BYTES
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.reads import Command, Read
 from storage.stores import dead_letters, outbox
 
 PAGE = 12_500
@@ -219,10 +219,11 @@ def _push(order: Order, shards: dict[int, list[int]], noted: Note | None) -> boo
         kind, commands = LiveKind.TWEET, materialised.deliver_commands(entry_id, shards, noted)
     else:
         kind, commands = LiveKind.DELETE, materialised.retract_commands(entry_id, shards)
-    answers = timeline_node().round_trip(*commands, *presence.look_commands(shards))
-    if OUTDATED in answers[: len(commands)]:
+    is_outdated = Read(tuple(commands), lambda *answers: OUTDATED in answers)
+    outdated, look = timeline_node().ask(is_outdated, presence.look(shards))
+    if outdated:
         return False
-    connected = presence.seen(shards, answers[len(commands) :])
+    connected = look.readers()
     if connected:
         timeline_node().round_trip(*channel.publish_commands(kind, entry_id, connected))
     return True

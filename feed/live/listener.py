@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from accounts.account_cache import changes
 from fanout.live import channel
 from fanout.live.presence import REFRESH_SECONDS, Presence
+from fanout.live.watermark import WATERMARK_SECONDS, watermark
 from feed.live.registry import SignalKind, registry
 from feed.live.threads import housekeeping
 from storage.errors import Unavailable
@@ -121,12 +122,12 @@ class Listener:
         """The watermark travels in the PING and comes back behind everything published before."""
         while True:
             await subscription.execute_command("PING", str(self._watermark))
-            await asyncio.sleep(channel.WATERMARK_SECONDS)
+            await asyncio.sleep(WATERMARK_SECONDS)
 
     async def _read_watermark(self) -> None:
         """Apart from the PING, which must go on while the store hangs."""
-        self._watermark = await housekeeping(channel.watermark.read)
-        await asyncio.sleep(channel.WATERMARK_SECONDS)
+        self._watermark = await housekeeping(watermark.read)
+        await asyncio.sleep(WATERMARK_SECONDS)
 
     async def _keep_present(self) -> None:
         """Refreshes the presence of every reader here."""

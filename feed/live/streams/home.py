@@ -7,7 +7,7 @@ of birth, not of visibility. Whoever resumes from it may see a tweet again, and 
 from collections.abc import Awaitable, Callable
 
 from accounts.entities import Viewer
-from fanout.live import channel
+from fanout.live.watermark import watermark as known_watermark
 from feed.live.frames import encode
 from feed.live.registry import Signal, SignalKind, registry
 from feed.live.threads import housekeeping, reading
@@ -43,7 +43,7 @@ class HomeStream:
         `watermark` is the one at the moment of subscribing, 0 while the process has none. Whoever
         listens is active, so their timeline is made if need be: frames are of what stands in it.
         """
-        self._safe = watermark or await housekeeping(channel.watermark.read)
+        self._safe = watermark or await housekeeping(known_watermark.read)
         await reading(warm, self._viewer.id)
         if after is not None:
             self._safe = min(after, self._safe)
