@@ -94,12 +94,6 @@ def _graphql_shape(described: GraphQLOutputType) -> Shape:
     return Shape(True, False, SCALARS[described.name] if isinstance(described, GraphQLScalarType) else described)
 
 
-def camel_case(name: str) -> str:
-    """A name of REST's as GraphQL writes it."""
-    first, *others = name.split("_")
-    return first + "".join(each.title() for each in others)
-
-
 def differences(struct: Any, door: Any, read: Callable[[Any], Fields], rename: Callable[[str], str] = str) -> list[str]:
     """Where the door's description differs from the struct's shape, at any depth; a pair is looked at once."""
     found: list[str] = []

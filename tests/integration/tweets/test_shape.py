@@ -13,15 +13,15 @@ from accounts.people.profiles import OwnUserOut, UserOut
 from config.graphql.schema import schema
 from feed.doors.rest_profile import ProfileSerializer
 from feed.profile import ProfileOut
+from tests.integration.querying import Door, camel_case
 from tests.integration.speaking import Api, on_one_store
 from tests.integration.tweets.shapes import (
-    camel_case,
     differences,
     document_fields,
     graphql_fields,
     stray_values,
 )
-from tests.people import ApiClient, new_person
+from tests.people import new_person
 from tweets.doors.documents import (
     AuthorDocument,
     QuotedTweetDocument,
@@ -108,8 +108,7 @@ class TestRendered:
         person = new_person("ada")
         Api(person).tweet("hello @ada #tag https://example.org")
         query = f"{{ homeTimeline {{ edges {{ node {everything_of(graphql_type('Tweet'), tweets=0)} }} }} }}"
-        answer = ApiClient(person).post("/graphql", {"query": query}, "application/json").json()
-        [edge] = answer["data"]["homeTimeline"]["edges"]
+        [edge] = Door(person).data(query)["homeTimeline"]["edges"]
         strays = stray_values(TweetOut, edge["node"], camel_case)
         assert sorted(strays) == [".quoteOf is on one side only", ".retweetOf is on one side only"], "not asked for"
 
