@@ -222,7 +222,7 @@ def _pushes_over(meter: Meter, shards: int) -> Spent:
             for _ in range(PUSHES):
                 noted = materialised.note()
                 pushed = materialised.deliver_commands(ids.next(), readers, noted)
-                timeline_node().round_trip(*pushed, *presence.look_commands(readers))
+                timeline_node().round_trip(*pushed, *presence.look(readers).commands)
             return PUSHES
 
         spent = meter.spent(push)

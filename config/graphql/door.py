@@ -1,7 +1,7 @@
 """The GraphQL door over HTTP: the graphene schema, executed synchronously, within bounds.
 
 A DRF view, so that tokens, body limits and error documents are those of REST. A document is
-parsed, then bounded (graphql/bounds.py), and only then validated: some of the
+parsed, then bounded (bounds.py), and only then validated: some of the
 specification's rules take the square of what they are given.
 """
 
@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.entities import Viewer
+from accounts.doors.graphql import GraphQLContext
 from accounts.sessions.authentication import viewer_or_none
 from config.graphql.bounds import check_bounds
 from config.graphql.schema import schema
@@ -31,13 +31,6 @@ DOCUMENTS_KEPT = 128
 """Parsed and validated documents kept in memory; clients send the same few again and again. At most 0.5 MB each."""
 
 log = structlog.get_logger(__name__)
-
-
-class GraphQLContext:
-    """The context, which resolvers find as `info.context`."""
-
-    def __init__(self, viewer: Viewer | None) -> None:
-        self.viewer = viewer
 
 
 class Invalid(Exception):

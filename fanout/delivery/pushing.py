@@ -25,6 +25,7 @@ from fanout.timelines.materialised import OUTDATED, Note
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
+from storage.redis.reads import Read
 from storage.redis.shards import by_shard
 from storage.stores import outbox
 
@@ -112,18 +113,26 @@ def _deliver_slice(entry_id: int, shards: ByShard, snapshot: Note) -> bool:
     present here replays its timeline after it appeared, and so finds the entry there.
     """
     commands = materialised.deliver_commands(entry_id, shards, snapshot)
-    answers = timeline_node().round_trip(*commands, *presence.look_commands(shards))
-    if OUTDATED in answers[: len(commands)]:
+    outdated, look = timeline_node().ask(Read(tuple(commands), _some_outdated), presence.look(shards))
+    if outdated:
         return False
-    tell(LiveKind.TWEET, entry_id, presence.seen(shards, answers[len(commands) :]))
+    tell(LiveKind.TWEET, entry_id, look.readers())
     return True
+
+
+def _some_outdated(*answers: int) -> bool:
+    return OUTDATED in answers
 
 
 def _retract_slice(entry_id: int, shards: ByShard) -> None:
     """Timelines first, as when delivering: a socket that appears too late replays a timeline without the entry."""
     commands = materialised.retract_commands(entry_id, shards)
-    answers = timeline_node().round_trip(*commands, *presence.look_commands(shards))
-    tell(LiveKind.DELETE, entry_id, presence.seen(shards, answers[len(commands) :]))
+    _, look = timeline_node().ask(Read(tuple(commands), _ignored), presence.look(shards))
+    tell(LiveKind.DELETE, entry_id, look.readers())
+
+
+def _ignored(*_answers: int) -> None:
+    """How many held the entry nobody asks."""
 
 
 def tell(kind: LiveKind, entry_id: int, connected: ByShard) -> None:

@@ -6,7 +6,7 @@ differ, and an epoch may end between a look at the clock and the look-up. Sets e
 themselves, so a process that dies leaves nothing behind for longer than three epochs; a
 reader counted as present for too long costs one message that nobody takes.
 
-**Emptied Redis.** A process leaves a mark of its own beside each shard's sets. If the mark
+**Emptied Redis.** A process leaves a sign of its own beside each shard's sets. If the sign
 is gone, so were the sets, for some time: its readers there may have missed something. The
 sets themselves cannot tell, since another process may have refilled them first.
 """
@@ -16,10 +16,11 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
 from django.conf import settings
 
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.reads import Command, Read
 from storage.redis.shards import by_shard, shard_tag
 
 EPOCH_SECONDS = 60
@@ -32,6 +33,9 @@ worker and Redis 0.6 ms, a round trip 0.2."""
 SCANNED = 500
 """Present readers looked through at a time: a fraction of a millisecond of Redis a shard."""
 
+ByShard = dict[int, list[int]]
+"""Readers by their shard."""
+
 
 class Presence:
     """The presence of one process's readers. Thread-safe."""
@@ -39,72 +43,89 @@ class Presence:
     def __init__(self) -> None:
         self._process = uuid.uuid4().hex
         self._lock = threading.Lock()
-        self._marked: set[int] = set()
+        self._signed: set[int] = set()
+        """Shards where this process has left its sign."""
 
     def appear(self, reader_ids: Iterable[int]) -> set[int]:
-        """Marks readers as present; answers the shards whose readers may have missed something.
+        """Makes readers present; returns the shards whose readers may have missed something.
 
-        One round trip. Raises `Unavailable`, and then they may not be marked.
+        One round trip. Raises `Unavailable`, and then they may not be present.
         """
-        shards = by_shard(reader_ids)
+        shards, epoch = by_shard(reader_ids), current_epoch()
         if not shards:
             return set()
-        epoch = current_epoch()
-        commands: list[Command] = [("SET", self._mark_key(shard), b"1", "EX", KEPT_SECONDS, "GET") for shard in shards]
-        for shard, readers in shards.items():
-            for near in (epoch - 1, epoch, epoch + 1):
-                commands.append(("SADD", present_key(shard, near), *readers))
-                commands.append(("EXPIRE", present_key(shard, near), KEPT_SECONDS))
-        answers = timeline_node().round_trip(*commands)
+        answers = timeline_node().ask_all([self._appearing(shard, epoch, shards[shard]) for shard in shards])
         with self._lock:
-            fresh = {shard for shard, mark in zip(shards, answers, strict=False) if mark is None}
-            emptied = fresh & self._marked
-            self._marked |= shards.keys()
+            unsigned = {shard for shard, was_signed in zip(shards, answers, strict=True) if not was_signed}
+            emptied = unsigned & self._signed
+            self._signed |= shards.keys()
         return emptied
 
-    def _mark_key(self, shard: int) -> str:
+    def _appearing(self, shard: int, epoch: int, readers: list[int]) -> Read[bool]:
+        """Makes the shard's readers present, and says whether the sign stood. The sign first: see above."""
+        commands: list[Command] = [("SET", self._process_key(shard), b"1", "EX", KEPT_SECONDS, "GET")]
+        for near in (epoch - 1, epoch, epoch + 1):
+            commands.append(("SADD", present_key(shard, near), *readers))
+            commands.append(("EXPIRE", present_key(shard, near), KEPT_SECONDS))
+        return Read(tuple(commands), _was_signed)
+
+    def _process_key(self, shard: int) -> str:
         return f"{shard_tag(shard)}:live-process:{self._process}"
 
 
-def look_commands(shards: dict[int, list[int]]) -> list[Command]:
-    """Commands, one a shard, whose answers `seen` understands: who of a few is present; of many, whether anybody is."""
+def _was_signed(sign: bytes | None, *_added: int) -> bool:
+    return sign is not None
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What a first look found, by shard; shards where nobody is present are left out."""
+
+    present: ByShard
+    """Of a few readers, who is present."""
+    crowds: ByShard
+    """Many readers, where somebody is present: perhaps one of them."""
+
+    def readers(self) -> ByShard:
+        """Returns the present readers. One round trip if there are crowds. Raises `Unavailable`."""
+        if not self.crowds:
+            return self.present
+        epoch = current_epoch()
+        reads = [_members(shard, epoch, readers) for shard, readers in self.crowds.items()]
+        found = dict(zip(self.crowds, timeline_node().ask_all(reads), strict=True))
+        return self.present | {shard: readers for shard, readers in found.items() if readers}
+
+
+def look(shards: ByShard) -> Read[Look]:
+    """A read of one command a shard: of a few readers, who is present; of many, whether anybody is."""
     epoch = current_epoch()
-    return [
-        ("SMISMEMBER", present_key(shard, epoch), *readers)
-        if len(readers) <= FEW
-        else ("EXISTS", present_key(shard, epoch))
-        for shard, readers in shards.items()
-    ]
+    few = {shard: _members(shard, epoch, readers) for shard, readers in shards.items() if len(readers) <= FEW}
+    many = {shard: _anybody(shard, epoch) for shard in shards if shard not in few}
+
+    def decode(*answers: Sequence[int] | int) -> Look:
+        answered = dict(zip([*few, *many], answers, strict=True))
+        present = {shard: read.decode(answered[shard]) for shard, read in few.items()}
+        crowds = {shard: shards[shard] for shard, read in many.items() if read.decode(answered[shard])}
+        return Look({shard: readers for shard, readers in present.items() if readers}, crowds)
+
+    return Read(tuple(command for read in (*few.values(), *many.values()) for command in read.commands), decode)
 
 
-def seen(shards: dict[int, list[int]], answers: Sequence[Sequence[int] | int]) -> dict[int, list[int]]:
-    """The present readers of each shard, shards without any left out. One round trip if somebody is, among many."""
-    looked = dict(zip(shards, answers, strict=True))
-    few = {shard: answer for shard, answer in looked.items() if not isinstance(answer, int)}
-    found = present({shard: shards[shard] for shard in few}, list(few.values()))
-    crowds = {shard: shards[shard] for shard, answer in looked.items() if answer == 1}
-    if not crowds:
-        return found
-    return found | present(crowds, timeline_node().round_trip(*present_commands(crowds)))
+def _members(shard: int, epoch: int, readers: list[int]) -> Read[list[int]]:
+    """Those of a shard's readers who are present."""
+
+    def decode(answers: Sequence[int]) -> list[int]:
+        return [reader for reader, is_present in zip(readers, answers, strict=True) if is_present]
+
+    return Read((("SMISMEMBER", present_key(shard, epoch), *readers),), decode)
 
 
-def present_commands(shards: dict[int, list[int]]) -> list[Command]:
-    """Commands, one a shard, whose answers `present` understands."""
-    epoch = current_epoch()
-    return [("SMISMEMBER", present_key(shard, epoch), *readers) for shard, readers in shards.items()]
+def _anybody(shard: int, epoch: int) -> Read[bool]:
+    """Whether any reader of the shard is present."""
+    return Read((("EXISTS", present_key(shard, epoch)),), bool)
 
 
-def present(shards: dict[int, list[int]], answers: Sequence[Sequence[int]]) -> dict[int, list[int]]:
-    """The present readers of each shard, shards without any left out."""
-    found = {
-        shard: [reader for reader, is_present in zip(readers, answer, strict=True) if is_present]
-        for (shard, readers), answer in zip(shards.items(), answers, strict=True)
-    }
-    return {shard: readers for shard, readers in found.items() if readers}
-
-
-def everyone() -> Iterator[dict[int, list[int]]]:
-    """All present readers, page by page, each page by shard; some may come twice.
+def everyone() -> Iterator[ByShard]:
+    """Yields all present readers, page by page, each page by shard; some may come twice.
 
     Whoever is present from the first round trip to the last one is among them. One round trip a
     page, of about SCANNED readers of every shard.
@@ -112,17 +133,36 @@ def everyone() -> Iterator[dict[int, list[int]]]:
     epoch = current_epoch()
     cursors = dict.fromkeys(range(settings.TIMELINE_SHARDS), 0)
     while cursors:
-        answers = timeline_node().round_trip(
-            *(("SSCAN", present_key(shard, epoch), cursor, "COUNT", SCANNED) for shard, cursor in cursors.items())
-        )
-        pages = dict(zip(cursors, answers, strict=True))
-        yield {shard: [int(each) for each in readers] for shard, (_, readers) in pages.items() if readers}
-        cursors = {shard: int(cursor) for shard, (cursor, _) in pages.items() if int(cursor)}
+        scanned = timeline_node().ask_all([_scan(shard, epoch, cursor) for shard, cursor in cursors.items()])
+        pages = dict(zip(cursors, scanned, strict=True))
+        yield {shard: page.readers for shard, page in pages.items() if page.readers}
+        cursors = {shard: page.cursor for shard, page in pages.items() if not page.is_last}
+
+
+class _Page(msgspec.Struct, frozen=True):
+    """Some of a shard's present readers, and where to go on."""
+
+    cursor: int
+    readers: list[int]
+
+    @property
+    def is_last(self) -> bool:
+        """Redis says so by the cursor that a scan begins with."""
+        return self.cursor == 0
+
+
+def _scan(shard: int, epoch: int, cursor: int) -> Read[_Page]:
+    def decode(answer: tuple[int, list[bytes]]) -> _Page:
+        return _Page(int(answer[0]), [int(each) for each in answer[1]])
+
+    return Read((("SSCAN", present_key(shard, epoch), cursor, "COUNT", SCANNED),), decode)
 
 
 def present_key(shard: int, epoch: int) -> str:
+    """The key of the set of a shard's readers who are present in an epoch."""
     return f"{shard_tag(shard)}:present:{epoch}"
 
 
 def current_epoch() -> int:
+    """The number of the minute, by this process's clock."""
     return int(time.time()) // EPOCH_SECONDS

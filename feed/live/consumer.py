@@ -1,4 +1,4 @@
-"""The WebSocket door, `/ws/feed`: authentication, frames in, the home stream out.
+"""The WebSocket door, `/ws/feed`: authentication, frames in, streams out.
 
 A socket has one pump, which awaits its queue and writes frames; frames of the client are
 handled beside it. The pump of a slow client waits in `send`, its queue fills up, and nobody
@@ -17,16 +17,20 @@ from django.conf import settings
 from accounts.entities import Viewer
 from accounts.sessions.authentication import bearer_token
 from accounts.sessions.tokens import authenticate
-from feed.live.frames import BadFrame, ClientFrame, CloseCode, decode, encode
+from feed.live.frames import BadFrame, ClientFrame, CloseCode, decode, encode, error_frame
 from feed.live.listener import listener
-from feed.live.registry import LiveQueue, Signal, SignalKind, registry
-from feed.live.streams.home import STREAM, HomeStream
+from feed.live.registry import LiveQueue, registry
+from feed.live.streams.stream import READER, Topic
+from feed.live.streams.table import make_stream
+from feed.live.subscriptions import Subscriptions
 from feed.live.threads import housekeeping
 from storage.errors import BadRequest, Forbidden, NotSignedIn, ServiceError, Unavailable
 from storage.web.paging import decode_cursor
 
 PROTOCOL = "feed.v1"
 BEARER = "bearer"
+NOBODYS = ""
+"""A token that signs nobody in."""
 AUTH_SECONDS = 5.0
 RECHECK_SECONDS = 30.0
 """A socket's token is looked at anew this often, for what no change announces: its expiry."""
@@ -46,7 +50,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
         self._token = ""
         self._viewer: Viewer | None = None
         self._queue = LiveQueue()
-        self._stream: HomeStream | None = None
+        self._subscriptions = Subscriptions(self._queue, self.send)
         self._tasks: list[asyncio.Task[None]] = []
         self._auth_timeout: asyncio.TimerHandle | None = None
         self._frames: list[float] = []
@@ -96,9 +100,9 @@ class FeedConsumer(AsyncWebsocketConsumer):
         elif frame.type == "ping":
             await self.send(encode("pong"))
         elif frame.type == "subscribe":
-            await self._subscribe(frame)
+            await self._subscribe(frame, self._viewer)
         elif frame.type == "unsubscribe":
-            await self._unsubscribe(frame)
+            await self._unsubscribe(frame, self._viewer)
         else:
             raise BadFrame
 
@@ -110,32 +114,28 @@ class FeedConsumer(AsyncWebsocketConsumer):
         if viewer is None:
             return
         self._viewer = viewer
-        if registry.add(viewer.id, self._queue) > SOCKETS_A_READER:
+        if registry.add(Topic(READER, viewer.id), self._queue) > SOCKETS_A_READER:
             await self._end(CloseCode.TOO_MANY)
             return
         listener.start()
         self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._keep_checking())]
         await self.send(encode("ready"))
 
-    async def _subscribe(self, frame: ClientFrame) -> None:
-        assert self._viewer is not None  # noqa: S101 - _handle has checked
-        if frame.stream != STREAM:
-            await self._say_error("unknown_stream", "There is no such stream.")
-            return
+    async def _subscribe(self, frame: ClientFrame, viewer: Viewer) -> None:
         try:
+            stream = make_stream(frame.stream, viewer, self.send)
             after = decode_cursor(frame.after) if frame.after is not None else None
         except BadRequest as error:
-            await self._say_error(error.code, error.message)
+            await self.send(error_frame(error))
             return
-        await listener.subscribed()
-        await listener.appear(self._viewer.id)
-        self._queue.put(Signal(SignalKind.SUBSCRIBE, registry.watermark, after=after))
+        await listener.listen_to(stream.topic)
+        self._subscriptions.subscribe(stream, after)
 
-    async def _unsubscribe(self, frame: ClientFrame) -> None:
-        if frame.stream != STREAM:
-            await self._say_error("unknown_stream", "There is no such stream.")
-            return
-        self._queue.put(Signal(SignalKind.UNSUBSCRIBE))
+    async def _unsubscribe(self, frame: ClientFrame, viewer: Viewer) -> None:
+        try:
+            self._subscriptions.unsubscribe(make_stream(frame.stream, viewer, self.send).topic)
+        except BadRequest as error:
+            await self.send(error_frame(error))
 
     async def _pump(self) -> None:
         """Writes what the queue says, until the socket ends; what nobody foresaw ends the socket."""
@@ -149,7 +149,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
 
     async def _write_signals(self) -> None:
         while not self._ended:
-            await self._write(await self._queue.get())
+            await self._subscriptions.tell(await self._queue.get())
 
     async def _keep_checking(self) -> None:
         """Looks at the token when told to, and now and then, however far behind the pump is."""
@@ -163,22 +163,6 @@ class FeedConsumer(AsyncWebsocketConsumer):
                 self._forget()  # the client is gone
                 return
 
-    async def _write(self, signal: Signal) -> None:
-        """A backend that is down for a moment costs a resync, not the socket."""
-        try:
-            if signal.kind is SignalKind.SUBSCRIBE and self._viewer is not None:
-                stream = HomeStream(self._viewer, self.send)
-                await stream.open(signal.after, signal.watermark)
-                self._stream = stream
-                await stream.begin()
-            elif signal.kind is SignalKind.UNSUBSCRIBE:
-                self._stream = None
-            elif self._stream is not None:
-                await self._stream.handle(signal)
-        except Unavailable as error:
-            await self._say_error(error.code, error.message)
-            asyncio.get_running_loop().call_later(error.retry_after_seconds, self._queue.put, Signal(SignalKind.RESYNC))
-
     async def _checked_viewer(self) -> Viewer | None:
         """Whose the token is; closes the socket when it is nobody's. A backend that is down proves nothing."""
         try:
@@ -188,15 +172,12 @@ class FeedConsumer(AsyncWebsocketConsumer):
         except Forbidden:
             await self._end(CloseCode.FORBIDDEN)
         except Unavailable as error:
-            await self._say_error(error.code, error.message)
+            await self.send(error_frame(error))
             if self._viewer is None:
                 await self._end(CloseCode.NOT_AUTHENTICATED)
         else:
             return viewer
         return None
-
-    async def _say_error(self, code: str, detail: str) -> None:
-        await self.send(encode("error", code=code, detail=detail))
 
     async def _time_out(self) -> None:
         if self._viewer is None:
@@ -213,26 +194,30 @@ class FeedConsumer(AsyncWebsocketConsumer):
         if self._auth_timeout is not None:
             self._auth_timeout.cancel()
         if self._viewer is not None:
-            registry.remove(self._viewer.id, self._queue)
+            registry.remove(Topic(READER, self._viewer.id), self._queue)
+        self._subscriptions.end()
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
 
     def _offered_token(self, offered: list[str]) -> str | None:
-        """The token of the Authorization header, or what follows `bearer` among the subprotocols."""
+        """Returns the token of the Authorization header, or what follows `bearer` among the subprotocols.
+
+        NOBODYS where none can be found there; None if the client offers none yet.
+        """
         headers = dict(self.scope["headers"])
         if b"authorization" in headers:
             try:
                 return bearer_token(headers[b"authorization"].decode("latin-1"))
             except ServiceError:
-                return ""
+                return NOBODYS
         if BEARER in offered:
             others = [each for each in offered if each not in (BEARER, PROTOCOL)]
-            return others[0] if others else ""
+            return others[0] if others else NOBODYS
         return None
 
     def _origin_allowed(self) -> bool:
-        """Browsers send an Origin, native clients none: same host, or one of ALLOWED_ORIGINS."""
+        """Whether there is no Origin, as of native clients, or it is the same host or one of ALLOWED_ORIGINS."""
         headers = dict(self.scope["headers"])
         origin = headers.get(b"origin", b"").decode("latin-1")
         host = headers.get(b"host", b"").decode("latin-1")

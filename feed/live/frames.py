@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from storage.errors import ServiceError
+
 MAX_FRAME_CHARS = 4096
 """A client's frames are small: a token or a cursor at most."""
 
@@ -36,7 +38,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def decode(text: str | None) -> ClientFrame:
-    """Raises `BadFrame` for binary, oversized or unreadable frames."""
+    """Returns the client's frame. Raises `BadFrame` for binary, oversized or unreadable ones."""
     if text is None or len(text) > MAX_FRAME_CHARS:
         raise BadFrame
     try:
@@ -46,4 +48,10 @@ def decode(text: str | None) -> ClientFrame:
 
 
 def encode(kind: str, **fields: Any) -> str:
+    """Returns a frame of the server's."""
     return _encoder.encode({"type": kind, **fields}).decode()
+
+
+def error_frame(error: ServiceError) -> str:
+    """Returns the frame that tells the client of an error which does not end the socket."""
+    return encode("error", code=error.code, detail=error.message)

@@ -22,7 +22,9 @@ from redis.exceptions import RedisError
 from accounts.account_cache.accounts import RECENT_CHANGES, Changes
 from fanout.live import channel
 from fanout.live.presence import REFRESH_SECONDS, Presence
-from feed.live.registry import SignalKind, registry
+from fanout.live.watermark import WATERMARK_SECONDS, watermark
+from feed.live.registry import registry
+from feed.live.streams.stream import HOME, READER, SignalKind, Topic
 from feed.live.threads import housekeeping
 from storage.errors import Unavailable
 from storage.redis.node import greet_async, timeline_node
@@ -58,26 +60,31 @@ class Listener:
             steps = (self._listen, self._keep_present, self._watch_accounts, self._read_watermark)
             self._tasks = [loop.create_task(_for_ever(step)) for step in steps]
 
-    async def subscribed(self) -> None:
-        """Returns when the subscription stands, or when it has taken too long."""
+    async def listen_to(self, topic: Topic) -> None:
+        """Has what is published to the topic arrive here from now on, if it is within a moment; else a RESYNC follows.
+
+        Home timelines are published to those who are present. Failing that, the refresh does it and resyncs.
+        """
+        await self._subscription_stands()
+        if topic.subject == HOME:
+            try:
+                await self._appear([topic.id])
+            except Unavailable:
+                log.warning("presence_waits_for_redis", reader=topic.id)
+
+    async def _subscription_stands(self) -> None:
+        """Waits until it does, or until that has taken too long."""
         try:
             await asyncio.wait_for(self._subscribed.wait(), START_SECONDS)
         except TimeoutError:
             log.warning("live_feed_waits_for_redis")
 
-    async def appear(self, reader_id: int) -> None:
-        """Has deliveries to the reader published from now on; failing that, the refresh does it and resyncs."""
-        try:
-            await self._appear([reader_id])
-        except Unavailable:
-            log.warning("presence_waits_for_redis", reader=reader_id)
-
     async def _appear(self, reader_ids: list[int]) -> None:
-        """Everybody on a shard that had been emptied resyncs, whoever it was that noticed."""
+        """Makes readers present; everybody on a shard that had been emptied resyncs, whoever it was that noticed."""
         emptied = await housekeeping(self._presence.appear, reader_ids)
         if emptied:
-            missed = [reader_id for reader_id in registry.readers() if timeline_shard(reader_id) in emptied]
-            registry.signal(missed, SignalKind.RESYNC)
+            missed = [reader_id for reader_id in registry.ids(HOME) if timeline_shard(reader_id) in emptied]
+            registry.signal(HOME, missed, SignalKind.RESYNC)
 
     async def _listen(self) -> None:
         try:
@@ -110,35 +117,35 @@ class Listener:
                 raise RedisError("the subscription is silent")
             if message["type"] == "message":
                 arrived = channel.decode(message["data"])
-                registry.signal(arrived.readers, SignalKind(arrived.kind), arrived.entry_id)
+                registry.signal(HOME, arrived.readers, SignalKind(arrived.kind), arrived.entry_id)
             elif message["type"] == "pong" and message["data"]:
                 registry.watermark = max(registry.watermark, int(message["data"]))
             elif not self._subscribed.is_set():
                 self._subscribed.set()
-                registry.signal(registry.readers(), SignalKind.RESYNC)
+                registry.resync_all()
 
     async def _ping(self, subscription: Any) -> None:
         """The watermark travels in the PING and comes back behind everything published before."""
         while True:
             await subscription.execute_command("PING", str(self._watermark))
-            await asyncio.sleep(channel.WATERMARK_SECONDS)
+            await asyncio.sleep(WATERMARK_SECONDS)
 
     async def _read_watermark(self) -> None:
         """Apart from the PING, which must go on while the store hangs."""
-        self._watermark = await housekeeping(channel.watermark.read)
-        await asyncio.sleep(channel.WATERMARK_SECONDS)
+        self._watermark = await housekeeping(watermark.read)
+        await asyncio.sleep(WATERMARK_SECONDS)
 
     async def _keep_present(self) -> None:
         """Refreshes the presence of every reader here."""
         await asyncio.sleep(REFRESH_SECONDS)
-        await self._appear(registry.readers())
+        await self._appear(registry.ids(READER))
 
     async def _watch_accounts(self) -> None:
         await asyncio.sleep(WATCH_SECONDS)
         [changes] = await housekeeping(_recent_changes)
         fresh = [user_id for user_id, changed_at in changes.items() if self._seen_changes.get(user_id) != changed_at]
         self._seen_changes = changes
-        registry.signal(fresh, SignalKind.RECHECK)
+        registry.signal(READER, fresh, SignalKind.RECHECK)
 
 
 def _recent_changes() -> tuple[Changes]:

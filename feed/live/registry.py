@@ -1,4 +1,4 @@
-"""The sockets of this process, by reader, and the queue of each.
+"""The sockets of this process, by what they listen to, and the queue of each.
 
 Delivery inside a process is a dictionary look-up and a `put_nowait`: nothing passes once per
 socket through Redis or a channel layer. A queue is bounded; a socket whose client does not
@@ -11,36 +11,13 @@ here and not when the frame is sent, since what waits behind it may be older.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
-from enum import StrEnum
 
-import msgspec
+from feed.live.streams.stream import READER, Signal, SignalKind, Topic
 
 QUEUE_SIZE = 256
 """Signals that a socket may lag behind; ids only, so about 30 KB."""
-
-
-class SignalKind(StrEnum):
-    TWEET = "tweet"
-    """An entry came into the reader's home timeline."""
-    DELETE = "delete"
-    """An entry left it."""
-    RESYNC = "resync"
-    """Messages may have been missed: read from the last watermark."""
-    OVERFLOW = "overflow"
-    """The client fell behind, and signals were dropped."""
-    SUBSCRIBE = "subscribe"
-    """The client has subscribed; `after` is the cursor to replay from."""
-    UNSUBSCRIBE = "unsubscribe"
-    RECHECK = "recheck"
-    """The reader's account or tokens have changed: is the socket still allowed?"""
-
-
-class Signal(msgspec.Struct, frozen=True):
-    kind: SignalKind
-    watermark: int = 0
-    entry_id: int = 0
-    after: int | None = None
 
 
 class LiveQueue:
@@ -54,48 +31,70 @@ class LiveQueue:
     def put(self, signal: Signal) -> None:
         """Never blocks. A full queue is emptied, for one OVERFLOW in its place.
 
-        Not lost with the rest: what the client last asked for.
+        Not lost with the rest: what the client last asked for, of each topic. A socket's streams
+        are far fewer than QUEUE_SIZE, so that always has room.
         """
         if signal.kind is SignalKind.RECHECK:
             self.recheck.set()
             return
         if self._signals.full():
             dropped = [self._signals.get_nowait() for _ in range(self._signals.qsize())]
-            asked = [each for each in dropped if each.kind in (SignalKind.SUBSCRIBE, SignalKind.UNSUBSCRIBE)]
-            for kept in [*asked[-1:], Signal(SignalKind.OVERFLOW)]:
+            for kept in [*_last_asked(dropped), Signal(SignalKind.OVERFLOW)]:
                 self._signals.put_nowait(kept)
         self._signals.put_nowait(signal)
 
     async def get(self) -> Signal:
+        """Returns the next signal, once there is one."""
         return await self._signals.get()
 
 
+def _last_asked(signals: list[Signal]) -> Iterable[Signal]:
+    """The last thing that the client asked for of each topic."""
+    asked = (SignalKind.SUBSCRIBE, SignalKind.UNSUBSCRIBE)
+    return {signal.topic: signal for signal in signals if signal.kind in asked}.values()
+
+
 class Registry:
-    """Which queues want which reader's signals."""
+    """Which queues want the signals of which topic; a socket's own READER topic from sign-in to its end."""
 
     def __init__(self) -> None:
         self.watermark = 0
-        self._queues: dict[int, set[LiveQueue]] = {}
+        self._queues: defaultdict[str, dict[int, set[LiveQueue]]] = defaultdict(dict)
+        """By subject and id, the two parts of a topic: a message names many ids of one subject."""
 
-    def add(self, reader_id: int, queue: LiveQueue) -> int:
-        """How many sockets the reader has in this process now."""
-        queues = self._queues.setdefault(reader_id, set())
+    def add(self, topic: Topic, queue: LiveQueue) -> int:
+        """Has the topic's signals put into the queue; returns how many sockets listen to it in this process now."""
+        queues = self._queues[topic.subject].setdefault(topic.id, set())
         queues.add(queue)
         return len(queues)
 
-    def remove(self, reader_id: int, queue: LiveQueue) -> None:
-        queues = self._queues.get(reader_id, set())
+    def remove(self, topic: Topic, queue: LiveQueue) -> None:
+        """Undoes `add`. Idempotent."""
+        subject = self._queues[topic.subject]
+        queues = subject.get(topic.id, set())
         queues.discard(queue)
         if not queues:
-            self._queues.pop(reader_id, None)
+            subject.pop(topic.id, None)
 
-    def readers(self) -> list[int]:
-        return list(self._queues)
+    def ids(self, subject: str) -> list[int]:
+        """Returns of whom, or of what, there is a topic with this subject that somebody listens to."""
+        return list(self._queues[subject])
 
-    def signal(self, reader_ids: Iterable[int], kind: SignalKind, entry_id: int = 0) -> None:
-        signal = Signal(kind, self.watermark, entry_id)
-        for reader_id in reader_ids:
-            for queue in self._queues.get(reader_id, ()):
+    def signal(self, subject: str, ids: Iterable[int], kind: SignalKind, entry_id: int = 0) -> None:
+        """Tells whoever listens to the topics of one subject. One look-up an id."""
+        listening = self._queues[subject]
+        for each in ids:
+            queues = listening.get(each)
+            if queues:
+                signal = Signal(kind, Topic(subject, each), self.watermark, entry_id)
+                for queue in queues:
+                    queue.put(signal)
+
+    def resync_all(self) -> None:
+        """Tells every socket that it may have missed something, whatever it listens to."""
+        signal = Signal(SignalKind.RESYNC, watermark=self.watermark)
+        for queues in self._queues[READER].values():
+            for queue in queues:
                 queue.put(signal)
 
 

@@ -1,4 +1,5 @@
-"""How a tweet stands in the OpenAPI document."""
+"""How a tweet stands in the OpenAPI document: with the fields of its output, as tests/integration/tweets/test_shape.py
+sees to."""
 
 from typing import Any
 

@@ -4,46 +4,45 @@ A frame's cursor is the signal's watermark, never the tweet's own id: order of i
 of birth, not of visibility. Whoever resumes from it may see a tweet again, and drops it by id.
 """
 
-from collections.abc import Awaitable, Callable
-
 from accounts.entities import Viewer
 from accounts.graph.exclusions import Visibility
-from fanout.live import channel
+from fanout.live.watermark import watermark as known_watermark
 from feed.live.frames import encode
-from feed.live.registry import Signal, SignalKind, registry
+from feed.live.registry import registry
+from feed.live.streams.stream import HOME, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
 from feed.timelines.home import home_page, stands_in_home, warm
 from storage.web.paging import PageRequest, encode_cursor
 from tweets.reading.hydration import TweetOut, hydrate
 
-STREAM = "home"
+HOME_STREAM = "home"
 REPLAY_PAGE = 100
 REPLAY_LIMIT = 1_000
 """Tweets that a resume sends; a client that missed more is told to page (`gap`)."""
 
-Send = Callable[[str], Awaitable[None]]
-
 
 class HomeStream:
-    """Belongs to one socket's pump; its methods are awaited one after the other.
+    """A `Stream` (stream.py) of what comes into, and leaves, the viewer's home timeline.
 
     Everything at or below `_safe` has been sent. Whatever fails with `Unavailable` leaves the
     stream *behind*: `_safe` stands still, tweets wait, and the next RESYNC replays from it.
     """
 
+    name = HOME_STREAM
+
     def __init__(self, viewer: Viewer, send: Send) -> None:
+        self.topic = Topic(HOME, viewer.id)
         self._viewer = viewer
         self._send = send
         self._safe = 0
         self._behind = False
 
     async def open(self, after: int | None, watermark: int) -> None:
-        """Finds where to begin; nothing has been told to the client when it raises `Unavailable`.
+        """Keeps the promise of `Stream`.
 
-        `watermark` is the one at the moment of subscribing, 0 while the process has none. Whoever
-        listens is active, so their timeline is made if need be: frames are of what stands in it.
+        Whoever listens is active, so their timeline is made if need be: frames are of what stands in it.
         """
-        self._safe = watermark or await housekeeping(channel.watermark.read)
+        self._safe = watermark or await housekeeping(known_watermark.read)
         await reading(warm, self._viewer.id)
         if after is not None:
             self._safe = min(after, self._safe)
@@ -51,7 +50,7 @@ class HomeStream:
 
     async def begin(self) -> None:
         """Tells the client that from now on it gets what is new; and first what it has missed."""
-        await self._send(encode("subscribed", stream=STREAM))
+        await self._send(encode("subscribed", stream=self.name))
         if self._behind:
             await self._catch_up()
 
@@ -62,12 +61,15 @@ class HomeStream:
                 self._safe = max(self._safe, signal.watermark)
                 await self._show(signal.entry_id)
             case SignalKind.DELETE:
-                await self._send(encode("delete", stream=STREAM, id=str(signal.entry_id)))
+                await self._send(encode("delete", stream=self.name, id=str(signal.entry_id)))
             case SignalKind.RESYNC:
                 await self._catch_up()
             case SignalKind.OVERFLOW:
                 self._behind = False
                 await self._gap(self._safe)
+
+    def close(self) -> None:
+        """Has nothing to give back."""
 
     async def _show(self, entry_id: int) -> None:
         """Shows what stands in the reader's timeline now: the list of readers it was pushed by may be stale.
@@ -111,7 +113,7 @@ class HomeStream:
         self._behind = False
 
     async def _send_tweet(self, tweet: TweetOut) -> None:
-        await self._send(encode("tweet", stream=STREAM, cursor=encode_cursor(self._safe), tweet=tweet))
+        await self._send(encode("tweet", stream=self.name, cursor=encode_cursor(self._safe), tweet=tweet))
 
     async def _gap(self, after: int) -> None:
-        await self._send(encode("gap", stream=STREAM, after=encode_cursor(after)))
+        await self._send(encode("gap", stream=self.name, after=encode_cursor(after)))

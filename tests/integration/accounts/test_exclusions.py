@@ -13,8 +13,8 @@ from accounts.graph.exclusions import Exclusions
 from accounts.graph.kinds import BLOCKED_BY, MUTE
 from accounts.models import User
 from fanout.timelines import materialised
-from feed.live.registry import Signal, SignalKind
 from feed.live.streams.home import HomeStream
+from feed.live.streams.stream import Signal, SignalKind
 from feed.timelines import rebuild
 from feed.timelines.home import home_page
 from storage.errors import NotFound

@@ -13,9 +13,9 @@ from pytest_django.fixtures import Settings
 from accounts.graph import follows
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
-from fanout.delivery import celebrities, fan_out
+from fanout.delivery import celebrities
 from fanout.live.presence import Presence
-from fanout.orders import sweeper
+from fanout.orders import handlers, sweeper
 from feed.operations import strays
 from feed.tasks import search_strays
 from storage.redis import count_cache, rate_limits
@@ -128,7 +128,7 @@ def people_read_and_write(seen: Seen, author: User, reader: User) -> None:
 
 def an_author_grows(seen: Seen, author: User, reader: User) -> None:
     with seen.after():
-        celebrities.begin(author.id)
+        celebrities.begin_pulling(author.id)
         Api(author).tweet("to many")
         ask(Api(reader), "GET", "/feed/home")
         work_off_everything()
@@ -144,7 +144,7 @@ def orders_are_sent(seen: Seen, author: User, reader: User) -> None:
     with seen.after():
         sweeper.sweep()
         for order in open_orders():
-            fan_out.work_off(order)
+            handlers.work_off(order)
 
 
 def test_the_table_of_keys_has_every_key_and_each_is_made(limited: None) -> None:

@@ -15,7 +15,7 @@ from accounts.graph import follows
 from accounts.graph.kinds import FOLLOW
 from fanout import tasks
 from fanout.delivery import fan_out
-from fanout.live import channel
+from fanout.live.watermark import watermark
 from fanout.orders import attempts, handlers, sweeper
 from fanout.orders.kinds import DELIVER, RETRACT
 from feed.operations.audit import Fault, Person, Report, audit
@@ -353,11 +353,11 @@ class TestAfterwards:
         author = new_person()
         old = Order(id=make_id(now_us() - 3_600 * 1_000_000, 0), kind=DELIVER, args=(1, author.id))
         outbox().add(old)
-        channel.watermark.forget()
-        assert channel.watermark.read() == old.id - 1
+        watermark.forget()
+        assert watermark.read() == old.id - 1
         dead_letters().bury(DeadLetter(old, "ValueError", 5, now_us()))
-        channel.watermark.forget()
-        assert channel.watermark.read() > old.id
+        watermark.forget()
+        assert watermark.read() > old.id
 
     def test_the_audit_tells_what_it_did_not_deliver(self) -> None:
         _, reader, tweet, _ = self.dead_delivery()

@@ -14,7 +14,8 @@ from pytest_django.fixtures import Settings
 from accounts.graph import follows
 from fanout.live import channel
 from fanout.live.channel import LiveKind
-from fanout.live.presence import Presence, current_epoch, look_commands, present, present_commands, seen
+from fanout.live.presence import Presence, current_epoch, look
+from fanout.live.watermark import SETTLE_SECONDS, watermark
 from fanout.orders import sweeper
 from fanout.orders.dispatch import Dispatcher
 from fanout.orders.kinds import deliver_order
@@ -106,6 +107,12 @@ class TestOrdersThatWait:
         assert home(reader) == [tweet]
 
 
+def look_for(shards: dict[int, list[int]]) -> dict[int, list[int]]:
+    """Which of the readers a worker finds present, by shard."""
+    [found] = timeline_node().ask(look(shards))
+    return found.readers()
+
+
 @pytest.mark.usefixtures("redis_servers")
 class TestPresence:
     def test_each_process_notices_by_itself_that_redis_was_emptied(self) -> None:
@@ -126,8 +133,7 @@ class TestPresence:
         shards = by_shard([reader])
         for near in (epoch - 1, epoch, epoch + 1):
             monkeypatch.setattr("fanout.live.presence.current_epoch", lambda near=near: near)
-            answers = timeline_node().round_trip(*present_commands(shards))
-            assert present(shards, answers) == shards
+            assert look_for(shards) == shards
 
     @pytest.mark.parametrize("few", [0, 64])
     def test_who_is_there_is_found_among_few_and_among_many(self, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,11 +143,11 @@ class TestPresence:
         readers = [new_id() for _ in range(40)]
         shards = by_shard(readers)
         with counted_round_trips() as trips:
-            assert seen(shards, timeline_node().round_trip(*look_commands(shards))) == {}
+            assert look_for(shards) == {}
         assert len(trips) == 1
         connected = by_shard(readers[:3])
         Presence().appear(readers[:3])
-        assert seen(shards, timeline_node().round_trip(*look_commands(shards))) == connected
+        assert look_for(shards) == connected
 
 
 @pytest.mark.usefixtures("product")
@@ -166,18 +172,18 @@ class TestLivePublishing:
         assert channel.decode(message["data"]) == channel.LiveMessage(LiveKind.TWEET, tweet, [present.id])
 
     def test_the_watermark_stays_below_the_oldest_open_order(self) -> None:
-        channel.watermark.forget()
+        watermark.forget()
         author = new_person()
-        settled = channel.watermark.read()
-        assert settled <= make_id(now_us() - channel.SETTLE_SECONDS * 1_000_000, 0)
+        settled = watermark.read()
+        assert settled <= make_id(now_us() - SETTLE_SECONDS * 1_000_000, 0)
         old = Order(id=make_id(now_us() - 3600 * 1_000_000, 0), kind="deliver", args=(1, author.id))
         from_store = outbox()
         from_store.add(old)
-        channel.watermark.forget()
-        assert channel.watermark.read() == old.id - 1
+        watermark.forget()
+        assert watermark.read() == old.id - 1
         from_store.mark_done(old.id)
-        channel.watermark.forget()
-        assert channel.watermark.read() >= settled
+        watermark.forget()
+        assert watermark.read() >= settled
 
 
 class TestDispatcher:

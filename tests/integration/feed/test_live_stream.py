@@ -13,9 +13,10 @@ from accounts.entities import Viewer
 from accounts.models import User
 from fanout.timelines import materialised
 from feed.live import listener
-from feed.live.registry import QUEUE_SIZE, LiveQueue, Registry, Signal, SignalKind, registry
+from feed.live.registry import QUEUE_SIZE, LiveQueue, Registry, registry
 from feed.live.streams import home
 from feed.live.streams.home import HomeStream
+from feed.live.streams.stream import HOME, Signal, SignalKind, Topic
 from feed.timelines.home import home_page
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
@@ -48,7 +49,7 @@ class Told:
 
     async def tweet(self, tweet_id: int, *, watermark: int) -> None:
         registry.watermark = watermark
-        await self.stream.handle(Signal(SignalKind.TWEET, watermark, tweet_id))
+        await self.stream.handle(Signal(SignalKind.TWEET, self.stream.topic, watermark, tweet_id))
 
     def post(self) -> int:
         return create_tweet(author=self.viewer, text="hello").id
@@ -91,7 +92,7 @@ def test_what_an_outage_kept_back_is_replayed_before_anything_newer(told: Told) 
             await told.tweet(missed, watermark=start)
         await told.tweet(next_one, watermark=next_one - 1)
         assert told.take() == [], "waits, since an older one is missing"
-        await told.stream.handle(Signal(SignalKind.RESYNC, next_one))
+        await told.stream.handle(Signal(SignalKind.RESYNC, watermark=next_one))
         assert told.take_ids() == [missed, next_one, last]
 
     run(scenario)
@@ -236,8 +237,11 @@ def everything_in(queue: LiveQueue) -> list[Signal]:
     return asyncio.run(drain())
 
 
+ANNS_HOME, BENS_HOME = Topic(HOME, 1), Topic(HOME, 2)
+
+
 def tweet(number: int) -> Signal:
-    return Signal(SignalKind.TWEET, entry_id=number)
+    return Signal(SignalKind.TWEET, ANNS_HOME, entry_id=number)
 
 
 def test_a_queue_is_bounded_and_says_that_it_overflowed() -> None:
@@ -252,12 +256,22 @@ def test_a_queue_is_bounded_and_says_that_it_overflowed() -> None:
 
 def test_what_the_client_asked_for_last_outlives_an_overflow() -> None:
     queue = LiveQueue()
-    queue.put(Signal(SignalKind.UNSUBSCRIBE))
-    subscribe = Signal(SignalKind.SUBSCRIBE, watermark=7, after=5)
+    queue.put(Signal(SignalKind.UNSUBSCRIBE, ANNS_HOME))
+    subscribe = Signal(SignalKind.SUBSCRIBE, ANNS_HOME, watermark=7, after=5)
     queue.put(subscribe)
     for number in range(QUEUE_SIZE):
         queue.put(tweet(number))
     assert everything_in(queue)[:2] == [subscribe, Signal(SignalKind.OVERFLOW)]
+
+
+def test_so_does_what_it_last_asked_of_each_of_its_streams() -> None:
+    queue, other = LiveQueue(), Topic("weather", 7)
+    asked = [Signal(SignalKind.SUBSCRIBE, ANNS_HOME, after=5), Signal(SignalKind.UNSUBSCRIBE, other)]
+    for signal in [Signal(SignalKind.SUBSCRIBE, other), *asked, *map(tweet, range(QUEUE_SIZE))]:
+        queue.put(signal)
+    kept = everything_in(queue)
+    assert sorted(kept[:2], key=asked.index) == asked
+    assert kept[2] == Signal(SignalKind.OVERFLOW)
 
 
 def test_a_recheck_does_not_wait_behind_anything() -> None:
@@ -270,18 +284,20 @@ def test_a_recheck_does_not_wait_behind_anything() -> None:
 
 
 def test_a_signal_goes_to_every_socket_of_its_readers_and_to_no_other() -> None:
-    sockets, ann, ben = Registry(), 1, 2
+    sockets = Registry()
     queues = [LiveQueue() for _ in range(3)]
-    assert [sockets.add(reader, queue) for reader, queue in zip((ann, ann, ben), queues, strict=True)] == [1, 2, 1]
+    homes = (ANNS_HOME, ANNS_HOME, BENS_HOME)
+    assert [sockets.add(topic, queue) for topic, queue in zip(homes, queues, strict=True)] == [1, 2, 1]
     sockets.watermark = 9
-    sockets.signal([ann, 3], SignalKind.TWEET, 10)
-    sockets.remove(ann, queues[0])
-    sockets.remove(ann, queues[0])
-    sockets.signal([ann], SignalKind.DELETE, 10)
-    told_tweet, told_delete = Signal(SignalKind.TWEET, 9, 10), Signal(SignalKind.DELETE, 9, 10)
+    sockets.signal(HOME, [ANNS_HOME.id, 3], SignalKind.TWEET, 10)
+    sockets.signal("weather", [ANNS_HOME.id], SignalKind.TWEET, 11)
+    sockets.remove(ANNS_HOME, queues[0])
+    sockets.remove(ANNS_HOME, queues[0])
+    sockets.signal(HOME, [ANNS_HOME.id], SignalKind.DELETE, 10)
+    told_tweet, told_delete = (Signal(kind, ANNS_HOME, 9, 10) for kind in (SignalKind.TWEET, SignalKind.DELETE))
     assert [everything_in(queue) for queue in queues] == [[told_tweet], [told_tweet, told_delete], []]
-    sockets.remove(ann, queues[1])
-    assert sockets.readers() == [ben]
+    sockets.remove(ANNS_HOME, queues[1])
+    assert sockets.ids(HOME) == [BENS_HOME.id]
 
 
 def test_the_waits_until_a_socket_of_somebody_signed_out_is_closed_are_within_a_second() -> None:

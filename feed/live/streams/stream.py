@@ -1,0 +1,100 @@
+"""What a live stream is: what it promises to its socket, what it is told, and by which topic.
+
+    a message of fan-out → listener → registry: topic → the queues of its sockets → the socket's pump → stream
+
+A socket holds any number of streams, each by the name that clients write (subscriptions.py). A
+new one is a class that keeps the promises of `Stream`, and a line in the table (table.py).
+"""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from accounts.entities import Viewer
+
+HOME = "home"
+"""The subject of topics that are about a reader's home timeline."""
+READER = "reader"
+"""The subject of topics that are about a reader's account and tokens: every socket listens to its own."""
+
+
+class Topic(NamedTuple):
+    """What signals are about: a subject, and the id of whose or which it is."""
+
+    subject: str
+    id: int
+
+
+class SignalKind(StrEnum):
+    TWEET = "tweet"
+    """An entry came into the topic's timeline."""
+    DELETE = "delete"
+    """An entry left it."""
+    RESYNC = "resync"
+    """Messages may have been missed: read from the last watermark."""
+    OVERFLOW = "overflow"
+    """The client fell behind, and signals were dropped."""
+    SUBSCRIBE = "subscribe"
+    """The client wants `stream` from now on; `after` is the cursor to replay from."""
+    UNSUBSCRIBE = "unsubscribe"
+    """The client no longer wants the stream of this topic."""
+    RECHECK = "recheck"
+    """The reader's account or tokens have changed: is the socket still allowed?"""
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """One thing that a socket's pump is told."""
+
+    kind: SignalKind
+    topic: Topic | None = None
+    """None of a RESYNC or OVERFLOW that is about everything the socket listens to; see `concerns`."""
+    watermark: int = 0
+    entry_id: int = 0
+    after: int | None = None
+    stream: "Stream | None" = None
+
+    def concerns(self, topic: Topic) -> bool:
+        """Returns whether a stream that listens to `topic` is to be told."""
+        return self.topic is None or self.topic == topic
+
+
+class Stream(Protocol):
+    """One stream of one socket. It belongs to the socket's pump: its methods are awaited one after the other.
+
+    First `open`, then `begin`, then `handle` for each signal, then `close`. A stream that was
+    made and never opened holds nothing. Whatever raises `Unavailable` is told to the client as
+    an error, and the stream is sent a RESYNC when the backend may be back: so a stream
+    remembers what it could not tell, and tells it then.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name by which clients subscribe, and which its frames carry."""
+
+    @property
+    def topic(self) -> Topic:
+        """What it listens to."""
+
+    async def open(self, after: int | None, watermark: int) -> None:
+        """Finds where to begin; nothing has been told to the client when it raises `Unavailable`.
+
+        `after` is the place to replay from, None for only what is new. `watermark` is the one at
+        the moment of subscribing, 0 while the process has none.
+        """
+
+    async def begin(self) -> None:
+        """Tells the client that it is subscribed, and what it has missed. Raises `Unavailable`."""
+
+    async def handle(self, signal: Signal) -> None:
+        """Tells the client what a TWEET, DELETE, RESYNC or OVERFLOW says. Raises `Unavailable`."""
+
+    def close(self) -> None:
+        """Gives back what the stream holds; tells the client nothing, which may be gone."""
+
+
+Send = Callable[[str], Awaitable[None]]
+"""Writes a frame to the client."""
+StreamFactory = Callable[[Viewer, Send], Stream]
+"""Makes a stream, which costs nothing before it is opened."""

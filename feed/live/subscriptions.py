@@ -1,0 +1,84 @@
+"""The streams of one socket, each by the topic that it listens to.
+
+What the client asks for passes through the socket's queue like everything else, so a stream
+begins and ends between the same signals, however far behind the pump is. The registry is told
+at once: what comes after a SUBSCRIBE has to be in the queue behind it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+
+from feed.live.frames import error_frame
+from feed.live.registry import LiveQueue, registry
+from feed.live.streams.stream import Send, Signal, SignalKind, Stream, Topic
+from storage.errors import Unavailable
+
+
+class Subscriptions:
+    """What one socket is subscribed to. Its door calls `subscribe` and `unsubscribe`, its pump `tell`."""
+
+    def __init__(self, queue: LiveQueue, send: Send) -> None:
+        self._queue = queue
+        self._send = send
+        self._streams: dict[Topic, Stream] = {}
+        self._topics: set[Topic] = set()
+        self._ended = False
+
+    def subscribe(self, stream: Stream, after: int | None) -> None:
+        """Asks for the stream, from the place `after` on or from now on; in place of the one that listens there.
+
+        Nothing for a socket that has ended meanwhile: nobody would take its queue out of the registry.
+        """
+        if self._ended:
+            return
+        self._topics.add(stream.topic)
+        registry.add(stream.topic, self._queue)
+        self._queue.put(Signal(SignalKind.SUBSCRIBE, stream.topic, registry.watermark, after=after, stream=stream))
+
+    def unsubscribe(self, topic: Topic) -> None:
+        """Asks for an end of the stream that listens to the topic, if there is one."""
+        self._topics.discard(topic)
+        registry.remove(topic, self._queue)
+        self._queue.put(Signal(SignalKind.UNSUBSCRIBE, topic))
+
+    async def tell(self, signal: Signal) -> None:
+        """Begins or ends a stream, or has each one that the signal concerns tell the client what it says."""
+        if signal.stream is not None:
+            await self._carry_on(self._begin(signal.stream, signal), signal.stream.topic)
+        elif signal.kind is SignalKind.UNSUBSCRIBE:
+            self._close([each for each in self._streams if signal.concerns(each)])
+        else:
+            for topic, stream in list(self._streams.items()):
+                if signal.concerns(topic):
+                    await self._carry_on(stream.handle(signal), topic)
+
+    def end(self) -> None:
+        """Forgets every stream. Idempotent."""
+        self._ended = True
+        for topic in self._topics:
+            registry.remove(topic, self._queue)
+        self._close(list(self._streams))
+
+    async def _begin(self, stream: Stream, signal: Signal) -> None:
+        """Puts the stream in place of the one before it once it is open: a failure leaves that one be."""
+        try:
+            await stream.open(signal.after, signal.watermark)
+        except BaseException:
+            stream.close()
+            raise
+        self._close([each for each in self._streams if each == stream.topic])
+        self._streams[stream.topic] = stream
+        await stream.begin()
+
+    async def _carry_on(self, step: Awaitable[None], topic: Topic) -> None:
+        """Awaits the step; a backend that is down for a moment costs the topic a resync, not the socket."""
+        try:
+            await step
+        except Unavailable as error:
+            await self._send(error_frame(error))
+            resync = Signal(SignalKind.RESYNC, topic)
+            asyncio.get_running_loop().call_later(error.retry_after_seconds, self._queue.put, resync)
+
+    def _close(self, topics: Iterable[Topic]) -> None:
+        for topic in topics:
+            self._streams.pop(topic).close()

@@ -1,0 +1,181 @@
+"""Several streams in one socket: each is told its own, and ends by itself."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from accounts.entities import Account, Viewer
+from feed.live.registry import LiveQueue, Registry
+from feed.live.streams.stream import READER, Signal, SignalKind, Stream, Topic
+from feed.live.streams.table import make_stream
+from feed.live.subscriptions import Subscriptions
+from storage.errors import BadRequest, Unavailable
+
+SUN, RAIN = Topic("weather", 1), Topic("weather", 2)
+
+
+class Weather:
+    """A stream that writes down what happens to it."""
+
+    def __init__(self, topic: Topic, *, fails: Callable[[str], bool] = lambda _step: False) -> None:
+        self.topic = topic
+        self.steps: list[str] = []
+        self._fails = fails
+
+    @property
+    def name(self) -> str:
+        return f"weather:{self.topic.id}"
+
+    async def open(self, after: int | None, watermark: int) -> None:
+        self._note(f"open {after} {watermark}")
+
+    async def begin(self) -> None:
+        self._note("begin")
+
+    async def handle(self, signal: Signal) -> None:
+        self._note(f"{signal.kind} {signal.entry_id}")
+
+    def close(self) -> None:
+        self._note("close")
+
+    def _note(self, step: str) -> None:
+        self.steps.append(step)
+        if self._fails(step):
+            raise Unavailable("store")
+
+    def take(self) -> list[str]:
+        steps, self.steps = self.steps, []
+        return steps
+
+
+class Socket:
+    """The streams of one socket, without the socket."""
+
+    def __init__(self) -> None:
+        self.frames: list[dict[str, Any]] = []
+        self.queue = LiveQueue()
+        self.subscriptions = Subscriptions(self.queue, self._send)
+
+    async def _send(self, frame: str) -> None:
+        self.frames.append(json.loads(frame))
+
+    async def pump(self) -> None:
+        """Does what is in the queue."""
+        self.queue.put(last := Signal(SignalKind.UNSUBSCRIBE, Topic("nothing", 0)))
+        while (signal := await self.queue.get()) is not last:
+            await self.subscriptions.tell(signal)
+
+    async def subscribed(self, *streams: Stream) -> None:
+        for stream in streams:
+            self.subscriptions.subscribe(stream, None)
+        await self.pump()
+
+
+@pytest.fixture
+def sockets(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    """The registry of this process, empty."""
+    empty = Registry()
+    monkeypatch.setattr("feed.live.subscriptions.registry", empty)
+    return empty
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(scenario())
+
+
+def test_each_stream_is_told_what_is_about_its_topic_and_all_what_is_about_the_socket(sockets: Registry) -> None:
+    sun, rain = Weather(SUN), Weather(RAIN)
+    sockets.watermark = 7
+
+    async def scenario() -> None:
+        socket = Socket()
+        sockets.add(Topic(READER, 1), socket.queue)
+        await socket.subscribed(sun, rain)
+        assert sun.take() == rain.take() == ["open None 7", "begin"]
+        sockets.signal("weather", [SUN.id, 3], SignalKind.TWEET, 10)
+        sockets.resync_all()
+        await socket.pump()
+        assert sun.take() == ["tweet 10", "resync 0"]
+        assert rain.take() == ["resync 0"]
+
+    run(scenario)
+
+
+def test_unsubscribing_ends_one_stream_and_no_other(sockets: Registry) -> None:
+    sun, rain = Weather(SUN), Weather(RAIN)
+
+    async def scenario() -> None:
+        socket = Socket()
+        await socket.subscribed(sun, rain)
+        socket.subscriptions.unsubscribe(SUN)
+        sockets.signal("weather", [SUN.id, RAIN.id], SignalKind.TWEET, 10)
+        await socket.pump()
+        assert sun.steps[2:] == ["close"]
+        assert rain.steps[2:] == ["tweet 10"]
+        assert sockets.ids("weather") == [RAIN.id]
+
+    run(scenario)
+
+
+def test_a_stream_that_could_not_be_opened_leaves_the_one_before_it_be(sockets: Registry) -> None:
+    first, second = Weather(SUN), Weather(SUN, fails=lambda step: step.startswith("open"))
+
+    async def scenario() -> None:
+        socket = Socket()
+        await socket.subscribed(first, second)
+        assert [frame["code"] for frame in socket.frames] == ["unavailable"]
+        sockets.signal("weather", [SUN.id], SignalKind.TWEET, 10)
+        await socket.pump()
+        assert first.steps == ["open None 0", "begin", "tweet 10"]
+        assert second.steps == ["open None 0", "close"]
+        await socket.subscribed(third := Weather(SUN))
+        assert first.steps[3:] == ["close"]
+        assert third.steps == ["open None 0", "begin"]
+
+    run(scenario)
+
+
+def test_what_one_stream_cannot_tell_is_told_by_the_others_and_made_good(
+    sockets: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Unavailable, "retry_after_seconds", 0)
+    sun, rain = Weather(SUN, fails=lambda step: step.startswith("overflow")), Weather(RAIN)
+
+    async def scenario() -> None:
+        socket = Socket()
+        await socket.subscribed(sun, rain)
+        socket.queue.put(Signal(SignalKind.OVERFLOW))
+        await socket.pump()
+        assert [frame["type"] for frame in socket.frames] == ["error"]
+        await socket.subscriptions.tell(await asyncio.wait_for(socket.queue.get(), 20))
+        assert sun.steps[2:] == ["overflow 0", "resync 0"]
+        assert rain.steps[2:] == ["overflow 0"]
+
+    run(scenario)
+
+
+def test_a_socket_that_ends_while_it_subscribes_is_not_kept(sockets: Registry) -> None:
+    stream = Weather(SUN)
+
+    async def scenario() -> None:
+        socket = Socket()
+        await socket.subscribed(stream)
+        assert sockets.ids("weather") == [SUN.id]
+        socket.subscriptions.end()
+        socket.subscriptions.end()
+        socket.subscriptions.subscribe(Weather(RAIN), None)
+        assert sockets.ids("weather") == []
+        assert stream.steps[2:] == ["close"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("name", ["", "weather", "home:1", "Home"])
+def test_there_is_no_stream_of_another_name(name: str) -> None:
+    ann = Viewer(1, Account(1, "ann", "Ann", "", None, verified=False, suspended=False, is_staff=False), "")
+    with pytest.raises(BadRequest) as refused:
+        make_stream(name, ann, Socket()._send)
+    assert refused.value.code == "unknown_stream"
