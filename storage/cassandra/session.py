@@ -54,13 +54,11 @@ RECONNECT_PAUSE_SECONDS = 1.0
 """After a failed connect, calls fail at once for this long rather than queue up behind another try."""
 HEARTBEAT_SECONDS = 5
 """An idle connection is probed this often, so that a hung node is noticed without a request."""
-
 FAILURES = 3
 """So many silences in a row open the breaker: one slow statement is nobody else's business."""
 RECONNECT_SECONDS = (0.5, 2.0)
 """A node that is down is tried again after so long, growing to so much, and for as long as it
 takes: by default the driver gives a node up for good after 64 attempts."""
-
 CAS_WRITE_UNKNOWN = 0x1700
 """Protocol v5 error code that the driver has no class for: a conditional write with unknown outcome."""
 DOWN = (DriverException, NoHostAvailable, ConnectionException, ConnectionBusy, NoConnectionsAvailable, ErrorMessage)
@@ -130,7 +128,7 @@ _process = _Process()
 
 
 def execute(cql: str, params: Sequence[Any] = (), *, fetch_size: int = FETCH_SIZE) -> list[Row]:
-    """All rows of one statement. One round trip a page of `fetch_size`."""
+    """Returns all rows of one statement. One round trip a page of `fetch_size`."""
 
     def ask(opened: _Open) -> list[Row]:
         bound = opened.bind(cql, params)
@@ -141,7 +139,7 @@ def execute(cql: str, params: Sequence[Any] = (), *, fetch_size: int = FETCH_SIZ
 
 
 def execute_all(statements: Iterable[Statement], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
-    """The rows of each statement, in their order; up to `concurrency` in flight. All or `Unavailable`."""
+    """Returns the rows of each statement, in their order; up to `concurrency` in flight. All or `Unavailable`."""
     asked = list(statements)
 
     def ask(opened: _Open) -> list[list[Row]]:
@@ -153,12 +151,12 @@ def execute_all(statements: Iterable[Statement], *, concurrency: int = CONCURREN
 
 
 def execute_many(cql: str, rows: Iterable[Sequence[Any]], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
-    """`execute_all` of one statement with many rows of values."""
+    """Does `execute_all` of one statement with many rows of values."""
     return execute_all(((cql, row) for row in rows), concurrency=concurrency)
 
 
 def batch(statements: Sequence[Statement]) -> None:
-    """One LOGGED batch: once it has answered, all of it will be visible, also after a crash.
+    """Writes one LOGGED batch: once it has answered, all of it will be visible, also after a crash.
 
     Give each statement its own `USING TIMESTAMP ?`. Not isolated: a reader may see part of it
     for a moment. After `Unavailable` the batch may have happened: repeat it, it is idempotent.
@@ -176,7 +174,7 @@ def batch(statements: Sequence[Statement]) -> None:
 
 
 def execute_if(cql: str, params: Sequence[Any]) -> bool:
-    """Whether a conditional statement (`IF …`) applied. Raises `Undecided` when that is unknown."""
+    """Returns whether a conditional statement (`IF …`) applied. Raises `Undecided` when that is unknown."""
 
     def write(opened: _Open) -> bool:
         try:
@@ -192,7 +190,7 @@ def execute_if(cql: str, params: Sequence[Any]) -> bool:
 
 
 def read_serial(cql: str, params: Sequence[Any]) -> list[Row]:
-    """Rows of one partition at SERIAL: it completes conditional writes in flight, so they are decided."""
+    """Returns rows of one partition at SERIAL: it completes conditional writes in flight, so they are decided."""
 
     def ask(opened: _Open) -> list[Row]:
         bound = opened.bind(cql, params)
@@ -203,7 +201,7 @@ def read_serial(cql: str, params: Sequence[Any]) -> list[Row]:
 
 
 def ping() -> None:
-    """One read of the node that answers first. Raises `Unavailable` when none does."""
+    """Asks the node that answers first for one row. Raises `Unavailable` when none does."""
     _answer(_read_version)
 
 
@@ -216,7 +214,7 @@ def close() -> None:
 
 
 def open_cluster(*, timeout_seconds: float | None = None) -> Cluster:
-    """An unconnected cluster under the settings; the caller connects it and shuts it down.
+    """Returns an unconnected cluster under the settings; the caller connects it and shuts it down.
 
     The data centre is that of the first of CASSANDRA_HOSTS that answers: name only nodes of
     the process's own.
