@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 @shared_task(name="fanout.work_order", ignore_result=True, bind=True)
 def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: bool = False) -> None:
+    """Works an open order off; a backend that does not answer leaves it to the sweeper."""
     try:
         attempt(order_id, partial(handlers.work_off, resent=resent), is_resent=resent or _redelivered(self))
     except Unavailable as error:
@@ -36,6 +37,7 @@ def work_part(
     after: int = 0,
     resent: bool = False,
 ) -> None:
+    """Works one part of a large order off, from the follower above `after` on."""
     goes_on = False
 
     def work(order: Order) -> None:
@@ -53,6 +55,7 @@ def work_part(
 
 @shared_task(name="fanout.sweep", ignore_result=True)
 def sweep() -> None:
+    """Sends open orders again (orders/sweeper.py)."""
     try:
         sweeper.sweep()
     except Unavailable as error:
@@ -61,6 +64,7 @@ def sweep() -> None:
 
 @shared_task(name="fanout.discard", ignore_result=True)
 def discard() -> None:
+    """Forgets the minutes of the outbox that are done."""
     try:
         sweeper.discard()
     except Unavailable as error:

@@ -118,14 +118,14 @@ class AuthorDelivery(msgspec.Struct, frozen=True):
     since: int | None = None
 
     def may_have_been_pushed(self, entry_id: int) -> bool:
-        """Whether the entry may stand in followers' timelines."""
+        """Returns whether the entry may stand in followers' timelines."""
         if self.since is None or self.mode is not DeliveryMode.PULLED:
             return True
         return id_us(entry_id) < id_us(self.since) + PUSHED_SECONDS * 1_000_000
 
 
 def delivery_of(author_id: int) -> AuthorDelivery:
-    """How the author is delivered now. One store read.
+    """Returns how the author is delivered now. One store read.
 
     To be read after the entry was written, and before any snapshot is taken or anything pushed.
     """
@@ -140,12 +140,12 @@ def delivery_of(author_id: int) -> AuthorDelivery:
 
 
 def pulled_among(author_ids: Collection[int]) -> dict[int, int]:
-    """Those who are pulled, with the operation since when. To be read after the opening. One store read."""
+    """Returns those who are pulled, with the operation since when. To be read after the opening. One store read."""
     return _ops(author_ids, PULLED_EDGE)
 
 
 def pulling_ended_among(author_ids: Collection[int]) -> dict[int, int]:
-    """Those who were pulled at any time, with the operation that ended it last. One store read."""
+    """Returns those who were ever pulled and ceased to be, with the operation that ended it last. One store read."""
     return _ops(author_ids, PULLING_ENDED_EDGE)
 
 
@@ -216,7 +216,7 @@ def raise_epoch() -> None:
 
 
 def counted_key(author_id: int) -> str:
-    """Where it stands for COUNTED_EVERY_SECONDS that the author's followers were counted."""
+    """The key that says, for COUNTED_EVERY_SECONDS, that the author's followers were counted."""
     return f"followers-counted:{author_id}"
 
 

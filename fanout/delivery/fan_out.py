@@ -107,7 +107,7 @@ def work_off_part(order: Order, part: int, parts: int, *, after: int = 0, resent
 
 
 def let_part_be_sent(order_id: int, part: int) -> None:
-    """To be called when an attempt at the part has ended: if it has to be handed out again, then at once."""
+    """Lets the part be handed out again at once: to be called when an attempt at it has ended."""
     resending.release([_part_name(order_id, part)])
 
 
@@ -124,7 +124,7 @@ def deliver_to_author(order: Order, *, noted: bytes | None) -> list[Command]:
 
 
 def _push_of(kind: str) -> Push:
-    """What a part does, which is told by its order's kind alone."""
+    """Returns what a part does, which is told by its order's kind alone."""
     if kind == DELIVER:
         return pushing.deliver
     if kind == RETRACT:
@@ -133,7 +133,7 @@ def _push_of(kind: str) -> Push:
 
 
 def _push_or_hand_out(order: Order, push: Push, *, resent: bool) -> int | None:
-    """How many followers there are, if this worker has read them all."""
+    """Returns how many followers there are, if this worker has read them all."""
     buckets = follows.follower_buckets(order.args[1])
     if len(buckets) > 1:
         _hand_out(order, len(buckets), resent=resent)

@@ -73,7 +73,7 @@ def retract(order: Order, read: Callable[[], list[int]]) -> list[int]:
 
 
 def with_snapshot(order: Order, push: Callable[[Note], T | None]) -> T | None:
-    """What `push` answers for a snapshot taken before; None when the order was closed then, and nothing was pushed.
+    """Returns what `push` answers for a snapshot taken before; None, with nothing pushed, when the order was closed.
 
     `push` reads whom it pushes to. It answers None when the snapshot was outdated, and is called again with a
     new one. Costs a round trip and a store read each time. Raises `Unavailable` after PUSH_TRIES.
@@ -89,7 +89,7 @@ def with_snapshot(order: Order, push: Callable[[Note], T | None]) -> T | None:
 
 
 def slices(readers: Sequence[int]) -> Iterator[ByShard]:
-    """The readers by shard, so many for each round trip, of as few shards as possible."""
+    """Yields the readers by shard, so many for each round trip, of as few shards as possible."""
     size = max(1, len(readers)) if len(readers) <= IN_ONE_TRIP else PUSHED_AT_ONCE
     found: ByShard = {}
     room = size
@@ -107,7 +107,7 @@ def slices(readers: Sequence[int]) -> Iterator[ByShard]:
 
 
 def _deliver_slice(entry_id: int, shards: ByShard, snapshot: Note) -> bool:
-    """Whether the timelines took the entry: False when the snapshot was outdated.
+    """Returns whether the timelines took the entry: False when the snapshot was outdated.
 
     Timelines first, and presence after them in the same round trip: a socket that appears too late to be
     present here replays its timeline after it appeared, and so finds the entry there.

@@ -73,7 +73,7 @@ def attempt(order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, 
 
 
 def give_up_if_spent(order: Order, attempts: Sequence[Attempt]) -> bool:
-    """Makes the order a dead letter if its attempts are used up and it is still open; whether they are.
+    """Makes the order a dead letter if its attempts are used up and it is still open; returns whether they are.
 
     Costs a store read and a write then. What was closed meanwhile is none: a deletion has closed
     it, and whoever replays it would bring the deleted entry back.
@@ -90,7 +90,7 @@ def give_up_if_spent(order: Order, attempts: Sequence[Attempt]) -> bool:
 
 
 def may_be_tried(attempts: Sequence[Attempt]) -> bool:
-    """Whether the pause after the last of these attempts is over. One under way pauses, too."""
+    """Returns whether the pause after the last of these attempts is over. One under way pauses, too."""
     if not attempts:
         return True
     most = max(len(of_part) for of_part in _by_part(attempts).values())
@@ -99,7 +99,7 @@ def may_be_tried(attempts: Sequence[Attempt]) -> bool:
 
 
 def described(error: Exception) -> str:
-    """The error's type and message on one line, without what nobody should read, ERROR_CHARS at most."""
+    """Returns the error's type and message on one line, without what nobody should read, ERROR_CHARS at most."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     for secret in (settings.SECRET_KEY, settings.CASSANDRA_PASSWORD, settings.METRICS_TOKEN):
         text = text.replace(secret, "…") if secret else text

@@ -56,7 +56,7 @@ def register(kind: str, handler: Handler, *, queue: str) -> None:
 
 
 def queue_of(kind: str) -> str:
-    """The queue of the kind. Of one that nobody has registered FANOUT, where a worker finds that it is poisoned."""
+    """Returns the queue of the kind: FANOUT for one that is not registered, where a worker finds it poisoned."""
     return _table[kind].queue if kind in _table else FANOUT
 
 

@@ -27,7 +27,7 @@ def retract_order(op: int, entry_id: int, author_id: int) -> Order:
 
 
 def entry_and_author(order: Order) -> tuple[int, int]:
-    """What a DELIVER or RETRACT order is about. Raises `PoisonedOrder` for other arguments than those two."""
+    """Returns what a DELIVER or RETRACT order is about. Raises `PoisonedOrder` for other arguments than those two."""
     if len(order.args) != 2:
         raise PoisonedOrder(f"{order.kind} takes an entry and its author, not {len(order.args)} arguments")
     return order.args[0], order.args[1]

@@ -20,7 +20,7 @@ LOST_SECONDS = 300
 
 
 def queue_lengths(queues: Sequence[str]) -> dict[str, int]:
-    """How many messages wait in each queue. One round trip. Raises `Unavailable`."""
+    """Returns how many messages wait in each queue. One round trip. Raises `Unavailable`."""
     lengths = broker_node().round_trip(*(("LLEN", queue) for queue in queues))
     return dict(zip(queues, lengths, strict=True))
 

@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 def sweep() -> int:
-    """Re-sends open orders older than SWEEP_AFTER_SECONDS, oldest first; how many.
+    """Sends open orders older than SWEEP_AFTER_SECONDS again, oldest first; returns how many.
 
     Raises `Unavailable`, for the broker as well. Sending an order that is being worked on is
     harmless, only wasteful. Costs a read each PAGE open orders, and for each CHUNK that is due by its age
@@ -63,7 +63,7 @@ def sweep() -> int:
 
 
 def discard() -> int:
-    """Forgets the minutes of the outbox that are done; how many. Raises `Unavailable`."""
+    """Forgets the minutes of the outbox that are done; returns how many. Raises `Unavailable`."""
     return outbox().discard_closed(now_us=now_us())
 
 
@@ -79,9 +79,11 @@ class _Sweep:
 
     @property
     def exhausted(self) -> bool:
+        """Whether no queue may get any more."""
         return all(left <= 0 for left in self._left.values())
 
     def send_due(self, queue: str, orders: list[Order]) -> None:
+        """Sends those of the orders that may be sent now, while their queue may get some. Raises `Unavailable`."""
         if queue in self._long:
             lost_us = self.now_us - resending.LOST_SECONDS * 1_000_000
             orders = [order for order in orders if id_us(order.id) < lost_us]
@@ -127,7 +129,7 @@ def _by_queue(orders: list[Order]) -> dict[str, list[Order]]:
 
 
 def _to_be_tried(orders: list[Order]) -> list[Order]:
-    """Those that do not pause; those that have used up their attempts become dead letters."""
+    """Returns those that do not pause; those that have used up their attempts become dead letters."""
     if not orders:
         return []
     recorded = dead_letters().attempts([order.id for order in orders])
