@@ -5,7 +5,7 @@
             ▼                           ▼
           rebuild ─► pull ◄──────── below the floor
 
-Who follows pulled authors (fanout/delivery/celebrities.py) reads their recent lists along (timelines/merging.py).
+Who follows pulled authors (fanout/delivery/celebrities.py) reads their recent lists as well (timelines/merging.py).
 
 What a reader sees is the same on every path, because every path answers with ids in one
 order, each path is exact for the range that it answers, and what may be shown is decided
@@ -136,6 +136,8 @@ class _Home:
                 own = self._read(before, after, limit)
             if own is None or not own.of_this_epoch:
                 return None
+            if not own.merge_set:
+                return own
             return merged(self._viewer.id, own, before=before, after=after, count=limit)
         except Unavailable as error:
             if error.backend != timeline_node().name:
