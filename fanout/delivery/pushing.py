@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from fanout.live import channel, presence
 from fanout.live.channel import LiveKind
+from fanout.live.presence import ByShard
 from fanout.timelines import materialised
 from fanout.timelines.materialised import OUTDATED, Note
 from storage.errors import Unavailable
@@ -30,8 +31,6 @@ from storage.redis.shards import by_shard
 from storage.stores import outbox
 
 T = TypeVar("T")
-ByShard = dict[int, list[int]]
-"""Readers, by the shard of their timelines."""
 Push = Callable[[Order, Callable[[], list[int]]], list[int]]
 """`deliver` or `retract`."""
 

@@ -6,9 +6,10 @@ lists, one for each page of everyone connected, and two more for a page that is 
 
 from itertools import islice
 
-from fanout.delivery.pushing import ByShard, tell, with_snapshot
+from fanout.delivery.pushing import tell, with_snapshot
 from fanout.live import presence
 from fanout.live.channel import LiveKind
+from fanout.live.presence import ByShard
 from fanout.timelines import recents
 from fanout.timelines.materialised import OUTDATED, Note
 from fanout.timelines.recents import Pulled

@@ -34,7 +34,7 @@ SCANNED = 500
 """Present readers looked through at a time: a fraction of a millisecond of Redis a shard."""
 
 ByShard = dict[int, list[int]]
-"""Readers by their shard."""
+"""Readers, by the shard of their timelines."""
 
 
 class Presence:
