@@ -162,7 +162,7 @@ def _put_in_force(readers: Sequence[int], op: int, counted: Sequence[Command]) -
 
 
 def raise_versions(user_ids: Sequence[int], op: int) -> None:
-    """Carries out the graph order `op`: what was made of these people's graph before now is outdated.
+    """Handles the graph order `op`: what was made of these people's graph before now is outdated.
 
     Idempotent. Raises `Unavailable`, and then the order is still open.
     """
