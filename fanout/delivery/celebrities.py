@@ -12,9 +12,9 @@ in the author's directory, both with the operation *since* when it is so:
 A third edge stays for ever:
 
 - **ceased**: when they were pulled last. Whose timeline was opened before, and merges nobody
-  of this author, may lack what was not pushed meanwhile: it is not adopted but made anew.
+  of this author, may lack what was not pushed meanwhile: it is not revalidated but made anew.
 
-A timeline remembers the *epoch* that it was opened or adopted under, and is not served as it is
+A timeline remembers the *epoch* that it was opened or revalidated under, and is not served as it is
 under another one: its reader then compares its merge set with the store.
 
     to become pulled:   pulled +  ──►  raise the epoch  ──►  unpushed +
@@ -27,18 +27,18 @@ overtakes them. That each reader sees each entry once, whatever step the crossin
 
 *An entry that is not pushed is merged.* Its worker saw `pulled` and `unpushed` after the entry was
 written. So before, `pulled` was there for all, and then the epoch was raised: a timeline that is
-served later was opened, or adopted, after that, and its reader looked for pulled authors after
+served later was opened, or revalidated, after that, and its reader looked for pulled authors after
 the opening. They found this one, and merge; or found it gone again, and `ceased` instead. Workers and readers look at
 the same row, and reads at a quorum do not go back: so they found it gone after the worker had
 still seen it, hence after the entry was written, and pulled the entry from the store afterwards:
-all of them, as a timeline that was opened before an author ceased is not adopted after.
+all of them, as a timeline that was opened before an author ceased is not revalidated after.
 
 *An entry that is merged from a recent list is in it.* Its worker saw `pulled` with the list's
 `since`, and fed it. If it saw another `since` or none, nobody had seen this one yet, so the
 list was opened later than the entry was written, and was pulled from the store after that.
 
 *An entry of somebody who ceases reaches timelines that still merge.* It is pushed, to timelines
-opened before the worker's note, whatever they merge. One that was opened after the note looked
+opened before the worker's snapshot, whatever they merge. One that was opened after the snapshot looked
 for pulled authors after the worker did, and the two arguments above hold for what it found.
 
 *Nothing is seen twice*: the sources are merged by id, and may overlap. An entry can be in
@@ -59,6 +59,7 @@ from django.conf import settings
 from accounts.graph import follows
 from fanout.orders.kinds import BEGIN_PULLING, END_PULLING
 from fanout.timelines import materialised
+from fanout.timelines.layout import pack
 from storage import stores
 from storage.ids.snowflakes import id_us, now_us
 from storage.ports.associations import Change
@@ -97,7 +98,7 @@ class Mode(msgspec.Struct, frozen=True):
 
 
 def mode(author_id: int) -> Mode:
-    """To be read after the entry was written and before anything is noted or pushed. One store read."""
+    """To be read after the entry was written and before a snapshot is taken or anything pushed. One store read."""
     directory = _directory(author_id)
     found = stores.associations().find_pairs([(directory, kind, author_id) for kind in (PULLED, UNPUSHED)])
     since = {edge.kind: edge.op for edge in found}
@@ -199,7 +200,7 @@ def raise_epoch() -> None:
 
     Raises `Unavailable`, and then some shards may have it and others not.
     """
-    epoch = materialised.pack(stores.ids.next())
+    epoch = pack(stores.ids.next())
     timeline_node().round_trip(
         *(("SET", materialised.epoch_key(shard), epoch) for shard in range(settings.TIMELINE_SHARDS))
     )

@@ -4,7 +4,7 @@ A small author's order is one piece of work. A large author's is handed out in *
 each bucket of followers, which are worked off in parallel in the queue of bulk work, apart
 from small authors' orders. No task pushes to more than PAGES_A_TASK pages: what is left of a
 part goes to the end of that queue. Orders carry the author, never followers: the list is
-read just before the push, which timelines refuse when it is stale (timelines/materialised.py). Who has too
+read just before the push, which timelines refuse when it is stale (timelines/snapshots.py). Who has too
 many followers for that is not pushed but put into a few recent lists, which readers merge
 (delivery/celebrities.py, delivery/recent_delivery.py).
 
@@ -31,14 +31,14 @@ from accounts.people import purge
 from accounts.people.purge import PURGE_ORDER
 from fanout.delivery import celebrities, recent_delivery
 from fanout.delivery.celebrities import Mode
-from fanout.delivery.pushing import push_noted, slices
+from fanout.delivery.pushing import push_while_open, slices
 from fanout.live import channel, presence
 from fanout.live.channel import LiveKind
 from fanout.orders import resending
 from fanout.orders.dispatch import BULK, enqueue_part
 from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RETRACT, entry_and_author
 from fanout.timelines import materialised
-from fanout.timelines.materialised import OUTDATED, Note
+from fanout.timelines.snapshots import PushSnapshot
 from fanout.timelines.tweet_cache import TWEET_BYTES
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
@@ -47,7 +47,7 @@ from storage.redis.reads import Command
 from storage.stores import dead_letters, outbox
 
 PAGE = 12_500
-"""Followers read at a time, under one note: the store answers a page of as many at half the cost of five."""
+"""Followers read at a time, under one snapshot: the store answers a page of as many at half the cost of five."""
 PAGES_A_TASK = 1
 """12,500 followers, some 50 ms: the longest that a small order waits behind a large one, and long enough for the
 millisecond that a task costs besides."""
@@ -201,28 +201,47 @@ def _push_pages(order: Order, bucket: int, *, after: int = 0, pages: int) -> _Pu
 def _push_page(order: Order, read: Callable[[], list[int]], also: Sequence[int]) -> list[int]:
     """Pushes to the followers that `read` answers, and `also`; answers those followers, nobody if it was closed."""
 
-    def push(noted: Note | None) -> list[int] | None:
+    def push(snapshot: PushSnapshot) -> list[int]:
         followers = read()
-        return followers if all(_push(order, shards, noted) for shards in slices([*also, *followers])) else None
+        for shards in slices([*also, *followers]):
+            _push(order, shards, snapshot)
+        return followers
 
-    return push_noted(order, push) or []
+    if order.kind == DELIVER:
+        return push_while_open(order, push, closed=[])
+    followers = read()
+    for shards in slices([*also, *followers]):
+        _retract(order, shards)
+    return followers
 
 
-def _push(order: Order, shards: dict[int, list[int]], noted: Note | None) -> bool:
-    """One round trip for timelines and presence; two more at most when somebody is connected.
+def _push(order: Order, shards: dict[int, list[int]], snapshot: PushSnapshot) -> None:
+    """Puts the entry into these readers' timelines, and tells those who are connected. Raises `StaleSnapshot`."""
+    entry_id = order.args[0]
+    commands = materialised.deliver_commands(entry_id, shards, snapshot)
+    answers, connected = _change(commands, shards)
+    materialised.raise_if_stale(answers)
+    _publish(LiveKind.TWEET, entry_id, connected)
+
+
+def _retract(order: Order, shards: dict[int, list[int]]) -> None:
+    """Takes the entry out of these readers' timelines, and tells those who are connected."""
+    entry_id = order.args[0]
+    _answers, connected = _change(materialised.retract_commands(entry_id, shards), shards)
+    _publish(LiveKind.DELETE, entry_id, connected)
+
+
+def _change(commands: list[Command], shards: dict[int, list[int]]) -> tuple[list[int], dict[int, list[int]]]:
+    """What the commands answer, and the readers who are connected, by shard. One round trip.
 
     Timelines first: a socket that appears too late to be present here replays its timeline
-    after it appeared, and so finds the entry there. False when the note was outdated.
+    after it appeared, and so finds the entry there.
     """
-    entry_id = order.args[0]
-    if noted is not None:
-        kind, commands = LiveKind.TWEET, materialised.deliver_commands(entry_id, shards, noted)
-    else:
-        kind, commands = LiveKind.DELETE, materialised.retract_commands(entry_id, shards)
     answers = timeline_node().round_trip(*commands, *presence.look_commands(shards))
-    if OUTDATED in answers[: len(commands)]:
-        return False
-    connected = presence.seen(shards, answers[len(commands) :])
+    return answers[: len(commands)], presence.seen(shards, answers[len(commands) :])
+
+
+def _publish(kind: LiveKind, entry_id: int, connected: dict[int, list[int]]) -> None:
+    """Two round trips at most, none when nobody is connected."""
     if connected:
         timeline_node().round_trip(*channel.publish_commands(kind, entry_id, connected))
-    return True

@@ -1,16 +1,17 @@
-"""Pushing what a note was taken for, and again when the note was outdated by then (timelines/materialised.py).
+"""Pushing what a snapshot was taken for, and again when it was stale by then (timelines/snapshots.py).
 
 Redis carries out what travels in one round trip before it serves anybody else: its read buffer grows
 until a whole pipeline fits. So many readers are pushed to in slices, and who reads a timeline meanwhile
-waits for one slice of each worker, no longer. Every slice carries the same note, so nothing depends on their order.
+waits for one slice of each worker, no longer. Every slice carries the same snapshot, so nothing depends on their order.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
-from fanout.orders.kinds import DELIVER
-from fanout.timelines import materialised
-from fanout.timelines.materialised import Note
+from fanout.timelines import snapshots
+from fanout.timelines.materialised import StaleSnapshot
+from fanout.timelines.snapshots import PushSnapshot
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
@@ -29,20 +30,19 @@ PUSH_TRIES = 3
 """Of a push that came too late; then the order waits for the sweeper."""
 
 
-def push_noted(order: Order, push: Callable[[Note | None], T | None]) -> T | None:
-    """What `push` answers; None when the order was closed before, and nobody was pushed to.
+def push_while_open(order: Order, push: Callable[[PushSnapshot], T], *, closed: T) -> T:
+    """Has `push` read its readers and deliver to them; answers what it answers, or `closed` when the order was.
 
-    A delivery is noted before its readers are read, which `push` does; a retraction needs no
-    note. `push` answers None when the note was outdated, and is called again with a new one.
-    Costs a round trip and a store read more for each delivery. Raises `Unavailable`.
+    A snapshot is taken before the readers are read, and the order looked at after it. When `push` raises
+    `StaleSnapshot`, it is called again with a new one. Costs a round trip and a store read for each
+    try. Raises `Unavailable`.
     """
     for _ in range(PUSH_TRIES):
-        noted = materialised.note() if order.kind == DELIVER else None
-        if noted is not None and outbox().open_order(order.id) is None:
-            return None
-        answer = push(noted)
-        if answer is not None:
-            return answer
+        snapshot = snapshots.take_snapshot()
+        if outbox().open_order(order.id) is None:
+            return closed
+        with suppress(StaleSnapshot):
+            return push(snapshot)
     raise Unavailable(timeline_node().name)
 
 

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from accounts.entities import Viewer
 from accounts.sessions.authentication import viewer_or_none
 from accounts.sessions.fast_reads import FastRead
-from feed.timelines.home import home_page, prefetch_command
+from feed.timelines.home import home_page, prefetch
 from feed.timelines.public import public_page
 from storage.redis.reads import Command
 from storage.web.openapi import PAGE_PARAMETERS
@@ -26,7 +26,7 @@ class HomeTimelineEndpoint(FastRead):
     """GET /feed/home. The token and the timeline are read in one round trip, the tweets in the next."""
 
     def along(self, viewer_id: int) -> Sequence[Command]:
-        return [prefetch_command(viewer_id, page_request(self.request))]
+        return prefetch(viewer_id, page_request(self.request)).commands
 
     def read(self, request: HttpRequest, viewer: Viewer) -> dict[str, Any]:
         asked = page_request(request)

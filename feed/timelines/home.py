@@ -21,10 +21,10 @@ from accounts.entities import Viewer
 from fanout.timelines import materialised
 from fanout.timelines.materialised import Window
 from feed.timelines.merging import merged
-from feed.timelines.rebuild import adopt, home_authors, rebuild
+from feed.timelines.rebuild import home_authors, rebuild, revalidate
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.reads import Read
 from storage.web.paging import Page, PageRequest
 from tweets.reading.hydration import TweetOut, hydrate
 from tweets.reading.pages import full_page
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 def home_page(viewer: Viewer, request: PageRequest, *, prefetched: list[Any] | None = None) -> Page[TweetOut]:
     """One page of the viewer's home timeline, and the viewer counts as active from now on.
 
-    `prefetched` is the answer to `prefetch_command(viewer.id, request)`, if it was sent along
+    `prefetched` is the answer to the command of `prefetch(viewer.id, request)`, if it was sent along
     with something else. Warm, this costs one Redis round trip with it and two without, one more
     for who follows pulled authors, and touches neither store nor SQL. Works while Redis is
     down. Raises `Unavailable` when the store is needed and does not answer.
@@ -46,10 +46,10 @@ def home_page(viewer: Viewer, request: PageRequest, *, prefetched: list[Any] | N
     return full_page(request, home.ids, home.hydrate)
 
 
-def prefetch_command(reader_id: int, request: PageRequest) -> Command:
+def prefetch(reader_id: int, request: PageRequest) -> Read[Window | None]:
     """The timeline read that `home_page` begins with; it changes nothing, not even who is active."""
     wanted = request.limit if request.after is not None else request.limit + 1
-    return materialised.read_command(reader_id, before=request.before, after=request.after, count=wanted)
+    return materialised.read(reader_id, before=request.before, after=request.after, count=wanted)
 
 
 def stands_in_home(reader_id: int, entry_id: int) -> bool | None:
@@ -59,8 +59,7 @@ def stands_in_home(reader_id: int, entry_id: int) -> bool | None:
     round trip, two for who follows pulled authors. Raises `Unavailable`.
     """
     place = entry_id + 1
-    [answer] = timeline_node().round_trip(materialised.read_command(reader_id, before=place, count=1))
-    own = materialised.window(answer)
+    [own] = timeline_node().ask(materialised.read(reader_id, before=place, count=1))
     if own is None or not own.of_this_epoch:
         return None
     found = merged(reader_id, own, before=place, after=None, count=1)
@@ -75,8 +74,8 @@ def warm(reader_id: int) -> None:
     One Redis round trip; cold, a rebuild. Raises `Unavailable` for the store.
     """
     try:
-        [answer] = timeline_node().round_trip(materialised.read_command(reader_id, count=1))
-        if _outdated(materialised.window(answer)):
+        [own] = timeline_node().ask(materialised.read(reader_id, count=1))
+        if _outdated(own):
             rebuild(reader_id)
     except Unavailable as error:
         if error.backend != timeline_node().name:
@@ -117,10 +116,11 @@ class _Home:
     def _window(self, before: int | None, after: int | None, limit: int) -> Window | None:
         """The window of the timeline, rebuilt first if need be; None when only the store can answer."""
         try:
+            asked = materialised.read(self._viewer.id, before=before, after=after, count=limit)
             answer, self._prefetched = self._prefetched, None
-            own = materialised.window(answer) if answer is not None else self._read(before, after, limit)
+            [own] = timeline_node().ask(asked) if answer is None else (asked.decode(answer),)
             if _outdated(own) and self._renew(own):
-                own = self._read(before, after, limit)
+                [own] = timeline_node().ask(asked)
             if own is None or not own.of_this_epoch:
                 return None
             return merged(self._viewer.id, own, before=before, after=after, count=limit)
@@ -131,13 +131,7 @@ class _Home:
             return None
 
     def _renew(self, own: Window | None) -> bool:
-        return (own is not None and adopt(self._viewer.id)) or rebuild(self._viewer.id)
-
-    def _read(self, before: int | None, after: int | None, limit: int) -> Window | None:
-        [answer] = timeline_node().round_trip(
-            materialised.read_command(self._viewer.id, before=before, after=after, count=limit)
-        )
-        return materialised.window(answer)
+        return (own is not None and revalidate(self._viewer.id)) or rebuild(self._viewer.id)
 
     def _pull(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         if self._authors is None:

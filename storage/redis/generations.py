@@ -9,11 +9,11 @@ whatever is read was written under the generation that stands, or since a flush 
 nobody had noticed yet.
 
 **Late writes.** Guards, marks and tombstones order a writer and a reader who meet; a flush
-forgets them. So whoever reads the store in order to write here *notes* the generation first,
+forgets them. So whoever reads the store in order to write here reads the generation first,
 carries it along, and the script that writes refuses another one. Then nothing has been
-forgotten between the note and the write. The note is never read anew in between.
+forgotten between the two. The generation is never read anew in between.
 
-**Who writes the store first** and caches after, notes what the process has seen last
+**Who writes the store first** and caches after, carries what the process has seen last
 (`RedisNode.seen`). However old that is: if it still stands at the write, it stood all the time.
 
 **A flush** (FLUSHALL by an operator) leaves connections as they are. Whoever finds the key

@@ -13,9 +13,9 @@ from accounts.models import User
 from accounts.people import services
 from accounts.sessions import tokens
 from fanout.delivery import fan_out
-from fanout.timelines import materialised
+from fanout.timelines import builds, materialised
 from feed.timelines import rebuild
-from feed.timelines.home import home_page, prefetch_command
+from feed.timelines.home import home_page, prefetch
 from storage.errors import NotFound, Unavailable
 from storage.ports.associations import MAX_CHANGES, Change
 from storage.ports.outbox import Order
@@ -48,8 +48,7 @@ def home(reader: User, **request: Any) -> list[int]:
 
 
 def in_redis(reader: User) -> list[int] | None:
-    [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=2_000))
-    window = materialised.window(answer)
+    [window] = timeline_node().ask(materialised.read(reader.id, count=2_000))
     return window.ids if window is not None else None
 
 
@@ -276,7 +275,7 @@ def test_twenty_cold_readers_at_once_build_once_and_all_see_everything() -> None
     author = new_person()
     reader = a_reader_of(author)
     ids = [post(author) for _ in range(5)]
-    with patch.object(materialised, "finish_build", side_effect=materialised.finish_build) as built:
+    with patch.object(builds, "finish_build", side_effect=builds.finish_build) as built:
         results = run_together([lambda: home(reader)] * 20)
     assert results == [ids[::-1]] * 20
     assert built.call_count == 1, "one of them has built, the others have pulled or found it ready"
@@ -305,14 +304,14 @@ def test_a_tweet_posted_and_delivered_during_a_rebuild_is_not_lost(monkeypatch: 
     author = new_person()
     reader = a_reader_of(author)
     first = post(author)
-    original = materialised.finish_build
+    original = builds.finish_build
 
     def a_tweet_first(*args: Any, **kwargs: Any) -> bool:
         post(author)
         work_off_everything()
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(materialised, "finish_build", a_tweet_first)
+    monkeypatch.setattr(builds, "finish_build", a_tweet_first)
     found = home(reader)
     assert len(found) == 2
     assert found[1] == first
@@ -346,7 +345,7 @@ def test_the_page_read_along_with_the_token_is_the_page_asked_for() -> None:
     up = client.get(second["links"]["prev"]).json()
     assert [int(tweet["id"]) for tweet in up["data"]] == [ids[4], ids[3]]
     request = PageRequest(limit=2, before=ids[3])
-    _, answers = tokens.authenticate(client.token or "", along=[prefetch_command(author.id, request)])
+    _, answers = tokens.authenticate(client.token or "", along=prefetch(author.id, request).commands)
     assert answers is not None
     assert [int(tweet.id) for tweet in home_page(viewer(author), request, prefetched=answers[0]).items] == [
         ids[2],
@@ -368,7 +367,7 @@ def test_a_post_costs_one_store_write_and_one_redis_round_trip_besides_the_token
         assert store == ["batch"]
 
 
-def test_a_page_of_followers_costs_a_note_and_a_push() -> None:
+def test_a_page_of_followers_costs_a_snapshot_and_a_push() -> None:
     author = new_person()
     readers = [new_person() for _ in range(3)]
     for reader in readers:

@@ -18,7 +18,7 @@ from accounts.people.purge import PURGE_ORDER, READING, forget_command
 from fanout.delivery import fan_out
 from fanout.live.presence import Presence
 from fanout.orders import sweeper
-from fanout.timelines import materialised
+from fanout.timelines import builds, materialised
 from feed.management.commands.stray_keys import LINE_KEYS, progress_line
 from feed.management.progress import Progress
 from feed.operations import strays
@@ -118,7 +118,7 @@ class TestSuspension:
         author = new_person()
         reader = active_reader(author)
         redis("DEL", materialised.timeline_key(reader.id))
-        build = materialised.open_build(reader.id)
+        build = builds.open_build(reader.id)
         assert build is not None
 
         def suspended_meanwhile(_: int) -> exclusions.Exclusions:
@@ -128,7 +128,7 @@ class TestSuspension:
         with patch.object(exclusions, "from_store") as read:
             read.side_effect = suspended_meanwhile
             exclusions.refreshed(reader.id)
-        assert not materialised.finish_build(build, [1], floor=0)
+        assert not builds.finish_build(build, [1], floor=0)
         assert reading_of(reader) == set()
 
     def test_without_redis_the_order_forgets(self) -> None:
@@ -199,9 +199,9 @@ def plant_suspended() -> tuple[str, int]:
 
 def plant_gone() -> tuple[str, int]:
     reader = new_id()
-    build = materialised.open_build(reader)
+    build = builds.open_build(reader)
     assert build is not None
-    assert materialised.finish_build(build, [], floor=0)
+    assert builds.finish_build(build, [], floor=0)
     return "home", reader
 
 
