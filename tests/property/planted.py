@@ -91,7 +91,7 @@ BUGS: dict[str, Bug] = {
     "merge ignores the graph version": lambda: changed_script(
         "merge",
         ("if graph_version_of(trailer) ~= version or epoch", "if epoch"),
-        ("finished_trailer(trailer, floor)", "READY .. floor .. version .. sub(trailer, 18, 61)"),
+        ("merge_set, finished_trailer(trailer, floor)", "merge_set, READY .. floor .. version .. sub(trailer, 18, 61)"),
     ),
     "deliver ignores that a timeline was opened after its snapshot": lambda: changed_script(
         "deliver", ("if not (some_opened_since and opened_since(key)) then insert(key, head) end", "insert(key, head)")
