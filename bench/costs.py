@@ -14,7 +14,7 @@ that an operation sets off is waited for, and counted.
     a look-up           of an inactive one
     a cold read         home of a reader whose timeline is gone: FOLLOWEES people
     a shard more        what a push costs more for each shard that its readers are spread over: a script call,
-                        presence, and its part of the note
+                        presence, and its part of the snapshot
 """
 
 import itertools
@@ -34,7 +34,7 @@ from bench.wrk import wrk
 from deploy.supervisor.processes import wait_until
 from fanout.delivery import celebrities
 from fanout.live import presence
-from fanout.timelines import materialised
+from fanout.timelines import materialised, snapshots
 from storage.redis.node import timeline_node
 from storage.redis.shards import by_shard, forget_keys
 from storage.stores import ids, outbox
@@ -220,8 +220,8 @@ def _pushes_over(meter: Meter, shards: int) -> Spent:
 
         def push() -> float:
             for _ in range(PUSHES):
-                noted = materialised.note()
-                pushed = materialised.deliver_commands(ids.next(), readers, noted)
+                snapshot = snapshots.take_snapshot()
+                pushed = materialised.deliver_commands(ids.next(), readers, snapshot)
                 timeline_node().round_trip(*pushed, *presence.look(readers).commands)
             return PUSHES
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from django.conf import settings
 
 from bench import seeding
-from fanout.timelines import materialised
+from fanout.timelines import layout, materialised
 from storage import stores
 from storage.redis.node import timeline_node
 from storage.redis.shards import by_shard, user_tag
@@ -70,7 +70,7 @@ def _away_key(reader: int) -> str:
 
 def holding(readers: Sequence[int], ids: Sequence[int]) -> int:
     """How many of the readers hold these newest entries, each once and in order: what a run has to have delivered."""
-    wanted = [materialised.pack(each) for each in sorted(ids, reverse=True)]
+    wanted = [layout.pack(each) for each in sorted(ids, reverse=True)]
     answers = timeline_node().round_trip(
         *(("LRANGE", materialised.timeline_key(reader), 0, len(ids) - 1) for reader in readers)
     )

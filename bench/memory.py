@@ -34,7 +34,7 @@ from deploy.supervisor.processes import start, wait_until
 from deploy.supervisor.runner import Command
 from deploy.valkey import Valkey
 from fanout.live.presence import Presence
-from fanout.timelines import materialised
+from fanout.timelines import materialised, snapshots
 from storage import stores
 from storage.ports.associations import MAX_CHANGES, Change
 from storage.redis.node import RedisNode, timeline_node
@@ -136,7 +136,8 @@ def _make_timelines(readers: list[int], ids: list[int]) -> None:
 def _push(readers: list[int], ids: list[int]) -> None:
     shards = by_shard(readers)
     for entry_id in ids:
-        answers = timeline_node().round_trip(*materialised.deliver_commands(entry_id, shards, materialised.note()))
+        commands = materialised.deliver_commands(entry_id, shards, snapshots.take_snapshot())
+        answers = timeline_node().round_trip(*commands)
         if sum(answers) != len(readers):
             raise RuntimeError(f"{sum(answers)} of {len(readers)} timelines took an entry")
 
@@ -208,8 +209,7 @@ def _inactive(stack: Stack, author: Person, active: Person) -> Row:
 
 
 def _newest(reader: Person) -> int | None:
-    [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=1))
-    window = materialised.window(answer)
+    [window] = timeline_node().ask(materialised.read(reader.id, count=1))
     return window.ids[0] if window is not None and window.ids else None
 
 

@@ -16,7 +16,7 @@ import redis
 from django.conf import settings
 
 from bench.crowds import LENGTHS, copy_evenly
-from fanout.timelines import materialised
+from fanout.timelines import layout, materialised
 from storage import stores
 from storage.redis.node import timeline_node
 from storage.redis.shards import by_shard, user_tag
@@ -42,7 +42,7 @@ class Bare:
         self._push = self._client.register_script(SCRIPT.read_text())
         for of_shard in by_shard(readers).values():
             for reader, above in zip(of_shard, LENGTHS, strict=False):
-                packed = [materialised.pack(each) for each in ids[: settings.TIMELINE_CAP + above]]
+                packed = [layout.pack(each) for each in ids[: settings.TIMELINE_CAP + above]]
                 self._client.rpush(bare_key(reader), *packed)
             copy_evenly(of_shard[: len(LENGTHS)], of_shard[len(LENGTHS) :], bare_key)
 
@@ -51,7 +51,7 @@ class Bare:
         chunks = [list(_chunks(readers)) for readers in crowds]
         began = time.perf_counter()
         for number in range(tweets):
-            entry = materialised.pack(stores.ids.next())
+            entry = layout.pack(stores.ids.next())
             for keys in chunks[number % len(crowds)]:
                 self._push(keys, (entry, settings.TIMELINE_CAP, materialised.TRIM_SLACK))
         return tweets * len(crowds[0]) / (time.perf_counter() - began)

@@ -15,7 +15,7 @@ from knox.models import AuthToken
 
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
-from fanout.timelines import materialised
+from fanout.timelines import builds
 from storage import stores
 from storage.errors import Unavailable
 from storage.ports.associations import MAX_CHANGES, Change
@@ -68,8 +68,8 @@ def make_active(readers: Sequence[int], ids: Sequence[int], *, floor: int = 0) -
     """Gives each reader a ready timeline that holds `ids` (newest first)."""
 
     def build(reader: int) -> None:
-        opened = materialised.open_build(reader)
-        if opened is None or not materialised.finish_build(opened, ids, floor=floor):
+        opened = builds.open_build(reader)
+        if opened is None or not builds.finish_build(opened, ids, floor=floor):
             raise RuntimeError(f"the timeline of {reader} could not be made")
 
     _in_threads(build, readers)

@@ -20,7 +20,7 @@ STORE_TRIP, REDIS_TRIP = 1.0e-3, 0.3e-3
 STORE_TRIPS, REDIS_TRIPS = 6, 2
 """Of a small order; docs/architecture.md, "One POST, counted"."""
 PAGE_STORE_TRIPS, PAGE_REDIS_TRIPS = 2, 2
-"""Of each page of a part: whether the order is open, the followers; the note, the first push."""
+"""Of each page of a part: whether the order is open, the followers; the snapshot, the first push."""
 TASK_STORE_TRIPS = 2
 """Of each task of a part: its order, and which parts are finished."""
 DECADES = 24

@@ -10,7 +10,7 @@ PAGE_BYTES = 12_000.0
 FOLLOWER_BYTES = 70.0
 """A follower's key in a script call and id in the look-up of presence, with their lengths, and the answers."""
 CALL_BYTES = 250.0
-"""A script call's digest, entry, note and own keys, and the look-up beside it."""
+"""A script call's digest, entry, snapshot and own keys, and the look-up beside it."""
 FOLLOWER_ROW_BYTES = 12.0
 """An id on its way from Cassandra."""
 TWEET_ROWS_BYTES = 900.0

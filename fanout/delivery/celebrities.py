@@ -64,8 +64,9 @@ from django.conf import settings
 from accounts.graph import follows
 from fanout.orders.kinds import BEGIN_PULLING, END_PULLING
 from fanout.timelines import materialised
+from fanout.timelines.layout import pack
 from storage import stores
-from storage.ids.snowflakes import id_us, now_us
+from storage.ids.snowflakes import id_us, now_us, spread
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
@@ -209,7 +210,7 @@ def raise_epoch() -> None:
 
     Raises `Unavailable`, and then some shards may have it and others not.
     """
-    epoch = materialised.pack(stores.ids.next())
+    epoch = pack(stores.ids.next())
     timeline_node().round_trip(
         *(("SET", materialised.epoch_key(shard), epoch) for shard in range(settings.TIMELINE_SHARDS))
     )
@@ -267,4 +268,4 @@ def _edge(author_id: int, kind: str, op: int, *, present: bool) -> Change:
 
 def _directory(author_id: int) -> int:
     """Spread as buckets are: ids differ in their low bits by worker only."""
-    return ((author_id * 0x9E3779B97F4A7C15) >> 40) % DIRECTORIES + 1
+    return spread(author_id, DIRECTORIES) + 1

@@ -34,12 +34,10 @@ from fanout.orders.dispatch import enqueue_part
 from fanout.orders.handlers import Context
 from fanout.orders.kinds import DELIVER, RETRACT, PoisonedOrder, entry_and_author
 from fanout.orders.queues import BULK
-from fanout.timelines import materialised
 from fanout.timelines.tweet_cache import TWEET_BYTES
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
 from storage.stores import dead_letters, outbox
 
 PAGE = 12_500
@@ -109,18 +107,6 @@ def work_off_part(order: Order, part: int, parts: int, *, after: int = 0, resent
 def let_part_be_sent(order_id: int, part: int) -> None:
     """Lets the part be handed out again at once: to be called when an attempt at it has ended."""
     resending.release([_part_name(order_id, part)])
-
-
-def deliver_to_author(order: Order, *, noted: bytes | None) -> list[Command]:
-    """Commands after which a new entry, that has been written, is in its author's own timeline.
-
-    `noted`: the generation that this process had seen before the entry was written; None for
-    none, and then the timeline is made anew by its next read.
-    """
-    entry_id, author_id = order.args
-    if noted is None:
-        return [materialised.discard_command(author_id)]
-    return [materialised.deliver_to_author_command(entry_id, author_id, noted)]
 
 
 def _push_of(kind: str) -> Push:

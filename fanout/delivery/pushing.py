@@ -5,7 +5,7 @@ until a whole pipeline fits. So many readers are pushed to in slices, and who re
 waits for one slice of each worker, no longer. Every slice carries the same snapshot, so nothing depends on
 their order.
 
-**Delivering** goes by a snapshot that is taken before the readers are read (timelines/materialised.py): a
+**Delivering** goes by a snapshot that is taken before the readers are read (timelines/snapshots.py): a
 timeline that was opened since then refuses the entry, and when the snapshot itself is outdated, as Redis was
 emptied or the worker stood still, all of it is done again under a new one. **Retracting** needs none:
 its tombstone is there for whoever comes later.
@@ -16,13 +16,15 @@ refuses the entry, and all others take it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from fanout.live import channel, presence
 from fanout.live.channel import LiveKind
 from fanout.live.presence import ByShard
 from fanout.timelines import materialised
-from fanout.timelines.materialised import OUTDATED, Note
+from fanout.timelines.materialised import StaleSnapshot, raise_if_stale
+from fanout.timelines.snapshots import PushSnapshot, take_snapshot
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
@@ -52,12 +54,13 @@ def deliver(order: Order, read: Callable[[], list[int]]) -> list[int]:
     Raises `Unavailable`.
     """
 
-    def push(snapshot: Note) -> list[int] | None:
+    def push(snapshot: PushSnapshot) -> list[int]:
         readers = read()
-        in_time = all(_deliver_slice(order.args[0], shards, snapshot) for shards in slices(readers))
-        return readers if in_time else None
+        for shards in slices(readers):
+            _deliver_slice(order.args[0], shards, snapshot)
+        return readers
 
-    return with_snapshot(order, push) or []
+    return with_snapshot(order, push, closed=[])
 
 
 def retract(order: Order, read: Callable[[], list[int]]) -> list[int]:
@@ -71,19 +74,18 @@ def retract(order: Order, read: Callable[[], list[int]]) -> list[int]:
     return readers
 
 
-def with_snapshot(order: Order, push: Callable[[Note], T | None]) -> T | None:
-    """Returns what `push` answers for a snapshot taken before; None, with nothing pushed, when the order was closed.
+def with_snapshot(order: Order, push: Callable[[PushSnapshot], T], *, closed: T) -> T:
+    """Returns what `push` answers for a snapshot taken before; `closed` when the order was closed, and nothing pushed.
 
-    `push` reads whom it pushes to. It answers None when the snapshot was outdated, and is called again with a
-    new one. Costs a round trip and a store read each time. Raises `Unavailable` after PUSH_TRIES.
+    `push` reads whom it pushes to. It raises `StaleSnapshot` when the snapshot was outdated, and is called again with
+    a new one. Costs a round trip and a store read each time. Raises `Unavailable` after PUSH_TRIES.
     """
     for _ in range(PUSH_TRIES):
-        snapshot = materialised.note()
+        snapshot = take_snapshot()
         if outbox().open_order(order.id) is None:
-            return None
-        answer = push(snapshot)
-        if answer is not None:
-            return answer
+            return closed
+        with suppress(StaleSnapshot):
+            return push(snapshot)
     raise Unavailable(timeline_node().name)
 
 
@@ -105,22 +107,19 @@ def slices(readers: Sequence[int]) -> Iterator[ByShard]:
         yield found
 
 
-def _deliver_slice(entry_id: int, shards: ByShard, snapshot: Note) -> bool:
-    """Returns whether the timelines took the entry: False when the snapshot was outdated.
+def _deliver_slice(entry_id: int, shards: ByShard, snapshot: PushSnapshot) -> None:
+    """Puts the entry into the timelines of a slice. Raises `StaleSnapshot` when one refuses the snapshot.
 
     Timelines first, and presence after them in the same round trip: a socket that appears too late to be
     present here replays its timeline after it appeared, and so finds the entry there.
     """
     commands = materialised.deliver_commands(entry_id, shards, snapshot)
-    outdated, look = timeline_node().ask(Read(tuple(commands), _some_outdated), presence.look(shards))
-    if outdated:
-        return False
+    _, look = timeline_node().ask(Read(tuple(commands), _refuse_stale), presence.look(shards))
     tell(LiveKind.TWEET, entry_id, look.readers())
-    return True
 
 
-def _some_outdated(*answers: int) -> bool:
-    return OUTDATED in answers
+def _refuse_stale(*answers: int) -> None:
+    raise_if_stale(answers)
 
 
 def _retract_slice(entry_id: int, shards: ByShard) -> None:

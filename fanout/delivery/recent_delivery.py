@@ -4,15 +4,14 @@ Lists first, and readers are told after, as with timelines (delivery/pushing.py)
 lists, one for each page of everyone connected, and two more for a page that is not empty.
 """
 
-from itertools import islice
-
 from fanout.delivery.pushing import tell, with_snapshot
 from fanout.live import presence
 from fanout.live.channel import LiveKind
 from fanout.live.presence import ByShard
 from fanout.timelines import recents
-from fanout.timelines.materialised import OUTDATED, Note
+from fanout.timelines.materialised import raise_if_stale
 from fanout.timelines.recents import Pulled
+from fanout.timelines.snapshots import PushSnapshot
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 
@@ -23,11 +22,11 @@ def deliver(order: Order, pulled: Pulled) -> None:
     A round trip and a store read more than above, for the snapshot. Raises `Unavailable`.
     """
 
-    def push(snapshot: Note) -> bool | None:
-        answers = timeline_node().round_trip(*recents.deliver_commands(order.args[0], pulled, snapshot))
-        return None if OUTDATED in answers else True
+    def push(snapshot: PushSnapshot) -> bool:
+        raise_if_stale(timeline_node().round_trip(*recents.deliver_commands(order.args[0], pulled, snapshot)))
+        return True
 
-    if with_snapshot(order, push):
+    if with_snapshot(order, push, closed=False):
         _tell_who_merges(LiveKind.TWEET, order.args[0], pulled)
 
 
@@ -46,9 +45,6 @@ def _tell_who_merges(kind: LiveKind, entry_id: int, pulled: Pulled) -> None:
 
 def _merging(present: ByShard, author_id: int) -> ByShard:
     """Those of the present readers, by shard, who merge the author or whose timelines cannot tell. One round trip."""
-    asked = {shard: recents.merging_commands(shard, readers, author_id) for shard, readers in present.items()}
-    answers = iter(timeline_node().round_trip(*(command for commands in asked.values() for command in commands)))
-    found = {
-        shard: recents.merging(readers, list(islice(answers, len(asked[shard])))) for shard, readers in present.items()
-    }
-    return {shard: readers for shard, readers in found.items() if readers}
+    asked = [recents.merging(shard, readers, author_id) for shard, readers in present.items()]
+    found = zip(present, timeline_node().ask_all(asked), strict=True)
+    return {shard: readers for shard, readers in found if readers}

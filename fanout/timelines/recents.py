@@ -5,8 +5,8 @@ all, in the slot of the reader's timeline, and no key is hot for the whole produ
 
 A recent list is encoded as a timeline is, without a merge set, and the same scripts deliver
 to it, retract from it, and build it: insert-if-absent in id order, a floor, an opening under
-a token, a note that a late delivery is compared with, a tombstone for what was retracted
-(timelines/materialised.py has the arguments). It belongs to nobody, so no graph version and no epoch
+a token, a snapshot that a late delivery is compared with, a tombstone for what was retracted
+(materialised.py, builds.py and snapshots.py have the arguments). It belongs to nobody, so no graph version and no epoch
 outdates it; it belongs to the operation *since* when its author is pulled (delivery/celebrities.py), so
 a list of an earlier time is never read again, and ends ACTIVE_DAYS after it was built.
 
@@ -14,7 +14,6 @@ Workers feed lists that are there. One that is missing is built by the reader wh
 opened, pulled from the store, merged.
 """
 
-import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,25 +21,24 @@ import msgspec
 from django.conf import settings
 
 from accounts.graph.follows import graph_version_key
+from fanout.timelines import layout
+from fanout.timelines.builds import Opening, finish_list, new_token, open_list
+from fanout.timelines.layout import pack, unpack
 from fanout.timelines.materialised import (
-    BUILD_SECONDS,
+    LAYOUT,
     LUA,
     SCRIPT_CHUNK,
-    Note,
     Window,
-    active_seconds,
     deliver_to_lists,
     epoch_key,
-    opened_key,
-    pack,
     retract_from_lists,
     timeline_key,
-    unpack,
 )
+from fanout.timelines.snapshots import PushSnapshot
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.reads import Command, Read
 from storage.redis.scripts import Script
-from storage.redis.shards import generation_key, shard_tag, timeline_shard
+from storage.redis.shards import shard_tag, timeline_shard
 
 RECENT_CAP = 400
 """Entries a list. 5,000 pulled authors in 8 shards are 150 MB; somebody who posts ten times a day is proved
@@ -52,10 +50,8 @@ LISTS_A_CALL = 100
 Pulled = tuple[int, int]
 """An author, and the operation since when they are pulled."""
 
-_open = Script(LUA / "open.lua")
-_merge = Script(LUA / "merge.lua")
-_recent = Script(LUA / "recent.lua")
-_merging = Script(LUA / "merging.lua")
+_recent = Script(LUA / "recent.lua", LAYOUT)
+_merging = Script(LUA / "merging.lua", LAYOUT)
 
 
 class Recents(msgspec.Struct, frozen=True):
@@ -75,17 +71,18 @@ class RecentBuild(msgspec.Struct, frozen=True):
 
 
 def recent_key(shard: int, pulled: Pulled) -> str:
+    """Where the shard's list of that author's entries of that time stands."""
     author_id, since = pulled
     return f"{shard_tag(shard)}:recent:{author_id}:{since}"
 
 
-def deliver_commands(entry_id: int, pulled: Pulled, noted: Note) -> list[Command]:
+def deliver_commands(entry_id: int, pulled: Pulled, snapshot: PushSnapshot) -> list[Command]:
     """Commands that put an entry into its author's list in every shard, where there is one. Idempotent.
 
-    Answers as timelines.deliver_commands.
+    Answers as materialised.deliver_commands.
     """
     return [
-        deliver_to_lists(entry_id, shard, [recent_key(shard, pulled)], noted, cap=RECENT_CAP)
+        deliver_to_lists(entry_id, shard, [recent_key(shard, pulled)], snapshot, cap=RECENT_CAP)
         for shard in range(settings.TIMELINE_SHARDS)
     ]
 
@@ -99,21 +96,26 @@ def retract_commands(entry_id: int, pulled: Pulled) -> list[Command]:
 
 def read(
     reader_id: int, merge_set: Sequence[Pulled], *, before: int | None = None, after: int | None = None, count: int
-) -> Recents:
+) -> Read[Recents]:
     """The newest `count` entries of all these lists together; those below `before`; or the nearest above `after`.
 
-    One round trip, in a script call for each LISTS_A_CALL. Raises `Unavailable`.
+    A script call for each LISTS_A_CALL.
     """
     shard = timeline_shard(reader_id)
     chunks = [merge_set[start : start + LISTS_A_CALL] for start in range(0, len(merge_set), LISTS_A_CALL)]
     bounds = [pack(each) if each is not None else b"" for each in (before, after)]
-    answers = timeline_node().round_trip(
-        *(_recent.call([recent_key(shard, each) for each in chunk], *bounds, count) for chunk in chunks)
+
+    def together(*answers: Sequence[Any]) -> Recents:
+        return _together(chunks, answers, after is not None, count)
+
+    return Read(
+        tuple(_recent.call([recent_key(shard, each) for each in chunk], *bounds, count) for chunk in chunks), together
     )
-    return _together(chunks, answers, after is not None, count)
 
 
-def _together(chunks: Sequence[Sequence[Pulled]], answers: Sequence[Any], upwards: bool, count: int) -> Recents:
+def _together(
+    chunks: Sequence[Sequence[Pulled]], answers: Sequence[Sequence[Any]], upwards: bool, count: int
+) -> Recents:
     ids = sorted((unpack(each) for _floor, _missing, *ids in answers for each in ids), reverse=True)
     return Recents(
         ids=ids[-count:] if upwards else ids[:count],
@@ -124,13 +126,20 @@ def _together(chunks: Sequence[Sequence[Pulled]], answers: Sequence[Any], upward
     )
 
 
-def contents(reader_id: int, merge_set: Sequence[Pulled]) -> list[Window] | None:
-    """Each of these lists as it stands; None when one is missing. For audits: one round trip, however large."""
+def contents(reader_id: int, merge_set: Sequence[Pulled]) -> Read[list[Window] | None]:
+    """Each of these lists as it stands; None when one is missing. For audits: however large they are."""
     shard = timeline_shard(reader_id)
-    answers = timeline_node().round_trip(*(("LRANGE", recent_key(shard, each), 0, -1) for each in merge_set))
-    if not all(answer and answer[-1].startswith(b"R") for answer in answers):
-        return None
-    return [Window([unpack(each) for each in answer[:-2]], unpack(answer[-1][1:9])) for answer in answers]
+    return Read(tuple(("LRANGE", recent_key(shard, each), 0, -1) for each in merge_set), _windows)
+
+
+def _windows(*lists: Sequence[bytes]) -> list[Window] | None:
+    found = []
+    for elements in lists:
+        trailer = layout.ready_trailer(elements)
+        if trailer is None:
+            return None
+        found.append(Window([unpack(each) for each in elements[:-2]], trailer.floor))
+    return found
 
 
 def open_builds(reader_id: int, missing: Sequence[Pulled]) -> list[RecentBuild]:
@@ -139,14 +148,9 @@ def open_builds(reader_id: int, missing: Sequence[Pulled]) -> list[RecentBuild]:
     From now on deliveries land in them, so read the store only after this. Raises `Unavailable`.
     """
     shard = timeline_shard(reader_id)
-    builds = [RecentBuild(each, shard, secrets.token_bytes(8)) for each in missing]
-    answers = timeline_node().round_trip(
-        *(
-            _open.call((*_keys(build), generation_key(shard), opened_key(shard)), build.token, BUILD_SECONDS)
-            for build in builds
-        )
-    )
-    return [build for build, opened in zip(builds, answers, strict=True) if opened == 1]
+    builds = [RecentBuild(each, shard, new_token()) for each in missing]
+    answers = timeline_node().round_trip(*(open_list(_keys(build), shard, build.token) for build in builds))
+    return [build for build, opening in zip(builds, answers, strict=True) if opening == Opening.OPENED]
 
 
 def finish_builds(pulled: Sequence[tuple[RecentBuild, Sequence[int]]]) -> None:
@@ -162,20 +166,22 @@ def discard_commands(reader_id: int, merge_set: Sequence[Pulled]) -> list[Comman
     return [("DEL", recent_key(timeline_shard(reader_id), each)) for each in merge_set]
 
 
-def merging_commands(shard: int, reader_ids: Sequence[int], author_id: int) -> list[Command]:
-    """Commands, for SCRIPT_CHUNK readers each, whose answers `merging` understands."""
-    return [
-        _merging.call(
-            (epoch_key(shard), *(key for each in chunk for key in (timeline_key(each), graph_version_key(each)))),
-            pack(author_id),
-        )
-        for chunk in _chunks(reader_ids)
-    ]
+def merging(shard: int, reader_ids: Sequence[int], author_id: int) -> Read[list[int]]:
+    """Those of the shard's readers who merge the author, or whose timelines cannot tell.
+
+    A script call for each SCRIPT_CHUNK readers.
+    """
+    chunks = list(_chunks(reader_ids))
+
+    def among(*answers: Sequence[int]) -> list[int]:
+        return [chunk[place] for chunk, places in zip(chunks, answers, strict=True) for place in places]
+
+    return Read(tuple(_merging_command(shard, chunk, author_id) for chunk in chunks), among)
 
 
-def merging(reader_ids: Sequence[int], answers: Sequence[Sequence[int]]) -> list[int]:
-    """Those of the readers who merge the author, or whose timelines cannot tell."""
-    return [chunk[place] for chunk, places in zip(_chunks(reader_ids), answers, strict=True) for place in places]
+def _merging_command(shard: int, reader_ids: Sequence[int], author_id: int) -> Command:
+    keys = [key for each in reader_ids for key in (timeline_key(each), graph_version_key(each))]
+    return _merging.call((epoch_key(shard), *keys), pack(author_id))
 
 
 def _chunks(reader_ids: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -191,5 +197,4 @@ def _keys(build: RecentBuild) -> tuple[str, str, str]:
 
 def _finish_command(build: RecentBuild, ids: Sequence[int]) -> Command:
     floor = ids[RECENT_CAP] if len(ids) > RECENT_CAP else 0
-    packed = b"".join(pack(each) for each in ids[:RECENT_CAP])
-    return _merge.call(_keys(build), build.token, pack(floor), active_seconds(), b"", packed)
+    return finish_list(_keys(build), build.token, ids[:RECENT_CAP], floor=floor)

@@ -168,11 +168,10 @@ def _findings(people: Sequence[Person], report: Report, sleep: Callable[[float],
 
 def _look(people: Sequence[Person]) -> dict[int, list[Difference] | None]:
     """The differences of each person's timeline by id; None for one that is not materialised."""
-    answers = timeline_node().round_trip(*(materialised.read_command(person.id, count=EVERYTHING) for person in people))
-    windows = {person.id: materialised.window(answer) for person, answer in zip(people, answers, strict=True)}
+    windows = timeline_node().ask_all([materialised.read(person.id, count=EVERYTHING) for person in people])
     return {
-        reader_id: _differences(reader_id, window) if window is not None and window.of_this_epoch else None
-        for reader_id, window in windows.items()
+        person.id: _differences(person.id, window) if window is not None and window.of_this_epoch else None
+        for person, window in zip(people, windows, strict=True)
     }
 
 
@@ -181,7 +180,7 @@ def _differences(reader_id: int, own: Window) -> list[Difference] | None:
 
     None when recent lists that the timeline goes with are missing.
     """
-    merged = recents.contents(reader_id, own.merge_set) if own.merge_set else []
+    [merged] = timeline_node().ask(recents.contents(reader_id, own.merge_set))
     if merged is None:
         return None
     sources = [own, *merged]

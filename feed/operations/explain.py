@@ -69,8 +69,8 @@ class _Case:
         self._reader = reader
         self._tweet = tweet
         self._cards = accounts_by_id([tweet.author_id])
-        [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=EVERYTHING))
-        self._window: Window | None = materialised.window(answer)
+        self._window: Window | None
+        [self._window] = timeline_node().ask(materialised.read(reader.id, count=EVERYTHING))
 
     def against(self) -> Iterator[str]:
         """Every rule by which the reader does not get the tweet."""

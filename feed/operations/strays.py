@@ -42,7 +42,7 @@ REST_SECONDS = 86_400
 DAY_SECONDS = 86_400
 FOR_EVER = {
     "generation": "what makes everything else count",
-    "opened": "a count that notes are compared with; it goes with the generation",
+    "opened": "a count that snapshots are compared with; it goes with the generation",
     "epoch": "what merge sets are compared with; it goes with the generation",
 }
 """The families that have no end, one small key a shard each, and why."""

@@ -13,7 +13,6 @@ in hydration alone.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import structlog
@@ -23,7 +22,7 @@ from accounts.graph.exclusions import Visibility
 from fanout.timelines import materialised
 from fanout.timelines.materialised import Window
 from feed.timelines.merging import merged
-from feed.timelines.rebuild import adopt, home_authors, rebuild
+from feed.timelines.rebuild import home_authors, rebuild, revalidate
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Read
@@ -56,12 +55,8 @@ def home_page(viewer: Viewer, request: PageRequest, *, prefetched: Prefetched | 
 def prefetch(reader_id: int, request: PageRequest) -> Read[Prefetched]:
     """The timeline read that `home_page` begins with; it changes nothing, not even who is active."""
     wanted = request.limit if request.after is not None else request.limit + 1
-    command = materialised.read_command(reader_id, before=request.before, after=request.after, count=wanted)
-    return Read((command,), _prefetched)
-
-
-def _prefetched(answer: list[Any]) -> Prefetched:
-    return Prefetched(materialised.window(answer))
+    asked = materialised.read(reader_id, before=request.before, after=request.after, count=wanted)
+    return asked.map(Prefetched)
 
 
 def stands_in_home(reader_id: int, entry_id: int) -> bool | None:
@@ -71,8 +66,7 @@ def stands_in_home(reader_id: int, entry_id: int) -> bool | None:
     round trip, two for who follows pulled authors. Raises `Unavailable`.
     """
     place = entry_id + 1
-    [answer] = timeline_node().round_trip(materialised.read_command(reader_id, before=place, count=1))
-    own = materialised.window(answer)
+    [own] = timeline_node().ask(materialised.read(reader_id, before=place, count=1))
     if own is None or not own.of_this_epoch:
         return None
     found = merged(reader_id, own, before=place, after=None, count=1)
@@ -87,8 +81,8 @@ def warm(reader_id: int) -> None:
     One Redis round trip; cold, a rebuild. Raises `Unavailable` for the store.
     """
     try:
-        [answer] = timeline_node().round_trip(materialised.read_command(reader_id, count=1))
-        if _outdated(materialised.window(answer)):
+        [own] = timeline_node().ask(materialised.read(reader_id, count=1))
+        if _outdated(own):
             rebuild(reader_id)
     except Unavailable as error:
         if error.backend != timeline_node().name:
@@ -146,13 +140,11 @@ class _Home:
             return None
 
     def _renew(self, own: Window | None) -> bool:
-        return (own is not None and adopt(self._viewer.id)) or rebuild(self._viewer.id)
+        return (own is not None and revalidate(self._viewer.id)) or rebuild(self._viewer.id)
 
     def _read(self, before: int | None, after: int | None, limit: int) -> Window | None:
-        [answer] = timeline_node().round_trip(
-            materialised.read_command(self._viewer.id, before=before, after=after, count=limit)
-        )
-        return materialised.window(answer)
+        [own] = timeline_node().ask(materialised.read(self._viewer.id, before=before, after=after, count=limit))
+        return own
 
     def _pull(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         if self._authors is None:

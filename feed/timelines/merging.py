@@ -27,10 +27,11 @@ def merged(reader_id: int, own: Window, *, before: int | None, after: int | None
     """
     if not own.merge_set:
         return own
-    found = recents.read(reader_id, own.merge_set, before=before, after=after, count=count)
+    asked = recents.read(reader_id, own.merge_set, before=before, after=after, count=count)
+    [found] = timeline_node().ask(asked)
     if found.missing:
         build(reader_id, found.missing[:BUILT_A_READ])
-        found = recents.read(reader_id, own.merge_set, before=before, after=after, count=count)
+        [found] = timeline_node().ask(asked)
     return _together(own, found, upwards=after is not None, count=count) if not found.missing else None
 
 

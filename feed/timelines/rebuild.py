@@ -8,7 +8,7 @@ from prometheus_client import Counter
 
 from accounts.graph import exclusions, follows
 from fanout.delivery.celebrities import pulled_among, pulling_ended_among
-from fanout.timelines import materialised
+from fanout.timelines import builds, materialised
 from feed.timelines.merging import make_recents_anew
 from storage.ids.snowflakes import id_us
 from storage.redis.node import timeline_node
@@ -29,13 +29,13 @@ FINISHED, OVERTAKEN, BUSY, FAILED = (REBUILDS.labels(each) for each in ("finishe
 def rebuild(reader_id: int) -> bool:
     """Builds the reader's timeline; False when another is building it or the graph changed meanwhile.
 
-    The order of steps is what makes it complete (see fanout/timelines/materialised.py): open, so that
+    The order of steps is what makes it complete (see fanout/timelines/builds.py): open, so that
     deliveries land; read the graph, and who of it is pulled; pull the others; merge. Costs two
     Redis round trips, the authors, a store read and the pull. Raises `Unavailable`; an opened
     build then ends by itself.
     """
     with FAILED.count_exceptions():
-        build = materialised.open_build(reader_id)
+        build = builds.open_build(reader_id)
         finished = build is not None and _fill(build, reader_id)
     outcome = BUSY if build is None else FINISHED if finished else OVERTAKEN
     outcome.inc()
@@ -51,13 +51,13 @@ def make_anew(reader_id: int) -> bool:
     for _ in range(REBUILD_TRIES):
         timeline_node().round_trip(materialised.discard_command(reader_id))
         if rebuild(reader_id):
-            standing = materialised.standing(reader_id)
+            [standing] = timeline_node().ask(builds.standing(reader_id))
             make_recents_anew(reader_id, standing.merge_set if standing is not None else ())
             return True
     return False
 
 
-def _fill(build: materialised.Build, reader_id: int) -> bool:
+def _fill(build: builds.Build, reader_id: int) -> bool:
     """Reads the graph, pulls and merges; False when the graph changed meanwhile."""
     authors = home_authors(reader_id)
     merged = merge_set(reader_id, authors)
@@ -65,19 +65,19 @@ def _fill(build: materialised.Build, reader_id: int) -> bool:
     pushed = set(authors) - {author_id for author_id, _ in merged}
     entries = tweet_store().home_entries(sorted(pushed), limit=cap + 1)
     floor = entries[cap] if len(entries) > cap else 0
-    finished = materialised.finish_build(build, entries[:cap], floor=floor, merge_set=merged)
+    finished = builds.finish_build(build, entries[:cap], floor=floor, merge_set=merged)
     log.info("timeline_rebuilt", reader=reader_id, entries=len(entries[:cap]), floor=floor, finished=finished)
     return finished
 
 
-def adopt(reader_id: int) -> bool:
+def revalidate(reader_id: int) -> bool:
     """Has a timeline of another epoch serve in this one, if those whom it merges are still the right ones.
 
     Not one that was opened before somebody ceased to be pulled: it may lack what they wrote until
     then, if nobody read it meanwhile. Looks at the epoch, then at the store: a later change
     raises the epoch again. Costs two Redis round trips, the authors and two store reads. Raises `Unavailable`.
     """
-    standing = materialised.standing(reader_id)
+    [standing] = timeline_node().ask(builds.standing(reader_id))
     if standing is None:
         return False
     authors = home_authors(reader_id)
@@ -86,7 +86,7 @@ def adopt(reader_id: int) -> bool:
     ended = [id_us(op) for op in pulling_ended_among(authors).values()]
     if ended and standing.opened_us <= max(ended) + CLOCKS_US:
         return False
-    return materialised.adopt(standing)
+    return builds.revalidate(standing)
 
 
 def merge_set(reader_id: int, authors: Sequence[int]) -> tuple[tuple[int, int], ...]:

@@ -18,6 +18,7 @@ B = TypeVar("B")
 C = TypeVar("C")
 D = TypeVar("D")
 E = TypeVar("E")
+M = TypeVar("M")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -30,6 +31,10 @@ class Read(msgspec.Struct, Generic[T_co], frozen=True):
 
     commands: tuple[Command, ...]
     decode: Callable[..., T_co]
+
+    def map(self, make: Callable[[T_co], M]) -> "Read[M]":
+        """The same question, whose answer is made into something else."""
+        return Read(self.commands, lambda *answers: make(self.decode(*answers)))
 
     @property
     def keys(self) -> list[str | bytes | int]:

@@ -22,7 +22,7 @@ from deploy.supervisor.processes import Child, start, wait_until
 from fanout.orders import sweeper
 from fanout.orders.dispatch import dispatcher
 from fanout.orders.kinds import deliver_order
-from fanout.timelines import materialised
+from fanout.timelines import builds, materialised
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from storage.redis.node import broker_node, timeline_node
@@ -96,9 +96,9 @@ class Crowd:
         found: dict[int, int] = {}
         for first in range(0, FOLLOWERS, 500):
             readers = self.followers[first : first + 500]
-            answers = timeline_node().round_trip(*(materialised.read_command(each, count=100) for each in readers))
-            windows = {each: materialised.window(answer) for each, answer in zip(readers, answers, strict=True)}
-            found |= {each: window.ids.count(tweet) for each, window in windows.items() if window is not None}
+            windows = timeline_node().ask_all([materialised.read(each, count=100) for each in readers])
+            read = zip(readers, windows, strict=True)
+            found |= {each: window.ids.count(tweet) for each, window in read if window is not None}
         return found
 
 
@@ -110,9 +110,9 @@ def crowd() -> Crowd:
 
 
 def make_active(reader: int) -> None:
-    build = materialised.open_build(reader)
+    build = builds.open_build(reader)
     assert build is not None
-    assert materialised.finish_build(build, [], floor=0)
+    assert builds.finish_build(build, [], floor=0)
 
 
 def told() -> list[Told]:
@@ -172,8 +172,7 @@ def test_small_authors_do_not_wait_for_a_large_one(hire: Hire, crowd: Crowd) -> 
     assert parts_begun[0] < min(done)
     assert max(done) < parts_begun[1]
     for order, reader in zip(small, readers, strict=True):
-        [answer] = timeline_node().round_trip(materialised.read_command(reader, count=10))
-        window = materialised.window(answer)
+        [window] = timeline_node().ask(materialised.read(reader, count=10))
         assert window is not None
         assert window.ids == [order.id]
     assert crowd.holding(large.id) == dict.fromkeys(crowd.active, 1)

@@ -95,7 +95,6 @@ def test_an_order_that_kills_its_worker_ends_as_a_dead_letter_and_holds_up_nothi
     assert (letter.order, letter.error, letter.attempts) == (poison, attempts.KILLED, attempts.MAX_ATTEMPTS)
     assert worker.deaths >= attempts.MAX_ATTEMPTS
     assert dead_letters().count(limit=10) == 1
-    [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=100))
-    window = materialised.window(answer)
+    [window] = timeline_node().ask(materialised.read(reader.id, count=100))
     assert window is not None
     assert window.ids == tweets[::-1]

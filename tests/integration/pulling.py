@@ -33,7 +33,7 @@ def recent_list(reader: User, author: User) -> list[int] | None:
     """The author's recent list in the reader's shard."""
     since = celebrities.delivery_of(author.id).since
     assert since is not None
-    found = recents.read(reader.id, [(author.id, since)], count=2_000)
+    [found] = timeline_node().ask(recents.read(reader.id, [(author.id, since)], count=2_000))
     return None if found.missing else found.ids
 
 

@@ -36,6 +36,5 @@ def home(reader: User, **request: Any) -> list[int]:
 
 def in_redis(reader: User) -> list[int] | None:
     """What stands in the reader's own timeline, shown or not; None when it is not ready."""
-    [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=2_000))
-    window = materialised.window(answer)
+    [window] = timeline_node().ask(materialised.read(reader.id, count=2_000))
     return window.ids if window is not None else None

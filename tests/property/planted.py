@@ -1,33 +1,50 @@
 """Bugs to plant, one at a time: what the suite must find if it is worth its time."""
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from accounts.graph import follows
 from fanout.delivery import celebrities
-from fanout.timelines import materialised
+from fanout.timelines import builds, materialised
 from feed.timelines import rebuild
 from storage.redis.reads import Command
 from storage.redis.scripts import Script
 
 Bug = Callable[[], AbstractContextManager[object]]
 
+SCRIPTS = {
+    "deliver": [(materialised, "_deliver")],
+    "deliver_to_author": [(materialised, "_deliver_to_author")],
+    "insert": [(materialised, "_deliver"), (materialised, "_deliver_to_author")],
+    "merge": [(builds, "_merge")],
+    "read": [(materialised, "_read")],
+    "retract": [(materialised, "_retract")],
+}
+"""Where each file of Lua is run from, by its name."""
+
 
 @contextmanager
 def changed_script(name: str, *changes: tuple[str, str]) -> Generator[None]:
-    """`timelines.<name>` with some of its source replaced."""
-    source = (materialised.LUA / f"{name}.lua").read_text()
-    for old, new in changes:
-        assert source.count(old) == 1, f"{name}.lua has changed: {old}"
-        source = source.replace(old, new)
+    """Every script of timelines that holds <name>.lua, with some of that source replaced."""
+    part = (materialised.LUA / f"{name}.lua").read_text()
+    with ExitStack() as changed:
+        for module, script in SCRIPTS[name]:
+            source = getattr(module, script).source
+            for old, new in changes:
+                assert part.count(old) == source.count(old) == 1, f"{name}.lua has changed: {old}"
+                source = source.replace(old, new)
+            changed.enter_context(patch.object(module, script, _script(source)))
+        yield
+
+
+def _script(source: str) -> Script:
     with TemporaryDirectory() as directory:
-        path = Path(directory) / f"{name}.lua"
+        path = Path(directory) / "changed.lua"
         path.write_text(source)
-        with patch.object(materialised, f"_{name}", Script(path)):
-            yield
+        return Script(path)
 
 
 @contextmanager
@@ -59,48 +76,48 @@ def changed(owner: object, name: str, instead: Callable[..., object]) -> Generat
 
 BUGS: dict[str, Bug] = {
     "merge forgets what was delivered": lambda: changed_script(
-        "merge", ("local delivered = redis.call('LRANGE', key, 0, -3)", "local delivered = {}")
+        "merge", ("local delivered = redis.call('LRANGE', key, 0, MERGE_SET - 1)", "local delivered = {}")
     ),
     "unfollowing raises no graph version": unfollowing_raises_no_version,
     "deliver inserts below the floor": lambda: changed_script(
-        "deliver", ("if not id_is_above(string.sub(trailer, 2, 9)) then return end", "")
+        "insert", ("if not is_higher(id_high, id_low, struct.unpack(ID_HALVES, floor)) then return end", "")
     ),
     "trimming does not raise the floor": lambda: changed_script(
-        "deliver", (".. newest_dropped .. string.sub(trailer, 10)", ".. string.sub(trailer, 2)")
+        "insert", ("with_floor(trailer, newest_dropped)", "trailer")
     ),
     "retract leaves a timeline alone that is being rebuilt": lambda: changed_script(
-        "retract", ("if trailer then", "if trailer and string.sub(trailer, 1, 1) ~= 'B' then")
+        "retract", ("if trailer then", "if trailer and not is_building(trailer) then")
     ),
     "merge ignores the graph version": lambda: changed_script(
         "merge",
-        ("if string.sub(trailer, 10, 17) ~= version or string", "if string"),
-        ("string.sub(trailer, 10,", "version .. string.sub(trailer, 18,"),
+        ("if graph_version_of(trailer) ~= version or epoch", "if epoch"),
+        ("merge_set, finished_trailer(trailer, floor)", "merge_set, READY .. floor .. version .. sub(trailer, 18, 61)"),
     ),
-    "deliver ignores that a timeline was opened after its note": lambda: changed_script(
-        "deliver", ("if some_opened_since and opened_since(key) then", "if false then")
+    "deliver ignores that a timeline was opened after its snapshot": lambda: changed_script(
+        "deliver", ("if not (some_opened_since and opened_since(key)) then insert(key, head) end", "insert(key, head)")
     ),
     "deliver ignores the tombstone": lambda: changed_script(
-        "deliver", ("if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end", "")
+        "insert", ("return redis.call('EXISTS', KEYS[1]) == 1", "return false")
     ),
-    "deliver ignores the generation of its note": lambda: changed_script(
-        "deliver", ("if redis.call('GET', KEYS[2]) ~= generation then return outdated() end", "")
+    "deliver ignores the generation of its snapshot": lambda: changed_script(
+        "insert", ("return redis.call('GET', KEYS[2]) ~= ARGV[6]", "return false")
     ),
     "deliver does not look whether the entry is there": lambda: changed_script(
-        "deliver", ("if present == id then return end", "")
+        "insert", ("if present == id then return end", "")
     ),
     "reading ignores the graph version": lambda: changed_script(
-        "read", ("if string.sub(trailer, 10, 17) ~= version then return {} end", "")
+        "read", ("if graph_version_of(trailer) ~= current(KEYS[2]) then return {} end", "")
     ),
     "a crossing raises no epoch": lambda: changed(celebrities, "raise_epoch", lambda: None),
-    "a timeline of before an author ceased is adopted": lambda: changed(
+    "a timeline of before an author ceased is revalidated": lambda: changed(
         rebuild, "pulling_ended_among", lambda authors: {}
     ),
     "an author's push that is refused leaves their timeline": lambda: changed_script(
-        "deliver", ("redis.call('DEL', KEYS[4])", "")
+        "deliver_to_author", ("redis.call('DEL', key)", "")
     ),
 }
 
-RARE = {"deliver ignores the tombstone", "deliver ignores the generation of its note"}
+RARE = {"deliver ignores the tombstone", "deliver ignores the generation of its snapshot"}
 """Found as well, but they take more interleavings than each run of the tests should."""
 FOUND_WITHIN = {bug: 60 for bug in BUGS if bug not in RARE}
 """Those that are planted at each run of the tests, and the interleavings that are tried to find them."""

@@ -23,7 +23,7 @@ from accounts.models import User
 from accounts.people import services
 from deploy.valkey import Valkey
 from fanout.delivery import celebrities, fan_out
-from fanout.timelines import materialised, recents
+from fanout.timelines import builds, materialised, recents
 from feed.timelines import merging, rebuild
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
 from storage.ids.snowflakes import MAX_ID
@@ -243,9 +243,9 @@ class World:
         stopping(self._hooks, services, "account_changed", before="written")
         stopping(self._hooks, follows, "follower_page", after="followers read")
         stopping(self._hooks, outbox(), "mark_done", before="pushed")
-        stopping(self._hooks, materialised, "open_build", after="opened")
+        stopping(self._hooks, builds, "open_build", after="opened")
         stopping(self._hooks, rebuild, "home_authors", after="graph read")
-        stopping(self._hooks, materialised, "finish_build", before="pulled")
+        stopping(self._hooks, builds, "finish_build", before="pulled")
         stopping(self._hooks, exclusions, "from_store", after="exclusions read")
         stopping(self._hooks, tweet_store(), "get_many", after="bodies read")
         stopping(self._hooks, accounts, "_from_sql", after="cards read")

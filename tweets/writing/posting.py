@@ -4,8 +4,8 @@ What stands in the store when a call returns is what was acknowledged.
 """
 
 from accounts.entities import Viewer
-from fanout.delivery import fan_out
 from fanout.orders.kinds import deliver_order, retract_order
+from fanout.timelines.materialised import deliver_to_author_command
 from storage.errors import Forbidden, NotFound, Refused
 from storage.ids.snowflakes import id_us, now_us
 from storage.ports.associations import Change
@@ -130,7 +130,8 @@ def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
 def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: SeenGeneration | None) -> list[Command]:
     commands = TWEETS_BY_AUTHOR.invalidate([tweet.author_id])
     if order is not None:
-        commands += fan_out.deliver_to_author(order, noted=seen.generation if seen is not None else None)
+        generation = seen.generation if seen is not None else None
+        commands.append(deliver_to_author_command(tweet.id, tweet.author_id, generation))
     return commands + counts.invalidate(_counting(tweet))
 
 

@@ -25,8 +25,8 @@ or undoing by this person deletes; counts go by the edge and stay exact.
 from collections.abc import Sequence
 
 from accounts.entities import Viewer
-from fanout.delivery import fan_out
 from fanout.orders.kinds import deliver_order, retract_order
+from fanout.timelines.materialised import deliver_to_author_command, discard_command
 from storage import stores
 from storage.ports.associations import Change
 from storage.redis.node import timeline_node
@@ -60,7 +60,8 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
     tweet_store().add(entry, order, edges=[edge])
     generation = seen.generation if seen is not None else None
     fills = TWEETS.fill({entry.id: entry}, generation=generation)
-    guards = fan_out.deliver_to_author(order, noted=generation) + TWEETS_BY_AUTHOR.invalidate([viewer.id])
+    own = deliver_to_author_command(entry.id, viewer.id, generation)
+    guards = [own, *TWEETS_BY_AUTHOR.invalidate([viewer.id])]
     tell_marked(viewer.id, RETWEET, original.id, made=True, marks_version=marks_version, fills=fills, guards=guards)
     tell([], order)
     _settle(entry, original.id)
@@ -104,7 +105,7 @@ def _finish_unfinished(standing: Change, author_id: int) -> None:
     """
     order = stores.outbox().open_order(standing.op) if standing.op else None
     if order is not None:
-        told = fan_out.deliver_to_author(order, noted=None) if standing.present else TWEETS.invalidate(order.args[:1])
+        told = [discard_command(author_id)] if standing.present else TWEETS.invalidate(order.args[:1])
         tell([], order, guards=told + TWEETS_BY_AUTHOR.invalidate([author_id]))
 
 

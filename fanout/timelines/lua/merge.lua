@@ -3,46 +3,52 @@
 -- ARGV: token, floor, seconds to live, merge set, pulled ids newest first in one string.
 -- Answers 1, or 0 when the timeline is no longer this build's, or the graph or the epoch has changed since it opened.
 local key, token, floor, seconds, merge_set, pulled = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local version = redis.call('GET', KEYS[2]) or string.rep('\0', 8)
-local epoch = redis.call('GET', KEYS[3]) or string.rep('\0', 8)
-local trailer = redis.call('LINDEX', key, -1)
-if not trailer or string.sub(trailer, 1, 1) ~= 'B' or string.sub(trailer, 18, 25) ~= token then return 0 end
-if string.sub(trailer, 10, 17) ~= version or string.sub(trailer, 38, 45) ~= epoch then return 0 end
+local PUSHED_AT_ONCE = 500
+local version, epoch = current(KEYS[2]), current(KEYS[3])
+local trailer = redis.call('LINDEX', key, TRAILER)
+if not is_building(trailer) or token_of(trailer) ~= token then return 0 end
+if graph_version_of(trailer) ~= version or epoch_of(trailer) ~= epoch then return 0 end
 
-local function is_above(a, b)
-    local a_high, a_low = struct.unpack('>I4I4', a)
-    local b_high, b_low = struct.unpack('>I4I4', b)
-    return a_high > b_high or (a_high == b_high and a_low > b_low)
+local function halves_of(id) return struct.unpack(ID_HALVES, id) end
+
+local floor_high, floor_low = halves_of(floor)
+local trimmed_high, trimmed_low = halves_of(floor_of(trailer))
+if is_higher(trimmed_high, trimmed_low, floor_high, floor_low) then
+    floor, floor_high, floor_low = floor_of(trailer), trimmed_high, trimmed_low
 end
-
-local trimmed_floor = string.sub(trailer, 2, 9)
-if is_above(trimmed_floor, floor) then floor = trimmed_floor end
 
 local retracted = {}
-for offset = 62, #trailer, 8 do retracted[string.sub(trailer, offset, offset + 7)] = true end
+for position = RETRACTED, #trailer, ID_BYTES do retracted[sub(trailer, position, position + ID_BYTES - 1)] = true end
 
-local delivered = redis.call('LRANGE', key, 0, -3)
+local delivered = redis.call('LRANGE', key, 0, MERGE_SET - 1)
 local merged, place = {}, 1
-local function keep(id)
-    if is_above(id, floor) and merged[#merged] ~= id and not retracted[id] then merged[#merged + 1] = id end
+local function keep(id, high, low)
+    if is_higher(high, low, floor_high, floor_low) and merged[#merged] ~= id and not retracted[id] then
+        merged[#merged + 1] = id
+    end
 end
-for offset = 1, #pulled, 8 do
-    local id = string.sub(pulled, offset, offset + 7)
-    while delivered[place] and is_above(delivered[place], id) do
-        keep(delivered[place])
+
+-- Keeps those delivered that are above the entry of these halves.
+local function keep_delivered_above(high, low)
+    while delivered[place] do
+        local delivered_high, delivered_low = halves_of(delivered[place])
+        if not is_higher(delivered_high, delivered_low, high, low) then return end
+        keep(delivered[place], delivered_high, delivered_low)
         place = place + 1
     end
-    keep(id)
 end
-while delivered[place] do
-    keep(delivered[place])
-    place = place + 1
+for position = 1, #pulled, ID_BYTES do
+    local id = sub(pulled, position, position + ID_BYTES - 1)
+    local high, low = halves_of(id)
+    keep_delivered_above(high, low)
+    keep(id, high, low)
 end
+keep_delivered_above(floor_high, floor_low)
 
 redis.call('DEL', key)
-for start = 1, #merged, 500 do
-    redis.call('RPUSH', key, unpack(merged, start, math.min(start + 499, #merged)))
+for start = 1, #merged, PUSHED_AT_ONCE do
+    redis.call('RPUSH', key, unpack(merged, start, math.min(start + PUSHED_AT_ONCE - 1, #merged)))
 end
-redis.call('RPUSH', key, 'M' .. merge_set, 'R' .. floor .. string.sub(trailer, 10, 61))
+redis.call('RPUSH', key, merge_set, finished_trailer(trailer, floor))
 redis.call('EXPIRE', key, seconds)
 return 1

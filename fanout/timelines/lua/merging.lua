@@ -1,24 +1,21 @@
 -- The places of the readers whose timelines merge an author, or are not those of now (whoever reads one looks anew).
 -- KEYS: epoch, then timeline and graph version of each reader, all of one shard. ARGV: author. Read-only.
 local author = ARGV[1]
-local epoch = redis.call('GET', KEYS[1]) or string.rep('\0', 8)
+local epoch = current(KEYS[1])
 
 local function merges(merge_set)
-    for offset = 2, #merge_set, 16 do
-        if string.sub(merge_set, offset, offset + 7) == author then return true end
+    for position = AUTHORS, #merge_set, AUTHOR_BYTES do
+        if sub(merge_set, position, position + ID_BYTES - 1) == author then return true end
     end
     return false
 end
 
-local function is_of_now(trailer, version)
-    return string.sub(trailer, 1, 1) == 'R' and string.sub(trailer, 10, 17) == version
-        and string.sub(trailer, 38, 45) == epoch
-end
-
 local found = {}
 for place = 2, #KEYS, 2 do
-    local merge_set, trailer = unpack(redis.call('LRANGE', KEYS[place], -2, -1))
-    local version = redis.call('GET', KEYS[place + 1]) or string.rep('\0', 8)
-    if not trailer or not is_of_now(trailer, version) or merges(merge_set) then found[#found + 1] = place / 2 - 1 end
+    local ends = redis.call('LRANGE', KEYS[place], MERGE_SET, TRAILER)
+    local merge_set, trailer = ends[1], ends[2]
+    local is_of_now = is_ready(trailer) and epoch_of(trailer) == epoch
+        and graph_version_of(trailer) == current(KEYS[place + 1])
+    if not is_of_now or merges(merge_set) then found[#found + 1] = place / 2 - 1 end
 end
 return found

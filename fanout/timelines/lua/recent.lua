@@ -7,21 +7,18 @@ local bound = upwards and after or before
 
 -- An entry as {high, low, id}: ids are compared as two halves.
 local function entry_of(id)
-    local high, low = struct.unpack('>I4I4', id)
+    local high, low = struct.unpack(ID_HALVES, id)
     return {high, low, id}
 end
-local function is_above(a, b)
-    return a[1] > b[1] or (a[1] == b[1] and a[2] > b[2])
-end
 local limit_high, limit_low
-if bound ~= '' then limit_high, limit_low = struct.unpack('>I4I4', bound) end
+if bound ~= '' then limit_high, limit_low = struct.unpack(ID_HALVES, bound) end
 
 -- Whether the entry at this place is not below `bound` (going up: above it).
 local function is_before_place(key, place)
     local id = redis.call('LINDEX', key, place)
     if id == bound then return not upwards end
-    local high, low = struct.unpack('>I4I4', id)
-    return high > limit_high or (high == limit_high and low > limit_low)
+    local high, low = struct.unpack(ID_HALVES, id)
+    return is_higher(high, low, limit_high, limit_low)
 end
 
 -- The place of the first entry below `bound` (going up: not above it), or the length. Most pages are near the
@@ -43,24 +40,24 @@ local function place_of(key)
     return first
 end
 
-local floor, missing, lists = entry_of(string.rep('\0', 8)), {}, {}
+local floor, missing, lists = entry_of(NONE), {}, {}
 for place, key in ipairs(KEYS) do
-    local trailer = redis.call('LINDEX', key, -1)
-    if not trailer or string.sub(trailer, 1, 1) ~= 'R' then
+    local trailer = redis.call('LINDEX', key, TRAILER)
+    if not is_ready(trailer) then
         missing[#missing + 1] = place
     else
-        local own_floor = entry_of(string.sub(trailer, 2, 9))
-        if is_above(own_floor, floor) then floor = own_floor end
+        local own_floor = entry_of(floor_of(trailer))
+        if is_higher(own_floor[1], own_floor[2], floor[1], floor[2]) then floor = own_floor end
         local from = limit_high and place_of(key) or 0
         if upwards then from = from - 1 end
         local nearest = from >= 0 and redis.call('LINDEX', key, from)
-        if nearest and #nearest == 8 then lists[#lists + 1] = {key = key, from = from, nearest = entry_of(nearest)} end
+        if nearest and #nearest == ID_BYTES then lists[#lists + 1] = {key = key, from = from, nearest = entry_of(nearest)} end
     end
 end
 
 local function is_nearer(a, b)
-    if upwards then return is_above(b, a) end
-    return is_above(a, b)
+    if upwards then return is_higher(b[1], b[2], a[1], a[2]) end
+    return is_higher(a[1], a[2], b[1], b[2])
 end
 
 -- What a list has at all among the nearest, it has only if its nearest entry is among them.
@@ -71,7 +68,7 @@ for number = 1, math.min(count, #lists) do
     local first, last = list.from, list.from + count - 1
     if upwards then first, last = math.max(0, list.from - count + 1), list.from end
     for _, id in ipairs(redis.call('LRANGE', list.key, first, last)) do
-        if #id == 8 then found[#found + 1] = entry_of(id) end
+        if #id == ID_BYTES then found[#found + 1] = entry_of(id) end
     end
 end
 table.sort(found, is_nearer)

@@ -5,11 +5,11 @@ redis.call('SET', KEYS[1], '', 'EX', ARGV[2])
 local held = 0
 for place = 2, #KEYS do
     local key = KEYS[place]
-    local trailer = redis.call('LINDEX', key, -1)
+    local trailer = redis.call('LINDEX', key, TRAILER)
     if trailer then
         held = held + redis.call('LREM', key, 1, id)
-        -- A rebuild may have pulled it already: merge leaves it out.
-        if string.sub(trailer, 1, 1) == 'B' then redis.call('LSET', key, -1, trailer .. id) end
+        -- A rebuild may have pulled it already: merge leaves out what was retracted while building.
+        if is_building(trailer) then redis.call('LSET', key, TRAILER, trailer .. id) end
     end
 end
 return held

@@ -12,7 +12,7 @@ from accounts.graph import blocks, exclusions, follows
 from accounts.graph.exclusions import Exclusions
 from accounts.graph.kinds import BLOCKED_BY, MUTE
 from accounts.models import User
-from fanout.timelines import materialised
+from fanout.timelines import materialised, snapshots
 from feed.live.streams.home import HomeStream
 from feed.live.streams.stream import Signal, SignalKind
 from feed.timelines import rebuild
@@ -45,8 +45,7 @@ def home(reader: User) -> list[int]:
 
 
 def in_redis(reader: User) -> list[int] | None:
-    [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=2_000))
-    window = materialised.window(answer)
+    [window] = timeline_node().ask(materialised.read(reader.id, count=2_000))
     return window.ids if window is not None else None
 
 
@@ -74,7 +73,9 @@ class TestHome:
         tweet = post(author)
         blocks.block(author.id, reader.id)
         assert home(reader) == []
-        timeline_node().round_trip(*materialised.deliver_commands(tweet, by_shard([reader.id]), materialised.note()))
+        timeline_node().round_trip(
+            *materialised.deliver_commands(tweet, by_shard([reader.id]), snapshots.take_snapshot())
+        )
         assert in_redis(reader) == [tweet]
         assert home(reader) == []
 

@@ -16,7 +16,7 @@ from config.observability import health, metrics
 from config.observability.metrics import state
 from fanout.orders.dispatch import Dispatcher, dispatcher
 from fanout.orders.kinds import retract_order
-from fanout.timelines import materialised
+from fanout.timelines import builds
 from feed.timelines import rebuild
 from storage.errors import Unavailable
 from storage.ids.snowflakes import make_id, now_us
@@ -182,7 +182,7 @@ def test_rebuilds_by_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     before = scrape()
     assert rebuild.rebuild(person.id)
     assert not rebuild.rebuild(person.id)
-    monkeypatch.setattr(materialised, "open_build", _down)
+    monkeypatch.setattr(builds, "open_build", _down)
     with pytest.raises(Unavailable):
         rebuild.rebuild(person.id)
     after = scrape()

@@ -13,7 +13,7 @@ from accounts.models import User
 from fanout.delivery import celebrities, fan_out
 from fanout.delivery.celebrities import AuthorDelivery, DeliveryMode
 from fanout.orders import handlers
-from fanout.timelines import materialised, recents
+from fanout.timelines import materialised, recents, snapshots
 from feed.timelines.home import home_page
 from storage import stores
 from storage.redis.node import timeline_node
@@ -204,12 +204,13 @@ class TestWhatIsInForceWhenAnswered:
         assert recent_list(reader, author) == []
 
     def test_a_push_to_recent_lists_that_comes_too_late_is_repeated(self, reader: User) -> None:
-        """The worker stood still after its note; without the entry the list would lack it for good."""
+        """The worker stood still after its snapshot; without the entry the list would lack it for good."""
         author = a_celebrity(reader)
         home(reader)
         tweet = post(author)
-        old = structs.replace(materialised.note(), time_us=0)
-        with patch.object(materialised, "note", side_effect=[old, materialised.note(), materialised.note()]):
+        old = structs.replace(snapshots.take_snapshot(), taken_us=0)
+        taken = [old, snapshots.take_snapshot(), snapshots.take_snapshot()]
+        with patch.object(snapshots, "take_snapshot", side_effect=taken):
             work_off_everything()
         assert recent_list(reader, author) == [tweet]
         assert_right(reader, author)

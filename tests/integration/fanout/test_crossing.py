@@ -12,7 +12,7 @@ from fanout.delivery import celebrities
 from fanout.delivery.celebrities import PULLED_EDGE, AuthorDelivery, DeliveryMode
 from fanout.orders import handlers
 from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING
-from fanout.timelines import materialised
+from fanout.timelines import builds, materialised, snapshots
 from feed.timelines import home as home_module
 from feed.timelines import rebuild
 from storage import stores
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("product")
 CROSSING_STOPS = [(celebrities, "_write"), (celebrities, "raise_epoch")]
 CROSSED = 4
 """Steps until it has ended: its first write, and up to each of three stops (of two, when it ceases)."""
-WORKER_STOPS = [(celebrities, "delivery_of"), (materialised, "note"), (follows, "follower_page")]
+WORKER_STOPS = [(celebrities, "delivery_of"), (snapshots, "take_snapshot"), (follows, "follower_page")]
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +129,7 @@ def _cross_and_deliver(cross: Callable[[int], None], worker_steps: int, begun: i
 @pytest.mark.parametrize("steps", range(CROSSED + 1))
 @pytest.mark.parametrize(
     "stop",
-    [(materialised, "open_build"), (rebuild, "home_authors"), (rebuild, "merge_set"), (materialised, "finish_build")],
+    [(builds, "open_build"), (rebuild, "home_authors"), (rebuild, "merge_set"), (builds, "finish_build")],
 )
 def test_a_rebuild_that_overlaps_a_crossing_loses_nothing(
     cross: Callable[[int], None], steps: int, stop: tuple[object, str]
@@ -254,7 +254,7 @@ def test_a_timeline_that_slept_through_a_whole_time_of_pulling_is_made_anew() ->
 
 
 class TestWhatACrossingCosts:
-    def test_a_reader_of_others_adopts_the_epoch_without_a_rebuild(self) -> None:
+    def test_a_reader_of_others_revalidates_without_a_rebuild(self) -> None:
         reader, author = new_person(), new_person()
         follows.follow(reader.id, author.id)
         tweet = post(author)
@@ -268,8 +268,8 @@ class TestWhatACrossingCosts:
             assert home(reader) == [tweet]
         assert (len(redis), store) == (2, [])
 
-    def test_a_crossing_while_a_reader_adopts_is_not_missed(self) -> None:
-        """The reader has looked who is pulled; then their author crosses; then they adopt."""
+    def test_a_crossing_while_a_reader_revalidates_is_not_missed(self) -> None:
+        """The reader has looked who is pulled; then their author crosses; then they revalidate."""
         scene = Scene()
         celebrities.raise_epoch()
         with Stepped(lambda: home(scene.constant), after=[(rebuild, "merge_set")]) as reading:
@@ -279,15 +279,15 @@ class TestWhatACrossingCosts:
         scene.everybody_sees()
         assert scene.ids[-1] not in (in_redis(scene.constant) or [])
 
-    def test_a_timeline_made_anew_meanwhile_is_not_adopted(self) -> None:
+    def test_a_timeline_made_anew_meanwhile_is_not_revalidated(self) -> None:
         scene = Scene()
         celebrities.raise_epoch()
-        found = materialised.standing(scene.constant.id)
+        [found] = timeline_node().ask(builds.standing(scene.constant.id))
         assert found is not None
         scene.comes_back()
         timeline_node().round_trip(materialised.discard_command(scene.constant.id))
         home(scene.constant)
-        assert not materialised.adopt(found)
+        assert not builds.revalidate(found)
 
     def test_of_a_crossed_author_s_tweet_nothing_is_read_but_once_who_they_are(self) -> None:
         author = a_celebrity(new_person())

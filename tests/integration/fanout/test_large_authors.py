@@ -17,8 +17,8 @@ from accounts.models import User
 from fanout import tasks
 from fanout.delivery import celebrities, fan_out, pushing
 from fanout.orders import handlers
-from fanout.timelines import materialised
-from fanout.timelines.materialised import Note
+from fanout.timelines import builds, materialised
+from fanout.timelines.snapshots import PushSnapshot
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.ports.associations import Change, bucket_of
@@ -47,9 +47,9 @@ def followed_by_active(author: User, count: int) -> list[User]:
 def make_active(readers: Iterable[User]) -> None:
     """Gives them an empty timeline, as one has who follows nobody who has tweeted."""
     for reader in readers:
-        build = materialised.open_build(reader.id)
+        build = builds.open_build(reader.id)
         assert build is not None
-        assert materialised.finish_build(build, [], floor=0)
+        assert builds.finish_build(build, [], floor=0)
 
 
 def push_at_once(readers: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def test_a_task_pushes_to_so_many_pages_and_leaves_the_rest_to_another(monkeypat
     assert all(in_redis(reader) == [tweet] for reader in readers)
 
 
-def test_a_page_is_pushed_a_few_followers_at_a_time_under_one_note(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_is_pushed_a_few_followers_at_a_time_under_one_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     push_at_once(3, monkeypatch)
     author = new_person()
     readers = followed_by_active(author, 7)
@@ -161,7 +161,7 @@ def test_a_page_is_pushed_a_few_followers_at_a_time_under_one_note(monkeypatch: 
     [order] = open_orders()
     with counted_round_trips() as trips:
         handlers.work_off(order)
-    assert len(trips) == 4, "the note, and three pushes: the author goes with the first"
+    assert len(trips) == 4, "the snapshot, and three pushes: the author goes with the first"
     assert open_orders() == []
     assert all(in_redis(reader) == [tweet] for reader in readers)
 
@@ -180,7 +180,7 @@ def test_slices_hold_everybody_once_by_shard_and_so_many_at_a_time(monkeypatch: 
     assert len(list(pushing.slices(readers))) == 1
 
 
-def test_a_page_whose_note_is_outdated_half_way_is_read_and_pushed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_whose_snapshot_is_stale_half_way_is_read_and_pushed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     push_at_once(2, monkeypatch)
     author = new_person()
     readers = followed_by_active(author, 5)
@@ -188,12 +188,13 @@ def test_a_page_whose_note_is_outdated_half_way_is_read_and_pushed_again(monkeyp
     [order] = open_orders()
     push, taken = pushing._deliver_slice, list[bool]()
 
-    def push_and_lose(entry_id: int, shards: dict[int, list[int]], snapshot: Note) -> bool:
+    def push_and_lose(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> None:
         if len(taken) == 1:
             timeline_node().round_trip(("FLUSHALL",))
             make_active(readers)
-        taken.append(push(entry_id, shards, snapshot))
-        return taken[-1]
+        taken.append(False)
+        push(entry_id, shards, snapshot)
+        taken[-1] = True
 
     with patch.object(pushing, "_deliver_slice", push_and_lose):
         handlers.work_off(order)
@@ -210,10 +211,10 @@ def test_a_slice_that_redis_does_not_take_leaves_the_order_open(monkeypatch: pyt
     [order] = open_orders()
     push = pushing._deliver_slice
 
-    def push_or_fail(entry_id: int, shards: dict[int, list[int]], snapshot: Note) -> bool:
+    def push_or_fail(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> None:
         if any(readers[3].id in of_shard for of_shard in shards.values()):
             raise Unavailable("redis_timelines")
-        return push(entry_id, shards, snapshot)
+        push(entry_id, shards, snapshot)
 
     with patch.object(pushing, "_deliver_slice", push_or_fail), pytest.raises(Unavailable):
         handlers.work_off(order)
@@ -331,7 +332,7 @@ def test_followers_in_a_bucket_that_appeared_after_handing_out_have_the_tweet() 
 
 
 def test_a_tweet_reaches_a_thousand_followers_in_so_many_round_trips() -> None:
-    """One note, one page, one push; in the store mode, level, the open order, the page and the mark."""
+    """One snapshot, one page, one push; in the store mode, level, the open order, the page and the mark."""
     author = new_person()
     for _ in range(20):
         ops = [new_id() for _ in range(50)]
@@ -339,9 +340,9 @@ def test_a_tweet_reaches_a_thousand_followers_in_so_many_round_trips() -> None:
     readers = follows.follower_page(author.id, 0, 0, 2_000)
     assert len(readers) == 1_000
     for reader in readers[:20]:
-        build = materialised.open_build(reader)
+        build = builds.open_build(reader)
         assert build is not None
-        assert materialised.finish_build(build, [], floor=0)
+        assert builds.finish_build(build, [], floor=0)
     tweet = post(author)
     [order] = open_orders()
     with counted_round_trips() as trips, counted_store_calls() as calls:
@@ -351,7 +352,6 @@ def test_a_tweet_reaches_a_thousand_followers_in_so_many_round_trips() -> None:
     assert len(scripts) == settings.TIMELINE_SHARDS
     assert len(calls) == 5 or settings.STORE == "embedded"
     for reader in readers[:20]:
-        [answer] = timeline_node().round_trip(materialised.read_command(reader, count=10))
-        window = materialised.window(answer)
+        [window] = timeline_node().ask(materialised.read(reader, count=10))
         assert window is not None
         assert window.ids == [tweet]

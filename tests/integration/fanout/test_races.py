@@ -265,7 +265,7 @@ class TestRedisIsEmptiedWhileAWorkerPushes:
         author = followed_by(reader)
         tweet = post(author)
         [order] = open_orders()
-        monkeypatch.setattr(materialised, "NOTE_SECONDS", 0)
+        monkeypatch.setattr(materialised, "SNAPSHOT_SECONDS", 0)
         with pytest.raises(Unavailable):
             handlers.work_off(order)
         monkeypatch.undo()
@@ -281,7 +281,7 @@ def test_a_page_of_a_thousand_followers_costs_two_redis_round_trips() -> None:
     [order] = [order for order in open_orders() if order.kind == DELIVER]
     with patch.object(follows, "follower_page", side_effect=[readers]), counted_round_trips() as trips:
         handlers.work_off(order)
-    assert len(trips) == 2, "the note, and the push"
+    assert len(trips) == 2, "the snapshot, and the push"
 
 
 class TestOnesOwnTweetAtOnce:

@@ -1,6 +1,7 @@
 """Recent lists on a real Redis: many read as one, each fed and built as a timeline is."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -8,7 +9,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from fanout.timelines import materialised, recents
+from fanout.timelines import recents, snapshots
+from fanout.timelines.materialised import Window
 from fanout.timelines.recents import Pulled, Recents
 from storage.ids.snowflakes import MAX_ID
 from storage.redis.node import timeline_node
@@ -23,6 +25,18 @@ def ready(reader: int, pulled: Pulled, ids: list[int]) -> None:
     builds = recents.open_builds(reader, [pulled])
     assert len(builds) == 1
     recents.finish_builds([(builds[0], ids)])
+
+
+def read(
+    reader: int, merge_set: Sequence[Pulled], *, before: int | None = None, after: int | None = None, count: int
+) -> Recents:
+    [found] = timeline_node().ask(recents.read(reader, merge_set, before=before, after=after, count=count))
+    return found
+
+
+def contents(reader: int, merge_set: Sequence[Pulled]) -> list[Window] | None:
+    [found] = timeline_node().ask(recents.contents(reader, merge_set))
+    return found
 
 
 def a_pulled() -> Pulled:
@@ -41,9 +55,9 @@ def test_a_window_is_that_of_all_lists_together(lists: list[list[int]], place: i
     for pulled, ids in zip(merge_set, lists, strict=True):
         ready(reader, pulled, sorted(ids, reverse=True))
     together = sorted((each for ids in lists for each in ids), reverse=True)
-    newest = recents.read(reader, merge_set, count=count)
-    below = recents.read(reader, merge_set, before=place, count=count)
-    above = recents.read(reader, merge_set, after=place, count=count)
+    newest = read(reader, merge_set, count=count)
+    below = read(reader, merge_set, before=place, count=count)
+    above = read(reader, merge_set, after=place, count=count)
     assert newest == Recents(together[:count], 0, [])
     assert below == Recents([each for each in together if each < place][:count], 0, [])
     assert above == Recents([each for each in together if each > place][-count:], 0, [])
@@ -57,8 +71,8 @@ def test_more_lists_than_a_script_call_takes(monkeypatch: pytest.MonkeyPatch) ->
         ready(reader, pulled, sorted(ids[place::9], reverse=True))
     ids.sort(reverse=True)
     for count in (1, 7, 100):
-        assert recents.read(reader, merge_set, count=count) == Recents(ids[:count], 0, merge_set[-1:])
-        assert recents.read(reader, merge_set, after=0, count=count).ids == ids[-count:]
+        assert read(reader, merge_set, count=count) == Recents(ids[:count], 0, merge_set[-1:])
+        assert read(reader, merge_set, after=0, count=count).ids == ids[-count:]
 
 
 def test_the_highest_floor_is_that_of_the_window_and_missing_lists_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,9 +82,9 @@ def test_the_highest_floor_is_that_of_the_window_and_missing_lists_are_named(mon
     ready(reader, merge_set[0], [90, 80, 70, 60])
     ready(reader, merge_set[1], [95, 85, 75, 65])
     recents.open_builds(reader, merge_set[2:3])
-    assert recents.read(reader, merge_set, count=9) == Recents([95, 90, 85, 80, 75, 70], 65, merge_set[2:])
-    assert recents.contents(reader, merge_set) is None
-    assert recents.contents(reader, merge_set[:1]) == [materialised.Window([90, 80, 70], 60)]
+    assert read(reader, merge_set, count=9) == Recents([95, 90, 85, 80, 75, 70], 65, merge_set[2:])
+    assert contents(reader, merge_set) is None
+    assert contents(reader, merge_set[:1]) == [Window([90, 80, 70], 60)]
 
 
 def test_an_entry_goes_into_the_list_of_every_shard_that_has_one(settings: Settings) -> None:
@@ -80,15 +94,15 @@ def test_an_entry_goes_into_the_list_of_every_shard_that_has_one(settings: Setti
     absent = readers.pop(3)
     for reader in readers.values():
         ready(reader, pulled, [5])
-    noted = materialised.note()
+    snapshot = snapshots.take_snapshot()
     for _ in range(2):
-        timeline_node().round_trip(*recents.deliver_commands(9, pulled, noted))
-        timeline_node().round_trip(*recents.deliver_commands(7, pulled, noted))
-    assert all(recents.read(reader, [pulled], count=9).ids == [9, 7, 5] for reader in readers.values())
-    assert recents.read(absent, [pulled], count=9).missing == [pulled]
+        timeline_node().round_trip(*recents.deliver_commands(9, pulled, snapshot))
+        timeline_node().round_trip(*recents.deliver_commands(7, pulled, snapshot))
+    assert all(read(reader, [pulled], count=9).ids == [9, 7, 5] for reader in readers.values())
+    assert read(absent, [pulled], count=9).missing == [pulled]
     timeline_node().round_trip(*recents.retract_commands(7, pulled))
-    timeline_node().round_trip(*recents.deliver_commands(7, pulled, noted))
-    assert all(recents.read(reader, [pulled], count=9).ids == [9, 5] for reader in readers.values())
+    timeline_node().round_trip(*recents.deliver_commands(7, pulled, snapshot))
+    assert all(read(reader, [pulled], count=9).ids == [9, 5] for reader in readers.values())
 
 
 def test_a_list_ends_by_itself(settings: Settings) -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from accounts.graph.follows import graph_version_key
-from fanout.timelines import materialised
-from fanout.timelines.materialised import OUTDATED, Note, Window
+from fanout.timelines import builds, layout, materialised, snapshots
+from fanout.timelines.materialised import STALE_SNAPSHOT, Window
+from fanout.timelines.snapshots import PushSnapshot
 from storage.ids.snowflakes import MAX_ID, make_id, now_us
 from storage.redis.node import timeline_node
 from storage.redis.scripts import Script
@@ -30,8 +31,8 @@ def _small_timelines(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(materialised, "TRIM_SLACK", 3)
 
 
-def deliver(entry_id: int, *readers: int, noted: Note | None = None) -> int:
-    commands = materialised.deliver_commands(entry_id, by_shard(readers), noted or materialised.note())
+def deliver(entry_id: int, *readers: int, snapshot: PushSnapshot | None = None) -> int:
+    commands = materialised.deliver_commands(entry_id, by_shard(readers), snapshot or snapshots.take_snapshot())
     return sum(timeline_node().round_trip(*commands))
 
 
@@ -42,24 +43,23 @@ def retract(entry_id: int, *readers: int) -> int:
 
 def read(reader: int, *, before: int | None = None, after: int | None = None, count: int = 100) -> Window | None:
     """Without when it was opened, which differs from run to run."""
-    [answer] = timeline_node().round_trip(materialised.read_command(reader, before=before, after=after, count=count))
-    window = materialised.window(answer)
+    [window] = timeline_node().ask(materialised.read(reader, before=before, after=after, count=count))
     return msgspec.structs.replace(window, opened_us=0) if window is not None else None
 
 
 def ready(reader: int, ids: list[int] | None = None, *, floor: int = 0) -> None:
     """A ready timeline of these ids, newest first."""
-    build = materialised.open_build(reader)
+    build = builds.open_build(reader)
     assert build is not None
-    assert materialised.finish_build(build, ids or [], floor=floor)
+    assert builds.finish_build(build, ids or [], floor=floor)
 
 
 def raise_epoch(reader: int) -> None:
-    timeline_node().round_trip(("SET", materialised.epoch_key(timeline_shard(reader)), materialised.pack(new_id())))
+    timeline_node().round_trip(("SET", materialised.epoch_key(timeline_shard(reader)), layout.pack(new_id())))
 
 
 def raise_graph_version(reader: int) -> None:
-    timeline_node().round_trip(("SET", graph_version_key(reader), materialised.pack(new_id())))
+    timeline_node().round_trip(("SET", graph_version_key(reader), layout.pack(new_id())))
 
 
 def test_an_inactive_reader_gets_nothing() -> None:
@@ -152,45 +152,45 @@ def test_a_retracted_entry_is_gone_and_the_rest_stays() -> None:
 
 def test_what_is_delivered_during_a_rebuild_is_kept() -> None:
     reader = new_id()
-    build = materialised.open_build(reader)
+    build = builds.open_build(reader)
     assert build is not None
     for each in (50, 20, 90):
         assert deliver(each, reader) == 1
     assert read(reader) is None, "a timeline that is being built answers nobody"
-    assert materialised.finish_build(build, [80, 50, 30], floor=25)
+    assert builds.finish_build(build, [80, 50, 30], floor=25)
     assert read(reader) == Window([90, 80, 50, 30], 25)
 
 
 def test_of_two_rebuilds_one_is_done() -> None:
     reader = new_id()
-    build = materialised.open_build(reader)
+    build = builds.open_build(reader)
     assert build is not None
-    assert materialised.open_build(reader) is None
-    assert materialised.finish_build(build, [3], floor=0)
-    assert materialised.open_build(reader) is None, "it is ready"
-    assert not materialised.finish_build(build, [4], floor=0), "a token is good once"
+    assert builds.open_build(reader) is None
+    assert builds.finish_build(build, [3], floor=0)
+    assert builds.open_build(reader) is None, "it is ready"
+    assert not builds.finish_build(build, [4], floor=0), "a token is good once"
     assert read(reader) == Window([3], 0)
 
 
 def test_a_rebuild_is_refused_when_the_graph_changed_after_it_opened() -> None:
     reader = new_id()
-    build = materialised.open_build(reader)
+    build = builds.open_build(reader)
     assert build is not None
     raise_graph_version(reader)
-    assert not materialised.finish_build(build, [3], floor=0)
+    assert not builds.finish_build(build, [3], floor=0)
     ready(reader, [4])
     assert read(reader) == Window([4], 0)
 
 
 def test_a_rebuild_that_was_overtaken_by_another_cannot_end_that_one() -> None:
     reader = new_id()
-    slow = materialised.open_build(reader)
+    slow = builds.open_build(reader)
     assert slow is not None
     raise_graph_version(reader)
-    build = materialised.open_build(reader)
+    build = builds.open_build(reader)
     assert build is not None
-    assert not materialised.finish_build(slow, [3], floor=0)
-    assert materialised.finish_build(build, [4], floor=0)
+    assert not builds.finish_build(slow, [3], floor=0)
+    assert builds.finish_build(build, [4], floor=0)
     assert read(reader) == Window([4], 0)
 
 
@@ -205,19 +205,19 @@ def test_a_timeline_of_another_graph_version_is_not_served() -> None:
 
 def test_a_rebuild_is_refused_when_redis_was_emptied_after_it_opened() -> None:
     reader = new_id()
-    build = materialised.open_build(reader)
+    build = builds.open_build(reader)
     assert build is not None
     timeline_node().round_trip(("FLUSHALL",))
-    assert not materialised.finish_build(build, [3], floor=0)
+    assert not builds.finish_build(build, [3], floor=0)
     assert read(reader) is None
 
 
 def test_an_abandoned_rebuild_ends_by_itself_though_the_reader_reads_on() -> None:
     reader = new_id()
-    materialised.open_build(reader)
+    builds.open_build(reader)
     timeline_node().round_trip(materialised.touch_command(reader))
     [seconds] = timeline_node().round_trip(("TTL", materialised.timeline_key(reader)))
-    assert 0 < seconds <= materialised.BUILD_SECONDS
+    assert 0 < seconds <= builds.BUILD_SECONDS
 
 
 def test_reading_keeps_a_timeline_and_delivering_does_not(settings: Settings) -> None:
@@ -234,11 +234,11 @@ def test_reading_keeps_a_timeline_and_delivering_does_not(settings: Settings) ->
 
 def test_entries_pushed_out_during_a_rebuild_raise_its_floor() -> None:
     reader = new_id()
-    build = materialised.open_build(reader)
+    build = builds.open_build(reader)
     assert build is not None
     for each in range(100, 100 + CAP + 4):
         deliver(each, reader)
-    assert materialised.finish_build(build, [90], floor=0)
+    assert builds.finish_build(build, [90], floor=0)
     window = read(reader)
     assert window is not None
     assert window.floor == 103
@@ -248,15 +248,15 @@ def test_entries_pushed_out_during_a_rebuild_raise_its_floor() -> None:
 class TestLatePushes:
     """What a worker pushes after it stood still, between reading its list of followers and pushing."""
 
-    def test_a_timeline_opened_after_the_note_does_not_take_the_push(self) -> None:
+    def test_a_timeline_opened_after_the_snapshot_does_not_take_the_push(self) -> None:
         """The list may hold a reader who has left since; what they are to have, their rebuild has pulled."""
         stayed, left = new_id(), new_id()
         ready(stayed, [3])
         ready(left, [3])
-        noted = materialised.note()
+        snapshot = snapshots.take_snapshot()
         raise_graph_version(left)
         ready(left)
-        assert deliver(5, stayed, left, noted=noted) == 2
+        assert deliver(5, stayed, left, snapshot=snapshot) == 2
         assert read(stayed) == Window([5, 3], 0)
         assert read(left) == Window([], 0)
         assert deliver(6, left) == 1
@@ -264,17 +264,17 @@ class TestLatePushes:
 
     def test_opened_counts_also_before_the_first_opening_of_a_shard(self) -> None:
         reader = new_id()
-        noted = materialised.note()
+        snapshot = snapshots.take_snapshot()
         ready(reader)
-        deliver(5, reader, noted=noted)
+        deliver(5, reader, snapshot=snapshot)
         assert read(reader) == Window([], 0)
 
-    def test_a_push_is_refused_when_redis_was_emptied_after_the_note(self) -> None:
+    def test_a_push_is_refused_when_redis_was_emptied_after_the_snapshot(self) -> None:
         reader = new_id()
-        noted = materialised.note()
+        snapshot = snapshots.take_snapshot()
         timeline_node().round_trip(("FLUSHALL",))
         ready(reader)
-        assert deliver(5, reader, noted=noted) == OUTDATED
+        assert deliver(5, reader, snapshot=snapshot) == STALE_SNAPSHOT
         assert read(reader) == Window([], 0)
 
     def test_a_generation_is_begun_when_any_shard_has_lost_its_own(self) -> None:
@@ -287,35 +287,37 @@ class TestLatePushes:
         ready(reader)
         assert deliver(5, reader) == 1
 
-    def test_a_push_is_refused_too_long_after_the_note(self) -> None:
+    def test_a_push_is_refused_too_long_after_the_snapshot(self) -> None:
         reader = new_id()
         ready(reader)
-        noted = materialised.note()
-        long_ago = msgspec.structs.replace(noted, time_us=noted.time_us - materialised.NOTE_SECONDS * 1_000_000 - 1)
-        assert deliver(5, reader, noted=long_ago) == OUTDATED
-        assert deliver(5, reader, noted=noted) == 1
+        snapshot = snapshots.take_snapshot()
+        long_ago = msgspec.structs.replace(
+            snapshot, taken_us=snapshot.taken_us - snapshots.SNAPSHOT_SECONDS * 1_000_000 - 1
+        )
+        assert deliver(5, reader, snapshot=long_ago) == STALE_SNAPSHOT
+        assert deliver(5, reader, snapshot=snapshot) == 1
         assert read(reader) == Window([5], 0)
 
     def test_a_retracted_entry_is_not_delivered_any_more(self) -> None:
         reader = new_id()
         ready(reader)
-        noted = materialised.note()
+        snapshot = snapshots.take_snapshot()
         retract(5, reader)
-        deliver(5, reader, noted=noted)
+        deliver(5, reader, snapshot=snapshot)
         assert read(reader) == Window([], 0)
         deliver(6, reader)
         assert read(reader) == Window([6], 0), "another entry is"
         [seconds] = timeline_node().round_trip(("TTL", materialised.gone_key(timeline_shard(reader), 5)))
-        assert seconds > materialised.NOTE_SECONDS
+        assert seconds > snapshots.SNAPSHOT_SECONDS
 
     def test_an_entry_retracted_during_a_rebuild_that_has_pulled_it_stays_away(self) -> None:
         reader = new_id()
-        build = materialised.open_build(reader)
+        build = builds.open_build(reader)
         assert build is not None
         deliver(9, reader)
         retract(9, reader)
         retract(7, reader)
-        assert materialised.finish_build(build, [9, 8, 7, 6], floor=0)
+        assert builds.finish_build(build, [9, 8, 7, 6], floor=0)
         assert read(reader) == Window([8, 6], 0)
 
     def test_an_author_s_own_entry_is_taken_when_it_is_not_retracted(self) -> None:
@@ -324,15 +326,17 @@ class TestLatePushes:
         retract(deleted, author)
         for each in (entry, deleted):
             timeline_node().round_trip(
-                materialised.deliver_to_author_command(each, author, materialised.note().generation)
+                materialised.deliver_to_author_command(each, author, snapshots.take_snapshot().generation)
             )
         assert read(author) == Window([entry], 0)
 
     def test_an_author_s_own_entry_that_comes_too_late_ends_the_timeline_which_is_then_pulled(self) -> None:
         author = new_id()
-        late = make_id(now_us() - (materialised.NOTE_SECONDS + 1) * 1_000_000, 0)
+        late = make_id(now_us() - (snapshots.SNAPSHOT_SECONDS + 1) * 1_000_000, 0)
         ready(author, [3])
-        timeline_node().round_trip(materialised.deliver_to_author_command(late, author, materialised.note().generation))
+        timeline_node().round_trip(
+            materialised.deliver_to_author_command(late, author, snapshots.take_snapshot().generation)
+        )
         assert read(author) is None
 
 
@@ -344,13 +348,13 @@ def test_an_epoch_raised_during_a_rebuild_refuses_it_and_outdates_what_was_built
     outdated = read(reader)
     assert outdated is not None
     assert not outdated.of_this_epoch
-    build = materialised.open_build(reader)
+    build = builds.open_build(reader)
     assert build is not None
     raise_epoch(reader)
-    assert not materialised.finish_build(build, [4], floor=0)
-    build = materialised.open_build(reader)
+    assert not builds.finish_build(build, [4], floor=0)
+    build = builds.open_build(reader)
     assert build is not None
-    assert materialised.finish_build(build, [4], floor=0)
+    assert builds.finish_build(build, [4], floor=0)
     assert read(reader) == Window([4], 0)
 
 
@@ -359,18 +363,17 @@ def test_a_window_tells_when_its_rebuild_began() -> None:
     before = now_us()
     ready(reader, [3])
     deliver(5, reader)
-    [answer] = timeline_node().round_trip(materialised.read_command(reader, count=1))
-    window = materialised.window(answer)
+    [window] = timeline_node().ask(materialised.read(reader, count=1))
     assert window is not None
     assert before <= window.opened_us <= now_us()
 
 
 def test_the_merge_set_stays_with_its_timeline() -> None:
     reader, pairs = new_id(), ((new_id(), new_id()), (new_id(), new_id()))
-    build = materialised.open_build(reader)
+    build = builds.open_build(reader)
     assert build is not None
     deliver(90, reader)
-    assert materialised.finish_build(build, [3], floor=0, merge_set=pairs)
+    assert builds.finish_build(build, [3], floor=0, merge_set=pairs)
     assert read(reader) == Window([90, 3], 0, pairs)
     assert read(reader, before=90) == Window([3], 0, pairs)
     for each in (2, *range(100, 100 + CAP + 4)):

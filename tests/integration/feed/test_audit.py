@@ -12,7 +12,7 @@ from accounts.entities import Viewer
 from accounts.graph import follows
 from accounts.models import User
 from fanout.orders.kinds import DELIVER
-from fanout.timelines import materialised
+from fanout.timelines import layout, materialised
 from feed.management.commands.audit_timelines import LINE_PEOPLE, progress_line
 from feed.management.progress import Progress
 from feed.operations import audit as audit_module
@@ -84,7 +84,7 @@ def run(*arguments: str) -> tuple[int, list[str]]:
 
 
 def pack(entry_id: int) -> bytes:
-    return materialised.pack(entry_id)
+    return layout.pack(entry_id)
 
 
 def plant_extra(scene: Scene) -> str:

@@ -11,7 +11,7 @@ from accounts.graph import blocks, follows
 from accounts.people import services
 from fanout.delivery import celebrities
 from fanout.orders.kinds import deliver_order
-from fanout.timelines import materialised
+from fanout.timelines import layout, materialised
 from feed.operations import explain as explain_module
 from storage.ids.snowflakes import now_us
 from storage.ports.dead_letters import DeadLetter
@@ -215,7 +215,7 @@ def test_an_entry_of_somebody_not_followed_is_a_fault_whatever_else_the_reader_p
     entry = post(new_person())
     work_off_everything()
     post(scene.reader)
-    timeline_node().round_trip(("LPUSH", materialised.timeline_key(scene.reader.id), materialised.pack(entry)))
+    timeline_node().round_trip(("LPUSH", materialised.timeline_key(scene.reader.id), layout.pack(entry)))
     status, said = scene.explain(entry)
     assert (status, "a fault." in said) == (1, True)
 

@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.people import services
 from accounts.sessions import tokens
 from fanout.orders import handlers
-from fanout.timelines import materialised
+from fanout.timelines import builds, materialised
 from feed.timelines import rebuild
 from feed.timelines.home import home_page, prefetch
 from storage.errors import NotFound, Unavailable
@@ -48,8 +48,7 @@ def home(reader: User, **request: Any) -> list[int]:
 
 
 def in_redis(reader: User) -> list[int] | None:
-    [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=2_000))
-    window = materialised.window(answer)
+    [window] = timeline_node().ask(materialised.read(reader.id, count=2_000))
     return window.ids if window is not None else None
 
 
@@ -276,7 +275,7 @@ def test_twenty_cold_readers_at_once_build_once_and_all_see_everything() -> None
     author = new_person()
     reader = a_reader_of(author)
     ids = [post(author) for _ in range(5)]
-    with patch.object(materialised, "finish_build", side_effect=materialised.finish_build) as built:
+    with patch.object(builds, "finish_build", side_effect=builds.finish_build) as built:
         results = run_together([lambda: home(reader)] * 20)
     assert results == [ids[::-1]] * 20
     assert built.call_count == 1, "one of them has built, the others have pulled or found it ready"
@@ -305,14 +304,14 @@ def test_a_tweet_posted_and_delivered_during_a_rebuild_is_not_lost(monkeypatch: 
     author = new_person()
     reader = a_reader_of(author)
     first = post(author)
-    original = materialised.finish_build
+    original = builds.finish_build
 
     def a_tweet_first(*args: Any, **kwargs: Any) -> bool:
         post(author)
         work_off_everything()
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(materialised, "finish_build", a_tweet_first)
+    monkeypatch.setattr(builds, "finish_build", a_tweet_first)
     found = home(reader)
     assert len(found) == 2
     assert found[1] == first
@@ -368,7 +367,7 @@ def test_a_post_costs_one_store_write_and_one_redis_round_trip_besides_the_token
         assert store == ["batch"]
 
 
-def test_a_page_of_followers_costs_a_note_and_a_push() -> None:
+def test_a_page_of_followers_costs_a_snapshot_and_a_push() -> None:
     author = new_person()
     readers = [new_person() for _ in range(3)]
     for reader in readers:
@@ -379,7 +378,7 @@ def test_a_page_of_followers_costs_a_note_and_a_push() -> None:
     post(author)
     with counted_round_trips() as redis:
         work_off_everything()
-    assert len(redis) == 2, "the note, and the push to the author and a page of followers"
+    assert len(redis) == 2, "the snapshot, and the push to the author and a page of followers"
     assert all(tweet in (in_redis(reader) or []) for reader in readers)
 
 

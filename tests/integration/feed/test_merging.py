@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from accounts.graph import follows
 from accounts.models import User
 from fanout.delivery import celebrities
-from fanout.timelines import materialised, recents
+from fanout.timelines import layout, materialised, recents, snapshots
 from feed.operations.audit import Fault, Person, Report, audit
 from feed.timelines import merging, rebuild
 from feed.timelines.home import home_page
@@ -148,9 +148,9 @@ class TestAudit:
         since = celebrities.delivery_of(author.id).since or 0
         key, stray = recents.recent_key(timeline_shard(reader.id), (author.id, since)), new_id()
         timeline_node().round_trip(
-            ("LREM", key, 0, materialised.pack(ids[1])),
-            ("LINSERT", key, "BEFORE", materialised.pack(ids[2]), materialised.pack(ids[2])),
-            ("LPUSH", key, materialised.pack(stray)),
+            ("LREM", key, 0, layout.pack(ids[1])),
+            ("LINSERT", key, "BEFORE", layout.pack(ids[2]), layout.pack(ids[2])),
+            ("LPUSH", key, layout.pack(stray)),
         )
         report = Report()
         people = [Person(reader.id, reader.username)]
@@ -169,7 +169,7 @@ class TestAudit:
         tweet = post(author)
         work_off_everything()
         timeline_node().round_trip(
-            materialised.deliver_to_author_command(tweet, reader.id, materialised.note().generation)
+            materialised.deliver_to_author_command(tweet, reader.id, snapshots.take_snapshot().generation)
         )
         assert in_redis(reader) == [tweet]
         assert home(reader) == [tweet]

@@ -17,7 +17,7 @@ from accounts.people import purge, services
 from accounts.people.purge import PURGE_ORDER, READING, purge_command
 from fanout.live.presence import Presence
 from fanout.orders import handlers, sweeper
-from fanout.timelines import materialised
+from fanout.timelines import builds, materialised
 from feed.management.commands.stray_keys import LINE_KEYS, progress_line
 from feed.management.progress import Progress
 from feed.operations import strays
@@ -117,7 +117,7 @@ class TestSuspension:
         author = new_person()
         reader = active_reader(author)
         redis("DEL", materialised.timeline_key(reader.id))
-        build = materialised.open_build(reader.id)
+        build = builds.open_build(reader.id)
         assert build is not None
 
         def suspended_meanwhile(_: int) -> exclusions.Exclusions:
@@ -127,7 +127,7 @@ class TestSuspension:
         with patch.object(exclusions, "from_store") as read:
             read.side_effect = suspended_meanwhile
             exclusions.refreshed(reader.id)
-        assert not materialised.finish_build(build, [1], floor=0)
+        assert not builds.finish_build(build, [1], floor=0)
         assert reading_of(reader) == set()
 
     def test_without_redis_the_order_forgets(self) -> None:
@@ -198,9 +198,9 @@ def plant_suspended() -> tuple[str, int]:
 
 def plant_gone() -> tuple[str, int]:
     reader = new_id()
-    build = materialised.open_build(reader)
+    build = builds.open_build(reader)
     assert build is not None
-    assert materialised.finish_build(build, [], floor=0)
+    assert builds.finish_build(build, [], floor=0)
     return "home", reader
 
 

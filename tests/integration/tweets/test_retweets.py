@@ -30,8 +30,7 @@ pytestmark = pytest.mark.usefixtures("product")
 
 
 def in_redis(reader: User) -> list[int]:
-    [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=2_000))
-    window = materialised.window(answer)
+    [window] = timeline_node().ask(materialised.read(reader.id, count=2_000))
     assert window is not None
     return window.ids
 

@@ -1,0 +1,85 @@
+"""What a worker knew before it read a list of followers, so that a stale list brings nothing back.
+
+A worker may have read its list of followers before one of them left, and push after that reader's
+timeline was made anew. So it takes a *snapshot* of how many timelines each shard has opened, after
+its entry was written and before it reads the list, and what was opened later refuses the push. That
+loses nothing: the entry was written before the snapshot, so the rebuild that opened the timeline has
+pulled it, if the reader is still to have it. A timeline that was not opened since has a reader whose
+graph has not changed since, or is outdated and will be made anew before it is served.
+
+For example, Ben follows Ada, and his timeline was the 5th that its shard opened, of 7 so far:
+
+1. Ada's entry 90 is written. A worker takes its snapshot (7), then reads her followers: Ben.
+2. Ben unfollows Ada: his graph version rises, and his timeline counts as cold.
+3. Ben reads. His timeline is opened as the 8th, and pulled from the store, without Ada's entries.
+4. The worker pushes 90 to Ben. The shard has opened 8, not 7, so each timeline's own number is
+   looked at: 8 is above 7, and Ben's refuses 90. Without that, Ben would see Ada's entry after he left.
+
+Had 4 come before 3, the 5th timeline would have taken 90, and 3 would have ended it. Had Ben not left,
+but lost his timeline in 2, then 3 would have pulled 90, and the refusal in 4 cost nothing.
+
+**Generation.** A snapshot counts in one generation of the node only (storage/redis/generations.py).
+So nobody's tombstone or opening that an emptied Redis has forgotten is missed: a flush after 1 would
+have Ben's timeline opened as the 1st in 3, which is not above 7, and only the generation tells.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from django.conf import settings
+
+from storage.errors import Unavailable
+from storage.redis.generations import begin
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command, Read
+from storage.redis.shards import generation_key, shard_tag
+
+SNAPSHOT_SECONDS = 30
+"""A page of followers is read and pushed in well under a second; a worker that took longer takes another snapshot."""
+
+
+class PushSnapshot(msgspec.Struct, frozen=True):
+    """How the shards stood before a list of followers was read."""
+
+    taken_us: int
+    """By Redis' clock, in Unix microseconds."""
+    generation: bytes
+    openings: tuple[bytes, ...]
+    """Timelines opened so far, by shard."""
+
+
+def opened_key(shard: int) -> str:
+    """Where it is counted how many timelines the shard has opened in this generation."""
+    return f"{shard_tag(shard)}:opened"
+
+
+def take_snapshot() -> PushSnapshot:
+    """To be taken after the entry was written, and before the list of followers is read.
+
+    One round trip; two more when the node has no generation yet. Raises `Unavailable`.
+    """
+    [found] = timeline_node().ask(_snapshot())
+    if found is None:
+        begin(timeline_node())
+        [found] = timeline_node().ask(_snapshot())
+    if found is None:
+        raise Unavailable(timeline_node().name)
+    return found
+
+
+def _snapshot() -> Read[PushSnapshot | None]:
+    """None when any shard has lost its generation."""
+    reads: list[Command] = [
+        ("MGET", generation_key(shard), opened_key(shard)) for shard in range(settings.TIMELINE_SHARDS)
+    ]
+    return Read((*reads, ("TIME",)), _decoded)
+
+
+def _decoded(*answers: Sequence[Any]) -> PushSnapshot | None:
+    *shards, (seconds, microseconds) = answers
+    generation = shards[0][0]
+    if generation is None or any(each != generation for each, _ in shards):
+        return None
+    openings = tuple(count or b"" for _, count in shards)
+    return PushSnapshot(int(seconds) * 1_000_000 + int(microseconds), generation, openings)
