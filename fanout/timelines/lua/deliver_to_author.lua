@@ -1,5 +1,5 @@
--- Puts a new entry into its author's own timeline; answers 1, or 0 when the timeline is not active or the entry is retracted.
--- One that was made before the entry was written, perhaps, and may lack it for good, ends: the next read pulls.
+-- Puts a new entry into its author's own timeline; answers 1, or 0 when there is none or the entry is retracted.
+-- A timeline that was made before the entry was written, perhaps, and may lack it for good, ends: the next read pulls.
 -- KEYS: tombstone of the entry, generation, timeline.
 -- ARGV: entry id, cap, slack, microseconds when the entry was made, its greatest age, the generation seen before.
 local key = KEYS[3]

@@ -1,6 +1,6 @@
 -- What scripts share that deliver an entry; joined behind layout.lua.
 -- KEYS begin with: tombstone of the entry, generation.
--- ARGV begin with: entry id, cap, slack, and of what was known before: microseconds of Redis' clock, greatest age, generation.
+-- ARGV begin with: entry id, cap, slack, and of what was known before: microseconds, greatest age, generation.
 
 local id, cap, slack = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local id_high, id_low = struct.unpack(ID_HALVES, id)

@@ -16,9 +16,8 @@ local function place_of(bound, exclusive)
     while true do
         local chunk = redis.call('LRANGE', key, place, place + CHUNK - 1)
         for _, id in ipairs(chunk) do
-            if #id ~= ID_BYTES or is_higher(high, low, struct.unpack(ID_HALVES, id)) or (not exclusive and id == bound) then
-                return place
-            end
+            if #id ~= ID_BYTES or (not exclusive and id == bound) then return place end
+            if is_higher(high, low, struct.unpack(ID_HALVES, id)) then return place end
             place = place + 1
         end
     end

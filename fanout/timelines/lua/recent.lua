@@ -51,7 +51,9 @@ for place, key in ipairs(KEYS) do
         local from = limit_high and place_of(key) or 0
         if upwards then from = from - 1 end
         local nearest = from >= 0 and redis.call('LINDEX', key, from)
-        if nearest and #nearest == ID_BYTES then lists[#lists + 1] = {key = key, from = from, nearest = entry_of(nearest)} end
+        if nearest and #nearest == ID_BYTES then
+            lists[#lists + 1] = {key = key, from = from, nearest = entry_of(nearest)}
+        end
     end
 end
 
