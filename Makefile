@@ -6,6 +6,7 @@ PYTEST_ARGS ?=
 FUZZ_EXAMPLES ?= 1000
 EXAMPLES ?= 2000
 SEED ?= 1
+SINCE ?= HEAD
 RUNNER := $(BIN)/python -m deploy.run --end-with-parent
 
 RUNTIME := $(VENV)/.runtime-installed
@@ -13,7 +14,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test unit contract integration e2e property fuzz chaos bench bench-degraded capacity lint format lock openapi schema clean
+.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed unit contract integration e2e property fuzz chaos bench bench-degraded capacity lint format lock openapi schema clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,9 +36,20 @@ manage: $(RUNTIME)  ## Run a manage.py command beside `make run`: DO="audit_time
 cassandra: $(RUNTIME)  ## Run a Cassandra node in the foreground (Java 17 and Maven)
 	@$(BIN)/python -m deploy.cassandra --end-with-parent
 
-test: $(DEVELOPMENT)  ## Run every test; those with Cassandra need Java 17 and Maven
+test: $(DEVELOPMENT)  ## Run every test, in two runs side by side; those with Cassandra need Java 17 and Maven
 	@$(BIN)/python -m deploy.cassandra --check
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m tests.side_by_side -- $(PYTEST_ARGS)
+
+check: $(DEVELOPMENT)  ## Run lint and every test, side by side
+	@$(BIN)/python -m deploy.cassandra --check
+	@$(BIN)/python -m tests.side_by_side lint -- $(PYTEST_ARGS)
+
+test-shuffled: $(DEVELOPMENT)  ## Run every test in an order drawn from SEED=1 (a file's tests stay together)
+	@$(BIN)/python -m deploy.cassandra --check
+	@env -u SEED $(BIN)/python -m tests.side_by_side -- --shuffled $(SEED) $(PYTEST_ARGS)
+
+test-changed: $(DEVELOPMENT)  ## Run, in under two minutes, what concerns the changes since SINCE=HEAD: embedded store, no e2e
+	@$(BIN)/python -m tests.changed $(SINCE) -- $(PYTEST_ARGS)
 
 unit: $(DEVELOPMENT)  ## Run the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)

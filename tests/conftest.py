@@ -22,7 +22,8 @@ from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
-from deploy.cassandra.node import CassandraNode, why_unavailable
+from deploy.cassandra.node import START_SECONDS, CassandraNode, answers_cql, why_unavailable
+from deploy.supervisor.processes import wait_until
 from deploy.valkey import Valkey
 from storage import breakers, stores
 from storage.cassandra import session as cassandra_session
@@ -32,16 +33,30 @@ from storage.redis.deferred_writes import timeline_writes
 from storage.redis.generations import begin
 from storage.redis.node import timeline_node
 from storage.redis.shards import forget_keys
+from tests.order import shuffled
 from tests.settings import EXTERNAL_CASSANDRA, TEST_DIR
 from tweets.stores.port import tweet_store
 
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
 """Written by migrations, not by tests."""
+SHUFFLED = "--shuffled"
 MISSING_CASSANDRA = pytest.StashKey[str]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(SHUFFLED, type=int, metavar="SEED", help="an order of files, and of each one's tests, of its own")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    seed = config.getoption(SHUFFLED)
+    return None if seed is None else f"shuffled with SEED={seed}"
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without Java or Maven, Cassandra's tests are skipped, and that is said; in CI it is an error."""
+    if (seed := config.getoption(SHUFFLED)) is not None:
+        items[:] = shuffled(items, seed)
     need = [item for item in items if item.get_closest_marker("cassandra")]
     reason = None if EXTERNAL_CASSANDRA or not need else why_unavailable()
     if reason is None:
@@ -154,8 +169,11 @@ def _port(url: str) -> int:
 
 @pytest.fixture(scope="session")
 def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A migrated Cassandra that settings point to; from CASSANDRA_HOSTS, or started here."""
+    """A migrated Cassandra that settings point to; from CASSANDRA_HOSTS, where it may still be starting, or started
+    here."""
     if EXTERNAL_CASSANDRA:
+        host, port = django_settings.CASSANDRA_HOSTS[0], django_settings.CASSANDRA_PORT
+        assert wait_until(lambda: answers_cql(host, port), seconds=START_SECONDS), f"no Cassandra at {host}:{port}"
         with _keyspace():
             yield
             cassandra_session.execute(f"DROP KEYSPACE {django_settings.CASSANDRA_KEYSPACE}")

@@ -31,9 +31,8 @@ import msgspec
 from accounts.graph.follows import graph_version_key
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, MUTE
 from storage.errors import Unavailable
-from storage.redis.node import timeline_node
+from storage.redis.node import Script, timeline_node
 from storage.redis.reads import NOTHING, Read
-from storage.redis.scripts import Script
 from storage.redis.shards import key_of_person
 from storage.stores import associations
 

@@ -42,9 +42,8 @@ from fanout.timelines import layout
 from fanout.timelines.materialised import LAYOUT, LUA, active_seconds, epoch_key, timeline_key
 from fanout.timelines.snapshots import opened_key
 from storage.redis.generations import begin
-from storage.redis.node import timeline_node
+from storage.redis.node import Script, timeline_node
 from storage.redis.reads import Command, Read
-from storage.redis.scripts import Script
 from storage.redis.shards import generation_key, timeline_shard
 
 BUILD_SECONDS = 30

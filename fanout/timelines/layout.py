@@ -19,7 +19,7 @@ with two entries, 30 and 20, complete down to 10, and opened as the 42nd timelin
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
 import msgspec
@@ -29,6 +29,10 @@ TRAILER = struct.Struct(">c8s8s8s12s8s16s")
 """Its fields in order, as `Trailer` names them, but for the ids at its end."""
 NONE = bytes(8)
 """The floor of a timeline that holds everything; a graph version, or an epoch, before the first change."""
+
+
+pack: Callable[[int], bytes] = struct.Struct(">Q").pack
+"""The 8 bytes of an id, a floor, an epoch or a version, in the order of numbers."""
 
 
 class State(Enum):
@@ -56,11 +60,6 @@ class Trailer(msgspec.Struct, frozen=True):
     """When its rebuild began, in Unix microseconds by Redis' clock."""
     retracted: tuple[int, ...] = ()
     """While building: what is left out when it is finished, though it may have been pulled before."""
-
-
-def pack(number: int) -> bytes:
-    """The 8 bytes of an id, a floor, an epoch or a version, in the order of numbers."""
-    return number.to_bytes(8, "big")
 
 
 def unpack(packed: bytes) -> int:

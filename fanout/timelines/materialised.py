@@ -47,9 +47,9 @@ from accounts.graph.follows import graph_version_key
 from fanout.timelines.layout import pack, parse_merge_set, unpack, unpack_all
 from fanout.timelines.snapshots import SNAPSHOT_SECONDS, PushSnapshot, opened_key
 from storage.ids.snowflakes import id_us
+from storage.redis.node import Script
 from storage.redis.reads import Command, Read
-from storage.redis.scripts import Script
-from storage.redis.shards import generation_key, shard_tag, timeline_shard
+from storage.redis.shards import generation_key, key_of_person, remembered, shard_tag, timeline_shard
 
 SCRIPT_CHUNK = 500
 """Timelines a script call: it holds Redis for about 1.4 ms, which every reader of the node waits."""
@@ -95,10 +95,8 @@ class Window(msgspec.Struct, frozen=True):
     """Whether a read by its owner is to be followed by `touch_command`: the last one was an hour ago."""
 
 
-def timeline_key(reader_id: int) -> str:
-    """Where the reader's timeline stands."""
-    [key] = timeline_keys(timeline_shard(reader_id), [reader_id])
-    return key
+timeline_key = key_of_person("home")
+"""Where the reader's timeline stands."""
 
 
 def timeline_keys(shard: int, reader_ids: Iterable[int]) -> list[str]:
@@ -118,6 +116,11 @@ def epoch_key(shard: int) -> str:
     Nothing there is a value like any other.
     """
     return f"{shard_tag(shard)}:epoch"
+
+
+@remembered
+def _epoch_key_of(reader_id: int) -> str:
+    return epoch_key(timeline_shard(reader_id))
 
 
 def deliver_commands(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> list[Command]:
@@ -191,7 +194,7 @@ def read(reader_id: int, *, before: int | None = None, after: int | None = None,
     None when the timeline is not there, not ready or outdated.
     """
     command = _read.call(
-        (timeline_key(reader_id), graph_version_key(reader_id), epoch_key(timeline_shard(reader_id))),
+        (timeline_key(reader_id), graph_version_key(reader_id), _epoch_key_of(reader_id)),
         pack(before) if before is not None else b"",
         pack(after) if after is not None else b"",
         count,

@@ -35,9 +35,8 @@ from fanout.timelines.materialised import (
     timeline_key,
 )
 from fanout.timelines.snapshots import PushSnapshot
-from storage.redis.node import timeline_node
+from storage.redis.node import Script, timeline_node
 from storage.redis.reads import Command, Read
-from storage.redis.scripts import Script
 from storage.redis.shards import shard_tag, timeline_shard
 
 RECENT_CAP = 400

@@ -16,7 +16,7 @@ from storage.redis.reads import Read
 from storage.web.openapi import PAGE_PARAMETERS
 from storage.web.rest import collection, page_request
 from tweets.doors.documents import TWEETS, TWEETS_EXAMPLE
-from tweets.reading.pages import rendered
+from tweets.reading.hydration import rendered
 
 
 class HomeTimelineEndpoint(FastRead[Prefetched]):

@@ -27,8 +27,7 @@ from storage.errors import Unavailable
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Read
 from storage.web.paging import Page, PageRequest
-from tweets.reading.hydration import TweetOut, hydrate
-from tweets.reading.pages import full_page
+from tweets.reading.hydration import TweetOut, full_page, hydrate
 from tweets.stores.port import tweet_store
 
 log = structlog.get_logger(__name__)

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from accounts.entities import Viewer
 from storage.web.paging import Page, PageRequest
-from tweets.reading.hydration import TweetOut, hydrate
-from tweets.reading.pages import full_page
+from tweets.reading.hydration import TweetOut, full_page, hydrate
 from tweets.stores.port import tweet_store
 
 

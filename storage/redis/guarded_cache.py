@@ -21,9 +21,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from storage.redis.node import RedisNode
+from storage.redis.node import RedisNode, Script
 from storage.redis.reads import Command, Read
-from storage.redis.scripts import Script
 from storage.redis.shards import generation_key, remembered, shard_tag
 
 K = TypeVar("K", bound=Hashable)

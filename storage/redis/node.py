@@ -2,7 +2,7 @@
 
 Everything goes through `RedisNode.round_trip`, whose name is its cost: the commands given
 travel together and the answers come back together. Whoever wants to know something gives typed reads
-to `ask` (reads.py), which is one round trip, too. A node that is down, or slower than
+to `ask` (commands.py), which is one round trip, too. A node that is down, or slower than
 REDIS_TIMEOUT_SECONDS, raises `Unavailable`; nothing is retried here, since callers have a
 way on without Redis.
 
@@ -12,9 +12,10 @@ refuses that, and so nothing is read from one. It costs a round trip within the 
 timeouts.
 """
 
+import hashlib
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -34,14 +35,39 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
 from storage.process import start_anew_after_fork
 from storage.redis.connections import Wires
+from storage.redis.preludes import joined
 from storage.redis.reads import A, B, C, Command, D, E, Read, T
-from storage.redis.scripts import Script
 from storage.redis.shards import generation_keys
 
 CONNECTIONS = 64
 """At most this many connections a process; each request thread holds one at a time."""
 FAILURES = 5
 """So many silences in a row open a node's breaker: half a second each, and two or three requests."""
+
+
+class Script:
+    """A Lua script behind its preludes; `call` makes the command that runs it. Keys are all declared.
+
+    Run by its digest, and loaded by the node when the server does not know it. What several scripts share stands in
+    preludes (preludes.py).
+    """
+
+    _known: dict[str, str] = {}
+
+    def __init__(self, path: Path, *preludes: Path) -> None:
+        self.source = path.read_text()
+        for prelude in reversed(preludes):
+            self.source = joined(prelude.read_text(), self.source)
+        self.sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+        self._known[self.sha] = self.source
+
+    def call(self, keys: Iterable[str | bytes], *args: str | bytes | int) -> Command:
+        declared = tuple(keys)
+        return ("EVALSHA", self.sha, len(declared), *declared, *args)
+
+    @classmethod
+    def sources(cls) -> Iterable[str]:
+        return cls._known.values()
 
 
 NONCE_BYTES = 8

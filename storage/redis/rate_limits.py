@@ -22,9 +22,8 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from storage.errors import Unavailable
-from storage.redis.node import timeline_node
+from storage.redis.node import Script, timeline_node
 from storage.redis.reads import Read
-from storage.redis.scripts import Script
 
 COUNT = Script(Path(__file__).parent / "lua" / "count.lua")
 

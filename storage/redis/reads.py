@@ -26,6 +26,9 @@ Command = tuple[str | bytes | int, ...]
 """One Redis command with its arguments, e.g. ("SET", key, value, "EX", 10)."""
 
 
+KEYLESS = ("PING", "TIME", "PUBLISH")
+
+
 class Read(msgspec.Struct, Generic[T_co], frozen=True):
     """One or more commands, and what their answers mean: `decode` is given one argument for each command."""
 
@@ -54,6 +57,3 @@ def keys_of(command: Command) -> Iterable[str | bytes | int]:
     if name in ("MGET", "DEL", "EXISTS"):
         return command[1:]
     return () if name in KEYLESS else command[1:2]
-
-
-KEYLESS = ("PING", "TIME", "PUBLISH")

@@ -6,7 +6,7 @@ the slot of everything that the generation guards.
 """
 
 from collections.abc import Callable, Hashable, Iterable
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TypeVar
 
 from django.conf import settings
@@ -18,50 +18,6 @@ KEYS_KEPT = 8_192
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-
-
-def timeline_shard(user_id: int) -> int:
-    """The timeline shard of a person."""
-    return spread(user_id, settings.TIMELINE_SHARDS)
-
-
-def by_shard(user_ids: Iterable[int]) -> dict[int, list[int]]:
-    """People grouped by their shard, in the order given. As `timeline_shard`, without a call for each of thousands."""
-    count = settings.TIMELINE_SHARDS
-    shards: list[list[int]] = [[] for _ in range(count)]
-    for user_id in user_ids:
-        shards[((user_id * SPREAD) >> 40) % count].append(user_id)
-    return {shard: people for shard, people in enumerate(shards) if people}
-
-
-def shard_tag(shard: int) -> str:
-    """The hash tag that all keys of one shard begin with.
-
-    It names the number of shards as well: another number means other keys, and a generation
-    that is missing, so that the node is emptied and everything made anew.
-    """
-    return _tags(settings.TIMELINE_SHARDS)[shard]
-
-
-def generation_key(shard: int) -> str:
-    """Where the shard's generation stands, in the slot of everything that it guards."""
-    return f"{shard_tag(shard)}:generation"
-
-
-def generation_keys() -> tuple[str, ...]:
-    """Those of all shards."""
-    return _generation_keys(settings.TIMELINE_SHARDS)
-
-
-def user_tag(user_id: int) -> str:
-    """The hash tag of a person's keys."""
-    return shard_tag(timeline_shard(user_id))
-
-
-def key_of_person(family: str) -> Callable[[int], str]:
-    """What makes the keys `<hash tag>:<family>:<person>` of people."""
-    return remembered(lambda user_id: f"{user_tag(user_id)}:{family}:{user_id}")
-
 
 _forget: list[Callable[[], None]] = []
 
@@ -77,17 +33,53 @@ def remembered(make: Callable[[K], V]) -> Callable[[K], V]:
 
 
 def forget_keys() -> None:
-    """To be called where TIMELINE_SHARDS has changed: nothing that was made before is remembered."""
+    """Forgets what was made before; to be called where TIMELINE_SHARDS has changed."""
     for each in _forget:
         each()
 
 
-@cache
-def _generation_keys(shards: int) -> tuple[str, ...]:
-    return tuple(f"{tag}:generation" for tag in _tags(shards))
+@remembered
+def timeline_shard(user_id: int) -> int:
+    """The timeline shard of a person."""
+    return spread(user_id, settings.TIMELINE_SHARDS)
 
 
-@cache
-def _tags(shards: int) -> tuple[str, ...]:
-    """Made once: a page asks for some eighty."""
-    return tuple(f"{{t{shard}/{shards}}}" for shard in range(shards))
+def by_shard(user_ids: Iterable[int]) -> dict[int, list[int]]:
+    """People grouped by their shard, in the order given. As `timeline_shard`, without a call for each of thousands."""
+    count = settings.TIMELINE_SHARDS
+    shards: list[list[int]] = [[] for _ in range(count)]
+    for user_id in user_ids:
+        shards[((user_id * SPREAD) >> 40) % count].append(user_id)
+    return {shard: people for shard, people in enumerate(shards) if people}
+
+
+@remembered
+def shard_tag(shard: int) -> str:
+    """The hash tag that all keys of one shard begin with.
+
+    It names the number of shards as well: another number means other keys, and a generation
+    that is missing, so that the node is emptied and everything made anew.
+    """
+    return f"{{t{shard}/{settings.TIMELINE_SHARDS}}}"
+
+
+@remembered
+def generation_key(shard: int) -> str:
+    """Where the shard's generation stands, in the slot of everything that it guards."""
+    return f"{shard_tag(shard)}:generation"
+
+
+def generation_keys() -> tuple[str, ...]:
+    """Those of all shards."""
+    return tuple(generation_key(shard) for shard in range(settings.TIMELINE_SHARDS))
+
+
+@remembered
+def user_tag(user_id: int) -> str:
+    """The hash tag of a person's keys."""
+    return shard_tag(timeline_shard(user_id))
+
+
+def key_of_person(family: str) -> Callable[[int], str]:
+    """What makes the keys `<hash tag>:<family>:<person>` of people."""
+    return remembered(lambda user_id: f"{user_tag(user_id)}:{family}:{user_id}")

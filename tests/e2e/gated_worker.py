@@ -26,6 +26,8 @@ from fanout.orders import handlers  # noqa: E402
 from storage.ports.outbox import Order  # noqa: E402
 from storage.redis.node import broker_node  # noqa: E402
 
+PART_SECONDS = 2
+"""A part that a killed worker had is handed out again so soon."""
 TOLD, OPEN = "test:told", "test:open"
 WAIT_SECONDS = 120.0
 
@@ -74,7 +76,7 @@ class Teller:
 
 def main(name: str, queues: str, page: int, pages_a_task: int, held_at: int) -> None:
     teller = Teller(name, held_at)
-    fan_out.PAGE, fan_out.PAGES_A_TASK = page, pages_a_task
+    fan_out.PAGE, fan_out.PAGES_A_TASK, fan_out.PART_SECONDS = page, pages_a_task, PART_SECONDS
     handlers.work_off, fan_out.work_off_part = teller.work_off, teller.work_off_part
     options = ["--pool", "solo", "--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"]
     app.worker_main(["worker", *options, "--queues", queues, "--loglevel", "WARNING"])

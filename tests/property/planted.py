@@ -10,8 +10,8 @@ from accounts.graph import follows
 from fanout.delivery import celebrities
 from fanout.timelines import builds, materialised
 from feed.timelines import rebuild
+from storage.redis.node import Script
 from storage.redis.reads import Command
-from storage.redis.scripts import Script
 
 Bug = Callable[[], AbstractContextManager[object]]
 

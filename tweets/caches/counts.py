@@ -32,9 +32,8 @@ import msgspec
 from storage import stores
 from storage.errors import Unavailable
 from storage.redis.guarded_cache import GUARD_SECONDS, GuardedCache
-from storage.redis.node import timeline_node
+from storage.redis.node import Script, timeline_node
 from storage.redis.reads import Command
-from storage.redis.scripts import Script
 from storage.redis.shards import timeline_shard
 from tweets.kinds import LIKE, QUOTE, RETWEET
 from tweets.stores.port import tweet_store

@@ -35,9 +35,8 @@ from storage import stores
 from storage.errors import Unavailable
 from storage.ids.snowflakes import WORKER_BITS
 from storage.ports.outbox import Order
-from storage.redis.node import timeline_node
+from storage.redis.node import Script, timeline_node
 from storage.redis.reads import Command, Read
-from storage.redis.scripts import Script
 from storage.redis.shards import key_of_person
 from tweets.kinds import BOOKMARK, LIKE, RETWEET
 

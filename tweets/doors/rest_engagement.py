@@ -15,7 +15,7 @@ from storage.web.rest import collection, page_request, parse_id, single
 from tweets.doors.documents import EXAMPLE_TWEET, TWEET, TWEETS, TWEETS_EXAMPLE
 from tweets.doors.rest_tweets import READABLE_BY_ALL
 from tweets.reading import selectors
-from tweets.reading.pages import rendered
+from tweets.reading.hydration import rendered
 from tweets.writing import liking, retweeting
 
 ACTED_ON = "Idempotent; answers the tweet after it. Given a retweet, it acts on the original and answers that."

@@ -23,7 +23,7 @@ from tweets.doors.documents import (
     TWEETS,
     TWEETS_EXAMPLE,
 )
-from tweets.reading.pages import rendered
+from tweets.reading.hydration import rendered
 from tweets.reading.selectors import author_page, tweet_out
 from tweets.reading.threads import ANCESTORS_MAX, replies_page, thread
 from tweets.writing import posting

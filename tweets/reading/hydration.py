@@ -9,10 +9,11 @@ once in a process for equal parts, and with it its JSON. It is a function of the
 nothing else, and each page looks all of them up anew; so no view outlives a change of any.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
 import msgspec
+from msgspec import Raw
 
 from accounts.account_cache.accounts import RECENT_CHANGES, Changes, accounts_by_id
 from accounts.entities import Account, Viewer
@@ -21,6 +22,8 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import created_at
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Command, Read
+from storage.web import paging
+from storage.web.paging import FetchPlaces, Page, PageRequest
 from tweets.caches import counts, marks
 from tweets.caches.counts import COUNTS, Counted, Counts
 from tweets.caches.marks import KnownMarks, ViewerFlags
@@ -242,3 +245,29 @@ def _view(  # noqa: PLR0917 - by position: names would cost the look-up as much 
 
 forget_outputs = _view.cache_clear
 """As if the process had just started."""
+
+
+Hydrate = Callable[[Sequence[int]], list[TweetOut]]
+FetchIds = FetchPlaces
+"""A tweet's place in every listing is its id."""
+
+
+def full_page(request: PageRequest, fetch: FetchIds, hydrate: Hydrate) -> Page[TweetOut]:
+    """The page that was asked for; one round of fetch and hydrate unless much of it is hidden.
+
+    The same tweet is there once: the newest of the original and its retweets.
+    """
+
+    def show(ids: Sequence[int]) -> list[tuple[int, TweetOut]]:
+        return [(int(tweet.id), tweet) for tweet in hydrate(ids)]
+
+    return paging.full_page(request, fetch, show, same=_original_id)
+
+
+def rendered(page: Page[TweetOut]) -> Page[Raw]:
+    """The page with its tweets as the JSON that each has been made into already."""
+    return Page([Raw(tweet.json) for tweet in page.items], page.older, page.newer)
+
+
+def _original_id(tweet: TweetOut) -> str:
+    return tweet.retweet_of.id if tweet.retweet_of is not None else tweet.id

@@ -12,8 +12,8 @@ from storage.stores import associations
 from storage.web.paging import Page, PageRequest
 from tweets.entities import Tweet
 from tweets.kinds import BOOKMARK, LIKE, RETWEET
-from tweets.reading.hydration import TweetOut, hydrate
-from tweets.reading.pages import Marked, full_page
+from tweets.reading.hydration import TweetOut, full_page, hydrate
+from tweets.reading.marked import Marked
 from tweets.stores.port import tweet_store
 
 

@@ -11,8 +11,7 @@ from storage.redis.reads import Command
 from storage.web.paging import Page, PageRequest
 from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
-from tweets.reading.hydration import TweetOut, hydrate
-from tweets.reading.pages import full_page
+from tweets.reading.hydration import TweetOut, full_page, hydrate
 from tweets.reading.selectors import no_such_tweet
 from tweets.stores.port import tweet_store
 

@@ -15,8 +15,7 @@ from fanout.timelines import builds, layout, materialised, snapshots
 from fanout.timelines.materialised import STALE_SNAPSHOT, Window
 from fanout.timelines.snapshots import PushSnapshot
 from storage.ids.snowflakes import MAX_ID, make_id, now_us
-from storage.redis.node import timeline_node
-from storage.redis.scripts import Script
+from storage.redis.node import Script, timeline_node
 from storage.redis.shards import by_shard, generation_key, timeline_shard
 from tests.ids import new_id
 

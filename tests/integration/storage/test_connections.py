@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 import redis
-from django.conf import settings
+from pytest_django.fixtures import Settings
 
 from storage.errors import Unavailable
 from storage.redis import connections
@@ -85,7 +85,8 @@ def test_what_waits_unasked_for_is_no_answer_to_the_next_question(node: RedisNod
     assert node.round_trip(("ECHO", "asked")) == [b"asked"]
 
 
-def test_silence_ends_after_the_timeout_and_with_it_the_connection(node: RedisNode) -> None:
+def test_silence_ends_after_the_timeout_and_with_it_the_connection(node: RedisNode, settings: Settings) -> None:
+    settings.REDIS_TIMEOUT_SECONDS = 1.0
     [before] = node.round_trip(("CLIENT", "ID"))
     began = time.monotonic()
     with pytest.raises(Unavailable):

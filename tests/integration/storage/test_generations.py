@@ -273,7 +273,9 @@ class TestRestart:
 
 @pytest.fixture
 def primary() -> Iterator[Valkey]:
+    """Sends its data as soon as a replica asks; by itself it would wait 5 s for more replicas."""
     with Valkey(name="primary") as server, timeline_redis_at(server.url):
+        tell(server, "CONFIG", "SET", "repl-diskless-sync-delay", 0)
         yield server
 
 

@@ -1,35 +1,11 @@
-"""Full pages of tweets; the walk past hidden ones is `storage.web.paging.full_page`."""
+"""Pages of the tweets that somebody marked."""
 
-from collections.abc import Callable, Sequence
-
-from msgspec import Raw
+from collections.abc import Sequence
 
 from storage.stores import associations
 from storage.web import paging
-from storage.web.paging import FetchPlaces, Page, PageRequest
-from tweets.reading.hydration import TweetOut
-
-Hydrate = Callable[[Sequence[int]], list[TweetOut]]
-
-FetchIds = FetchPlaces
-"""A tweet's place in every listing is its id."""
-
-
-def full_page(request: PageRequest, fetch: FetchIds, hydrate: Hydrate) -> Page[TweetOut]:
-    """The page that was asked for; one round of fetch and hydrate unless much of it is hidden.
-
-    The same tweet is there once: the newest of the original and its retweets.
-    """
-
-    def show(ids: Sequence[int]) -> list[tuple[int, TweetOut]]:
-        return [(int(tweet.id), tweet) for tweet in hydrate(ids)]
-
-    return paging.full_page(request, fetch, show, same=_original_id)
-
-
-def rendered(page: Page[TweetOut]) -> Page[Raw]:
-    """The page with its tweets as the JSON that each has been made into already."""
-    return Page([Raw(tweet.json) for tweet in page.items], page.older, page.newer)
+from storage.web.paging import Page, PageRequest
+from tweets.reading.hydration import Hydrate, TweetOut
 
 
 class Marked:
@@ -54,7 +30,3 @@ class Marked:
         edges = associations().newest_targets(self._person_id, self._kind, before=before, after=after, limit=limit)
         self._tweets |= {edge.op: edge.target for edge in edges}
         return [edge.op for edge in edges]
-
-
-def _original_id(tweet: TweetOut) -> str:
-    return tweet.retweet_of.id if tweet.retweet_of is not None else tweet.id

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from storage.redis.scripts import Script, joined
+from storage.redis.node import Script
+from storage.redis.preludes import joined
 
 PRELUDE = """-- What this is.
 
