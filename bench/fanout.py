@@ -21,12 +21,12 @@ from bench.pushing import Bare, Sorted
 from bench.results import Figure, Reach, Result, Row, at_least, at_most
 from bench.stack import Stack
 from fanout.orders.dispatch import enqueue
-from fanout.orders.kinds import deliver_order
 from fanout.timelines import materialised
 from storage import stores
 from storage.ports.outbox import Order
 from tweets.entities import Tweet
 from tweets.stores.port import tweet_store
+from tweets.writing.after_write import deliver_order
 
 RUNS = 3
 SIZES = {1_000: 240, 10_000: 40, 100_000: 6}

@@ -16,16 +16,6 @@ class PoisonedOrder(Exception):
     """An order that no attempt can work off: of an unknown kind, or with arguments that its kind does not have."""
 
 
-def deliver_order(entry_id: int, author_id: int) -> Order:
-    """The order of a new entry; it has the entry's own id, so a repeated post repeats no order."""
-    return Order(id=entry_id, kind=DELIVER, args=(entry_id, author_id))
-
-
-def retract_order(op: int, entry_id: int, author_id: int) -> Order:
-    """The order of the deletion `op` of an entry."""
-    return Order(id=op, kind=RETRACT, args=(entry_id, author_id))
-
-
 def entry_and_author(order: Order) -> tuple[int, int]:
     """Returns what a DELIVER or RETRACT order is about. Raises `PoisonedOrder` for other arguments than those two."""
     if len(order.args) != 2:

@@ -21,7 +21,6 @@ from deploy.plan import BULK_FIRST, FANOUT_FIRST
 from deploy.supervisor.processes import Child, start, wait_until
 from fanout.orders import sweeper
 from fanout.orders.dispatch import dispatcher
-from fanout.orders.kinds import deliver_order
 from fanout.timelines import builds, materialised
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
@@ -32,6 +31,7 @@ from tests.e2e.test_runner import PATIENT, ROOT, own_environment
 from tests.ids import new_id
 from tests.integration.tweeting import post
 from tests.people import new_person
+from tweets.writing.after_write import deliver_order
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("empty_outbox", "redis_servers")]
 

@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 
 from fanout.orders.dispatch import dispatcher
+from fanout.orders.kinds import DELIVER, RETRACT
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.deferred_writes import timeline_writes
@@ -19,6 +20,16 @@ from tweets.caches import counts, marks
 from tweets.kinds import BOOKMARK
 
 log = structlog.get_logger(__name__)
+
+
+def deliver_order(entry_id: int, author_id: int) -> Order:
+    """The order of a new entry; it has the entry's own id, so a repeated post repeats no order."""
+    return Order(id=entry_id, kind=DELIVER, args=(entry_id, author_id))
+
+
+def retract_order(op: int, entry_id: int, author_id: int) -> Order:
+    """The order of the deletion `op` of an entry."""
+    return Order(id=op, kind=RETRACT, args=(entry_id, author_id))
 
 
 def tell(commands: Sequence[Command], *orders: Order | None, guards: Sequence[Command] = ()) -> bool:

@@ -4,7 +4,6 @@ What stands in the store when a call returns is what was acknowledged.
 """
 
 from accounts.entities import Viewer
-from fanout.orders.kinds import deliver_order, retract_order
 from fanout.timelines.materialised import deliver_to_author_command
 from storage.errors import Forbidden, NotFound, Refused
 from storage.ids.snowflakes import id_us, now_us
@@ -23,7 +22,7 @@ from tweets.kinds import QUOTE
 from tweets.reading.hydration import TweetOut, new_tweet_out
 from tweets.reading.selectors import no_such_tweet, original_tweet, tweet_out, visible_tweet
 from tweets.stores.port import tweet_store
-from tweets.writing.after_write import tell
+from tweets.writing.after_write import deliver_order, retract_order, tell
 from tweets.writing.retweeting import undo_retweet
 from tweets.writing.text import checked_text, find_entities
 

@@ -25,7 +25,6 @@ or undoing by this person deletes; counts go by the edge and stay exact.
 from collections.abc import Sequence
 
 from accounts.entities import Viewer
-from fanout.orders.kinds import deliver_order, retract_order
 from fanout.timelines.materialised import deliver_to_author_command, discard_command
 from storage import stores
 from storage.ports.associations import Change
@@ -37,7 +36,7 @@ from tweets.entities import Tweet
 from tweets.kinds import RETWEET
 from tweets.reading.selectors import original_tweet
 from tweets.stores.port import tweet_store
-from tweets.writing.after_write import tell, tell_marked
+from tweets.writing.after_write import deliver_order, retract_order, tell, tell_marked
 
 
 def retweet(*, viewer: Viewer, tweet_id: int) -> int:

@@ -24,7 +24,6 @@ from deploy.valkey import Valkey
 from fanout import tasks
 from fanout.orders import handlers, sweeper
 from fanout.orders.dispatch import dispatcher
-from fanout.orders.kinds import deliver_order
 from storage import breakers
 from storage.breakers import State
 from storage.errors import Unavailable
@@ -43,6 +42,7 @@ from tests.integration.tweeting import home, post, viewer
 from tests.outages import server_down
 from tests.people import ApiClient, new_person
 from tests.work import open_orders, work_off_everything
+from tweets.writing.after_write import deliver_order
 from tweets.writing.posting import delete_tweet
 
 NODES: Mapping[str, Callable[[], RedisNode]] = {"redis_timelines": timeline_node, "redis_broker": broker_node}

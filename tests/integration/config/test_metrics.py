@@ -15,7 +15,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from config.observability import health, metrics
 from config.observability.metrics import state
 from fanout.orders.dispatch import Dispatcher, dispatcher
-from fanout.orders.kinds import retract_order
 from fanout.timelines import builds
 from feed.timelines import rebuild
 from storage.errors import Unavailable
@@ -25,6 +24,7 @@ from storage.ports.outbox import Order
 from storage.stores import dead_letters, ids, outbox
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
 from tests.people import ApiClient, new_person
+from tweets.writing.after_write import retract_order
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.usefixtures("product")

@@ -18,7 +18,6 @@ from fanout.live.presence import Presence, current_epoch, look
 from fanout.live.watermark import SETTLE_SECONDS, watermark
 from fanout.orders import sweeper
 from fanout.orders.dispatch import Dispatcher
-from fanout.orders.kinds import deliver_order
 from storage.errors import NotFound, Unavailable
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.outbox import Order
@@ -31,6 +30,7 @@ from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
 from tweets.reading.selectors import tweet_out
+from tweets.writing.after_write import deliver_order
 from tweets.writing.posting import delete_tweet
 
 

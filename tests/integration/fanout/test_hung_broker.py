@@ -25,7 +25,7 @@ import json, sys, time
 import django
 django.setup()
 from fanout.orders import dispatch
-from fanout.orders.kinds import deliver_order
+from tweets.writing.after_write import deliver_order
 
 dispatch.QUEUE_SIZE = int(sys.argv[1])
 took = []

@@ -10,7 +10,6 @@ from pytest_django.fixtures import Settings
 from accounts.graph import blocks, follows
 from accounts.people import services
 from fanout.delivery import celebrities
-from fanout.orders.kinds import deliver_order
 from fanout.timelines import layout, materialised
 from feed.operations import explain as explain_module
 from storage.ids.snowflakes import now_us
@@ -22,6 +21,7 @@ from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
 from tweets.stores.port import tweet_store
+from tweets.writing.after_write import deliver_order
 from tweets.writing.posting import delete_tweet
 from tweets.writing.retweeting import retweet
 
