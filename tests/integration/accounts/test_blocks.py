@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.entities import Relationship, Viewer
+from accounts.entities import Relationship
 from accounts.graph import blocks, follows
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
 from accounts.models import User
@@ -17,20 +17,13 @@ from storage.ports.associations import Change
 from storage.redis.node import timeline_node
 from storage.stores import associations, ids
 from tests.backends import counted_round_trips
+from tests.integration.tweeting import post, viewer
 from tests.people import ApiClient, new_person
 from tests.threads import run_together
 from tests.work import open_orders
 from tweets.writing.posting import create_tweet
 
 pytestmark = pytest.mark.usefixtures("product")
-
-
-def viewer(person: User) -> Viewer:
-    return Viewer(id=person.id, account=person.account, token_digest="")
-
-
-def post(author: User, text: str = "hello", **target: Any) -> int:
-    return create_tweet(author=viewer(author), text=text, **target).id
 
 
 def standing(one: User, other: User) -> set[tuple[str, str]]:

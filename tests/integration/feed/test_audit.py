@@ -8,26 +8,23 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
-from accounts.entities import Viewer
 from accounts.graph import follows
-from accounts.models import User
 from fanout.orders.kinds import DELIVER
 from fanout.timelines import materialised
 from feed.management.commands.audit_timelines import LINE_PEOPLE, progress_line
 from feed.management.progress import Progress
 from feed.operations import audit as audit_module
 from feed.operations.audit import Difference, Fault, Person, Report, audit, differences_of
-from feed.timelines.home import home_page
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 from storage.stores import outbox
-from storage.web.paging import PageRequest
 from tests.backends import timeline_redis_down
 from tests.ids import new_id
+from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
 from tweets.stores.port import tweet_store
-from tweets.writing.posting import create_tweet, delete_tweet
+from tweets.writing.posting import delete_tweet
 
 pytestmark = pytest.mark.usefixtures("product")
 
@@ -36,18 +33,6 @@ pytestmark = pytest.mark.usefixtures("product")
 def no_moment() -> Iterator[None]:
     with patch.object(audit_module, "MOMENT_SECONDS", 0.01):
         yield
-
-
-def viewer(person: User) -> Viewer:
-    return Viewer(id=person.id, account=person.account, token_digest="")
-
-
-def post(author: User) -> int:
-    return create_tweet(author=viewer(author), text="hello").id
-
-
-def home(reader: User) -> list[int]:
-    return [int(tweet.id) for tweet in home_page(viewer(reader), PageRequest(limit=100)).items]
 
 
 class Scene:

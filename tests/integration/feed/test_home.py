@@ -6,7 +6,6 @@ from unittest.mock import patch
 import pytest
 from pytest_django.fixtures import Settings
 
-from accounts.entities import Viewer
 from accounts.graph import follows
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
@@ -24,6 +23,7 @@ from storage.stores import associations, ids
 from storage.web.paging import PageRequest
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
 from tests.ids import new_id
+from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import ApiClient, new_person
 from tests.threads import run_together
 from tests.work import open_orders, work_off_everything
@@ -31,26 +31,6 @@ from tweets.entities import Tweet
 from tweets.writing.posting import create_tweet, delete_tweet
 
 pytestmark = pytest.mark.usefixtures("product")
-
-
-def viewer(person: User) -> Viewer:
-    return Viewer(id=person.id, account=person.account, token_digest="")
-
-
-def post(author: User, text: str = "hello", **target: Any) -> int:
-    return create_tweet(author=viewer(author), text=text, **target).id
-
-
-def home(reader: User, **request: Any) -> list[int]:
-    """One page; the whole timeline unless `request` says otherwise."""
-    page = home_page(viewer(reader), PageRequest(**{"limit": 100, **request}))
-    return [int(tweet.id) for tweet in page.items]
-
-
-def in_redis(reader: User) -> list[int] | None:
-    [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=2_000))
-    window = materialised.window(answer)
-    return window.ids if window is not None else None
 
 
 def a_reader_of(*authors: User) -> User:

@@ -9,7 +9,6 @@ from unittest.mock import patch
 import pytest
 from django.conf import settings
 
-from accounts.entities import Viewer
 from accounts.models import User
 from fanout.timelines import materialised
 from feed.live import listener
@@ -22,6 +21,7 @@ from storage.errors import Unavailable
 from storage.redis.node import timeline_node
 from storage.web.paging import PageRequest, decode_cursor
 from tests.backends import timeline_redis_down
+from tests.integration.tweeting import viewer
 from tests.people import new_person
 from tweets.writing.posting import create_tweet, delete_tweet
 
@@ -35,7 +35,7 @@ class Told:
     """A stream, and the frames that its client was sent."""
 
     def __init__(self, person: User) -> None:
-        self.viewer = Viewer(id=person.id, account=person.account, token_digest="")
+        self.viewer = viewer(person)
         self.frames: list[dict[str, Any]] = []
         self.stream = HomeStream(self.viewer, self._send)
 

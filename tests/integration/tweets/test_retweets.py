@@ -9,13 +9,11 @@ import pytest
 from accounts.graph import follows
 from accounts.models import User
 from accounts.people import services
-from fanout.timelines import materialised
 from feed.timelines.home import home_page
 from storage.errors import Unavailable
-from storage.redis.node import timeline_node
 from storage.stores import associations
 from storage.web.paging import PageRequest
-from tests.integration.tweeting import home, home_views, post, seen, viewer
+from tests.integration.tweeting import home, home_views, in_redis, post, seen, viewer
 from tests.people import ApiClient, new_person
 from tests.threads import run_together
 from tests.work import work_off_everything
@@ -27,13 +25,6 @@ from tweets.writing.posting import delete_tweet
 from tweets.writing.retweeting import retweet, unretweet
 
 pytestmark = pytest.mark.usefixtures("product")
-
-
-def in_redis(reader: User) -> list[int]:
-    [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=2_000))
-    window = materialised.window(answer)
-    assert window is not None
-    return window.ids
 
 
 def entries_of(author: User, original: int) -> list[int]:
