@@ -39,3 +39,8 @@ def in_redis(reader: User) -> list[int] | None:
     [answer] = timeline_node().round_trip(materialised.read_command(reader.id, count=2_000))
     window = materialised.window(answer)
     return window.ids if window is not None else None
+
+
+def guards_have_ended() -> None:
+    """Caches may be filled again, as half a minute after a change."""
+    timeline_node().round_trip(("FLUSHALL",))
