@@ -19,11 +19,10 @@ from tests.chaos.doors import TIMEOUT_SECONDS, Answer, Doors
 from tests.chaos.journal import Journal
 from tests.chaos.oracle import Item, Reading
 from tests.chaos.record import Outcome, Record, pair
+from tests.chaos.requests import PASSWORD, request_of, text_of, username
 from tests.chaos.stream import ABOUT_A_TWEET, BETWEEN_TWO, WRITING, Action, Kind
-from tests.e2e.main_job import a_text
 
 THREADS = 8
-PASSWORD = "Engine-No-1843"
 PAGE = 40
 PAUSE_SECONDS = 0.3
 """Before a request is repeated; less than Retry-After asks for, so that a backend's return is noticed soon."""
@@ -31,9 +30,6 @@ LOOK_SECONDS = 0.02
 LOST_SHARE = 0.05
 LOST_AFTER_SECONDS = (0.002, 0.03)
 """Of so many writes the first answer is lost: the client hangs up after so long, while the server is at work."""
-METHODS = {Kind.FOLLOW: "PUT", Kind.BLOCK: "PUT", Kind.MUTE: "PUT", Kind.RETWEET: "PUT", Kind.LIKE: "PUT"}
-NOUNS = {Kind.UNFOLLOW: "follow", Kind.UNBLOCK: "block", Kind.UNMUTE: "mute", Kind.UNRETWEET: "retweet",
-         Kind.UNLIKE: "like"}  # fmt: skip
 SUCCESS = {Kind.JOIN: (200, 201), Kind.DELETE: (204,), **dict.fromkeys(WRITING, (201,))}
 
 
@@ -46,14 +42,6 @@ class Task:
     begun: float = field(default=0.0, compare=False)
     tries: int = field(default=0, compare=False)
     sent: int = field(default=0, compare=False)
-
-
-def username(person: int) -> str:
-    return f"person_{person}"
-
-
-def text_of(number: int, seed: int) -> str:
-    return f"{number}: {a_text(random.Random(f'{seed}:{number}'))}"
 
 
 class Crowd:
@@ -205,7 +193,7 @@ class Crowd:
 
     def _write(self, task: Task) -> Answer:
         action, token = task.action, self.tokens.get(task.action.person)
-        method, path, body = self._request(task)
+        method, path, body = request_of(action, self._record, self._seed)
         marks = {"Idempotency-Key": f"chaos-{action.number}", "X-Request-ID": f"chaos-{action.number}-{task.tries}"}
         turn = action.number + task.tries
         wait = self._patience(task)
@@ -220,25 +208,6 @@ class Crowd:
         dice = random.Random(f"{self._seed}:lost:{task.action.number}")
         lost = task.tries == 0 and dice.random() < LOST_SHARE
         return dice.uniform(*LOST_AFTER_SECONDS) if lost else TIMEOUT_SECONDS
-
-    def _request(self, task: Task) -> tuple[str, str, dict[str, Any] | None]:
-        action = task.action
-        kind, target = action.kind, action.target
-        if kind is Kind.JOIN:
-            name = username(action.person)
-            return "POST", "/auth/register", {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
-        tweet_id = str(self._record.tweets[target].id) if kind in ABOUT_A_TWEET else ""
-        if kind in WRITING:
-            about = {Kind.THREAD: "reply_to", Kind.REPLY: "reply_to", Kind.QUOTE: "quote_of"}.get(kind)
-            return (
-                "POST",
-                "/tweets",
-                {"text": text_of(action.number, self._seed)} | ({about: tweet_id} if about else {}),
-            )
-        if kind is Kind.DELETE:
-            return "DELETE", f"/tweets/{tweet_id}", None
-        owner = f"/tweets/{tweet_id}" if kind in ABOUT_A_TWEET else f"/users/{username(target)}"
-        return METHODS.get(kind, "DELETE"), f"{owner}/{NOUNS.get(kind, kind.value)}", None
 
     def _judge(self, task: Task, answer: Answer) -> Outcome | None:
         """What the answer means; what it may not be is a finding."""

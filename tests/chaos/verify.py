@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from tests.chaos.clients import username
 from tests.chaos.doors import Doors
 from tests.chaos.journal import Journal
 from tests.chaos.oracle import Entry, Item, expected_home, paged
 from tests.chaos.record import Fact, Key, Record
+from tests.chaos.requests import username
 from tests.chaos.stack import Stack
 from tests.chaos.stream import Kind
 

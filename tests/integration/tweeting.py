@@ -38,3 +38,8 @@ def in_redis(reader: User) -> list[int] | None:
     """What stands in the reader's own timeline, shown or not; None when it is not ready."""
     [window] = timeline_node().ask(materialised.read(reader.id, count=2_000))
     return window.ids if window is not None else None
+
+
+def guards_have_ended() -> None:
+    """Caches may be filled again, as half a minute after a change."""
+    timeline_node().round_trip(("FLUSHALL",))

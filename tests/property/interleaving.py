@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.property.machine import PEOPLE, Timelines
+from tests.property.acting import PEOPLE
+from tests.property.machine import Timelines
 from tests.property.rules import RULES
 
 STEPS = 30

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from accounts.entities import Viewer
 from accounts.graph import blocks, exclusions, follows
 from accounts.graph.exclusions import Exclusions
 from accounts.graph.kinds import BLOCKED_BY, MUTE
-from accounts.models import User
 from fanout.timelines import materialised, snapshots
 from feed.live.streams.home import HomeStream
 from feed.live.streams.stream import Signal, SignalKind
@@ -22,31 +20,13 @@ from storage.redis.node import timeline_node
 from storage.redis.shards import by_shard
 from storage.web.paging import PageRequest
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
+from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import ApiClient, new_person
 from tests.work import open_orders, work_off_everything
 from tweets.reading.hydration import TweetOut
 from tweets.reading.selectors import tweet_out
-from tweets.writing.posting import create_tweet
 
 pytestmark = pytest.mark.usefixtures("product")
-
-
-def viewer(person: User) -> Viewer:
-    return Viewer(id=person.id, account=person.account, token_digest="")
-
-
-def post(author: User, text: str = "hello", **target: Any) -> int:
-    return create_tweet(author=viewer(author), text=text, **target).id
-
-
-def home(reader: User) -> list[int]:
-    page = home_page(viewer(reader), PageRequest(limit=100))
-    return [int(tweet.id) for tweet in page.items]
-
-
-def in_redis(reader: User) -> list[int] | None:
-    [window] = timeline_node().ask(materialised.read(reader.id, count=2_000))
-    return window.ids if window is not None else None
 
 
 class TestHome:

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from accounts.entities import Viewer
 from accounts.graph import blocks, follows, listings
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
@@ -13,13 +12,10 @@ from storage.stores import associations
 from storage.web import paging
 from storage.web.paging import PageRequest
 from tests.backends import counted_store_calls, timeline_redis_down
+from tests.integration.tweeting import viewer
 from tests.people import ApiClient, new_person
 
 pytestmark = pytest.mark.usefixtures("product")
-
-
-def viewer(person: User) -> Viewer:
-    return Viewer(id=person.id, account=person.account, token_digest="")
 
 
 def names(body: dict[str, Any]) -> list[str]:

@@ -5,49 +5,35 @@ from io import StringIO
 from unittest.mock import patch
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from pytest_django.fixtures import Settings
 
-from accounts.entities import Viewer
 from accounts.graph import follows
-from accounts.models import User
 from fanout.orders.kinds import DELIVER
 from fanout.timelines import layout, materialised
 from feed.management.commands.audit_timelines import LINE_PEOPLE, progress_line
 from feed.management.progress import Progress
 from feed.operations import audit as audit_module
 from feed.operations.audit import Difference, Fault, Person, Report, audit, differences_of
-from feed.timelines.home import home_page
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 from storage.stores import outbox
-from storage.web.paging import PageRequest
 from tests.backends import timeline_redis_down
 from tests.ids import new_id
+from tests.integration.feed.commands import audit_timelines
+from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
 from tweets.stores.port import tweet_store
-from tweets.writing.posting import create_tweet, delete_tweet
+from tweets.writing.posting import delete_tweet
 
 pytestmark = pytest.mark.usefixtures("product")
 
 
 @pytest.fixture(autouse=True)
-def no_moment() -> Iterator[None]:
+def short_moment() -> Iterator[None]:
     with patch.object(audit_module, "MOMENT_SECONDS", 0.01):
         yield
-
-
-def viewer(person: User) -> Viewer:
-    return Viewer(id=person.id, account=person.account, token_digest="")
-
-
-def post(author: User) -> int:
-    return create_tweet(author=viewer(author), text="hello").id
-
-
-def home(reader: User) -> list[int]:
-    return [int(tweet.id) for tweet in home_page(viewer(reader), PageRequest(limit=100)).items]
 
 
 class Scene:
@@ -71,16 +57,6 @@ class Scene:
 @pytest.fixture
 def scene() -> Scene:
     return Scene()
-
-
-def run(*arguments: str) -> tuple[int, list[str]]:
-    """Exit status and output lines."""
-    out = StringIO()
-    try:
-        call_command("audit_timelines", *arguments, stdout=out, stderr=StringIO())
-    except SystemExit as ended:
-        return int(ended.code or 0), out.getvalue().splitlines()
-    return 0, out.getvalue().splitlines()
 
 
 def pack(entry_id: int) -> bytes:
@@ -115,19 +91,19 @@ FAULTS = [plant_extra, plant_missing, plant_wrong_order, plant_duplicate]
 def test_right_timelines_are_clean(scene: Scene) -> None:
     asleep = new_person()
     follows.follow(asleep.id, scene.author.id)
-    assert run() == (0, ["3 people: 2 timelines compared, 1 inactive; 0 wrong (0 differences); 0 pending"])
+    assert audit_timelines() == (0, ["3 people: 2 timelines compared, 1 inactive; 0 wrong (0 differences); 0 pending"])
 
 
 @pytest.mark.parametrize("plant", FAULTS)
 def test_a_planted_fault_is_found_and_repaired(scene: Scene, plant: Callable[[Scene], str]) -> None:
     expected = f"@{scene.reader.username} {plant(scene)}"
-    status, lines = run()
+    status, lines = audit_timelines()
     assert (status, lines[:-1]) == (1, [expected])
     assert lines[-1] == "2 people: 2 timelines compared, 0 inactive; 1 wrong (1 differences); 0 pending"
-    status, lines = run("--repair")
+    status, lines = audit_timelines("--repair")
     assert (status, lines[0]) == (0, expected)
     assert lines[-1].endswith("1 wrong (1 differences), 1 repaired; 0 pending")
-    assert run()[0] == 0
+    assert audit_timelines()[0] == 0
     assert home(scene.reader) == scene.ids[::-1]
 
 
@@ -135,37 +111,37 @@ def test_all_faults_together_are_each_named(scene: Scene) -> None:
     planted = {plant(scene) for plant in (plant_extra, plant_duplicate)}
     planted.add(f"{scene.ids[0]} missing")
     scene.plant("LREM", 0, pack(scene.ids[0]))
-    assert {line.split(" ", 1)[1] for line in run()[1][:-1]} == planted
+    assert {line.split(" ", 1)[1] for line in audit_timelines()[1][:-1]} == planted
 
 
 def test_only_the_named_people_are_looked_at(scene: Scene) -> None:
     plant_extra(scene)
-    assert run("--user", scene.author.username)[0] == 0
-    assert run("--user", scene.author.username, f"@{scene.reader.username.upper()}")[0] == 1
+    assert audit_timelines("--user", scene.author.username)[0] == 0
+    assert audit_timelines("--user", scene.author.username, f"@{scene.reader.username.upper()}")[0] == 1
     with pytest.raises(CommandError, match="no such person"):
-        run("--user", "nobody_of_this_name")
+        audit_timelines("--user", "nobody_of_this_name")
 
 
 def test_a_sample_looks_at_so_many(scene: Scene) -> None:
-    assert run("--sample", "1")[1][-1].startswith("1 people")
-    assert run("--sample", "10")[1][-1].startswith("2 people")
+    assert audit_timelines("--sample", "1")[1][-1].startswith("1 people")
+    assert audit_timelines("--sample", "10")[1][-1].startswith("2 people")
     with pytest.raises(CommandError):
-        run("--sample", "0")
+        audit_timelines("--sample", "0")
 
 
 def test_an_entry_whose_order_is_open_is_pending_and_no_fault(scene: Scene) -> None:
     late = post(scene.author)
-    status, lines = run()
+    status, lines = audit_timelines()
     assert status == 0
     assert lines[0] == f"@{scene.reader.username} {late} pending: missing, its order is open"
     assert lines[-1].endswith("0 wrong (0 differences); 1 pending")
     work_off_everything()
-    assert run()[1][-1].endswith("0 pending")
+    assert audit_timelines()[1][-1].endswith("0 pending")
 
 
 def test_a_deletion_whose_order_is_open_is_pending(scene: Scene) -> None:
     delete_tweet(tweet_id=scene.ids[1], viewer=viewer(scene.author))
-    status, lines = run("--user", scene.reader.username)
+    status, lines = audit_timelines("--user", scene.reader.username)
     assert (status, lines[0]) == (
         0,
         f"@{scene.reader.username} {scene.ids[1]} pending: extra, its order is open",
@@ -175,7 +151,7 @@ def test_a_deletion_whose_order_is_open_is_pending(scene: Scene) -> None:
 def test_an_open_order_explains_no_duplicate(scene: Scene) -> None:
     plant_duplicate(scene)
     outbox().add(Order(id=new_id(), kind=DELIVER, args=(scene.ids[1], scene.author.id)))
-    assert run()[0] == 1
+    assert audit_timelines()[0] == 1
 
 
 def test_a_change_of_the_graph_that_redis_missed_is_pending(scene: Scene) -> None:
@@ -184,7 +160,7 @@ def test_a_change_of_the_graph_that_redis_missed_is_pending(scene: Scene) -> Non
     work_off_everything()
     with timeline_redis_down():
         follows.follow(scene.reader.id, other.id)
-    status, lines = run("--user", scene.reader.username)
+    status, lines = audit_timelines("--user", scene.reader.username)
     assert (status, lines[0]) == (0, f"@{scene.reader.username} {entry} pending: missing, its order is open")
 
 
@@ -239,9 +215,9 @@ def test_a_timeline_is_compared_down_to_its_floor_only(scene: Scene, settings: S
         newest = post(scene.author)
         work_off_everything()
     assert home(scene.reader)[0] == newest
-    assert run()[0] == 0
+    assert audit_timelines()[0] == 0
     scene.plant("LINSERT", "BEFORE", pack(scene.ids[3]), pack(scene.ids[0]))
-    assert f"{scene.ids[0]} extra" in run("--user", scene.reader.username)[1][0]
+    assert f"{scene.ids[0]} extra" in audit_timelines("--user", scene.reader.username)[1][0]
 
 
 def test_more_people_than_one_chunk_and_more_entries_than_one_page(scene: Scene) -> None:
@@ -251,7 +227,7 @@ def test_more_people_than_one_chunk_and_more_entries_than_one_page(scene: Scene)
         home(reader)
     timeline_node().round_trip(("LREM", materialised.timeline_key(readers[-1].id), 0, pack(scene.ids[0])))
     with patch.object(audit_module, "CHUNK", 2), patch.object(audit_module, "ORACLE_PAGE", 2):
-        status, lines = run()
+        status, lines = audit_timelines()
     assert (status, lines[:-1]) == (1, [f"@{readers[-1].username} {scene.ids[0]} missing"])
     assert lines[-1].startswith("7 people: 7 timelines compared")
 
@@ -259,14 +235,14 @@ def test_more_people_than_one_chunk_and_more_entries_than_one_page(scene: Scene)
 def test_what_cannot_be_repaired_stays_wrong(scene: Scene) -> None:
     expected = plant_missing(scene)
     with patch.object(audit_module, "make_anew"):
-        status, lines = run("--repair")
+        status, lines = audit_timelines("--repair")
     assert status == 1
     assert [line.split(" ", 1)[1] for line in lines[:-1]] == [expected, expected]
 
 
 def test_without_redis_it_says_that_it_could_not_look(scene: Scene) -> None:
     with timeline_redis_down(), pytest.raises(CommandError) as raised:
-        run()
+        audit_timelines()
     assert raised.value.returncode == 2
 
 
@@ -277,7 +253,7 @@ def test_a_tweet_of_someone_no_longer_followed_is_extra(scene: Scene) -> None:
     work_off_everything()
     scene.plant("LPUSH", pack(entry))
     assert tweet_store().get_many([entry])
-    assert run()[1][0].endswith(f"{entry} extra")
+    assert audit_timelines()[1][0].endswith(f"{entry} extra")
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,9 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from django.conf import settings
 
-from accounts.entities import Viewer
 from accounts.models import User
 from fanout.timelines import materialised
-from feed.live import listener
 from feed.live.registry import registry
 from feed.live.streams import home
 from feed.live.streams.home import HomeStream
@@ -22,6 +19,7 @@ from storage.errors import Unavailable
 from storage.redis.node import timeline_node
 from storage.web.paging import PageRequest, decode_cursor
 from tests.backends import timeline_redis_down
+from tests.integration.tweeting import viewer
 from tests.people import new_person
 from tweets.writing.posting import create_tweet, delete_tweet
 
@@ -35,7 +33,7 @@ class Told:
     """A stream, and the frames that its client was sent."""
 
     def __init__(self, person: User) -> None:
-        self.viewer = Viewer(id=person.id, account=person.account, token_digest="")
+        self.viewer = viewer(person)
         self.frames: list[dict[str, Any]] = []
         self.stream = HomeStream(self.viewer, self._send)
 
@@ -223,8 +221,3 @@ def test_a_tweet_that_is_gone_by_now_is_not_told(told: Told) -> None:
         assert told.take() == []
 
     run(scenario)
-
-
-def test_the_waits_until_a_socket_of_somebody_signed_out_is_closed_are_within_a_second() -> None:
-    """Until the log of changed accounts is read, and for Redis to answer."""
-    assert listener.WATCH_SECONDS + settings.ENV.redis_timeout_seconds <= 1.0

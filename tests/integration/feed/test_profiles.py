@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from accounts.entities import Viewer
 from accounts.graph import blocks, follows
 from accounts.graph.counts import FOLLOWERS, FOLLOWING
 from accounts.graph.kinds import FOLLOW
@@ -17,19 +16,12 @@ from storage.redis.node import timeline_node
 from storage.redis.shards import user_tag
 from storage.stores import associations
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
+from tests.integration.tweeting import post, viewer
 from tests.people import ApiClient, new_person
 from tests.threads import run_together
-from tweets.writing.posting import create_tweet, delete_tweet
+from tweets.writing.posting import delete_tweet
 
 pytestmark = pytest.mark.usefixtures("product")
-
-
-def viewer(person: User) -> Viewer:
-    return Viewer(id=person.id, account=person.account, token_digest="")
-
-
-def post(author: User) -> int:
-    return create_tweet(author=viewer(author), text="hello").id
 
 
 def profile(person: User, client: ApiClient | None = None) -> dict[str, Any]:

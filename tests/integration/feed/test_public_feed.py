@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from accounts.entities import Viewer
 from accounts.models import User
 from accounts.people import services
 from storage.cassandra import session
 from tests.backends import timeline_redis_down
+from tests.integration.tweeting import post, viewer
 from tests.people import ApiClient, new_person
-from tweets.writing.posting import create_tweet, delete_tweet
+from tweets.writing.posting import delete_tweet
 
 
 @pytest.fixture(autouse=True)
@@ -18,14 +18,6 @@ def empty_feed(product: str) -> None:
     """Everybody's tweets: also those of other tests, on a node that they share."""
     if product == "cassandra":
         session.execute("TRUNCATE public_tweets")
-
-
-def viewer(person: User) -> Viewer:
-    return Viewer(id=person.id, account=person.account, token_digest="")
-
-
-def post(author: User, **target: Any) -> int:
-    return create_tweet(author=viewer(author), text="hello", **target).id
 
 
 def page(query: str = "", person: User | None = None) -> Any:

@@ -14,16 +14,6 @@ from tests.work import work_off_everything
 pytestmark = pytest.mark.usefixtures("product")
 
 
-@pytest.fixture
-def ada() -> Api:
-    return Api(new_person("ada"))
-
-
-@pytest.fixture
-def nobody() -> Api:
-    return Api()
-
-
 class TestAuthorsTweets:
     def test_newest_first_in_any_spelling_of_the_name(self, ada: Api, nobody: Api) -> None:
         ids = [ada.tweet(str(number))["id"] for number in range(3)]

@@ -4,34 +4,26 @@ from typing import Any
 
 import pytest
 
-from accounts.entities import Viewer
 from accounts.models import User
 from accounts.people import services
 from storage.redis.node import timeline_node
 from tests.backends import counted_store_calls, timeline_redis_down
 from tests.ids import new_id
+from tests.integration.tweeting import post, viewer
 from tests.people import ApiClient, new_person
 from tweets.entities import PATH_MAX, Tweet
 from tweets.reading.threads import ANCESTORS_MAX
 from tweets.stores.port import tweet_store
-from tweets.writing.posting import create_tweet, delete_tweet
+from tweets.writing.posting import delete_tweet
 
 pytestmark = pytest.mark.usefixtures("product")
-
-
-def viewer(person: User) -> Viewer:
-    return Viewer(id=person.id, account=person.account, token_digest="")
-
-
-def post(author: User, reply_to: int | None = None) -> int:
-    return create_tweet(author=viewer(author), text="hello", reply_to=reply_to).id
 
 
 def chain(authors: list[User], length: int) -> list[int]:
     """Tweets of which each answers the one before it, written by the authors in turn."""
     ids: list[int] = []
     for place in range(length):
-        ids.append(post(authors[place % len(authors)], ids[-1] if ids else None))
+        ids.append(post(authors[place % len(authors)], reply_to=ids[-1] if ids else None))
     return ids
 
 
@@ -60,8 +52,8 @@ def status(path: str) -> int:
 def test_replies_are_direct_ones_newest_first_and_paged() -> None:
     author, other = new_person(), new_person()
     root = post(author)
-    replies = [post(other, root) for _ in range(5)]
-    post(author, replies[0])
+    replies = [post(other, reply_to=root) for _ in range(5)]
+    post(author, reply_to=replies[0])
     assert ids_of(get(f"{root}/replies")["data"]) == replies[::-1]
     seen: list[int] = []
     path: str | None = f"/api/v1/tweets/{root}/replies?limit=2"
@@ -76,7 +68,7 @@ def test_replies_are_direct_ones_newest_first_and_paged() -> None:
 def test_pages_of_replies_are_full_though_some_are_hidden() -> None:
     author, suspended = new_person(), new_person()
     root = post(author)
-    ids = [post(suspended if place % 2 else author, root) for place in range(8)]
+    ids = [post(suspended if place % 2 else author, reply_to=root) for place in range(8)]
     suspend(suspended)
     page = get(f"{root}/replies?limit=3")
     assert ids_of(page["data"]) == [ids[6], ids[4], ids[2]]
@@ -89,7 +81,7 @@ def test_pages_of_replies_are_full_though_some_are_hidden() -> None:
 def test_a_thread_has_ancestors_oldest_first_the_tweet_and_its_replies() -> None:
     ada, bob = new_person(), new_person()
     ids = chain([ada, bob], 4)
-    replies = [post(bob, ids[2]) for _ in range(2)]
+    replies = [post(bob, reply_to=ids[2]) for _ in range(2)]
     thread = get(f"{ids[2]}/thread", ada)
     assert ids_of(thread["data"]["ancestors"]) == ids[:2]
     assert thread["data"]["tweet"]["id"] == str(ids[2])
@@ -104,8 +96,8 @@ def test_a_thread_has_ancestors_oldest_first_the_tweet_and_its_replies() -> None
 def test_the_cursor_of_a_thread_goes_on_with_its_replies() -> None:
     author = new_person()
     root = post(author)
-    middle = post(author, root)
-    replies = [post(author, middle) for _ in range(3)]
+    middle = post(author, reply_to=root)
+    replies = [post(author, reply_to=middle) for _ in range(3)]
     first = get(f"{middle}/thread?limit=2")
     assert ids_of(first["data"]["replies"]) == replies[:0:-1]
     assert first["meta"]["limit"] == 2
@@ -171,7 +163,7 @@ def test_threads_work_while_redis_is_down() -> None:
 def test_what_is_gone_or_unreadable_is_answered_as_such(route: str) -> None:
     author, suspended = new_person(), new_person()
     deleted, hidden, shown = post(author), post(suspended), post(author)
-    post(author, deleted)
+    post(author, reply_to=deleted)
     delete(author, deleted)
     suspend(suspended)
     for missing in (deleted, hidden, new_id()):
@@ -190,8 +182,8 @@ def test_what_is_gone_or_unreadable_is_answered_as_such(route: str) -> None:
 def test_the_conversation_of_a_retweet_is_its_originals() -> None:
     author, other = new_person(), new_person()
     root = post(author)
-    original = post(author, root)
-    reply = post(other, original)
+    original = post(author, reply_to=root)
+    reply = post(other, reply_to=original)
     retweet = new_id()
     tweet_store().add(
         Tweet(

@@ -1,0 +1,23 @@
+"""Running the commands of operators on timelines."""
+
+from io import StringIO
+
+from django.core.management import call_command
+
+
+def audit_timelines(*arguments: str) -> tuple[int, list[str]]:
+    return _run("audit_timelines", *arguments)
+
+
+def stray_keys(*arguments: str) -> tuple[int, list[str]]:
+    return _run("stray_keys", *arguments)
+
+
+def _run(command: str, *arguments: str) -> tuple[int, list[str]]:
+    """Exit status and output lines."""
+    out = StringIO()
+    try:
+        call_command(command, *arguments, stdout=out, stderr=StringIO())
+    except SystemExit as ended:
+        return int(ended.code or 0), out.getvalue().splitlines()
+    return 0, out.getvalue().splitlines()

@@ -1,0 +1,95 @@
+"""Signals on their way to a socket: bounded, to every socket of their readers, and what outlives an overflow."""
+
+import asyncio
+
+import pytest
+from django.conf import settings
+
+from feed.live import listener
+from feed.live.registry import QUEUE_SIZE, LiveQueue, Registry
+from feed.live.streams.stream import HOME, Signal, SignalKind, Topic
+
+pytestmark = [
+    pytest.mark.usefixtures("product"),
+    pytest.mark.parametrize("store", ["embedded"], indirect=True),
+]
+
+
+def everything_in(queue: LiveQueue) -> list[Signal]:
+    async def drain() -> list[Signal]:
+        signals = []
+        while True:
+            try:
+                signals.append(await asyncio.wait_for(queue.get(), 0.01))
+            except TimeoutError:
+                return signals
+
+    return asyncio.run(drain())
+
+
+ANNS_HOME, BENS_HOME = Topic(HOME, 1), Topic(HOME, 2)
+
+
+def tweet(number: int) -> Signal:
+    return Signal(SignalKind.TWEET, ANNS_HOME, entry_id=number)
+
+
+def test_a_queue_is_bounded_and_says_that_it_overflowed() -> None:
+    queue = LiveQueue()
+    for number in range(10 * QUEUE_SIZE):
+        queue.put(tweet(number))
+    kept = everything_in(queue)
+    assert len(kept) <= QUEUE_SIZE
+    assert kept[0].kind is SignalKind.OVERFLOW
+    assert kept[1:] == [tweet(number) for number in range(10 * QUEUE_SIZE - len(kept) + 1, 10 * QUEUE_SIZE)]
+
+
+def test_what_the_client_asked_for_last_outlives_an_overflow() -> None:
+    queue = LiveQueue()
+    queue.put(Signal(SignalKind.UNSUBSCRIBE, ANNS_HOME))
+    subscribe = Signal(SignalKind.SUBSCRIBE, ANNS_HOME, watermark=7, after=5)
+    queue.put(subscribe)
+    for number in range(QUEUE_SIZE):
+        queue.put(tweet(number))
+    assert everything_in(queue)[:2] == [subscribe, Signal(SignalKind.OVERFLOW)]
+
+
+def test_so_does_what_it_last_asked_of_each_of_its_streams() -> None:
+    queue, other = LiveQueue(), Topic("weather", 7)
+    asked = [Signal(SignalKind.SUBSCRIBE, ANNS_HOME, after=5), Signal(SignalKind.UNSUBSCRIBE, other)]
+    for signal in [Signal(SignalKind.SUBSCRIBE, other), *asked, *map(tweet, range(QUEUE_SIZE))]:
+        queue.put(signal)
+    kept = everything_in(queue)
+    assert sorted(kept[:2], key=asked.index) == asked
+    assert kept[2] == Signal(SignalKind.OVERFLOW)
+
+
+def test_a_recheck_does_not_wait_behind_anything() -> None:
+    queue = LiveQueue()
+    for number in range(QUEUE_SIZE):
+        queue.put(tweet(number))
+    queue.put(Signal(SignalKind.RECHECK))
+    assert queue.recheck.is_set()
+    assert len(everything_in(queue)) == QUEUE_SIZE
+
+
+def test_a_signal_goes_to_every_socket_of_its_readers_and_to_no_other() -> None:
+    sockets = Registry()
+    queues = [LiveQueue() for _ in range(3)]
+    homes = (ANNS_HOME, ANNS_HOME, BENS_HOME)
+    assert [sockets.add(topic, queue) for topic, queue in zip(homes, queues, strict=True)] == [1, 2, 1]
+    sockets.watermark = 9
+    sockets.signal(HOME, [ANNS_HOME.id, 3], SignalKind.TWEET, 10)
+    sockets.signal("weather", [ANNS_HOME.id], SignalKind.TWEET, 11)
+    sockets.remove(ANNS_HOME, queues[0])
+    sockets.remove(ANNS_HOME, queues[0])
+    sockets.signal(HOME, [ANNS_HOME.id], SignalKind.DELETE, 10)
+    told_tweet, told_delete = (Signal(kind, ANNS_HOME, 9, 10) for kind in (SignalKind.TWEET, SignalKind.DELETE))
+    assert [everything_in(queue) for queue in queues] == [[told_tweet], [told_tweet, told_delete], []]
+    sockets.remove(ANNS_HOME, queues[1])
+    assert sockets.ids(HOME) == [BENS_HOME.id]
+
+
+def test_the_waits_until_a_socket_of_somebody_signed_out_is_closed_are_within_a_second() -> None:
+    """Until the log of changed accounts is read, and for Redis to answer."""
+    assert listener.WATCH_SECONDS + settings.ENV.redis_timeout_seconds <= 1.0
