@@ -7,7 +7,7 @@ Django's forms and its UserAdmin are generic in their stubs only, so they stand 
 """
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -16,6 +16,7 @@ from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationF
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
+from django.forms import ModelForm
 from django.http import HttpRequest
 from knox.models import AuthToken
 
@@ -80,7 +81,7 @@ class SuspendedFilter(admin.SimpleListFilter):
     title = "suspended"
     parameter_name = "suspended"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[User]") -> list[tuple[str, str]]:
         return [("yes", "Yes"), ("no", "No")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
@@ -135,7 +136,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
             wanted |= Q(pk=int(term))
         return keyed.filter(wanted), False
 
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change:
             services.announce(obj, form.changed_data)

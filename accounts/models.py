@@ -33,7 +33,7 @@ class UserManager(BaseUserManager["User"]):
         """What Django's own sign-in (the admin's) and `createsuperuser` look people up by."""
         return self.with_username(username or "").get()
 
-    def create_superuser(self, username: str, email: str, password: str | None = None, **fields: Any) -> "User":
+    def create_superuser(self, username: str, email: str, password: str | None = None, **fields: object) -> "User":
         """For `manage.py createsuperuser`, which may take a reserved name. Raises `ValidationError`."""
         person = self.model(username=username, display_name=username, email=email, is_staff=True, is_superuser=True)
         person.set_password(password)
@@ -101,4 +101,4 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def account(self) -> Account:
         """The person's card, as of this row."""
-        return account_of_row([getattr(self, name) for name in ACCOUNT_COLUMNS])
+        return account_of_row(tuple(getattr(self, name) for name in ACCOUNT_COLUMNS))

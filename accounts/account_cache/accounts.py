@@ -36,7 +36,7 @@ import msgspec
 
 from accounts.entities import Account
 from accounts.models import User
-from accounts.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
+from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
 from storage.redis.guarded_cache import GuardedCache
@@ -224,7 +224,7 @@ def _rows(ids: Collection[int]) -> dict[int, Account]:
 
 
 @cache
-def _query_of(size: int) -> CompiledQuery:
+def _query_of(size: int) -> CompiledQuery[AccountRow]:
     """For so many ids: there are as many as there are powers of two."""
     return CompiledQuery(lambda: User.objects.filter(pk__in=range(size)).values_list(*ACCOUNT_COLUMNS))
 

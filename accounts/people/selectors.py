@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from accounts.entities import Account
 from accounts.models import User
 from accounts.people.rules import EMAIL_CHARACTERS, USERNAME
-from accounts.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
+from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import NotFound
 
 
@@ -22,14 +22,16 @@ def get_account(user_id: int) -> Account:
     return _account_in(_by_id.rows([user_id]))
 
 
-def _account_in(rows: Sequence[Sequence[object]]) -> Account:
+def _account_in(rows: Sequence[AccountRow]) -> Account:
     if not rows:
         raise NotFound("There is no such person.")
     return account_of_row(rows[0])
 
 
-_by_username = CompiledQuery(lambda: User.objects.with_username("").values_list(*ACCOUNT_COLUMNS))
-_by_id = CompiledQuery(lambda: User.objects.filter(pk=0).values_list(*ACCOUNT_COLUMNS))
+_by_username: CompiledQuery[AccountRow] = CompiledQuery(
+    lambda: User.objects.with_username("").values_list(*ACCOUNT_COLUMNS)
+)
+_by_id: CompiledQuery[AccountRow] = CompiledQuery(lambda: User.objects.filter(pk=0).values_list(*ACCOUNT_COLUMNS))
 
 
 @sql_or_unavailable()

@@ -6,7 +6,6 @@ caller's transaction the invalidation waits for its commit.
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 import structlog
@@ -171,14 +170,16 @@ def _refuse_taken(*, username: str | None = None, email: str | None = None, but:
     faults.refuse()
 
 
-def _save_unique(person: User, *, update_fields: list[str] | None = None, **unique: Any) -> None:
-    """Saves; if someone else was faster with one of the `unique` values, refuses it."""
+def _save_unique(
+    person: User, *, update_fields: list[str] | None = None, username: str | None = None, email: str | None = None
+) -> None:
+    """Saves; if someone else was faster with this name or address, refuses it."""
     but = person.pk or 0
     try:
         with transaction.atomic():
             person.save(update_fields=update_fields)
     except IntegrityError:
-        _refuse_taken(**unique, but=but)
+        _refuse_taken(username=username, email=email, but=but)
         raise
 
 

@@ -21,7 +21,7 @@ from knox.models import AuthToken
 from accounts.account_cache.accounts import ACCOUNTS, change_commands
 from accounts.entities import Account, Viewer
 from accounts.models import User
-from accounts.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
+from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn, Unavailable
 from storage.ids.snowflakes import MAX_ID, now_us
 from storage.redis.guarded_cache import GuardedCache
@@ -186,11 +186,11 @@ def _from_sql(claim: Claim) -> tuple[int, Account]:
     rows = _tokens_with_cards.rows([claim.digest])
     if not rows:
         raise _bad_token()
-    expiry, *values = rows[0]
-    return NEVER if expiry is None else int(expiry.timestamp() * 1_000_000), account_of_row(values)
+    expiry, *_ = rows[0]
+    return NEVER if expiry is None else int(expiry.timestamp() * 1_000_000), account_of_row(rows[0][1:])
 
 
-_tokens_with_cards = CompiledQuery(
+_tokens_with_cards: CompiledQuery[tuple[datetime | None, *AccountRow]] = CompiledQuery(
     lambda: AuthToken.objects.filter(digest="").values_list("expiry", *(f"user__{name}" for name in ACCOUNT_COLUMNS))
 )
 

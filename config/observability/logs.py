@@ -8,7 +8,7 @@ The lines are the same, to the same stream.
 import json
 import logging
 import sys
-from typing import Any, Literal, TextIO
+from typing import Literal, TextIO
 
 import structlog
 
@@ -20,9 +20,9 @@ SHARED: list[structlog.typing.Processor] = [
 ]
 
 
-def logging_config(log_format: Literal["console", "json"]) -> dict[str, Any]:
+def logging_config(log_format: Literal["console", "json"]) -> dict[str, object]:
     """Returns the dictConfig for the standard library's logging, rendered by structlog."""
-    renderer: Any = (
+    renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(serializer=_json)
         if log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
@@ -77,6 +77,6 @@ class NamedWriter(structlog.WriteLogger):
 _encode = json.JSONEncoder(default=repr).encode
 
 
-def _json(event: dict[str, Any], **_: Any) -> str:
+def _json(event: dict[str, object], **_: object) -> str:
     """By an encoder that is made once."""
     return _encode(event)

@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 class FeedConsumer(AsyncWebsocketConsumer):
     """One socket."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._token = ""
         self._viewer: Viewer | None = None

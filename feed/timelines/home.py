@@ -13,7 +13,6 @@ in hydration alone.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import structlog
@@ -60,7 +59,7 @@ def prefetch(reader_id: int, request: PageRequest) -> Read[Prefetched]:
     return Read((command,), _prefetched)
 
 
-def _prefetched(answer: list[Any]) -> Prefetched:
+def _prefetched(answer: list[object]) -> Prefetched:
     return Prefetched(materialised.window(answer))
 
 

@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from cassandra import ConsistencyLevel, InvalidRequest, OperationTimedOut, WriteTimeout
@@ -201,7 +200,7 @@ def _locked(session: Session, owner: str, report: Report) -> Generator[None]:
         session.execute(UNLOCK, (owner,))
 
 
-def _conditional(session: Session, cql: str, params: tuple[Any, ...], owner: str) -> bool:
+def _conditional(session: Session, cql: str, params: tuple[object, ...], owner: str) -> bool:
     """Whether `owner` holds the lock after a conditional write, also when its answer was lost."""
     try:
         return bool(session.execute(cql, params).one()[0])

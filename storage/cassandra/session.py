@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
-Statement = tuple[str, Sequence[Any]]
+Statement = tuple[str, Sequence[object]]
 """CQL with `?` in it, and the values for them."""
 
 FETCH_SIZE = 5_000
@@ -94,7 +94,7 @@ class _Open:
         self._prepared: dict[str, PreparedStatement] = {}
         self._lock = threading.Lock()
 
-    def bind(self, cql: str, params: Sequence[Any], *, idempotent: bool = True) -> BoundStatement:
+    def bind(self, cql: str, params: Sequence[object], *, idempotent: bool = True) -> BoundStatement:
         statement = self._prepared.get(cql) or self._prepare(cql)
         bound = statement.bind(params)
         bound.is_idempotent = idempotent
@@ -129,7 +129,7 @@ class _Process:
 _process = _Process()
 
 
-def execute(cql: str, params: Sequence[Any] = (), *, fetch_size: int = FETCH_SIZE) -> list[Row]:
+def execute(cql: str, params: Sequence[object] = (), *, fetch_size: int = FETCH_SIZE) -> list[Row]:
     """Returns all rows of one statement. One round trip a page of `fetch_size`."""
 
     def ask(opened: _Open) -> list[Row]:
@@ -152,7 +152,7 @@ def execute_all(statements: Iterable[Statement], *, concurrency: int = CONCURREN
     return _answer(ask) if asked else []
 
 
-def execute_many(cql: str, rows: Iterable[Sequence[Any]], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
+def execute_many(cql: str, rows: Iterable[Sequence[object]], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
     """Does as `execute_all`, of one statement with many rows of values."""
     return execute_all(((cql, row) for row in rows), concurrency=concurrency)
 
@@ -175,7 +175,7 @@ def batch(statements: Sequence[Statement]) -> None:
         _answer(write)
 
 
-def execute_if(cql: str, params: Sequence[Any]) -> bool:
+def execute_if(cql: str, params: Sequence[object]) -> bool:
     """Returns whether a conditional statement (`IF …`) applied. Raises `Undecided` when that is unknown."""
 
     def write(opened: _Open) -> bool:
@@ -191,7 +191,7 @@ def execute_if(cql: str, params: Sequence[Any]) -> bool:
     return _answer(write, repeatable=False)
 
 
-def read_serial(cql: str, params: Sequence[Any]) -> list[Row]:
+def read_serial(cql: str, params: Sequence[object]) -> list[Row]:
     """Returns the rows of one partition at SERIAL.
 
     That completes conditional writes in flight, so they are decided.

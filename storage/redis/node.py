@@ -23,7 +23,9 @@ from typing import Any, cast, overload
 import msgspec
 import redis
 from django.conf import settings
+from redis.asyncio.connection import AbstractConnection as AsyncConnection
 from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import MaxConnectionsError, NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as NoAnswer
@@ -69,7 +71,7 @@ class RedisNode:
         self._has_generations = has_generations
         self._client: redis.Redis | None = None
         self._inherited: list[redis.Redis] = []
-        self._callbacks: Mapping[Any, Callable[[Any], Any]] = {}
+        self._callbacks: Mapping[str | bytes | int, Callable[[object], object]] = {}
         self.breaker = Breaker(name, probe=self._probe, silent=is_silence, failures=FAILURES)
         self.start_anew()
         start_anew_after_fork(self)
@@ -188,7 +190,7 @@ class RedisNode:
     def _probe(self) -> None:
         self._send([("PING",)])
 
-    def _send(self, commands: Sequence[Command]) -> list[Any]:
+    def _send(self, commands: Sequence[Command]) -> list[object]:
         """The answers, errors that the server answered among them, each as redis-py's client would give it."""
         answers = cast(Wires, self.client().connection_pool).exchange(commands)
         for place, command in enumerate(commands):
@@ -197,7 +199,7 @@ class RedisNode:
                 answers[place] = callback(answers[place])
         return answers
 
-    def _load_and_resend(self, commands: tuple[Command, ...], answers: list[Any]) -> list[Any]:
+    def _load_and_resend(self, commands: tuple[Command, ...], answers: list[object]) -> list[object]:
         self._send([("SCRIPT LOAD", source) for source in Script.sources()])
         missed = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         for place, answer in zip(missed, self._send([commands[place] for place in missed]), strict=True):
@@ -205,7 +207,7 @@ class RedisNode:
         return answers
 
 
-def _errors_among(answers: Sequence[Any]) -> list[RedisError]:
+def _errors_among(answers: Sequence[object]) -> list[RedisError]:
     return [answer for answer in answers if isinstance(answer, RedisError)]
 
 
@@ -219,7 +221,7 @@ def is_silence(error: Exception) -> bool:
     return silent and not isinstance(error, MaxConnectionsError)
 
 
-def connect(url: str, *, handshake: Callable[[Any], None] | None = None) -> "redis.Redis":
+def connect(url: str, *, handshake: Callable[[AbstractConnection], None] | None = None) -> "redis.Redis":
     """A client with short, explicit timeouts and no retries; answers are bytes."""
     pool = Wires.from_url(
         url,
@@ -232,7 +234,7 @@ def connect(url: str, *, handshake: Callable[[Any], None] | None = None) -> "red
     return redis.Redis.from_pool(pool)
 
 
-async def greet_async(connection: Any) -> None:
+async def greet_async(connection: AsyncConnection) -> None:
     """The timelines' handshake for an asyncio connection: `redis_connect_func` of a subscriber's client.
 
     On a replica, messages would lag behind what the store says was published.
