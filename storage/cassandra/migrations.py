@@ -21,7 +21,7 @@ from cassandra.query import SimpleStatement
 from django.apps import apps
 from django.conf import settings
 
-from storage.cassandra.session import open_cluster
+from storage.cassandra.cluster import open_cluster
 from storage.errors import Unavailable
 
 STATEMENT_TIMEOUT_SECONDS = 60.0
