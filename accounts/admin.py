@@ -70,7 +70,7 @@ class PersonChangeForm(EmailRule, UserChangeForm):  # type: ignore[type-arg]
 
 class PersonPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> User:
-        """Also ends every token: whoever held one must know the new password."""
+        """Saves the password, and ends every token: whoever held one must know the new password."""
         with transaction.atomic():
             person: User = super().save(commit=commit)
             tokens.revoke_all(person.pk)
@@ -110,13 +110,13 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "password1", "password2")}),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        """Privileges are given by superusers only: a moderator must not make themselves one."""
+        """Leaves privileges to superusers: a moderator must not make themselves one."""
         if obj is None:
             return ()
         return self.readonly_fields if operator_of(request).is_superuser else (*self.readonly_fields, *PRIVILEGES)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Superusers are changed by superusers only, their password included."""
+        """Leaves superusers to superusers, their password included."""
         if obj is not None and obj.is_superuser and not operator_of(request).is_superuser:
             return False
         return super().has_change_permission(request, obj)
@@ -168,5 +168,5 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
 
 
 def operator_of(request: HttpRequest) -> User:
-    """Who is signed in to the admin; its views let nobody else in."""
+    """Returns who is signed in to the admin; its views let nobody else in."""
     return cast(User, request.user)

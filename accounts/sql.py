@@ -36,13 +36,13 @@ def sql_or_unavailable() -> Iterator[None]:
 
 
 def ping() -> None:
-    """One small transaction, on a connection of its own so that any thread may ask. Raises `Unavailable`."""
+    """Makes one small transaction, on a connection of its own so that any thread may ask. Raises `Unavailable`."""
     with sql_or_unavailable():
         _probe()
 
 
 def account_of_row(values: AccountRow) -> Account:
-    """The account in a row's ACCOUNT_COLUMNS."""
+    """Returns the account in a row's ACCOUNT_COLUMNS."""
     person_id, username, display_name, bio, avatar_url, verified, suspended_at, is_staff = values
     return Account(
         id=person_id,

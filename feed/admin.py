@@ -33,7 +33,7 @@ class ReportAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="about")
     def about(self, report: Report) -> str:
-        """The person, who can be suspended from there."""
+        """Returns a link to the person, who can be suspended from there."""
         return format_html(
             '<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[report.person_id]), report.person
         )

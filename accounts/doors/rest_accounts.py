@@ -193,7 +193,7 @@ class MeEndpoint(APIView):
 
 
 def valid(serializer: type[serializers.Serializer[Mapping[str, str]]], request: Request) -> dict[str, str]:
-    """The checked body. Raises DRF's `ValidationError`, which names each field."""
+    """Returns the checked body. Raises DRF's `ValidationError`, which names each field."""
     checked = serializer(data=request.data)
     checked.is_valid(raise_exception=True)
     return cast(dict[str, str], checked.validated_data)

@@ -78,7 +78,7 @@ class Proof(msgspec.Struct, Generic[X], frozen=True):
 
 
 def read_claim(raw: str) -> Claim:
-    """Whose token this claims to be. Costs nothing. Raises `NotSignedIn` unless it looks like one of ours."""
+    """Returns whose token this claims to be. Costs nothing. Raises `NotSignedIn` unless it looks like one of ours."""
     match = TOKEN.fullmatch(raw)
     if match is None or int(match[1]) > MAX_ID:
         raise _bad_token()
@@ -86,7 +86,7 @@ def read_claim(raw: str) -> Claim:
 
 
 def authenticate(raw: str) -> Viewer:
-    """The viewer whom `raw` proves.
+    """Returns the viewer whom `raw` proves.
 
     One Redis round trip. One SQL query and a second round trip when the cache does not know.
     Raises `NotSignedIn` (unknown, ended, revoked or malformed token), `Forbidden` with the
@@ -96,7 +96,7 @@ def authenticate(raw: str) -> Viewer:
 
 
 def check(claim: Claim, *, extra: Read[X | None] = NOTHING, counted: Read[Hit | None] = NOTHING) -> Proof[X]:
-    """As `authenticate`, of a token that was read already, together with reads of the caller's.
+    """Does as `authenticate`, of a token that was read already, together with reads of the caller's.
 
     What `extra` says is handed out only to a viewer who is who the token claims, so it may name the keys of
     `claim.user_id`; it must only read. `counted` does nothing unless the token is in the cache: when it was not, it is
@@ -118,7 +118,7 @@ def check(claim: Claim, *, extra: Read[X | None] = NOTHING, counted: Read[Hit | 
 @sql_or_unavailable()
 @transaction.atomic
 def issue(user: User) -> str:
-    """A new token, which only the answer to this request will ever show. Three SQL statements.
+    """Issues a new token, which only the answer to this request will ever show. Three SQL statements.
 
     Raises `NotSignedIn` if the password has changed since `user` was read: whoever changes it
     ends every token there is, and none may be made afterwards for who knew the old one. The

@@ -138,7 +138,7 @@ LINKS = {
 
 
 def link_operations(result: OpenAPI, **_: object) -> OpenAPI:
-    """A postprocessing hook: says which operations take what another one has made, so that tools can follow."""
+    """Says, as a postprocessing hook, which operations take what another one has made, so that tools can follow."""
     operations = [each for path in result["paths"].values() for each in path.values()]
     for maker in operations:
         if maker["operationId"] in LINKS:

@@ -53,7 +53,7 @@ class Listener:
         self._seen_changes: Changes = {}
 
     def start(self) -> None:
-        """To be called on the event loop by every socket; does something for the first."""
+        """Starts listening; call it on the event loop for every socket, it does something for the first."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._subscribed = loop, asyncio.Event()

@@ -41,7 +41,7 @@ class Wire:
         self._used_at = 0.0
 
     def exchange(self, commands: Sequence[Words]) -> list[object]:
-        """The answers in order, errors that the server answered among them.
+        """Returns the answers in order, errors that the server answered among them.
 
         Raises redis-py's errors and `OSError` when it does not answer; then the connection is closed,
         and made anew when it is used again.
@@ -96,7 +96,7 @@ class Wires(ConnectionPool):
         self._idle: list[Wire] = []
 
     def exchange(self, commands: Sequence[Words]) -> list[object]:
-        """As `Wire.exchange`, on the connection that was used last, so that few stay open.
+        """Does as `Wire.exchange`, on the connection that was used last, so that few stay open.
 
         Raises `MaxConnectionsError` when `max_connections` are in use.
         """

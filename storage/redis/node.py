@@ -84,7 +84,7 @@ class RedisNode:
         self._client = None
 
     def round_trip(self, *commands: Command) -> list[Any]:
-        """The answers to `commands` in their order. Raises `Unavailable`; one round trip.
+        """Returns the answers to `commands` in their order. Raises `Unavailable`; one round trip.
 
         None while the node's breaker is open. Nothing is tried twice: a second try would cost
         another timeout, and not every command may be repeated. A script that the server does not
@@ -120,7 +120,7 @@ class RedisNode:
         self, one: Read[A], two: Read[B], three: Read[C], four: Read[D], five: Read[E], /
     ) -> tuple[A, B, C, D, E]: ...
     def ask(self, *reads: Read[object]) -> tuple[object, ...]:
-        """What each read says, decoded, in their order. One round trip; raises as `round_trip` does.
+        """Returns what each read says, decoded, in their order. One round trip; raises as `round_trip` does.
 
         A read of nothing (`NOTHING`) costs nothing.
         """
@@ -128,12 +128,12 @@ class RedisNode:
         return tuple([read.decode(*islice(answers, len(read.commands))) for read in reads])
 
     def ask_all(self, reads: Sequence[Read[T]]) -> list[T]:
-        """As `ask`, of reads of one sort."""
+        """Does as `ask`, of reads of one sort."""
         answers = iter(self.round_trip(*[command for read in reads for command in read.commands]))
         return [read.decode(*islice(answers, len(read.commands))) for read in reads]
 
     def generation_of(self, *found: bytes | None) -> bytes | None:
-        """The generation, to be carried to a fill of what is read from the store from now on; None: fill nothing.
+        """Returns the generation to carry to a fill of what is read from the store from now on; None: fill nothing.
 
         `found` is what reads said of it. Costs nothing; a round trip when it was missing, which begins
         a new one (generations.py).
@@ -148,7 +148,7 @@ class RedisNode:
             return None
 
     def begin(self) -> bytes:
-        """See generations.begin. One round trip. Raises `Unavailable`."""
+        """Begins a generation unless one stands, as generations.begin says. One round trip. Raises `Unavailable`."""
         [generation] = self.round_trip(begin_command())
         self.saw(generation)
         return bytes(generation)
@@ -163,7 +163,7 @@ class RedisNode:
         self.round_trip(("PING",))
 
     def client(self) -> "redis.Redis":
-        """The process's pooled client, for subscribing; commands go through `round_trip`."""
+        """Returns the process's pooled client, for subscribing; commands go through `round_trip`."""
         client = self._client
         if client is None:
             with self._lock:
@@ -212,7 +212,7 @@ def _errors_among(answers: Sequence[object]) -> list[RedisError]:
 
 
 def is_silence(error: Exception) -> bool:
-    """Whether the node did not answer; an error that it answered, or a pool that is used up, is none.
+    """Returns whether the node did not answer; an error that it answered, or a pool that is used up, is none.
 
     Of an error that another library raised in its place, the cause tells.
     """
@@ -222,7 +222,7 @@ def is_silence(error: Exception) -> bool:
 
 
 def connect(url: str, *, handshake: Callable[[AbstractConnection], None] | None = None) -> "redis.Redis":
-    """A client with short, explicit timeouts and no retries; answers are bytes."""
+    """Returns a client with short, explicit timeouts and no retries; answers are bytes."""
     pool = Wires.from_url(
         url,
         redis_connect_func=handshake,
@@ -235,7 +235,7 @@ def connect(url: str, *, handshake: Callable[[AbstractConnection], None] | None 
 
 
 async def greet_async(connection: AsyncConnection) -> None:
-    """The timelines' handshake for an asyncio connection: `redis_connect_func` of a subscriber's client.
+    """Makes the timelines' handshake on an asyncio connection: `redis_connect_func` of a subscriber's client.
 
     On a replica, messages would lag behind what the store says was published.
     """

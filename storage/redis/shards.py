@@ -21,7 +21,7 @@ V = TypeVar("V")
 
 
 def timeline_shard(user_id: int) -> int:
-    """The timeline shard of a person."""
+    """Returns the timeline shard of a person."""
     return spread(user_id, settings.TIMELINE_SHARDS)
 
 
@@ -35,7 +35,7 @@ def by_shard(user_ids: Iterable[int]) -> dict[int, list[int]]:
 
 
 def shard_tag(shard: int) -> str:
-    """The hash tag that all keys of one shard begin with.
+    """Returns the hash tag that all keys of one shard begin with.
 
     It names the number of shards as well: another number means other keys, and a generation
     that is missing, so that the node is emptied and everything made anew.
@@ -44,22 +44,22 @@ def shard_tag(shard: int) -> str:
 
 
 def generation_key(shard: int) -> str:
-    """Where the shard's generation stands, in the slot of everything that it guards."""
+    """Returns where the shard's generation stands, in the slot of everything that it guards."""
     return f"{shard_tag(shard)}:generation"
 
 
 def generation_keys() -> tuple[str, ...]:
-    """Those of all shards."""
+    """Returns those of all shards."""
     return _generation_keys(settings.TIMELINE_SHARDS)
 
 
 def user_tag(user_id: int) -> str:
-    """The hash tag of a person's keys."""
+    """Returns the hash tag of a person's keys."""
     return shard_tag(timeline_shard(user_id))
 
 
 def key_of_person(family: str) -> Callable[[int], str]:
-    """What makes the keys `<hash tag>:<family>:<person>` of people."""
+    """Returns what makes the keys `<hash tag>:<family>:<person>` of people."""
     return remembered(lambda user_id: f"{user_tag(user_id)}:{family}:{user_id}")
 
 
@@ -77,7 +77,7 @@ def remembered(make: Callable[[K], V]) -> Callable[[K], V]:
 
 
 def forget_keys() -> None:
-    """To be called where TIMELINE_SHARDS has changed: nothing that was made before is remembered."""
+    """Forgets every key that was made before; call it where TIMELINE_SHARDS has changed."""
     for each in _forget:
         each()
 

@@ -46,7 +46,7 @@ class Given(NamedTuple):
 
 
 def given_in(data: Mapping[str, object]) -> Given:
-    """What a body says, as `TweetInput` would. Raises its `ValidationError`.
+    """Returns what a body says, as `TweetInput` would. Raises its `ValidationError`.
 
     A body that is plainly right is not put through the serializer, which costs as much as a tenth of
     a whole post; any other is, to be refused in its words.

@@ -16,7 +16,7 @@ FetchIds = FetchPlaces
 
 
 def full_page(request: PageRequest, fetch: FetchIds, hydrate: Hydrate) -> Page[TweetOut]:
-    """The page that was asked for; one round of fetch and hydrate unless much of it is hidden.
+    """Returns the page that was asked for; one round of fetch and hydrate unless much of it is hidden.
 
     The same tweet is there once: the newest of the original and its retweets.
     """
@@ -28,7 +28,7 @@ def full_page(request: PageRequest, fetch: FetchIds, hydrate: Hydrate) -> Page[T
 
 
 def rendered(page: Page[TweetOut]) -> Page[Raw]:
-    """The page with its tweets as the JSON that each has been made into already."""
+    """Returns the page with its tweets as the JSON that each has been made into already."""
     return Page([Raw(tweet.json) for tweet in page.items], page.older, page.newer)
 
 
@@ -41,7 +41,7 @@ class Marked:
         self._tweets: dict[int, int] = {}
 
     def page(self, request: PageRequest, hydrate: Hydrate) -> Page[TweetOut]:
-        """A full page of it. One store read and one round of hydration unless much of it is hidden."""
+        """Returns a full page of it. One store read and one round of hydration unless much of it is hidden."""
 
         def show(places: Sequence[int]) -> list[tuple[int, TweetOut]]:
             ids = [self._tweets[place] for place in places]
