@@ -7,7 +7,7 @@ Django's forms and its UserAdmin are generic in their stubs only, so they stand 
 """
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -16,6 +16,7 @@ from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationF
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
+from django.forms import ModelForm
 from django.http import HttpRequest
 from knox.models import AuthToken
 
@@ -69,7 +70,7 @@ class PersonChangeForm(EmailRule, UserChangeForm):  # type: ignore[type-arg]
 
 class PersonPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> User:
-        """Also ends every token: whoever held one must know the new password."""
+        """Saves the password, and ends every token: whoever held one must know the new password."""
         with transaction.atomic():
             person: User = super().save(commit=commit)
             tokens.revoke_all(person.pk)
@@ -80,7 +81,7 @@ class SuspendedFilter(admin.SimpleListFilter):
     title = "suspended"
     parameter_name = "suspended"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[User]") -> list[tuple[str, str]]:
         return [("yes", "Yes"), ("no", "No")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
@@ -109,13 +110,13 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "password1", "password2")}),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        """Privileges are given by superusers only: a moderator must not make themselves one."""
+        """Leaves privileges to superusers: a moderator must not make themselves one."""
         if obj is None:
             return ()
         return self.readonly_fields if operator_of(request).is_superuser else (*self.readonly_fields, *PRIVILEGES)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Superusers are changed by superusers only, their password included."""
+        """Leaves superusers to superusers, their password included."""
         if obj is not None and obj.is_superuser and not operator_of(request).is_superuser:
             return False
         return super().has_change_permission(request, obj)
@@ -135,7 +136,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
             wanted |= Q(pk=int(term))
         return keyed.filter(wanted), False
 
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change:
             services.announce(obj, form.changed_data)
@@ -167,5 +168,5 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
 
 
 def operator_of(request: HttpRequest) -> User:
-    """Who is signed in to the admin; its views let nobody else in."""
+    """Returns who is signed in to the admin; its views let nobody else in."""
     return cast(User, request.user)

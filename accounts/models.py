@@ -30,11 +30,11 @@ class UserManager(BaseUserManager["User"]):
         return self.alias(email_key=Lower("email")).filter(email_key=email.lower())
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """What Django's own sign-in (the admin's) and `createsuperuser` look people up by."""
+        """Finds people for Django's own sign-in (the admin's) and for `createsuperuser`."""
         return self.with_username(username or "").get()
 
-    def create_superuser(self, username: str, email: str, password: str | None = None, **fields: Any) -> "User":
-        """For `manage.py createsuperuser`, which may take a reserved name. Raises `ValidationError`."""
+    def create_superuser(self, username: str, email: str, password: str | None = None, **fields: object) -> "User":
+        """Makes a superuser, by `manage.py createsuperuser`; may take a reserved name. Raises `ValidationError`."""
         person = self.model(username=username, display_name=username, email=email, is_staff=True, is_superuser=True)
         person.set_password(password)
         person.full_clean(exclude=["id"])
@@ -100,5 +100,5 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def account(self) -> Account:
-        """The person's card, as of this row."""
-        return account_of_row([getattr(self, name) for name in ACCOUNT_COLUMNS])
+        """Returns the person's card, as of this row."""
+        return account_of_row(tuple(getattr(self, name) for name in ACCOUNT_COLUMNS))

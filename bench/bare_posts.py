@@ -26,7 +26,7 @@ from django.conf import settings
 from bench.stack import Stack
 from deploy.errors import CannotStart
 from deploy.plan import ROOT
-from storage.cassandra.session import open_cluster
+from storage.cassandra.cluster import open_cluster
 from storage.ids.snowflakes import WORKERS, id_minute, id_month, make_id, now_us, spread
 from storage.ports.outbox import SHARDS
 

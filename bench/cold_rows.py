@@ -18,7 +18,7 @@ from django.conf import settings
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
 from bench.stack import Stack
 from fanout.delivery.celebrities import DIRECTORIES, PULLED_EDGE
-from storage.cassandra.session import open_cluster
+from storage.cassandra.cluster import open_cluster
 from storage.ids.snowflakes import id_month
 from tweets.kinds import BOOKMARK, LIKE, RETWEET
 

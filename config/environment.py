@@ -95,10 +95,16 @@ class Environment:
 
 def read_environment() -> Environment:
     """Returns the environment, checked. Raises `UnsafeEnvironment` or environs' EnvError."""
-    env = Env()
+    environment = _read(Env())
+    _refuse_one_redis(environment)
+    refuse_unsafe(environment)
+    return environment
+
+
+def _read(env: Env) -> Environment:
     production = _choice(env, "ENVIRONMENT", ["development", "production"]) == "production"
     data_dir = env.path("DATA_DIR", Path("data")).absolute()
-    environment = Environment(
+    return Environment(
         production=production,
         debug=env.bool("DEBUG", False),
         secret_key=env.str("SECRET_KEY", LAPTOP_SECRET),
@@ -128,16 +134,15 @@ def read_environment() -> Environment:
         max_following=env.int("MAX_FOLLOWING", 5000),
         sweep_after_seconds=env.float("SWEEP_AFTER_SECONDS", 4.0),
         token_days=env.int("TOKEN_DAYS", 90),
-        log_format=cast(
-            Literal["console", "json"],
-            _choice(env, "LOG_FORMAT", ["json", "console"] if production else ["console", "json"]),
-        ),
+        log_format=_log_format(env, production),
         metrics_token=env.str("METRICS_TOKEN", ""),
         prometheus_multiproc_dir=env.str("PROMETHEUS_MULTIPROC_DIR", ""),
     )
-    _refuse_one_redis(environment)
-    refuse_unsafe(environment)
-    return environment
+
+
+def _log_format(env: Env, production: bool) -> Literal["console", "json"]:
+    allowed = ["json", "console"] if production else ["console", "json"]
+    return cast(Literal["console", "json"], _choice(env, "LOG_FORMAT", allowed))
 
 
 def _refuse_one_redis(environment: Environment) -> None:

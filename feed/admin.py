@@ -1,6 +1,6 @@
 """Reports in Django admin: read them, note what was done, close them. Nobody writes or deletes one here."""
 
-from typing import Any
+from datetime import datetime
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -28,12 +28,12 @@ class ReportAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     readonly_fields = tuple(field for field in fields if field != "note")
 
     @admin.display(description="made", ordering="id")
-    def made_at(self, report: Report) -> Any:
+    def made_at(self, report: Report) -> datetime:
         return id_time(report.id)
 
     @admin.display(description="about")
     def about(self, report: Report) -> str:
-        """The person, who can be suspended from there."""
+        """Returns a link to the person, who can be suspended from there."""
         return format_html(
             '<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[report.person_id]), report.person
         )

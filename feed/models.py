@@ -64,7 +64,7 @@ class Report(models.Model):
 
     @property
     def target(self) -> str:
-        """What it is about, for people."""
+        """Says what it is about, for people."""
         return f"tweet {self.tweet_id}" if self.tweet_id is not None else "a person"
 
     def save(self, *args: Any, **kwargs: Any) -> None:

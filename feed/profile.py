@@ -21,7 +21,7 @@ class ProfileOut(UserOut, frozen=True):
 
 
 def profile(username: str, viewer: Viewer | None) -> ProfileOut:
-    """The profile of the person of that name, in any case.
+    """Returns the profile of the person of that name, in any case.
 
     One SQL query, one Redis round trip and, for somebody signed in, five store reads; counts
     that are not cached are counted in the store. They are of all edges and tweets that stand,

@@ -64,15 +64,15 @@ class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def in_public(self) -> bool:
-        """Whether the public feed lists it: what homes show, but for retweets."""
+        """Returns whether the public feed lists it: what homes show, but for retweets."""
         return self.in_home and self.retweet_of_id is None
 
     @property
     def known_path(self) -> tuple[int, ...]:
-        """The `path`; of a reply that was written without one, at least the parent."""
+        """Returns the `path`; of a reply that was written without one, at least the parent."""
         return self.path or ((self.reply_to_id,) if self.reply_to_id is not None else ())
 
     @property
     def path_below(self) -> tuple[int, ...]:
-        """The `path` of a reply to this tweet."""
+        """Returns the `path` of a reply to this tweet."""
         return (*self.known_path, self.id)[-PATH_MAX:]

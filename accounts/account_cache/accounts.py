@@ -36,7 +36,7 @@ import msgspec
 
 from accounts.entities import Account
 from accounts.models import User
-from accounts.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
+from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
 from storage.redis.guarded_cache import GuardedCache
@@ -95,7 +95,7 @@ def change_commands(user_id: int) -> list[Command]:
 def accounts_by_id(
     ids: Iterable[int], *, changes: Changes | None = None, generation: bytes | None = None
 ) -> dict[int, Account]:
-    """The accounts that exist, suspended ones as well, by id.
+    """Returns the accounts that exist, suspended ones as well, by id.
 
     `changes` is what `RECENT_CHANGES` said, asked since the caller's request began, and
     `generation` the one that stood then or later. Without both memory is used only if Redis
@@ -120,7 +120,7 @@ def accounts_by_id(
 
 
 def account_changed(user_id: int) -> None:
-    """To be called after the change was committed and before it is answered. One round trip."""
+    """Tells readers of a changed account; call it after the commit and before the answer. One round trip."""
     _memory.forget(user_id)
     with suppress(Unavailable):
         timeline_node().round_trip(*ACCOUNTS.invalidate([user_id]), *change_commands(user_id))
@@ -224,7 +224,7 @@ def _rows(ids: Collection[int]) -> dict[int, Account]:
 
 
 @cache
-def _query_of(size: int) -> CompiledQuery:
+def _query_of(size: int) -> CompiledQuery[AccountRow]:
     """For so many ids: there are as many as there are powers of two."""
     return CompiledQuery(lambda: User.objects.filter(pk__in=range(size)).values_list(*ACCOUNT_COLUMNS))
 

@@ -1,29 +1,29 @@
 """REST doors of accounts: sign up, sign in and out, one's own account."""
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from accounts.models import BIO_MAX, DISPLAY_NAME_MAX, EMAIL_MAX, USERNAME_MAX
+from accounts.models import BIO_MAX, DISPLAY_NAME_MAX, EMAIL_MAX, USERNAME_MAX, User
 from accounts.people import selectors, services
 from accounts.people.profiles import own_user_out
 from accounts.people.rules import PASSWORD_MAX
 from accounts.sessions import tokens
 from accounts.sessions.authentication import required_viewer
 from accounts.sessions.throttles import SignInLimit, SignUpLimit
-from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, envelope_of, id_field
+from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, Document, envelope_of, id_field
 from storage.web.rest import TextField, flag, single
 
 
-class UserSerializer(serializers.Serializer[Any]):
+class UserSerializer(Document):
     id = id_field()
     username = serializers.CharField()
     display_name = serializers.CharField()
@@ -37,7 +37,7 @@ class OwnUserSerializer(UserSerializer):
     email = serializers.EmailField()
 
 
-class SessionSerializer(serializers.Serializer[Any]):
+class SessionSerializer(Document):
     user = OwnUserSerializer()
     token = serializers.CharField(help_text="Send it as `Authorization: Bearer <token>`. It is shown only here.")
 
@@ -120,8 +120,8 @@ class TokenEndpoint(APIView):
     def get_authenticators(self) -> list[BaseAuthentication]:
         return [] if self._is_sign_in() else super().get_authenticators()
 
-    def get_permissions(self) -> Any:
-        return [AllowAny()] if self._is_sign_in() else super().get_permissions()
+    def get_permissions(self) -> Sequence[BasePermission]:
+        return [AllowAny()] if self._is_sign_in() else cast(Sequence[BasePermission], super().get_permissions())
 
     def get_throttles(self) -> list[BaseThrottle]:
         return [SignInLimit()] if self._is_sign_in() else super().get_throttles()
@@ -192,12 +192,12 @@ class MeEndpoint(APIView):
         )
 
 
-def valid(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, str]:
-    """The checked body. Raises DRF's `ValidationError`, which names each field."""
+def valid(serializer: type[serializers.Serializer[Mapping[str, str]]], request: Request) -> dict[str, str]:
+    """Returns the checked body. Raises DRF's `ValidationError`, which names each field."""
     checked = serializer(data=request.data)
     checked.is_valid(raise_exception=True)
     return cast(dict[str, str], checked.validated_data)
 
 
-def _session(person: Any, status: int) -> Response:
+def _session(person: User, status: int) -> Response:
     return Response(single({"user": own_user_out(person), "token": tokens.issue(person)}), status=status)

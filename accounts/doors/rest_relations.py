@@ -1,7 +1,6 @@
 """REST doors of how people stand to each other: follow, block, mute, and who follows whom."""
 
 from collections.abc import Callable
-from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -14,11 +13,11 @@ from accounts.doors.rest_accounts import EXAMPLE_USER, UserSerializer
 from accounts.graph import blocks, follows, listings
 from accounts.people import selectors
 from accounts.sessions.authentication import required_viewer, viewer_or_none
-from storage.web.openapi import PAGE_PARAMETERS, collection_of, envelope_of
+from storage.web.openapi import PAGE_PARAMETERS, Document, collection_of, envelope_of
 from storage.web.rest import collection, page_request, single
 
 
-class RelationshipSerializer(serializers.Serializer[Any]):
+class RelationshipSerializer(Document):
     following = serializers.BooleanField()
     followed_by = serializers.BooleanField()
     blocking = serializers.BooleanField()

@@ -69,7 +69,7 @@ def mute(reader_id: int, author_id: int) -> None:
 
 
 def unmute(reader_id: int, author_id: int) -> None:
-    """The reverse, of anyone, suspended or not. Raises `Unavailable`. Idempotent."""
+    """Does the reverse, of anyone, suspended or not. Raises `Unavailable`. Idempotent."""
     edge = follows.last_change(reader_id, MUTE, author_id)
     if edge.present:
         follows.reverse(edge, readers=[reader_id])

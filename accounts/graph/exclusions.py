@@ -73,7 +73,7 @@ _decoder = msgspec.msgpack.Decoder(_Cached)
 
 
 def read(viewer_id: int) -> Read[Exclusions | None]:
-    """The cached exclusions; None when there are none, or the graph has changed since. One command."""
+    """Returns the cached exclusions; None when there are none, or the graph has changed since. One command."""
     return Read((("MGET", _key(viewer_id), graph_version_key(viewer_id)),), _decode)
 
 
@@ -86,7 +86,7 @@ def _decode(answer: tuple[bytes | None, bytes | None]) -> Exclusions | None:
 
 
 def exclusions_of(viewer_id: int) -> Exclusions:
-    """What holds now. One Redis round trip warm; cold, two more and up to three store reads.
+    """Returns what holds now. One Redis round trip warm; cold, two more and up to three store reads.
 
     Works without Redis, from the store. Raises `Unavailable` when neither can tell.
     """
@@ -114,7 +114,7 @@ def refreshed(viewer_id: int) -> Exclusions:
 
 
 def from_store(viewer_id: int) -> Exclusions:
-    """The truth. Three store reads."""
+    """Reads the truth. Three store reads."""
     found = {
         kind: associations().targets(viewer_id, kind, limit=CACHED_A_KIND + 1) for kind in (BLOCK, BLOCKED_BY, MUTE)
     }
@@ -128,7 +128,7 @@ def from_store(viewer_id: int) -> Exclusions:
 
 
 def hidden_among(viewer_id: int, exclusions: Exclusions, people: Collection[int], *, home: bool) -> frozenset[int]:
-    """Those of `people` whom the viewer must not see, in the home timeline or anywhere else.
+    """Returns those of `people` whom the viewer must not see, in the home timeline or anywhere else.
 
     Costs nothing but a store read for each kind in `beyond`. Raises `Unavailable`.
     """
@@ -152,7 +152,7 @@ class Visibility:
         self._exclusions: Exclusions | None = None
 
     def read(self) -> Read[Exclusions | None]:
-        """What to send along with a round trip, for `know`; nothing once the exclusions are known."""
+        """Returns what to send along with a round trip, for `know`; nothing once the exclusions are known."""
         if self._viewer_id is None or self._exclusions is not None:
             return NOTHING
         return read(self._viewer_id)
@@ -168,7 +168,7 @@ class Visibility:
             self._exclusions = from_store(self._viewer_id)
 
     def hidden_among(self, author_ids: Collection[int]) -> frozenset[int]:
-        """The authors among these whose tweets must not be shown. Raises `Unavailable`.
+        """Returns the authors among these whose tweets must not be shown. Raises `Unavailable`.
 
         Costs nothing once the exclusions are known, for nearly everybody (see `hidden_among` above).
         """

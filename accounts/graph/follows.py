@@ -77,7 +77,7 @@ def follow(reader_id: int, author_id: int) -> None:
 
 
 def unfollow(reader_id: int, author_id: int) -> None:
-    """The reverse, of anyone, suspended or gone. One store read; two writes and a round trip if there was an edge,
+    """Ends a follow, of anyone, suspended or gone. One store read; two writes and a round trip if there was an edge,
     else another read (see `finish_unfinished`)."""
     edge = last_change(reader_id, FOLLOW, author_id)
     if edge.present:
@@ -108,7 +108,7 @@ def standing_block(one_id: int, other_id: int) -> str | None:
 
 
 def last_change(source: int, kind: str, target: int) -> Change:
-    """What made the edge stand, or not stand; see `AssociationStore.last_changes`. One store read."""
+    """Returns what made the edge stand, or not stand; see `AssociationStore.last_changes`. One store read."""
     [change] = stores.associations().last_changes([(source, kind, target)])
     return change
 
@@ -131,8 +131,10 @@ def write(changes: Sequence[Change], *, op: int, readers: Sequence[int]) -> None
 
 
 def finish_unfinished(standing: Change) -> None:
-    """To be called when there is nothing to change, before that is answered: whoever changed it may not have come
-    so far as to put it in force, and may have told their client so. One store read; then as `write`.
+    """Brings the last change of an edge into force if its order is still open. One store read; then as `write`.
+
+    Call it when there is nothing to change, before that is answered: whoever changed it may not have come
+    so far as to put it in force, and may have told their client so.
     """
     order = stores.outbox().open_order(standing.op) if standing.op else None
     if order is not None:
@@ -194,7 +196,7 @@ def followee_ids(user_id: int) -> list[int]:
 
 
 def follower_buckets(author_id: int) -> range:
-    """The buckets that hold the author's followers now. One store read; never keep the answer."""
+    """Returns the buckets that hold the author's followers now. One store read; never keep the answer."""
     return range(1 << stores.associations().level(author_id, FOLLOW))
 
 
@@ -204,7 +206,7 @@ def follower_page(author_id: int, bucket: int, after: int, limit: int) -> list[i
 
 
 def has_more_followers_than(author_id: int, limit: int) -> bool:
-    """Whether more than `limit` follow the author; stops reading as soon as that is certain.
+    """Returns whether more than `limit` follow the author; stops reading as soon as that is certain.
 
     Costs a read for each FOLLOWERS_A_READ followers up to `limit`, and one for each bucket. Someone
     who stands in two buckets (storage/ports/associations.py) counts twice: for a threshold that is near enough.
@@ -223,7 +225,7 @@ def has_more_followers_than(author_id: int, limit: int) -> bool:
 
 
 def relationship(viewer_id: int, other_id: int) -> Relationship:
-    """How the viewer stands to the other. Four store reads; none for oneself."""
+    """Returns how the viewer stands to the other. Four store reads; none for oneself."""
     if viewer_id == other_id:
         return Relationship(following=False, followed_by=False)
     return Relationship(
@@ -235,12 +237,12 @@ def relationship(viewer_id: int, other_id: int) -> Relationship:
 
 
 def has_edge(source: int, kind: str, target: int) -> bool:
-    """Whether the edge stands. One store read."""
+    """Returns whether the edge stands. One store read."""
     return target in stores.associations().find(source, kind, [target])
 
 
 def require_present(user_id: int) -> Account:
-    """The account of someone who is there and not suspended. One SQL query. Raises `NotFound`."""
+    """Returns the account of someone who is there and not suspended. One SQL query. Raises `NotFound`."""
     account = get_account(user_id)
     if account.suspended:
         raise NotFound("There is no such person.")

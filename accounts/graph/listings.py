@@ -16,7 +16,7 @@ from storage.web.paging import Page, PageRequest, full_page
 
 
 def visible_account(username: str, viewer: Viewer | None) -> Account:
-    """The person of that name, in any case.
+    """Returns the person of that name, in any case.
 
     Raises `NotFound` when there is none, or they are suspended or block the viewer; whoever
     blocks can still be looked up by the viewer who blocks them, or nobody could be unblocked.
@@ -29,7 +29,7 @@ def visible_account(username: str, viewer: Viewer | None) -> Account:
 
 
 def followers_page(username: str, viewer: Viewer | None, request: PageRequest) -> Page[UserOut]:
-    """Who follows the person, the newest follow first. Raises `NotFound` as `visible_account` does.
+    """Returns a page of who follows the person, the newest follow first. Raises `NotFound` as `visible_account` does.
 
     Suspended people and those hidden from the viewer are left out and made up for. One store
     read a page besides the cards and the viewer's exclusions. A place is the follow's operation.
@@ -41,7 +41,7 @@ def followers_page(username: str, viewer: Viewer | None, request: PageRequest) -
 
 
 def following_page(username: str, viewer: Viewer | None, request: PageRequest) -> Page[UserOut]:
-    """Whom the person follows; otherwise as `followers_page`."""
+    """Returns a page of whom the person follows; otherwise as `followers_page`."""
     person = visible_account(username, viewer)
     return people_page(
         viewer, request, Listing(person.id, FOLLOW, associations().newest_targets, lambda edge: edge.target)
@@ -71,7 +71,7 @@ class Listing:
 
 
 def people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -> Page[UserOut]:
-    """A page of a listing's people, those suspended or hidden from the viewer made up for.
+    """Returns a page of a listing's people, those suspended or hidden from the viewer made up for.
 
     One store read besides the cards and the viewer's exclusions. A place is the edge's operation.
     """

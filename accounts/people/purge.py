@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 def purge_command(user_id: int) -> Command:
-    """The command that removes what this person's reading left, all of it in one step. Idempotent."""
+    """Returns the command that removes what this person's reading left, all of it in one step. Idempotent."""
     return ("DEL", *(f"{user_tag(user_id)}:{family}:{user_id}" for family in READING))
 
 

@@ -5,36 +5,38 @@ from collections.abc import Collection, Sequence
 from accounts.entities import Account
 from accounts.models import User
 from accounts.people.rules import EMAIL_CHARACTERS, USERNAME
-from accounts.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
+from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import NotFound
 
 
 @sql_or_unavailable()
 def find_account(username: str) -> Account:
-    """The account of that name, in any case, suspended or not. One SQL query. Raises `NotFound`."""
+    """Returns the account of that name, in any case, suspended or not. One SQL query. Raises `NotFound`."""
     rows = _by_username.rows([username.lower()]) if USERNAME.fullmatch(username) else []
     return _account_in(rows)
 
 
 @sql_or_unavailable()
 def get_account(user_id: int) -> Account:
-    """The account with that id, suspended or not. One SQL query. Raises `NotFound`."""
+    """Returns the account with that id, suspended or not. One SQL query. Raises `NotFound`."""
     return _account_in(_by_id.rows([user_id]))
 
 
-def _account_in(rows: Sequence[Sequence[object]]) -> Account:
+def _account_in(rows: Sequence[AccountRow]) -> Account:
     if not rows:
         raise NotFound("There is no such person.")
     return account_of_row(rows[0])
 
 
-_by_username = CompiledQuery(lambda: User.objects.with_username("").values_list(*ACCOUNT_COLUMNS))
-_by_id = CompiledQuery(lambda: User.objects.filter(pk=0).values_list(*ACCOUNT_COLUMNS))
+_by_username: CompiledQuery[AccountRow] = CompiledQuery(
+    lambda: User.objects.with_username("").values_list(*ACCOUNT_COLUMNS)
+)
+_by_id: CompiledQuery[AccountRow] = CompiledQuery(lambda: User.objects.filter(pk=0).values_list(*ACCOUNT_COLUMNS))
 
 
 @sql_or_unavailable()
 def find_user(username: str) -> User:
-    """The person of that name, in any case, suspended or not. One SQL query. Raises `NotFound`."""
+    """Returns the person of that name, in any case, suspended or not. One SQL query. Raises `NotFound`."""
     person = User.objects.with_username(username).first() if USERNAME.fullmatch(username) else None
     if person is None:
         raise NotFound("There is no such person.")
@@ -43,7 +45,7 @@ def find_user(username: str) -> User:
 
 @sql_or_unavailable()
 def get_user(user_id: int) -> User:
-    """The person with that id, suspended or not. One SQL query. Raises `NotFound`."""
+    """Returns the person with that id, suspended or not. One SQL query. Raises `NotFound`."""
     person = User.objects.filter(pk=user_id).first()
     if person is None:
         raise NotFound("There is no such person.")
@@ -52,7 +54,7 @@ def get_user(user_id: int) -> User:
 
 @sql_or_unavailable()
 def find_login(login: str) -> User | None:
-    """The person whose username or e-mail address this is, in any case. At most one SQL query."""
+    """Returns the person whose username or e-mail address this is, in any case. At most one SQL query."""
     if USERNAME.fullmatch(login):
         return User.objects.with_username(login).first()
     if "@" in login and EMAIL_CHARACTERS.fullmatch(login):
@@ -69,7 +71,7 @@ def people_after(user_id: int, limit: int) -> list[tuple[int, str]]:
 
 @sql_or_unavailable()
 def shut_out_among(user_ids: Collection[int]) -> set[int]:
-    """Those who are suspended, or of whom there is no row. One SQL query."""
+    """Returns those who are suspended, or of whom there is no row. One SQL query."""
     let_in = User.objects.filter(pk__in=user_ids, suspended_at=None).values_list("pk", flat=True) if user_ids else ()
     return set(user_ids).difference(let_in)
 

@@ -6,7 +6,6 @@ caller's transaction the invalidation waits for its commit.
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 import structlog
@@ -39,7 +38,7 @@ class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
 
 @sql_or_unavailable()
 def register(*, username: str, email: str, password: str) -> User:
-    """A new person, who goes by their username until they choose a display name.
+    """Registers a new person, who goes by their username until they choose a display name.
 
     Three SQL statements and a password hash. Raises `Refused` with all that is wrong; of
     several that ask for one name or address at the same time, one gets it.
@@ -62,7 +61,7 @@ def register(*, username: str, email: str, password: str) -> User:
 
 @sql_or_unavailable()
 def sign_in(*, login: str, password: str) -> User:
-    """The person whose username or e-mail address, in any case, and password these are.
+    """Returns the person whose username or e-mail address, in any case, and password these are.
 
     Raises `NotSignedIn`, which tells neither which of the two was wrong nor, by its time,
     whether there is such a person; `Forbidden` for someone suspended.
@@ -81,7 +80,7 @@ def sign_in(*, login: str, password: str) -> User:
 
 @sql_or_unavailable()
 def update_profile(user_id: int, change: ProfileChange, *, token_digest: str | None = None) -> User:
-    """The person as changed; all of it or nothing.
+    """Returns the person as changed; all of it or nothing.
 
     A new password ends every token but the one with `token_digest`, that of the session in
     which it was changed (as GitHub and Mastodon do). Raises `Refused` with all that is
@@ -171,14 +170,16 @@ def _refuse_taken(*, username: str | None = None, email: str | None = None, but:
     faults.refuse()
 
 
-def _save_unique(person: User, *, update_fields: list[str] | None = None, **unique: Any) -> None:
-    """Saves; if someone else was faster with one of the `unique` values, refuses it."""
+def _save_unique(
+    person: User, *, update_fields: list[str] | None = None, username: str | None = None, email: str | None = None
+) -> None:
+    """Saves; if someone else was faster with this name or address, refuses it."""
     but = person.pk or 0
     try:
         with transaction.atomic():
             person.save(update_fields=update_fields)
     except IntegrityError:
-        _refuse_taken(**unique, but=but)
+        _refuse_taken(username=username, email=email, but=but)
         raise
 
 

@@ -72,7 +72,7 @@ class RequestLimit(BaseThrottle):
 
 
 def signed_in_viewer(request: HttpRequest) -> Viewer | None:
-    """The viewer, None without a header; counts the request against their quota.
+    """Returns the viewer, None without a header; counts the request against their quota.
 
     Asked twice of one request, it answers the same without looking again. Raises as
     `tokens.authenticate` does, and costs the same: when the token was not cached, the count waits
@@ -82,7 +82,7 @@ def signed_in_viewer(request: HttpRequest) -> Viewer | None:
 
 
 def viewer_and_read(request: HttpRequest, extra: Callable[[int], Read[X | None]]) -> tuple[Viewer | None, X | None]:
-    """As `signed_in_viewer`, with a read of the caller's that travels in the round trip that checks the token.
+    """Does as `signed_in_viewer`, with a read of the caller's that travels in the round trip that checks the token.
 
     `extra` names the read for the person whom the token claims, before the claim is checked; it may raise
     `BadRequest`. What it said is None when nobody was signed in, or Redis did not answer.
@@ -102,7 +102,7 @@ def viewer_and_read(request: HttpRequest, extra: Callable[[int], Read[X | None]]
 
 
 def rate_hits(request: HttpRequest) -> Sequence[Hit]:
-    """What was counted of this request so far."""
+    """Returns what was counted of this request so far."""
     hits: Sequence[Hit] = getattr(request, "rate_hits", ())
     return hits
 
@@ -125,17 +125,17 @@ def _counted(proof: Proof[X]) -> Hit:
 
 
 def viewer_or_none(request: Request) -> Viewer | None:
-    """Who sent the request, None for nobody; for views that answer both."""
+    """Returns who sent the request, None for nobody; for views that answer both."""
     return cast(Viewer | None, request.user)
 
 
 def required_viewer(request: Request) -> Viewer:
-    """Who sent the request; for views that let only signed-in people in."""
+    """Returns who sent the request; for views that let only signed-in people in."""
     return cast(Viewer, request.user)
 
 
 def bearer_token(header: str | None) -> str | None:
-    """The token in `Authorization: Bearer <token>`, None without a header. Raises `NotSignedIn` on any other."""
+    """Returns the token in `Authorization: Bearer <token>`, None without one. Raises `NotSignedIn` on any other."""
     if header is None:
         return None
     scheme, _, raw = header.partition(" ")

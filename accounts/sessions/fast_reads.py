@@ -33,18 +33,18 @@ class FastRead(APIView, Generic[X]):
     """
 
     def first_read(self, request: HttpRequest, viewer_id: int) -> Read[X | None]:
-        """The read for the person whom the token claims, before that is proved. May raise `BadRequest`."""
+        """Returns the read for the person whom the token claims, before that is proved. May raise `BadRequest`."""
         raise NotImplementedError
 
     def read(self, request: HttpRequest, viewer: Viewer, first: X | None) -> object:
-        """What is encoded as the body. Raises service errors, as any view's method.
+        """Returns what is encoded as the body. Raises service errors, as any view's method.
 
         `first` is what `first_read` said, None when it could not be sent along or Redis did not answer.
         """
         raise NotImplementedError
 
     def get(self, request: Request) -> Response:
-        """What REST framework runs for HEAD, and documents."""
+        """Answers HEAD for REST framework, which documents this method, too."""
         return Response(self.read(request._request, required_viewer(request), None))
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:

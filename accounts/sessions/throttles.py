@@ -1,7 +1,8 @@
 """Limits of signing in and up, which are stricter than those of everything else (sessions/authentication.py)."""
 
 import hashlib
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import cast
 
 from rest_framework.request import Request
 
@@ -18,7 +19,7 @@ SIGN_UPS = Policy("sign-up", 20, 3600)
 
 class SignInLimit(RequestLimit):
     def hits(self, request: Request) -> list[Hit]:
-        login = cast(dict[str, Any], request.data).get("username")
+        login = cast(Mapping[str, object], request.data).get("username")
         counted = [(SIGN_INS_BY_ADDRESS, f"rate:sign-in:address:{client_address(request._request)}")]
         if isinstance(login, str):
             digest = hashlib.sha256(login.strip().lower().encode()).hexdigest()

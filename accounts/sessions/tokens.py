@@ -22,7 +22,7 @@ from knox.models import AuthToken
 from accounts.account_cache.accounts import ACCOUNTS, change_commands
 from accounts.entities import Account, Viewer
 from accounts.models import User
-from accounts.sql import ACCOUNT_COLUMNS, CompiledQuery, account_of_row, sql_or_unavailable
+from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn, Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.redis.guarded_cache import GuardedCache
@@ -79,7 +79,7 @@ class Proof(msgspec.Struct, Generic[X], frozen=True):
 
 
 def read_claim(raw: str) -> Claim:
-    """Whose token this claims to be. Costs nothing. Raises `NotSignedIn` unless it looks like one of ours."""
+    """Returns whose token this claims to be. Costs nothing. Raises `NotSignedIn` unless it looks like one of ours."""
     match = TOKEN.fullmatch(raw)
     if match is None or int(match[1]) > MAX_ID:
         raise _bad_token()
@@ -87,7 +87,7 @@ def read_claim(raw: str) -> Claim:
 
 
 def authenticate(raw: str) -> Viewer:
-    """The viewer whom `raw` proves.
+    """Returns the viewer whom `raw` proves.
 
     One Redis round trip. One SQL query and a second round trip when the cache does not know.
     Raises `NotSignedIn` (unknown, ended, revoked or malformed token), `Forbidden` with the
@@ -97,7 +97,7 @@ def authenticate(raw: str) -> Viewer:
 
 
 def check(claim: Claim, *, extra: Read[X | None] = NOTHING, counted: Read[Hit | None] = NOTHING) -> Proof[X]:
-    """As `authenticate`, of a token that was read already, together with reads of the caller's.
+    """Does as `authenticate`, of a token that was read already, together with reads of the caller's.
 
     What `extra` says is handed out only to a viewer who is who the token claims, so it may name the keys of
     `claim.user_id`; it must only read. `counted` does nothing unless the token is in the cache: when it was not, it is
@@ -119,7 +119,7 @@ def check(claim: Claim, *, extra: Read[X | None] = NOTHING, counted: Read[Hit | 
 @sql_or_unavailable()
 @transaction.atomic
 def issue(user: User) -> str:
-    """A new token, which only the answer to this request will ever show. Three SQL statements.
+    """Issues a new token, which only the answer to this request will ever show. Three SQL statements.
 
     Raises `NotSignedIn` if the password has changed since `user` was read: whoever changes it
     ends every token there is, and none may be made afterwards for who knew the old one. The
@@ -187,11 +187,11 @@ def _from_sql(claim: Claim) -> tuple[int, Account]:
     rows = _tokens_with_cards.rows([claim.digest])
     if not rows:
         raise _bad_token()
-    expiry, *values = rows[0]
-    return NEVER if expiry is None else int(expiry.timestamp() * 1_000_000), account_of_row(values)
+    expiry, *_ = rows[0]
+    return NEVER if expiry is None else int(expiry.timestamp() * 1_000_000), account_of_row(rows[0][1:])
 
 
-_tokens_with_cards = CompiledQuery(
+_tokens_with_cards: CompiledQuery[tuple[datetime | None, *AccountRow]] = CompiledQuery(
     lambda: AuthToken.objects.filter(digest="").values_list("expiry", *(f"user__{name}" for name in ACCOUNT_COLUMNS))
 )
 

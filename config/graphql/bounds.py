@@ -7,7 +7,6 @@ document; fragments that double each other 200 times over do not.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 from graphql import (
@@ -78,7 +77,7 @@ def _check_size(size: Size, operation: OperationDefinitionNode) -> None:
 class _FieldCounter(Visitor):
     fields = 0
 
-    def enter_field(self, *_node: Any) -> None:
+    def enter_field(self, *_node: object) -> None:
         self.fields += 1
 
 

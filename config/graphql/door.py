@@ -5,8 +5,9 @@ parsed, then bounded (bounds.py), and only then validated: some of the
 specification's rules take the square of what they are given.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import cast
 
 import structlog
 from django.conf import settings
@@ -48,7 +49,7 @@ class GraphQLEndpoint(APIView):
 
     @extend_schema(exclude=True)
     def post(self, request: Request) -> Response:
-        query, variables, operation = _parameters(request.data)
+        query, variables, operation = _parameters(cast(Mapping[str, object], request.data))
         try:
             document = _checked(query)
         except Invalid as refused:
@@ -62,13 +63,13 @@ class GraphQLEndpoint(APIView):
             execution_context_class=ExecutionContext,
         )
         assert isinstance(result, ExecutionResult)  # noqa: S101 - no resolver is async
-        answer: dict[str, Any] = {"data": result.data}
+        answer: dict[str, object] = {"data": result.data}
         if result.errors:
             answer["errors"] = [_formatted(error) for error in result.errors]
         return Response(answer, status=200 if result.data is not None or _has_path(result) else 400)
 
 
-def _parameters(data: Any) -> tuple[str, dict[str, Any] | None, str | None]:
+def _parameters(data: Mapping[str, object]) -> tuple[str, dict[str, object] | None, str | None]:
     query, variables, operation = data.get("query"), data.get("variables"), data.get("operationName")
     if not isinstance(query, str) or not query.strip():
         raise BadRequest("query must be a GraphQL document.", code="bad_query")
@@ -100,7 +101,7 @@ def _has_path(result: ExecutionResult) -> bool:
     return any(error.path for error in result.errors or ())
 
 
-def _formatted(error: GraphQLError) -> dict[str, Any]:
+def _formatted(error: GraphQLError) -> dict[str, object]:
     """The error as clients see it: never the words of an exception that is not meant for them."""
     cause = error.original_error
     if cause is None:

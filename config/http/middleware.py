@@ -5,7 +5,6 @@ config/observability/requests.py's, which stands first."""
 import re
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
@@ -122,10 +121,9 @@ class AdminOnly:
     bearer tokens. Subclasses of Django's own, so that the admin's system checks find them.
     """
 
-    get_response: Any
     _past_all: Answer
 
-    def __init__(self, get_response: Any) -> None:
+    def __init__(self, get_response: Answer) -> None:
         super().__init__(get_response)  # type: ignore[call-arg]
         # Django wraps each middleware in a function that names it; those below that would step aside, too, are skipped.
         below = getattr(get_response, "__wrapped__", None)
@@ -146,8 +144,8 @@ class AdminCsrf(AdminOnly, CsrfViewMiddleware):
         self,
         request: HttpRequest,
         callback: Callable[..., HttpResponseBase],
-        callback_args: tuple[Any, ...],
-        callback_kwargs: dict[str, Any],
+        callback_args: tuple[object, ...],
+        callback_kwargs: dict[str, object],
     ) -> HttpResponseForbidden | None:
         if not request.path.startswith(ADMIN_PREFIX):
             return None

@@ -1,21 +1,38 @@
 """The OpenAPI document: bearer tokens, and the problems that each operation may answer with."""
 
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ComponentRegistry
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
 from config.http.middleware import REPEATABLE_PATHS, WRITES
 from config.http.problems import CONTENT_TYPE, KINDS
 
+Parameter = TypedDict("Parameter", {"in": str, "name": str, "schema": object, "description": str})
+
+
+class Operation(TypedDict):
+    """What is read and written here of one operation of the document."""
+
+    operationId: str
+    responses: dict[str, dict[str, object]]
+    parameters: NotRequired[list[Parameter]]
+    security: NotRequired[list[dict[str, object]]]
+    requestBody: NotRequired[object]
+
+
+class OpenAPI(TypedDict):
+    paths: dict[str, dict[str, Operation]]
+
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "accounts.sessions.authentication.BearerAuthentication"
     name = "bearer"
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, object]:
         return {
             "type": "http",
             "scheme": "bearer",
@@ -43,7 +60,7 @@ PROBLEM = inline_serializer(
 """RFC 9457, as http/problems.py makes it."""
 
 
-IDEMPOTENCY_KEY = {
+IDEMPOTENCY_KEY: Parameter = {
     "in": "header",
     "name": "Idempotency-Key",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
@@ -51,7 +68,7 @@ IDEMPOTENCY_KEY = {
     "gives the first answer again, with `Idempotency-Replayed: true`. 409 while the first is still at it; 422 when "
     "the key was used for another request.",
 }
-FIELDS: dict[str, dict[str, Any]] = {
+FIELDS: dict[str, dict[str, object]] = {
     "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."},
     "RateLimit": {"schema": {"type": "string"}, "description": 'What is left: `"default";r=299;t=52`.'},
     "RateLimit-Policy": {"schema": {"type": "string"}, "description": 'The quota: `"default";q=300;w=60`.'},
@@ -71,20 +88,25 @@ class ProblemSchema(AutoSchema):
     What cannot be told from that, a view says itself: `also_answers = {"POST": (409,)}`.
     """
 
-    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
-        operation = super().get_operation(*args, **kwargs)
+    def get_operation(
+        self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
+    ) -> dict[str, object] | None:
+        operation = super().get_operation(path, path_regex, path_prefix, method, registry)
         if operation is not None:
-            if self._is_repeatable(operation):
-                operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
-            for status in self._problem_statuses(operation):
-                operation["responses"].setdefault(str(status), self._problem_response(status))
+            self._add_problems(cast(Operation, operation))
         return operation
 
-    def _is_repeatable(self, operation: dict[str, Any]) -> bool:
+    def _add_problems(self, operation: Operation) -> None:
+        if self._is_repeatable(operation):
+            operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+        for status in self._problem_statuses(operation):
+            operation["responses"].setdefault(str(status), self._problem_response(status))
+
+    def _is_repeatable(self, operation: Operation) -> bool:
         """What config/http/idempotency.py does for it."""
         return self.method in WRITES and bool(REPEATABLE_PATHS.match(self.path)) and any(operation.get("security", []))
 
-    def _problem_statuses(self, operation: dict[str, Any]) -> list[int]:
+    def _problem_statuses(self, operation: Operation) -> list[int]:
         places = {parameter["in"] for parameter in operation.get("parameters", [])}
         statuses = {429, 503, *getattr(self.view, "also_answers", {}).get(self.method, ())}
         if any(operation.get("security", [])):
@@ -101,9 +123,9 @@ class ProblemSchema(AutoSchema):
             statuses |= {422}
         return sorted(statuses)
 
-    def _problem_response(self, status: int) -> dict[str, Any]:
+    def _problem_response(self, status: int) -> dict[str, object]:
         schema = self.resolve_serializer(PROBLEM, "response").ref
-        response = {"description": KINDS[status][1], "content": {CONTENT_TYPE: {"schema": schema}}}
+        response: dict[str, object] = {"description": KINDS[status][1], "content": {CONTENT_TYPE: {"schema": schema}}}
         headers = {name: FIELDS[name] for name in FIELDS_OF.get(status, ())}
         return {**response, "headers": headers} if headers else response
 
@@ -115,8 +137,8 @@ LINKS = {
 """What these operations answer with is a path parameter of others."""
 
 
-def link_operations(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """A postprocessing hook: says which operations take what another one has made, so that tools can follow."""
+def link_operations(result: OpenAPI, **_: object) -> OpenAPI:
+    """Says, as a postprocessing hook, which operations take what another one has made, so that tools can follow."""
     operations = [each for path in result["paths"].values() for each in path.values()]
     for maker in operations:
         if maker["operationId"] in LINKS:

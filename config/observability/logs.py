@@ -8,7 +8,7 @@ The lines are the same, to the same stream.
 import json
 import logging
 import sys
-from typing import Any, Literal, TextIO
+from typing import Literal, TextIO
 
 import structlog
 
@@ -20,27 +20,17 @@ SHARED: list[structlog.typing.Processor] = [
 ]
 
 
-def logging_config(log_format: Literal["console", "json"]) -> dict[str, Any]:
-    """Returns the dictConfig for the standard library's logging, rendered by structlog."""
-    renderer: Any = (
+def logging_config(log_format: Literal["console", "json"]) -> dict[str, object]:
+    """Sets structlog up, and returns the dictConfig for the standard library's logging, rendered by structlog."""
+    renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(serializer=_json)
         if log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
     )
     if log_format == "json":
-        stream = sys.stderr
-        structlog.configure(
-            processors=[*SHARED, structlog.processors.format_exc_info, renderer],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-            logger_factory=lambda name=None: NamedWriter(stream, name),
-            cache_logger_on_first_use=True,
-        )
+        _write_own_lines(renderer)
     else:
-        structlog.configure(
-            processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-            logger_factory=structlog.stdlib.LoggerFactory(),
-            cache_logger_on_first_use=True,
-        )
+        _hand_own_lines_on()
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -66,6 +56,25 @@ def logging_config(log_format: Literal["console", "json"]) -> dict[str, Any]:
     }
 
 
+def _write_own_lines(renderer: structlog.typing.Processor) -> None:
+    stream = sys.stderr
+    structlog.configure(
+        processors=[*SHARED, structlog.processors.format_exc_info, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda name=None: NamedWriter(stream, name),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _hand_own_lines_on() -> None:
+    """Has the standard library's logging write them, as it writes those of libraries."""
+    structlog.configure(
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
 class NamedWriter(structlog.WriteLogger):
     """Writes lines to `file`; has the name that `add_logger_name` asks a logger for."""
 
@@ -77,6 +86,6 @@ class NamedWriter(structlog.WriteLogger):
 _encode = json.JSONEncoder(default=repr).encode
 
 
-def _json(event: dict[str, Any], **_: Any) -> str:
+def _json(event: dict[str, object], **_: object) -> str:
     """By an encoder that is made once."""
     return _encode(event)

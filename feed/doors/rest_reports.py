@@ -1,7 +1,6 @@
 """The REST door of reports."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -12,7 +11,7 @@ from rest_framework.views import APIView
 from accounts.sessions.authentication import required_viewer
 from feed.models import COMMENT_MAX, Reason
 from feed.moderation.reports import report_person, report_tweet
-from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, envelope_of, id_field
+from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, Document, envelope_of, id_field
 from storage.web.rest import TextField, parse_id, single
 
 
@@ -24,13 +23,13 @@ class ReportInput(serializers.Serializer[Mapping[str, str]]):
         required=False, allow_blank=True, max_length=COMMENT_MAX, help_text=f"At most {COMMENT_MAX:,} characters."
     )
 
-    def validate(self, attrs: Any) -> Any:
+    def validate(self, attrs: Mapping[str, str | None]) -> Mapping[str, str | None]:
         if (attrs.get("tweet_id") is None) is (attrs.get("username") is None):
             raise serializers.ValidationError("Give tweet_id or username, and not both.")
         return attrs
 
 
-class ReportSerializer(serializers.Serializer[Any]):
+class ReportSerializer(Document):
     id = id_field()
     tweet_id = serializers.CharField(allow_null=True)
     username = serializers.CharField(allow_null=True)

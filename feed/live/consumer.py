@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 class FeedConsumer(AsyncWebsocketConsumer):
     """One socket."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._token = ""
         self._viewer: Viewer | None = None
@@ -78,7 +78,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
         self._auth_timeout = loop.call_later(AUTH_SECONDS, lambda: loop.create_task(self._time_out()))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Frames that were on their way when the socket was ended are not looked at."""
+        """Handles a frame of the client; those that were on their way when the socket was ended are not looked at."""
         if self._ended:
             return
         try:

@@ -1,7 +1,6 @@
 """The frames of `feed.v1`, and the codes that a socket is closed with."""
 
 from enum import IntEnum
-from typing import Any
 
 import msgspec
 
@@ -47,7 +46,7 @@ def decode(text: str | None) -> ClientFrame:
         raise BadFrame from error
 
 
-def encode(kind: str, **fields: Any) -> str:
+def encode(kind: str, **fields: object) -> str:
     """Returns a frame of the server's."""
     return _encoder.encode({"type": kind, **fields}).decode()
 

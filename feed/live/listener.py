@@ -12,11 +12,11 @@ answers come in order, and everything published before has then been put into th
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import redis.asyncio
 import structlog
 from django.conf import settings
+from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from accounts.account_cache.accounts import RECENT_CHANGES, Changes
@@ -53,7 +53,7 @@ class Listener:
         self._seen_changes: Changes = {}
 
     def start(self) -> None:
-        """To be called on the event loop by every socket; does something for the first."""
+        """Starts listening; call it on the event loop for every socket, it does something for the first."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._subscribed = loop, asyncio.Event()
@@ -110,7 +110,7 @@ class Listener:
             finally:
                 pinger.cancel()
 
-    async def _receive(self, subscription: Any) -> None:
+    async def _receive(self, subscription: PubSub) -> None:
         while True:
             message = await subscription.get_message(timeout=SILENCE_SECONDS)
             if message is None:
@@ -124,7 +124,7 @@ class Listener:
                 self._subscribed.set()
                 registry.resync_all()
 
-    async def _ping(self, subscription: Any) -> None:
+    async def _ping(self, subscription: PubSub) -> None:
         """The watermark travels in the PING and comes back behind everything published before."""
         while True:
             await subscription.execute_command("PING", str(self._watermark))

@@ -29,7 +29,7 @@ class LiveQueue:
         """Set by a RECHECK, which must not wait behind what a slow client has not read."""
 
     def put(self, signal: Signal) -> None:
-        """Never blocks. A full queue is emptied, for one OVERFLOW in its place.
+        """Adds a signal; never blocks. A full queue is emptied, for one OVERFLOW in its place.
 
         Not lost with the rest: what the client last asked for, of each topic. A socket's streams
         are far fewer than QUEUE_SIZE, so that always has room.

@@ -29,6 +29,6 @@ class Progress:
             self._next_done = done + self._every
 
     def clear(self) -> None:
-        """Before anything else is written."""
+        """Clears the line; call it before anything else is written."""
         if self._terminal:
             self._out.write("\r\x1b[K")

@@ -81,7 +81,7 @@ class Report(msgspec.Struct):
 
     @property
     def clean(self) -> bool:
-        """Whether no fault is left."""
+        """Returns whether no fault is left."""
         return self.wrong == self.repaired
 
 
@@ -109,7 +109,7 @@ def audit(
 
 
 def differences_of(window: Window, expected: Sequence[int]) -> list[Difference]:
-    """How a timeline differs from what it should hold above its floor; newest entry first.
+    """Returns how a timeline differs from what it should hold above its floor; newest entry first.
 
     Of a disordered pair the newer entry is out of order. What stands at or below the floor is extra.
     """
@@ -132,7 +132,7 @@ def differences_of(window: Window, expected: Sequence[int]) -> list[Difference]:
 
 
 def differences_together(sources: Sequence[Window], expected: Sequence[int]) -> list[Difference]:
-    """How sources that are merged differ from what they should hold together above the highest of their floors.
+    """Returns how sources that are merged differ from what they should hold together above the highest of their floors.
 
     An entry may be in several, since they overlap, but in each once and in order; it is missing if it is in none.
     """

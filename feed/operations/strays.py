@@ -83,7 +83,7 @@ class Report(msgspec.Struct):
 
     @property
     def clean(self) -> bool:
-        """Whether no stray is left."""
+        """Returns whether no stray is left."""
         return self.found.total() == self.removed
 
 
@@ -142,7 +142,7 @@ def parsed(name: bytes) -> Key:
 
 
 def longest_seconds(family: str) -> int:
-    """How long a key may still last: a timeline ACTIVE_DAYS, a graph version, the longest of all, a day more."""
+    """Returns how long a key may last: a timeline ACTIVE_DAYS, a graph version, the longest of all, a day more."""
     return active_seconds() + (0 if family == "home" else DAY_SECONDS)
 
 

@@ -40,7 +40,7 @@ class Prefetched(msgspec.Struct, frozen=True):
 
 
 def home_page(viewer: Viewer, request: PageRequest, *, prefetched: Prefetched | None = None) -> Page[TweetOut]:
-    """One page of the viewer's home timeline, and the viewer counts as active from now on.
+    """Returns one page of the viewer's home timeline, and the viewer counts as active from now on.
 
     `prefetched` is what `prefetch(viewer.id, request)` said, if it was sent along
     with something else. Warm, this costs one Redis round trip with it and two without, one more
@@ -52,14 +52,14 @@ def home_page(viewer: Viewer, request: PageRequest, *, prefetched: Prefetched | 
 
 
 def prefetch(reader_id: int, request: PageRequest) -> Read[Prefetched]:
-    """The timeline read that `home_page` begins with; it changes nothing, not even who is active."""
+    """Returns the timeline read that `home_page` begins with; it changes nothing, not even who is active."""
     wanted = request.limit if request.after is not None else request.limit + 1
     asked = materialised.read(reader_id, before=request.before, after=request.after, count=wanted)
     return asked.map(Prefetched)
 
 
 def stands_in_home(reader_id: int, entry_id: int) -> bool | None:
-    """Whether the entry stands in the reader's timeline; None when the timeline cannot tell.
+    """Returns whether the entry stands in the reader's timeline; None when the timeline cannot tell.
 
     Then it is cold, or was made anew without this entry above its floor: read the page. One Redis
     round trip, two for who follows pulled authors. Raises `Unavailable`.

@@ -20,7 +20,7 @@ BUILT_A_READ = 32
 
 
 def merged(reader_id: int, own: Window, *, before: int | None, after: int | None, count: int) -> Window | None:
-    """The timeline's window with the entries of its merge set; None when some of their lists are missing.
+    """Returns the timeline's window with the entries of its merge set; None when some of their lists are missing.
 
     Then BUILT_A_READ of them are built first, and the rest by the reads that follow. Costs one
     Redis round trip; with lists missing three more, and a pull for each list built. Raises `Unavailable`.

@@ -9,7 +9,7 @@ from tweets.stores.port import tweet_store
 
 
 def public_page(viewer: Viewer | None, request: PageRequest) -> Page[TweetOut]:
-    """A page of the newest public tweets, as `viewer` sees them; back to the first tweet.
+    """Returns a page of the newest public tweets, as `viewer` sees them; back to the first tweet.
 
     The listing and hydration: no cache between, so that authors find their new tweet at
     once. Raises `Unavailable`.

@@ -90,16 +90,16 @@ def revalidate(reader_id: int) -> bool:
 
 
 def merge_set(reader_id: int, authors: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """Those of the authors whose entries the reader merges, each with the operation since when. One store read.
+    """Returns those of the authors whose entries the reader merges, each with the operation since when.
 
-    Never the reader: one's own entries are in one's own timeline at once.
+    One store read. Never the reader: one's own entries are in one's own timeline at once.
     """
     pulled = pulled_among([each for each in authors if each != reader_id])
     return tuple(sorted(pulled.items()))
 
 
 def home_authors(reader_id: int) -> list[int]:
-    """Whose entries the reader's home has: the reader, and followees who are neither muted nor blocked.
+    """Returns whose entries the reader's home has: the reader, and followees who are neither muted nor blocked.
 
     Costs the followees and the exclusions.
     """

@@ -14,9 +14,9 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from storage.cassandra import session
-from storage.cassandra.month_log import MonthLog
+from storage.cassandra.edge_writes import IN, LEVEL, LOG, OUT, TRUTH, Owner, change_statements
 from storage.cassandra.outbox import write_with_order
-from storage.cassandra.session import Row, Statement
+from storage.cassandra.session import Row
 from storage.errors import Unavailable
 from storage.ids.snowflakes import write_timestamp
 from storage.ports.associations import (
@@ -28,15 +28,11 @@ from storage.ports.associations import (
     EdgeKey,
     bucket_is_full,
     bucket_of,
-    latest_changes,
-    removal_buckets,
 )
 from storage.ports.outbox import Order
 
 logger = logging.getLogger(__name__)
 
-REMOVED_SECONDS = 30 * 86_400
-"""How long a removal stays readable in the truth; readers ask about minutes, repairs about days."""
 TARGETS_AN_IN = 100
 """Rows of one partition asked for at once."""
 LISTING_PAGES = 20
@@ -45,31 +41,11 @@ LARGEST_PAGE = 20_000
 """Bucket rows a page of the driver: 1,000,000 ids/s (5,000: 670,000)."""
 COUNTED_PAGE = 5_000
 
-_ADD = "INSERT INTO edges_out (source, kind, target, op, active) VALUES (?, ?, ?, ?, true) USING TIMESTAMP ?"
-_REMOVE = (
-    "INSERT INTO edges_out (source, kind, target, op, active) VALUES (?, ?, ?, ?, false) USING TIMESTAMP ? AND TTL ?"
-)
-_TRUTH = "SELECT op, active FROM edges_out WHERE source = ? AND kind = ? AND target = ?"
 _TRUTHS = "SELECT target, op, active FROM edges_out WHERE source = ? AND kind = ? AND target IN ?"
 _TARGETS = "SELECT target, active FROM edges_out WHERE source = ? AND kind = ? AND target > ? LIMIT ?"
-_ADD_IN = "INSERT INTO edges_in (target, kind, bucket, source, op) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
-_REMOVE_IN = "DELETE FROM edges_in USING TIMESTAMP ? WHERE target = ? AND kind = ? AND bucket = ? AND source = ?"
 _SOURCES = "SELECT source FROM edges_in WHERE target = ? AND kind = ? AND bucket = ? AND source > ? LIMIT ?"
 _COUNT_BUCKET = "SELECT COUNT(*) FROM edges_in WHERE target = ? AND kind = ? AND bucket = ?"
-_LEVEL = "SELECT level FROM edge_levels WHERE target = ? AND kind = ?"
 _RAISE_LEVEL = "INSERT INTO edge_levels (target, kind, level) VALUES (?, ?, ?) USING TIMESTAMP ?"
-
-_LOG = MonthLog(
-    table="edges_by_time",
-    months="edge_months",
-    owner=("owner", "kind", "direction"),
-    id_column="op",
-    columns=("other",),
-)
-OUT, IN = "out", "in"
-
-Owner = tuple[int, str, str]
-"""Whose listing: the person or tweet, the kind, and OUT or IN."""
 
 
 def one_in_512() -> bool:
@@ -102,7 +78,7 @@ class CassandraAssociations:
 
     def last_changes(self, edges: Sequence[EdgeKey]) -> list[Change]:
         """Costs one round trip."""
-        found = session.execute_many(_TRUTH, edges)
+        found = session.execute_many(TRUTH, edges)
         return [Change(*edge, *(rows[0] if rows else (0, False))) for edge, rows in zip(edges, found, strict=True)]
 
     def targets(self, source: int, kind: str, *, after: int = 0, limit: int = 5000) -> list[int]:
@@ -126,7 +102,7 @@ class CassandraAssociations:
         return _newest((target, kind, IN), before, after, limit)
 
     def level(self, target: int, kind: str) -> int:
-        rows = session.execute(_LEVEL, (target, kind))
+        rows = session.execute(LEVEL, (target, kind))
         return int(rows[0][0]) if rows else 0
 
     def bucket_sources(self, target: int, kind: str, bucket: int, *, after: int = 0, limit: int) -> list[int]:
@@ -149,7 +125,7 @@ class CassandraAssociations:
         """Reads levels and first buckets together: an edge acknowledged before that is in the first
         bucket, or its writer knew a level that this read sees."""
         pairs = [(target, kind) for kind in kinds for target in targets]
-        levels = [(_LEVEL, pair) for pair in pairs]
+        levels = [(LEVEL, pair) for pair in pairs]
         sizes = [(_COUNT_BUCKET, (*pair, 0)) for pair in pairs]
         found = session.execute_all([*levels, *sizes])
         counted: dict[str, dict[int, int]] = {kind: {} for kind in kinds}
@@ -194,69 +170,6 @@ class CassandraAssociations:
             logger.warning("could not measure the buckets of %s %s", change.kind, change.target)
 
 
-def change_statements(changes: Sequence[Change]) -> list[Statement]:
-    """Returns what puts the changes into a logged batch, beside what they belong to. One round trip, if there are any.
-
-    Call `measure` after the batch.
-    """
-    latest = latest_changes(changes)
-    if not latest:
-        return []
-    truths, levels = _truths_and_levels(latest)
-    return [
-        statement
-        for change, previous, level in zip(latest, truths, levels, strict=True)
-        for statement in _change_statements(change, previous, level)
-    ]
-
-
-def _truths_and_levels(changes: Sequence[Change]) -> tuple[list[int | None], list[int]]:
-    """For each change, the op of its edge now and the level of its target. One round trip."""
-    truths = [(_TRUTH, (change.source, change.kind, change.target)) for change in changes]
-    levels = [(_LEVEL, (change.target, change.kind)) for change in changes]
-    found = session.execute_all([*truths, *levels])
-    return (
-        [rows[0][0] if rows else None for rows in found[: len(changes)]],
-        [rows[0][0] if rows else 0 for rows in found[len(changes) :]],
-    )
-
-
-def _change_statements(change: Change, previous: int | None, level: int) -> list[Statement]:
-    """What `change` writes over an edge whose op is `previous`; nothing if it is overtaken."""
-    if previous is not None and previous > change.op:
-        return []
-    timestamp = write_timestamp(change.op)
-    statements = _added(change, timestamp, level) if change.present else _removed(change, timestamp, level)
-    if previous is not None and previous < change.op:
-        statements += [_LOG.delete(owner, previous, timestamp=timestamp) for owner, _ in _ends(change)]
-    return statements
-
-
-def _added(change: Change, timestamp: int, level: int) -> list[Statement]:
-    source, kind, target, op = change.source, change.kind, change.target, change.op
-    statements: list[Statement] = [
-        (_ADD, (source, kind, target, op, timestamp)),
-        (_ADD_IN, (target, kind, bucket_of(source, level), source, op, timestamp)),
-    ]
-    for owner, other in _ends(change):
-        statements += _LOG.insert(owner, op, (other,))
-    return statements
-
-
-def _removed(change: Change, timestamp: int, level: int) -> list[Statement]:
-    source, kind, target = change.source, change.kind, change.target
-    buckets = removal_buckets(source, level)
-    return [
-        (_REMOVE, (source, kind, target, change.op, timestamp, REMOVED_SECONDS)),
-        *[(_REMOVE_IN, (timestamp, target, kind, bucket, source)) for bucket in buckets],
-    ]
-
-
-def _ends(change: Change) -> list[tuple[tuple[int, str, str], int]]:
-    """Both listings of an edge: (owner key, the other end)."""
-    return [((change.source, change.kind, OUT), change.target), ((change.target, change.kind, IN), change.source)]
-
-
 def _found(asked: Mapping[tuple[int, str], Sequence[int]]) -> list[Association]:
     """The present edges from each (source, kind) to its targets. One round of concurrent reads."""
     groups = [
@@ -281,7 +194,7 @@ def _newest(owner: Owner, before: int | None, after: int | None, limit: int) -> 
     upwards = after is not None
     found: list[Association] = []
     for _ in range(LISTING_PAGES):
-        rows = _LOG.read(owner, before=before, after=after or 0, limit=limit, oldest_first=upwards)
+        rows = LOG.read(owner, before=before, after=after or 0, limit=limit, oldest_first=upwards)
         found += _present_edges(owner, rows)
         if len(rows) < limit or len(found) >= limit:
             return found[:limit][::-1] if upwards else found[:limit]
@@ -292,7 +205,7 @@ def _newest(owner: Owner, before: int | None, after: int | None, limit: int) -> 
 def _present_edges(owner: Owner, rows: Sequence[Row]) -> list[Association]:
     """The edges of listing rows, in their order, that the truth confirms."""
     edges = [_edge(owner, op, other) for op, other in rows]
-    truths = session.execute_many(_TRUTH, [(edge.source, edge.kind, edge.target) for edge in edges])
+    truths = session.execute_many(TRUTH, [(edge.source, edge.kind, edge.target) for edge in edges])
     _forget_overtaken(owner, edges, [truth[0][0] if truth else 0 for truth in truths])
     return [edge for edge, truth in zip(edges, truths, strict=True) if truth == [(edge.op, True)]]
 
@@ -307,7 +220,7 @@ def _forget_overtaken(owner: Owner, edges: Sequence[Association], truths: Sequen
     """Only rows whose truth is newer: a truth that is older, or not there, may be about to appear."""
     overtaken = [edge.op for edge, truth in zip(edges, truths, strict=True) if truth > edge.op]
     if overtaken:
-        session.execute_all([_LOG.delete(owner, op, timestamp=write_timestamp(op)) for op in overtaken])
+        session.execute_all([LOG.delete(owner, op, timestamp=write_timestamp(op)) for op in overtaken])
 
 
 def _bucket_size(target: int, kind: str, bucket: int) -> int:

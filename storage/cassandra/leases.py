@@ -43,7 +43,7 @@ class CassandraLeases:
         raise Unavailable("ids")
 
     def renew(self, lease: Lease, *, now_us: int, length_us: int) -> Lease | None:
-        """Never shortens the lease, though the clock stepped back."""
+        """Lengthens the lease; never shortens it, though the clock stepped back."""
         end_us = max(lease.end_us, now_us + length_us)
         try:
             renewed = session.execute_if(_EXTEND, (end_us, lease.worker, lease.owner))

@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from cassandra import ConsistencyLevel, InvalidRequest, OperationTimedOut, WriteTimeout
@@ -22,7 +21,7 @@ from cassandra.query import SimpleStatement
 from django.apps import apps
 from django.conf import settings
 
-from storage.cassandra.session import open_cluster
+from storage.cassandra.cluster import open_cluster
 from storage.errors import Unavailable
 
 STATEMENT_TIMEOUT_SECONDS = 60.0
@@ -201,7 +200,7 @@ def _locked(session: Session, owner: str, report: Report) -> Generator[None]:
         session.execute(UNLOCK, (owner,))
 
 
-def _conditional(session: Session, cql: str, params: tuple[Any, ...], owner: str) -> bool:
+def _conditional(session: Session, cql: str, params: tuple[object, ...], owner: str) -> bool:
     """Whether `owner` holds the lock after a conditional write, also when its answer was lost."""
     try:
         return bool(session.execute(cql, params).one()[0])

@@ -10,7 +10,6 @@ logged batch, so a month that holds a row is always listed.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from storage.cassandra import session
 from storage.cassandra.session import Row, Statement
@@ -20,7 +19,7 @@ FIRST_GROUP = 1
 LARGEST_GROUP = 16
 """Months read side by side: 1, then 2, 4, … 16, so that who writes once a month is read quickly too."""
 
-Owner = tuple[Any, ...]
+Owner = tuple[object, ...]
 
 
 class MonthLog:
@@ -46,7 +45,7 @@ class MonthLog:
         self._months_down = f"{listing} ORDER BY month DESC"
         self._months_up = f"{listing} ORDER BY month ASC"
 
-    def insert(self, owner: Owner, snowflake: int, values: Sequence[Any] = ()) -> list[Statement]:
+    def insert(self, owner: Owner, snowflake: int, values: Sequence[object] = ()) -> list[Statement]:
         """Writes a row and its month; for a logged batch. Written at the id's own time."""
         month, timestamp = id_month(snowflake), write_timestamp(snowflake)
         return [

@@ -23,19 +23,17 @@ from typing import Any, TypeVar
 import stamina
 from cassandra import ConsistencyLevel, DriverException, RequestValidationException, Timeout
 from cassandra import OperationTimedOut as ClientTimeout
-from cassandra import ProtocolVersion as Protocol
-from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.cluster import Cluster, NoHostAvailable, Session
 from cassandra.concurrent import execute_concurrent
 from cassandra.connection import ConnectionBusy, ConnectionException
-from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, RetryPolicy, TokenAwarePolicy
 from cassandra.pool import NoConnectionsAvailable
 from cassandra.protocol import ErrorMessage, IsBootstrappingErrorMessage, OverloadedErrorMessage
 from cassandra.protocol import RequestValidationException as ServerSaysInvalid
-from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement, tuple_factory
+from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
 from django.conf import settings
 
 from storage.breakers import Breaker
+from storage.cassandra.cluster import open_cluster
 from storage.errors import Unavailable
 from storage.process import start_anew_after_fork
 
@@ -43,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
-Statement = tuple[str, Sequence[Any]]
+Statement = tuple[str, Sequence[object]]
 """CQL with `?` in it, and the values for them."""
 
 FETCH_SIZE = 5_000
@@ -52,14 +50,9 @@ CONCURRENCY = 64
 """Statements in flight of one `execute_all`: 3× the throughput of one at a time; more gains nothing."""
 RECONNECT_PAUSE_SECONDS = 1.0
 """After a failed connect, calls fail at once for this long rather than queue up behind another try."""
-HEARTBEAT_SECONDS = 5
-"""An idle connection is probed this often, so that a hung node is noticed without a request."""
 
 FAILURES = 3
 """So many silences in a row open the breaker: one slow statement is nobody else's business."""
-RECONNECT_SECONDS = (0.5, 2.0)
-"""A node that is down is tried again after so long, growing to so much, and for as long as it
-takes: by default the driver gives a node up for good after 64 attempts."""
 
 CAS_WRITE_UNKNOWN = 0x1700
 """Protocol v5 error code that the driver has no class for: a conditional write with unknown outcome."""
@@ -94,7 +87,7 @@ class _Open:
         self._prepared: dict[str, PreparedStatement] = {}
         self._lock = threading.Lock()
 
-    def bind(self, cql: str, params: Sequence[Any], *, idempotent: bool = True) -> BoundStatement:
+    def bind(self, cql: str, params: Sequence[object], *, idempotent: bool = True) -> BoundStatement:
         statement = self._prepared.get(cql) or self._prepare(cql)
         bound = statement.bind(params)
         bound.is_idempotent = idempotent
@@ -129,7 +122,7 @@ class _Process:
 _process = _Process()
 
 
-def execute(cql: str, params: Sequence[Any] = (), *, fetch_size: int = FETCH_SIZE) -> list[Row]:
+def execute(cql: str, params: Sequence[object] = (), *, fetch_size: int = FETCH_SIZE) -> list[Row]:
     """Returns all rows of one statement. One round trip a page of `fetch_size`."""
 
     def ask(opened: _Open) -> list[Row]:
@@ -152,7 +145,7 @@ def execute_all(statements: Iterable[Statement], *, concurrency: int = CONCURREN
     return _answer(ask) if asked else []
 
 
-def execute_many(cql: str, rows: Iterable[Sequence[Any]], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
+def execute_many(cql: str, rows: Iterable[Sequence[object]], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
     """Does as `execute_all`, of one statement with many rows of values."""
     return execute_all(((cql, row) for row in rows), concurrency=concurrency)
 
@@ -175,7 +168,7 @@ def batch(statements: Sequence[Statement]) -> None:
         _answer(write)
 
 
-def execute_if(cql: str, params: Sequence[Any]) -> bool:
+def execute_if(cql: str, params: Sequence[object]) -> bool:
     """Returns whether a conditional statement (`IF …`) applied. Raises `Undecided` when that is unknown."""
 
     def write(opened: _Open) -> bool:
@@ -191,7 +184,7 @@ def execute_if(cql: str, params: Sequence[Any]) -> bool:
     return _answer(write, repeatable=False)
 
 
-def read_serial(cql: str, params: Sequence[Any]) -> list[Row]:
+def read_serial(cql: str, params: Sequence[object]) -> list[Row]:
     """Returns the rows of one partition at SERIAL.
 
     That completes conditional writes in flight, so they are decided.
@@ -216,36 +209,6 @@ def close() -> None:
         opened, _process.open, _process.refuse_until = _process.open, None, 0.0
     if opened is not None:
         opened.cluster.shutdown()
-
-
-def open_cluster(*, timeout_seconds: float | None = None) -> Cluster:
-    """Returns an unconnected cluster under the settings; the caller connects it and shuts it down.
-
-    The data centre is that of the first of CASSANDRA_HOSTS that answers: name only nodes of
-    the process's own.
-    """
-    timeout = timeout_seconds or settings.CASSANDRA_TIMEOUT_SECONDS
-    profile = ExecutionProfile(
-        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy()),
-        retry_policy=RetryPolicy(),
-        consistency_level=ConsistencyLevel.name_to_value[settings.CASSANDRA_CONSISTENCY],
-        serial_consistency_level=ConsistencyLevel.SERIAL,
-        request_timeout=timeout,
-        row_factory=tuple_factory,
-    )
-    user = settings.CASSANDRA_USER
-    return Cluster(
-        settings.CASSANDRA_HOSTS,
-        port=settings.CASSANDRA_PORT,
-        auth_provider=PlainTextAuthProvider(user, settings.CASSANDRA_PASSWORD) if user else None,
-        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-        protocol_version=Protocol.V5,
-        reconnection_policy=ExponentialReconnectionPolicy(*RECONNECT_SECONDS, max_attempts=None),
-        connect_timeout=timeout,
-        control_connection_timeout=timeout,
-        idle_heartbeat_interval=HEARTBEAT_SECONDS,
-        idle_heartbeat_timeout=timeout,
-    )
 
 
 def _answer(ask: Callable[[_Open], T], *, repeatable: bool = True) -> T:

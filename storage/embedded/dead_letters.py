@@ -27,7 +27,7 @@ class EmbeddedDeadLetters:
             )
 
     def attempts(self, order_ids: Sequence[int]) -> dict[int, list[Attempt]]:
-        """One statement for each ORDERS_AN_IN orders."""
+        """Costs one statement for each ORDERS_AN_IN orders."""
         found: dict[int, list[Attempt]] = defaultdict(list)
         with answering():
             for start in range(0, len(order_ids), ORDERS_AN_IN):

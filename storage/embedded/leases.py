@@ -25,7 +25,7 @@ class EmbeddedLeases:
         return lease
 
     def renew(self, lease: Lease, *, now_us: int, length_us: int) -> Lease | None:
-        """Never shortens the lease, though the clock stepped back."""
+        """Lengthens the lease; never shortens it, though the clock stepped back."""
         end_us = max(lease.end_us, now_us + length_us)
         with answering():
             renewed = WorkerLease.objects.filter(worker=lease.worker, owner=lease.owner).update(end_us=end_us)

@@ -3,8 +3,6 @@
 With STORE=cassandra there is no such alias: embedded models then have tables nowhere.
 """
 
-from typing import Any
-
 from django.apps import apps
 from django.db.models import Model
 
@@ -15,16 +13,16 @@ from storage.models import EmbeddedModel
 class StoreRouter:
     """A router: a model is embedded when it derives from `EmbeddedModel`; an app may have models of both sorts."""
 
-    def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
+    def db_for_read(self, model: type[Model], **hints: object) -> str | None:
         return ALIAS if issubclass(model, EmbeddedModel) else None
 
-    def db_for_write(self, model: type[Model], **hints: Any) -> str | None:
+    def db_for_write(self, model: type[Model], **hints: object) -> str | None:
         return ALIAS if issubclass(model, EmbeddedModel) else None
 
-    def allow_relation(self, one: Model, other: Model, **hints: Any) -> bool:
+    def allow_relation(self, one: Model, other: Model, **hints: object) -> bool:
         return isinstance(one, EmbeddedModel) is isinstance(other, EmbeddedModel)
 
-    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool:
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: object) -> bool:
         return _is_embedded(app_label, model_name) is (db == ALIAS)
 
 

@@ -22,10 +22,10 @@ class WorkerLeases(Protocol):
     """
 
     def acquire(self, *, owner: str, now_us: int, length_us: int) -> Lease:
-        """A free number, from max(now, previous end). Raises `Unavailable`."""
+        """Takes a free number, from max(now, previous end). Raises `Unavailable`."""
 
     def renew(self, lease: Lease, *, now_us: int, length_us: int) -> Lease | None:
-        """The same number up to now + length, or None when another owner has it now."""
+        """Returns the same number up to now + length, or None when another owner has it now."""
 
     def release(self, lease: Lease, *, used_us: int) -> None:
         """Gives the number back; the next lessee starts above `used_us`."""

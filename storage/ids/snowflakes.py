@@ -42,12 +42,12 @@ SPREAD = 0x9E3779B97F4A7C15
 
 
 def make_id(us: int, worker: int) -> int:
-    """The id of Unix microsecond `us` made by `worker`."""
+    """Returns the id of Unix microsecond `us` made by `worker`."""
     return ((us - EPOCH_US) << WORKER_BITS) | worker
 
 
 def id_us(snowflake: int) -> int:
-    """The Unix microsecond at which the id was made."""
+    """Returns the Unix microsecond at which the id was made."""
     return (snowflake >> WORKER_BITS) + EPOCH_US
 
 
@@ -56,38 +56,38 @@ write_timestamp = id_us
 
 
 def id_time(snowflake: int) -> datetime:
-    """The birth of an id, UTC, to the microsecond."""
+    """Returns the birth of an id, UTC, to the microsecond."""
     return datetime.fromtimestamp(id_us(snowflake) / 1_000_000, UTC)
 
 
 def rfc3339(moment: datetime) -> str:
-    """A UTC moment as times travel: 2026-11-22T18:48:10.123Z."""
+    """Returns a UTC moment as times travel: 2026-11-22T18:48:10.123Z."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def created_at(snowflake: int) -> str:
-    """The birth of an id, as it travels."""
+    """Returns the birth of an id, as it travels."""
     return rfc3339(id_time(snowflake))
 
 
 def spread(snowflake: int, over: int) -> int:
-    """One of 0 … `over` - 1 for each id, evenly: ids differ in their low bits by worker only."""
+    """Returns one of 0 … `over` - 1 for each id, evenly: ids differ in their low bits by worker only."""
     return ((snowflake * SPREAD) >> 40) % over
 
 
 def id_month(snowflake: int) -> int:
-    """The month of an id as year * 12 + month - 1, so that it counts up by one."""
+    """Returns the month of an id as year * 12 + month - 1, so that it counts up by one."""
     moment = id_time(snowflake)
     return moment.year * 12 + moment.month - 1
 
 
 def id_minute(snowflake: int) -> int:
-    """The minute of an id since the Unix epoch."""
+    """Returns the minute of an id since the Unix epoch."""
     return id_us(snowflake) // 60_000_000
 
 
 def now_us() -> int:
-    """The Unix microsecond of this machine's clock."""
+    """Returns the Unix microsecond of this machine's clock."""
     return time.time_ns() // 1000
 
 

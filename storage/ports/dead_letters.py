@@ -54,19 +54,19 @@ class DeadLetters(Protocol):
         """Writes the attempt over what its slot held. Idempotent. Forgotten after days."""
 
     def attempts(self, order_ids: Sequence[int]) -> dict[int, list[Attempt]]:
-        """The attempts that count at each of the orders; those without any are left out. One round trip."""
+        """Returns the attempts that count at each of the orders; those without any are left out. One round trip."""
 
     def bury(self, letter: DeadLetter) -> None:
         """Makes the order a dead letter and marks it done, or neither. Idempotent."""
 
     def read(self, order_id: int) -> DeadLetter | None:
-        """The dead letter of that order. One round trip."""
+        """Returns the dead letter of that order. One round trip."""
 
     def page(self, *, after: int = 0, before: int = MAX_ID, newest_first: bool = False, limit: int) -> list[DeadLetter]:
-        """Those with after < order id < before, by the birth of their orders."""
+        """Returns those with after < order id < before, by the birth of their orders."""
 
     def count(self, *, limit: int) -> int:
-        """How many there are; `limit` if there are at least so many."""
+        """Returns how many there are; `limit` if there are at least so many."""
 
     def replay(self, order_id: int) -> bool:
         """Opens the order again under its own id, its attempts forgotten; False if it is no dead letter.

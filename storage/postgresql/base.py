@@ -4,25 +4,29 @@
 ever by default. A connection that has waited ANSWER_SECONDS is given up and closed.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TypeVar, cast
 
 import psycopg
 from django.db.backends.postgresql import base
 from psycopg.pq import TransactionStatus
+
+T = TypeVar("T")
+Connection = psycopg.Connection[tuple[object, ...]]
 
 ANSWER_SECONDS = 6.0
 """A little more than the server's own `statement_timeout` (5 s)."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+    def get_new_connection(self, conn_params: dict[str, object]) -> Connection:
         connection = super().get_new_connection(conn_params)
         connection.wait = partial(_wait, connection, connection.wait)
-        return connection
+        return cast(Connection, connection)
 
 
-def _wait(connection: Any, wait: Any, work: Any, **options: Any) -> Any:
+def _wait(connection: Connection, wait: Callable[..., T], work: object, **options: object) -> T:
     """The driver's own waiting, at most ANSWER_SECONDS. Raises its `OperationalError`."""
     try:
         return wait(work, **{"timeout": ANSWER_SECONDS, **options})

@@ -40,8 +40,8 @@ class Wire:
         self._poller: select.poll | None = None
         self._used_at = 0.0
 
-    def exchange(self, commands: Sequence[Words]) -> list[Any]:
-        """The answers in order, errors that the server answered among them.
+    def exchange(self, commands: Sequence[Words]) -> list[object]:
+        """Returns the answers in order, errors that the server answered among them.
 
         Raises redis-py's errors and `OSError` when it does not answer; then the connection is closed,
         and made anew when it is used again.
@@ -95,8 +95,8 @@ class Wires(ConnectionPool):
         self._opening = threading.Lock()
         self._idle: list[Wire] = []
 
-    def exchange(self, commands: Sequence[Words]) -> list[Any]:
-        """As `Wire.exchange`, on the connection that was used last, so that few stay open.
+    def exchange(self, commands: Sequence[Words]) -> list[object]:
+        """Does as `Wire.exchange`, on the connection that was used last, so that few stay open.
 
         Raises `MaxConnectionsError` when `max_connections` are in use.
         """

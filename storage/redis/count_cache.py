@@ -50,7 +50,7 @@ class CountCache(GuardedCache[int, int]):
         )
 
     def read_count(self, subject: int) -> Read[CachedCount]:
-        """The subject's count, whichever way it is cached. Two commands."""
+        """Returns the subject's count, whichever way it is cached. Two commands."""
         large, ordinary = self._large.read([subject]), self.read([subject])
 
         def decode(large_answer: Sequence[bytes | None], answer: Sequence[bytes | None]) -> CachedCount:
@@ -67,7 +67,7 @@ class CountCache(GuardedCache[int, int]):
 
 
 def counts_of(subject: int, caches: Sequence[CountCache]) -> list[int]:
-    """The subject's count in each cache's sense.
+    """Returns the subject's count in each cache's sense.
 
     One Redis round trip; for what is not cached, the store's counting and one more. Raises
     `Unavailable` when the store is needed and does not answer.

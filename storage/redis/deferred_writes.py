@@ -58,7 +58,7 @@ class DeferredWrites:
                 self._start()
 
     def forget(self) -> None:
-        """Nothing is left to be told."""
+        """Leaves nothing to be told."""
         with self._lock:
             self._untold.clear()
 

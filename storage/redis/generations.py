@@ -31,7 +31,7 @@ from storage.redis.node import RedisNode
 
 
 def begin(node: RedisNode) -> bytes:
-    """The node's generation; a new one, on an emptied node, unless each shard has this server's own.
+    """Returns the node's generation; a new one, on an emptied node, unless each shard has this server's own.
 
     Idempotent and atomic: of several who call it at once, one makes it. One round trip. Raises `Unavailable`.
     """

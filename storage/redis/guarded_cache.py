@@ -86,14 +86,14 @@ class GuardedCache(Generic[K, V]):
         return f"{shard_tag(shard)}:{self._name(each)}", generation_key(shard)
 
     def read(self, ids: Sequence[K]) -> Read[Cached[K, V]]:
-        """What is cached of `ids`, which must not be empty. One command."""
+        """Reads what is cached of `ids`, which must not be empty. One command."""
         places = [self._place(each) for each in ids]
         generations = dict.fromkeys([generation for _, generation in places])
         command = ("MGET", *[key for key, _ in places], *generations)
         return Read((command,), partial(self._cached, ids))
 
     def read_with(self, other: "GuardedCache[K, W]", ids: Sequence[K]) -> Read[tuple[Cached[K, V], Cached[K, W]]]:
-        """As `read` of both in one command: each generation is read once."""
+        """Does as `read` of both in one command: each generation is read once."""
         places = [self._place(each) for each in ids]
         others = [other._place(each) for each in ids]
         generations = dict.fromkeys([generation for _, generation in places])
@@ -108,7 +108,7 @@ class GuardedCache(Generic[K, V]):
         return self._set(values, generation, absent_only=True)
 
     def overwrite(self, values: Mapping[K, V], *, generation: bytes | None) -> list[Command]:
-        """As `fill`, whatever stands there, guards as well."""
+        """Does as `fill`, whatever stands there, guards as well."""
         return self._set(values, generation, absent_only=False)
 
     def invalidate(self, ids: Iterable[K]) -> list[Command]:

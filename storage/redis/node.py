@@ -24,7 +24,9 @@ from typing import Any, cast, overload
 import msgspec
 import redis
 from django.conf import settings
+from redis.asyncio.connection import AbstractConnection as AsyncConnection
 from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import MaxConnectionsError, NoScriptError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as NoAnswer
@@ -95,7 +97,7 @@ class RedisNode:
         self._has_generations = has_generations
         self._client: redis.Redis | None = None
         self._inherited: list[redis.Redis] = []
-        self._callbacks: Mapping[Any, Callable[[Any], Any]] = {}
+        self._callbacks: Mapping[str | bytes | int, Callable[[object], object]] = {}
         self.breaker = Breaker(name, probe=self._probe, silent=is_silence, failures=FAILURES)
         self.start_anew()
         start_anew_after_fork(self)
@@ -108,7 +110,7 @@ class RedisNode:
         self._client = None
 
     def round_trip(self, *commands: Command) -> list[Any]:
-        """The answers to `commands` in their order. Raises `Unavailable`; one round trip.
+        """Returns the answers to `commands` in their order. Raises `Unavailable`; one round trip.
 
         None while the node's breaker is open. Nothing is tried twice: a second try would cost
         another timeout, and not every command may be repeated. A script that the server does not
@@ -144,7 +146,7 @@ class RedisNode:
         self, one: Read[A], two: Read[B], three: Read[C], four: Read[D], five: Read[E], /
     ) -> tuple[A, B, C, D, E]: ...
     def ask(self, *reads: Read[object]) -> tuple[object, ...]:
-        """What each read says, decoded, in their order. One round trip; raises as `round_trip` does.
+        """Returns what each read says, decoded, in their order. One round trip; raises as `round_trip` does.
 
         A read of nothing (`NOTHING`) costs nothing.
         """
@@ -152,12 +154,12 @@ class RedisNode:
         return tuple([read.decode(*islice(answers, len(read.commands))) for read in reads])
 
     def ask_all(self, reads: Sequence[Read[T]]) -> list[T]:
-        """As `ask`, of reads of one sort."""
+        """Does as `ask`, of reads of one sort."""
         answers = iter(self.round_trip(*[command for read in reads for command in read.commands]))
         return [read.decode(*islice(answers, len(read.commands))) for read in reads]
 
     def generation_of(self, *found: bytes | None) -> bytes | None:
-        """The generation, to be carried to a fill of what is read from the store from now on; None: fill nothing.
+        """Returns the generation to carry to a fill of what is read from the store from now on; None: fill nothing.
 
         `found` is what reads said of it. Costs nothing; a round trip when it was missing, which begins
         a new one (generations.py).
@@ -172,7 +174,7 @@ class RedisNode:
             return None
 
     def begin(self) -> bytes:
-        """See generations.begin. One round trip. Raises `Unavailable`."""
+        """Begins a generation unless one stands, as generations.begin says. One round trip. Raises `Unavailable`."""
         [generation] = self.round_trip(begin_command())
         self.saw(generation)
         return bytes(generation)
@@ -187,7 +189,7 @@ class RedisNode:
         self.round_trip(("PING",))
 
     def client(self) -> "redis.Redis":
-        """The process's pooled client, for subscribing; commands go through `round_trip`."""
+        """Returns the process's pooled client, for subscribing; commands go through `round_trip`."""
         client = self._client
         if client is None:
             with self._lock:
@@ -214,7 +216,7 @@ class RedisNode:
     def _probe(self) -> None:
         self._send([("PING",)])
 
-    def _send(self, commands: Sequence[Command]) -> list[Any]:
+    def _send(self, commands: Sequence[Command]) -> list[object]:
         """The answers, errors that the server answered among them, each as redis-py's client would give it."""
         answers = cast(Wires, self.client().connection_pool).exchange(commands)
         for place, command in enumerate(commands):
@@ -223,7 +225,7 @@ class RedisNode:
                 answers[place] = callback(answers[place])
         return answers
 
-    def _load_and_resend(self, commands: tuple[Command, ...], answers: list[Any]) -> list[Any]:
+    def _load_and_resend(self, commands: tuple[Command, ...], answers: list[object]) -> list[object]:
         self._send([("SCRIPT LOAD", source) for source in Script.sources()])
         missed = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         for place, answer in zip(missed, self._send([commands[place] for place in missed]), strict=True):
@@ -231,12 +233,12 @@ class RedisNode:
         return answers
 
 
-def _errors_among(answers: Sequence[Any]) -> list[RedisError]:
+def _errors_among(answers: Sequence[object]) -> list[RedisError]:
     return [answer for answer in answers if isinstance(answer, RedisError)]
 
 
 def is_silence(error: Exception) -> bool:
-    """Whether the node did not answer; an error that it answered, or a pool that is used up, is none.
+    """Returns whether the node did not answer; an error that it answered, or a pool that is used up, is none.
 
     Of an error that another library raised in its place, the cause tells.
     """
@@ -245,8 +247,8 @@ def is_silence(error: Exception) -> bool:
     return silent and not isinstance(error, MaxConnectionsError)
 
 
-def connect(url: str, *, handshake: Callable[[Any], None] | None = None) -> "redis.Redis":
-    """A client with short, explicit timeouts and no retries; answers are bytes."""
+def connect(url: str, *, handshake: Callable[[AbstractConnection], None] | None = None) -> "redis.Redis":
+    """Returns a client with short, explicit timeouts and no retries; answers are bytes."""
     pool = Wires.from_url(
         url,
         redis_connect_func=handshake,
@@ -258,8 +260,8 @@ def connect(url: str, *, handshake: Callable[[Any], None] | None = None) -> "red
     return redis.Redis.from_pool(pool)
 
 
-async def greet_async(connection: Any) -> None:
-    """The timelines' handshake for an asyncio connection: `redis_connect_func` of a subscriber's client.
+async def greet_async(connection: AsyncConnection) -> None:
+    """Makes the timelines' handshake on an asyncio connection: `redis_connect_func` of a subscriber's client.
 
     On a replica, messages would lag behind what the store says was published.
     """

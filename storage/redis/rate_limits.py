@@ -88,7 +88,7 @@ def hit_in_memory(policy: Policy, key: str) -> Hit:
 
 
 def fields(hits: Sequence[Hit]) -> dict[str, str]:
-    """The header fields of draft-ietf-httpapi-ratelimit-headers, as of its tenth version."""
+    """Returns the header fields of draft-ietf-httpapi-ratelimit-headers, as of its tenth version."""
     return {
         "RateLimit-Policy": ", ".join(
             f'"{each.policy.name}";q={each.policy.quota};w={each.policy.seconds}' for each in hits

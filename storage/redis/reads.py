@@ -41,7 +41,7 @@ class Read(msgspec.Struct, Generic[T_co], frozen=True):
 
     @property
     def keys(self) -> list[str | bytes | int]:
-        """Every key that the commands name."""
+        """Returns every key that the commands name."""
         return [key for command in self.commands for key in keys_of(command)]
 
 
@@ -50,7 +50,7 @@ NOTHING: Read[None] = Read((), lambda: None)
 
 
 def keys_of(command: Command) -> Iterable[str | bytes | int]:
-    """The keys among a command's arguments, as the server would find them."""
+    """Returns the keys among a command's arguments, as the server would find them."""
     name = command[0]
     if name in ("EVAL", "EVALSHA"):
         return command[3 : 3 + int(command[2])]

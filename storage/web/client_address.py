@@ -10,7 +10,7 @@ IPV6_PREFIX = 64
 
 
 def client_address(request: HttpRequest) -> str:
-    """The client's address; of an IPv6 one, its network.
+    """Returns the client's address; of an IPv6 one, its network.
 
     Behind TRUSTED_PROXIES proxies it is the entry of X-Forwarded-For that the outermost of
     them wrote: what stands left of it came from the client, who may write anything.

@@ -1,8 +1,5 @@
 """The pieces of the OpenAPI document that every REST door shares: envelopes and page parameters."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
@@ -13,13 +10,18 @@ EXAMPLE_ID = "1745893026153750528"
 EXAMPLE_TIME = "2026-11-22T18:48:10.123Z"
 
 
-class PageMeta(serializers.Serializer[Mapping[str, Any]]):
+class Document(serializers.Serializer[object]):
+    # What an answer holds, for the OpenAPI document; a docstring here would stand there for each that has none.
+    pass
+
+
+class PageMeta(Document):
     next_cursor = serializers.CharField(allow_null=True, help_text="Goes back in time; null at the end.")
     prev_cursor = serializers.CharField(allow_null=True, help_text="Give it as `since` to ask for what is newer.")
     limit = serializers.IntegerField()
 
 
-class PageLinks(serializers.Serializer[Mapping[str, Any]]):
+class PageLinks(Document):
     """Paths with their query, relative to this server."""
 
     self = serializers.CharField()
@@ -35,17 +37,17 @@ def id_field(help_text: str = "") -> serializers.CharField:
     return serializers.CharField(help_text=help_text or "A snowflake: a decimal string; newer is larger.")
 
 
-def envelope_of(name: str, data: serializers.Field[Any, Any, Any, Any]) -> serializers.Serializer[Any]:
+def envelope_of(name: str, data: Document) -> serializers.Serializer[object]:
     """Returns `{"data": …}` as the component `name`."""
     return inline_serializer(name=name, fields={"data": data})
 
 
-def collection_of(name: str, item: Callable[..., serializers.Field[Any, Any, Any, Any]]) -> serializers.Serializer[Any]:
+def collection_of(name: str, item: type[Document]) -> serializers.Serializer[object]:
     """Returns `{"data": […], "meta": …, "links": …}` as the component `name`."""
     return page_envelope_of(name, item(many=True))
 
 
-def page_envelope_of(name: str, data: serializers.Field[Any, Any, Any, Any]) -> serializers.Serializer[Any]:
+def page_envelope_of(name: str, data: Document) -> serializers.Serializer[object]:
     """Returns `{"data": …, "meta": …, "links": …}` as the component `name`, for data that holds one page."""
     return inline_serializer(name=name, fields={"data": data, "meta": PageMeta(), "links": PageLinks()})
 

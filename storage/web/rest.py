@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import IO, TypedDict, TypeVar, Unpack
 from urllib.parse import urlencode
 
 import msgspec
@@ -18,6 +18,8 @@ from storage.errors import BadRequest
 from storage.ids.snowflakes import MAX_ID
 from storage.web.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_cursor, encode_cursor
 
+T = TypeVar("T")
+
 ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 encoded = msgspec.json.Encoder().encode
@@ -31,7 +33,7 @@ class MsgspecRenderer(BaseRenderer):
     charset = None
 
     def render(
-        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+        self, data: object, accepted_media_type: str | None = None, renderer_context: Mapping[str, object] | None = None
     ) -> bytes:
         return b"" if data is None else encoded(data)
 
@@ -42,8 +44,8 @@ class MsgspecParser(BaseParser):
     media_type = "application/json"
 
     def parse(
-        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, object] | None = None
+    ) -> dict[str, object]:
         try:
             body = _decoder.decode(stream.read())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -67,13 +69,23 @@ class JSONOnly(BaseContentNegotiation):
         return renderer, renderer.media_type
 
 
+class TextOptions(TypedDict, total=False):
+    """What a `TextField` may be given, as REST framework's fields take it."""
+
+    required: bool
+    allow_null: bool
+    allow_blank: bool
+    max_length: int
+    help_text: str
+
+
 class TextField(CharField):
     """A string and nothing that could be made one; its spaces are kept."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: Unpack[TextOptions]) -> None:
         super().__init__(trim_whitespace=False, **options)
 
-    def to_internal_value(self, data: Any) -> str:
+    def to_internal_value(self, data: object) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
         return data
@@ -121,12 +133,12 @@ def flag(request: Request, name: str, *, default: bool) -> bool:
     return value == "true"
 
 
-def single(data: Any) -> dict[str, Any]:
+def single(data: object) -> dict[str, object]:
     """Returns the envelope of one resource."""
     return {"data": data}
 
 
-def collection(request: AnyRequest, asked: PageRequest, page: Page[Any]) -> dict[str, Any]:
+def collection(request: AnyRequest, asked: PageRequest, page: Page[T]) -> dict[str, object]:
     """Returns the envelope of a page; its links are paths that keep the other query parameters."""
     older = encode_cursor(page.older) if page.older is not None else None
     newer = encode_cursor(page.newer) if page.newer is not None else None

@@ -106,7 +106,7 @@ def _is_stale(counted: Counted) -> bool:
 def recounted(
     cached: Mapping[int, Counted], ids: Iterable[int], *, generation: bytes | None
 ) -> tuple[dict[int, Counts], list[Command]]:
-    """The counts of all `ids`, counting those that are not cached; and the commands that keep them.
+    """Returns the counts of all `ids`, counting those that are not cached; and the commands that keep them.
 
     `generation` is the one under which `cached` was read (storage/redis/guarded_cache.py).
 

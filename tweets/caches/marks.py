@@ -62,7 +62,7 @@ class ViewerMarks(msgspec.Struct, frozen=True):
     tweets: frozenset[int]
 
     def among(self, tweet_ids: Collection[int]) -> tuple[set[int], list[int]]:
-        """Those of the tweets that are marked, and those of which only the store knows."""
+        """Returns those of the tweets that are marked, and those of which only the store knows."""
         marked = set(self.tweets.intersection(tweet_ids))
         below = [each for each in tweet_ids if each <= self.floor and each not in marked] if self.floor else []
         return marked, below
@@ -84,7 +84,7 @@ UNKNOWN_VERSION = b"unknown"
 
 
 def read(viewer_id: int) -> Read[KnownMarks | None]:
-    """The cached marks; None when there are none, or they are outdated. Two commands."""
+    """Returns the cached marks; None when there are none, or they are outdated. Two commands."""
     commands = (("HMGET", _marks_key(viewer_id), *_FIELDS), ("GET", graph_version_key(viewer_id)))
     return Read(commands, _known)
 
@@ -98,9 +98,9 @@ def _known(fields: Sequence[bytes | None], graph_now: bytes | None) -> KnownMark
 
 
 def flags(viewer_id: int, tweet_ids: Collection[int], cached: KnownMarks | None) -> dict[int, ViewerFlags]:
-    """What the viewer has marked of these tweets.
+    """Returns what the viewer has marked of these tweets.
 
-    Nothing when `cached` proves all of it. Without it the marks are read (three listings) and
+    Costs nothing when `cached` proves all of it. Without it the marks are read (three listings) and
     kept, at two Redis round trips. Tweets below a floor cost one store read for each kind.
     """
     marks = cached if cached is not None else _read_and_keep(viewer_id)
@@ -113,7 +113,7 @@ def flags(viewer_id: int, tweet_ids: Collection[int], cached: KnownMarks | None)
 
 
 def version(viewer_id: int) -> bytes | None:
-    """The version of the viewer's marks, to be read before a change and given to `changed`.
+    """Returns the version of the viewer's marks, to be read before a change and given to `changed`.
 
     One round trip. None when Redis does not answer.
     """
@@ -125,7 +125,7 @@ def version(viewer_id: int) -> bytes | None:
 
 
 def changed(viewer_id: int, kind: str, tweet_id: int, *, made: bool, marks_version: bytes | None) -> Command:
-    """The command to send after the store was written and before it is answered; see `untold`."""
+    """Returns the command to send after the store was written and before it is answered; see `untold`."""
     return _change.call(
         (_marks_key(viewer_id), _version_key(viewer_id)),
         marks_version if marks_version is not None else UNKNOWN_VERSION,
@@ -139,7 +139,10 @@ def changed(viewer_id: int, kind: str, tweet_id: int, *, made: bool, marks_versi
 
 
 def untold(viewer_id: int) -> None:
-    """To be called when Redis did not take the command of `changed`. One store write. Raises `Unavailable`."""
+    """Orders that Redis be told later; call it when Redis did not take the command of `changed`.
+
+    One store write. Raises `Unavailable`.
+    """
     stores.outbox().add(Order(id=stores.ids.next(), kind=GRAPH_ORDER, args=(viewer_id,)))
 
 

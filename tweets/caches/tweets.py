@@ -19,5 +19,5 @@ TWEETS: GuardedCache[int, Tweet] = TWEET_BYTES.of(
 
 
 def by_id(tweets: Iterable[Tweet]) -> dict[int, Tweet]:
-    """The tweets as caches take them."""
+    """Returns the tweets as caches take them."""
     return {tweet.id: tweet for tweet in tweets}

@@ -1,8 +1,6 @@
 """How a tweet stands in the OpenAPI document: with the fields of its output, as tests/integration/tweets/test_shape.py
 sees to."""
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
@@ -10,6 +8,7 @@ from storage.web.openapi import (
     EXAMPLE_ID,
     EXAMPLE_TIME,
     ID_PATTERN,
+    Document,
     collection_of,
     envelope_of,
     id_field,
@@ -18,30 +17,30 @@ from storage.web.openapi import (
 
 
 @extend_schema_field({"type": "null"})
-class AlwaysNull(serializers.Field[Any, Any, Any, Any]):
+class AlwaysNull(serializers.Field[None, None, None, object]):
     pass
 
 
 @extend_schema_serializer(component_name="Mention")
-class MentionDocument(serializers.Serializer[Any]):
+class MentionDocument(Document):
     username = serializers.CharField()
     indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
 
 
 @extend_schema_serializer(component_name="Hashtag")
-class HashtagDocument(serializers.Serializer[Any]):
+class HashtagDocument(Document):
     tag = serializers.CharField(help_text="Without its sign.")
     indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
 
 
 @extend_schema_serializer(component_name="Url")
-class UrlDocument(serializers.Serializer[Any]):
+class UrlDocument(Document):
     url = serializers.CharField(help_text="As it was typed.")
     indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
 
 
 @extend_schema_serializer(component_name="Entities")
-class EntitiesDocument(serializers.Serializer[Any]):
+class EntitiesDocument(Document):
     """Indices count Unicode code points of `text`; the end is exclusive."""
 
     mentions = MentionDocument(many=True)
@@ -50,7 +49,7 @@ class EntitiesDocument(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(component_name="Author")
-class AuthorDocument(serializers.Serializer[Any]):
+class AuthorDocument(Document):
     id = id_field()
     username = serializers.CharField()
     display_name = serializers.CharField()
@@ -59,7 +58,7 @@ class AuthorDocument(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(component_name="Counts")
-class CountsDocument(serializers.Serializer[Any]):
+class CountsDocument(Document):
     """Exact when the request began; from a thousand on, a few seconds old."""
 
     replies = serializers.IntegerField()
@@ -69,13 +68,13 @@ class CountsDocument(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(component_name="TweetViewer")
-class ViewerDocument(serializers.Serializer[Any]):
+class ViewerDocument(Document):
     liked = serializers.BooleanField()
     retweeted = serializers.BooleanField()
     bookmarked = serializers.BooleanField()
 
 
-class PlainTweetDocument(serializers.Serializer[Any]):
+class PlainTweetDocument(Document):
     """A tweet without the tweets in it."""
 
     id = id_field()
@@ -124,7 +123,7 @@ class TweetDocument(PlainTweetDocument):
 
 
 @extend_schema_serializer(component_name="Thread")
-class ThreadDocument(serializers.Serializer[Any]):
+class ThreadDocument(Document):
     ancestors = TweetDocument(many=True, help_text="What the tweet answers, oldest first, its parent last.")
     tweet = TweetDocument()
     replies = TweetDocument(many=True, help_text="Direct replies, newest first.")

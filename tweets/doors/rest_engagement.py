@@ -1,6 +1,6 @@
 """The REST doors of what people do to tweets: like, retweet, bookmark, and the lists of who did."""
 
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
@@ -22,8 +22,8 @@ ACTED_ON = "Idempotent; answers the tweet after it. Given a retweet, it acts on 
 
 
 def marked_example(name: str, *, flag: str, count: str | None = None) -> OpenApiExample:
-    counted: dict[str, Any] = cast(dict[str, Any], EXAMPLE_TWEET["counts"]) | ({count: 1} if count else {})
-    flags: dict[str, Any] = cast(dict[str, Any], EXAMPLE_TWEET["viewer"]) | {flag: True}
+    counted: dict[str, object] = cast(dict[str, object], EXAMPLE_TWEET["counts"]) | ({count: 1} if count else {})
+    flags: dict[str, object] = cast(dict[str, object], EXAMPLE_TWEET["viewer"]) | {flag: True}
     tweet = {**EXAMPLE_TWEET, "counts": counted, "viewer": flags}
     return OpenApiExample(name, value={"data": tweet}, response_only=True)
 

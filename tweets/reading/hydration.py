@@ -102,7 +102,7 @@ class _Loaded(msgspec.Struct, frozen=True):
 def hydrate(
     ids: Sequence[int], *, viewer: Viewer | None, visibility: Visibility | None = None, extra: Read[object] = NOTHING
 ) -> list[TweetOut]:
-    """The tweets in the order of `ids`, as `viewer` sees them.
+    """Returns the tweets in the order of `ids`, as `viewer` sees them.
 
     Left out are those that do not exist, were deleted, or whose author is suspended or hidden
     from the viewer by `visibility` (the one of the page that they are for, or that of any place
@@ -127,7 +127,7 @@ def hydrate(
 
 
 def new_tweet_out(tweet: Tweet, author: Account) -> TweetOut:
-    """A tweet that quotes nothing and that nobody has reacted to, as its author sees it. Costs nothing."""
+    """Returns a tweet that quotes nothing and that nobody has reacted to, as its author sees it. Costs nothing."""
     return _view(tweet, author, NO_COUNTS, ViewerFlags(), None, None)
 
 

@@ -17,7 +17,7 @@ class Marked:
         self._tweets: dict[int, int] = {}
 
     def page(self, request: PageRequest, hydrate: Hydrate) -> Page[TweetOut]:
-        """A full page of it. One store read and one round of hydration unless much of it is hidden."""
+        """Returns a full page of it. One store read and one round of hydration unless much of it is hidden."""
 
         def show(places: Sequence[int]) -> list[tuple[int, TweetOut]]:
             ids = [self._tweets[place] for place in places]

@@ -18,7 +18,7 @@ from tweets.stores.port import tweet_store
 
 
 def visible_tweet(tweet_id: int, viewer: Viewer | None) -> Tweet:
-    """The tweet, read from the store. Raises `NotFound` when it is gone, or its author suspended or hidden."""
+    """Returns the tweet, read from the store. Raises `NotFound` when it is gone, or its author suspended or hidden."""
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
     if tweet is None or tweet.deleted:
         raise no_such_tweet()
@@ -29,13 +29,13 @@ def visible_tweet(tweet_id: int, viewer: Viewer | None) -> Tweet:
 
 
 def original_tweet(tweet_id: int, viewer: Viewer | None) -> Tweet:
-    """The tweet that people act on: what a retweet retweets. Raises `NotFound` as `visible_tweet` does."""
+    """Returns the tweet that people act on: what a retweet retweets. Raises `NotFound` as `visible_tweet` does."""
     tweet = visible_tweet(tweet_id, viewer)
     return visible_tweet(tweet.retweet_of_id, viewer) if tweet.retweet_of_id is not None else tweet
 
 
 def tweet_out(tweet_id: int, viewer: Viewer | None) -> TweetOut:
-    """The tweet as the viewer sees it; costs what `hydrate` costs. Raises `NotFound`."""
+    """Returns the tweet as the viewer sees it; costs what `hydrate` costs. Raises `NotFound`."""
     views = hydrate([tweet_id], viewer=viewer)
     if not views:
         raise no_such_tweet()
@@ -43,7 +43,7 @@ def tweet_out(tweet_id: int, viewer: Viewer | None) -> TweetOut:
 
 
 def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, replies: bool) -> Page[TweetOut]:
-    """A page of somebody's tweets, newest first; without `replies`, those that home timelines show.
+    """Returns a page of somebody's tweets, newest first; without `replies`, those that home timelines show.
 
     Empty when the viewer blocks the author. One SQL query, one Redis round trip, the listing, and
     hydration. Raises `NotFound` for an author who is unknown or suspended, or blocks the viewer.
@@ -63,7 +63,7 @@ def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, r
 
 
 def likes_page(username: str, viewer: Viewer | None, request: PageRequest) -> Page[TweetOut]:
-    """A page of the tweets that somebody likes, newest like first; cost and errors as `author_page`."""
+    """Returns a page of the tweets that somebody likes, newest like first; cost and errors as `author_page`."""
     person = visible_account(username, viewer)
     visibility = Visibility(viewer.id if viewer is not None else None)
     if visibility.hidden_among({person.id}):
@@ -72,12 +72,12 @@ def likes_page(username: str, viewer: Viewer | None, request: PageRequest) -> Pa
 
 
 def bookmarks_page(viewer: Viewer, request: PageRequest) -> Page[TweetOut]:
-    """A page of the viewer's own bookmarks, newest first: the listing and hydration."""
+    """Returns a page of the viewer's own bookmarks, newest first: the listing and hydration."""
     return Marked(viewer.id, BOOKMARK).page(request, lambda ids: hydrate(ids, viewer=viewer))
 
 
 def likers_page(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page[UserOut]:
-    """A page of the people who like a tweet, the newest like first.
+    """Returns a page of the people who like a tweet, the newest like first.
 
     Suspended people and those hidden from the viewer are left out and made up for. Up to two reads
     of the tweet besides what `people_page` costs. Raises `NotFound`.
@@ -86,7 +86,7 @@ def likers_page(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> P
 
 
 def retweeters_page(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page[UserOut]:
-    """A page of the people who retweeted a tweet, as `likers_page`."""
+    """Returns a page of the people who retweeted a tweet, as `likers_page`."""
     return _marking_page(tweet_id, RETWEET, viewer, request)
 
 

@@ -28,7 +28,7 @@ class Thread(msgspec.Struct, frozen=True):
 
 
 def replies_page(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page[TweetOut]:
-    """A page of the direct replies to a tweet, or to the original of a retweet, newest first.
+    """Returns a page of the direct replies to a tweet, or to the original of a retweet, newest first.
 
     One read of the tweet, two hydrations and the listing. Raises `NotFound` for a tweet that
     is gone or hidden.
@@ -40,7 +40,7 @@ def replies_page(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> 
 
 
 def thread(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Thread:
-    """The tweet with its nearest ANCESTORS_MAX ancestors and a page of direct replies.
+    """Returns the tweet with its nearest ANCESTORS_MAX ancestors and a page of direct replies.
 
     An ancestor that is deleted or hidden is left out, and those above it are still there.
     Costs one read of the tweet, another one for every PATH_MAX levels above the first

@@ -67,7 +67,7 @@ def create_tweet(
 
 
 def posted_out(tweet: Tweet, author: Viewer, *, repeatable: bool = False) -> TweetOut:
-    """What the author of a tweet is answered when it was posted.
+    """Returns what the author of a tweet is answered when it was posted.
 
     A new tweet is shown from what was just written, not read back: nobody knew its id before it was
     in the store, so nobody has reacted to it or marked it when the request began; and its author's

@@ -47,7 +47,7 @@ BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe
 
 
 def checked_text(text: str) -> str:
-    """The text as typed. Raises `Refused` for one that is empty, too long or has controls."""
+    """Returns the text as typed. Raises `Refused` for one that is empty, too long or has controls."""
     if len(text) > MAX_CODE_POINTS:
         raise Refused("text", f"A tweet may weigh at most {MAX_WEIGHT} characters.", code="too_long")
     if not any(_shows(character) for character in text):

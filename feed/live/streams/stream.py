@@ -71,11 +71,11 @@ class Stream(Protocol):
 
     @property
     def name(self) -> str:
-        """The name by which clients subscribe, and which its frames carry."""
+        """Returns the name by which clients subscribe, and which its frames carry."""
 
     @property
     def topic(self) -> Topic:
-        """What it listens to."""
+        """Returns what it listens to."""
 
     async def open(self, after: int | None, watermark: int) -> None:
         """Finds where to begin; nothing has been told to the client when it raises `Unavailable`.

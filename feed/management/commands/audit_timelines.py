@@ -3,7 +3,6 @@
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -31,7 +30,7 @@ class Command(BaseCommand):
         who.add_argument("--sample", type=_positive, metavar="N", help="only so many people, by chance")
         parser.add_argument("--repair", action="store_true", help="make wrong timelines anew, and look again")
 
-    def handle(self, *, user: list[str] | None, sample: int | None, repair: bool, **options: Any) -> None:
+    def handle(self, *, user: list[str] | None, sample: int | None, repair: bool, **options: object) -> None:
         report = Report()
         try:
             people, total = _people(user, sample)

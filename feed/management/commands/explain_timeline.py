@@ -1,7 +1,6 @@
 """`manage.py explain_timeline`: why is this tweet (not) in that home timeline?"""
 
 import sys
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -24,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--user", required=True, metavar="NAME", help="whose home timeline")
         parser.add_argument("--tweet", required=True, metavar="ID", help="the tweet, quote or retweet, by its id")
 
-    def handle(self, *, user: str, tweet: str, **options: Any) -> None:
+    def handle(self, *, user: str, tweet: str, **options: object) -> None:
         if not tweet.isdecimal() or not 0 < int(tweet) <= MAX_ID:
             raise CommandError(f"{tweet} is not the id of a tweet.", returncode=CANNOT_EXPLAIN)
         try:

@@ -1,7 +1,5 @@
 """`manage.py rebuild_timeline`: makes home timelines anew from the store."""
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.people.selectors import find_account
@@ -21,7 +19,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--user", nargs="+", action="extend", required=True, metavar="NAME", help="whose")
 
-    def handle(self, *, user: list[str], **options: Any) -> None:
+    def handle(self, *, user: list[str], **options: object) -> None:
         overtaken = []
         try:
             for person in [find_account(name.removeprefix("@")) for name in user]:

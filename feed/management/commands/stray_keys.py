@@ -1,7 +1,6 @@
 """`manage.py stray_keys`: keys of the timeline Redis that nobody reads any more, or that would never end."""
 
 import sys
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -26,7 +25,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--remove", action="store_true", help="remove what is found; nobody misses it")
 
-    def handle(self, *, remove: bool, **options: Any) -> None:
+    def handle(self, *, remove: bool, **options: object) -> None:
         report = Report()
         try:
             [total] = timeline_node().round_trip(("DBSIZE",))

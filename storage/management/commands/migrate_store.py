@@ -1,7 +1,6 @@
 """`manage.py migrate_store [--check]`: brings Cassandra's tables up to the code."""
 
 import sys
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -17,7 +16,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if something is unapplied")
 
-    def handle(self, *, check: bool, **options: Any) -> None:
+    def handle(self, *, check: bool, **options: object) -> None:
         if settings.STORE == "embedded":
             self._say("nothing to do: the embedded store's tables are Django migrations")
             return

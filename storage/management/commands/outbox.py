@@ -1,7 +1,5 @@
 """`manage.py outbox`: how much work is open, how old it is, and what was given up."""
 
-from typing import Any
-
 from django.core.management.base import BaseCommand, CommandError
 
 from storage.errors import Unavailable
@@ -20,7 +18,7 @@ class Command(BaseCommand):
     )
     requires_system_checks = []
 
-    def handle(self, **options: Any) -> None:
+    def handle(self, **options: object) -> None:
         try:
             open_orders = outbox().count_open(limit=COUNTED)
             oldest = outbox().oldest_open()

@@ -19,6 +19,7 @@ from django.test import override_settings
 from deploy.cassandra.node import CassandraNode
 from storage.breakers import State
 from storage.cassandra import session
+from storage.cassandra.cluster import open_cluster
 from storage.cassandra.session import Undecided
 from storage.errors import Unavailable
 from tests.backends import probes_by_hand
@@ -194,7 +195,7 @@ class TestTryingAgain:
 
 
 def test_a_node_that_is_down_is_tried_every_two_seconds_for_ever() -> None:
-    schedule = session.open_cluster().reconnection_policy.new_schedule()
+    schedule = open_cluster().reconnection_policy.new_schedule()
     pauses = [next(schedule) for _ in range(500)]
     assert all(pause <= 2.0 * 1.2 for pause in pauses)
 
