@@ -14,7 +14,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed unit contract integration e2e property fuzz chaos bench bench-degraded capacity lint format lock openapi schema clean
+.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos bench bench-degraded capacity lint format lock openapi schema clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test-shuffled: $(DEVELOPMENT)  ## Run every test in an order drawn from SEED=1 (
 
 test-changed: $(DEVELOPMENT)  ## Run, in under two minutes, what concerns the changes since SINCE=HEAD: embedded store, no e2e
 	@$(BIN)/python -m tests.changed $(SINCE) -- $(PYTEST_ARGS)
+
+footprint: $(DEVELOPMENT)  ## Print which files and functions a POST, a GET, a follow and a retweet go through
+	$(BIN)/python -m pytest -s -q tests/integration/config/test_footprint.py --log-level ERROR $(PYTEST_ARGS)
 
 unit: $(DEVELOPMENT)  ## Run the tests that need no server
 	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)

@@ -1,4 +1,4 @@
-"""What the rest of the product knows of a person: the card, and who is asking."""
+"""What the rest of the product knows of a person: the account, and who is asking."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -9,7 +9,7 @@ from storage.ids.snowflakes import id_time
 
 
 class Account(msgspec.Struct, frozen=True, array_like=True):
-    """A person's card, as cached and as hydrated into tweets.
+    """A person's account, as cached and as hydrated into tweets.
 
     Cached by position: a new field goes last and has a default, so that processes of two
     versions read each other's entries.

@@ -100,5 +100,5 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def account(self) -> Account:
-        """Returns the person's card, as of this row."""
+        """Returns the person's account, as of this row."""
         return account_of_row(tuple(getattr(self, name) for name in ACCOUNT_COLUMNS))

@@ -1,7 +1,7 @@
 """The first home read of somebody who was away, as a client sees it.
 
 **Ours** is a GET /api/v1/feed/home over HTTP by a reader of whom nothing is in Redis: no token, no
-card, no timeline, no marks, no exclusions. So it has the token looked up in SQL, the timeline
+account, no timeline, no marks, no exclusions. So it has the token looked up in SQL, the timeline
 opened, the followees and the exclusions read, everybody's newest entries pulled and merged, and a
 page of 20 tweets hydrated. What belongs to others is as others leave it: they read the same
 authors, so bodies and counts of the newest tweets may be cached.

@@ -2,7 +2,7 @@
 
 When a run begins, every reader's timeline, marks and exclusions and every tweet's body are in
 Redis. What lives for seconds there ends in the run as it does for anyone who asks as often: a
-token after 8 s, a card after 4 s, each renewed from SQL, counts after ten minutes. "Renewed" is the part of the
+token after 8 s, an account after 4 s, each renewed from SQL, counts after ten minutes. "Renewed" is the part of the
 requests for which that is due, by the rate measured.
 
 Readers share their tweets, as followers of the same people do: so a process has made most views
@@ -120,6 +120,6 @@ def _load(url: str, tokens: Sequence[str], connections: int) -> Load:
 
 
 def _renewed_percent(load: Load) -> float:
-    """A reader asks every READERS/rate seconds, and the card is fetched by the first request after its end."""
+    """A reader asks every READERS/rate seconds, and the account is fetched by the first request after its end."""
     between = READERS / load.per_second
     return 100 * between / (ACCOUNT_SECONDS + between)

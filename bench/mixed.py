@@ -7,7 +7,7 @@ whom is a power law, or `GRAPH=` an edge list of friendships, numbers from 0, su
 
 Everything is on: authentication, rate limits (300 a minute a person, which nobody of so many
 people reaches), flags, fan-out by two workers. With people so many, most requests find the token
-and the card gone from their short caches, and cost an SQL query: that is what a site sees, too.
+and the account gone from their short caches, and cost an SQL query: that is what a site sees, too.
 
 Arrivals are Poisson, latencies count from when a request was due (open_loop.py). A rate is kept
 when, in the median of its runs, p99 is within P99_MS and the last answer comes when the arrivals end.

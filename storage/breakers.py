@@ -20,7 +20,7 @@ change something that it cannot tell Redis about, while another already reads th
 an order (edges, tweets, marks) is made good by its order, as after any refusal. Tokens and
 accounts have none, and end by their time to live (accounts/account_cache/accounts.py), chosen so that this
 time is within the promise. Whoever reads without Redis reads the store or SQL; only account
-cards come from memory as well, for as long as they may without any breaker.
+accounts come from memory as well, for as long as they may without any breaker.
 
 Own code, for measured reasons: see docs/adr/019-breakers-and-retries.md.
 """

@@ -94,12 +94,12 @@ def _closed_breakers() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _nobody_writes_later(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes that forget what Redis did not take: what the orders make good is then seen by itself."""
-    if "retold" not in request.fixturenames:
-        monkeypatch.setattr(timeline_writes, "keep", lambda telling: None)
+    if "deferred_writes_run" not in request.fixturenames:
+        monkeypatch.setattr(timeline_writes, "keep", lambda write: None)
 
 
 @pytest.fixture
-def retold(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def deferred_writes_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The process tells Redis again what it did not take, and soon."""
     monkeypatch.setattr(deferred_writes, "PAUSE_SECONDS", 0.05)
     yield

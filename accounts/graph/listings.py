@@ -32,7 +32,7 @@ def followers_page(username: str, viewer: Viewer | None, request: PageRequest) -
     """Returns a page of who follows the person, the newest follow first. Raises `NotFound` as `visible_account` does.
 
     Suspended people and those hidden from the viewer are left out and made up for. One store
-    read a page besides the cards and the viewer's exclusions. A place is the follow's operation.
+    read a page besides the accounts and the viewer's exclusions. A place is the follow's operation.
     """
     person = visible_account(username, viewer)
     return people_page(
@@ -73,22 +73,22 @@ class Listing:
 def people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -> Page[UserOut]:
     """Returns a page of a listing's people, those suspended or hidden from the viewer made up for.
 
-    One store read besides the cards and the viewer's exclusions. A place is the edge's operation.
+    One store read besides the accounts and the viewer's exclusions. A place is the edge's operation.
     """
     excluded = exclusions.exclusions_of(viewer.id) if viewer is not None else None
 
     def show(places: Sequence[int]) -> list[tuple[int, UserOut]]:
         ids = [listing.people[place] for place in places]
-        cards = accounts_by_id(ids)
+        accounts = accounts_by_id(ids)
         hidden = (
             exclusions.hidden_among(viewer.id, excluded, ids, home=False)
             if viewer is not None and excluded is not None
             else frozenset()
         )
         return [
-            (place, user_out(cards[each]))
+            (place, user_out(accounts[each]))
             for place, each in zip(places, ids, strict=True)
-            if each in cards and not cards[each].suspended and each not in hidden
+            if each in accounts and not accounts[each].suspended and each not in hidden
         ]
 
     return full_page(request, listing.fetch, show)

@@ -4,8 +4,8 @@ Kept for a person's own reading are their home timeline, their graph version, an
 made under that version: exclusions and marks. **They go together, in one command**: were the
 version to go alone, something that was made before an earlier version would count again. So
 a rebuild or a fill under way is refused when it ends, as after a flush. What others read of the
-person (card, counts) is left alone: it ends by itself within a minute, and the guard beside
-a change of the card must stay.
+person (account, counts) is left alone: it ends by itself within a minute, and the guard beside
+a change of the account must stay.
 
 **In force at once, and again later.** A suspension is committed in SQL; then an order is written
 to the outbox; then the keys are removed. A request that was let in before the suspension may

@@ -116,7 +116,7 @@ def restore(person: User, *, by: User) -> None:
 
 
 def announce(person: User, fields: list[str]) -> None:
-    """Once committed, makes every reader see the person's new card, if any of `fields` shows on it."""
+    """Once committed, makes every reader see the person's new account, if any of `fields` shows on it."""
     if set(fields) - {"password", "email", "last_login"}:
         transaction.on_commit(lambda: account_changed(person.id))
 

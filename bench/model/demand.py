@@ -83,7 +83,7 @@ def token_miss(site: Site) -> float:
 def card_miss(site: Site) -> float:
     """Of the entries of pages, those whose author nobody has asked for in the last seconds.
 
-    An author's card is asked for as often as their entries are read: a cache with a time to live misses
+    An author's account is asked for as often as their entries are read: a cache with a time to live misses
     one of 1 + rate · time. Entries are of an author as often as the author has followers.
     """
     entries = site.homes_a_tweet * site.tweets_a_second * PAGE_ENTRIES

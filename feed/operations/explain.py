@@ -19,7 +19,7 @@ from fanout.orders.kinds import DELIVER, RETRACT
 from fanout.timelines import materialised
 from fanout.timelines.materialised import Window
 from feed.operations.audit import EVERYTHING, ORDERS_READ
-from feed.timelines.home import stands_in_home
+from feed.timelines.home import InHome, stands_in_home
 from storage.ids.snowflakes import MAX_ID, created_at, id_us
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
@@ -50,7 +50,7 @@ class Explanation(msgspec.Struct, frozen=True):
 def explain(reader: Account, tweet_id: int) -> Explanation:
     """Why the reader's home has, or has not, that tweet, quote or retweet now.
 
-    Some ten reads of the store, one round trip to Redis and the authors' cards. Nothing is
+    Some ten reads of the store, one round trip to Redis and the authors' accounts. Nothing is
     changed. While other requests run, an answer may be a moment old: a fault counts when it is
     told twice. Raises `Unavailable`.
     """
@@ -121,9 +121,9 @@ class _Case:
         """Of an author too big to push: merged at read from their recent list, above its floor."""
         author = f"{self._name(self._tweet.author_id)}, too big to push since {created_at(since)}"
         stands = stands_in_home(self._reader.id, self._tweet.id)
-        if stands is None:
+        if stands is InHome.UNKNOWN:
             return Explanation(Verdict.THERE, [f"By {author}; below what recent lists hold: read from the store."])
-        if stands:
+        if stands is InHome.STANDS:
             return Explanation(Verdict.THERE, [f"Merged at read from the recent list of {author}."])
         return self._missing()
 
@@ -149,11 +149,11 @@ class _Case:
     def _gone(self, tweet: Tweet, name: str) -> Iterator[str]:
         if tweet.deleted_by is not None:
             yield f"{name} was deleted by {'its author' if tweet.deleted_by == tweet.author_id else 'staff'}."
-        card = self._card(tweet.author_id)
-        if card is None:
+        account = self._account(tweet.author_id)
+        if account is None:
             yield f"{name} is by an account that does not exist any more."
-        elif card.suspended:
-            yield f"{name} is by @{card.username}, who is suspended."
+        elif account.suspended:
+            yield f"{name} is by @{account.username}, who is suspended."
 
     def _hidden(self, author_id: int) -> Iterator[str]:
         reader, author = f"@{self._reader.username}", self._name(author_id)
@@ -189,11 +189,11 @@ class _Case:
         orders = outbox().open_orders(before=MAX_ID, limit=ORDERS_READ)
         return next((order for order in orders if order.kind in kinds and is_about_it(order)), None)
 
-    def _card(self, user_id: int) -> Account | None:
+    def _account(self, user_id: int) -> Account | None:
         if user_id not in self._cards:
             self._cards |= accounts_by_id([user_id])
         return self._cards.get(user_id)
 
     def _name(self, user_id: int) -> str:
-        card = self._card(user_id)
-        return f"@{card.username}" if card is not None else str(user_id)
+        account = self._account(user_id)
+        return f"@{account.username}" if account is not None else str(user_id)

@@ -13,6 +13,7 @@ in hydration alone.
 """
 
 from collections.abc import Sequence
+from enum import Enum
 
 import msgspec
 import structlog
@@ -58,20 +59,28 @@ def prefetch(reader_id: int, request: PageRequest) -> Read[Prefetched]:
     return asked.map(Prefetched)
 
 
-def stands_in_home(reader_id: int, entry_id: int) -> bool | None:
-    """Returns whether the entry stands in the reader's timeline; None when the timeline cannot tell.
+class InHome(Enum):
+    """What a reader's timeline says of one entry."""
 
-    Then it is cold, or was made anew without this entry above its floor: read the page. One Redis
-    round trip, two for who follows pulled authors. Raises `Unavailable`.
+    STANDS = "stands"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+    """The timeline is cold, or was made anew without this entry above its floor: read the page."""
+
+
+def stands_in_home(reader_id: int, entry_id: int) -> InHome:
+    """Returns whether the entry stands in the reader's timeline.
+
+    One Redis round trip, two for who follows pulled authors. Raises `Unavailable`.
     """
     place = entry_id + 1
     [own] = timeline_node().ask(materialised.read(reader_id, before=place, count=1))
     if own is None or not own.of_this_epoch:
-        return None
+        return InHome.UNKNOWN
     found = merged(reader_id, own, before=place, after=None, count=1)
     if found is None or entry_id <= found.floor:
-        return None
-    return found.ids[:1] == [entry_id]
+        return InHome.UNKNOWN
+    return InHome.STANDS if found.ids[:1] == [entry_id] else InHome.MISSING
 
 
 def warm(reader_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Telling Redis later what it could not be told, as soon as it answers this process again.
+"""Writes to Redis that it could not take, made as soon as it answers this process again.
 
 Whoever changes something tells Redis before the request is answered, so that the change is in
 force. If Redis does not answer then, an order in the outbox makes it good, once beat, a worker,
@@ -7,7 +7,7 @@ if one of them fails in just these seconds. The process that made the change nee
 it keeps what it could not tell in memory, and tells it within a second or two of the return.
 
 This is the fast path only. What is lost with the process, or pushed out of the bounded memory, is
-still an order. So what is told again has to be right at any later time, and any number of
+still an order. So a deferred write has to be right at any later time, and any number of
 times: guards, a fresh graph version, nothing that was read before.
 """
 
@@ -30,7 +30,7 @@ LOOK_SECONDS = 0.1
 KEPT = 10_000
 """What the writes of an outage leave at most; about 5 MB. The oldest goes first."""
 
-Telling = Callable[[], object]
+DeferredWrite = Callable[[], object]
 """Raises `Unavailable` when it has to be tried again."""
 
 log = structlog.get_logger(__name__)
@@ -47,61 +47,61 @@ class DeferredWrites:
         self.start_anew()
         start_anew_after_fork(self)
 
-    def keep(self, telling: Telling) -> None:
-        """Calls `telling` in a second or later, again and again until it does not raise `Unavailable`.
+    def keep(self, write: DeferredWrite) -> None:
+        """Calls `write` in a second or later, again and again until it does not raise `Unavailable`.
 
         Never blocks, never raises.
         """
         with self._lock:
-            self._untold.append(telling)
+            self._waiting.append(write)
             if self._thread is None:
                 self._start()
 
     def forget(self) -> None:
-        """Leaves nothing to be told."""
+        """Drops everything that waits."""
         with self._lock:
-            self._untold.clear()
+            self._waiting.clear()
 
     def start_anew(self) -> None:
         """Begins with nothing: what the parent keeps the parent tells, and its thread is not here."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._untold: deque[Telling] = deque(maxlen=KEPT)
+        self._waiting: deque[DeferredWrite] = deque(maxlen=KEPT)
 
     def _start(self) -> None:
-        thread = threading.Thread(target=self._run, name="retelling", daemon=True)
+        thread = threading.Thread(target=self._run, name="deferred-writes", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:
-            log.warning("retelling_failed", error=str(error))
+            log.warning("deferred_write_failed", error=str(error))
         else:
             self._thread = thread
 
     def _run(self) -> None:
         time.sleep(PAUSE_SECONDS)
-        while (telling := self._next()) is not None:
-            if not self._told(telling):
+        while (write := self._next()) is not None:
+            if not self._carried_out(write):
                 time.sleep(PAUSE_SECONDS)
 
-    def _next(self) -> Telling | None:
+    def _next(self) -> DeferredWrite | None:
         """The oldest, once the backend may be asked; with None the thread ends."""
         while self._breaker().state is not State.CLOSED:
             time.sleep(LOOK_SECONDS)
         with self._lock:
-            if self._untold:
-                return self._untold.popleft()
+            if self._waiting:
+                return self._waiting.popleft()
             self._thread = None
             return None
 
-    def _told(self, telling: Telling) -> bool:
+    def _carried_out(self, write: DeferredWrite) -> bool:
         try:
-            telling()
+            write()
         except Unavailable:
             with self._lock:
-                self._untold.appendleft(telling)
+                self._waiting.appendleft(write)
             return False
         except Exception as error:
-            log.warning("retelling_failed", error=type(error).__name__)
+            log.warning("deferred_write_failed", error=type(error).__name__)
         return True
 
 

@@ -6,7 +6,7 @@ arrive. So an invalidation does not delete: it leaves a *guard* (an empty value)
 longer than any fill can take, and fills are set-if-absent. While a guard stands, readers
 read the store and fill nothing.
 
-A flush, a restart or a failover forgets guards. So a fill carries the node's generation, noted
+A flush, a restart or a failover forgets guards. So a fill carries the node's generation, read
 before the store was read, and is refused under another one (redis/generations.py). The
 generation is read in the same command as the values, and a reader of a value has it at hand.
 

@@ -12,7 +12,7 @@ from fanout.orders.dispatch import dispatcher
 from tests.backends import Probes, probes_by_hand
 
 LASTING_SECONDS = 15
-"""Tokens and cards, which are kept for 4 to 8 s, would end between two steps of a test on a machine that is busy, and
+"""Tokens and accounts, which are kept for 4 to 8 s, would end between two steps of a test on a busy machine, and
 then one more round trip is counted. Less than the log of changes lasts (accounts/account_cache/accounts.py)."""
 
 

@@ -13,7 +13,7 @@ from tests.property.rules import rule
 WHOLE = PageRequest(limit=20)
 GRAPH_CHANGES = ("unfollow", "unfollow", "follow", "block", "unblock", "mute", "unmute")
 READS_STOP_AT = (
-    *("opened", "graph read", "pulled", "pulled", "pulled", "exclusions read", "bodies read", "cards read"),
+    *("opened", "graph read", "pulled", "pulled", "pulled", "exclusions read", "bodies read", "accounts read"),
     *("lists opened", "lists pulled"),
 )
 WORK_STOPS_AT = ("followers read", "followers read", "pushed", "mode read", "epoch raised")

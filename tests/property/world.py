@@ -175,7 +175,7 @@ class World:
         self._down = None
 
     def recover(self) -> None:
-        """The ten seconds after Redis' return: open orders were sent again, and cards have ended."""
+        """The ten seconds after Redis' return: open orders were sent again, and accounts have ended."""
         self.broker.work_off_orders(after=self._first_id, before=MAX_ID)
         self.evict("account")
         accounts.forget_all()
@@ -248,7 +248,7 @@ class World:
         stopping(self._hooks, builds, "finish_build", before="pulled")
         stopping(self._hooks, exclusions, "from_store", after="exclusions read")
         stopping(self._hooks, tweet_store(), "get_many", after="bodies read")
-        stopping(self._hooks, accounts, "_from_sql", after="cards read")
+        stopping(self._hooks, accounts, "_from_sql", after="accounts read")
 
     def _watch_adds(self) -> None:
         """Tells the oracle of each new entry when it is about to be written: its id is not known before."""

@@ -11,7 +11,7 @@ from feed.live.frames import encode
 from feed.live.registry import registry
 from feed.live.streams.stream import HOME, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
-from feed.timelines.home import home_page, stands_in_home, warm
+from feed.timelines.home import InHome, home_page, stands_in_home, warm
 from storage.web.paging import PageRequest, encode_cursor
 from tweets.reading.hydration import TweetOut, hydrate
 
@@ -78,10 +78,10 @@ class HomeStream:
         """
         self._behind = True
         stands = await reading(stands_in_home, self._viewer.id, entry_id)
-        if stands is None:
+        if stands is InHome.UNKNOWN:
             await self._catch_up()
             return
-        if not stands:
+        if stands is InHome.MISSING:
             self._behind = False
             return
         visibility = Visibility(self._viewer.id, home=True)

@@ -1,4 +1,4 @@
-"""One's own account over REST, and who sees a changed card when."""
+"""One's own account over REST, and who sees a changed account when."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def in_another_process(change: Any) -> None:
 
 
 def shown_name(person: User) -> str:
-    """As hydration asks: the log first, then the cards."""
+    """As hydration asks: the log first, then the accounts."""
     return accounts.accounts_by_id([person.id], changes=log(), generation=generation_now())[person.id].display_name
 
 

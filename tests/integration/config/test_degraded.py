@@ -174,7 +174,7 @@ class TestRedis:
         assert home(reader) == [tweet], "and now for those who read in Redis"
 
     def test_what_redis_was_not_told_is_told_again_without_any_worker(
-        self, redis_named: dict[str, Valkey], probes: Probes, retold: None
+        self, redis_named: dict[str, Valkey], probes: Probes, deferred_writes_run: None
     ) -> None:
         """As soon as this process knows that Redis is back; others read there."""
         author, other, stayer, leaver = (new_person() for _ in range(4))

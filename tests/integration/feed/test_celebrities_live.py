@@ -11,7 +11,7 @@ from fanout.delivery import celebrities
 from fanout.live import channel, presence
 from fanout.live.channel import LiveKind, LiveMessage
 from fanout.live.presence import Presence
-from feed.timelines.home import stands_in_home
+from feed.timelines.home import InHome, stands_in_home
 from storage.redis.node import timeline_node
 from storage.redis.shards import timeline_shard
 from tests.ids import new_id
@@ -88,7 +88,7 @@ class TestLive:
         tweet = post(author)
         [message] = self.published({timeline_shard(reader.id)}, work_off_everything)
         assert message == LiveMessage(LiveKind.TWEET, tweet, [reader.id])
-        assert stands_in_home(reader.id, tweet) is None, "so the socket catches up from the page"
+        assert stands_in_home(reader.id, tweet) is InHome.UNKNOWN, "so the socket catches up from the page"
         assert home(reader) == [tweet]
 
     def test_everyone_connected_is_looked_through_page_by_page(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,9 +105,9 @@ class TestLive:
         author = a_celebrity(reader)
         home(reader)
         tweet = post(author)
-        assert stands_in_home(reader.id, tweet) is False
+        assert stands_in_home(reader.id, tweet) is InHome.MISSING
         work_off_everything()
-        assert stands_in_home(reader.id, tweet) is True
+        assert stands_in_home(reader.id, tweet) is InHome.STANDS
         follows.unfollow(reader.id, author.id)
         home(reader)
-        assert stands_in_home(reader.id, tweet) is False
+        assert stands_in_home(reader.id, tweet) is InHome.MISSING

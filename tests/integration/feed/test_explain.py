@@ -12,6 +12,7 @@ from accounts.people import services
 from fanout.delivery import celebrities
 from fanout.timelines import layout, materialised
 from feed.operations import explain as explain_module
+from feed.timelines.home import InHome
 from storage.ids.snowflakes import now_us
 from storage.ports.dead_letters import DeadLetter
 from storage.redis.node import timeline_node
@@ -106,7 +107,7 @@ def test_of_an_author_too_big_to_push_it_is_merged_or_waits_or_is_below_the_list
     work_off_everything()
     scene.tweet = later
     scene.assert_there("Merged at read")
-    with patch.object(explain_module, "stands_in_home", return_value=None):
+    with patch.object(explain_module, "stands_in_home", return_value=InHome.UNKNOWN):
         assert "read from the store" in scene.explain()[1]
 
 

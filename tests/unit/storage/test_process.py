@@ -136,8 +136,8 @@ def test_deferred_writes_are_the_parents() -> None:
     deferred = DeferredWrites(lambda: breaker)
     deferred.keep(lambda: None)
     with deferred._lock:
-        assert holds_in_child(lambda: not deferred._untold and deferred._thread is None and is_free(deferred._lock))
-    assert len(deferred._untold) == 1
+        assert holds_in_child(lambda: not deferred._waiting and deferred._thread is None and is_free(deferred._lock))
+    assert len(deferred._waiting) == 1
     deferred.forget()
     breaker.reset()
 

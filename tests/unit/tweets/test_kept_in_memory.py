@@ -27,45 +27,45 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def card(number: int) -> Account:
+def account(number: int) -> Account:
     return Account(number, f"p{number}", "", "", None, verified=False, suspended=False, is_staff=False)
 
 
 class TestCards:
     def test_they_end_after_their_seconds(self, clock: Clock) -> None:
         memory = accounts._Memory()
-        memory.keep({1: card(1)}, {}, GENERATION)
+        memory.keep({1: account(1)}, {}, GENERATION)
         clock.now += accounts.LOCAL_SECONDS - 0.1
-        assert memory.hits([1], {}, GENERATION) == {1: card(1)}
+        assert memory.hits([1], {}, GENERATION) == {1: account(1)}
         clock.now += 0.1
         assert memory.hits([1], {}, GENERATION) == {}
 
     def test_kept_anew_they_last_anew(self, clock: Clock) -> None:
         memory = accounts._Memory()
-        memory.keep({1: card(1), 2: card(2)}, {}, GENERATION)
+        memory.keep({1: account(1), 2: account(2)}, {}, GENERATION)
         clock.now += accounts.LOCAL_SECONDS - 1
-        memory.keep({1: card(1)}, {}, GENERATION)
+        memory.keep({1: account(1)}, {}, GENERATION)
         clock.now += 2
-        assert memory.hits([1, 2], {}, GENERATION) == {1: card(1)}
+        assert memory.hits([1, 2], {}, GENERATION) == {1: account(1)}
 
     def test_the_oldest_leave_when_there_are_too_many(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(accounts, "LOCAL_ENTRIES", 2)
         memory = accounts._Memory()
         for number in range(4):
-            memory.keep({number: card(number)}, {}, GENERATION)
-        assert memory.hits(range(4), {}, GENERATION) == {2: card(2), 3: card(3)}
+            memory.keep({number: account(number)}, {}, GENERATION)
+        assert memory.hits(range(4), {}, GENERATION) == {2: account(2), 3: account(3)}
 
     def test_those_that_ended_leave_when_others_come(self, clock: Clock) -> None:
         memory = accounts._Memory()
-        memory.keep({1: card(1)}, {}, GENERATION)
+        memory.keep({1: account(1)}, {}, GENERATION)
         clock.now += accounts.LOCAL_SECONDS
-        memory.keep({2: card(2)}, {}, GENERATION)
+        memory.keep({2: account(2)}, {}, GENERATION)
         assert list(memory._entries) == [2]
 
     def test_another_generation_and_a_later_note_are_not_believed(self, clock: Clock) -> None:
         memory = accounts._Memory()
-        memory.keep({1: card(1)}, {1: 5.0}, GENERATION)
-        assert memory.hits([1], {1: 5.0}, GENERATION) == memory.hits([1], {}, None) == {1: card(1)}
+        memory.keep({1: account(1)}, {1: 5.0}, GENERATION)
+        assert memory.hits([1], {1: 5.0}, GENERATION) == memory.hits([1], {}, None) == {1: account(1)}
         assert memory.hits([1], {1: 6.0}, GENERATION) == memory.hits([1], {}, b"two") == {}
 
 
