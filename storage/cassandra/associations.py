@@ -14,9 +14,9 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from storage.cassandra import session
-from storage.cassandra.edge_writes import IN, LEVEL, LOG, OUT, TRUTH, Owner, change_statements
+from storage.cassandra.edge_listings import IN, LOG, OUT, TRUTH, newest
 from storage.cassandra.outbox import write_with_order
-from storage.cassandra.session import Row
+from storage.cassandra.session import Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import write_timestamp
 from storage.ports.associations import (
@@ -28,6 +28,8 @@ from storage.ports.associations import (
     EdgeKey,
     bucket_is_full,
     bucket_of,
+    latest_changes,
+    removal_buckets,
 )
 from storage.ports.outbox import Order
 
@@ -35,8 +37,6 @@ logger = logging.getLogger(__name__)
 
 TARGETS_AN_IN = 100
 """Rows of one partition asked for at once."""
-LISTING_PAGES = 20
-"""Pages a listing may walk to fill one; only pages full of overtaken rows, left by races, need more than one."""
 LARGEST_PAGE = 20_000
 """Bucket rows a page of the driver: 1,000,000 ids/s (5,000: 670,000)."""
 COUNTED_PAGE = 5_000
@@ -46,6 +46,18 @@ _TARGETS = "SELECT target, active FROM edges_out WHERE source = ? AND kind = ? A
 _SOURCES = "SELECT source FROM edges_in WHERE target = ? AND kind = ? AND bucket = ? AND source > ? LIMIT ?"
 _COUNT_BUCKET = "SELECT COUNT(*) FROM edges_in WHERE target = ? AND kind = ? AND bucket = ?"
 _RAISE_LEVEL = "INSERT INTO edge_levels (target, kind, level) VALUES (?, ?, ?) USING TIMESTAMP ?"
+
+
+REMOVED_SECONDS = 30 * 86_400
+"""How long a removal stays readable in the truth; readers ask about minutes, repairs about days."""
+
+LEVEL = "SELECT level FROM edge_levels WHERE target = ? AND kind = ?"
+_ADD = "INSERT INTO edges_out (source, kind, target, op, active) VALUES (?, ?, ?, ?, true) USING TIMESTAMP ?"
+_REMOVE = (
+    "INSERT INTO edges_out (source, kind, target, op, active) VALUES (?, ?, ?, ?, false) USING TIMESTAMP ? AND TTL ?"
+)
+_ADD_IN = "INSERT INTO edges_in (target, kind, bucket, source, op) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
+_REMOVE_IN = "DELETE FROM edges_in USING TIMESTAMP ? WHERE target = ? AND kind = ? AND bucket = ? AND source = ?"
 
 
 def one_in_512() -> bool:
@@ -94,12 +106,12 @@ class CassandraAssociations:
     def newest_targets(
         self, source: int, kind: str, *, before: int | None = None, after: int | None = None, limit: int
     ) -> list[Association]:
-        return _newest((source, kind, OUT), before, after, limit)
+        return newest((source, kind, OUT), before, after, limit)
 
     def newest_sources(
         self, target: int, kind: str, *, before: int | None = None, after: int | None = None, limit: int
     ) -> list[Association]:
-        return _newest((target, kind, IN), before, after, limit)
+        return newest((target, kind, IN), before, after, limit)
 
     def level(self, target: int, kind: str) -> int:
         rows = session.execute(LEVEL, (target, kind))
@@ -186,43 +198,6 @@ def _found(asked: Mapping[tuple[int, str], Sequence[int]]) -> list[Association]:
     ]
 
 
-def _newest(owner: Owner, before: int | None, after: int | None, limit: int) -> list[Association]:
-    """Costs two round trips besides the months walked. Raises `Unavailable` after LISTING_PAGES pages
-    of overtaken rows: a short page would say that the listing ends. Those rows are removed, so
-    the next call gets further.
-    """
-    upwards = after is not None
-    found: list[Association] = []
-    for _ in range(LISTING_PAGES):
-        rows = LOG.read(owner, before=before, after=after or 0, limit=limit, oldest_first=upwards)
-        found += _present_edges(owner, rows)
-        if len(rows) < limit or len(found) >= limit:
-            return found[:limit][::-1] if upwards else found[:limit]
-        before, after = (before, rows[-1][0]) if upwards else (rows[-1][0], after)
-    raise Unavailable("cassandra")
-
-
-def _present_edges(owner: Owner, rows: Sequence[Row]) -> list[Association]:
-    """The edges of listing rows, in their order, that the truth confirms."""
-    edges = [_edge(owner, op, other) for op, other in rows]
-    truths = session.execute_many(TRUTH, [(edge.source, edge.kind, edge.target) for edge in edges])
-    _forget_overtaken(owner, edges, [truth[0][0] if truth else 0 for truth in truths])
-    return [edge for edge, truth in zip(edges, truths, strict=True) if truth == [(edge.op, True)]]
-
-
-def _edge(owner: Owner, op: int, other: int) -> Association:
-    one, kind, direction = owner
-    source, target = (one, other) if direction == OUT else (other, one)
-    return Association(source, kind, target, op)
-
-
-def _forget_overtaken(owner: Owner, edges: Sequence[Association], truths: Sequence[int]) -> None:
-    """Only rows whose truth is newer: a truth that is older, or not there, may be about to appear."""
-    overtaken = [edge.op for edge, truth in zip(edges, truths, strict=True) if truth > edge.op]
-    if overtaken:
-        session.execute_all([LOG.delete(owner, op, timestamp=write_timestamp(op)) for op in overtaken])
-
-
 def _bucket_size(target: int, kind: str, bucket: int) -> int:
     return int(session.execute(_COUNT_BUCKET, (target, kind, bucket))[0][0])
 
@@ -233,3 +208,66 @@ def _distinct(ascending: Iterator[int]) -> int:
         count += source != last
         last = source
     return count
+
+
+def change_statements(changes: Sequence[Change]) -> list[Statement]:
+    """Returns what puts the changes into a logged batch, beside what they belong to. One round trip, if there are any.
+
+    Call `CassandraAssociations.measure` after the batch.
+    """
+    latest = latest_changes(changes)
+    if not latest:
+        return []
+    truths, levels = _truths_and_levels(latest)
+    return [
+        statement
+        for change, previous, level in zip(latest, truths, levels, strict=True)
+        for statement in _change_statements(change, previous, level)
+    ]
+
+
+def _truths_and_levels(changes: Sequence[Change]) -> tuple[list[int | None], list[int]]:
+    """For each change, the op of its edge now and the level of its target. One round trip."""
+    truths = [(TRUTH, (change.source, change.kind, change.target)) for change in changes]
+    levels = [(LEVEL, (change.target, change.kind)) for change in changes]
+    found = session.execute_all([*truths, *levels])
+    return (
+        [rows[0][0] if rows else None for rows in found[: len(changes)]],
+        [rows[0][0] if rows else 0 for rows in found[len(changes) :]],
+    )
+
+
+def _change_statements(change: Change, previous: int | None, level: int) -> list[Statement]:
+    """What `change` writes over an edge whose op is `previous`; nothing if it is overtaken."""
+    if previous is not None and previous > change.op:
+        return []
+    timestamp = write_timestamp(change.op)
+    statements = _added(change, timestamp, level) if change.present else _removed(change, timestamp, level)
+    if previous is not None and previous < change.op:
+        statements += [LOG.delete(owner, previous, timestamp=timestamp) for owner, _ in _ends(change)]
+    return statements
+
+
+def _added(change: Change, timestamp: int, level: int) -> list[Statement]:
+    source, kind, target, op = change.source, change.kind, change.target, change.op
+    statements: list[Statement] = [
+        (_ADD, (source, kind, target, op, timestamp)),
+        (_ADD_IN, (target, kind, bucket_of(source, level), source, op, timestamp)),
+    ]
+    for owner, other in _ends(change):
+        statements += LOG.insert(owner, op, (other,))
+    return statements
+
+
+def _removed(change: Change, timestamp: int, level: int) -> list[Statement]:
+    source, kind, target = change.source, change.kind, change.target
+    buckets = removal_buckets(source, level)
+    return [
+        (_REMOVE, (source, kind, target, change.op, timestamp, REMOVED_SECONDS)),
+        *[(_REMOVE_IN, (timestamp, target, kind, bucket, source)) for bucket in buckets],
+    ]
+
+
+def _ends(change: Change) -> list[tuple[tuple[int, str, str], int]]:
+    """Both listings of an edge: (owner key, the other end)."""
+    return [((change.source, change.kind, OUT), change.target), ((change.target, change.kind, IN), change.source)]

@@ -9,7 +9,7 @@ from cassandra.query import UNSET_VALUE
 
 from storage import stores
 from storage.cassandra import session
-from storage.cassandra.edge_writes import change_statements
+from storage.cassandra.associations import change_statements
 from storage.cassandra.month_log import MonthLog
 from storage.cassandra.outbox import done_statement, write_with_order
 from storage.cassandra.session import Statement

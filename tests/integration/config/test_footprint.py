@@ -15,11 +15,15 @@ from tests.work import work_off_everything
 
 pytestmark = pytest.mark.usefixtures("product")
 
-FILES_AT_MOST = {"POST /tweets": 24, "GET /feed/home": 22, "PUT follow": 20, "PUT retweet": 28}
+FILES_AT_MOST = {
+    "cassandra": {"POST /tweets": 24, "GET /feed/home": 22, "PUT follow": 20, "PUT retweet": 28},
+    "embedded": {"POST /tweets": 26, "GET /feed/home": 22, "PUT follow": 20, "PUT retweet": 29},
+}
+"""The embedded store has files of its own for the lock and for where a model's tables are."""
 
 
 def requests() -> dict[str, Callable[[], object]]:
-    """Four requests, whose reader's timeline is warm."""
+    """Four requests, whose reader's timeline is warm, and who follows from a profile."""
     author, reader, stranger = new_person(), new_person(), new_person()
     writing, reading = ApiClient(author), ApiClient(reader)
 
@@ -30,13 +34,14 @@ def requests() -> dict[str, Callable[[], object]]:
     reading.put(f"/api/v1/users/{author.username}/follow")
     ids = [post() for _ in range(20)]
     work_off_everything()
+    reading.get(f"/api/v1/users/{stranger.username}")
     for _ in range(3):
         assert len(reading.get("/api/v1/feed/home").json()["data"]) == 20
     return {
         "POST /tweets": post,
         "GET /feed/home": lambda: reading.get("/api/v1/feed/home"),
-        "PUT follow": lambda: reading.put(f"/api/v1/users/{stranger.username}/follow"),
         "PUT retweet": lambda: reading.put(f"/api/v1/tweets/{ids[0]}/retweet"),
+        "PUT follow": lambda: reading.put(f"/api/v1/users/{stranger.username}/follow"),
     }
 
 
@@ -44,7 +49,9 @@ def described(name: str, found: Footprint) -> str:
     return "\n  ".join([f"{name}: {len(found.files)} files, {len(found.functions)} functions", *found.files])
 
 
-def test_a_request_crosses_few_files() -> None:
+def test_a_request_crosses_few_files(product: str) -> None:
     found = {name: footprint(request) for name, request in requests().items()}
     print("\n".join(described(*each) for each in found.items()))
-    assert {name: len(each.files) for name, each in found.items() if len(each.files) > FILES_AT_MOST[name]} == {}
+    assert {
+        name: len(each.files) for name, each in found.items() if len(each.files) > FILES_AT_MOST[product][name]
+    } == {}

@@ -6,9 +6,8 @@ from unittest.mock import patch
 import pytest
 
 from storage.cassandra import associations as module
-from storage.cassandra import edge_writes, session
-from storage.cassandra.associations import CassandraAssociations
-from storage.cassandra.edge_writes import REMOVED_SECONDS
+from storage.cassandra import edge_listings, session
+from storage.cassandra.associations import REMOVED_SECONDS, CassandraAssociations
 from storage.cassandra.month_log import MonthLog
 from storage.cassandra.outbox import CassandraOutbox
 from storage.errors import Unavailable
@@ -71,7 +70,7 @@ def test_an_add_overtaken_between_its_read_and_its_write_enters_no_bucket(
         late = change(source, target)
         associations.apply([change(source, target, present=False)])
         associations.grow(target, "like", 1)
-        with patch.object(edge_writes, "_truths_and_levels", return_value=([None], [1])):
+        with patch.object(module, "_truths_and_levels", return_value=([None], [1])):
             associations.apply([late])
         assert [associations.bucket_sources(target, "like", bucket, limit=5) for bucket in (0, 1)] == [[], []]
         assert associations.newest_targets(source, "like", limit=5) == []
@@ -106,7 +105,7 @@ def test_a_walk_over_rows_left_behind_is_bounded_and_says_so(
     associations: CassandraAssociations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A short page would claim that the listing ends here; the next call gets further."""
-    monkeypatch.setattr(module, "LISTING_PAGES", 2)
+    monkeypatch.setattr(edge_listings, "LISTING_PAGES", 2)
     source, target = new_id(), new_id()
     older, left, newest = change(source, new_id()), [new_id() for _ in range(5)], change(source, target)
     associations.apply([older, newest])
