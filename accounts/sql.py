@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from django.db import InterfaceError, OperationalError, connection, connections, models
 from django.db.models.sql.compiler import SQLCompiler
@@ -60,6 +60,14 @@ Row = TypeVar("Row", bound=tuple[object, ...])
 T = TypeVar("T")
 
 
+class _Compiled(NamedTuple):
+    """What a thread has made of a query."""
+
+    compiler: SQLCompiler
+    sql: str
+    converters: Any
+
+
 class CompiledQuery(threading.local, Generic[Row]):
     """A query that the ORM writes once: a thread compiles it for its connection, and runs it with other values.
 
@@ -70,19 +78,19 @@ class CompiledQuery(threading.local, Generic[Row]):
     def __init__(self, make: Callable[[], models.QuerySet[models.Model, Row]]) -> None:
         """`make` is called in each thread that uses it; what it filters by does not matter."""
         self._make = make
-        self._compiler: SQLCompiler | None = None
-        self._sql = ""
+        self._compiled: _Compiled | None = None
 
     def rows(self, parameters: Sequence[int | str]) -> list[Row]:
         """Rows of values, each as the ORM would give it. One statement."""
         connection = connections[ALIAS]
-        if self._compiler is None or self._compiler.connection is not connection:
-            self._compiler = self._make().query.get_compiler(connection=connection)
-            self._sql, _ = self._compiler.as_sql()
-            self._converters = self._compiler.get_converters([column for column, _, _ in self._compiler.select])
+        if self._compiled is None or self._compiled.compiler.connection is not connection:
+            compiler = self._make().query.get_compiler(connection=connection)
+            sql, _ = compiler.as_sql()
+            converters = compiler.get_converters([column for column, _, _ in compiler.select])
+            self._compiled = _Compiled(compiler, sql, converters)
         with connection.cursor() as cursor:
-            cursor.execute(self._sql, parameters)
-            converted = self._compiler.apply_converters(cursor.fetchall(), self._converters)
+            cursor.execute(self._compiled.sql, parameters)
+            converted = self._compiled.compiler.apply_converters(cursor.fetchall(), self._compiled.converters)
             return [cast(Row, tuple(row)) for row in converted]
 
 

@@ -19,8 +19,8 @@ probe longer: processes notice a backend's return one by one. In that time one p
 change something that it cannot tell Redis about, while another already reads there. What has
 an order (edges, tweets, marks) is made good by its order, as after any refusal. Tokens and
 accounts have none, and end by their time to live (accounts/account_cache/accounts.py), chosen so that this
-time is within the promise. Whoever reads without Redis reads the store or SQL; only account
-accounts come from memory as well, for as long as they may without any breaker.
+time is within the promise. Whoever reads without Redis reads the store or SQL; only accounts
+come from memory as well, for as long as they may without any breaker.
 
 Own code, for measured reasons: see docs/adr/019-breakers-and-retries.md.
 """

@@ -4,7 +4,8 @@ Servers and Celery fork their workers from one process. A child has a copy of al
 locks that a thread may hold which is not there, of sockets and leases that are still its parent's, of
 work that the parent will do itself. Whatever has such state says here how it starts anew, as it is
 made, and the child does so before it runs anything else. So no path of a request looks whether it
-is in a child, and none can forget to.
+is in a child. (Caches in memory are not among these: their locks are held for microseconds, and no server
+forks while it serves.)
 
 Worked example: a thread of the parent makes an id, and holds the generator's lock, while another forks.
 Nobody in the child would ever release the copy of that lock. `IdGenerator.start_anew` gives the child a

@@ -7,6 +7,7 @@ from accounts.models import User
 from accounts.people.rules import EMAIL_CHARACTERS, USERNAME
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import NotFound
+from storage.ids.snowflakes import MAX_ID
 
 
 @sql_or_unavailable()
@@ -19,7 +20,7 @@ def find_account(username: str) -> Account:
 @sql_or_unavailable()
 def get_account(user_id: int) -> Account:
     """Returns the account with that id, suspended or not. One SQL query. Raises `NotFound`."""
-    return _account_in(_by_id.rows([user_id]))
+    return _account_in(_by_id.rows([user_id]) if user_id <= MAX_ID else [])
 
 
 def _account_in(rows: Sequence[AccountRow]) -> Account:

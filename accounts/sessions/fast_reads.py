@@ -48,7 +48,7 @@ class FastRead(APIView, Generic[X]):
         return Response(self.read(request._request, required_viewer(request), None))
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        if request.method != "GET":
+        if request.method not in ("GET", "HEAD"):
             answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
             return answer
         try:

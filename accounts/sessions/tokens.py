@@ -184,14 +184,14 @@ def _from_redis(claim: Claim, extra: Read[X | None], counted: Read[Hit | None]) 
 
 @sql_or_unavailable()
 def _from_sql(claim: Claim) -> tuple[int, Account]:
-    rows = _tokens_with_cards.rows([claim.digest])
+    rows = _tokens_with_accounts.rows([claim.digest])
     if not rows:
         raise _bad_token()
     expiry, *_ = rows[0]
     return NEVER if expiry is None else int(expiry.timestamp() * 1_000_000), account_of_row(rows[0][1:])
 
 
-_tokens_with_cards: CompiledQuery[tuple[datetime | None, *AccountRow]] = CompiledQuery(
+_tokens_with_accounts: CompiledQuery[tuple[datetime | None, *AccountRow]] = CompiledQuery(
     lambda: AuthToken.objects.filter(digest="").values_list("expiry", *(f"user__{name}" for name in ACCOUNT_COLUMNS))
 )
 

@@ -30,7 +30,7 @@ class EmbeddedIdempotency:
             IdempotencyKey.objects.filter(user=user_id, key=key, expires_us__lte=now).delete()
             row = IdempotencyKey.objects.filter(user=user_id, key=key).first()
             if row is not None:
-                return _turn(row)
+                return _claim(row)
             IdempotencyKey.objects.create(user=user_id, key=key, **self._columns(claim))
         return claim
 
@@ -49,6 +49,6 @@ class EmbeddedIdempotency:
         }
 
 
-def _turn(row: IdempotencyKey) -> IdempotencyClaim:
+def _claim(row: IdempotencyKey) -> IdempotencyClaim:
     answer = _decode(bytes(row.answer)) if row.answer is not None else None
     return IdempotencyClaim(bytes(row.fingerprint), row.op, row.holder, answer)

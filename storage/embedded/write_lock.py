@@ -51,7 +51,7 @@ class WriteLock:
             raise OperationalError("the write lock was not free")
         try:
             if self._depth == 0:
-                self._lock_file(f"{database}.lock", ends)
+                self._lock_file(f"{database}.turns", ends)
             self._depth += 1
             try:
                 yield

@@ -2,7 +2,7 @@
 
 Everything goes through `RedisNode.round_trip`, whose name is its cost: the commands given
 travel together and the answers come back together. Whoever wants to know something gives typed reads
-to `ask` (commands.py), which is one round trip, too. A node that is down, or slower than
+to `ask` (reads.py), which is one round trip, too. A node that is down, or slower than
 REDIS_TIMEOUT_SECONDS, raises `Unavailable`; nothing is retried here, since callers have a
 way on without Redis.
 

@@ -22,7 +22,8 @@ from storage.ids.snowflakes import MAX_ID
 
 T = TypeVar("T")
 
-_SALT = "storage.web.paging.cursor"
+_SALT = "storage.paging.cursor"
+"""Never another one, wherever this file stands: every cursor that a client keeps would be refused."""
 _SEPARATOR = "."
 
 DEFAULT_LIMIT = 20

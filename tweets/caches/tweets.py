@@ -1,6 +1,5 @@
 """Tweets in Redis: serialized once when written or first read, decoded by every reader."""
 
-from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
@@ -16,8 +15,3 @@ TWEETS: GuardedCache[int, Tweet] = TWEET_BYTES.of(
     msgspec.json.Encoder().encode, lru_cache(DECODED_KEPT)(msgspec.json.Decoder(Tweet).decode)
 )
 """By id; deleted tweets are held too, flagged."""
-
-
-def by_id(tweets: Iterable[Tweet]) -> dict[int, Tweet]:
-    """Returns the tweets as caches take them."""
-    return {tweet.id: tweet for tweet in tweets}

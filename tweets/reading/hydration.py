@@ -4,9 +4,9 @@ One Redis round trip for any number of tweets when all is cached, a second one w
 quotes or retweets of tweets that are not among them. The store and SQL are asked only for what
 is not cached, and what they answer is.
 
-Many readers are shown the same tweet with the same author, counts and flags: so a view is made
+Many readers are shown the same tweet with the same author, counts and flags: so an output is made
 once in a process for equal parts, and with it its JSON. It is a function of these parts and of
-nothing else, and each page looks all of them up anew; so no view outlives a change of any.
+nothing else, and each page looks all of them up anew; so no output outlives a change of any.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -128,7 +128,7 @@ def hydrate(
 
 def new_tweet_out(tweet: Tweet, author: Account) -> TweetOut:
     """Returns a tweet that quotes nothing and that nobody has reacted to, as its author sees it. Costs nothing."""
-    return _view(tweet, author, NO_COUNTS, ViewerFlags(), None, None)
+    return _out(tweet, author, NO_COUNTS, ViewerFlags(), None, None)
 
 
 def _inner_ids(tweets: Mapping[int, Tweet]) -> set[int]:
@@ -204,20 +204,20 @@ def _show(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> Tw
     if tweet.retweet_of_id is not None:
         original = loaded.tweets[tweet.retweet_of_id]
         count = loaded.counts.get(original.id, NO_COUNTS)
-        return _view(tweet, author, count, flags.get(original.id), None, _show(original, loaded, flags))
+        return _out(tweet, author, count, flags.get(original.id), None, _show(original, loaded, flags))
     quoted = loaded.tweets.get(tweet.quote_of_id) if tweet.quote_of_id is not None else None
     quote = _show_quoted(quoted, loaded, flags) if quoted is not None else None
-    return _view(tweet, author, loaded.counts.get(tweet.id, NO_COUNTS), flags.get(tweet.id), quote, None)
+    return _out(tweet, author, loaded.counts.get(tweet.id, NO_COUNTS), flags.get(tweet.id), quote, None)
 
 
 def _show_quoted(quoted: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> TweetOut:
     """Without what it quotes itself."""
     count = loaded.counts.get(quoted.id, NO_COUNTS)
-    return _view(quoted, loaded.authors[quoted.author_id], count, flags.get(quoted.id), None, None)
+    return _out(quoted, loaded.authors[quoted.author_id], count, flags.get(quoted.id), None, None)
 
 
 @lru_cache(OUTPUTS_KEPT)
-def _view(  # noqa: PLR0917 - by position: names would cost the look-up as much again
+def _out(  # noqa: PLR0917 - by position: names would cost the look-up as much again
     tweet: Tweet,
     author: Account,
     count: Counts,
@@ -225,7 +225,7 @@ def _view(  # noqa: PLR0917 - by position: names would cost the look-up as much 
     quote: TweetOut | None,
     retweet: TweetOut | None,
 ) -> TweetOut:
-    """A function of its arguments alone: whatever a view shows, and may change, is one of them."""
+    """A function of its arguments alone: whatever an output shows, and may change, is one of them."""
     return TweetOut(
         id=str(tweet.id),
         text=tweet.text if retweet is None else retweet.text,
@@ -243,7 +243,7 @@ def _view(  # noqa: PLR0917 - by position: names would cost the look-up as much 
     )
 
 
-forget_outputs = _view.cache_clear
+forget_outputs = _out.cache_clear
 """As if the process had just started."""
 
 

@@ -36,10 +36,10 @@ def original_tweet(tweet_id: int, viewer: Viewer | None) -> Tweet:
 
 def tweet_out(tweet_id: int, viewer: Viewer | None) -> TweetOut:
     """Returns the tweet as the viewer sees it; costs what `hydrate` costs. Raises `NotFound`."""
-    views = hydrate([tweet_id], viewer=viewer)
-    if not views:
+    shown = hydrate([tweet_id], viewer=viewer)
+    if not shown:
         raise no_such_tweet()
-    return views[0]
+    return shown[0]
 
 
 def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, replies: bool) -> Page[TweetOut]:

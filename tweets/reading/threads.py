@@ -47,10 +47,10 @@ def thread(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Thread
     PATH_MAX, two hydrations and the listing. Raises `NotFound` as `replies_page` does.
     """
     subject = _subject(tweet_id)
-    views = hydrate([*_ancestor_ids(subject), tweet_id], viewer=viewer)
-    if not views or views[-1].id != str(tweet_id):
+    shown = hydrate([*_ancestor_ids(subject), tweet_id], viewer=viewer)
+    if not shown or shown[-1].id != str(tweet_id):
         raise no_such_tweet()
-    return Thread(ancestors=views[:-1], tweet=views[-1], replies=_replies(subject.id, viewer, request))
+    return Thread(ancestors=shown[:-1], tweet=shown[-1], replies=_replies(subject.id, viewer, request))
 
 
 def _subject(tweet_id: int) -> Tweet:

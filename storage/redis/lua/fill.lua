@@ -1,5 +1,5 @@
--- Keeps values that were read from the store, unless the generation that was noted before has ended.
--- KEYS: generation, then a place for each value. ARGV: noted generation, seconds to live,
+-- Keeps values that were read from the store, unless the generation that was read before has ended.
+-- KEYS: generation, then a place for each value. ARGV: that generation, seconds to live,
 -- '1' to keep what stands there or '0' to overwrite it, then the values. Answers how many were kept.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 local kept = 0

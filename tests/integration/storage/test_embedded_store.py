@@ -186,7 +186,7 @@ sys.stdin.read()
 
 @contextmanager
 def another_process_writing() -> Iterator[subprocess.Popen[str]]:
-    path = f"{connections[ALIAS].settings_dict['NAME']}.lock"
+    path = f"{connections[ALIAS].settings_dict['NAME']}.turns"
     with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdin=PIPE, stdout=PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
