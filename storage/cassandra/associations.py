@@ -217,7 +217,7 @@ def _edge(owner: Owner, op: int, other: int) -> Association:
 
 
 def _forget_overtaken(owner: Owner, edges: Sequence[Association], truths: Sequence[int]) -> None:
-    """Only rows whose truth is newer: a truth that is older, or not there, may be about to appear."""
+    """Forgets rows whose truth is newer, no others: a truth that is older, or not there, may be about to appear."""
     overtaken = [edge.op for edge, truth in zip(edges, truths, strict=True) if truth > edge.op]
     if overtaken:
         session.execute_all([LOG.delete(owner, op, timestamp=write_timestamp(op)) for op in overtaken])

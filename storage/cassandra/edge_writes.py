@@ -1,4 +1,4 @@
-"""What changes of edges write: rows of the truth, of both ends' month logs and of the buckets.
+"""The writes of changed edges: rows of the truth, of both ends' month logs and of the buckets.
 
 Every row carries its operation's own timestamp, so that in the truth and in every index the last operation wins,
 whatever the order of arrival.
@@ -54,7 +54,7 @@ def change_statements(changes: Sequence[Change]) -> list[Statement]:
 
 
 def _truths_and_levels(changes: Sequence[Change]) -> tuple[list[int | None], list[int]]:
-    """For each change, the op of its edge now and the level of its target. One round trip."""
+    """Returns, for each change, the op of its edge now and the level of its target. One round trip."""
     truths = [(TRUTH, (change.source, change.kind, change.target)) for change in changes]
     levels = [(LEVEL, (change.target, change.kind)) for change in changes]
     found = session.execute_all([*truths, *levels])
@@ -65,7 +65,7 @@ def _truths_and_levels(changes: Sequence[Change]) -> tuple[list[int | None], lis
 
 
 def _change_statements(change: Change, previous: int | None, level: int) -> list[Statement]:
-    """What `change` writes over an edge whose op is `previous`; nothing if it is overtaken."""
+    """Returns what `change` writes over an edge whose op is `previous`; nothing if it is overtaken."""
     if previous is not None and previous > change.op:
         return []
     timestamp = write_timestamp(change.op)
