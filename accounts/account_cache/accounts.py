@@ -10,6 +10,13 @@ newest change. So the change is seen by every read that starts after the change 
 The log is a sorted set in Redis, of the last LOG_SECONDS; open sockets watch it as well. Times of
 change are microseconds: an account that changes again has another one.
 
+For example, process A has account 7 in memory, fetched when the log did not name 7, and process B suspends 7:
+
+1. B writes SQL, guards `account:7`, enters 7 into the log at second 500, and answers.
+2. A's next page reads the log: 7 changed at 500, and the entry in memory knows of no change. It is not taken.
+3. Redis has the guard, so SQL is asked: suspended. That is kept in A's memory with 500, and taken while it lives.
+4. From second 520 on the log is silent about 7. It could vouch for A's first entry now, but that ended by 504.
+
 **When Redis was emptied or failed over**, the log has forgotten changes. So an entry also counts
 only under the generation of the node under which it was fetched (storage/redis/generations.py),
 which is read after the log: then nothing was forgotten between the fetch and that reading.
@@ -141,10 +148,10 @@ class _Memory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: OrderedDict[int, _Entry] = OrderedDict()
-        """Those that end first are first."""
+        """In the order in which they end."""
 
     def hits(self, ids: Iterable[int], changes: Changes, generation: bytes | None) -> dict[int, Account]:
-        """Those that are still good; `generation` None is any."""
+        """Returns the accounts that are still good; `generation` None is any."""
         now = time.monotonic()
         found = {}
         for each in ids:
@@ -206,13 +213,13 @@ def _from_redis(ids: Collection[int]) -> tuple[dict[int, Account], bytes | None]
 
 
 def _from_sql(ids: Collection[int]) -> dict[int, Account]:
-    """For nobody SQL is not needed, and so need not answer."""
+    """Reads the accounts from SQL, which need not answer when nobody is asked for."""
     return _rows(ids) if ids else {}
 
 
 @sql_or_unavailable()
 def _rows(ids: Collection[int]) -> dict[int, Account]:
-    """One statement for each ACCOUNTS_A_STATEMENT."""
+    """Reads the rows, with one statement for each ACCOUNTS_A_STATEMENT ids."""
     wanted = list(ids)
     found: dict[int, Account] = {}
     for start in range(0, len(wanted), ACCOUNTS_A_STATEMENT):
@@ -225,7 +232,7 @@ def _rows(ids: Collection[int]) -> dict[int, Account]:
 
 @cache
 def _query_of(size: int) -> CompiledQuery[AccountRow]:
-    """For so many ids: there are as many as there are powers of two."""
+    """Returns the statement for so many ids, a power of two: so a dozen statements do for every number."""
     return CompiledQuery(lambda: User.objects.filter(pk__in=range(size)).values_list(*ACCOUNT_COLUMNS))
 
 

@@ -16,6 +16,16 @@ lives for a day and ACTIVE_DAYS, no value longer than TTL_SECONDS.
 reader leaves a placeholder of its own in the value's place before it reads, and its fill
 lands only where the placeholder still stands. Of several who fill at once the last one's lands.
 
+For example, Ben, who has no version yet (eight zero bytes, v0), mutes Cleo while one of his pages is made:
+
+1. The page leaves placeholder p1, reads version v0, and finds no mute in the store.
+2. The mute is written, Ben's version becomes v1, and he is answered.
+3. The page's fill lands in place of p1: nobody, stamped v0. It does not count, as the version is v1.
+4. His next page reads the store again: Cleo, stamped v1.
+
+Were Redis emptied after 2, the version would be none again, like v0, and the value of 3 would count: p1 was lost with
+it, so that fill does not land.
+
 **Bounded.** A kind with more than CACHED_A_KIND people (a celebrity blocked by a million) is not
 cached but named in `beyond`: then the authors of a page are looked up in the store, in one
 read a kind.
@@ -53,7 +63,7 @@ _key = key_of_person("exclusions")
 
 
 class Exclusions(msgspec.Struct, frozen=True, array_like=True):
-    """Everyone whom the viewer must not see, but for the kinds in `beyond`.
+    """The people whom a viewer must not see, but for the kinds in `beyond`.
 
     `hidden` are blocked either way, `muted` are left out of home only.
     """
@@ -98,7 +108,7 @@ def exclusions_of(viewer_id: int) -> Exclusions:
 
 
 def refreshed(viewer_id: int) -> Exclusions:
-    """Read from the store and cached. Two Redis round trips around up to three store reads."""
+    """Reads the store, and caches what it says. Two Redis round trips around three store reads."""
     placeholder = PLACEHOLDER + secrets.token_bytes(8)
     try:
         [_, version] = timeline_node().round_trip(
@@ -139,7 +149,7 @@ def hidden_among(viewer_id: int, exclusions: Exclusions, people: Collection[int]
 
 
 class Visibility:
-    """Whom a viewer (None for nobody signed in) may see on one page; in the home timeline muted people are hidden, too.
+    """Tells whom a viewer (None for nobody signed in) may see on one page. In home muted people are hidden, too.
 
     The exclusions are asked for once: along with a round trip that is made anyway (`read`, and then
     `know` or `know_without_redis`), or, if nobody did that, when they are first needed.
@@ -163,7 +173,7 @@ class Visibility:
             self._exclusions = cached if cached is not None else refreshed(self._viewer_id)
 
     def know_without_redis(self) -> None:
-        """Instead of `know` when Redis did not answer, so that it is not asked again. Store reads."""
+        """Takes the place of `know` when Redis did not answer, so that it is not asked again. Store reads."""
         if self._viewer_id is not None and self._exclusions is None:
             self._exclusions = from_store(self._viewer_id)
 

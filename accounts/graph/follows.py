@@ -9,6 +9,10 @@ A version is a fresh snowflake each time it is raised, never the operation's own
 compared for equality only. Were it the operation's id, an order worked off twice could
 bring an old version back, and with it a timeline that was built before a later change.
 
+For example, Ben's timeline was built after he followed Ada as operation 100; as 110 he unfollows her. Were the
+version the operation's id, it would be 110 now; the order of 100, sent again, would make it 100, and his timeline with
+Ada in it would count again. As it is, the order makes it 117, and his next read builds the timeline anew.
+
 If Redis did not take the version, the order stays open and the sweeper raises it again; so does the
 process that made the change, as soon as Redis is back (storage/redis/deferred_writes.py).
 
@@ -21,6 +25,14 @@ The removal's id is made before the block is read: a block seen then had not bee
 who follows again after it was lifted has the greater id, and stays. A process killed between its
 write and its read may leave both: the block hides the two all the same, and blocking again
 removes the follow.
+
+For example, Ben follows Ada just as she blocks him:
+
+1. Ben's request sees no block; Ada's sees no follow, and takes the id 99 for her block and the removal of follows.
+2. Ben's follow is written as 100. Ada's block is written as 99; its removal of the follow loses to 100. Both stand.
+3. Ada's request reads the follow of 100, takes the id 103, sees her block, and removes the follow as 103.
+4. Ben's request reads after 100 was written. If it sees the block, it does as in 3, and refuses; if not, the block
+   was written after it looked, so Ada's request looks later still and does 3.
 """
 
 from collections.abc import Sequence
@@ -103,7 +115,7 @@ def part_if_blocked(one_id: int, other_id: int) -> str | None:
 
 
 def standing_block(one_id: int, other_id: int) -> str | None:
-    """BLOCK when one blocks the other, BLOCKED_BY when the other blocks one. Two store reads at most."""
+    """Returns BLOCK when one blocks the other, BLOCKED_BY the other way round, else None. Two store reads at most."""
     return next((kind for kind in (BLOCK, BLOCKED_BY) if has_edge(one_id, kind, other_id)), None)
 
 
@@ -185,7 +197,7 @@ graph_version_key = key_of_person("graph")
 
 
 def followee_ids(user_id: int) -> list[int]:
-    """Everyone the person follows, ascending by id, from the truth. A store read each 5,000."""
+    """Returns everyone whom the person follows, ascending by id, from the truth. A store read each 5,000."""
     found: list[int] = []
     while True:
         after = found[-1] if found else 0
@@ -201,7 +213,7 @@ def follower_buckets(author_id: int) -> range:
 
 
 def follower_page(author_id: int, bucket: int, after: int, limit: int) -> list[int]:
-    """Followers above `after` in one bucket, ascending; shorter than `limit` only at its end."""
+    """Returns followers above `after` in one bucket, ascending; fewer than `limit` only at its end."""
     return stores.associations().bucket_sources(author_id, FOLLOW, bucket, after=after, limit=limit)
 
 

@@ -44,7 +44,7 @@ class FastRead(APIView, Generic[X]):
         raise NotImplementedError
 
     def get(self, request: Request) -> Response:
-        """Answers HEAD for REST framework, which documents this method, too."""
+        """Stands for the OpenAPI document alone: `dispatch` answers GET and HEAD."""
         return Response(self.read(request._request, required_viewer(request), None))
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:

@@ -42,7 +42,7 @@ revocation is in force at most 10 s after Redis is back, with the 2 s for which 
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """What a token says before anyone has checked it: whose it is, and its digest."""
+    """A token before anyone has checked it: whose it says that it is, and its digest."""
 
     user_id: int
     digest: str
@@ -68,7 +68,7 @@ TOKENS: GuardedCache[Claim, int] = GuardedCache(
 
 
 class Proof(msgspec.Struct, Generic[X], frozen=True):
-    """Who a token proves its bearer to be, and what travelled with the check."""
+    """The answer of a check: whom the token proves its bearer to be, and what travelled along."""
 
     viewer: Viewer
     extra: X | None
@@ -162,7 +162,7 @@ def _guard(claims: list[Claim]) -> None:
 
 
 class _Known(msgspec.Struct, Generic[X], frozen=True):
-    """What one round trip said: each as far as Redis knows."""
+    """The answers of one round trip, as far as Redis knows."""
 
     end_us: int | None = None
     account: Account | None = None
@@ -214,7 +214,7 @@ def _fill(
 
 
 def _ignored(*_answers: int) -> None:
-    """What a fill answers nobody waits for."""
+    """Drops what a fill answers."""
 
 
 def _bad_token() -> NotSignedIn:

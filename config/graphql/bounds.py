@@ -128,7 +128,7 @@ class _Measure:
 
 
 def _page_size(node: FieldNode, field: GraphQLField | None) -> int:
-    """How many items the field answers with; the most, where a variable will say it."""
+    """Returns how many items the field answers with; the most, where a variable will say it."""
     if field is None or "first" not in field.args:
         return 1
     given = next((each.value for each in node.arguments if each.name.value == "first"), None)

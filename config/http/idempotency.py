@@ -62,7 +62,7 @@ def answer_once(
 
 
 def _user_id(request: HttpRequest) -> int | None:
-    """None for a request that the view will turn away: it says why."""
+    """Returns who sends the request; None for one that the view will turn away: it says why."""
     try:
         viewer = signed_in_viewer(request)
     except ServiceError:

@@ -103,7 +103,7 @@ class ProblemSchema(AutoSchema):
             operation["responses"].setdefault(str(status), self._problem_response(status))
 
     def _is_repeatable(self, operation: Operation) -> bool:
-        """What config/http/idempotency.py does for it."""
+        """Whether config/http/idempotency.py repeats its answer."""
         return self.method in WRITES and bool(REPEATABLE_PATHS.match(self.path)) and any(operation.get("security", []))
 
     def _problem_statuses(self, operation: Operation) -> list[int]:

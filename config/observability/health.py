@@ -80,7 +80,7 @@ def ask_all() -> dict[str, bool]:
 
 
 def _answered(name: str, future: Future[None]) -> bool:
-    """Whatever goes wrong in a check, its backend counts as down and the others are still told."""
+    """Returns whether the check ended well; whatever goes wrong in it, the others are still told."""
     try:
         future.result(CHECK_SECONDS)
     except Exception as error:

@@ -91,7 +91,7 @@ def _open_breakers() -> Metric:
 
 
 def _outbox_metrics() -> list[Metric]:
-    """None when the store does not answer: no figure is better than a wrong one."""
+    """Returns the figures of the outbox, None when the store does not answer: no figure is better than a wrong one."""
     try:
         oldest = outbox().oldest_open()
         open_orders = outbox().count_open(limit=COUNTED) if oldest is not None else 0

@@ -91,7 +91,7 @@ log = structlog.get_logger(__name__)
 
 
 class DeliveryMode(Enum):
-    """Where an author's new entries go.
+    """The ways in which an author's new entries reach their followers.
 
                     pulled +                     epoch, then push stopped +
         PUSHED ─────────────────► BEGINNING ──────────────────────────────────► PULLED
@@ -113,7 +113,7 @@ class DeliveryMode(Enum):
 
 
 class AuthorDelivery(msgspec.Struct, frozen=True):
-    """How one author's entries are delivered, and the operation since when they are pulled: None for who is not."""
+    """An author's mode, and the operation since when they are pulled: None for who is not."""
 
     mode: DeliveryMode = DeliveryMode.PUSHED
     since: int | None = None
@@ -258,7 +258,7 @@ def _ending(author_id: int, op: int) -> list[Change]:
 
 
 def _write(*changes: Change) -> None:
-    """Also what was written before: a batch whose order is visible may not be so as a whole yet."""
+    """Writes the changes, also those that were written with the order: of a batch the order may be visible first."""
     stores.associations().apply(changes)
 
 

@@ -13,6 +13,15 @@ whichever of its tasks comes there; the order is done when all are recorded. A t
 lost takes its place in the bucket with it: the order stays open, the sweeper sends it
 again, and the part begins anew. Pushing twice shows nothing twice.
 
+For example, Ada's followers stand in 4 buckets, and her order 90 is handed out as parts 0 to 3:
+
+1. Part 2 has 30,000 followers. Its task pushes to 12,500 and puts another one behind the others in the queue, which
+   goes on above the last of them; the third, after 5,000, records the part.
+2. Parts 0 and 1 are recorded, too. The worker of part 3 is killed after 8,000 followers.
+3. The sweeper sends 90 again. Parts 0, 1 and 2 are recorded, so part 3 alone is handed out, from its beginning: the
+   8,000 hold 90 already, and take nothing.
+4. Part 3 is recorded as the last one, and the order marked done.
+
 **Buckets that appear meanwhile are not among the parts,** and need not be. Whoever followed before
 the tweet was written stands in a bucket of the level that is read here: levels only grow,
 no edge moves, and both were written at a consistency at which this read sees them. Whoever
@@ -50,7 +59,7 @@ PART_SECONDS = 30
 
 
 class _Pushed(NamedTuple):
-    """How many followers were pushed to, and above whom the rest begins: None at the bucket's end."""
+    """The followers that were pushed to, counted, and above whom the rest begins: None at the bucket's end."""
 
     followers: int
     rest: int | None
@@ -133,14 +142,14 @@ def _push_or_hand_out(order: Order, push: Push, *, resent: bool) -> int | None:
 
 
 def _push_to_author(order: Order, push: Push) -> None:
-    """Nobody else has the entry in their timeline."""
+    """Pushes to the author alone, since nobody else has the entry in their timeline, and marks the order done."""
     _entry_id, author_id = order.args
     push(order, lambda: [author_id])
     outbox().mark_done(order.id)
 
 
 def _end_delivery(entry_id: int) -> None:
-    """Nothing brings the entry back: neither a cached body nor its own order, open or given up.
+    """Keeps the entry from coming back by its cached body, or by its own order, open or given up.
 
     The deletion has closed that order already; it is closed again for the case that an
     operator replayed it since.
@@ -151,8 +160,8 @@ def _end_delivery(entry_id: int) -> None:
 
 
 def _hand_out(order: Order, parts: int, *, after: int = 0, resent: bool) -> None:
-    """Only what is missing, and was not handed out a moment ago: an order that waits behind others must not
-    multiply when it is sent again."""
+    """Hands out the parts that are missing and were not handed out a moment ago: an order that waits behind others
+    must not multiply when it is sent again."""
     missing = sorted(set(range(parts)) - outbox().finished_parts(order.id))
     if not missing:
         outbox().mark_done(order.id)

@@ -123,14 +123,16 @@ def _refuse_stale(*answers: int) -> None:
 
 
 def _retract_slice(entry_id: int, shards: ByShard) -> None:
-    """Timelines first, as when delivering: a socket that appears too late replays a timeline without the entry."""
+    """Takes the entry out of the timelines of a slice.
+
+    Timelines first, as when delivering: a socket that appears too late replays a timeline without the entry."""
     commands = materialised.retract_commands(entry_id, shards)
     _, look = timeline_node().ask(Read(tuple(commands), _ignored), presence.look(shards))
     tell(LiveKind.DELETE, entry_id, look.readers())
 
 
 def _ignored(*_answers: int) -> None:
-    """How many held the entry nobody asks."""
+    """Drops how many held the entry."""
 
 
 def tell(kind: LiveKind, entry_id: int, connected: ByShard) -> None:

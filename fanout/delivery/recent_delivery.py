@@ -2,6 +2,10 @@
 
 Lists first, and readers are told after, as with timelines (delivery/pushing.py). Both ways cost a round trip for the
 lists, one for each page of everyone connected, and two more for a page that is not empty.
+
+For example, Ada (7) is pulled since 70, and Bob and Cleo are connected. Entry 90 goes into each shard's list of
+(7, 70). Then one page of presence has both: Bob's merge set names Ada, so 90 is published to him; Cleo's does not.
+Had Bob connected after that page, the list would hold 90 already, and resuming from his cursor would replay it.
 """
 
 from fanout.delivery.pushing import tell, with_snapshot
@@ -44,7 +48,7 @@ def _tell_who_merges(kind: LiveKind, entry_id: int, pulled: Pulled) -> None:
 
 
 def _merging(present: ByShard, author_id: int) -> ByShard:
-    """Those of the present readers, by shard, who merge the author or whose timelines cannot tell. One round trip."""
+    """Returns the present readers, by shard, who merge the author or whose timelines cannot tell. One round trip."""
     asked = [recents.merging(shard, readers, author_id) for shard, readers in present.items()]
     found = zip(present, timeline_node().ask_all(asked), strict=True)
     return {shard: readers for shard, readers in found if readers}

@@ -1,7 +1,7 @@
-"""Who is connected to the live feed right now, as far as delivery needs to know.
+"""Presence: who is connected to the live feed right now, as far as delivery needs to know.
 
-A live process adds its readers to their shard's sets of this epoch and its neighbours, and
-again every REFRESH_SECONDS; neighbours, because the clocks of workers and live processes
+A live process adds its readers to their shard's sets of this *epoch* (here a minute of the clock) and
+its neighbours, and again every REFRESH_SECONDS; neighbours, because the clocks of workers and live processes
 differ, and an epoch may end between a look at the clock and the look-up. Sets end by
 themselves, so a process that dies leaves nothing behind for longer than three epochs; a
 reader counted as present for too long costs one message that nobody takes.
@@ -78,7 +78,7 @@ def _was_signed(sign: bytes | None, *_added: int) -> bool:
 
 
 class Look(msgspec.Struct, frozen=True):
-    """What a first look found, by shard; shards where nobody is present are left out."""
+    """The answer of a first look, by shard; shards where nobody is present are left out."""
 
     present: ByShard
     """Of a few readers, who is present."""
@@ -111,7 +111,7 @@ def look(shards: ByShard) -> Read[Look]:
 
 
 def _members(shard: int, epoch: int, readers: list[int]) -> Read[list[int]]:
-    """Those of a shard's readers who are present."""
+    """Reads which of a shard's readers are present."""
 
     def decode(answers: Sequence[int]) -> list[int]:
         return [reader for reader, is_present in zip(readers, answers, strict=True) if is_present]
@@ -120,7 +120,7 @@ def _members(shard: int, epoch: int, readers: list[int]) -> Read[list[int]]:
 
 
 def _anybody(shard: int, epoch: int) -> Read[bool]:
-    """Whether any reader of the shard is present."""
+    """Reads whether any reader of the shard is present."""
     return Read((("EXISTS", present_key(shard, epoch)),), bool)
 
 

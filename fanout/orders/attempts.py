@@ -164,7 +164,7 @@ def _free_slot(attempts: Sequence[Attempt], part: int) -> int | None:
 
 
 def _failures(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Those of the part that has failed most, the last one last."""
+    """Returns the failures of the part that has failed most, the last one last."""
     killed_us = now_us() - ATTEMPT_SECONDS * 1_000_000
     failed = _by_part([each for each in attempts if each.error or each.begun_us <= killed_us])
     worst = max(failed.values(), key=len, default=[])

@@ -19,7 +19,7 @@ from storage.ports.outbox import Order
 
 
 class Context(msgspec.Struct, frozen=True):
-    """How an order came to be worked off."""
+    """The way in which an order came to its worker."""
 
     resent: bool = False
     """Whether the sweeper sent it again."""
@@ -34,7 +34,7 @@ Raises `Unavailable`, and then the order is still open; anything else for an ord
 
 
 class Handling(msgspec.Struct, frozen=True):
-    """What becomes of the orders of one kind."""
+    """The handler of one kind of order, and the queue that it waits in."""
 
     handler: Handler
     queue: str

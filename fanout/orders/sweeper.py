@@ -68,7 +68,7 @@ def discard() -> int:
 
 
 class _Sweep:
-    """How many orders each queue may still get, and how many were sent."""
+    """One sweep: how many orders each queue may still get, and how many were sent."""
 
     def __init__(self, now_us: int) -> None:
         self.now_us = now_us

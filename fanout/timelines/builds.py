@@ -56,7 +56,7 @@ _revalidate = Script(LUA / "revalidate.lua", LAYOUT)
 
 
 class Opening(IntEnum):
-    """What opening a list answers."""
+    """The answers of opening a list."""
 
     OPENED = 1
     TAKEN = 0
@@ -110,7 +110,10 @@ def finish_build(build: Build, ids: Sequence[int], *, floor: int, merge_set: Seq
 
 
 def standing(reader_id: int) -> Read[Standing | None]:
-    """To be read before it is looked up who is pulled. None when no timeline is ready."""
+    """Returns a read of the reader's timeline as it stands, None when none is ready.
+
+    Ask it before it is looked up who is pulled.
+    """
 
     def decoded(epoch: bytes | None, ends: list[bytes]) -> Standing | None:
         trailer = layout.ready_trailer(ends)
@@ -134,12 +137,12 @@ def revalidate(found: Standing) -> bool:
 
 
 def new_token() -> bytes:
-    """The right to finish one build."""
+    """Makes the right to finish one build."""
     return secrets.token_bytes(TOKEN_BYTES)
 
 
 def open_list(keys: tuple[str, str, str], shard: int, token: bytes) -> Command:
-    """The command that opens a list of the shard, encoded as timelines are; answers an `Opening`.
+    """Returns the command that opens a list of the shard, encoded as timelines are; answers an `Opening`.
 
     `keys`: the list, and where the graph version and the epoch stand that outdate it.
     """
@@ -154,7 +157,7 @@ def finish_list(
     floor: int,
     merge_set: Sequence[tuple[int, int]] = (),
 ) -> Command:
-    """The command that ends what `open_list` began under this token; answers 1, or 0 when it was overtaken."""
+    """Returns the command that ends what `open_list` began under this token; answers 1, or 0 when it was overtaken."""
     packed_set, packed_ids = layout.pack_merge_set(merge_set), layout.pack_all(ids)
     return _merge.call(keys, token, layout.pack(floor), active_seconds(), packed_set, packed_ids)
 

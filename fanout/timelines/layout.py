@@ -1,4 +1,4 @@
-"""The bytes of a timeline: the one module that knows them in Python, as lua/layout.lua does in Lua.
+"""The bytes of a timeline: the one module that knows them in Python, as `fanout/timelines/lua/layout.lua` does in Lua.
 
 A timeline is one Redis list: entry ids, newest first, 8 bytes each; then its *merge set*; and as
 its last element its *trailer*. No merge set and no trailer is as long as an id, so each element
@@ -43,7 +43,7 @@ class State(Enum):
 
 
 class Trailer(msgspec.Struct, frozen=True):
-    """What a timeline says of itself."""
+    """A timeline's last element: what it says of itself."""
 
     state: State
     floor: int
@@ -63,40 +63,40 @@ class Trailer(msgspec.Struct, frozen=True):
 
 
 def unpack(packed: bytes) -> int:
-    """The number whose `pack` this is."""
+    """Returns the number whose `pack` this is."""
     return int.from_bytes(packed, "big")
 
 
 def pack_all(numbers: Iterable[int]) -> bytes:
-    """Their bytes, one after the other."""
+    """Returns their bytes, one after the other."""
     return b"".join(map(pack, numbers))
 
 
 def unpack_all(packed: bytes) -> tuple[int, ...]:
-    """The numbers whose `pack_all` this is."""
+    """Returns the numbers whose `pack_all` this is."""
     return struct.unpack(f">{len(packed) // 8}Q", packed)
 
 
 def pack_merge_set(merge_set: Iterable[tuple[int, int]]) -> bytes:
-    """The element for these authors, each with the operation since when they are pulled."""
+    """Returns the element for these authors, each with the operation since when they are pulled."""
     return MERGE_SET_TAG + pack_all(number for pair in merge_set for number in pair)
 
 
 def parse_merge_set(element: bytes) -> tuple[tuple[int, int], ...]:
-    """The pairs whose `pack_merge_set` this is."""
+    """Returns the pairs whose `pack_merge_set` this is."""
     numbers = unpack_all(element[len(MERGE_SET_TAG) :])
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 
 
 def parse_trailer(element: bytes) -> Trailer:
-    """What stands in a timeline's last element."""
+    """Returns what stands in a timeline's last element."""
     state, floor, graph_version, token, opening, epoch, opened_us = TRAILER.unpack_from(element)
     retracted = unpack_all(element[TRAILER.size :])
     return Trailer(State(state), unpack(floor), graph_version, token, int(opening), epoch, int(opened_us), retracted)
 
 
 def ready_trailer(elements: Sequence[bytes]) -> Trailer | None:
-    """The trailer at the end of a timeline, or of a part of it; None unless it is there and ready."""
+    """Returns the trailer at the end of a timeline, or of a part of it; None unless it is there and ready."""
     if not elements:
         return None
     trailer = parse_trailer(elements[-1])

@@ -79,7 +79,7 @@ class StaleSnapshot(Exception):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """What a ready timeline answered: ids newest first, and the floor they are complete down to.
+    """The answer of a ready timeline: ids newest first, and the floor they are complete down to.
 
     But for the entries of `merge_set`: pairs of an author and the operation since when
     they are pulled. It is that of now only if `of_this_epoch`.
@@ -100,18 +100,18 @@ timeline_key = key_of_person("home")
 
 
 def timeline_keys(shard: int, reader_ids: Iterable[int]) -> list[str]:
-    """The keys of readers of one shard."""
+    """Returns the keys of readers of one shard."""
     prefix = f"{shard_tag(shard)}:home:"
     return [f"{prefix}{reader_id}" for reader_id in reader_ids]
 
 
 def gone_key(shard: int, entry_id: int) -> str:
-    """Where the tombstone of a retracted entry stands."""
+    """Returns the key of a retracted entry's tombstone."""
     return f"{shard_tag(shard)}:gone:{entry_id}"
 
 
 def epoch_key(shard: int) -> str:
-    """Where another value of 8 bytes stands whenever an author becomes or ceases to be pulled.
+    """Returns the key of the epoch: another value of 8 bytes whenever an author becomes or ceases to be pulled.
 
     Nothing there is a value like any other.
     """
@@ -124,7 +124,7 @@ def _epoch_key_of(reader_id: int) -> str:
 
 
 def deliver_commands(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> list[Command]:
-    """Commands that put an entry into every active timeline of the readers, by shard. Idempotent.
+    """Returns commands that put an entry into every active timeline of the readers, by shard. Idempotent.
 
     A script call for each SCRIPT_CHUNK readers of a shard, which answers how many were active;
     give the answers to `raise_if_stale`.
@@ -136,7 +136,7 @@ def deliver_commands(entry_id: int, shards: dict[int, list[int]], snapshot: Push
 
 
 def deliver_to_lists(entry_id: int, shard: int, keys: Iterable[str], snapshot: PushSnapshot, *, cap: int) -> Command:
-    """The command that puts an entry into lists of one shard that are encoded as timelines are."""
+    """Returns the command that puts an entry into lists of one shard that are encoded as timelines are."""
     return _deliver.call(
         (gone_key(shard, entry_id), generation_key(shard), opened_key(shard), *keys),
         pack(entry_id),
@@ -156,7 +156,7 @@ def raise_if_stale(answers: Sequence[int]) -> None:
 
 
 def deliver_to_author_command(entry_id: int, author_id: int, generation: bytes | None) -> Command:
-    """The command after which a new entry is in its author's own timeline.
+    """Returns the command after which a new entry is in its author's own timeline.
 
     `generation` was read before the entry was written: it may have been retracted since, and
     the tombstone forgotten. So under another generation, or when the entry is older than
@@ -179,19 +179,19 @@ def deliver_to_author_command(entry_id: int, author_id: int, generation: bytes |
 
 
 def retract_commands(entry_id: int, shards: dict[int, list[int]]) -> list[Command]:
-    """Commands that take an entry out of the readers' timelines for good, by shard. Idempotent."""
+    """Returns commands that take an entry out of the readers' timelines for good, by shard. Idempotent."""
     return [retract_from_lists(entry_id, shard, timeline_keys(shard, readers)) for shard, readers in _chunks(shards)]
 
 
 def retract_from_lists(entry_id: int, shard: int, keys: Iterable[str]) -> Command:
-    """The command that takes an entry out of lists of one shard for good."""
+    """Returns the command that takes an entry out of lists of one shard for good."""
     return _retract.call((gone_key(shard, entry_id), *keys), pack(entry_id), GONE_SECONDS)
 
 
 def read(reader_id: int, *, before: int | None = None, after: int | None = None, count: int) -> Read[Window | None]:
-    """The newest `count` entries; those below `before`; or the nearest `count` above `after`.
+    """Returns a read of the newest `count` entries; of those below `before`; or of the nearest `count` above `after`.
 
-    None when the timeline is not there, not ready or outdated.
+    Its answer is None when the timeline is not there, not ready or outdated.
     """
     command = _read.call(
         (timeline_key(reader_id), graph_version_key(reader_id), _epoch_key_of(reader_id)),
@@ -212,22 +212,25 @@ def _window(answer: list[Any]) -> Window | None:
 
 
 def touch_command(reader_id: int) -> Command:
-    """Keeps the timeline for another ACTIVE_DAYS: sent with a read by its owner that says so (`Window.to_touch`)."""
+    """Returns the command that keeps the timeline for another ACTIVE_DAYS.
+
+    Send it with what follows a read by its owner that asks for it (`Window.to_touch`).
+    """
     return _touch.call([timeline_key(reader_id)], active_seconds())
 
 
 def discard_command(reader_id: int) -> Command:
-    """Ends the reader's timeline, whatever its state; the next read builds it anew."""
+    """Returns the command that ends the reader's timeline, whatever its state; the next read builds it anew."""
     return ("DEL", timeline_key(reader_id))
 
 
 def active_seconds() -> int:
-    """How long a timeline lasts after its reader's last read."""
+    """Returns how long a timeline lasts after its reader's last read."""
     return settings.ACTIVE_DAYS * 24 * 3600
 
 
 def _chunks(shards: dict[int, list[int]]) -> Iterator[tuple[int, list[int]]]:
-    """(shard, readers) for each script call."""
+    """Yields (shard, readers) for each script call."""
     for shard, readers in shards.items():
         for start in range(0, len(readers), SCRIPT_CHUNK):
             yield shard, readers[start : start + SCRIPT_CHUNK]

@@ -12,6 +12,14 @@ a list of an earlier time is never read again, and ends ACTIVE_DAYS after it was
 
 Workers feed lists that are there. One that is missing is built by the reader who misses it:
 opened, pulled from the store, merged.
+
+For example, Ada (7) is pulled since operation 70; Bob and Cleo, of shard 3, and Dan, of shard 5, follow her:
+
+1. Bob reads. His merge set names (7, 70), and shard 3 has no `recent:7:70`: it is opened, [80, 60] is pulled, merged.
+2. Her entry 90 is delivered to the `recent:7:70` of every shard: shard 3 takes it, [90, 80, 60]; shard 5 has no list.
+3. Cleo reads the list that Bob has built. Dan misses his shard's, builds it, and pulls 90 with the rest.
+4. Ada ceases to be pulled, and is pulled again since 200: merge sets name (7, 200), and nobody reads `recent:7:70`,
+   which lacks what was pushed in between.
 """
 
 from collections.abc import Iterator, Sequence
@@ -70,13 +78,13 @@ class RecentBuild(msgspec.Struct, frozen=True):
 
 
 def recent_key(shard: int, pulled: Pulled) -> str:
-    """Where the shard's list of that author's entries of that time stands."""
+    """Returns the key of the shard's list of that author's entries of that time."""
     author_id, since = pulled
     return f"{shard_tag(shard)}:recent:{author_id}:{since}"
 
 
 def deliver_commands(entry_id: int, pulled: Pulled, snapshot: PushSnapshot) -> list[Command]:
-    """Commands that put an entry into its author's list in every shard, where there is one. Idempotent.
+    """Returns commands that put an entry into its author's list in every shard, where there is one. Idempotent.
 
     Answers as materialised.deliver_commands.
     """
@@ -87,7 +95,7 @@ def deliver_commands(entry_id: int, pulled: Pulled, snapshot: PushSnapshot) -> l
 
 
 def retract_commands(entry_id: int, pulled: Pulled) -> list[Command]:
-    """Commands that take an entry out of its author's lists for good. Idempotent."""
+    """Returns commands that take an entry out of its author's lists for good. Idempotent."""
     return [
         retract_from_lists(entry_id, shard, [recent_key(shard, pulled)]) for shard in range(settings.TIMELINE_SHARDS)
     ]
@@ -96,7 +104,7 @@ def retract_commands(entry_id: int, pulled: Pulled) -> list[Command]:
 def read(
     reader_id: int, merge_set: Sequence[Pulled], *, before: int | None = None, after: int | None = None, count: int
 ) -> Read[Recents]:
-    """The newest `count` entries of all these lists together; those below `before`; or the nearest above `after`.
+    """Returns a read of the newest `count` entries of all lists; of those below `before`; or nearest above `after`.
 
     A script call for each LISTS_A_CALL.
     """
@@ -126,7 +134,7 @@ def _together(
 
 
 def contents(reader_id: int, merge_set: Sequence[Pulled]) -> Read[list[Window] | None]:
-    """Each of these lists as it stands; None when one is missing. For audits: however large they are."""
+    """Returns a read of each of these lists as it stands; None when one is missing. For audits: of any size."""
     shard = timeline_shard(reader_id)
     return Read(tuple(("LRANGE", recent_key(shard, each), 0, -1) for each in merge_set), _windows)
 
@@ -161,12 +169,12 @@ def finish_builds(pulled: Sequence[tuple[RecentBuild, Sequence[int]]]) -> None:
 
 
 def discard_commands(reader_id: int, merge_set: Sequence[Pulled]) -> list[Command]:
-    """Commands that end these lists in the reader's shard; the next reader builds them anew."""
+    """Returns commands that end these lists in the reader's shard; the next reader builds them anew."""
     return [("DEL", recent_key(timeline_shard(reader_id), each)) for each in merge_set]
 
 
 def merging(shard: int, reader_ids: Sequence[int], author_id: int) -> Read[list[int]]:
-    """Those of the shard's readers who merge the author, or whose timelines cannot tell.
+    """Returns a read of the shard's readers who merge the author, or whose timelines cannot tell.
 
     A script call for each SCRIPT_CHUNK readers.
     """
@@ -189,7 +197,7 @@ def _chunks(reader_ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _keys(build: RecentBuild) -> tuple[str, str, str]:
-    """A list's keys as scripts for timelines expect them; nothing ever stands at the last two."""
+    """Returns a list's keys as scripts for timelines expect them; nothing ever stands at the last two."""
     nothing = f"{shard_tag(build.shard)}:nothing"
     return recent_key(build.shard, build.pulled), nothing, nothing
 

@@ -1,4 +1,4 @@
-"""What a worker knew before it read a list of followers, so that a stale list brings nothing back.
+"""Push snapshots: what a worker knew before it read a list of followers, so that a stale list brings nothing back.
 
 A worker may have read its list of followers before one of them left, and push after that reader's
 timeline was made anew. So it takes a *snapshot* of how many timelines each shard has opened, after
@@ -40,7 +40,7 @@ SNAPSHOT_SECONDS = 30
 
 
 class PushSnapshot(msgspec.Struct, frozen=True):
-    """How the shards stood before a list of followers was read."""
+    """The shards as they stood before a list of followers was read."""
 
     taken_us: int
     """By Redis' clock, in Unix microseconds."""
@@ -50,12 +50,12 @@ class PushSnapshot(msgspec.Struct, frozen=True):
 
 
 def opened_key(shard: int) -> str:
-    """Where it is counted how many timelines the shard has opened in this generation."""
+    """Returns the key that counts how many timelines the shard has opened in this generation."""
     return f"{shard_tag(shard)}:opened"
 
 
 def take_snapshot() -> PushSnapshot:
-    """To be taken after the entry was written, and before the list of followers is read.
+    """Takes a snapshot: call it after the entry was written, and before the list of followers is read.
 
     One round trip; two more when the node has no generation yet. Raises `Unavailable`.
     """
@@ -69,7 +69,7 @@ def take_snapshot() -> PushSnapshot:
 
 
 def _snapshot() -> Read[PushSnapshot | None]:
-    """None when any shard has lost its generation."""
+    """Returns a read of the snapshot, None when any shard has lost its generation."""
     reads: list[Command] = [
         ("MGET", generation_key(shard), opened_key(shard)) for shard in range(settings.TIMELINE_SHARDS)
     ]

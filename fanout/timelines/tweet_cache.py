@@ -2,6 +2,12 @@
 
 What a deletion tells caches before it answers may not have arrived (Redis was down); the
 retract order then tells them again, since a body cached for days must not outlive its tweet.
+
+For example, entry 90 is cached when Ada deletes it, and Redis takes no guard from her request, whose process ends:
+
+1. The retract order of 90 is in the store, written with the deletion.
+2. A worker leaves the guard in `tweet:90`, then takes 90 out of timelines. Without the guard, whoever knows the id
+   would be shown the cached body for up to two days.
 """
 
 from storage.redis.guarded_cache import GuardedCache

@@ -57,7 +57,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
         self._ended = False
 
     async def __call__(self, *connection: Any) -> None:
-        """However the connection ends, and be it by an exception out of a send, it is forgotten."""
+        """Forgets the connection however it ends, and be it by an exception out of a send."""
         try:
             await super().__call__(*connection)
         finally:
@@ -164,7 +164,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
                 return
 
     async def _checked_viewer(self) -> Viewer | None:
-        """Whose the token is; closes the socket when it is nobody's. A backend that is down proves nothing."""
+        """Returns whose the token is; closes the socket when it is nobody's. A backend that is down proves nothing."""
         try:
             viewer = await housekeeping(authenticate, self._token)
         except NotSignedIn:

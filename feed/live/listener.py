@@ -131,7 +131,7 @@ class Listener:
             await asyncio.sleep(WATERMARK_SECONDS)
 
     async def _read_watermark(self) -> None:
-        """Apart from the PING, which must go on while the store hangs."""
+        """Reads the watermark, apart from the PING, which must go on while the store hangs."""
         self._watermark = await housekeeping(watermark.read)
         await asyncio.sleep(WATERMARK_SECONDS)
 
@@ -153,7 +153,7 @@ def _recent_changes() -> tuple[Changes]:
 
 
 async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:
-    """Whatever goes wrong in one step, the next one comes: a loop that ended would never be missed."""
+    """Takes the step again and again, whatever goes wrong in it: a loop that ended would never be missed."""
     while True:
         try:
             await step()

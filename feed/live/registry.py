@@ -21,7 +21,7 @@ QUEUE_SIZE = 256
 
 
 class LiveQueue:
-    """What one socket still has to be told; never holds more than QUEUE_SIZE signals."""
+    """The signals that one socket still has to be told; never holds more than QUEUE_SIZE signals."""
 
     def __init__(self) -> None:
         self._signals: asyncio.Queue[Signal] = asyncio.Queue(QUEUE_SIZE)

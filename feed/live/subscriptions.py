@@ -15,7 +15,7 @@ from storage.errors import Unavailable
 
 
 class Subscriptions:
-    """What one socket is subscribed to. Its door calls `subscribe` and `unsubscribe`, its pump `tell`."""
+    """The streams that one socket is subscribed to. Its door calls `subscribe` and `unsubscribe`, its pump `tell`."""
 
     def __init__(self, queue: LiveQueue, send: Send) -> None:
         self._queue = queue

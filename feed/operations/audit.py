@@ -196,7 +196,7 @@ def _differences(reader_id: int, own: Window) -> list[Difference] | None:
 
 
 def _expected(reader_id: int, floor: int) -> list[int]:
-    """What the store pulls for the reader above the floor, newest first."""
+    """Returns what the store pulls for the reader above the floor, newest first."""
     authors = home_authors(reader_id)
     expected: list[int] = []
     while True:

@@ -1,7 +1,7 @@
 """Why a tweet is, or is not, in somebody's home timeline, in plain words.
 
-Two questions, asked one after the other: may the reader have it (`_against`), by the rules of
-the contract and as things stand in the store; and where is it (`_place`), in the timeline, below
+Two questions, asked one after the other: may the reader have it (`against`), by the rules of
+the contract and as things stand in the store; and where is it (`place`), in the timeline, below
 its floor, in an author's recent list, or still on its way. An answer that fits neither rule nor
 order is a fault, and is called one.
 """
@@ -48,7 +48,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def explain(reader: Account, tweet_id: int) -> Explanation:
-    """Why the reader's home has, or has not, that tweet, quote or retweet now.
+    """Returns why the reader's home has, or has not, that tweet, quote or retweet now.
 
     Some ten reads of the store, one round trip to Redis and the authors' accounts. Nothing is
     changed. While other requests run, an answer may be a moment old: a fault counts when it is
@@ -68,7 +68,7 @@ class _Case:
     def __init__(self, reader: Account, tweet: Tweet) -> None:
         self._reader = reader
         self._tweet = tweet
-        self._cards = accounts_by_id([tweet.author_id])
+        self._accounts = accounts_by_id([tweet.author_id])
         self._window: Window | None
         [self._window] = timeline_node().ask(materialised.read(reader.id, count=EVERYTHING))
 
@@ -118,7 +118,7 @@ class _Case:
         return self._merged(since) if since is not None else self._missing()
 
     def _merged(self, since: int) -> Explanation:
-        """Of an author too big to push: merged at read from their recent list, above its floor."""
+        """Explains an entry of an author too big to push: merged at read from their recent list, above its floor."""
         author = f"{self._name(self._tweet.author_id)}, too big to push since {created_at(since)}"
         stands = stands_in_home(self._reader.id, self._tweet.id)
         if stands is InHome.UNKNOWN:
@@ -190,9 +190,9 @@ class _Case:
         return next((order for order in orders if order.kind in kinds and is_about_it(order)), None)
 
     def _account(self, user_id: int) -> Account | None:
-        if user_id not in self._cards:
-            self._cards |= accounts_by_id([user_id])
-        return self._cards.get(user_id)
+        if user_id not in self._accounts:
+            self._accounts |= accounts_by_id([user_id])
+        return self._accounts.get(user_id)
 
     def _name(self, user_id: int) -> str:
         account = self._account(user_id)

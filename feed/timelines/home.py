@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 class Prefetched(msgspec.Struct, frozen=True):
-    """What the reader's timeline said before the page was asked for; None when it cannot serve."""
+    """The answer of the reader's timeline that came with the check of the token; None when it cannot serve."""
 
     window: Window | None
 
@@ -60,7 +60,7 @@ def prefetch(reader_id: int, request: PageRequest) -> Read[Prefetched]:
 
 
 class InHome(Enum):
-    """What a reader's timeline says of one entry."""
+    """A reader's timeline's answer about one entry."""
 
     STANDS = "stands"
     MISSING = "missing"
@@ -109,7 +109,7 @@ class _Home:
         self._to_touch = False
 
     def ids(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
-        """Entry ids newest first below `before`, or the nearest above `after`; fewer only at the end."""
+        """Returns entry ids newest first below `before`, or the nearest above `after`; fewer only at the end."""
         window = None if self._cold else self._window(before, after, limit)
         if window is None:
             self._cold = True
@@ -124,13 +124,13 @@ class _Home:
         return window.ids
 
     def hydrate(self, ids: Sequence[int]) -> list[TweetOut]:
-        """Keeps the reader active only by a timeline that was served: an outdated one must end in time."""
+        """Returns what may be shown of `ids`. Keeps the timeline if it was served: an outdated one must end in time."""
         served = self._to_touch and not self._cold
         touch = Read((materialised.touch_command(self._viewer.id),), bool) if served else NOTHING
         return hydrate(ids, viewer=self._viewer, visibility=self._visibility, extra=touch)
 
     def _window(self, before: int | None, after: int | None, limit: int) -> Window | None:
-        """The window of the timeline, rebuilt first if need be; None when only the store can answer."""
+        """Returns the window of the timeline, rebuilt first if need be; None when only the store can answer."""
         try:
             prefetched, self._prefetched = self._prefetched, None
             own = prefetched.window if prefetched is not None else self._read(before, after, limit)

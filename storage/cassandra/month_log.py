@@ -98,7 +98,7 @@ class MonthLog:
 
 
 class _Walk:
-    """How far the reading of one owner has come."""
+    """The reading of one owner, as far as it has come."""
 
     def __init__(self, owner: Owner, limit: int) -> None:
         self.owner = owner

@@ -101,7 +101,7 @@ class _Open:
 
 
 class _Process:
-    """What this process has open. A forked child starts with nothing."""
+    """The session that this process has open. A forked child starts with nothing."""
 
     def __init__(self) -> None:
         self.open: _Open | None = None
@@ -212,7 +212,7 @@ def close() -> None:
 
 
 def _answer(ask: Callable[[_Open], T], *, repeatable: bool = True) -> T:
-    """What `ask` answers; errors that mean "down" become `Unavailable`."""
+    """Returns what `ask` answers; errors that mean "down" become `Unavailable`."""
     try:
         return _trying_again(_through_the_breaker, ask) if repeatable else _through_the_breaker(ask)
     except CALLERS_FAULT:

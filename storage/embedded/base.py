@@ -1,4 +1,4 @@
-"""What every embedded store is made of: the SQLite file behind alias `store`, and its errors.
+"""The ground of every embedded store: the SQLite file behind alias `store`, and its errors.
 
 The embedded stores keep, in one file on one machine, what Cassandra keeps in production. The
 file is apart from the users' database so that nothing can come to join across the two.

@@ -19,6 +19,14 @@ class WorkerLeases(Protocol):
 
     A lease starts at or above the previous lessee's end, even when the clocks of the two
     disagree; that alone keeps their ids apart.
+
+    For example, process A leases number 5 at second 0, up to 60, and stands still from second 40 on:
+
+    1. B asks at 50, and is given another number: 5 is A's up to 60.
+    2. C asks at 75, and is given 5, from 75 up to 135.
+    3. A goes on at 80, past its end: no id is made. It asks to renew, is told None, and takes another number.
+
+    Had A given 5 back after an id of second 44, the next lessee would start above that, and not have waited for 60.
     """
 
     def acquire(self, *, owner: str, now_us: int, length_us: int) -> Lease:

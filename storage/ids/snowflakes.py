@@ -8,9 +8,14 @@ processes. Microseconds in place of Twitter's milliseconds + sequence: a process
 most one id a microsecond, needs no sequence counter, and the id's time is also Cassandra's
 write timestamp (`write_timestamp`), so that "the last operation wins" orders by id.
 
-**Unique**: a worker number is leased (ids/leases.py); an id's microsecond lies inside its
+**Unique**: a worker number is leased (storage/ids/leases.py); an id's microsecond lies inside its
 process's lease, checked for every id, also after the process was stopped for hours; the next
 lessee starts above the previous end. Within a process a microsecond is used once.
+
+For example, 1,000 microseconds after EPOCH worker 5 makes id 1000 · 4096 + 5 = 4,096,005. Asked again within that
+microsecond, it takes the next one: 4,100,101. Worker 6 may make 4,096,006 meanwhile. If worker 5 is stopped past its
+lease's end, and number 5 is leased to another process, it finds its lease over when it goes on, asks, and is given
+another number. 4,096,005 may become readable after 4,100,101: its write may take longer.
 
 **Order of ids is order of birth, not of visibility**: a smaller id may become readable later.
 """
@@ -150,13 +155,13 @@ class IdGenerator:
         self._last_us = 0
 
     def _next_microsecond(self, above_us: int) -> int:
-        """Never before `above_us` and the last one, whatever the clock says a moment later."""
+        """Returns a microsecond after `above_us` and the last one, whatever the clock says a moment later."""
         taken = max(above_us, self._last_us)
         self._wait_for(taken)
         return max(self._clock(), taken + 1)
 
     def _wait_for(self, us: int) -> None:
-        """An id ahead of the clock would stand in front of what others write until then."""
+        """Waits until the clock is there: an id ahead of it would stand in front of what others write until then."""
         behind = us - self._clock()
         if behind > MAX_CLOCK_STEP_US:
             raise Unavailable("ids")

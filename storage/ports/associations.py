@@ -16,6 +16,14 @@ bucket `bucket_of(source, L)`. A level only grows and no edge moves: an edge sta
 bucket of the level its writer knew, a reader reads all 2^L buckets, and a removal clears
 the bucket of every level up to L. A source may therefore stand in two buckets; readers that
 need each once remove duplicates.
+
+For example, source 8 has bucket 0 at level 0, 1 at level 1 and 3 at level 2, and target 7 grows:
+
+1. At level 0, edge (8, follow, 7) is made as operation 100: it stands in bucket 0.
+2. Target 7 is raised to level 1. The edge stays in 0; who reads the followers reads buckets 0 and 1.
+3. It is removed as 110: from bucket 0, from bucket 1, and, one level ahead, from 3.
+4. The write of 100 is repeated by a late retry: 110 is greater, and the edge stays removed in all of them.
+5. It is made as 120, by a writer who knows level 1: it stands in bucket 1.
 """
 
 from collections.abc import Sequence

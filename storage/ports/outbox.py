@@ -9,6 +9,14 @@ snowflake. A minute counts as closed only GRACE_US after its end: a row may stil
 An order may also be written long after its id was made (a request repeated next day): it is
 found like any other.
 
+For example, tweet 90 is written, with its order, in minute 40:
+
+1. The process dies before it tells the broker. The order is open, so the sweeper finds 90 and sends it.
+2. Two workers take it, as it was sent twice: both deliver, which puts 90 into each timeline once, and mark it done.
+3. Minute 40 counts as closed 2 minutes after its end. All of it is done, so it is forgotten.
+4. Had tweet 90 been deleted before 2, the deletion would have marked order 90 done in its own write: a worker that is
+   handed it finds it closed, and the sweeper does not see it.
+
 What an order announces may be undone before it was worked off: a deletion marks the order of its
 entry done in its own atomic write, and a worker asks whether an order is still open.
 """

@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 class DeferredWrites:
-    """What one process has to tell one backend. Thread-safe; a forked child begins with nothing.
+    """The writes that one process still owes one backend. Thread-safe; a forked child begins with nothing.
 
     A thread is there only while there is something to tell.
     """

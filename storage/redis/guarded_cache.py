@@ -6,8 +6,17 @@ arrive. So an invalidation does not delete: it leaves a *guard* (an empty value)
 longer than any fill can take, and fills are set-if-absent. While a guard stands, readers
 read the store and fill nothing.
 
+For example, account 7 is called "ada" in the store and not cached:
+
+1. A reader misses it, and reads "ada" from the store.
+2. A writer makes it "countess" in the store, and sets `account:7` to the guard, for 30 s. The change is answered.
+3. The reader's fill of "ada" arrives: something stands there, and nothing is kept.
+4. For 30 s everyone reads "countess" from the store; the first fill after that keeps it.
+
+Were the key deleted in 2, then 3 would have kept "ada" for `ttl_seconds`.
+
 A flush, a restart or a failover forgets guards. So a fill carries the node's generation, read
-before the store was read, and is refused under another one (redis/generations.py). The
+before the store was read, and is refused under another one (storage/redis/generations.py). The
 generation is read in the same command as the values, and a reader of a value has it at hand.
 
 If Redis was down when a writer invalidated, an old value lives on for at most `ttl_seconds`;
@@ -36,7 +45,7 @@ GUARD_SECONDS = 30
 
 
 class Cached(msgspec.Struct, Generic[K, V], frozen=True):
-    """What a cache knew, by id; what is missing or guarded is left out.
+    """A cache's answer, by id; what is missing or guarded is left out.
 
     `generation` is the one under which all of it was read, None where shards did not have the same one: to be given to
     `RedisNode.generation_of`, whose answer belongs into `fill`.
@@ -81,7 +90,7 @@ class GuardedCache(Generic[K, V]):
         return self._place(each)[0]
 
     def _made_place(self, each: K) -> tuple[str, str]:
-        """The key, and that of its generation."""
+        """Returns the key, and that of its generation."""
         shard = self._shard(each)
         return f"{shard_tag(shard)}:{self._name(each)}", generation_key(shard)
 
@@ -101,7 +110,7 @@ class GuardedCache(Generic[K, V]):
         return Read((command,), partial(self._both_cached, other, ids))
 
     def fill(self, values: Mapping[K, V], *, generation: bytes | None) -> list[Command]:
-        """Commands that keep `values` unless something stands there already.
+        """Returns commands that keep `values` unless something stands there already.
 
         `generation` stood before they were read from the store; nothing is kept under another one, or None.
         """
@@ -112,7 +121,7 @@ class GuardedCache(Generic[K, V]):
         return self._set(values, generation, absent_only=False)
 
     def invalidate(self, ids: Iterable[K]) -> list[Command]:
-        """Commands to send after the store was written and before the writer is answered."""
+        """Returns commands to send after the store was written and before the writer is answered."""
         return [("SET", self.key(each), GUARD, "EX", GUARD_SECONDS) for each in ids]
 
     def _cached(self, ids: Sequence[K], answer: Sequence[bytes | None]) -> Cached[K, V]:

@@ -65,12 +65,12 @@ def shard_tag(shard: int) -> str:
 
 @remembered
 def generation_key(shard: int) -> str:
-    """Where the shard's generation stands, in the slot of everything that it guards."""
+    """Returns the key of the shard's generation, in the slot of everything that it guards."""
     return f"{shard_tag(shard)}:generation"
 
 
 def generation_keys() -> tuple[str, ...]:
-    """Those of all shards."""
+    """Returns the keys of all shards' generations."""
     return tuple(generation_key(shard) for shard in range(settings.TIMELINE_SHARDS))
 
 
@@ -81,5 +81,5 @@ def user_tag(user_id: int) -> str:
 
 
 def key_of_person(family: str) -> Callable[[int], str]:
-    """What makes the keys `<hash tag>:<family>:<person>` of people."""
+    """Returns what makes the keys `<hash tag>:<family>:<person>` of people."""
     return remembered(lambda user_id: f"{user_tag(user_id)}:{family}:{user_id}")

@@ -99,7 +99,7 @@ def decode_cursor(cursor: str) -> int:
 
 
 class _Kept(Generic[T]):
-    """What a page has so far, each place once and of items that are the same one."""
+    """The items of a page so far, each place once and of items that are the same one."""
 
     def __init__(self, same: Same[T] | None) -> None:
         self._same = same
@@ -167,7 +167,7 @@ def _page(shown: list[tuple[int, T]], *, older: int | None, newer: int | None) -
 
 
 def _growing(first: int) -> list[int]:
-    """How many places to ask for in each round."""
+    """Returns how many places to ask for in each round."""
     return [first, *(min(first * 2**doubling, MAX_FETCH) for doubling in range(1, MAX_ROUNDS))]
 
 

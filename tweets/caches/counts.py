@@ -16,6 +16,14 @@ a lease of RECOUNT_LEASE_SECONDS in which it alone counts, while the others stil
 overwrites guards, as a tweet that grows large under likes has one standing at all times. When it
 finds the tweet small again it leaves a guard: changes made while it counted left none.
 
+For example, tweet 7 has 3 likes and tweet 8 has 20,000, counted at second 0. Both are liked at second 1:
+
+- 7: a guard replaces the 3. Every page counts 4 in the store, until a fill after the guard's end keeps it.
+- 8: its 20,000 stay, and are shown. At second 4 a reader finds them stale, takes `counting:8`, counts 20,150 and writes
+  that over them; those who come meanwhile show 20,000.
+- 8 again, had 19,500 people left it: the count is 500, so a guard is left in place of a value, and from then on it is
+  exact.
+
 **While the store does not answer** nothing can be counted, and nothing can be liked either: a count
 that this process has shown within SPARE_SECONDS is shown again, so that a page that is otherwise in
 Redis is not refused for its numbers.
@@ -135,7 +143,7 @@ def recounted(
 
 
 def count(ids: Sequence[int]) -> dict[int, Counts]:
-    """Counted in the store now: exact, each reaction of each person once. Two concurrent rounds."""
+    """Counts in the store now: exact, each reaction of each person once. Two concurrent rounds."""
     replies = tweet_store().count_replies(ids)
     edges = stores.associations().count_sources_many(ids, (RETWEET, QUOTE, LIKE))
     return {
@@ -145,7 +153,7 @@ def count(ids: Sequence[int]) -> dict[int, Counts]:
 
 
 def fill(counts: Mapping[int, Counts], *, generation: bytes | None, at: float | None = None) -> list[Command]:
-    """Commands that keep counts whose counting began `at` that time, after the `generation` was read."""
+    """Returns commands that keep counts whose counting began `at` that time, after the `generation` was read."""
     began = time.time() if at is None else at
     small = {each: Counted(counted, began) for each, counted in counts.items() if not counted.large}
     large = {each: Counted(counted, began) for each, counted in counts.items() if counted.large}
@@ -153,12 +161,12 @@ def fill(counts: Mapping[int, Counts], *, generation: bytes | None, at: float | 
 
 
 def invalidate(ids: Iterable[int]) -> list[Command]:
-    """Commands to send after the store was written and before the writer is answered."""
+    """Returns commands to send after the store was written and before the writer is answered."""
     return [_changed.call([COUNTS.key(each)], GUARD_SECONDS) for each in ids]
 
 
 class _Spare:
-    """What this process has shown lately; thread-safe, bounded in number and age.
+    """The counts that this process has shown lately; thread-safe, bounded in number and age.
 
     Every page is kept, so keeping is one update of a dict: when it is half as full or old as it
     may be, it becomes the older one of two, and that one is dropped.
@@ -174,7 +182,7 @@ class _Spare:
             self._recent.update(counts)
 
     def of(self, ids: Sequence[int]) -> dict[int, Counts] | None:
-        """Those of all `ids`; None if some are not known."""
+        """Returns the counts of all `ids`; None if some are not known."""
         with self._lock:
             self._turn_over()
             known = [self._recent.get(each) or self._older.get(each) for each in ids]
@@ -204,7 +212,7 @@ forget_all = _spare.clear
 
 
 def _recount_leases(stale: Sequence[int]) -> list[int]:
-    """Those of the stale ones that this process shall count; the others are being counted."""
+    """Returns the stale ones that this process shall count; the others are being counted."""
     leases: list[Command] = [("SET", f"counting:{each}", b"1", "NX", "EX", RECOUNT_LEASE_SECONDS) for each in stale]
     if not leases:
         return []

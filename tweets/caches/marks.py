@@ -6,6 +6,10 @@ oldest one kept. So of a tweet above that one's id, what is not in the cache is 
 it the store is asked. When all marks are kept, the floor is 0, and no store is ever asked.
 Clocks of two processes differ a little, so the floor stands CLOCK_SKEW above the oldest mark kept.
 
+For example, with two marks kept and no skew: Bob liked tweet 10 as operation 60, 50 as 70, and 30 as 80. Kept are
+[30, 50], with floor 70. Tweet 50 is liked, it stands there. Tweet 90 is not: a like of it would be newer than 90, hence
+kept in place of that of 70. Of 10 and 20, at or below the floor, the store is asked: 10 is liked, 20 is not.
+
     hash  marks:<viewer>   like, retweet, bookmark → floor (8 bytes) · tweet ids (8 each), newest mark first
                            graph → the viewer's graph version when it was filled
     key   marked:<viewer>  version: random, new with each change
@@ -16,6 +20,10 @@ emptied). Whoever changes a mark reads the version, writes the store, and then s
 version and patches the cached value if the version was still the one read: nobody else had
 changed any mark meanwhile, so the order of the patches is the order of the writes. Otherwise it
 drops the value, and the next reader fills it.
+
+For example, Bob likes 90 and bookmarks 95 at once. Both requests read version v1 and write the store. The first to
+reach Redis finds v1, patches the value and sets v2; the other one finds v2 and drops the value. A reader who began to
+read the store under v1 is refused as well.
 
 **When Redis does not take the change**, an order raises the viewer's graph version once Redis
 is back; a value of another graph version is not used. Writing that order for each like would cost
@@ -153,7 +161,10 @@ def _marked(viewer_id: int, kind: str, tweet_ids: Collection[int], marks: Viewer
 
 
 def _read_and_keep(viewer_id: int) -> KnownMarks:
-    """Nothing when Redis does not answer: then only the page's own tweets are looked up."""
+    """Reads the newest marks and keeps them.
+
+    Nothing when Redis does not answer: then only the page's own tweets are looked up.
+    """
     token = secrets.token_bytes(8)
     try:
         _, version_now, graph_now = timeline_node().round_trip(

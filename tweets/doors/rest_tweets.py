@@ -38,7 +38,7 @@ class TweetInput(serializers.Serializer[Mapping[str, str]]):
 
 
 class Given(NamedTuple):
-    """What somebody wants to post; ids as they were sent."""
+    """The fields of a post; ids as they were sent."""
 
     text: str
     reply_to: str | None
@@ -61,7 +61,7 @@ def given_in(data: Mapping[str, object]) -> Given:
 
 
 def _is_sound(value: object) -> TypeGuard[str]:
-    """All that a `TextField` asks; a body that could be read has no lone surrogates."""
+    """Whether it is what a `TextField` asks for; a body that could be read has no lone surrogates."""
     return isinstance(value, str) and value != "" and "\0" not in value
 
 

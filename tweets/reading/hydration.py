@@ -78,7 +78,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Cached(msgspec.Struct, frozen=True):
-    """What one round trip to Redis said: nothing when it did not answer."""
+    """The answers of one round trip to Redis: nothing when it did not answer."""
 
     tweets: dict[int, Tweet] = {}
     counts: dict[int, Counted] = {}
@@ -132,13 +132,13 @@ def new_tweet_out(tweet: Tweet, author: Account) -> TweetOut:
 
 
 def _inner_ids(tweets: Mapping[int, Tweet]) -> set[int]:
-    """The tweets shown within these. A retweet names what its original quotes, so one step finds all."""
+    """Returns the tweets shown within these. A retweet names what its original quotes, so one step finds all."""
     inner = (each for tweet in tweets.values() for each in (tweet.retweet_of_id, tweet.quote_of_id))
     return {each for each in inner if each is not None}
 
 
 def _originals(tweets: Mapping[int, Tweet]) -> list[int]:
-    """Those that people can act on: a retweet shows its original's counts and flags."""
+    """Returns the tweets that people can act on: a retweet shows its original's counts and flags."""
     return [tweet.id for tweet in tweets.values() if tweet.retweet_of_id is None]
 
 
@@ -148,7 +148,7 @@ def _load(
     marked: Read[KnownMarks | None] = NOTHING,
     extra: Read[object] = NOTHING,
 ) -> tuple[_Loaded, KnownMarks | None]:
-    """What may be shown of `ids`, and the marks: None if Redis does not know or answer."""
+    """Returns what may be shown of `ids`, and the marks: None if Redis does not know or answer."""
     cached = _from_cache(ids, visibility, marked, extra)
     found = dict(cached.tweets)
     fills = _read_missing(ids, found, cached.generation)
@@ -166,7 +166,9 @@ def _load(
 def _from_cache(
     ids: Sequence[int], visibility: Visibility, marked: Read[KnownMarks | None], extra: Read[object]
 ) -> _Cached:
-    """The log of changed accounts first: the generation that is read after it vouches for it (accounts.py)."""
+    """Asks Redis for all that a page needs.
+
+    The log of changed accounts first: the generation that is read after it vouches for it (accounts.py)."""
     node = timeline_node()
     try:
         changes, (tweets, counted), excluded, known_marks, _ = node.ask(
@@ -181,7 +183,7 @@ def _from_cache(
 
 
 def _read_missing(ids: Sequence[int], found: dict[int, Tweet], generation: bytes | None) -> list[Command]:
-    """Completes `found` from the store; the commands that keep what was read."""
+    """Completes `found` from the store; returns the commands that keep what was read."""
     missing = [tweet_id for tweet_id in ids if tweet_id not in found]
     if not missing:
         return []
@@ -199,7 +201,7 @@ def _send(commands: list[Command]) -> None:
 
 
 def _show(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> TweetOut:
-    """A tweet with what it quotes; a retweet with its original, whose content it shows as well."""
+    """Shows a tweet with what it quotes; a retweet with its original, whose content it shows as well."""
     author = loaded.authors[tweet.author_id]
     if tweet.retweet_of_id is not None:
         original = loaded.tweets[tweet.retweet_of_id]
@@ -211,7 +213,7 @@ def _show(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> Tw
 
 
 def _show_quoted(quoted: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> TweetOut:
-    """Without what it quotes itself."""
+    """Shows a quoted tweet, without what it quotes itself."""
     count = loaded.counts.get(quoted.id, NO_COUNTS)
     return _out(quoted, loaded.authors[quoted.author_id], count, flags.get(quoted.id), None, None)
 
@@ -253,7 +255,7 @@ FetchIds = FetchPlaces
 
 
 def full_page(request: PageRequest, fetch: FetchIds, hydrate: Hydrate) -> Page[TweetOut]:
-    """The page that was asked for; one round of fetch and hydrate unless much of it is hidden.
+    """Returns the page that was asked for; one round of fetch and hydrate unless much of it is hidden.
 
     The same tweet is there once: the newest of the original and its retweets.
     """
@@ -265,7 +267,7 @@ def full_page(request: PageRequest, fetch: FetchIds, hydrate: Hydrate) -> Page[T
 
 
 def rendered(page: Page[TweetOut]) -> Page[Raw]:
-    """The page with its tweets as the JSON that each has been made into already."""
+    """Returns the page with its tweets as the JSON that each has been made into already."""
     return Page([Raw(tweet.json) for tweet in page.items], page.older, page.newer)
 
 

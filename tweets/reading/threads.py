@@ -54,7 +54,7 @@ def thread(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Thread
 
 
 def _subject(tweet_id: int) -> Tweet:
-    """What a conversation is about: the tweet, or the original of a retweet. Raises `NotFound`."""
+    """Returns what a conversation is about: the tweet, or the original of a retweet. Raises `NotFound`."""
     tweet = _tweets([tweet_id]).get(tweet_id)
     if tweet is not None and tweet.retweet_of_id is not None:
         tweet = _tweets([tweet.retweet_of_id]).get(tweet.retweet_of_id)
@@ -96,7 +96,7 @@ def _tweets(ids: Sequence[int]) -> dict[int, Tweet]:
 
 
 def _cached(ids: Sequence[int]) -> tuple[dict[int, Tweet], bytes | None]:
-    """What Redis has of them, and the generation under which it was read."""
+    """Returns what Redis has of them, and the generation under which it was read."""
     node = timeline_node()
     try:
         [cached] = node.ask(TWEETS.read(ids))

@@ -66,7 +66,7 @@ class CassandraTweets:
         self._public = PublicLog()
 
     def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
-        """Makes one logged batch of 4 to 12 rows and six for each edge, all at the tweet's own time.
+        """Makes one logged batch of 5 to 11 rows and six for each edge, all at the tweet's own time.
 
         One round trip before it when there are edges.
         """
@@ -228,7 +228,7 @@ def _groups(items: Sequence[int], size: int) -> list[Sequence[int]]:
 
 
 def _values(tweet: Tweet) -> tuple[object, ...]:
-    """What is absent stays unset: a null would be a tombstone."""
+    """Returns the row; what is absent stays unset: a null would be a tombstone."""
     optional = (tweet.reply_to_id, tweet.quote_of_id, tweet.retweet_of_id)
     return (
         tweet.id,

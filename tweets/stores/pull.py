@@ -52,7 +52,7 @@ def nearest_of(authors: Sequence[int], *, low: int, high: int, limit: int, upwar
 
 
 class _Pull:
-    """What was read so far: the nearest ids, and how far each author is known.
+    """The state of one pull: the nearest ids, and how far each author is known.
 
     `end` is the bound that is walked to, high or low. Ids are compared with `_is_before`: nearer than.
     """
@@ -83,16 +83,16 @@ class _Pull:
         return [author for author, known_to in self._known_to.items() if known_to is None]
 
     def unsure(self) -> list[int]:
-        """Who may have something nearer than the farthest that was found."""
+        """Returns who may have something nearer than the farthest that was found."""
         farthest = self.farthest()
         return [author for author, known_to in self._known_to.items() if self._is_before(known_to, farthest)]
 
     def farthest(self) -> int:
-        """Nothing farther can be among the nearest."""
+        """Returns the id beyond which nothing can be among the nearest."""
         return self.nearest[-1] if len(self.nearest) == self._limit else self.end
 
     def guess(self, expected: float) -> int:
-        """How far the nearest will go, when so many of them ought to be in what was read."""
+        """Returns how far the nearest will go, when so many of them ought to be in what was read."""
         place = math.ceil(expected + DEVIATIONS * math.sqrt(expected))
         return self.nearest[place] if place < len(self.nearest) else self.end
 

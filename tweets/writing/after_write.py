@@ -23,17 +23,17 @@ log = structlog.get_logger(__name__)
 
 
 def deliver_order(entry_id: int, author_id: int) -> Order:
-    """The order of a new entry; it has the entry's own id, so a repeated post repeats no order."""
+    """Returns the order of a new entry; it has the entry's own id, so a repeated post repeats no order."""
     return Order(id=entry_id, kind=DELIVER, args=(entry_id, author_id))
 
 
 def retract_order(op: int, entry_id: int, author_id: int) -> Order:
-    """The order of the deletion `op` of an entry."""
+    """Returns the order of the deletion `op` of an entry."""
     return Order(id=op, kind=RETRACT, args=(entry_id, author_id))
 
 
 def tell(commands: Sequence[Command], *orders: Order | None, guards: Sequence[Command] = ()) -> bool:
-    """Sends the commands in one round trip, and the orders to the workers; whether Redis took the commands.
+    """Sends the commands in one round trip, and the orders to the workers; returns whether Redis took the commands.
 
     `guards` are commands that may be sent at any later time, and any number of times: they are,
     if Redis does not answer now.

@@ -1,4 +1,4 @@
-"""Posting and deleting. Each writes the store first, then tells caches and fan-out (writing/after_write.py).
+"""Posting and deleting. Each writes the store first, then tells caches and fan-out (tweets/writing/after_write.py).
 
 What stands in the store when a call returns is what was acknowledged.
 """
@@ -110,7 +110,7 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
 
 
 def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None:
-    """The tweet that is replied to or quoted. Raises `Refused` unless it can be seen."""
+    """Returns the tweet that is replied to or quoted. Raises `Refused` unless it can be seen."""
     if tweet_id is None:
         return None
     try:
@@ -120,13 +120,14 @@ def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None
 
 
 def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
-    """What quotes are counted by; written together with the quoting tweet."""
+    """Returns the edge that quotes are counted by; written together with the quoting tweet."""
     if tweet.quote_of_id is None:
         return []
     return [Change(source=tweet.id, kind=QUOTE, target=tweet.quote_of_id, op=op, present=present)]
 
 
 def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: SeenGeneration | None) -> list[Command]:
+    """Returns what may be told at any later time as well (see `tell`): guards, and the author's own timeline."""
     commands = TWEETS_BY_AUTHOR.invalidate([tweet.author_id])
     if order is not None:
         generation = seen.generation if seen is not None else None
@@ -135,7 +136,9 @@ def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: SeenGeneration | 
 
 
 def _fills_of_new(tweet: Tweet, seen: SeenGeneration | None, *, repeatable: bool) -> list[Command]:
-    """Nobody has deleted a new tweet, or reacted to it; one that is repeated under an older id, maybe.
+    """Returns what keeps the new tweet in the caches, if nobody can have changed it.
+
+    Nobody has deleted a new tweet, or reacted to it; one that is repeated under an older id, maybe.
 
     Up to half of GUARD_SECONDS a repeatable id is new enough: whatever has happened since has left
     a guard, which refuses the fill, if the node is of a generation from before the id was made.
@@ -159,5 +162,5 @@ def _gone_tweet_guards(tweet: Tweet) -> list[Command]:
 
 
 def _counting(tweet: Tweet) -> list[int]:
-    """The tweets whose counts this one is part of."""
+    """Returns the tweets whose counts this one is part of."""
     return [each for each in (tweet.reply_to_id, tweet.quote_of_id) if each is not None]

@@ -20,6 +20,13 @@ read, hence after m was written; so d's writer, reading later still, saw m and d
 entry is deleted by nobody. A writer who dies between write and read leaves an entry too
 many, which a page of the same timeline hides behind the newer one, and which the next retweet
 or undoing by this person deletes; counts go by the edge and stay exact.
+
+For example, Bob retweets tweet 7 from two devices, as 100 and 101, both written before either reads:
+
+1. The edge stands under 101. Request 100 finds another op than its own, and deletes entry 100.
+2. Request 101 finds its own, and deletes what is below 101: entry 100, if it is still there. Entry 101 stays.
+3. Had he undone it as 105 before request 101 read, that request would have found no edge, and deleted entry 101; the
+   undoing deletes both, too.
 """
 
 from collections.abc import Sequence
@@ -99,8 +106,10 @@ def undo_retweet(*, author_id: int, original_id: int, by: int) -> None:
 
 
 def _finish_unfinished(standing: Change, author_id: int) -> None:
-    """To be called when there is nothing to change, before that is answered: whoever changed it may not have come
-    so far as to tell Redis, and may have told their client so. One store read; a Redis round trip if so.
+    """Tells Redis of the last change if its order is still open. One store read; a Redis round trip if it is.
+
+    Call it when there is nothing to change, before that is answered: whoever changed it may not have come
+    so far as to tell Redis, and may have told their client so.
     """
     order = stores.outbox().open_order(standing.op) if standing.op else None
     if order is not None:

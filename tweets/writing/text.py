@@ -86,7 +86,7 @@ def _matches(pattern: re.Pattern[str], signs: str, text: str) -> Iterable[re.Mat
 
 
 def _weighed(text: str) -> tuple[int, bool]:
-    """What the text weighs, and whether all of its characters are allowed in a tweet of that weight."""
+    """Returns what the text weighs, and whether all of its characters are allowed in a tweet of that weight."""
     searched = _without_hopeless_hosts(text)
     if searched.isascii() and "\r" not in searched:
         weight = _ascii_weight(searched)
@@ -96,7 +96,7 @@ def _weighed(text: str) -> tuple[int, bool]:
 
 
 def _ascii_weight(text: str) -> int:
-    """As twitter-text counts: at the start of a link 23, and on behind as much as is shown of it."""
+    """Counts as twitter-text does: at the start of a link 23, and on behind as much as is shown of it."""
     weight = place = 0
     for start, shown in sorted({start: shown for start, _, shown in _links(text)}.items()):
         if start >= place:

@@ -38,9 +38,9 @@ class HomeStream:
         self._behind = False
 
     async def open(self, after: int | None, watermark: int) -> None:
-        """Keeps the promise of `Stream`.
+        """Finds where to begin, as `Stream` promises, and makes the reader's timeline if need be.
 
-        Whoever listens is active, so their timeline is made if need be: frames are of what stands in it.
+        Whoever listens is active, and frames are of what stands in their timeline.
         """
         self._safe = watermark or await housekeeping(known_watermark.read)
         await reading(warm, self._viewer.id)
@@ -91,7 +91,7 @@ class HomeStream:
             await self._send_tweet(tweet)
 
     async def _catch_up(self) -> None:
-        """Everything above `_safe` that is visible by now, oldest first.
+        """Sends everything above `_safe` that is visible by now, oldest first.
 
         Begins no higher than the watermark, so that a cursor taken from a REST page is as
         safe to resume from as one taken from a frame.

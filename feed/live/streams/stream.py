@@ -1,4 +1,4 @@
-"""What a live stream is: what it promises to its socket, what it is told, and by which topic.
+"""Live streams: what one promises to its socket, what it is told, and by which topic.
 
     a message of fan-out → listener → registry: topic → the queues of its sockets → the socket's pump → stream
 
@@ -21,7 +21,7 @@ READER = "reader"
 
 
 class Topic(NamedTuple):
-    """What signals are about: a subject, and the id of whose or which it is."""
+    """A subject that signals are about, and the id of whose or which it is."""
 
     subject: str
     id: int

@@ -61,7 +61,7 @@ def progress_line(report: Report, total: int) -> str:
 
 
 def _people(names: Sequence[str] | None, sample: int | None) -> tuple[Iterator[Person], int]:
-    """Whom to look at, and how many they are about. Raises `CommandError` for a name that nobody has."""
+    """Returns whom to look at, and how many they are about. Raises `CommandError` for a name that nobody has."""
     if names is not None:
         try:
             users = [find_account(name.removeprefix("@")) for name in names]
