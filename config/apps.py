@@ -6,5 +6,8 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        """Registers the handlers of orders in every process, now that models may be imported."""
+        """Registers the handlers of orders in every process.
+
+        By name: they import models, which may be imported only now.
+        """
         import_string("config.orders.register_handlers")()

@@ -34,10 +34,11 @@ class Stepped:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._patches = ExitStack()
         self._ended = False
+        self._reached: set[str] = set()
 
     def __enter__(self) -> Self:
         for owner, name, is_before in self._stops:
-            hooked = self._hooked(getattr(owner, name), is_before)
+            hooked = self._hooked(name, getattr(owner, name), is_before)
             self._patches.enter_context(patch.object(owner, name, hooked))
         self._thread.start()
         return self
@@ -51,6 +52,10 @@ class Stepped:
                 raise
         finally:
             self._patches.close()
+
+    def has_reached(self, name: str) -> bool:
+        """Whether the call has come to the function of that name so far: a hook that nothing calls stops nothing."""
+        return name in self._reached
 
     def go_on(self) -> bool:
         """To the next stop; False when it has ended."""
@@ -84,10 +89,11 @@ class Stepped:
         finally:
             connections.close_all()
 
-    def _hooked(self, original: Callable[..., Any], is_before: bool) -> Callable[..., Any]:
+    def _hooked(self, name: str, original: Callable[..., Any], is_before: bool) -> Callable[..., Any]:
         def hooked(*args: Any, **kwargs: Any) -> Any:
             if threading.current_thread() is not self._thread:
                 return original(*args, **kwargs)
+            self._reached.add(name)
             if is_before:
                 self._stop()
             answer = original(*args, **kwargs)

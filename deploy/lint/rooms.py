@@ -10,6 +10,7 @@ room counts as well: who imports a door knows the door's framework. For what is 
 there is import-linter's own `protected`.
 """
 
+from importlib.util import find_spec
 from typing import cast
 
 from grimp import ImportGraph
@@ -35,6 +36,9 @@ class RoomsContract(Contract):
             graph, cast(list[ModuleExpression], self.rooms), as_packages=True, raise_if_unmatched=True
         )
         inside = {module.name for module in rooms}
+        unknown = [each for each in cast(list[str], self.known) if not _is_installed(each)]
+        if unknown:
+            raise ValueError(f"no such package: {', '.join(unknown)}")
         chains = [
             chain
             for package in cast(list[str], self.known)
@@ -51,3 +55,8 @@ class RoomsContract(Contract):
             output.print_error(f"{module} is in no room for {rest[-1]}, and imports it:", bold=False)
             output.print_error("    " + " -> ".join([module, *rest]), bold=False)
             output.new_line()
+
+
+def _is_installed(package: str) -> bool:
+    """Returns whether there is such a package at all: a name with a slip in it would guard nothing."""
+    return find_spec(package) is not None

@@ -22,9 +22,9 @@ from typing import TypeVar
 from fanout.live import channel, presence
 from fanout.live.channel import LiveKind
 from fanout.live.presence import ByShard
-from fanout.timelines import materialised
+from fanout.timelines import materialised, snapshots
 from fanout.timelines.materialised import StaleSnapshot, raise_if_stale
-from fanout.timelines.snapshots import PushSnapshot, take_snapshot
+from fanout.timelines.snapshots import PushSnapshot
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
@@ -81,7 +81,7 @@ def with_snapshot(order: Order, push: Callable[[PushSnapshot], T], *, closed: T)
     a new one. Costs a round trip and a store read each time. Raises `Unavailable` after PUSH_TRIES.
     """
     for _ in range(PUSH_TRIES):
-        snapshot = take_snapshot()
+        snapshot = snapshots.take_snapshot()
         if outbox().open_order(order.id) is None:
             return closed
         with suppress(StaleSnapshot):

@@ -4,9 +4,10 @@ A package that has work to be done later says its kind and its handler, and conf
 both; fan-out knows neither. Every process of the product registers all of them as it starts,
 since whoever sends an order asks for its queue as well.
 
-Worked example: a block writes `Order("graph", (reader,))` in the transaction of its edge. Its process asks for the
-queue of "graph" and sends the order there; a worker reads it from the outbox, finds `raise_versions` here, and
-calls it. Were "graph" not registered where the order is sent, it would wait behind tweets, and no more.
+Worked example: a post writes `Order("deliver", (90, ada))` in one write with tweet 90. Its process asks for the
+queue of "deliver" and sends the order there; a worker reads it from the outbox, finds `fan_out.deliver` here, and calls it.
+A follow's order, "graph", is sent by the sweeper alone, if Redis could not be told; were its kind not registered
+where the sweeper runs, it would wait behind tweets, and no more.
 """
 
 from collections.abc import Callable

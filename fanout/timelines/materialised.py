@@ -110,17 +110,13 @@ def gone_key(shard: int, entry_id: int) -> str:
     return f"{shard_tag(shard)}:gone:{entry_id}"
 
 
+@remembered
 def epoch_key(shard: int) -> str:
     """Returns the key of the epoch: another value of 8 bytes whenever an author becomes or ceases to be pulled.
 
     Nothing there is a value like any other.
     """
     return f"{shard_tag(shard)}:epoch"
-
-
-@remembered
-def _epoch_key_of(reader_id: int) -> str:
-    return epoch_key(timeline_shard(reader_id))
 
 
 def deliver_commands(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> list[Command]:
@@ -194,7 +190,7 @@ def read(reader_id: int, *, before: int | None = None, after: int | None = None,
     Its answer is None when the timeline is not there, not ready or outdated.
     """
     command = _read.call(
-        (timeline_key(reader_id), graph_version_key(reader_id), _epoch_key_of(reader_id)),
+        (timeline_key(reader_id), graph_version_key(reader_id), epoch_key(timeline_shard(reader_id))),
         pack(before) if before is not None else b"",
         pack(after) if after is not None else b"",
         count,

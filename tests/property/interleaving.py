@@ -38,7 +38,7 @@ def steps_of(seed: int) -> list[Step]:
     return [_meeting(dice), *(Step(name, _arguments(dice, rules[name].choices)) for name in drawn)]
 
 
-def handle(steps: Sequence[Step], new_world: Callable[[], Timelines]) -> None:
+def run_steps(steps: Sequence[Step], new_world: Callable[[], Timelines]) -> None:
     """Raises AssertionError where somebody sees what they must not, or not what they must."""
     timelines = new_world()
     try:

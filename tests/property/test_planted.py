@@ -3,7 +3,7 @@
 import pytest
 
 from tests.property.conftest import NewWorld
-from tests.property.interleaving import handle, steps_of
+from tests.property.interleaving import run_steps, steps_of
 from tests.property.planted import BUGS, FOUND_WITHIN
 
 
@@ -14,7 +14,7 @@ def test_a_planted_bug_is_found(bug: str, new_world: NewWorld) -> None:
     with BUGS[bug]():
         for seed in range(1, FOUND_WITHIN[bug] + 1):
             try:
-                handle(steps_of(seed), new_world)
+                run_steps(steps_of(seed), new_world)
             except AssertionError:
                 return
     pytest.fail(f"not found in {FOUND_WITHIN[bug]} interleavings")

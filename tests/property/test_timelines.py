@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tests.property.conftest import NewWorld
-from tests.property.interleaving import Step, fewer, handle, steps_of
+from tests.property.interleaving import Step, fewer, run_steps, steps_of
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
 SEED = int(os.environ.get("SEED", "1"))
@@ -31,7 +31,7 @@ def run(seed: int, new_world: NewWorld) -> None:
     """One interleaving; one that fails is made smaller and told."""
     steps = steps_of(seed)
     try:
-        handle(steps, new_world)
+        run_steps(steps, new_world)
     except Exception as error:
         raise AssertionError(f"seed {seed}: {error}\n{told(fewer(steps, failing(new_world)))}") from error
 
@@ -39,7 +39,7 @@ def run(seed: int, new_world: NewWorld) -> None:
 def failing(new_world: NewWorld) -> Callable[[Sequence[Step]], bool]:
     def fails(steps: Sequence[Step]) -> bool:
         try:
-            handle(steps, new_world)
+            run_steps(steps, new_world)
         except Exception:
             return True
         return False

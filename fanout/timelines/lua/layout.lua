@@ -1,5 +1,5 @@
 -- The bytes of a timeline, in Lua: fanout/timelines/layout.py has them in Python, and says what each field means.
--- Joined in front of scripts a paragraph at a time, as far as they name what it defines (storage/redis/scripts.py).
+-- Joined in front of scripts a paragraph at a time, as far as they name what it defines (storage/redis/preludes.py).
 -- Ids stay packed, and are compared by two halves: a Lua number cannot hold 63 bits exactly.
 
 local MERGE_SET, TRAILER = -2, -1

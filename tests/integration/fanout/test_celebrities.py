@@ -210,8 +210,9 @@ class TestWhatIsInForceWhenAnswered:
         tweet = post(author)
         old = structs.replace(snapshots.take_snapshot(), taken_us=0)
         taken = [old, snapshots.take_snapshot(), snapshots.take_snapshot()]
-        with patch.object(snapshots, "take_snapshot", side_effect=taken):
+        with patch.object(snapshots, "take_snapshot", side_effect=taken) as took:
             work_off_everything()
+        assert took.call_count > 1, "the first one was refused"
         assert recent_list(reader, author) == [tweet]
         assert_right(reader, author)
 

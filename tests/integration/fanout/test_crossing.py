@@ -63,7 +63,7 @@ def deliver(*entry_ids: int) -> None:
 
 
 def begin_again(author_id: int) -> None:
-    """As `begin`, of somebody who was pulled before: what is left of that time says nothing."""
+    """As `begin_pulling`, of somebody who was pulled before: what is left of that time says nothing."""
     celebrities.begin_pulling(author_id)
 
 
@@ -122,6 +122,8 @@ def _cross_and_deliver(cross: Callable[[int], None], worker_steps: int, begun: i
                 crossing.go_on()
             scene.comes_back()
             home(scene.constant)
+        assert worker.has_reached("delivery_of")
+        assert worker.has_reached("take_snapshot")
         scene.ids.append(tweet)
         scene.everybody_sees(begun, reached)
         scene.ids.append(scene.post_and_deliver())

@@ -76,5 +76,5 @@ def test_a_page_of_followers_costs_a_snapshot_and_a_push() -> None:
     post(author)
     with counted_round_trips() as redis:
         work_off_everything()
-    assert len(redis) == 2, "the note, and the push to the author and a page of followers"
+    assert len(redis) == 2, "the snapshot, and the push to the author and a page of followers"
     assert all(tweet in (in_redis(reader) or []) for reader in readers)
