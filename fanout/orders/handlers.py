@@ -6,8 +6,8 @@ since whoever sends an order asks for its queue as well.
 
 Worked example: a post writes `Order("deliver", (90, ada))` in one write with tweet 90. Its process asks for the
 queue of "deliver" and sends the order there; a worker reads it from the outbox, finds `fan_out.deliver` here,
-and calls it. A follow's order, "graph", is sent by the sweeper alone, if Redis could not be told; were its kind not registered
-where the sweeper runs, it would wait behind tweets, and no more.
+and calls it. A follow's order, "graph", is sent by the sweeper alone, if Redis could not be told; were its kind
+not registered where the sweeper runs, it would wait behind tweets, and no more.
 """
 
 from collections.abc import Callable
