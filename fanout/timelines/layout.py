@@ -21,6 +21,7 @@ with two entries, 30 and 20, complete down to 10, and opened as the 42nd timelin
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
+from functools import partial
 
 import msgspec
 
@@ -31,7 +32,7 @@ NONE = bytes(8)
 """The floor of a timeline that holds everything; a graph version, or an epoch, before the first change."""
 
 
-pack: Callable[[int], bytes] = struct.Struct(">Q").pack
+pack: Callable[[int], bytes] = partial(int.to_bytes, length=8, byteorder="big")
 """The 8 bytes of an id, a floor, an epoch or a version, in the order of numbers."""
 
 

@@ -1,11 +1,11 @@
-"""The whole product, started once for each store, and people who use it from outside."""
+"""The whole product, started once for each store, and people who use it from outside; and runs of a test of its own."""
 
 import itertools
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from django.conf import settings
 
 from storage.cassandra import session as cassandra_session
 from tests.e2e.main_job import KEPT_ALIVE, data
-from tests.e2e.test_runner import PATIENT, ROOT, Run, own_environment
+from tests.e2e.runs import PATIENT, ROOT, Run, Starter, own_environment, processes_of
+from tests.e2e.stand_ins import STAND_INS
 from tests.settings import EXTERNAL_CASSANDRA
 
 START_SECONDS = 180.0
@@ -122,3 +123,40 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     assert status == 0, run.output
     assert run.leaves_nothing()
     assert "Traceback" not in run.output
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "stand_ins.py"
+    path.write_text(STAND_INS)
+    return path
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """Starts runs; ends what a failed test left."""
+    runs: list[Run] = []
+
+    def begin(argv: list[str], directory: Path = tmp_path, **variables: str) -> Run:
+        directory.mkdir(exist_ok=True)
+        runs.append(Run(argv, directory, **variables))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        if run.popen.poll() is None:
+            run.popen.kill()
+            run.popen.wait()
+        for pid in processes_of(run.data_dir):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def runner(started: Starter, script: Path) -> Starter:
+    return lambda **options: started([sys.executable, str(script)], **options)
+
+
+@pytest.fixture
+def make(started: Starter, script: Path) -> Starter:
+    command = f"RUNNER={sys.executable} {script} --end-with-parent"
+    return lambda **options: started(["make", "run", command], **options)

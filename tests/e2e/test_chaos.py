@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_runner import ROOT, own_environment, processes_of
+from tests.e2e.runs import ROOT, own_environment, processes_of
 
 pytestmark = pytest.mark.e2e
 

@@ -9,7 +9,7 @@ import pytest
 from deploy.demo.people import PASSWORD, make_society
 from tests.e2e.conftest import Server
 from tests.e2e.main_job import data
-from tests.e2e.test_runner import ROOT, own_environment
+from tests.e2e.runs import ROOT, own_environment
 
 pytestmark = pytest.mark.e2e
 

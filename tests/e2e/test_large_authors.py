@@ -27,7 +27,7 @@ from storage.ports.outbox import Order
 from storage.redis.node import broker_node, timeline_node
 from storage.stores import associations, outbox
 from tests.e2e.gated_worker import OPEN, TOLD, Told
-from tests.e2e.test_runner import PATIENT, ROOT, own_environment
+from tests.e2e.runs import PATIENT, ROOT, own_environment
 from tests.ids import new_id
 from tests.integration.tweeting import post
 from tests.people import new_person

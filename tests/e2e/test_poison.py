@@ -20,7 +20,7 @@ from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 from storage.stores import dead_letters, outbox
 from tests.e2e.poison_worker import ATTEMPT_SECONDS, BACKOFF_SECONDS, DIED, POISON
-from tests.e2e.test_runner import PATIENT
+from tests.e2e.runs import PATIENT
 from tests.ids import new_id
 from tests.integration.tweeting import home, post
 from tests.people import new_person

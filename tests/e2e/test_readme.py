@@ -17,7 +17,7 @@ from deploy.supervisor.health import answers_200
 from deploy.supervisor.ports import free_port
 from deploy.supervisor.processes import wait_until
 from storage.cassandra import session as cassandra_session
-from tests.e2e.test_runner import PATIENT
+from tests.e2e.runs import PATIENT
 from tests.settings import EXTERNAL_CASSANDRA
 
 pytestmark = pytest.mark.e2e

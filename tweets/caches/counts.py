@@ -32,7 +32,7 @@ Redis is not refused for its numbers.
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import msgspec
@@ -75,12 +75,16 @@ class Counts(msgspec.Struct, frozen=True, array_like=True):
         return max(self.replies, self.retweets, self.quotes, self.likes) >= LARGE
 
 
-class Counted(msgspec.Struct, frozen=True, array_like=True):
-    """Counts as they are cached."""
+class Counted(msgspec.Struct, frozen=True, array_like=True, dict=True):
+    """Counts as they are cached; `dict` remembers whether they are large."""
 
     counts: Counts
     at: float
     """When counting began, by the clock of who counted."""
+
+    @cached_property
+    def large(self) -> bool:
+        return self.counts.large
 
 
 _to_msgpack = msgspec.msgpack.Encoder().encode
@@ -88,7 +92,7 @@ _from_msgpack = msgspec.msgpack.Decoder(Counted).decode
 
 
 def _encode(counted: Counted) -> bytes:
-    return (LARGE_MARK if counted.counts.large else SMALL_MARK) + _to_msgpack(counted)
+    return (LARGE_MARK if counted.large else SMALL_MARK) + _to_msgpack(counted)
 
 
 @lru_cache(DECODED_KEPT)
@@ -108,7 +112,7 @@ COUNTS: GuardedCache[int, Counted] = GuardedCache(
 
 
 def _is_stale(counted: Counted) -> bool:
-    return counted.counts.large and time.time() - counted.at >= STALE_SECONDS
+    return time.time() - counted.at >= STALE_SECONDS
 
 
 def recounted(
@@ -124,7 +128,7 @@ def recounted(
     """
     known = {each: counted.counts for each, counted in cached.items()}
     missing = [each for each in ids if each not in known]
-    mine = _recount_leases([each for each, counted in cached.items() if _is_stale(counted)])
+    mine = _recount_leases([each for each, counted in cached.items() if counted.large and _is_stale(counted)])
     _spare.keep(known)
     if not missing and not mine:
         return known, []

@@ -2,30 +2,25 @@
 
 from collections.abc import Callable
 from functools import partial
-from unittest.mock import patch
 
 import pytest
-from pytest_django.fixtures import Settings
 
 from accounts.graph import follows
 from fanout.delivery import celebrities
 from fanout.delivery.celebrities import PULLED_EDGE, AuthorDelivery, DeliveryMode
 from fanout.orders import handlers
-from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING
+from fanout.orders.kinds import BEGIN_PULLING, END_PULLING
 from fanout.timelines import builds, materialised, snapshots
-from feed.timelines import home as home_module
 from feed.timelines import rebuild
 from storage import stores
 from storage.errors import Unavailable
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.outbox import Order
-from storage.redis.generations import begin as begin_generation
 from storage.redis.node import timeline_node
-from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
+from tests.backends import timeline_redis_down
+from tests.integration.fanout.crossing import CROSSING_STOPS, Scene, begin_again, deliver
 from tests.integration.pulling import (
-    a_celebrity,
     assert_right,
-    counted_just_now,
     recent_list,
 )
 from tests.integration.tweeting import home, in_redis, post, viewer
@@ -34,68 +29,24 @@ from tests.stepping import Stepped
 from tests.work import open_orders, work_off_everything
 from tweets.writing.posting import delete_tweet
 
-pytestmark = pytest.mark.usefixtures("product")
+pytestmark = pytest.mark.usefixtures("one_shard", "product")
 
-CROSSING_STOPS = [(celebrities, "_write"), (celebrities, "raise_epoch")]
+
 CROSSED = 4
 """Steps until it has ended: its first write, and up to each of three stops (of two, when it ceases)."""
+
+
 EVERY_MOMENT = [(begun, reached) for begun in range(CROSSED + 1) for reached in range(begun, CROSSED + 1)]
+
+
 MOMENTS = {"embedded": EVERY_MOMENT, "cassandra": [(0, CROSSED), *((step, step + 1) for step in range(CROSSED))]}
 """How far the crossing has come before a tweet, and how far while its worker has stopped. What is interleaved is calls
 of a store's port and of Redis, and of each such call the contract suite proves on both stores that whoever comes after
 it reads it. So every pair is tried on one store. On the other, the worker's stops meet each step alone, and the whole
 crossing at once; more steps between two calls of the worker are nothing that a store could tell apart."""
+
+
 WORKER_STOPS = [(celebrities, "delivery_of"), (snapshots, "take_snapshot"), (follows, "follower_page")]
-
-
-@pytest.fixture(autouse=True)
-def _one_shard(settings: Settings) -> None:
-    """So that each reader's recent lists are everybody's."""
-    settings.TIMELINE_SHARDS = 1
-    begin_generation(timeline_node())
-
-
-def deliver(*entry_ids: int) -> None:
-    """Works off the orders of these entries, and no other."""
-    for order in open_orders():
-        if order.kind == DELIVER and order.args[0] in entry_ids:
-            handlers.work_off(order)
-
-
-def begin_again(author_id: int) -> None:
-    """As `begin_pulling`, of somebody who was pulled before: what is left of that time says nothing."""
-    celebrities.begin_pulling(author_id)
-
-
-class Scene:
-    """An author with a tweet, about to cross, and three followers: one reads on, one comes back, one has never read."""
-
-    def __init__(self, cross: Callable[[int], None] = celebrities.begin_pulling) -> None:
-        self.author = new_person()
-        self.constant, self.returning, self.new = self.readers = [new_person() for _ in range(3)]
-        for reader in self.readers:
-            follows.follow(reader.id, self.author.id)
-        if cross is not celebrities.begin_pulling:
-            celebrities.begin_pulling(self.author.id)
-        if cross is begin_again:
-            celebrities.end_pulling(self.author.id)
-        counted_just_now(self.author)
-        self.ids = [self.post_and_deliver()]
-        for reader in (self.constant, self.returning):
-            home(reader)
-
-    def post_and_deliver(self) -> int:
-        tweet = post(self.author)
-        deliver(tweet)
-        return tweet
-
-    def comes_back(self) -> None:
-        timeline_node().round_trip(materialised.discard_command(self.returning.id))
-        home(self.returning)
-
-    def everybody_sees(self, *what: object) -> None:
-        for reader in self.readers:
-            assert home(reader) == self.ids[::-1], what
 
 
 @pytest.mark.parametrize("cross", [celebrities.begin_pulling, celebrities.end_pulling, begin_again])
@@ -260,50 +211,6 @@ def test_a_timeline_that_slept_through_a_whole_time_of_pulling_is_made_anew() ->
     scene.ids.append(scene.post_and_deliver())
     celebrities.end_pulling(scene.author.id)
     scene.everybody_sees("after a whole time of pulling")
-
-
-class TestWhatACrossingCosts:
-    def test_a_reader_of_others_revalidates_without_a_rebuild(self) -> None:
-        reader, author = new_person(), new_person()
-        follows.follow(reader.id, author.id)
-        tweet = post(author)
-        work_off_everything()
-        home(reader)
-        celebrities.begin_pulling(new_person().id)
-        with patch.object(home_module, "rebuild") as rebuilt:
-            assert home(reader) == [tweet]
-        rebuilt.assert_not_called()
-        with counted_round_trips() as redis, counted_store_calls() as store:
-            assert home(reader) == [tweet]
-        assert (len(redis), store) == (2, [])
-
-    def test_a_crossing_while_a_reader_revalidates_is_not_missed(self) -> None:
-        """The reader has looked who is pulled; then their author crosses; then they revalidate."""
-        scene = Scene()
-        celebrities.raise_epoch()
-        with Stepped(lambda: home(scene.constant), after=[(rebuild, "merge_set")]) as reading:
-            reading.go_on()
-            celebrities.begin_pulling(scene.author.id)
-        scene.ids.append(scene.post_and_deliver())
-        scene.everybody_sees()
-        assert scene.ids[-1] not in (in_redis(scene.constant) or [])
-
-    def test_a_timeline_made_anew_meanwhile_is_not_revalidated(self) -> None:
-        scene = Scene()
-        celebrities.raise_epoch()
-        [found] = timeline_node().ask(builds.standing(scene.constant.id))
-        assert found is not None
-        scene.comes_back()
-        timeline_node().round_trip(materialised.discard_command(scene.constant.id))
-        home(scene.constant)
-        assert not builds.revalidate(found)
-
-    def test_of_a_crossed_author_s_tweet_nothing_is_read_but_once_who_they_are(self) -> None:
-        author = a_celebrity(new_person())
-        tweet = post(author)
-        with patch.object(follows, "follower_page") as read:
-            deliver(tweet)
-        read.assert_not_called()
 
 
 def test_a_deletion_while_both_ways_are_open_reaches_both() -> None:

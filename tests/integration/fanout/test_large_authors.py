@@ -4,57 +4,27 @@ Real workers do it in tests/e2e/test_large_authors.py; here one step at a time.
 """
 
 import random
-from collections.abc import Iterable
 from unittest.mock import patch
 
 import pytest
-from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from accounts.graph import follows
 from accounts.graph.kinds import FOLLOW
-from accounts.models import User
 from fanout import tasks
-from fanout.delivery import celebrities, fan_out, pushing
+from fanout.delivery import celebrities, fan_out
 from fanout.orders import handlers
-from fanout.timelines import builds, materialised
-from fanout.timelines.snapshots import PushSnapshot
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
-from storage.ports.associations import Change, bucket_of
+from storage.ports.associations import bucket_of
 from storage.ports.outbox import Order
-from storage.redis.node import timeline_node
-from storage.redis.shards import timeline_shard
 from storage.stores import associations, outbox
-from tests.backends import counted_round_trips, counted_store_calls
-from tests.ids import new_id
+from tests.integration.fanout.followers import followed_by_active
 from tests.integration.tweeting import home, in_redis, post
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything, work_off_wholly
 
 pytestmark = pytest.mark.usefixtures("product")
-
-
-def followed_by_active(author: User, count: int) -> list[User]:
-    """New followers of the author, whose timelines are there."""
-    readers = [new_person() for _ in range(count)]
-    for reader in readers:
-        follows.follow(reader.id, author.id)
-        home(reader)
-    return readers
-
-
-def make_active(readers: Iterable[User]) -> None:
-    """Gives them an empty timeline, as one has who follows nobody who has tweeted."""
-    for reader in readers:
-        build = builds.open_build(reader.id)
-        assert build is not None
-        assert builds.finish_build(build, [], floor=0)
-
-
-def push_at_once(readers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("IN_ONE_TRIP", "PUSHED_AT_ONCE"):
-        monkeypatch.setattr(pushing, name, readers)
 
 
 def test_each_bucket_is_a_part_and_the_last_part_ends_the_order() -> None:
@@ -151,74 +121,6 @@ def test_a_task_pushes_to_so_many_pages_and_leaves_the_rest_to_another(monkeypat
     assert read == [2, *[2] * 3, *[2] * 3, 2, 1], "one page, then three a task"
     assert open_orders() == []
     assert all(in_redis(reader) == [tweet] for reader in readers)
-
-
-def test_a_page_is_pushed_a_few_followers_at_a_time_under_one_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
-    push_at_once(3, monkeypatch)
-    author = new_person()
-    readers = followed_by_active(author, 7)
-    tweet = post(author)
-    [order] = open_orders()
-    with counted_round_trips() as trips:
-        handlers.work_off(order)
-    assert len(trips) == 4, "the snapshot, and three pushes: the author goes with the first"
-    assert open_orders() == []
-    assert all(in_redis(reader) == [tweet] for reader in readers)
-
-
-def test_slices_hold_everybody_once_by_shard_and_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    push_at_once(10, monkeypatch)
-    readers = [new_id() for _ in range(137)]
-    found = list(pushing.slices(readers))
-    assert [sum(map(len, shards.values())) for shards in found] == [10] * 13 + [7]
-    assert sorted(each for shards in found for of_shard in shards.values() for each in of_shard) == sorted(readers)
-    assert all(
-        timeline_shard(each) == shard for shards in found for shard, of_shard in shards.items() for each in of_shard
-    )
-    assert list(pushing.slices([])) == []
-    monkeypatch.setattr(pushing, "IN_ONE_TRIP", 137)
-    assert len(list(pushing.slices(readers))) == 1
-
-
-def test_a_page_whose_snapshot_is_stale_half_way_is_read_and_pushed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    push_at_once(2, monkeypatch)
-    author = new_person()
-    readers = followed_by_active(author, 5)
-    tweet = post(author)
-    [order] = open_orders()
-    push, taken = pushing._deliver_slice, list[bool]()
-
-    def push_and_lose(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> None:
-        if len(taken) == 1:
-            timeline_node().round_trip(("FLUSHALL",))
-            make_active(readers)
-        taken.append(False)
-        push(entry_id, shards, snapshot)
-        taken[-1] = True
-
-    with patch.object(pushing, "_deliver_slice", push_and_lose):
-        handlers.work_off(order)
-    assert taken == [True, False, True, True, True], "the second slice came too late: all of them again"
-    assert open_orders() == []
-    assert all(in_redis(reader) == [tweet] for reader in readers)
-
-
-def test_a_slice_that_redis_does_not_take_leaves_the_order_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    push_at_once(2, monkeypatch)
-    author = new_person()
-    readers = followed_by_active(author, 7)
-    post(author)
-    [order] = open_orders()
-    push = pushing._deliver_slice
-
-    def push_or_fail(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> None:
-        if any(readers[3].id in of_shard for of_shard in shards.values()):
-            raise Unavailable("redis_timelines")
-        push(entry_id, shards, snapshot)
-
-    with patch.object(pushing, "_deliver_slice", push_or_fail), pytest.raises(Unavailable):
-        handlers.work_off(order)
-    assert open_orders() == [order]
 
 
 def test_a_part_that_was_lost_half_way_begins_anew_and_shows_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,29 +231,3 @@ def test_followers_in_a_bucket_that_appeared_after_handing_out_have_the_tweet() 
     for reader in (*stayed, new):
         assert home(reader) == [tweet]
         assert in_redis(reader) == [tweet]
-
-
-def test_a_tweet_reaches_a_thousand_followers_in_so_many_round_trips() -> None:
-    """One snapshot, one page, one push; in the store mode, level, the open order, the page and the mark."""
-    author = new_person()
-    for _ in range(20):
-        ops = [new_id() for _ in range(50)]
-        associations().apply([Change(op, FOLLOW, author.id, op, present=True) for op in ops])
-    readers = follows.follower_page(author.id, 0, 0, 2_000)
-    assert len(readers) == 1_000
-    for reader in readers[:20]:
-        build = builds.open_build(reader)
-        assert build is not None
-        assert builds.finish_build(build, [], floor=0)
-    tweet = post(author)
-    [order] = open_orders()
-    with counted_round_trips() as trips, counted_store_calls() as calls:
-        handlers.work_off(order)
-    assert len(trips) == 2
-    scripts = [command for command in trips[1] if command[0] == "EVALSHA"]
-    assert len(scripts) == settings.TIMELINE_SHARDS
-    assert len(calls) == 5 or settings.STORE == "embedded"
-    for reader in readers[:20]:
-        [window] = timeline_node().ask(materialised.read(reader, count=10))
-        assert window is not None
-        assert window.ids == [tweet]

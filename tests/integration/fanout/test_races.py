@@ -1,4 +1,4 @@
-"""The interleavings of delivery, retraction, changes of the graph and rebuilds, one at a time.
+"""The interleavings of delivery, changes of the graph, rebuilds and the emptying of Redis, one at a time.
 
 Each test stops a worker or a reader at one step, lets another do the whole of its work, and goes on.
 """
@@ -10,55 +10,18 @@ from unittest.mock import patch
 import pytest
 
 from accounts.graph import blocks, follows
-from accounts.models import User
 from fanout.orders import handlers
-from fanout.orders.kinds import DELIVER, RETRACT
 from fanout.timelines import materialised
-from feed.operations.audit import Person, Report, audit
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
-from storage.redis.shards import by_shard
-from tests.backends import counted_round_trips
+from tests.integration.fanout.overtaking import after, assert_right, followed_by
 from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
 from tweets.stores.port import tweet_store
 from tweets.writing.posting import delete_tweet
-from tweets.writing.retweeting import retweet, undo_retweet
 
 pytestmark = pytest.mark.usefixtures("product")
-
-
-def followed_by(*readers: User) -> User:
-    """An author whom these follow; all of them are active."""
-    author = new_person()
-    for reader in readers:
-        follows.follow(reader.id, author.id)
-    for person in (author, *readers):
-        home(person)
-    work_off_everything()
-    return author
-
-
-def after(owner: object, name: str, step: Callable[[], object]) -> Any:
-    """Inside, `step` is done once, right after the first call of `owner.name` has returned."""
-    original, steps = getattr(owner, name), [step]
-
-    def and_then(*args: Any, **kwargs: Any) -> Any:
-        answer = original(*args, **kwargs)
-        if steps:
-            steps.pop()()
-        return answer
-
-    return patch.object(owner, name, and_then)
-
-
-def assert_right(*readers: User) -> None:
-    work_off_everything()
-    report = Report()
-    people = [Person(reader.id, reader.username) for reader in readers]
-    assert [each for found in audit(people, report, repair=False, sleep=lambda _: None) for each in found] == []
-    assert report.people - report.inactive == len(readers), "there is something to compare"
 
 
 class TestAReaderLeavesWhileAWorkerPushes:
@@ -117,85 +80,6 @@ def test_what_a_muted_author_posts_is_not_shown_and_no_fault() -> None:
     assert_right(reader)
     blocks.unmute(reader.id, author.id)
     assert home(reader) == [tweet]
-
-
-class TestADeletionOvertakesADelivery:
-    def test_the_retraction_is_worked_off_between_list_and_push(self) -> None:
-        reader = new_person()
-        author = followed_by(reader)
-        tweet = post(author)
-
-        def delete_and_retract() -> None:
-            delete_tweet(tweet_id=tweet, viewer=viewer(author))
-            [retraction] = [order for order in open_orders() if order.kind == RETRACT]
-            handlers.work_off(retraction)
-
-        with after(follows, "follower_page", delete_and_retract):
-            work_off_everything()
-        assert in_redis(reader) == in_redis(author) == []
-        assert_right(reader, author)
-
-    def test_the_delivery_is_repeated_after_the_tombstone_has_ended(self) -> None:
-        reader = new_person()
-        author = followed_by(reader)
-        tweet = post(author)
-        orders = open_orders()
-        work_off_everything()
-        delete_tweet(tweet_id=tweet, viewer=viewer(author))
-        work_off_everything()
-        shards = by_shard([reader.id, author.id])
-        timeline_node().round_trip(*(("DEL", materialised.gone_key(shard, tweet)) for shard in shards))
-        for order in orders:
-            handlers.work_off(order)
-        assert in_redis(reader) == in_redis(author) == []
-
-    def test_the_author_s_own_push_arrives_after_the_retraction(self) -> None:
-        author = followed_by()
-
-        def delete_and_retract() -> None:
-            [order] = open_orders()
-            delete_tweet(tweet_id=order.args[0], viewer=viewer(author))
-            work_off_everything()
-
-        with after(tweet_store(), "add", delete_and_retract):
-            post(author)
-        assert in_redis(author) == []
-        assert_right(author)
-
-    @pytest.mark.parametrize("again", [False, True])
-    def test_and_redis_was_emptied_in_between(self, again: bool) -> None:
-        """The tombstone is forgotten, but not that the push is of before."""
-        author = followed_by()
-
-        def delete_and_flush() -> None:
-            [order] = open_orders()
-            delete_tweet(tweet_id=order.args[0], viewer=viewer(author))
-            work_off_everything()
-            timeline_node().round_trip(("FLUSHALL",))
-            if again:
-                home(author)
-
-        with after(tweet_store(), "add", delete_and_flush):
-            post(author)
-        home(author)
-        assert in_redis(author) == []
-
-    def test_of_a_retweet_as_well(self) -> None:
-        reader = new_person()
-        author = followed_by(reader)
-        original = post(new_person())
-        work_off_everything()
-        retweet(viewer=viewer(author), tweet_id=original)
-
-        def undo() -> None:
-            undo_retweet(author_id=author.id, original_id=original, by=author.id)
-            [retraction] = [order for order in open_orders() if order.kind == RETRACT]
-            handlers.work_off(retraction)
-
-        with after(follows, "follower_page", undo):
-            work_off_everything()
-        assert in_redis(reader) == []
-        assert_right(reader, author)
 
 
 class TestARebuildIsOvertaken:
@@ -272,16 +156,6 @@ class TestRedisIsEmptiedWhileAWorkerPushes:
         assert open_orders() == [order]
         work_off_everything()
         assert in_redis(reader) == [tweet]
-
-
-def test_a_page_of_a_thousand_followers_costs_two_redis_round_trips() -> None:
-    author = new_person()
-    readers = list(range(1, 1_001))
-    post(author)
-    [order] = [order for order in open_orders() if order.kind == DELIVER]
-    with patch.object(follows, "follower_page", side_effect=[readers]), counted_round_trips() as trips:
-        handlers.work_off(order)
-    assert len(trips) == 2, "the snapshot, and the push"
 
 
 class TestOnesOwnTweetAtOnce:
