@@ -20,6 +20,7 @@ that an operation sets off is waited for, and counted.
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import msgspec
 from django.test.utils import override_settings
@@ -212,9 +213,17 @@ def _of_a_shard(meter: Meter) -> Spent:
     return {group: 1_000 * (many[group] - few[group]) / (SHARDS - 1) for group in GROUPS}
 
 
-def _pushes_over(meter: Meter, shards: int) -> Spent:
-    with override_settings(TIMELINE_SHARDS=shards):
+@contextmanager
+def _shards(count: int) -> Iterator[None]:
+    """Keys are made for so many shards inside."""
+    with override_settings(TIMELINE_SHARDS=count):
         forget_keys()
+        yield
+    forget_keys()
+
+
+def _pushes_over(meter: Meter, shards: int) -> Spent:
+    with _shards(shards):
         readers = by_shard(ids.next() for _ in range(PUSHED_TO))
         began = time.process_time()
 

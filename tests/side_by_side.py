@@ -30,8 +30,8 @@ from deploy.supervisor.processes import Child, Hooks, start, wait_until
 
 ROOT = Path(__file__).parent.parent
 RUNS = {
-    "servers": ["tests/unit", "tests/integration"],
-    "product": ["tests/property", "tests/contract", "tests/e2e"],
+    "servers": ["tests/integration"],
+    "product": ["tests/unit", "tests/property", "tests/contract", "tests/e2e"],
 }
 """What each pytest run takes, in this order: first what needs no Cassandra, which starts meanwhile."""
 NOTHING_COLLECTED = 5

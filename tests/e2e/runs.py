@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+import pytest
+
 from deploy.supervisor.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +22,9 @@ END_SECONDS = 60.0
 
 
 GONE_SECONDS = 20.0
+
+
+LOOK_SECONDS = 0.05
 
 
 class Run:
@@ -58,7 +63,12 @@ class Run:
         return self
 
     def ended(self) -> int:
-        return self.popen.wait(END_SECONDS)
+        """Its exit status. Fails, saying what still runs and all that it printed, when it does not end in time."""
+        if not eventually(lambda: self.popen.poll() is not None, END_SECONDS):
+            pids = [self.popen.pid, *processes_of(self.data_dir)]
+            running = "\n".join(f"{pid} {state(pid)} {command_line(pid)}" for pid in pids)
+            pytest.fail(f"Still running after {END_SECONDS:.0f} s:\n{running}\nIts output:\n{self.output}")
+        return self.popen.returncode
 
     def strays(self) -> list[str]:
         """The command lines of the living processes that were given this run's directory."""
@@ -92,6 +102,13 @@ def command_line(pid: int) -> str:
     return contents(Path(f"/proc/{pid}/cmdline")).replace(b"\0", b" ").decode(errors="replace").strip()
 
 
+def state(pid: int) -> str:
+    """What a process is doing: its state, what it waits for in the kernel, and the signals it blocks and ignores."""
+    fields = dict(line.split(":\t", 1) for line in contents(Path(f"/proc/{pid}/status")).decode().splitlines())
+    waits = contents(Path(f"/proc/{pid}/wchan")).decode()
+    return " ".join([fields.get("State", "gone"), waits, *(fields.get(name, "") for name in ("SigBlk", "SigIgn"))])
+
+
 def contents(path: Path) -> bytes:
     try:
         return path.read_bytes()
@@ -100,12 +117,12 @@ def contents(path: Path) -> bytes:
 
 
 def eventually(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+    """Whether it comes true in time. A machine that stands still meanwhile uses up none of it: looks are counted."""
+    for _ in range(round(seconds / LOOK_SECONDS)):
+        if condition():
+            return True
+        time.sleep(LOOK_SECONDS)
+    return condition()
 
 
 Starter = Callable[..., Run]

@@ -1,7 +1,8 @@
-"""The table of keys in docs/data.md has every key that the product makes, and none that it does not."""
+"""The table of keys in docs/data.md has every key that the product makes, and none that it does not; and a command
+names the keys that we say it does."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from fanout.live.presence import Presence
 from fanout.orders import handlers, sweeper
 from feed.operations import strays
 from feed.tasks import search_strays
+from storage.errors import Unavailable
 from storage.redis import count_cache, rate_limits
 from storage.redis.node import RedisNode, broker_node, timeline_node
+from storage.redis.reads import Command, Read
 from storage.stores import associations
 from tests.backends import timeline_redis_down
 from tests.integration.speaking import Api, on_one_store
@@ -147,9 +150,8 @@ def orders_are_sent(seen: Seen, author: User, reader: User) -> None:
             handlers.work_off(order)
 
 
-def test_the_table_of_keys_has_every_key_and_each_is_made(limited: None) -> None:
+def everything_happens(seen: Seen) -> None:
     author, reader = new_person(), new_person()
-    seen = Seen()
     people_come(seen)
     people_read_and_write(seen, author, reader)
     with seen.after(), patch.object(strays, "MOMENT_SECONDS", 0.0):
@@ -157,12 +159,60 @@ def test_the_table_of_keys_has_every_key_and_each_is_made(limited: None) -> None
         search_strays()
     orders_are_sent(seen, author, reader)
     an_author_grows(seen, author, reader)
+
+
+@contextmanager
+def sent_commands() -> Iterator[list[Command]]:
+    """What is sent to either server inside, one of each name and of each script."""
+    sent: dict[tuple[object, ...], Command] = {}
+    send = RedisNode._send
+
+    def noting(node: RedisNode, commands: Sequence[Command]) -> list[object]:
+        for command in commands:
+            sent.setdefault(command[: 2 if command[0] == "EVALSHA" else 1], command)
+        return send(node, commands)
+
+    commands: list[Command] = []
+    with patch.object(RedisNode, "_send", noting):
+        yield commands
+    commands += sent.values()
+
+
+def keys_by_the_server(command: Command) -> list[bytes]:
+    """What Valkey itself takes for the command's keys."""
+    words = (*str(command[0]).split(), *command[1:])
+    try:
+        [keys] = broker_node().round_trip(("COMMAND GETKEYS", *words))
+    except Unavailable as refused:
+        if "no key arguments" in str(refused.__cause__):
+            return []
+        raise
+    return list(map(as_bytes, keys))
+
+
+def as_bytes(key: str | bytes | int) -> bytes:
+    return key if isinstance(key, bytes) else str(key).encode()
+
+
+def test_the_table_of_keys_has_every_key_and_each_is_made(limited: None) -> None:
+    seen = Seen()
+    everything_happens(seen)
     for title, keys in (("Timelines and caches", seen.timelines), ("The broker", seen.broker)):
         rows = rows_of(title)
         unlisted = [key for key in sorted(keys) if not any(pattern_of(row).fullmatch(key) for row in rows)]
         unmade = [row for row in rows if not any(pattern_of(row).fullmatch(key) for key in keys)]
         assert unlisted == []
         assert {*unmade} - {*NEVER_HERE} == set()
+
+
+def test_a_command_names_the_keys_that_the_server_finds_in_it(limited: None) -> None:
+    with sent_commands() as sent:
+        everything_happens(Seen())
+    assert {"EVALSHA", "MGET", "GET", "SET", "ZADD", "SCAN"} <= {command[0] for command in sent}
+    assert len([command for command in sent if command[0] == "EVALSHA"]) > 10
+    for command in sent:
+        named = Read((command,), bytes).keys
+        assert [as_bytes(key) for key in named] == keys_by_the_server(command), command
 
 
 def test_what_is_never_here_is_in_the_table() -> None:

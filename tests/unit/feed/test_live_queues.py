@@ -2,6 +2,9 @@
 
 import asyncio
 
+from django.conf import settings
+
+from feed.live import listener
 from feed.live.registry import QUEUE_SIZE, LiveQueue, Registry
 from feed.live.streams.stream import HOME, Signal, SignalKind, Topic
 
@@ -78,3 +81,8 @@ def test_a_signal_goes_to_every_socket_of_its_readers_and_to_no_other() -> None:
     assert [everything_in(queue) for queue in queues] == [[told_tweet], [told_tweet, told_delete], []]
     sockets.remove(ANNS_HOME, queues[1])
     assert sockets.ids(HOME) == [BENS_HOME.id]
+
+
+def test_the_waits_until_a_socket_of_somebody_signed_out_is_closed_are_within_a_second() -> None:
+    """Until the log of changed accounts is read, and for Redis to answer."""
+    assert listener.WATCH_SECONDS + settings.ENV.redis_timeout_seconds <= 1.0
