@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 90.0
 
 
-END_SECONDS = 60.0
+END_SECONDS = 120.0
 
 
 GONE_SECONDS = 20.0
