@@ -52,7 +52,7 @@ class TestBounds:
             ("{" + " __typename" * 1_900 + " }", "characters"),
             ("{" + " __typename" * 1_000 + " }", "tokens"),
             ("{" + " __typename" * 201 + " }", "fields"),
-            ("{" + " __typename" * 41 + " }", "fields named"),
+            ("{" + " __typename" * 72 + " }", "pairs"),
             (doubling(180), "tokens"),
             (doubling(35), "fragments"),
             ("{ ...A" + " ...A" * 60 + " } fragment A on Query { __typename }", "fragment spreads"),
@@ -88,7 +88,7 @@ class TestBounds:
         [
             nested(12),
             doubling(25),
-            "{" + " __typename" * 40 + " }",
+            "{" + " __typename" * 71 + " }",
             "{" + "".join(f" a{number}: __typename" for number in range(200)) + " }",
             "{ ...A" + " ...A" * 59 + " } fragment A on Query { __typename }",
             "{" + timelines(9, "1") + "}",

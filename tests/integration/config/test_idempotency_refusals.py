@@ -1,13 +1,17 @@
 """What an Idempotency-Key does not stand for: what was never read, and what is no key."""
 
-from typing import Any
+from io import BytesIO
+from typing import Any, cast
 from unittest.mock import patch
 
 import pytest
+from a2wsgi.wsgi import build_environ
+from django.core.handlers.wsgi import WSGIRequest
 from django.test import override_settings
 
 from accounts.sessions import authentication
-from storage.errors import Unavailable
+from config.http.idempotency import HEADER, checked_key
+from storage.errors import BadRequest, Unavailable
 from storage.redis.rate_limits import Policy
 from tests.integration.config.test_idempotency import post, tweets_of
 from tests.people import ApiClient, new_person
@@ -28,6 +32,15 @@ def test_a_key_that_was_sent_twice_is_no_third_one(folded: str, answered: bool) 
     assert (refused.status_code, refused.json()["code"]) == (400, "bad_idempotency_key")
     assert "more than once" in refused.json()["detail"]
     assert len(tweets_of(author.id)) == int(answered)
+
+
+def test_the_front_of_a_laptop_folds_them_into_one() -> None:
+    """As the WSGI server in production does, without the space. One that kept the last one would write again."""
+    headers = [(b"idempotency-key", b"k-1"), (b"idempotency-key", b"k-2")]
+    scope: Any = {"type": "http", "http_version": "1.1", "method": "POST", "path": "/", "query_string": b""}
+    environ = cast(Any, build_environ)({**scope, "headers": headers}, BytesIO())
+    with pytest.raises(BadRequest):
+        checked_key(WSGIRequest(environ).headers[HEADER])
 
 
 UNREADABLE: list[tuple[dict[str, Any], int]] = [

@@ -17,7 +17,6 @@ from config.graphql.bounds import (
     INNER_PAGE_COMPLEXITY,
     MAX_COMPLEXITY,
     MAX_DEPTH,
-    MAX_SAME_NAME,
     PAGE_COMPLEXITY,
     _Measure,
     check_bounds,
@@ -143,16 +142,17 @@ class TestCounts:
         ("query", "word"),
         [
             ("{" + " ".join(f"a{n}: __typename" for n in range(201)) + "}", "fields"),
-            ("{" + " __typename" * 41 + " }", "fields named __typename"),
+            ("{" + " __typename" * 72 + " }", "pairs"),
+            ("{" + " a: __typename b: __typename c: __typename d: __typename" * 40 + " }", "pairs"),
             (
-                "{" + " ".join(f"a{n}: homeTimeline {{ pageInfo {{ x: hasNextPage }} }}" for n in range(51)) + "}",
-                "named",
+                "{" + " ".join(f"a{n}: homeTimeline {{ pageInfo {{ x: hasNextPage }} }}" for n in range(60)) + "}",
+                "pairs",
             ),
             (chained(31), "fragments"),
             (chained(30, spreads=3), "fragment spreads"),
             ("{" + " ...A" * 61 + " } fragment A on Query { __typename }", "fragment spreads"),
             (separate(31), "fragments"),
-            ("{" + " ... on Query { __typename }" * 49 + " ... { __typename }" * 12 + "}", "named|inline"),
+            ("{" + " ... on Query { __typename }" * 49 + " ... { __typename }" * 12 + "}", "inline"),
             ("{ __typename" + " @include(if: true)" * 61 + "}", "directives"),
             (" ".join(f"query A{n} {{ __typename }}" for n in range(11)), "operations"),
             ("query(" + " ".join(f"$v{n}: Int" for n in range(61)) + ") { __typename }", "variables"),
@@ -173,7 +173,7 @@ class TestCounts:
         with patch.object(documents, "validate", side_effect=AssertionError):
             error = refusal(query)
         assert error.extensions == {"code": "too_complex"}
-        assert any(each in error.message for each in word.split("|"))
+        assert word in error.message
 
     @pytest.mark.parametrize("query", ["x" * (MAX_CHARACTERS + 1), "{ a" * (MAX_BRACKETS + 1), "{" + " a" * MAX_TOKENS])
     def test_what_is_too_long_is_not_even_parsed(self, query: str) -> None:
@@ -183,7 +183,7 @@ class TestCounts:
     @pytest.mark.parametrize(
         "query",
         [
-            "{" + " __typename" * MAX_SAME_NAME + " }",
+            "{" + " __typename" * 71 + " }",
             "{" + " ".join(f"a{n}: __typename" for n in range(200)) + "}",
             chained(30),
             chained(30, spreads=2),
