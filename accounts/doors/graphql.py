@@ -1,5 +1,7 @@
 """GraphQL types of people, and who is asking."""
 
+from collections.abc import Callable
+
 import graphene
 from graphql import GraphQLResolveInfo
 
@@ -10,8 +12,9 @@ from storage.errors import NotSignedIn
 class GraphQLContext:
     """What resolvers find as `info.context`."""
 
-    def __init__(self, viewer: Viewer | None) -> None:
+    def __init__(self, viewer: Viewer | None, operation_ids: Callable[[], int] | None = None) -> None:
         self.viewer = viewer
+        self.operation_ids = operation_ids
 
 
 def required_viewer(info: GraphQLResolveInfo) -> Viewer:
@@ -20,6 +23,16 @@ def required_viewer(info: GraphQLResolveInfo) -> Viewer:
     if context.viewer is None:
         raise NotSignedIn("Send a token as Authorization: Bearer <token>.")
     return context.viewer
+
+
+def operation_id(info: GraphQLResolveInfo) -> int | None:
+    """Returns the id under which a write with an Idempotency-Key happens, also when it is repeated; else None.
+
+    Asked for once by each write that takes one. Costs a conditional write from the second on.
+    Raises `Unavailable`.
+    """
+    context: GraphQLContext = info.context
+    return None if context.operation_ids is None else context.operation_ids()
 
 
 class Author(graphene.ObjectType):

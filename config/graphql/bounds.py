@@ -1,15 +1,24 @@
-"""What a GraphQL document may ask for, decided before the specification's own rules look at it.
+"""What a parsed GraphQL document may ask for, decided before the specification's own rules look at it.
 
-Bounds: how many fields the document names, how deep they nest, and how many values its
-answer can hold (its *complexity*): a field counts once for each item of the pages that it
-stands in. Each fragment is measured once, so measuring takes time in proportion to the
-document; fragments that double each other 200 times over do not.
+Three kinds of bounds, each taking time in proportion to the document:
+- how often things stand in it (`LIMITS`): the specification's rules take the square of some, and
+  what costs an ordinary page to be looked at must not be;
+- how deep its fields nest, and how many values its answer can hold (its *complexity*): a field
+  counts once for each item of the pages that it stands in;
+- what costs something however little of it is answered: opening a page, and writing.
+
+Nothing that a document says can lower what it counts. `@skip` and `@include` count as if they let
+everything through, a variable as the largest page; a page of fewer than one item is refused.
+Each fragment is measured once, and counted wherever it is spread.
 """
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
 from graphql import (
+    DirectiveNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -21,68 +30,112 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     Node,
+    NullValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    ValueNode,
+    VariableDefinitionNode,
     get_named_type,
-    visit,
 )
-from graphql.language import Visitor
 
+from config.graphql.scanning import TooMuch
+from storage.web.graphql import PAGE_SIZES, bad_page_size
 from storage.web.paging import DEFAULT_LIMIT, MAX_LIMIT
 
-MAX_FIELDS = 200
-"""Named in the document, aliases and fragments included. The whole of a page of tweets and what they quote is 70.
-The specification's rule about fields that overlap compares each with each."""
+LIMITS: dict[type[Node], tuple[str, int]] = {
+    FieldNode: ("fields", 200),
+    FragmentDefinitionNode: ("fragments", 30),
+    FragmentSpreadNode: ("fragment spreads", 60),
+    InlineFragmentNode: ("inline fragments", 60),
+    DirectiveNode: ("directives", 60),
+    OperationDefinitionNode: ("operations", 10),
+    VariableDefinitionNode: ("variables", 60),
+}
+"""How often each may stand in a document. The whole of a page of tweets and what they quote names 70 fields."""
+MAX_PAIRS = 2_500
+"""Of fields that are answered under one name. One of the specification's rules compares those of one place each with
+each. Clients put `__typename` everywhere: it may stand in 71 places."""
 MAX_DEPTH = 12
 MAX_COMPLEXITY = 10_000
 """Values in an answer. The whole of 100 tweets and what they quote is 7,000."""
+PAGE_COMPLEXITY = 1_000
+"""What a page counts besides its items, wherever it stands in the document: some round trips and, far back, reads
+of the store. Pages within pages are read together, so it is not counted again for each item."""
+INNER_PAGE_COMPLEXITY = 10
+"""What a page counts for each item that it belongs to: a listing that has to be looked at, if only to find it empty."""
 MUTATION_COMPLEXITY = 1_000
 """What a write counts besides its answer: at most nine in one request."""
-
-
-class TooMuch(GraphQLError):
-    """The document asks for more than anyone needs."""
-
-    def __init__(self, message: str, node: Node | None = None) -> None:
-        super().__init__(message, node, extensions={"code": "too_complex"})
+INTROSPECTION = ("__schema", "__type")
 
 
 class Size(msgspec.Struct, frozen=True):
+    """Of a part of a document: how deep, how many values, and how many pages and introspections it opens."""
+
     depth: int = 0
     complexity: int = 0
+    pages: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.complexity + self.pages * PAGE_COMPLEXITY
 
 
-def check_bounds(schema: GraphQLSchema, document: DocumentNode) -> None:
-    """Raises `TooMuch`. Says nothing about documents that are invalid in other ways."""
-    counter = _FieldCounter()
-    visit(document, counter)
-    if counter.fields > MAX_FIELDS:
-        raise TooMuch(f"The document names {counter.fields} fields; {MAX_FIELDS} are allowed.")
+def check_bounds(schema: GraphQLSchema, document: DocumentNode, *, introspection: bool) -> None:
+    """Raises `TooMuch`, and `GraphQLError` for introspection where it is off and for a page size that is none.
+
+    Says nothing about documents that are invalid in other ways.
+    """
+    _check_counts(document, introspection=introspection)
     measure = _Measure(schema, document)
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
             _check_size(measure.operation(definition), definition)
 
 
+def _check_counts(document: DocumentNode, *, introspection: bool) -> None:
+    counted: Counter[type[Node]] = Counter()
+    names: Counter[str] = Counter()
+    for node in _nodes(document):
+        counted[type(node)] += 1
+        if isinstance(node, FieldNode):
+            names[(node.alias or node.name).value] += 1
+            if node.name.value in INTROSPECTION and not introspection:
+                raise GraphQLError("There is no introspection here.", node, extensions={"code": "no_introspection"})
+    for kind, (words, limit) in LIMITS.items():
+        if counted[kind] > limit:
+            raise TooMuch(f"The document has {counted[kind]} {words}; {limit} are allowed.")
+    pairs = sum(math.comb(times, 2) for times in names.values())
+    if pairs > MAX_PAIRS:
+        raise TooMuch(f"The document has {pairs} pairs of fields of one name; {MAX_PAIRS} are allowed.")
+
+
+def _nodes(document: DocumentNode) -> Iterator[Node]:
+    """Yields every node once, without recursion."""
+    waiting: list[Node] = [document]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for key in node.keys:
+            inside = getattr(node, key, None)
+            if isinstance(inside, Node):
+                waiting.append(inside)
+            elif isinstance(inside, tuple | list):
+                waiting.extend(inside)
+
+
 def _check_size(size: Size, operation: OperationDefinitionNode) -> None:
     if size.depth > MAX_DEPTH:
         raise TooMuch(f"The document is {size.depth} fields deep; {MAX_DEPTH} are allowed.", operation)
-    if size.complexity > MAX_COMPLEXITY:
+    if size.total > MAX_COMPLEXITY:
         raise TooMuch(
-            f"The answer could hold {size.complexity} values; {MAX_COMPLEXITY} are allowed: ask for smaller pages.",
+            f"The answer could hold {size.complexity} values, and opens {size.pages} pages, which count "
+            f"{PAGE_COMPLEXITY} each; {MAX_COMPLEXITY} are allowed in all: ask for fewer or smaller pages.",
             operation,
         )
 
 
-class _FieldCounter(Visitor):
-    fields = 0
-
-    def enter_field(self, *_node: object) -> None:
-        self.fields += 1
-
-
 class _Measure:
-    """Depth and complexity of the parts of one document; introspection, which has a rule of its own, is free."""
+    """Sizes of the parts of one document. How deep introspection goes is bounded by a rule of the specification's."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
         self._schema = schema
@@ -96,7 +149,11 @@ class _Measure:
 
     def _selections(self, node: SelectionSetNode | None, parent: GraphQLNamedType | None) -> Size:
         sizes = list(self._each(node, parent)) if node is not None else []
-        return Size(max((size.depth for size in sizes), default=0), sum(size.complexity for size in sizes))
+        return Size(
+            max((size.depth for size in sizes), default=0),
+            sum(size.complexity for size in sizes),
+            sum(size.pages for size in sizes),
+        )
 
     def _each(self, node: SelectionSetNode, parent: GraphQLNamedType | None) -> Iterator[Size]:
         for selection in node.selections:
@@ -120,18 +177,33 @@ class _Measure:
 
     def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Size:
         if node.name.value.startswith("__"):
-            return Size()
+            return Size(pages=1 if node.name.value in INTROSPECTION else 0)
         field: GraphQLField | None = getattr(parent, "fields", {}).get(node.name.value)
         inside = self._selections(node.selection_set, get_named_type(field.type) if field else None)
         own = MUTATION_COMPLEXITY if parent is not None and parent is self._schema.mutation_type else 1
-        return Size(1 + inside.depth, own + _page_size(node, field) * inside.complexity)
+        items = _page_size(node, field)
+        if items is None:
+            return Size(1 + inside.depth, own + inside.complexity, inside.pages)
+        return Size(1 + inside.depth, own + INNER_PAGE_COMPLEXITY + items * inside.complexity, 1 + inside.pages)
 
 
-def _page_size(node: FieldNode, field: GraphQLField | None) -> int:
-    """Returns how many items the field answers with; the most, where a variable will say it."""
-    if field is None or "first" not in field.args:
-        return 1
-    given = next((each.value for each in node.arguments if each.name.value == "first"), None)
-    if given is None:
-        return DEFAULT_LIMIT
-    return min(int(given.value), MAX_LIMIT) if isinstance(given, IntValueNode) else MAX_LIMIT
+def _page_size(node: FieldNode, field: GraphQLField | None) -> int | None:
+    """Returns how many items a page answers with at the most; None for a field that is no page."""
+    sizing = [name for name in PAGE_SIZES if field is not None and name in field.args]
+    if field is None or not sizing:
+        return None
+    given = {each.name.value: each.value for each in node.arguments}
+    return max(_items(name, given.get(name), field.args[name].default_value) for name in sizing) or DEFAULT_LIMIT
+
+
+def _items(name: str, given: ValueNode | None, default: object) -> int:
+    """Returns what one argument asks for; 0 when it says nothing."""
+    if given is None or isinstance(given, NullValueNode):
+        return default if isinstance(default, int) else 0
+    if not isinstance(given, IntValueNode):
+        return MAX_LIMIT
+    items = int(given.value)
+    if not 1 <= items <= MAX_LIMIT:
+        refused = bad_page_size(name)
+        raise GraphQLError(refused.message, given, extensions={"code": refused.code})
+    return items

@@ -1,20 +1,16 @@
 """The GraphQL door over HTTP: the graphene schema, executed synchronously, within bounds.
 
-A DRF view, so that tokens, body limits and error documents are those of REST. A document is
-parsed, then bounded (bounds.py), and only then validated: some of the
-specification's rules take the square of what they are given.
+A DRF view, so that tokens, body limits and error documents are those of REST. What is wrong with a
+document or its variables is the client's mistake: it is answered 400, says where, and is not logged.
 """
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import structlog
-from django.conf import settings
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
-from graphene.validation import DisableIntrospection
-from graphql import DocumentNode, ExecutionContext, ExecutionResult, GraphQLError, execute, parse, validate
-from graphql.validation import specified_rules
+from graphql import ExecutionContext, ExecutionResult, GraphQLError, execute
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,54 +18,49 @@ from rest_framework.views import APIView
 
 from accounts.doors.graphql import GraphQLContext
 from accounts.sessions.authentication import viewer_or_none
-from config.graphql.bounds import check_bounds
+from config.graphql.documents import CheckedDocument, Invalid, checked_document, is_write
+from config.graphql.repeats import Executed, executed_once
 from config.graphql.schema import schema
+from config.graphql.variables import GraphQLParser, check_variables
+from config.http.idempotency import HEADER, may_be_over
+from config.http.problems import problem_of
 from storage.errors import BadRequest, ServiceError
-
-MAX_TOKENS = 2_000
-MAX_VALIDATION_ERRORS = 20
-DOCUMENTS_KEPT = 128
-"""Parsed and validated documents kept in memory; clients send the same few again and again. At most 0.5 MB each."""
 
 log = structlog.get_logger(__name__)
 
-
-class Invalid(Exception):
-    """The document was refused; nothing of it runs."""
-
-    def __init__(self, errors: list[GraphQLError]) -> None:
-        super().__init__()
-        self.errors = errors
+Variables = dict[str, object]
 
 
 class GraphQLEndpoint(APIView):
     """POST /graphql with {query, variables, operationName}."""
 
     permission_classes = (AllowAny,)
+    parser_classes = (GraphQLParser,)
 
     @extend_schema(exclude=True)
-    def post(self, request: Request) -> Response:
-        query, variables, operation = _parameters(cast(Mapping[str, object], request.data))
+    def post(self, request: Request) -> HttpResponseBase:
+        key = request.headers.get(HEADER)
+        if key is not None:
+            _ = request._request.body  # Kept, for it is part of what the key stands for.
+        query, variables, name = _parameters(cast(Mapping[str, object], request.data))
         try:
-            document = _checked(query)
+            document = checked_document(query)
+            operation = document.operation(name)
+            check_variables(document, operation, variables)
         except Invalid as refused:
             return Response({"errors": [_formatted(error) for error in refused.errors]}, status=400)
-        result = execute(
-            schema.graphql_schema,
-            document,
-            context_value=GraphQLContext(viewer_or_none(request)),
-            variable_values=variables,
-            operation_name=operation,
-            execution_context_class=ExecutionContext,
-        )
-        assert isinstance(result, ExecutionResult)  # noqa: S101 - no resolver is async
-        answer: dict[str, object] = {"data": result.data}
-        if result.errors:
-            answer["errors"] = [_formatted(error) for error in result.errors]
-        return Response(answer, status=200 if result.data is not None or _has_path(result) else 400)
+        viewer = viewer_or_none(request)
+
+        def answer(operation_ids: Callable[[], int] | None = None) -> Executed:
+            return _executed(document, GraphQLContext(viewer, operation_ids), variables, name)
+
+        if key is not None and viewer is not None and is_write(operation):
+            return executed_once(request._request, viewer, key, answer)
+        executed = answer()
+        return Response(executed.body, status=executed.status)
 
 
-def _parameters(data: Mapping[str, object]) -> tuple[str, dict[str, object] | None, str | None]:
+def _parameters(data: Mapping[str, object]) -> tuple[str, Variables | None, str | None]:
     query, variables, operation = data.get("query"), data.get("variables"), data.get("operationName")
     if not isinstance(query, str) or not query.strip():
         raise BadRequest("query must be a GraphQL document.", code="bad_query")
@@ -80,25 +71,30 @@ def _parameters(data: Mapping[str, object]) -> tuple[str, dict[str, object] | No
     return query, variables, operation
 
 
-@lru_cache(DOCUMENTS_KEPT)
-def _checked(query: str) -> DocumentNode:
-    """The parsed document. Raises `Invalid` with what is wrong; what is wrong is not kept."""
-    try:
-        document = parse(query, max_tokens=MAX_TOKENS)
-        check_bounds(schema.graphql_schema, document)
-    except GraphQLError as error:
-        raise Invalid([error]) from error
-    except RecursionError as error:
-        raise Invalid([GraphQLError("The document is nested too deeply.")]) from error
-    rules = [*specified_rules, *([DisableIntrospection] if settings.PRODUCTION else [])]
-    errors = validate(schema.graphql_schema, document, rules, max_errors=MAX_VALIDATION_ERRORS)
+def _executed(
+    document: CheckedDocument, context: GraphQLContext, variables: Variables | None, name: str | None
+) -> Executed:
+    result = execute(
+        schema.graphql_schema,
+        document.node,
+        context_value=context,
+        variable_values=variables,
+        operation_name=name,
+        execution_context_class=ExecutionContext,
+    )
+    assert isinstance(result, ExecutionResult)  # noqa: S101 - no resolver is async
+    errors = result.errors or []
+    body: dict[str, object] = {"data": result.data}
     if errors:
-        raise Invalid(errors)
-    return document
+        body["errors"] = [_formatted(error) for error in errors]
+    status = 200 if result.data is not None or any(error.path for error in errors) else 400
+    return Executed(body, status, may_be_over=any(_may_be_over(error) for error in errors))
 
 
-def _has_path(result: ExecutionResult) -> bool:
-    return any(error.path for error in result.errors or ())
+def _may_be_over(error: GraphQLError) -> bool:
+    """Returns whether REST would answer what is behind the error with a failure, or a refusal that passes."""
+    cause = error.original_error
+    return cause is not None and may_be_over(problem_of(cause).status)
 
 
 def _formatted(error: GraphQLError) -> dict[str, object]:

@@ -1,16 +1,20 @@
-"""Idempotency-Key on every REST write: the same key and body give the first answer again.
+"""Idempotency-Key on every write: the same key and body give the first answer again.
 
-Around the views (config/http/middleware.py) and not in them, so that no write can be forgotten.
-Keys belong to the signed-in person: writes of nobody (signing up and in) take no notice of the
-header, and neither does anything below /auth/, whose answers hold tokens, which are stored nowhere.
+Around the REST views (config/http/middleware.py) and not in them, so that no write can be forgotten;
+the GraphQL door, where only a document's operation tells whether it writes, calls the same
+(config/graphql/repeats.py). Keys belong to the signed-in person: writes of nobody (signing up and
+in) take no notice of the header, and neither does anything below /auth/, whose answers hold
+tokens, which are stored nowhere.
 
 What is kept is the answer (status, body and the fields below) of success and of lasting
-refusals. After a failure on our side, or a crash, the next one with the key tries again,
-under the same operation's id (storage/web/idempotent_requests.py).
+refusals. What was refused before it was read leaves the key free. After a failure on our side,
+or a crash, the next one with the key tries again, under the same operation's id
+(storage/web/idempotent_requests.py).
 """
 
 import re
 from collections.abc import Callable
+from enum import Enum, auto
 
 import structlog
 from django.conf import settings
@@ -22,14 +26,31 @@ from accounts.sessions.authentication import rate_hits, signed_in_viewer
 from config.http.problems import problem_of, problem_response
 from storage.errors import BadRequest, ServiceError, Unavailable
 from storage.ports.idempotency import Answer, IdempotencyClaim
-from storage.web.idempotent_requests import claim_request, finish, give_up
+from storage.web.idempotent_requests import claim_request, finish, forget, give_up
 
-KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
-"""1–255 printable ASCII characters; spaces at the ends are not the header's."""
+HEADER = "Idempotency-Key"
+KEY = re.compile(r"(?!.*,)[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+"""1–255 printable ASCII characters without a comma; spaces at the ends are not the header's.
+
+Servers fold a header that is sent twice into one, with a comma: taken for a key, it would be a third one."""
 KEPT_FIELDS = ("Content-Type", "Location", "Link")
-PASSING = (401, 403, 409, 429)
+UNREAD = (400, 401, 405, 406, 413, 415, 429)
+"""Refusals of a request that was not read to its end, or not at all."""
+PASSING = (403, 409)
 """Refusals that may be over when the client comes again; with them the write did not happen."""
 REPLAYED = "Idempotency-Replayed"
+
+
+class Fate(Enum):
+    """What becomes of a key when its request was answered."""
+
+    KEPT = auto()
+    """The answer is given again."""
+    OPEN = auto()
+    """The same request may try again, under the same operation's id."""
+    FREE = auto()
+    """As if the request had not come."""
+
 
 log = structlog.get_logger(__name__)
 
@@ -49,16 +70,25 @@ def answer_once(
     if user_id is None or any(hit.exceeded for hit in rate_hits(request)):
         return get_response(request)
     try:
-        refuse_incomplete(request, announced_length)
-        claim = claim_request(user_id, checked_key(key), fingerprints(request))
+        claim = claimed(request, user_id, key, announced_length=announced_length)
     except ServiceError as error:
         return problem_response(problem_of(error), request)
     if claim.answer is not None:
         return replayed(claim.answer)
     request.operation_id = claim.op  # type: ignore[attr-defined]
     response = get_response(request)
-    _keep(user_id, key, claim, response)
+    settle(user_id, key, claim, response, _fate(request, response))
     return response
+
+
+def claimed(request: HttpRequest, user_id: int, key: str, *, announced_length: int) -> IdempotencyClaim:
+    """Returns the request's own running claim under `key`, or the answered one. One conditional write, or two.
+
+    Raises `BadRequest` for a key that is none and a body that was cut off, `Refused` when the key stands
+    for another request, `Busy` while a twin is at it, and `Unavailable`.
+    """
+    refuse_incomplete(request, announced_length)
+    return claim_request(user_id, checked_key(key), fingerprints(request))
 
 
 def _user_id(request: HttpRequest) -> int | None:
@@ -73,7 +103,11 @@ def _user_id(request: HttpRequest) -> int | None:
 def checked_key(key: str) -> str:
     """Returns `key`. Raises `BadRequest` unless it is one."""
     if not KEY.fullmatch(key):
-        raise BadRequest("Idempotency-Key is 1–255 printable ASCII characters.", code="bad_idempotency_key")
+        twice = "was sent more than once, or holds a comma: send one key of" if "," in key else "is"
+        raise BadRequest(
+            f"Idempotency-Key {twice} 1–255 printable ASCII characters, no comma among them.",
+            code="bad_idempotency_key",
+        )
     return key
 
 
@@ -107,10 +141,26 @@ def replayed(answer: Answer) -> HttpResponse:
     return response
 
 
-def _keep(user_id: int, key: str, claim: IdempotencyClaim, response: HttpResponseBase) -> None:
-    """If the store does not answer now, the claim ends by itself, and a repetition does the same again."""
+def _fate(request: HttpRequest, response: HttpResponseBase) -> Fate:
+    if response.status_code in UNREAD or request.resolver_match is None:
+        return Fate.FREE
+    return Fate.OPEN if may_be_over(response.status_code) else Fate.KEPT
+
+
+def may_be_over(status: int) -> bool:
+    """Returns whether what was refused or failed with `status` may be different when the client comes again."""
+    return status >= 500 or status in PASSING
+
+
+def settle(user_id: int, key: str, claim: IdempotencyClaim, response: HttpResponseBase, fate: Fate) -> None:
+    """Ends a claim. One conditional write.
+
+    If the store does not answer now, the claim ends by itself, and a repetition does the same again.
+    """
     try:
-        if isinstance(response, HttpResponse) and response.status_code < 500 and response.status_code not in PASSING:
+        if fate is Fate.FREE:
+            forget(user_id, key, claim)
+        elif fate is Fate.KEPT and isinstance(response, HttpResponse):
             headers = {name: response[name] for name in KEPT_FIELDS if name in response}
             finish(user_id, key, claim, Answer(response.status_code, headers, response.content))
         else:

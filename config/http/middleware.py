@@ -18,7 +18,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
 
 from accounts.sessions.authentication import rate_hits
-from config.http.idempotency import answer_once
+from config.http.idempotency import HEADER, answer_once
 from config.http.problems import ADMIN_PREFIX, problem_response, too_large
 from storage.redis.rate_limits import fields
 
@@ -108,7 +108,7 @@ class IdempotencyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        key = request.headers.get("Idempotency-Key") if request.method in WRITES else None
+        key = request.headers.get(HEADER) if request.method in WRITES else None
         if key is None or not REPEATABLE_PATHS.match(request.path):
             return self.get_response(request)
         return answer_once(request, key, self.get_response, announced_length=announced_length(request))

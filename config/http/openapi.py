@@ -63,10 +63,11 @@ PROBLEM = inline_serializer(
 IDEMPOTENCY_KEY: Parameter = {
     "in": "header",
     "name": "Idempotency-Key",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[!-+\--~]([ -+\--~]*[!-+\--~])?$"},
     "description": "Chosen by you, one for each write: repeating the request with it, for 24 hours, acts once and "
     "gives the first answer again, with `Idempotency-Replayed: true`. 409 while the first is still at it; 422 when "
-    "the key was used for another request.",
+    "the key was used for another request. A request that could not be read (400, 401, 413, 415, 429) leaves it free. "
+    "No comma: two of these headers would be one.",
 }
 FIELDS: dict[str, dict[str, object]] = {
     "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."},

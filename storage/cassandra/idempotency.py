@@ -20,6 +20,7 @@ _REPLACE = (
     "UPDATE idempotency_keys USING TTL ? SET fingerprint = ?, op = ?, holder = ?, answer = ?"
     " WHERE user = ? AND key = ? IF holder = ?"
 )
+_REMOVE = "DELETE FROM idempotency_keys WHERE user = ? AND key = ? IF holder = ?"
 _READ = "SELECT fingerprint, op, holder, answer FROM idempotency_keys WHERE user = ? AND key = ?"
 
 ATTEMPTS = 2
@@ -47,6 +48,9 @@ class CassandraIdempotency:
         if _applied(_REPLACE, (KEPT_SECONDS, *_columns(claim), user_id, key, holder)):
             return True
         return _read(user_id, key) == claim
+
+    def remove(self, user_id: int, key: str, *, holder: int) -> None:
+        _applied(_REMOVE, (user_id, key, holder))
 
 
 def _applied(cql: str, params: Row) -> bool:

@@ -39,6 +39,10 @@ class EmbeddedIdempotency:
             standing = IdempotencyKey.objects.filter(user=user_id, key=key, holder=holder)
             return bool(standing.update(**self._columns(claim)))
 
+    def remove(self, user_id: int, key: str, *, holder: int) -> None:
+        with writing():
+            IdempotencyKey.objects.filter(user=user_id, key=key, holder=holder).delete()
+
     def _columns(self, claim: IdempotencyClaim) -> dict[str, int | bytes | None]:
         return {
             "fingerprint": claim.fingerprint,

@@ -7,9 +7,10 @@ takes the claim over under that same id, and writes that are idempotent by id, a
 tweet is, happen once.
 
     nothing → running (holder = an id made just now) → answered
-                 ↓ crash: RUNNING_SECONDS later          ↑
-                 ↓ failure: at once (holder = 0)         ↑
-                 running again, by another holder, with the first one's `op`
+       ↑         ↓ crash: RUNNING_SECONDS later          ↑
+       ↑         ↓ failure: at once (holder = 0)         ↑
+       ↑         running again, by another holder, with the first one's `op`
+       └──────── refused before it was read: `remove`
 
 Every step is one compare-and-set on the holder, so of many that come together one goes on.
 """
@@ -56,3 +57,6 @@ class IdempotencyStore(Protocol):
 
     def replace(self, user_id: int, key: str, *, holder: int, claim: IdempotencyClaim) -> bool:
         """Puts `claim` there if `holder` still is what stands there; whether it did."""
+
+    def remove(self, user_id: int, key: str, *, holder: int) -> None:
+        """Frees the key if `holder` still is what stands there."""

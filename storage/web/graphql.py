@@ -44,11 +44,20 @@ def after_argument() -> graphene.String:
     return graphene.String(description="A cursor; goes back in time from there.")
 
 
+PAGE_SIZES = ("first", "last")
+"""Arguments that say how many items a page has. A field that has one of them is a page (config/graphql/bounds.py)."""
+
+
+def bad_page_size(name: str) -> BadRequest:
+    """Returns the refusal of a page size that is none; `name` is the argument's."""
+    return BadRequest(f"{name} must be from 1 to {MAX_LIMIT}.", code="bad_limit")
+
+
 def page_request(first: int | None, after: str | None) -> PageRequest:
     """Returns what the two arguments ask for; null is the default. Raises `BadRequest`."""
     limit = DEFAULT_LIMIT if first is None else first
     if not 1 <= limit <= MAX_LIMIT:
-        raise BadRequest(f"first must be from 1 to {MAX_LIMIT}.", code="bad_limit")
+        raise bad_page_size("first")
     return PageRequest(limit=limit, before=decode_cursor(after) if after is not None else None)
 
 

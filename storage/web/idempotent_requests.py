@@ -46,5 +46,27 @@ def give_up(user_id: int, key: str, claim: IdempotencyClaim) -> None:
     )
 
 
+def forget(user_id: int, key: str, claim: IdempotencyClaim) -> None:
+    """Frees the key of a request that was refused before it was read, so that the mended one may carry it.
+
+    A claim that was taken over stays, as `give_up` leaves it: the first one's write may have happened.
+    One conditional write. Raises `Unavailable`.
+    """
+    if claim.op != claim.holder:
+        give_up(user_id, key, claim)
+        return
+    idempotency_keys().remove(user_id, key, holder=claim.holder)
+
+
+def further_operation(user_id: int, key: str, claim: IdempotencyClaim, number: int) -> int:
+    """Returns the operation's id of the `number`-th write of one request, 1 being the one after the first.
+
+    The first is the claim's own. The others are kept in claims beside it, whose key no client can
+    send and which end with it or soon after. One conditional write. Raises `Unavailable`.
+    """
+    made = IdempotencyClaim(claim.fingerprint, ids.next(), 0)
+    return idempotency_keys().begin(user_id, f"{key}\n{claim.op}\n{number}", made).op
+
+
 def _twin_is_running() -> Busy:
     return Busy("The same request is being worked on; repeat it shortly.", code="idempotent_twin_running")

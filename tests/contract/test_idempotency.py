@@ -8,7 +8,7 @@ from storage.ports import idempotency
 from storage.ports.idempotency import Answer, IdempotencyClaim, IdempotencyStore
 from storage.stores import ids
 from storage.web import idempotent_requests
-from storage.web.idempotent_requests import claim_request, finish, give_up
+from storage.web.idempotent_requests import claim_request, finish, forget, further_operation, give_up
 from tests.ids import new_id
 from tests.threads import run_together
 
@@ -111,6 +111,41 @@ def test_who_was_taken_over_changes_nothing_any_more(user: int, keys: Idempotenc
     give_up(user, "k", slow)
     with pytest.raises(Busy):
         take(user)
+
+
+def test_what_was_never_read_leaves_the_key_free(user: int) -> None:
+    forget(user, "k", take(user))
+    other = take(user, OTHER_BODY)
+    assert other.op == other.holder
+    finish(user, "k", other, ANSWER)
+    assert take(user, OTHER_BODY).answer == ANSWER
+
+
+def test_a_claim_that_was_taken_over_is_not_forgotten(user: int) -> None:
+    failed = take(user)
+    give_up(user, "k", failed)
+    forget(user, "k", take(user))
+    assert take(user).op == failed.op
+
+
+def test_who_is_no_longer_the_holder_frees_nothing(user: int, keys: IdempotencyStore) -> None:
+    slow = take(user)
+    assert keys.replace(user, "k", holder=slow.holder, claim=IdempotencyClaim(BODY, slow.op, ids.next()))
+    forget(user, "k", slow)
+    keys.remove(user, "never", holder=1)
+    with pytest.raises(Busy):
+        take(user)
+
+
+def test_further_writes_of_one_request_have_ids_of_their_own_and_keep_them(user: int) -> None:
+    claim = take(user)
+    made = [further_operation(user, "k", claim, number) for number in (1, 2, 3)]
+    assert len({claim.op, *made}) == 4
+    give_up(user, "k", claim)
+    retried = take(user)
+    assert [further_operation(user, "k", retried, number) for number in (1, 2, 3)] == made
+    other = take(user, key="other")
+    assert further_operation(user, "other", other, 1) not in made
 
 
 def test_nothing_is_replaced_where_nothing_stands(user: int, keys: IdempotencyStore) -> None:

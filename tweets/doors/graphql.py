@@ -9,7 +9,7 @@ from typing import TypedDict
 import graphene
 from graphql import GraphQLResolveInfo
 
-from accounts.doors.graphql import Author, required_viewer
+from accounts.doors.graphql import Author, operation_id, required_viewer
 from storage.errors import BadRequest, Refused
 from storage.web.graphql import PageInfo, UserError, optional_id, page_info, user_error
 from storage.web.paging import Page, PageRequest, encode_cursor
@@ -108,16 +108,18 @@ class CreateTweet(graphene.Mutation):
     @staticmethod
     def mutate(_root: None, info: GraphQLResolveInfo, input: CreateTweetFields) -> "CreateTweet":  # noqa: A002 - the argument's name in the schema
         viewer = required_viewer(info)
+        repeatable_id = operation_id(info)
         try:
             tweet = create_tweet(
                 author=viewer,
                 text=input["text"],
                 reply_to=optional_id(input.get("reply_to")),
                 quote_of=optional_id(input.get("quote_of")),
+                tweet_id=repeatable_id,
             )
         except (Refused, BadRequest) as error:
             return CreateTweet(tweet=None, errors=[user_error(error)])
-        return CreateTweet(tweet=posted_out(tweet, viewer), errors=[])
+        return CreateTweet(tweet=posted_out(tweet, viewer, repeatable=repeatable_id is not None), errors=[])
 
 
 class TweetMutations:

@@ -1,13 +1,14 @@
 """What a GraphQL document may ask for: its bounds, introspection, and how many writes."""
 
 import time
+from typing import Any
 
 import pytest
 from django.test import override_settings
 from graphql import get_introspection_query
 
-from config.graphql.door import MAX_VALIDATION_ERRORS, _checked
-from tests.integration.querying import WHOLE_TWEET, Door
+from config.graphql.documents import MAX_ERRORS, _checked
+from tests.integration.querying import CREATE, WHOLE_TWEET, Door
 from tests.integration.speaking import on_one_store
 from tests.people import new_person
 from tweets.stores.port import tweet_store
@@ -48,8 +49,17 @@ class TestBounds:
         [
             (nested(13), "deep"),
             ("{" + "".join(f" a{number}: __typename" for number in range(1_000)) + " }", "tokens"),
-            ("{" + " __typename" * 1_900 + " }", "fields"),
+            ("{" + " __typename" * 1_900 + " }", "characters"),
+            ("{" + " __typename" * 1_000 + " }", "tokens"),
             ("{" + " __typename" * 201 + " }", "fields"),
+            ("{" + " __typename" * 72 + " }", "pairs"),
+            (doubling(180), "tokens"),
+            (doubling(35), "fragments"),
+            ("{ ...A" + " ...A" * 60 + " } fragment A on Query { __typename }", "fragment spreads"),
+            ("{ homeTimeline(first: " + "9" * 5_000 + ") { edges { cursor } } }", "digits"),
+            ("{ homeTimeline(first: -2147483648) @include(if: false) { edges { cursor } } }", "from 1 to 100"),
+            ("{" + timelines(95, "1") + "}", "tokens"),
+            ("{" + timelines(20, "1") + "}", "pages"),
             ("{ homeTimeline" * 600, "deep"),
             ("{ a(b: " + "[" * 900 + "]" * 900 + ") }", "deep"),
             ("query A { __typename } " * 450, "tokens"),
@@ -70,16 +80,18 @@ class TestBounds:
         begun = time.process_time()
         errors = ada.errors(query, status=400)
         assert time.process_time() - begun < SECONDS
-        assert len(errors) <= MAX_VALIDATION_ERRORS + 1
+        assert len(errors) <= MAX_ERRORS + 1
         assert any(word in error["message"].lower() for error in errors)
 
     @pytest.mark.parametrize(
         "query",
         [
             nested(12),
-            doubling(180),
-            "{" + " __typename" * 200 + " }",
-            "{ ...A" + " ...A" * 800 + " } fragment A on Query { __typename }",
+            doubling(25),
+            "{" + " __typename" * 71 + " }",
+            "{" + "".join(f" a{number}: __typename" for number in range(200)) + " }",
+            "{ ...A" + " ...A" * 59 + " } fragment A on Query { __typename }",
+            "{" + timelines(9, "1") + "}",
             f"{{ homeTimeline(first: 100) {{ edges {{ cursor node {{ {WHOLE_TWEET} }} }} }} }}",
         ],
         ids=lambda query: query[:30],
@@ -104,11 +116,33 @@ class TestIntrospection:
         assert "CreateTweetInput" in {each["name"] for each in schema["types"]}
 
     def test_it_is_off_in_production(self) -> None:
-        _checked.cache_clear()
         with override_settings(PRODUCTION=True):
             errors = Door().errors(get_introspection_query(), status=400)
         assert all("introspection" in error["message"] for error in errors)
-        _checked.cache_clear()
+
+    def test_clients_may_ask_for_a_type_s_name_wherever_they_are(self, ada: Door) -> None:
+        page = "homeTimeline { __typename edges { __typename node { __typename } } pageInfo { __typename } }"
+        ada.tweet()
+        with override_settings(PRODUCTION=True):
+            assert Door().data("{ __typename }") == {"__typename": "Query"}
+            assert ada.data(f"{{ {page} }}")["homeTimeline"]["edges"][0]["node"] == {"__typename": "Tweet"}
+
+    @pytest.mark.parametrize(
+        ("query", "variables"),
+        [
+            ("{ homeTimelin { edges { cursor } } }", None),
+            ("{ homeTimeline }", None),
+            ("{ homeTimeline(frist: 1) { edges { cursor } } }", None),
+            ("fragment F on Twet { id } { homeTimeline { edges { node { ...F } } } }", None),
+            (CREATE, {"input": {"text": "x", "replyT": "1"}}),
+            (CREATE, {"input": {"tekst": "x"}}),
+        ],
+    )
+    def test_no_name_is_suggested_in_production(self, ada: Door, query: str, variables: Any) -> None:
+        assert "Did you mean" in str(ada.errors(query, variables, status=400))
+        with override_settings(PRODUCTION=True):
+            errors = ada.errors(query, variables, status=400)
+        assert not any(word in str(errors) for word in ("Did you mean", "homeTimeline {", "replyTo"))
 
 
 @on_one_store

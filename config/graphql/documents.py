@@ -1,0 +1,140 @@
+"""From a text to a document that may be executed: bounded, parsed, bounded again, and only then validated.
+
+Some of the specification's rules take the square of what they are given (bounds.py says of what).
+Where introspection is off, no message suggests a name that the client did not write.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+import msgspec
+from django.conf import settings
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    NonNullTypeNode,
+    OperationDefinitionNode,
+    OperationType,
+    TypeInfo,
+    get_operation_ast,
+    is_non_null_type,
+    parse,
+    validate,
+)
+from graphql.validation import ValidationContext
+
+from config.graphql.bounds import check_bounds
+from config.graphql.scanning import MAX_TOKENS, check_text
+from config.graphql.schema import schema
+
+MAX_ERRORS = 20
+"""Mistakes listed of one document, or of its variables."""
+DOCUMENTS_KEPT = 128
+"""Parsed and validated documents kept in memory; clients send the same few again and again. At most 0.5 MB each."""
+
+_SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
+
+
+class Invalid(Exception):
+    """The request was refused; nothing of it runs. Its errors are the client's, and say by a code what is wrong."""
+
+    def __init__(self, errors: list[GraphQLError]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+class CheckedDocument(msgspec.Struct, frozen=True, eq=False):
+    """A valid document, the variables that any of its operations declares, and of each those that must not be null.
+
+    Those are declared nullable with a default, but stand where null may not: the specification
+    notices it when a field is about to be executed, and then others may have been.
+    """
+
+    node: DocumentNode
+    declared: frozenset[str]
+    never_null: Mapping[str, frozenset[str]]
+    """By the operation's name, "" for one without."""
+
+    def operation(self, name: str | None) -> OperationDefinitionNode:
+        """Returns the operation to execute. Raises `Invalid` when there is no such one, or it is not clear which."""
+        found = get_operation_ast(self.node, name)
+        if found is None:
+            wanted = "Say by operationName which of the operations to execute." if name is None else None
+            message = wanted or f"There is no operation named '{name}' in the document."
+            raise Invalid([GraphQLError(message, extensions={"code": "bad_operation"})])
+        return found
+
+
+def is_write(operation: OperationDefinitionNode) -> bool:
+    """Returns whether it changes anything."""
+    return operation.operation is OperationType.MUTATION
+
+
+def checked_document(query: str) -> CheckedDocument:
+    """Returns what the text says. Raises `Invalid` with what is wrong; what is wrong is not kept."""
+    return _checked(query.rstrip(), introspection=has_introspection())
+
+
+def has_introspection() -> bool:
+    """Returns whether clients may ask for the schema, and be told names that they did not write."""
+    return not settings.PRODUCTION
+
+
+@lru_cache(DOCUMENTS_KEPT)
+def _checked(query: str, *, introspection: bool) -> CheckedDocument:
+    try:
+        check_text(query)
+        document = parse(query, max_tokens=MAX_TOKENS)
+        check_bounds(schema.graphql_schema, document, introspection=introspection)
+    except GraphQLError as error:
+        raise Invalid([_refusal(error)]) from error
+    except RecursionError as error:
+        raise Invalid([_refusal(GraphQLError("The document is nested too deeply."))]) from error
+    errors = validate(schema.graphql_schema, document, max_errors=MAX_ERRORS, hide_suggestions=not introspection)
+    if errors:
+        raise Invalid([_refusal(error if introspection else _without_suggestion(error)) for error in errors])
+    never_null = {name_of(operation): _never_null(document, operation) for operation in _operations(document)}
+    return CheckedDocument(document, _declared(document), never_null)
+
+
+def _refusal(error: GraphQLError) -> GraphQLError:
+    error.extensions = {"code": "bad_query", **(error.extensions or {})}
+    return error
+
+
+def _without_suggestion(error: GraphQLError) -> GraphQLError:
+    """One of the rules suggests a name itself."""
+    error.message = _SUGGESTION.sub("", error.message)
+    return error
+
+
+def _operations(document: DocumentNode) -> list[OperationDefinitionNode]:
+    return [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+
+
+def _declared(document: DocumentNode) -> frozenset[str]:
+    return frozenset(
+        each.variable.name.value for operation in _operations(document) for each in operation.variable_definitions or ()
+    )
+
+
+def name_of(operation: OperationDefinitionNode) -> str:
+    """Returns the operation's name, "" for one without."""
+    return operation.name.value if operation.name is not None else ""
+
+
+def _never_null(document: DocumentNode, operation: OperationDefinitionNode) -> frozenset[str]:
+    """Costs a walk through the document if the operation declares a variable that may be one, nothing otherwise."""
+    suspects = {
+        each.variable.name.value
+        for each in operation.variable_definitions or ()
+        if each.default_value is not None and not isinstance(each.type, NonNullTypeNode)
+    }
+    if not suspects:
+        return frozenset()
+    context = ValidationContext(schema.graphql_schema, document, TypeInfo(schema.graphql_schema), lambda _error: None)
+    usages = context.get_recursive_variable_usages(operation)
+    return frozenset(suspects) & {
+        usage.node.name.value for usage in usages if usage.type and is_non_null_type(usage.type)
+    }
