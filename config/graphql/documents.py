@@ -45,14 +45,13 @@ class Invalid(Exception):
 
 
 class CheckedDocument(msgspec.Struct, frozen=True, eq=False):
-    """A valid document, the variables that any of its operations declares, and of each those that must not be null.
+    """A valid document, and of each of its operations the variables that must not be null.
 
     Those are declared nullable with a default, but stand where null may not: the specification
     notices it when a field is about to be executed, and then others may have been.
     """
 
     node: DocumentNode
-    declared: frozenset[str]
     never_null: Mapping[str, frozenset[str]]
     """By the operation's name, "" for one without."""
 
@@ -95,7 +94,7 @@ def _checked(query: str, *, introspection: bool) -> CheckedDocument:
     if errors:
         raise Invalid([_refusal(error if introspection else _without_suggestion(error)) for error in errors])
     never_null = {name_of(operation): _never_null(document, operation) for operation in _operations(document)}
-    return CheckedDocument(document, _declared(document), never_null)
+    return CheckedDocument(document, never_null)
 
 
 def _refusal(error: GraphQLError) -> GraphQLError:
@@ -111,12 +110,6 @@ def _without_suggestion(error: GraphQLError) -> GraphQLError:
 
 def _operations(document: DocumentNode) -> list[OperationDefinitionNode]:
     return [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
-
-
-def _declared(document: DocumentNode) -> frozenset[str]:
-    return frozenset(
-        each.variable.name.value for operation in _operations(document) for each in operation.variable_definitions or ()
-    )
 
 
 def name_of(operation: OperationDefinitionNode) -> str:

@@ -51,8 +51,11 @@ def _name_unreadable(body: bytes) -> None:
 def check_variables(
     document: CheckedDocument, operation: OperationDefinitionNode, given: Mapping[str, object] | None
 ) -> None:
-    """Raises `Invalid` unless the operation can be executed with them: each error names its variable."""
-    errors = _unknown(document, given or {}) or _nulls(document, operation, given or {})
+    """Raises `Invalid` unless the operation can be executed with them: each error names its variable.
+
+    What the operation does not declare is no concern of it, as the specification says.
+    """
+    errors = _nulls(document, operation, given or {})
     if not errors:
         coerced = get_variable_values(
             schema.graphql_schema,
@@ -64,11 +67,6 @@ def check_variables(
         errors = coerced if isinstance(coerced, list) else []
     if errors:
         raise Invalid([_as_mistake(error) for error in errors])
-
-
-def _unknown(document: CheckedDocument, given: Mapping[str, object]) -> list[GraphQLError]:
-    unknown = [name for name in given if name not in document.declared]
-    return [GraphQLError(f"Variable '${name}' is not declared by the document.") for name in unknown[:MAX_ERRORS]]
 
 
 def _nulls(

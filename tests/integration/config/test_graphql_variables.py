@@ -81,9 +81,9 @@ def test_a_field_that_the_input_has_not(ada: Door, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["text", "Input", "first"])
-def test_a_variable_that_the_document_has_not(ada: Door, name: str) -> None:
-    [error] = mistakes(ada, CREATE, {"input": {"text": "x"}, name: "1"})
-    assert f"'${name}'" in error["message"]
+def test_a_variable_that_the_document_has_not_is_no_concern_of_it(ada: Door, name: str) -> None:
+    data = ada.data(CREATE, {"input": {"text": "x"}, name: "1"})
+    assert data["createTweet"]["tweet"]["text"] == "x"
 
 
 def test_a_variable_of_another_operation_may_be_there(ada: Door) -> None:
@@ -127,7 +127,6 @@ def test_a_number_that_no_machine_reads_is_named_too(ada: Door, value: bytes) ->
 
 def test_mistakes_are_listed_up_to_a_number(ada: Door) -> None:
     assert len(mistakes(ada, CREATE, {"input": {"text": "x", **{f"f{n}": n for n in range(200)}}})) == 21
-    assert len(mistakes(ada, CREATE, {"input": {"text": "x"}, **{f"f{n}": n for n in range(200)}})) == 20
 
 
 @pytest.mark.parametrize(
