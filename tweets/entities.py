@@ -76,3 +76,11 @@ class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
     def path_below(self) -> tuple[int, ...]:
         """Returns the `path` of a reply to this tweet."""
         return (*self.known_path, self.id)[-PATH_MAX:]
+
+
+class Deletion(msgspec.Struct, frozen=True):
+    """The end of one tweet, by the operation `op`; a retweet's, when it was undone."""
+
+    op: int
+    tweet_id: int
+    author_id: int

@@ -19,6 +19,7 @@ class TweetRow(EmbeddedModel):
     quote_of = models.BigIntegerField(null=True)
     retweet_of = models.BigIntegerField(null=True)
     deleted_by = models.BigIntegerField(null=True)
+    deleted_op = models.BigIntegerField(null=True)
     path = models.JSONField(default=list)
 
     class Meta:
@@ -36,6 +37,7 @@ class TweetRow(EmbeddedModel):
                 condition=Q(deleted_by=None, retweet_of__isnull=False),
                 name="retweets_by_pair",
             ),
+            models.Index(fields=["-deleted_op"], condition=Q(deleted_op__isnull=False), name="deletions"),
         ]
 
     def __str__(self) -> str:

@@ -207,6 +207,11 @@ def followee_ids(user_id: int) -> list[int]:
             return found
 
 
+def followees_among(user_id: int, people: Sequence[int]) -> set[int]:
+    """Returns whom of these the person follows, from the truth. One store read, none for nobody."""
+    return {*stores.associations().find(user_id, FOLLOW, people)} if people else set()
+
+
 def follower_buckets(author_id: int) -> range:
     """Returns the buckets that hold the author's followers now. One store read; never keep the answer."""
     return range(1 << stores.associations().level(author_id, FOLLOW))

@@ -1,6 +1,7 @@
 """Reads of people."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from accounts.entities import Account
 from accounts.models import User
@@ -75,6 +76,15 @@ def shut_out_among(user_ids: Collection[int]) -> set[int]:
     """Returns those who are suspended, or of whom there is no row. One SQL query."""
     let_in = User.objects.filter(pk__in=user_ids, suspended_at=None).values_list("pk", flat=True) if user_ids else ()
     return set(user_ids).difference(let_in)
+
+
+@sql_or_unavailable()
+def suspended_since(user_ids: Collection[int], moment: datetime) -> dict[int, datetime]:
+    """Returns when those were suspended who have been since `moment`, and are. One SQL query, none for nobody."""
+    if not user_ids:
+        return {}
+    suspended = User.objects.filter(pk__in=user_ids, suspended_at__gt=moment)
+    return {person: at for person, at in suspended.values_list("pk", "suspended_at") if at is not None}
 
 
 @sql_or_unavailable()

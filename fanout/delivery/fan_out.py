@@ -38,6 +38,7 @@ from accounts.graph import follows
 from fanout.delivery import celebrities, pushing, recent_delivery
 from fanout.delivery.celebrities import DeliveryMode
 from fanout.delivery.pushing import Push
+from fanout.live import channel
 from fanout.orders import resending
 from fanout.orders.dispatch import enqueue_part
 from fanout.orders.handlers import Context
@@ -84,7 +85,10 @@ def deliver(order: Order, context: Context) -> None:
 
 
 def retract(order: Order, context: Context) -> None:
-    """Handles a RETRACT order: takes the entry out of wherever `deliver` may have put it. Errors are those of it."""
+    """Handles a RETRACT order: takes the entry out of wherever `deliver` may have put it. Errors are those of it.
+
+    First it is told to every live process; after that to the author's followers who are connected.
+    """
     entry_id, author_id = entry_and_author(order)
     _end_delivery(entry_id)
     known = celebrities.delivery_of(author_id)
@@ -149,12 +153,12 @@ def _push_to_author(order: Order, push: Push) -> None:
 
 
 def _end_delivery(entry_id: int) -> None:
-    """Keeps the entry from coming back by its cached body, or by its own order, open or given up.
+    """Tells live processes, and keeps the entry from coming back: by its cached body, its own order, or a dead letter.
 
     The deletion has closed that order already; it is closed again for the case that an
     operator replayed it since.
     """
-    timeline_node().round_trip(*TWEET_BYTES.invalidate([entry_id]))
+    timeline_node().round_trip(*TWEET_BYTES.invalidate([entry_id]), channel.gone_command(entry_id))
     outbox().mark_done(entry_id)
     dead_letters().drop(entry_id)
 

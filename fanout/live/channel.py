@@ -1,4 +1,8 @@
-"""Publishing to live processes: ids only, one channel a shard, every live process listens.
+"""Publishing to live processes: ids only, one channel a shard and one of deletions, every live process listens.
+
+Entries come and go by the timelines of *readers*, whom a message names. That a tweet is gone is told once for all,
+and names nobody: each process looks who of its sockets has something on the screen that shows it, such as a
+retweet of it that reached them by somebody else's followers.
 
 A message that is lost loses nothing: sockets resume from a watermark (watermark.py)
 and live processes re-read the timeline after any interruption.
@@ -40,6 +44,15 @@ def publish_commands(kind: LiveKind, entry_id: int, present: dict[int, list[int]
         ("PUBLISH", channel(shard), _encoder.encode(LiveMessage(kind, entry_id, readers)))
         for shard, readers in present.items()
     ]
+
+
+GONE_CHANNEL = "live:gone"
+"""Where tweets that were deleted are told, each by its id."""
+
+
+def gone_command(tweet_id: int) -> Command:
+    """Returns the command that tells every live process that the tweet, or retweet, was deleted."""
+    return ("PUBLISH", GONE_CHANNEL, tweet_id)
 
 
 def decode(payload: bytes) -> LiveMessage:

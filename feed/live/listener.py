@@ -24,6 +24,7 @@ from fanout.live import channel
 from fanout.live.presence import REFRESH_SECONDS, Presence
 from fanout.live.watermark import WATERMARK_SECONDS, watermark
 from feed.live.registry import registry
+from feed.live.streams.missed import suspended_among
 from feed.live.streams.stream import HOME, READER, SignalKind, Topic
 from feed.live.threads import housekeeping
 from storage.errors import Unavailable
@@ -36,7 +37,8 @@ START_SECONDS = 2.0
 SILENCE_SECONDS = 3.0
 """A subscription that says nothing for so long, though it is pinged every second, is dead."""
 WATCH_SECONDS = 0.5
-"""How often accounts that have changed are looked up: a revoked token closes within a second."""
+"""How often accounts that have changed are looked up: a revoked token closes, and what a suspended author wrote leaves
+screens, within a second."""
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +53,8 @@ class Listener:
         self._presence = Presence()
         self._watermark = 0
         self._seen_changes: Changes = {}
+        self._changed: set[int] = set()
+        """Accounts that have changed and were not looked at yet."""
 
     def start(self) -> None:
         """Starts listening; call it on the event loop for every socket, it does something for the first."""
@@ -103,7 +107,8 @@ class Listener:
             redis_connect_func=greet_async,
         )
         async with client, client.pubsub() as subscription:
-            await subscription.subscribe(*(channel.channel(shard) for shard in range(settings.TIMELINE_SHARDS)))
+            shards = range(settings.TIMELINE_SHARDS)
+            await subscription.subscribe(channel.GONE_CHANNEL, *(channel.channel(shard) for shard in shards))
             pinger = asyncio.create_task(self._ping(subscription))
             try:
                 await self._receive(subscription)
@@ -116,13 +121,21 @@ class Listener:
             if message is None:
                 raise RedisError("the subscription is silent")
             if message["type"] == "message":
-                arrived = channel.decode(message["data"])
-                registry.signal(HOME, arrived.readers, SignalKind(arrived.kind), arrived.entry_id)
+                self._take(message["channel"], message["data"])
             elif message["type"] == "pong" and message["data"]:
                 registry.watermark = max(registry.watermark, int(message["data"]))
             elif not self._subscribed.is_set():
                 self._subscribed.set()
                 registry.resync_all()
+
+    @staticmethod
+    def _take(name: bytes, payload: bytes) -> None:
+        """Puts one message into the queues of those whom it concerns."""
+        if name == channel.GONE_CHANNEL.encode():
+            registry.gone(int(payload))
+            return
+        arrived = channel.decode(payload)
+        registry.signal(HOME, arrived.readers, SignalKind(arrived.kind), arrived.entry_id)
 
     async def _ping(self, subscription: PubSub) -> None:
         """The watermark travels in the PING and comes back behind everything published before."""
@@ -146,6 +159,17 @@ class Listener:
         fresh = [user_id for user_id, changed_at in changes.items() if self._seen_changes.get(user_id) != changed_at]
         self._seen_changes = changes
         registry.signal(READER, fresh, SignalKind.RECHECK)
+        self._changed.update(fresh)
+        await self._tell_suspensions()
+
+    async def _tell_suspensions(self) -> None:
+        """Tells who of the changed was suspended; those that cannot be known now, at the next look."""
+        changed = frozenset(self._changed)
+        if changed:
+            suspended = await housekeeping(suspended_among, changed)
+            self._changed -= changed
+            if suspended:
+                await registry.suspended(suspended)
 
 
 def _recent_changes() -> tuple[Changes]:

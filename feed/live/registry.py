@@ -14,7 +14,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 
-from feed.live.streams.stream import READER, Signal, SignalKind, Topic
+from feed.live.streams.stream import READER, Signal, SignalKind, Stream, Topic
 
 QUEUE_SIZE = 256
 """Signals that a socket may lag behind; ids only, so about 30 KB."""
@@ -54,6 +54,10 @@ def _last_asked(signals: list[Signal]) -> Iterable[Signal]:
     return {signal.topic: signal for signal in signals if signal.kind in asked}.values()
 
 
+SCANNED = 20
+"""Streams whose screens are looked through before others of the process get on: some 2 ms at most."""
+
+
 class Registry:
     """Which queues want the signals of which topic; a socket's own READER topic from sign-in to its end."""
 
@@ -61,6 +65,8 @@ class Registry:
         self.watermark = 0
         self._queues: defaultdict[str, dict[int, set[LiveQueue]]] = defaultdict(dict)
         """By subject and id, the two parts of a topic: a message names many ids of one subject."""
+        self._streams: dict[tuple[Topic, LiveQueue], Stream] = {}
+        """The stream for which a socket listens to a topic: the newest that its client has asked for."""
 
     def add(self, topic: Topic, queue: LiveQueue) -> int:
         """Has the topic's signals put into the queue; returns how many sockets listen to it in this process now."""
@@ -69,12 +75,24 @@ class Registry:
         return len(queues)
 
     def remove(self, topic: Topic, queue: LiveQueue) -> None:
-        """Undoes `add`. Idempotent."""
+        """Undoes `add` and `watch`. Idempotent."""
+        self._streams.pop((topic, queue), None)
         subject = self._queues[topic.subject]
         queues = subject.get(topic.id, set())
         queues.discard(queue)
         if not queues:
             subject.pop(topic.id, None)
+
+    def watch(self, stream: Stream, queue: LiveQueue) -> None:
+        """Has what takes entries off the stream's screen put into the queue; it stands in for one of the same topic."""
+        self._streams[stream.topic, queue] = stream
+
+    def unwatch(self, stream: Stream, queue: LiveQueue, *, instead: Stream | None) -> None:
+        """Undoes `watch` of a stream that did not come to be, unless another one has been asked for since."""
+        if self._streams.get((stream.topic, queue)) is stream:
+            del self._streams[stream.topic, queue]
+            if instead is not None:
+                self.watch(instead, queue)
 
     def ids(self, subject: str) -> list[int]:
         """Returns of whom, or of what, there is a topic with this subject that somebody listens to."""
@@ -89,6 +107,26 @@ class Registry:
                 signal = Signal(kind, Topic(subject, each), self.watermark, entry_id)
                 for queue in queues:
                     queue.put(signal)
+
+    def gone(self, tweet_id: int) -> None:
+        """Tells the streams whose clients may have the tweet, or a retweet of it, on their screens.
+
+        Asks every stream of the process: 0.3 to 1 ms for a thousand.
+        """
+        for (topic, queue), stream in self._streams.items():
+            if stream.shows(tweet_id):
+                queue.put(Signal(SignalKind.GONE, topic, self.watermark, tweet_id))
+
+    async def suspended(self, authors: frozenset[int]) -> None:
+        """Tells the streams on whose screens something may be by, or retweet, one of these people.
+
+        Looks through every screen of the process, a few at a time.
+        """
+        for place, ((topic, queue), stream) in enumerate(list(self._streams.items())):
+            if stream.shows_any_by(authors):
+                queue.put(Signal(SignalKind.SUSPENDED, topic, self.watermark, authors=authors))
+            if place % SCANNED == SCANNED - 1:
+                await asyncio.sleep(0)
 
     def resync_all(self) -> None:
         """Tells every socket that it may have missed something, whatever it listens to."""

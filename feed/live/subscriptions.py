@@ -33,6 +33,7 @@ class Subscriptions:
             return
         self._topics.add(stream.topic)
         registry.add(stream.topic, self._queue)
+        registry.watch(stream, self._queue)
         self._queue.put(Signal(SignalKind.SUBSCRIBE, stream.topic, registry.watermark, after=after, stream=stream))
 
     def unsubscribe(self, topic: Topic) -> None:
@@ -65,6 +66,7 @@ class Subscriptions:
             await stream.open(signal.after, signal.watermark)
         except BaseException:
             stream.close()
+            registry.unwatch(stream, self._queue, instead=self._streams.get(stream.topic))
             raise
         self._close([each for each in self._streams if each == stream.topic])
         self._streams[stream.topic] = stream

@@ -83,6 +83,19 @@ def stands_in_home(reader_id: int, entry_id: int) -> InHome:
     return InHome.STANDS if found.ids[:1] == [entry_id] else InHome.MISSING
 
 
+def newest_standing(reader_id: int, count: int) -> list[int]:
+    """Returns the newest entries that stand in the reader's timeline, whether or not they may be shown.
+
+    Those whose original is gone, or whose author was suspended, are among them. Nothing when the timeline cannot
+    serve. One Redis round trip, two for who follows pulled authors. Raises `Unavailable`.
+    """
+    [own] = timeline_node().ask(materialised.read(reader_id, count=count))
+    if own is None or not own.of_this_epoch:
+        return []
+    found = merged(reader_id, own, before=None, after=None, count=count)
+    return found.ids if found is not None else own.ids
+
+
 def warm(reader_id: int) -> None:
     """Makes the reader's timeline unless it is there; nothing while Redis is down.
 

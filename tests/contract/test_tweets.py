@@ -9,7 +9,7 @@ from storage.ports.associations import MAX_CHANGES, Change
 from storage.ports.outbox import Order
 from storage.stores import associations, outbox
 from tests.ids import new_id
-from tweets.entities import Entities, Hashtag, Tweet
+from tweets.entities import Deletion, Entities, Hashtag, Tweet
 from tweets.stores.port import TweetStore, tweet_store
 
 MONTH_US = 31 * 24 * 3600 * 1_000_000
@@ -234,3 +234,46 @@ def test_a_tweet_and_its_edges_are_written_together_or_not_at_all(tweets: TweetS
     with pytest.raises(ValueError, match="limit is"):
         tweets.add(tweet, None, edges=edges)
     assert tweets.get_many([tweet.id]) == {}
+
+
+def deletions_since(tweets: TweetStore, after: int, limit: int = 1_000) -> list[Deletion]:
+    return tweets.deletions(after=after, limit=limit)
+
+
+def test_what_was_deleted_is_told_by_its_operation(tweets: TweetStore) -> None:
+    start = new_id()
+    gone = [a_tweet(in_home=number % 2 == 0) for number in range(5)]
+    for each in gone:
+        tweets.add(each, None)
+    told = []
+    for each in gone[::-1]:
+        op = new_id()
+        tweets.delete(each, op=op, by=each.author_id, order=None)
+        told.append(Deletion(op, each.id, each.author_id))
+    assert deletions_since(tweets, start) == told
+    assert deletions_since(tweets, start, limit=2) == told[-2:], "the newest"
+    assert deletions_since(tweets, told[2].op) == told[3:]
+    assert deletions_since(tweets, told[-1].op) == []
+
+
+def test_deletions_of_days_ago_are_found_among_the_hours(tweets: TweetStore) -> None:
+    now_us = (new_id() >> 12) + EPOCH_US
+    ago = [6 * 24 * 60, 3 * 24 * 60, 600, 61, 1]
+    ops = [make_id(now_us - minutes * 60_000_000, 7) for minutes in ago]
+    for op in ops:
+        tweet = a_tweet()
+        tweets.add(tweet, None)
+        tweets.delete(tweet, op=op, by=tweet.author_id, order=None)
+    for place, op in enumerate(ops):
+        found = [each.op for each in deletions_since(tweets, op - 1) if each.op in ops]
+        assert found == ops[place:]
+
+
+def test_a_tweet_that_was_deleted_twice_is_told_of(tweets: TweetStore) -> None:
+    tweet = a_tweet()
+    tweets.add(tweet, None)
+    first, second = new_id(), new_id()
+    for op in (first, second):
+        tweets.delete(tweet, op=op, by=tweet.author_id, order=None)
+    assert {each.tweet_id for each in deletions_since(tweets, first - 1)} == {tweet.id}
+    assert Deletion(second, tweet.id, tweet.author_id) in deletions_since(tweets, first)

@@ -87,6 +87,9 @@ class Person:
     def delete(self, tweet_id: str) -> None:
         assert self.client.delete(f"/tweets/{tweet_id}").status_code == 204
 
+    def retweet(self, tweet_id: str) -> None:
+        assert self.client.put(f"/tweets/{tweet_id}/retweet").status_code == 200
+
     def follow(self, other: "Person") -> None:
         assert data(self.client.put(f"/users/{other.username}/follow"))["following"] is True
 

@@ -54,6 +54,16 @@ class TestNews:
         author.delete(gone)
         assert live.next() == {"type": "delete", "stream": "home", "id": gone}
 
+    def test_deleting_a_retweeted_tweet_is_told_to_whom_the_retweet_came(self, server: Server, opened: Opener) -> None:
+        author, retweeter = server.sign_up(), server.sign_up()
+        live = opened(follower_of(server, retweeter).token).ready().subscribe()
+        gone = author.post("soon gone")
+        retweeter.retweet(gone)
+        [frame] = live.tweets(1)
+        assert frame["tweet"]["retweet_of"]["id"] == gone
+        author.delete(gone)
+        assert live.next() == {"type": "delete", "stream": "home", "id": frame["tweet"]["id"]}
+
     def test_two_sockets_of_one_person_both_get_everything(self, server: Server, opened: Opener) -> None:
         author = server.sign_up()
         reader = follower_of(server, author)
@@ -132,6 +142,22 @@ class TestResuming:
             later = [each for each in ids if int(each) > int(frame["tweet"]["id"])]
             again = opened(author.token).ready().subscribe(after=frame["cursor"])
             assert [each for each in again.until(author.post("now")) if each in later] == later
+
+    def test_what_was_deleted_meanwhile_is_told(self, server: Server, opened: Opener) -> None:
+        author, retweeter, stranger = (server.sign_up() for _ in range(3))
+        reader = follower_of(server, author, retweeter)
+        live = opened(reader.token).ready().subscribe()
+        own, retweeted = author.post("own"), stranger.post("a stranger's")
+        live.ids(1)
+        retweeter.retweet(retweeted)
+        [frame] = live.tweets(1)
+        live.connection.close()
+        author.delete(own)
+        stranger.delete(retweeted)
+        again = opened(reader.token).ready().subscribe(after=frame["cursor"])
+        assert [again.next() for _ in range(2)] == [
+            {"type": "delete", "stream": "home", "id": each} for each in (own, frame["tweet"]["id"])
+        ]
 
     def test_what_was_deleted_meanwhile_is_not_replayed(self, server: Server, opened: Opener) -> None:
         author = server.sign_up()

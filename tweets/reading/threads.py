@@ -5,12 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from accounts.entities import Viewer
-from storage.errors import Unavailable
-from storage.redis.node import timeline_node
-from storage.redis.reads import Command
 from storage.web.paging import Page, PageRequest
-from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
+from tweets.reading.bodies import tweets_by_id
 from tweets.reading.hydration import TweetOut, full_page, hydrate
 from tweets.reading.selectors import no_such_tweet
 from tweets.stores.port import tweet_store
@@ -55,9 +52,9 @@ def thread(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Thread
 
 def _subject(tweet_id: int) -> Tweet:
     """Returns what a conversation is about: the tweet, or the original of a retweet. Raises `NotFound`."""
-    tweet = _tweets([tweet_id]).get(tweet_id)
+    tweet = tweets_by_id([tweet_id]).get(tweet_id)
     if tweet is not None and tweet.retweet_of_id is not None:
-        tweet = _tweets([tweet.retweet_of_id]).get(tweet.retweet_of_id)
+        tweet = tweets_by_id([tweet.retweet_of_id]).get(tweet.retweet_of_id)
     if tweet is None:
         raise no_such_tweet()
     return tweet
@@ -77,37 +74,8 @@ def _ancestor_ids(tweet: Tweet) -> list[int]:
     """The nearest ancestors, oldest first, through those that were deleted."""
     ancestors = list(tweet.known_path)
     while 0 < len(ancestors) < ANCESTORS_MAX:
-        oldest = _tweets(ancestors[:1]).get(ancestors[0])
+        oldest = tweets_by_id(ancestors[:1]).get(ancestors[0])
         if oldest is None or not oldest.known_path:
             break
         ancestors = [*oldest.known_path, *ancestors]
     return ancestors[-ANCESTORS_MAX:]
-
-
-def _tweets(ids: Sequence[int]) -> dict[int, Tweet]:
-    """Deleted ones too. One Redis round trip; what is not cached costs a store read and another round trip."""
-    found, generation = _cached(ids)
-    missing = [tweet_id for tweet_id in ids if tweet_id not in found]
-    if missing:
-        read = tweet_store().get_many(missing)
-        _keep(TWEETS.fill(read, generation=generation))
-        found |= read
-    return found
-
-
-def _cached(ids: Sequence[int]) -> tuple[dict[int, Tweet], bytes | None]:
-    """Returns what Redis has of them, and the generation under which it was read."""
-    node = timeline_node()
-    try:
-        [cached] = node.ask(TWEETS.read(ids))
-    except Unavailable:
-        return {}, None
-    return cached.values, node.generation_of(cached.generation)
-
-
-def _keep(fills: list[Command]) -> None:
-    try:
-        if fills:
-            timeline_node().round_trip(*fills)
-    except Unavailable:
-        return

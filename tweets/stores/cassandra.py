@@ -16,7 +16,8 @@ from storage.cassandra.session import Statement
 from storage.ids.snowflakes import MAX_ID, id_month, make_id, now_us, write_timestamp
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
-from tweets.entities import Entities, Tweet
+from tweets.entities import Deletion, Entities, Tweet
+from tweets.stores import cassandra_deletions
 from tweets.stores.cassandra_public import PublicLog
 from tweets.stores.pull import nearest_of
 
@@ -103,6 +104,7 @@ class CassandraTweets:
             _by_author.delete((tweet.author_id,), tweet.id, timestamp=timestamp),
             _home_entries.delete((tweet.author_id,), tweet.id, timestamp=timestamp),
             self._public.delete(tweet.id, timestamp=timestamp),
+            cassandra_deletions.insert(Deletion(op, tweet.id, tweet.author_id)),
         ]
         if tweet.in_home:
             statements.append(done_statement(tweet.id))
@@ -111,6 +113,9 @@ class CassandraTweets:
         if tweet.retweet_of_id is not None:
             statements.append((REMOVE_RETWEET, (timestamp, tweet.author_id, tweet.retweet_of_id, tweet.id)))
         _write(statements, order, edges)
+
+    def deletions(self, *, after: int, limit: int) -> list[Deletion]:
+        return cassandra_deletions.newest(after=after, limit=limit)
 
     def by_author(
         self, author: int, *, replies: bool, before: int | None = None, after: int | None = None, limit: int

@@ -13,7 +13,7 @@ from storage.embedded.outbox import close_order, write_order
 from storage.ids.snowflakes import MAX_ID
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
-from tweets.entities import Entities, Tweet
+from tweets.entities import Deletion, Entities, Tweet
 from tweets.models import TweetRow
 from tweets.stores.pull import nearest_of
 
@@ -58,12 +58,18 @@ class EmbeddedTweets:
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         with writing():
             TweetRow.objects.bulk_create([_row(tweet)], ignore_conflicts=True)
-            TweetRow.objects.filter(id=tweet.id).update(deleted_by=by)
+            TweetRow.objects.filter(id=tweet.id).update(deleted_by=by, deleted_op=op)
             if tweet.in_home:
                 close_order(tweet.id)
             write_changes(edges)
             if order is not None:
                 write_order(order)
+
+    def deletions(self, *, after: int, limit: int) -> list[Deletion]:
+        rows = TweetRow.objects.filter(deleted_op__gt=after).order_by("-deleted_op")
+        with answering():
+            newest = rows.values_list("deleted_op", "id", "author")[:limit]
+            return [Deletion(op, tweet_id, author) for op, tweet_id, author in newest if op is not None][::-1]
 
     def by_author(
         self, author: int, *, replies: bool, before: int | None = None, after: int | None = None, limit: int

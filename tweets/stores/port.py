@@ -11,7 +11,10 @@ from typing import Protocol, cast
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from storage.stores import implementation
-from tweets.entities import Tweet
+from tweets.entities import Deletion, Tweet
+
+DELETIONS_DAYS = 7
+"""So long at least a store can tell what was deleted: as long as cursors are for, and few of a socket's are older."""
 
 
 class TweetStore(Protocol):
@@ -26,9 +29,15 @@ class TweetStore(Protocol):
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         """Flags the tweet as deleted by `by` and takes it out of the listings, as operation `op`.
 
-        The edges and the order are written with it, and the order that announced the tweet is
-        closed, or nothing. Wins over an `add` of the same
+        The edges, the order and its place among the `deletions` are written with it, and the order that
+        announced the tweet is closed, or nothing. Wins over an `add` of the same
         tweet that arrives later. Idempotent.
+        """
+
+    def deletions(self, *, after: int, limit: int) -> list[Deletion]:
+        """Returns everybody's deletions with an operation above `after`, ascending: the newest `limit` of them.
+
+        Those of the last DELETIONS_DAYS are there. A tweet deleted twice may be there twice, or by its last operation.
         """
 
     def by_author(

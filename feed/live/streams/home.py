@@ -2,23 +2,42 @@
 
 A frame's cursor is the signal's watermark, never the tweet's own id: order of ids is order
 of birth, not of visibility. Whoever resumes from it may see a tweet again, and drops it by id.
+
+**What leaves** is told as `delete` under the id of each entry that the client may have on its screen (screen.py): a
+tweet's own, and those of the retweets that show it. Of entries by whom the reader follows, or by the reader, also where
+it is not known that the client has them. A quoting tweet stays, and shows nothing in the quoted one's place.
 """
+
+from collections import deque
+from collections.abc import Callable, Set
+from contextlib import suppress
+from typing import ParamSpec, TypeVar
 
 from accounts.entities import Viewer
 from accounts.graph.exclusions import Visibility
 from fanout.live.watermark import watermark as known_watermark
 from feed.live.frames import encode
 from feed.live.registry import registry
+from feed.live.streams.missed import Missed, TooMany, missed_since
+from feed.live.streams.screen import Screen
 from feed.live.streams.stream import HOME, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
-from feed.timelines.home import InHome, home_page, stands_in_home, warm
+from feed.timelines.home import InHome, home_page, newest_standing, stands_in_home, warm
+from storage.errors import Unavailable
+from storage.ids.snowflakes import MAX_ID
 from storage.web.paging import PageRequest, encode_cursor
 from tweets.reading.hydration import TweetOut, hydrate
+from tweets.reading.showing import Showing, showing_of, showings
 
 HOME_STREAM = "home"
 REPLAY_PAGE = 100
 REPLAY_LIMIT = 1_000
 """Tweets that a resume sends; a client that missed more is told to page (`gap`)."""
+ON_SCREEN = 200
+"""Entries that a client may have from pages, or from a socket before this one: two of the largest pages."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class HomeStream:
@@ -36,6 +55,11 @@ class HomeStream:
         self._send = send
         self._safe = 0
         self._behind = False
+        self._screen = Screen()
+        self._looked = False
+        """Whether the screen holds what stood in the timeline before."""
+        self._reading = True
+        """Whether something is being read that will be on the screen."""
 
     async def open(self, after: int | None, watermark: int) -> None:
         """Finds where to begin, as `Stream` promises, and makes the reader's timeline if need be.
@@ -44,6 +68,7 @@ class HomeStream:
         """
         self._safe = watermark or await housekeeping(known_watermark.read)
         await reading(warm, self._viewer.id)
+        await self._look_at_screen()
         if after is not None:
             self._safe = min(after, self._safe)
             self._behind = True
@@ -61,15 +86,44 @@ class HomeStream:
                 self._safe = max(self._safe, signal.watermark)
                 await self._show(signal.entry_id)
             case SignalKind.DELETE:
-                await self._send(encode("delete", stream=self.name, id=str(signal.entry_id)))
+                await self._send_deleted(self._screen.leave(signal.entry_id, unseen=True))
+            case SignalKind.GONE:
+                await self._send_deleted(self._screen.leave(signal.entry_id))
+            case SignalKind.SUSPENDED:
+                await self._send_deleted(self._screen.leave_by(signal.authors))
             case SignalKind.RESYNC:
                 await self._catch_up()
             case SignalKind.OVERFLOW:
                 self._behind = False
                 await self._gap(self._safe)
 
+    def shows(self, tweet_id: int) -> bool:
+        """Returns whether an entry on the screen, or on its way there, is or retweets the tweet."""
+        return self._reading or self._screen.shows(tweet_id)
+
+    def shows_any_by(self, authors: Set[int]) -> bool:
+        """Returns the same of entries that are by, or retweet, one of the authors."""
+        return self._reading or self._screen.shows_any_by(authors)
+
     def close(self) -> None:
         """Has nothing to give back."""
+
+    async def _look_at_screen(self) -> None:
+        """Learns what the client may have from before. While a backend is down, the next replay makes it good."""
+        with suppress(Unavailable):
+            self._screen.put(await self._read(_standing, self._viewer.id))
+            self._looked = True
+
+    async def _read(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Reads what is then put on the screen, before anything else is awaited.
+
+        What is deleted meanwhile is told behind it.
+        """
+        self._reading = True
+        try:
+            return await reading(function, *args, **kwargs)
+        finally:
+            self._reading = False
 
     async def _show(self, entry_id: int) -> None:
         """Shows what stands in the reader's timeline now: the list of readers it was pushed by may be stale.
@@ -77,7 +131,7 @@ class HomeStream:
         The tweet is newer than the watermark that came with it, since its order was still open.
         """
         self._behind = True
-        stands = await reading(stands_in_home, self._viewer.id, entry_id)
+        stands = await self._read(stands_in_home, self._viewer.id, entry_id)
         if stands is InHome.UNKNOWN:
             await self._catch_up()
             return
@@ -85,35 +139,73 @@ class HomeStream:
             self._behind = False
             return
         visibility = Visibility(self._viewer.id, home=True)
-        tweets = await reading(hydrate, [entry_id], viewer=self._viewer, visibility=visibility)
+        tweets = await self._read(hydrate, [entry_id], viewer=self._viewer, visibility=visibility)
+        self._screen.put(map(showing_of, tweets))
         self._behind = False
         for tweet in tweets:
             await self._send_tweet(tweet)
 
     async def _catch_up(self) -> None:
-        """Sends everything above `_safe` that is visible by now, oldest first.
+        """Sends everything above `_safe` that is visible by now, oldest first; and what has left since, in between.
 
         Begins no higher than the watermark, so that a cursor taken from a REST page is as
-        safe to resume from as one taken from a frame.
+        safe to resume from as one taken from a frame. What has left goes before every frame whose
+        cursor is above it: a client that resumes from that one was told.
         """
         self._behind = True
+        missed = await self._missed()
         watermark = registry.watermark or self._safe
         place = self._safe
         for _ in range(REPLAY_LIMIT // REPLAY_PAGE):
-            page = await reading(home_page, self._viewer, PageRequest(limit=REPLAY_PAGE, after=place))
+            page = await self._read(home_page, self._viewer, PageRequest(limit=REPLAY_PAGE, after=place))
+            self._screen.put(map(showing_of, reversed(page.items)))
             for tweet in reversed(page.items):
-                self._safe = max(self._safe, min(int(tweet.id), watermark))
+                await self._move_to(min(int(tweet.id), watermark), missed)
                 await self._send_tweet(tweet)
             place = page.newer if page.newer is not None else place
-            self._safe = max(self._safe, min(place, watermark))
+            await self._move_to(min(place, watermark), missed)
             if len(page.items) < REPLAY_PAGE:
+                await self._tell_missed(missed, MAX_ID)
                 break
         else:
+            await self._tell_missed(missed, MAX_ID)
             await self._gap(self._safe)
         self._behind = False
+
+    async def _missed(self) -> deque[Missed]:
+        """Returns what has left since `_safe`. Where that is too much, or cannot be known, a `gap` says so."""
+        if not self._looked:
+            await self._look_at_screen()
+        with suppress(TooMany, Unavailable):
+            return deque(await reading(missed_since, self._viewer.id, self._safe, self._screen.authors()))
+        await self._gap(self._safe)
+        return deque()
+
+    async def _move_to(self, place: int, missed: deque[Missed]) -> None:
+        """Raises `_safe`, once everything that has left up to there is told."""
+        safe = max(self._safe, place)
+        await self._tell_missed(missed, safe)
+        self._safe = safe
+
+    async def _tell_missed(self, missed: deque[Missed], place: int) -> None:
+        while missed and missed[0].op <= place:
+            each = missed.popleft()
+            if each.tweet_id is None:
+                await self._send_deleted(self._screen.leave_by({each.author_id}))
+            else:
+                await self._send_deleted(self._screen.leave(each.tweet_id, unseen=each.by_followee))
+
+    async def _send_deleted(self, entry_ids: list[int]) -> None:
+        for entry_id in entry_ids:
+            await self._send(encode("delete", stream=self.name, id=str(entry_id)))
 
     async def _send_tweet(self, tweet: TweetOut) -> None:
         await self._send(encode("tweet", stream=self.name, cursor=encode_cursor(self._safe), tweet=tweet))
 
     async def _gap(self, after: int) -> None:
         await self._send(encode("gap", stream=self.name, after=encode_cursor(after)))
+
+
+def _standing(reader_id: int) -> list[Showing]:
+    """What the newest entries of the reader's timeline show, the newest last."""
+    return showings(newest_standing(reader_id, ON_SCREEN))[::-1]

@@ -6,7 +6,7 @@ A socket holds any number of streams, each by the name that clients write (subsc
 new one is a class that keeps the promises of `Stream`, and a line in the table (table.py).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -32,6 +32,10 @@ class SignalKind(StrEnum):
     """An entry came into the topic's timeline."""
     DELETE = "delete"
     """An entry left it."""
+    GONE = "gone"
+    """A tweet was deleted, which an entry on the client's screen may be or retweet: `entry_id` is the tweet's."""
+    SUSPENDED = "suspended"
+    """`authors` were suspended, by whom, or with whose tweets, entries may be on the client's screen."""
     RESYNC = "resync"
     """Messages may have been missed: read from the last watermark."""
     OVERFLOW = "overflow"
@@ -52,6 +56,7 @@ class Signal(msgspec.Struct, frozen=True):
     """None of a RESYNC or OVERFLOW that is about everything the socket listens to; see `concerns`."""
     watermark: int = 0
     entry_id: int = 0
+    authors: frozenset[int] = frozenset()
     after: int | None = None
     stream: "Stream | None" = None
 
@@ -88,7 +93,17 @@ class Stream(Protocol):
         """Tells the client that it is subscribed, and what it has missed. Raises `Unavailable`."""
 
     async def handle(self, signal: Signal) -> None:
-        """Tells the client what a TWEET, DELETE, RESYNC or OVERFLOW says. Raises `Unavailable`."""
+        """Tells the client what a TWEET, DELETE, GONE, SUSPENDED, RESYNC or OVERFLOW says. Raises `Unavailable`."""
+
+    def shows(self, tweet_id: int) -> bool:
+        """Returns whether the client may have an entry on its screen that is, or retweets, the tweet.
+
+        Asked of every stream of the process for each deletion, between any two awaits: whatever is
+        being read and will be sent counts, and so does everything before `open` has ended. Costs next to nothing.
+        """
+
+    def shows_any_by(self, authors: Set[int]) -> bool:
+        """Returns the same of entries that are by, or retweet, one of the authors; may look at each entry."""
 
     def close(self) -> None:
         """Gives back what the stream holds; tells the client nothing, which may be gone."""

@@ -35,6 +35,7 @@ pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 DATA = (Path(__file__).parents[3] / "docs/data.md").read_text()
 NEVER_HERE = {
     "{tN}:live": "a channel, where nothing stands",
+    "live:gone": "a channel, where nothing stands",
     "maintenance": "beat sends to it",
     "_kombu.binding.<queue>": "of Celery's workers",
     "unacked": "of Celery's workers",

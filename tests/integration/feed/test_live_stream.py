@@ -33,9 +33,14 @@ class Told:
     """A stream, and the frames that its client was sent."""
 
     def __init__(self, person: User) -> None:
+        self.person = person
         self.viewer = viewer(person)
         self.frames: list[dict[str, Any]] = []
         self.stream = HomeStream(self.viewer, self._send)
+
+    def again(self) -> "Told":
+        """Another stream of the same person."""
+        return Told(self.person)
 
     async def _send(self, frame: str) -> None:
         self.frames.append(json.loads(frame))

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Set
 from typing import Any
 
 import pytest
@@ -37,6 +37,12 @@ class Weather:
 
     async def handle(self, signal: Signal) -> None:
         self._note(f"{signal.kind} {signal.entry_id}")
+
+    def shows(self, tweet_id: int) -> bool:
+        return False
+
+    def shows_any_by(self, authors: Set[int]) -> bool:
+        return False
 
     def close(self) -> None:
         self._note("close")

@@ -1,0 +1,89 @@
+"""What a client may have on its screen from one stream: the entries that it was sent, and those of before.
+
+A tweet that is deleted, or an author who is suspended, takes entries along that came to the client by others:
+retweets, each under an id of its own. So a stream remembers which entry shows what.
+
+For example, Cleo follows Bob, who has retweeted Ada's tweet 7 as 9, and Cleo's client was sent 9. Ada deletes 7:
+`leave(7)` answers 9, and that is what the client is told.
+
+Bounded: the newest KEPT entries, which cost their places in dictionaries (16 KB for 200, 67 KB for 1,000) and are
+shared among sockets otherwise (tweets/reading/showing.py).
+"""
+
+from collections.abc import Iterable, Set
+
+from tweets.reading.showing import Showing
+
+KEPT = 1_000
+
+
+class Screen:
+    """The entries of one stream. Not thread-safe: it belongs to the event loop."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, Showing] = {}
+        """By their ids, in the order in which they came."""
+        self._retweets: dict[int, list[int]] = {}
+        """Which of them retweet a tweet, by its id."""
+        self._told: dict[int, None] = {}
+        """Entries that were deleted, and of which the client knows; the newest KEPT."""
+
+    def put(self, showings: Iterable[Showing]) -> None:
+        """Adds entries, the newest last; in place of the oldest, if there are too many."""
+        for showing in showings:
+            if showing.entry_id in self._entries:
+                continue
+            self._entries[showing.entry_id] = showing
+            if showing.tweet_id != showing.entry_id:
+                self._retweets.setdefault(showing.tweet_id, []).append(showing.entry_id)
+            if len(self._entries) > KEPT:
+                self._remove(next(iter(self._entries)))
+
+    def shows(self, tweet_id: int) -> bool:
+        """Returns whether an entry is, or retweets, the tweet. Two look-ups."""
+        return tweet_id in self._entries or tweet_id in self._retweets
+
+    def shows_any_by(self, authors: Set[int]) -> bool:
+        """Returns whether an entry is by, or retweets, one of the authors. Looks at every entry: 0.1 ms at most."""
+        entries = self._entries.values()
+        return any(each.author_id in authors or each.tweet_author_id in authors for each in entries)
+
+    def authors(self) -> set[int]:
+        """Returns everybody whose suspension takes an entry away."""
+        entries = self._entries.values()
+        return {each.author_id for each in entries} | {each.tweet_author_id for each in entries}
+
+    def leave(self, tweet_id: int, *, unseen: bool = False) -> list[int]:
+        """Takes away what a deleted tweet takes along; returns the entries' ids, which the client is now to be told.
+
+        `unseen`: the tweet itself is told though it is not here, unless the client knows already.
+        """
+        itself = tweet_id in self._entries or (unseen and tweet_id not in self._told)
+        entries = [*([tweet_id] if itself else []), *self._retweets.get(tweet_id, [])]
+        for each in entries:
+            self._remove(each)
+            self._told[each] = None
+        while len(self._told) > KEPT:
+            del self._told[next(iter(self._told))]
+        return entries
+
+    def leave_by(self, authors: Set[int]) -> list[int]:
+        """Takes away what is by, or retweets, suspended people; returns the entries' ids.
+
+        They may be restored, their entries be sent again, and be deleted after that: none counts as deleted here.
+        """
+        entries = self._entries.values()
+        gone = [each.entry_id for each in entries if each.author_id in authors or each.tweet_author_id in authors]
+        for each in gone:
+            self._remove(each)
+        return gone
+
+    def _remove(self, entry_id: int) -> None:
+        showing = self._entries.pop(entry_id, None)
+        if showing is None or showing.tweet_id == entry_id:
+            return
+        others = [each for each in self._retweets[showing.tweet_id] if each != entry_id]
+        if others:
+            self._retweets[showing.tweet_id] = others
+        else:
+            del self._retweets[showing.tweet_id]

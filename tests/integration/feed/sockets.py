@@ -1,0 +1,93 @@
+"""Sockets of the live server in this process, and the workers that tell them."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.testing import ApplicationCommunicator
+
+from accounts.models import User
+from accounts.sessions import tokens
+from config.asgi import websocket
+from feed.live.threads import housekeeping
+from storage.errors import Unavailable
+from tests.work import work_off_everything
+
+SECONDS = 60.0
+"""For anything to happen; much longer than it takes."""
+
+
+class Socket:
+    """One socket of the live server, in this process."""
+
+    def __init__(self, person: User) -> None:
+        token = f"Bearer {tokens.issue(person)}".encode()
+        scope = {"type": "websocket", "path": "/ws/feed", "headers": [(b"authorization", token)], "subprotocols": []}
+        untyped: Any = ApplicationCommunicator
+        self._communicator = untyped(websocket, scope)
+
+    async def open(self, *, after: str | None = None) -> None:
+        await self._communicator.send_input({"type": "websocket.connect"})
+        assert (await self._communicator.receive_output(SECONDS))["type"] == "websocket.accept"
+        assert (await self.frame())["type"] == "ready"
+        await self.say(type="subscribe", stream="home", **({} if after is None else {"after": after}))
+        assert (await self.frame())["type"] == "subscribed"
+
+    async def until(self, tweet: int) -> list[int]:
+        """The tweets that come, each once, as a client has them that drops what it has seen."""
+        found: list[int] = []
+        while tweet not in found:
+            frame = await self.frame()
+            assert frame["type"] == "tweet", frame
+            found.append(int(frame["tweet"]["id"]))
+        return list(dict.fromkeys(found))
+
+    async def heard(self, last: int) -> list[tuple[str, int]]:
+        """What comes before a tweet: what each frame is, and of which entry."""
+        found: list[tuple[str, int]] = []
+        while True:
+            frame = await self.frame()
+            entry = int(frame["id"] if frame["type"] == "delete" else frame["tweet"]["id"])
+            if entry == last:
+                return found
+            found.append((frame["type"], entry))
+
+    async def deleted(self, count: int) -> list[int]:
+        """The next frames, which are so many deletions; the ids."""
+        frames = [await self.frame() for _ in range(count)]
+        assert [(frame["type"], frame["stream"]) for frame in frames] == [("delete", "home")] * count
+        return [int(frame["id"]) for frame in frames]
+
+    async def close(self) -> None:
+        await self._communicator.send_input({"type": "websocket.disconnect", "code": 1000})
+        await self._communicator.wait(SECONDS)
+
+    async def say(self, **frame: Any) -> None:
+        await self._communicator.send_input({"type": "websocket.receive", "text": json.dumps(frame)})
+
+    async def frame(self) -> dict[str, Any]:
+        sent = await self._communicator.receive_output(SECONDS)
+        assert sent["type"] == "websocket.send", sent
+        frame: dict[str, Any] = json.loads(sent["text"])
+        return frame
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def delivered() -> None:
+    """Workers get on with everything that is open, as soon as Redis lets them."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            await housekeeping(work_off_everything)
+            return
+        except Unavailable:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.2)
