@@ -58,4 +58,4 @@ def _newest(pulled: Pulled) -> list[int]:
 def _together(own: Window, found: Recents, *, upwards: bool, count: int) -> Window:
     floor = max(own.floor, found.floor)
     ids = sorted({each for each in (*own.ids, *found.ids) if each > floor}, reverse=True)
-    return structs.replace(own, ids=ids[-count:] if upwards else ids[:count], floor=floor)
+    return structs.replace(own, ids=ids[-count:] if upwards else ids[:count], floor=floor, rest=None)

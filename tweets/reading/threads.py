@@ -9,6 +9,7 @@ from storage.errors import Unavailable
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
 from storage.web.paging import Page, PageRequest
+from storage.web.walking import Stored
 from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
 from tweets.reading.hydration import TweetOut, full_page, hydrate
@@ -70,7 +71,7 @@ def _replies(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page
     def show(ids: Sequence[int]) -> list[TweetOut]:
         return hydrate(ids, viewer=viewer)
 
-    return full_page(request, fetch, show)
+    return full_page(request, Stored(fetch), show)
 
 
 def _ancestor_ids(tweet: Tweet) -> list[int]:

@@ -106,7 +106,7 @@ class HomeStream:
                 await self._send_tweet(tweet)
             place = page.newer if page.newer is not None else place
             self._safe = max(self._safe, min(place, watermark))
-            if len(page.items) < REPLAY_PAGE:
+            if len(page.items) < REPLAY_PAGE and not page.cut_short:
                 break
         else:
             await self._gap(self._safe)
