@@ -26,7 +26,8 @@ from fanout.delivery import celebrities, fan_out
 from fanout.timelines import builds, materialised, recents
 from feed.timelines import merging, rebuild
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
-from storage.ids.snowflakes import MAX_ID
+from storage.ids import settling
+from storage.ids.snowflakes import MAX_ID, now_us
 from storage.ports.associations import Change
 from storage.redis.generations import begin
 from storage.redis.node import timeline_node
@@ -73,12 +74,15 @@ class Action(Operation):
         self.original = original
         self.in_home = in_home
         self.written = False
+        self.began_us = now_us()
 
 
 class World:
     def __init__(self, server: Valkey, threads: ThreadPoolExecutor, people: int) -> None:
         self.oracle = Oracle()
         self.stopped: list[Action] = []
+        self.unsteady: list[Fact] = []
+        """Facts of people that somebody has begun to change, ever."""
         self._server = server
         self._threads = threads
         self._hooks = ExitStack()
@@ -113,6 +117,7 @@ class World:
     def act(self, action: Action) -> object:
         """Carries it out, up to its place if it has one; None if it was refused or has stopped."""
         self.oracle.doubt(action.changes)
+        self.unsteady += action.changes
         if action.place is not None and action.start(self._threads):
             self._write(action)
             self.stopped.append(action)
@@ -231,6 +236,7 @@ class World:
         self._hooks.enter_context(patch.object(fan_out, "PAGE", FOLLOWERS_A_PAGE))
         self._hooks.enter_context(patch.object(materialised, "TRIM_SLACK", SLACK))
         self._watch_adds()
+        self._hooks.enter_context(patch.object(settling, "now_us", self._settling_us))
         for module in (recents, merging):
             self._hooks.enter_context(patch.object(module, "RECENT_CAP", RECENTS))
         stopping(self._hooks, celebrities, "delivery_of", after="mode read")
@@ -249,6 +255,11 @@ class World:
         stopping(self._hooks, exclusions, "from_store", after="exclusions read")
         stopping(self._hooks, tweet_store(), "get_many", after="bodies read")
         stopping(self._hooks, accounts, "_from_sql", after="accounts read")
+
+    def _settling_us(self) -> int:
+        """A clock by which everything has settled that is not stopped before it was written."""
+        begun = min((action.began_us for action in self.stopped if not action.written), default=now_us())
+        return begun + settling.SETTLE_SECONDS * 1_000_000
 
     def _watch_adds(self) -> None:
         """Tells the oracle of each new entry when it is about to be written: its id is not known before."""
