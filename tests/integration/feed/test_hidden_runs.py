@@ -24,7 +24,7 @@ from tweets.writing import liking
 
 pytestmark = pytest.mark.usefixtures("product")
 
-MANY = 1_300
+MANY, MANY_EDGES = 1_300, 450
 
 
 def write(author: User, tweet_id: int) -> None:
@@ -86,7 +86,7 @@ def test_marked_tweets_and_people() -> None:
     one, two = post(ann), post(ann)
     for kind, mark in ((LIKE, liking.like), (BOOKMARK, liking.bookmark)):
         mark(viewer=viewer(bob), tweet_id=one)
-        mark_many([Change(bob.id, kind, new_id(), ids.next(), present=True) for _ in range(MANY)])
+        mark_many([Change(bob.id, kind, new_id(), ids.next(), present=True) for _ in range(MANY_EDGES)])
         mark(viewer=viewer(bob), tweet_id=two)
     assert_one_by_one(ApiClient(bob), f"/users/{bob.username}/likes", [two, one])
     assert_one_by_one(ApiClient(bob), "/me/bookmarks", [two, one])
@@ -96,7 +96,7 @@ def test_marked_tweets_and_people() -> None:
         (RETWEET, one, f"/tweets/{one}/retweets"),
     ):
         mark_many([Change(cid.id, kind, target, ids.next(), present=True)])
-        mark_many([Change(new_id(), kind, target, ids.next(), present=True) for _ in range(MANY)])
+        mark_many([Change(new_id(), kind, target, ids.next(), present=True) for _ in range(MANY_EDGES)])
         mark_many([Change(bob.id, kind, target, ids.next(), present=True)])
         found = ApiClient().get(f"/api/v1{path}?limit=1").json()
         below = ApiClient().get(found["links"]["next"]).json()
@@ -106,10 +106,10 @@ def test_marked_tweets_and_people() -> None:
 def test_nothing_found_in_time_is_a_problem_that_says_when_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     quiet, loud, staff = new_person(), new_person(), new_person(staff=True)
     post(quiet)
+    client, door = ApiClient(), Door(a_reader_of(quiet, loud))
     for _ in range(3):
         post(loud)
     services.suspend(loud, by=staff)
-    client, door = ApiClient(), Door(a_reader_of(quiet, loud))
     monkeypatch.setattr(walking, "WALK_SECONDS", 0.0)
     answer = client.get("/api/v1/feed/public?limit=1")
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")

@@ -342,7 +342,9 @@ def test_a_thread_s_cursor_is_safe_as_well() -> None:
         case.quick()
         body = client.get(link).json()
         assert len(body["data"]["replies"]) == 1
-    assert len(client.get(body["links"]["prev"]).json()["data"]["replies"]) == 2
+    again = client.get(body["links"]["prev"]).json()["data"]["replies"]
+    assert again[0]["id"] == body["data"]["replies"][0]["id"], "shown again, with what has come below it"
+    assert len(again) == 3
 
 
 def test_graphql_s_start_cursor_is_one_to_poll_from() -> None:
