@@ -1,6 +1,6 @@
 """Whoever polls their home is shown all that comes into it, whatever happens in whatever order.
 
-`EXAMPLES` and `SEED` are as in test_timelines.py.
+`EXAMPLES` and `SEED` are as in test_timelines.py, but of the examples a third is taken: these hold more reads.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ FOUND_WITHIN = 60
 
 @pytest.mark.timeout(0)
 def test_no_poll_ever_misses_anything(new_polled_world: NewWorld) -> None:
-    for seed in range(SEED, SEED + EXAMPLES):
+    for seed in range(SEED, SEED + max(1, EXAMPLES // 3)):
         run(seed, new_polled_world)
 
 

@@ -46,6 +46,8 @@ SLACK = 2
 """Entries past TIMELINE_CAP that a timeline may have, so that trimming happens."""
 RECENTS = 5
 """Entries of a pulled author's recent list, so that readers get below it."""
+UNWRITTEN = "unwritten"
+"""Where an entry has its id, and nobody can see it yet."""
 
 
 class Action(Operation):
@@ -75,6 +77,7 @@ class Action(Operation):
         self.in_home = in_home
         self.written = False
         self.began_us = now_us()
+        self.writes_late = place == UNWRITTEN
 
 
 class World:
@@ -244,7 +247,7 @@ class World:
         stopping(self._hooks, recents, "open_builds", after="lists opened")
         stopping(self._hooks, recents, "finish_builds", before="lists pulled")
         stopping(self._hooks, associations(), "apply", after="written")
-        stopping(self._hooks, tweet_store(), "add", before="unwritten", after="written")
+        stopping(self._hooks, tweet_store(), "add", before=UNWRITTEN, after="written")
         stopping(self._hooks, tweet_store(), "delete", after="written")
         stopping(self._hooks, services, "account_changed", before="written")
         stopping(self._hooks, follows, "follower_page", after="followers read")
@@ -258,7 +261,7 @@ class World:
 
     def _settling_us(self) -> int:
         """A clock by which everything has settled that is not stopped before it was written."""
-        begun = min((action.began_us for action in self.stopped if not action.written), default=now_us())
+        begun = min((action.began_us for action in self.stopped if action.writes_late), default=now_us())
         return begun + settling.SETTLE_SECONDS * 1_000_000
 
     def _watch_adds(self) -> None:
