@@ -1,6 +1,6 @@
 """Polling upwards by a page's own `prev_cursor`: whatever becomes visible late is shown, whatever stood above it.
 
-Each test was seen red with cursors that are places alone.
+With cursors that are places alone, what is about something late fails.
 """
 
 from collections.abc import Callable
