@@ -3,14 +3,17 @@
 A message names an order; what it asks is read from the store, where it may have been closed.
 """
 
+from contextlib import suppress
 from functools import partial
 
 import structlog
 from celery import Task, shared_task
 
 from fanout.delivery import fan_out
+from fanout.live.watermark import watermark
 from fanout.orders import handlers, sweeper
 from fanout.orders.attempts import attempt
+from fanout.timelines.settled import tell_settled
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 
@@ -55,8 +58,9 @@ def work_part(
 
 @shared_task(name="fanout.sweep", ignore_result=True)
 def sweep() -> None:
-    """Sends open orders again (orders/sweeper.py)."""
+    """Sends open orders again (orders/sweeper.py), after it has said up to where there are none."""
     try:
+        _say_what_has_settled()
         sweeper.sweep()
     except Unavailable as error:
         log.warning("sweep_waits", backend=error.backend)
@@ -69,6 +73,14 @@ def discard() -> None:
         sweeper.discard()
     except Unavailable as error:
         log.warning("discard_waits", backend=error.backend)
+
+
+def _say_what_has_settled() -> None:
+    """Has whoever polls a timeline go by the watermark of now; by the last one while Redis does not answer."""
+    place = watermark.read()
+    if place:
+        with suppress(Unavailable):
+            tell_settled(place)
 
 
 def _redelivered(task: "Task[..., None]") -> bool:

@@ -8,6 +8,7 @@
     ├── Busy            the same request is being worked on                    → 409
     ├── BadRequest      unreadable: a cursor, a limit, an id                   → 400
     └── Unavailable     a backend is down, hung, or its breaker is open        → 503
+        └── StillSearching  nothing of a page was found in time                → 503
 
 A message is written for the client: it never carries a driver's words.
 """
@@ -68,3 +69,11 @@ class Unavailable(ServiceError):
     def __init__(self, backend: str) -> None:
         super().__init__(f"{backend} does not answer at the moment; please try again shortly.")
         self.backend = backend
+
+
+class StillSearching(Unavailable):
+    """So much of a collection is hidden from its reader that nothing to show was found in the time that a page has."""
+
+    def __init__(self) -> None:
+        super().__init__("search")
+        self.message = "So much here is hidden from you that no page was found in time; please try again shortly."

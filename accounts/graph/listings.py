@@ -12,7 +12,8 @@ from accounts.people.selectors import find_account
 from storage.errors import NotFound
 from storage.ports.associations import Association
 from storage.stores import associations
-from storage.web.paging import Page, PageRequest, full_page
+from storage.web.paging import Page, PageRequest
+from storage.web.walking import Stored, full_page
 
 
 def visible_account(username: str, viewer: Viewer | None) -> Account:
@@ -91,4 +92,4 @@ def people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -
             if each in accounts and not accounts[each].suspended and each not in hidden
         ]
 
-    return full_page(request, listing.fetch, show)
+    return full_page(request, Stored(listing.fetch), show)

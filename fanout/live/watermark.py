@@ -2,7 +2,7 @@
 
 Order of ids is order of birth, not of visibility: a tweet is in timelines when its order was
 worked off, and orders overtake each other. So the watermark is no newer than now minus
-SETTLE_SECONDS, and no newer than the oldest order still open.
+SETTLE_SECONDS (storage/ids/settling.py), and no newer than the oldest order still open.
 
 An example: tweets 10, 11 and 12 were posted a minute ago, the orders of 10 and 12 are done, that
 of 11 waits. A client that has been shown 12 and resumed from there would never see 11. The
@@ -14,13 +14,9 @@ import threading
 import time
 
 from storage.errors import Unavailable
-from storage.ids.snowflakes import make_id, now_us
+from storage.ids.settling import settled_place
 from storage.stores import outbox
 
-SETTLE_SECONDS = 21
-"""An id older than this, without an open order, is visible: the store's timeouts (Cassandra's of
-connecting, preparing and writing, 5 s each, and 1 s before a second try; SQLite's of waiting for the
-lock, 15 s) and 5 s of clock skew."""
 WATERMARK_SECONDS = 1.0
 """How long a process goes by the watermark it has read."""
 
@@ -51,7 +47,7 @@ class Watermark:
 
 
 def _fresh_watermark() -> int:
-    settled = make_id(now_us() - SETTLE_SECONDS * 1_000_000, 0)
+    settled = settled_place()
     oldest = outbox().oldest_open()
     return settled if oldest is None else min(settled, oldest - 1)
 

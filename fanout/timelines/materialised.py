@@ -45,6 +45,7 @@ from django.conf import settings
 
 from accounts.graph.follows import graph_version_key
 from fanout.timelines.layout import pack, parse_merge_set, unpack, unpack_all
+from fanout.timelines.settled import settled_key, unknown_settled
 from fanout.timelines.snapshots import SNAPSHOT_SECONDS, PushSnapshot, opened_key
 from storage.ids.snowflakes import id_us
 from storage.redis.node import Script
@@ -91,6 +92,10 @@ class Window(msgspec.Struct, frozen=True):
     of_this_epoch: bool = True
     opened_us: int = 0
     """When its rebuild began, in Unix microseconds: what is older was pulled then, what is newer was pushed."""
+    settled: int = 0
+    """Whatever is delivered from now on, of orders that are open still, stands above this place (settled.py)."""
+    rest: tuple[int, ...] | None = None
+    """The entries below `ids` that are above `settled`, newest first; None if they were not asked for."""
     to_touch: bool = False
     """Whether a read by its owner is to be followed by `touch_command`: the last one was an hour ago."""
 
@@ -184,17 +189,23 @@ def retract_from_lists(entry_id: int, shard: int, keys: Iterable[str]) -> Comman
     return _retract.call((gone_key(shard, entry_id), *keys), pack(entry_id), GONE_SECONDS)
 
 
-def read(reader_id: int, *, before: int | None = None, after: int | None = None, count: int) -> Read[Window | None]:
+def read(
+    reader_id: int, *, before: int | None = None, after: int | None = None, count: int, rest: int = 0
+) -> Read[Window | None]:
     """Returns a read of the newest `count` entries; of those below `before`; or of the nearest `count` above `after`.
 
-    Its answer is None when the timeline is not there, not ready or outdated.
+    Its answer is None when the timeline is not there, not ready or outdated. `rest` is how many of the
+    entries below these it says at most, as far as they are above its `settled`; none of a read with `after`.
     """
+    shard = timeline_shard(reader_id)
     command = _read.call(
-        (timeline_key(reader_id), graph_version_key(reader_id), epoch_key(timeline_shard(reader_id))),
+        (timeline_key(reader_id), graph_version_key(reader_id), epoch_key(shard), settled_key(shard)),
         pack(before) if before is not None else b"",
         pack(after) if after is not None else b"",
         count,
         active_seconds() - TOUCH_SECONDS,
+        pack(unknown_settled()),
+        rest,
     )
     return Read((command,), _window)
 
@@ -202,9 +213,17 @@ def read(reader_id: int, *, before: int | None = None, after: int | None = None,
 def _window(answer: list[Any]) -> Window | None:
     if not answer:
         return None
-    floor, merge_set, of_this_epoch, opened_us, ends_soon, *packed = answer
-    ids = list(unpack_all(b"".join(packed)))
-    return Window(ids, unpack(floor), parse_merge_set(merge_set), bool(of_this_epoch), int(opened_us), bool(ends_soon))
+    floor, merge_set, of_this_epoch, opened_us, ends_soon, settled, rest, *packed = answer
+    return Window(
+        list(unpack_all(b"".join(packed))),
+        unpack(floor),
+        parse_merge_set(merge_set),
+        bool(of_this_epoch),
+        int(opened_us),
+        unpack(settled),
+        unpack_all(rest) if rest is not None else None,
+        bool(ends_soon),
+    )
 
 
 def touch_command(reader_id: int) -> Command:

@@ -27,11 +27,12 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
+from msgspec import structs
 
 from accounts.graph.follows import graph_version_key
 from fanout.timelines import layout
 from fanout.timelines.builds import Opening, finish_list, new_token, open_list
-from fanout.timelines.layout import pack, unpack
+from fanout.timelines.layout import pack, unpack, unpack_all
 from fanout.timelines.materialised import (
     LAYOUT,
     LUA,
@@ -62,11 +63,15 @@ _merging = Script(LUA / "merging.lua", LAYOUT)
 
 
 class Recents(msgspec.Struct, frozen=True):
-    """A window of many lists together: ids newest first, complete down to the floor but for `missing` lists."""
+    """A window of many lists together: ids newest first, complete down to the floor but for `missing` lists.
+
+    `rest` are the entries below these that have not settled, as far as they were asked for.
+    """
 
     ids: list[int]
     floor: int
     missing: list[Pulled]
+    rest: list[int] = []
 
 
 class RecentBuild(msgspec.Struct, frozen=True):
@@ -102,10 +107,18 @@ def retract_commands(entry_id: int, pulled: Pulled) -> list[Command]:
 
 
 def read(
-    reader_id: int, merge_set: Sequence[Pulled], *, before: int | None = None, after: int | None = None, count: int
+    reader_id: int,
+    merge_set: Sequence[Pulled],
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    count: int,
+    settled: int = 0,
+    rest: int = 0,
 ) -> Read[Recents]:
     """Returns a read of the newest `count` entries of all lists; of those below `before`; or nearest above `after`.
 
+    Unless with `after`, it also says up to `rest` entries of each call below these that are above `settled`.
     A script call for each LISTS_A_CALL.
     """
     shard = timeline_shard(reader_id)
@@ -113,23 +126,30 @@ def read(
     bounds = [pack(each) if each is not None else b"" for each in (before, after)]
 
     def together(*answers: Sequence[Any]) -> Recents:
-        return _together(chunks, answers, after is not None, count)
+        found = _together(chunks, answers, after is not None, count)
+        return found if rest and after is None else structs.replace(found, rest=[])
 
     return Read(
-        tuple(_recent.call([recent_key(shard, each) for each in chunk], *bounds, count) for chunk in chunks), together
+        tuple(
+            _recent.call([recent_key(shard, each) for each in chunk], *bounds, count, pack(settled), rest)
+            for chunk in chunks
+        ),
+        together,
     )
 
 
 def _together(
     chunks: Sequence[Sequence[Pulled]], answers: Sequence[Sequence[Any]], upwards: bool, count: int
 ) -> Recents:
-    ids = sorted((unpack(each) for _floor, _missing, *ids in answers for each in ids), reverse=True)
+    ids = sorted((unpack(each) for _floor, _missing, _rest, *ids in answers for each in ids), reverse=True)
+    rest = [each for _floor, _missing, of_chunk, *_ids in answers for each in unpack_all(of_chunk)]
     return Recents(
         ids=ids[-count:] if upwards else ids[:count],
         floor=max((unpack(floor) for floor, *_ in answers), default=0),
         missing=[
             chunk[place - 1] for chunk, (_, missing, *_) in zip(chunks, answers, strict=True) for place in missing
         ],
+        rest=sorted([*ids[count:], *rest], reverse=True),
     )
 
 

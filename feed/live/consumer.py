@@ -25,7 +25,7 @@ from feed.live.streams.table import make_stream
 from feed.live.subscriptions import Subscriptions
 from feed.live.threads import housekeeping
 from storage.errors import BadRequest, Forbidden, NotSignedIn, ServiceError, Unavailable
-from storage.web.paging import decode_cursor
+from storage.web.paging import decode_settled
 
 PROTOCOL = "feed.v1"
 BEARER = "bearer"
@@ -124,7 +124,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
     async def _subscribe(self, frame: ClientFrame, viewer: Viewer) -> None:
         try:
             stream = make_stream(frame.stream, viewer, self.send)
-            after = decode_cursor(frame.after) if frame.after is not None else None
+            after = decode_settled(frame.after) if frame.after is not None else None
         except BadRequest as error:
             await self.send(error_frame(error))
             return

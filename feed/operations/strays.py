@@ -43,6 +43,7 @@ DAY_SECONDS = 86_400
 FOR_EVER = {
     "generation": "what makes everything else count",
     "opened": "a count that snapshots are compared with; it goes with the generation",
+    "settled": "how far polls may go; an old one is safe, and it goes with the generation",
     "epoch": "what merge sets are compared with; it goes with the generation",
 }
 """The families that have no end, one small key a shard each, and why."""

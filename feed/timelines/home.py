@@ -10,6 +10,10 @@ Who follows pulled authors (fanout/delivery/celebrities.py) reads their recent l
 What a reader sees is the same on every path, because every path answers with ids in one
 order, each path is exact for the range that it answers, and what may be shown is decided
 in hydration alone.
+
+Only how late an entry may come differs. The store shows what was written, so a page from there has
+settled up to some seconds ago; a timeline lacks what its workers have not come to, and says how far it has
+settled itself (fanout/timelines/settled.py). A page's cursor goes by the lowest that it met.
 """
 
 from collections.abc import Sequence
@@ -25,9 +29,11 @@ from fanout.timelines.materialised import Window
 from feed.timelines.merging import merged
 from feed.timelines.rebuild import home_authors, rebuild, revalidate
 from storage.errors import Unavailable
+from storage.ids.settling import settled_place
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Read
-from storage.web.paging import Page, PageRequest
+from storage.web.paging import MOST_COUNTED, Page, PageRequest
+from storage.web.walking import first_fetch
 from tweets.reading.hydration import TweetOut, full_page, hydrate
 from tweets.stores.port import tweet_store
 
@@ -49,14 +55,13 @@ def home_page(viewer: Viewer, request: PageRequest, *, prefetched: Prefetched | 
     down. Raises `Unavailable` when the store is needed and does not answer.
     """
     home = _Home(viewer, prefetched)
-    return full_page(request, home.ids, home.hydrate)
+    return full_page(request, home, home.hydrate)
 
 
 def prefetch(reader_id: int, request: PageRequest) -> Read[Prefetched]:
     """Returns the timeline read that `home_page` begins with; it changes nothing, not even who is active."""
-    wanted = request.limit if request.after is not None else request.limit + 1
-    asked = materialised.read(reader_id, before=request.before, after=request.after, count=wanted)
-    return asked.map(Prefetched)
+    before, after, limit = first_fetch(request)
+    return _window_read(reader_id, before, after, limit).map(Prefetched)
 
 
 class InHome(Enum):
@@ -111,7 +116,7 @@ def warm(reader_id: int) -> None:
 
 
 class _Home:
-    """The reading of one page: where ids come from, and what goes along with hydration."""
+    """The reading of one page: where ids come from, a `Source`, and what goes along with hydration."""
 
     def __init__(self, viewer: Viewer, prefetched: Prefetched | None) -> None:
         self._viewer = viewer
@@ -120,14 +125,19 @@ class _Home:
         self._authors: list[int] | None = None
         self._cold = False
         self._to_touch = False
+        self._settled = settled_place()
+        self._last: Window | None = None
+        """Of which `rest` may still be asked."""
 
-    def ids(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
+    def fetch(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         """Returns entry ids newest first below `before`, or the nearest above `after`; fewer only at the end."""
         window = None if self._cold else self._window(before, after, limit)
         if window is None:
             self._cold = True
             return self._pull(before=before, after=after, limit=limit)
         self._to_touch = window.to_touch
+        self._settled = min(self._settled, window.settled)
+        self._last = window
         if after is not None:
             return window.ids if after >= window.floor else self._pull(before=None, after=after, limit=limit)
         missing = limit - len(window.ids)
@@ -135,6 +145,19 @@ class _Home:
             lowest = window.ids[-1] if window.ids else before
             return window.ids + self._pull(before=lowest, after=None, limit=missing)
         return window.ids
+
+    def settled(self) -> int:
+        """Returns the place up to which no path that this page took can get any more entries."""
+        return self._settled
+
+    def between(self, low: int, high: int, *, limit: int) -> list[int]:
+        """Returns the entries between the two. Mostly for nothing: a timeline has said what is left of it."""
+        last = self._last
+        if last is not None and last.rest is not None and last.ids[-1:] == [high] and last.settled <= low:
+            found: Sequence[int] = last.rest
+        else:
+            found = self.fetch(before=high, after=None, limit=limit)
+        return [each for each in found if each > low][:limit]
 
     def hydrate(self, ids: Sequence[int]) -> list[TweetOut]:
         """Returns what may be shown of `ids`. Keeps the timeline if it was served: an outdated one must end in time."""
@@ -164,13 +187,17 @@ class _Home:
         return (own is not None and revalidate(self._viewer.id)) or rebuild(self._viewer.id)
 
     def _read(self, before: int | None, after: int | None, limit: int) -> Window | None:
-        [own] = timeline_node().ask(materialised.read(self._viewer.id, before=before, after=after, count=limit))
+        [own] = timeline_node().ask(_window_read(self._viewer.id, before, after, limit))
         return own
 
     def _pull(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         if self._authors is None:
             self._authors = home_authors(self._viewer.id)
         return tweet_store().home_entries(self._authors, before=before, after=after, limit=limit)
+
+
+def _window_read(reader_id: int, before: int | None, after: int | None, limit: int) -> Read[Window | None]:
+    return materialised.read(reader_id, before=before, after=after, count=limit, rest=MOST_COUNTED + 1)
 
 
 def _outdated(own: Window | None) -> bool:

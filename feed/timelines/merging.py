@@ -13,6 +13,7 @@ from fanout.timelines import recents
 from fanout.timelines.materialised import Window
 from fanout.timelines.recents import RECENT_CAP, Pulled, Recents
 from storage.redis.node import timeline_node
+from storage.web.paging import MOST_COUNTED
 from tweets.stores.port import tweet_store
 
 BUILT_A_READ = 32
@@ -27,7 +28,9 @@ def merged(reader_id: int, own: Window, *, before: int | None, after: int | None
     """
     if not own.merge_set:
         return own
-    asked = recents.read(reader_id, own.merge_set, before=before, after=after, count=count)
+    asked = recents.read(
+        reader_id, own.merge_set, before=before, after=after, count=count, settled=own.settled, rest=MOST_COUNTED + 1
+    )
     [found] = timeline_node().ask(asked)
     if found.missing:
         build(reader_id, found.missing[:BUILT_A_READ])
@@ -58,4 +61,9 @@ def _newest(pulled: Pulled) -> list[int]:
 def _together(own: Window, found: Recents, *, upwards: bool, count: int) -> Window:
     floor = max(own.floor, found.floor)
     ids = sorted({each for each in (*own.ids, *found.ids) if each > floor}, reverse=True)
-    return structs.replace(own, ids=ids[-count:] if upwards else ids[:count], floor=floor)
+    if upwards:
+        return structs.replace(own, ids=ids[-count:], floor=floor, rest=None)
+    rest = None
+    if own.rest is not None and floor <= own.settled:
+        rest = tuple(sorted({*ids[count:], *own.rest, *found.rest}, reverse=True))
+    return structs.replace(own, ids=ids[:count], floor=floor, rest=rest)

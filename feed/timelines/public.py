@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from accounts.entities import Viewer
 from storage.web.paging import Page, PageRequest
+from storage.web.walking import Stored
 from tweets.reading.hydration import TweetOut, full_page, hydrate
 from tweets.stores.port import tweet_store
 
@@ -18,4 +19,4 @@ def public_page(viewer: Viewer | None, request: PageRequest) -> Page[TweetOut]:
     def show(ids: Sequence[int]) -> list[TweetOut]:
         return hydrate(ids, viewer=viewer)
 
-    return full_page(request, tweet_store().public, show)
+    return full_page(request, Stored(tweet_store().public), show)

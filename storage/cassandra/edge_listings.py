@@ -4,6 +4,7 @@ What races can leave behind is a row of an operation that another one overtook b
 writing. Such a row is passed over, and removed.
 """
 
+import time
 from collections.abc import Sequence
 
 from storage.cassandra import session
@@ -13,8 +14,11 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import write_timestamp
 from storage.ports.associations import Association
 
-LISTING_PAGES = 20
-"""Pages a listing may walk to fill one; only pages full of overtaken rows, left by races, need more than one."""
+LISTING_SECONDS = 3.0
+"""How long a listing may walk to fill a page; only one full of overtaken rows, left by races, is walked on from."""
+GROWTH = 4
+MOST_ROWS = 500
+"""Rows of one further step: each is compared with the truth."""
 
 TRUTH = "SELECT op, active FROM edges_out WHERE source = ? AND kind = ? AND target = ?"
 
@@ -34,19 +38,22 @@ Owner = tuple[int, str, str]
 def newest(owner: Owner, before: int | None, after: int | None, limit: int) -> list[Association]:
     """Returns the newest edges of a listing below `before`, or the nearest above `after`.
 
-    Costs two round trips besides the months walked. Raises `Unavailable` after LISTING_PAGES pages
-    of overtaken rows: a short page would say that the listing ends. Those rows are removed, so
+    Costs two round trips besides the months walked. Raises `Unavailable` after LISTING_SECONDS
+    among overtaken rows: a short page would say that the listing ends. Those rows are removed, so
     the next call gets further.
     """
     upwards = after is not None
     found: list[Association] = []
-    for _ in range(LISTING_PAGES):
-        rows = LOG.read(owner, before=before, after=after or 0, limit=limit, oldest_first=upwards)
+    ends, asked = time.monotonic() + LISTING_SECONDS, limit
+    while True:
+        rows = LOG.read(owner, before=before, after=after or 0, limit=asked, oldest_first=upwards)
         found += _present_edges(owner, rows)
-        if len(rows) < limit or len(found) >= limit:
+        if len(rows) < asked or len(found) >= limit:
             return found[:limit][::-1] if upwards else found[:limit]
+        if time.monotonic() >= ends:
+            raise Unavailable("cassandra")
         before, after = (before, rows[-1][0]) if upwards else (rows[-1][0], after)
-    raise Unavailable("cassandra")
+        asked = max(limit, min(asked * GROWTH, MOST_ROWS))
 
 
 def _present_edges(owner: Owner, rows: Sequence[Row]) -> list[Association]:

@@ -17,7 +17,9 @@ from storage.web.rest import parse_id
 class PageInfo(graphene.ObjectType):
     has_next_page = graphene.Boolean(required=True)
     has_previous_page = graphene.Boolean(required=True)
-    start_cursor = graphene.String()
+    start_cursor = graphene.String(
+        description="The first edge's. As `since` at REST and `after` on a socket, nothing is missed that comes later."
+    )
     end_cursor = graphene.String()
 
 

@@ -15,9 +15,15 @@ class Document(serializers.Serializer[object]):
     pass
 
 
+PREV_CURSOR = (
+    "Give it as `since` to ask for what is newer. Nothing that becomes visible later is skipped, though it may stand "
+    "below what was shown already; items may then come twice: drop them by their id."
+)
+
+
 class PageMeta(Document):
     next_cursor = serializers.CharField(allow_null=True, help_text="Goes back in time; null at the end.")
-    prev_cursor = serializers.CharField(allow_null=True, help_text="Give it as `since` to ask for what is newer.")
+    prev_cursor = serializers.CharField(allow_null=True, help_text=PREV_CURSOR)
     limit = serializers.IntegerField()
 
 
@@ -62,6 +68,7 @@ PAGE_PARAMETERS = [
     OpenApiParameter(
         "since",
         OpenApiTypes.STR,
-        description="The nearest items above this cursor (`prev_cursor`), newest first. Not together with `cursor`.",
+        description="The nearest items above this cursor (`prev_cursor`), newest first; go on with the answer's own "
+        "`prev_cursor`, also of an empty page. Not together with `cursor`.",
     ),
 ]

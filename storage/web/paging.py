@@ -1,17 +1,33 @@
-"""Pages of a collection that is ordered by id, newest first, and the cursors between them.
+"""Pages of a collection that is ordered by id, newest first, and the cursors between them (walking.py makes pages).
 
 A cursor is an id, signed and URL-safe: a place in time, not in a list. It therefore means
 the same in every collection and at every door, for as long as the signing key (or a
 fallback of it) is known, whatever became of the thing that it was taken from.
+
+**Polling.** Ids become visible out of order (storage/ids/settling.py): who has been shown 12 and goes on
+above 12 would never see 11, which was under way. So a cursor to go up from carries, besides its place, the
+*settled* place below it, up to which nothing will come any more, and how many entries stood in between,
+with a digest of them. Whoever goes on from it looks again at what stands there: if it is the same, the
+answer begins above the place; if not, it begins at the settled place, and the client drops what it knows.
+
+For example, 10 and 12 are visible, 11 is under way, and everything up to 9 has settled:
+
+1. A page shows 12 and 10. Its cursor: place 12, settled 9, two entries with the digest of (10, 12).
+2. 11 becomes visible. The poll finds 10, 11, 12 above 9, which is not what the cursor says: it shows 12, 11, 10.
+3. Meanwhile all of them have settled. The cursor is the place 12 alone, and the next poll reads above 12.
+
+    place (8 bytes)                                                      of what has settled
+    place (8) · settled (8) · entries in between (2) · their digest (6)   otherwise; all ones: too many to count
 """
 
 import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Callable, Hashable, Sequence
+import struct
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 from django.conf import settings
@@ -29,146 +45,134 @@ _SEPARATOR = "."
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 CURSOR_MAX_CHARS = 200
-MAX_ROUNDS = 12
-"""Bounds the walk past hidden entries; a page cut short by it still continues where it stopped."""
-MAX_FETCH = 200
-"""Places asked for in one round of a long walk."""
+
+MOST_COUNTED = 400
+"""Entries that are counted between settled and a cursor's place: 21 seconds of 20 a second. Each poll reads them
+again, ids only; where more stand, a client goes up to the end first, and back to the settled place then."""
+_UNCOUNTED = 0xFFFF
+
+_PLACE = struct.Struct(">Q")
+_UNSETTLED = struct.Struct(">QQH6s")
+
+
+class Unsettled(msgspec.Struct, frozen=True):
+    """What stood above the `settled` place, up to a cursor's: so many entries, of this digest; None if uncounted."""
+
+    settled: int
+    count: int | None
+    digest: bytes = bytes(6)
+
+    def is_of(self, places: Iterable[int]) -> bool:
+        """Returns whether just these stood there."""
+        return self.count is not None and counted(self.settled, places) == self
 
 
 class PageRequest(msgspec.Struct, frozen=True):
-    """A page that is asked for: `before` goes back in time; `after` asks for the `limit` nearest above it. Not both."""
+    """A page that is asked for: `before` goes back in time; `after` asks for the `limit` nearest above it. Not both.
+
+    `unsettled` came with `after` in its cursor.
+    """
 
     limit: int = DEFAULT_LIMIT
     before: int | None = None
     after: int | None = None
+    unsettled: Unsettled | None = None
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """Items newest first. `older` and `newer` are the ids to page on from, None where nothing is known."""
+    """Items newest first. `older` and `newer` are the ids to page on from, None where nothing is known.
+
+    `unsettled` belongs to `newer`. A page that was `cut_short` took too long to fill: there may be more
+    beyond `older`, or beyond `newer` when it goes up.
+    """
 
     items: list[T]
     older: int | None
     newer: int | None
+    unsettled: Unsettled | None = None
+    cut_short: bool = False
+
+    @property
+    def older_cursor(self) -> str | None:
+        """The cursor to go down from."""
+        return encode_cursor(self.older) if self.older is not None else None
+
+    @property
+    def newer_cursor(self) -> str | None:
+        """The cursor to go up from: nothing that becomes visible later is missed."""
+        return encode_cursor(self.newer, self.unsettled) if self.newer is not None else None
 
 
-class FetchPlaces(Protocol):
-    """Returns places newest first below `before`, or the nearest above `after`; fewer than `limit` only at the end."""
-
-    def __call__(self, *, before: int | None, after: int | None, limit: int) -> list[int]: ...
-
-
-Show = Callable[[Sequence[int]], list[tuple[int, T]]]
-"""What may be shown of the entries at these places, in their order, each with its place."""
+def empty_page(request: PageRequest) -> Page[T]:
+    """Returns the page of a collection of which nothing is shown to this viewer."""
+    return Page([], older=None, newer=request.after, unsettled=request.unsettled)
 
 
-Same = Callable[[T], Hashable]
-"""Items for which this is equal are the same to a reader."""
+def counted(settled: int, places: Iterable[int]) -> Unsettled:
+    """Returns what a cursor carries of `places`, which stand above `settled`."""
+    standing = sorted(places)
+    if len(standing) > MOST_COUNTED:
+        return Unsettled(settled, None)
+    packed = b"".join(_PLACE.pack(place) for place in standing)
+    return Unsettled(settled, len(standing), hashlib.blake2b(packed, digest_size=6).digest())
 
 
-def full_page(request: PageRequest, fetch: FetchPlaces, show: Show[T], *, same: Same[T] | None = None) -> Page[T]:
-    """Returns the page that was asked for, full while there is more: what may not be shown is made up for.
-
-    Of items that are the `same`, a page holds the one with the highest place. One round of
-    `fetch` and `show` unless much of it is hidden.
-    """
-    kept: _Kept[T] = _Kept(same)
-    if request.after is not None:
-        return _page_above(request.after, request.limit, fetch, show, kept)
-    return _page_below(request.before, request.limit, fetch, show, kept)
-
-
-def encode_cursor(place: int) -> str:
+def encode_cursor(place: int, unsettled: Unsettled | None = None) -> str:
     """Returns what `Signer` would sign, at half its cost."""
-    packed = _url_safe(place.to_bytes(8, "big"))
+    packed = _url_safe(_packed(place, unsettled))
     signature = hmac.digest(_signing_key(settings.SECRET_KEY), packed.encode(), "sha256")
     return f"{packed}{_SEPARATOR}{_url_safe(signature)}"
 
 
 def decode_cursor(cursor: str) -> int:
-    """Raises `BadRequest` unless this installation made the cursor."""
-    try:
-        if len(cursor) > CURSOR_MAX_CHARS:
-            raise ValueError
-        packed = _signer().unsign(cursor)
-        place = int.from_bytes(base64.b64decode(packed + "=", altchars=b"-_", validate=True), "big")
-    except (BadSignature, ValueError, binascii.Error) as error:
-        raise BadRequest("This cursor is not one of ours.", code="bad_cursor") from error
-    if place > MAX_ID:
-        raise BadRequest("This cursor is not one of ours.", code="bad_cursor")
+    """Returns the place, to go down from. Raises `BadRequest` unless this installation made the cursor."""
+    place, _ = decode_since(cursor)
     return place
 
 
-class _Kept(Generic[T]):
-    """The items of a page so far, each place once and of items that are the same one."""
+def decode_since(cursor: str) -> tuple[int, Unsettled | None]:
+    """Returns the place to go up from, and what had not settled below it. Raises as `decode_cursor`."""
+    try:
+        if len(cursor) > CURSOR_MAX_CHARS:
+            raise ValueError
+        place, unsettled = _unpacked(_signer().unsign(cursor))
+    except (BadSignature, ValueError, binascii.Error) as error:
+        raise BadRequest("This cursor is not one of ours.", code="bad_cursor") from error
+    return place, unsettled
 
-    def __init__(self, same: Same[T] | None) -> None:
-        self._same = same
-        self._found: dict[Hashable, tuple[int, T]] = {}
 
-    def __len__(self) -> int:
-        return len(self._found)
+def decode_settled(cursor: str) -> int:
+    """Returns the place above which everything is to be shown anew, so that nothing is missed. Raises the same."""
+    place, unsettled = decode_since(cursor)
+    return unsettled.settled if unsettled is not None else place
 
-    def pass_over_or_add(self, place: int, item: T) -> None:
-        """Going down: the first one has the highest place."""
-        self._found.setdefault(self._key(place, item), (place, item))
 
-    def add_or_replace(self, place: int, item: T) -> None:
-        """Going up: the last one has the highest place."""
-        self._found.pop(self._key(place, item), None)
-        self._found[self._key(place, item)] = (place, item)
+def _packed(place: int, unsettled: Unsettled | None) -> bytes:
+    if unsettled is None:
+        return _PLACE.pack(place)
+    count = _UNCOUNTED if unsettled.count is None else unsettled.count
+    return _UNSETTLED.pack(place, unsettled.settled, count, unsettled.digest)
 
-    def in_order(self) -> list[tuple[int, T]]:
-        return list(self._found.values())
 
-    def _key(self, place: int, item: T) -> Hashable:
-        return place if self._same is None else self._same(item)
+def _unpacked(packed: str) -> tuple[int, Unsettled | None]:
+    """Raises `ValueError` for what `_packed` has not made."""
+    raw = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
+    if _url_safe(raw) != packed:
+        raise ValueError
+    if len(raw) == _PLACE.size:
+        place, unsettled = _PLACE.unpack(raw)[0], None
+    elif len(raw) == _UNSETTLED.size:
+        place, settled, count, digest = _UNSETTLED.unpack(raw)
+        unsettled = Unsettled(settled, None if count == _UNCOUNTED else min(count, MOST_COUNTED), digest)
+    else:
+        raise ValueError
+    if place > MAX_ID or (unsettled is not None and unsettled.settled > place):
+        raise ValueError
+    return place, unsettled
 
 
 def _url_safe(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _page_below(before: int | None, limit: int, fetch: FetchPlaces, show: Show[T], kept: _Kept[T]) -> Page[T]:
-    """One item too many is looked for, so that `older` is None exactly at the end."""
-    examined = before
-    for asked in _growing(limit + 1):
-        places = fetch(before=examined, after=None, limit=asked)
-        for place, item in show(places):
-            kept.pass_over_or_add(place, item)
-        if len(kept) > limit or len(places) < asked:
-            shown = kept.in_order()[:limit]
-            return _page(shown, older=shown[-1][0] if len(kept) > limit else None, newer=before)
-        examined = places[-1]
-    return _page(kept.in_order(), older=examined, newer=before)
-
-
-def _page_above(after: int, limit: int, fetch: FetchPlaces, show: Show[T], kept: _Kept[T]) -> Page[T]:
-    """`newer` is the place up to which everything was examined."""
-    examined = after
-    for asked in _growing(limit):
-        places = fetch(before=None, after=examined, limit=asked)
-        for place, item in reversed(show(places)):
-            if len(kept) == limit:
-                break
-            kept.add_or_replace(place, item)
-            examined = place
-        if len(kept) == limit:
-            break
-        examined = places[0] if places else examined
-        if len(places) < asked:
-            break
-    nearest = kept.in_order()[::-1]
-    older = nearest[-1][0] if nearest else None
-    return Page([item for _, item in nearest], older=older, newer=examined)
-
-
-def _page(shown: list[tuple[int, T]], *, older: int | None, newer: int | None) -> Page[T]:
-    return Page([item for _, item in shown], older=older, newer=shown[0][0] if shown else newer)
-
-
-def _growing(first: int) -> list[int]:
-    """Returns how many places to ask for in each round."""
-    return [first, *(min(first * 2**doubling, MAX_FETCH) for doubling in range(1, MAX_ROUNDS))]
 
 
 def _signer() -> Signer:

@@ -16,7 +16,7 @@ from rest_framework.serializers import CharField
 
 from storage.errors import BadRequest
 from storage.ids.snowflakes import MAX_ID
-from storage.web.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_cursor, encode_cursor
+from storage.web.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_cursor, decode_since
 
 T = TypeVar("T")
 
@@ -115,8 +115,8 @@ def page_request(request: AnyRequest) -> PageRequest:
     if "cursor" in query and "since" in query:
         raise BadRequest("cursor and since go in opposite directions: give one of them.", code="bad_cursor")
     before = decode_cursor(query["cursor"]) if "cursor" in query else None
-    after = decode_cursor(query["since"]) if "since" in query else None
-    return PageRequest(limit=limit, before=before, after=after)
+    after, unsettled = decode_since(query["since"]) if "since" in query else (None, None)
+    return PageRequest(limit=limit, before=before, after=after, unsettled=unsettled)
 
 
 def operation_id(request: Request) -> int | None:
@@ -140,8 +140,7 @@ def single(data: object) -> dict[str, object]:
 
 def collection(request: AnyRequest, asked: PageRequest, page: Page[T]) -> dict[str, object]:
     """Returns the envelope of a page; its links are paths that keep the other query parameters."""
-    older = encode_cursor(page.older) if page.older is not None else None
-    newer = encode_cursor(page.newer) if page.newer is not None else None
+    older, newer = page.older_cursor, page.newer_cursor
     return {
         "data": page.items,
         "meta": {"next_cursor": older, "prev_cursor": newer, "limit": asked.limit},

@@ -9,6 +9,7 @@ from tests.property.acts import WRITTEN
 from tests.property.oracle import SUSPENDED, Fact
 from tests.property.reading import catch_up, read, reading, scroll
 from tests.property.rules import rule
+from tests.property.world import UNWRITTEN
 
 WHOLE = PageRequest(limit=20)
 GRAPH_CHANGES = ("unfollow", "unfollow", "follow", "block", "unblock", "mute", "unmute")
@@ -43,7 +44,7 @@ class SingleRules(Acting):
         if self.oracle.entries:
             self._act(acts.post(self.world, self._actor(who), quote_of=self._entry(what)))
 
-    @rule(who=PICKS, place=("unwritten", WRITTEN))
+    @rule(who=PICKS, place=(UNWRITTEN, WRITTEN))
     def post_slowly(self, who: int, place: str) -> None:
         """Unwritten, its id is old when it is written."""
         self._act(acts.post(self.world, self._actor(who), place=place))

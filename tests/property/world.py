@@ -26,7 +26,8 @@ from fanout.delivery import celebrities, fan_out
 from fanout.timelines import builds, materialised, recents
 from feed.timelines import merging, rebuild
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
-from storage.ids.snowflakes import MAX_ID
+from storage.ids import settling
+from storage.ids.snowflakes import MAX_ID, now_us
 from storage.ports.associations import Change
 from storage.redis.generations import begin
 from storage.redis.node import timeline_node
@@ -45,6 +46,8 @@ SLACK = 2
 """Entries past TIMELINE_CAP that a timeline may have, so that trimming happens."""
 RECENTS = 5
 """Entries of a pulled author's recent list, so that readers get below it."""
+UNWRITTEN = "unwritten"
+"""Where an entry has its id, and nobody can see it yet."""
 
 
 class Action(Operation):
@@ -73,12 +76,16 @@ class Action(Operation):
         self.original = original
         self.in_home = in_home
         self.written = False
+        self.began_us = now_us()
+        self.writes_late = place == UNWRITTEN
 
 
 class World:
     def __init__(self, server: Valkey, threads: ThreadPoolExecutor, people: int) -> None:
         self.oracle = Oracle()
         self.stopped: list[Action] = []
+        self.unsteady: list[Fact] = []
+        """Facts of people that somebody has begun to change, ever."""
         self._server = server
         self._threads = threads
         self._hooks = ExitStack()
@@ -113,6 +120,7 @@ class World:
     def act(self, action: Action) -> object:
         """Carries it out, up to its place if it has one; None if it was refused or has stopped."""
         self.oracle.doubt(action.changes)
+        self.unsteady += action.changes
         if action.place is not None and action.start(self._threads):
             self._write(action)
             self.stopped.append(action)
@@ -231,6 +239,7 @@ class World:
         self._hooks.enter_context(patch.object(fan_out, "PAGE", FOLLOWERS_A_PAGE))
         self._hooks.enter_context(patch.object(materialised, "TRIM_SLACK", SLACK))
         self._watch_adds()
+        self._hooks.enter_context(patch.object(settling, "now_us", self._settling_us))
         for module in (recents, merging):
             self._hooks.enter_context(patch.object(module, "RECENT_CAP", RECENTS))
         stopping(self._hooks, celebrities, "delivery_of", after="mode read")
@@ -238,7 +247,7 @@ class World:
         stopping(self._hooks, recents, "open_builds", after="lists opened")
         stopping(self._hooks, recents, "finish_builds", before="lists pulled")
         stopping(self._hooks, associations(), "apply", after="written")
-        stopping(self._hooks, tweet_store(), "add", before="unwritten", after="written")
+        stopping(self._hooks, tweet_store(), "add", before=UNWRITTEN, after="written")
         stopping(self._hooks, tweet_store(), "delete", after="written")
         stopping(self._hooks, services, "account_changed", before="written")
         stopping(self._hooks, follows, "follower_page", after="followers read")
@@ -249,6 +258,11 @@ class World:
         stopping(self._hooks, exclusions, "from_store", after="exclusions read")
         stopping(self._hooks, tweet_store(), "get_many", after="bodies read")
         stopping(self._hooks, accounts, "_from_sql", after="accounts read")
+
+    def _settling_us(self) -> int:
+        """A clock by which everything has settled that is not stopped before it was written."""
+        begun = min((action.began_us for action in self.stopped if action.writes_late), default=now_us())
+        return begun + settling.SETTLE_SECONDS * 1_000_000
 
     def _watch_adds(self) -> None:
         """Tells the oracle of each new entry when it is about to be written: its id is not known before."""

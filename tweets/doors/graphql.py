@@ -76,8 +76,13 @@ class TweetConnection(graphene.ObjectType):
 
 
 def tweet_connection(asked: PageRequest, page: Page[TweetOut]) -> TweetConnection:
-    """Returns a page as a Relay connection. A tweet's cursor is its own place, so any of them resumes."""
+    """Returns a page as a Relay connection. A tweet's cursor is its own place, so any of them goes on downwards.
+
+    That of the first one is `prev_cursor` at REST, from which nothing is missed that comes later.
+    """
     cursors = [encode_cursor(int(tweet.id)) for tweet in page.items]
+    if cursors:
+        cursors[0] = page.newer_cursor or cursors[0]
     edges = [TweetEdge(node=tweet, cursor=cursor) for tweet, cursor in zip(page.items, cursors, strict=True)]
     return TweetConnection(edges=edges, page_info=page_info(asked, page.older, cursors))
 

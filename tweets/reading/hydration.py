@@ -22,8 +22,9 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import created_at
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Command, Read
-from storage.web import paging
-from storage.web.paging import FetchPlaces, Page, PageRequest
+from storage.web import walking
+from storage.web.paging import Page, PageRequest
+from storage.web.walking import Source
 from tweets.caches import counts, marks
 from tweets.caches.counts import COUNTS, Counted, Counts
 from tweets.caches.marks import KnownMarks, ViewerFlags
@@ -250,25 +251,24 @@ forget_outputs = _out.cache_clear
 
 
 Hydrate = Callable[[Sequence[int]], list[TweetOut]]
-FetchIds = FetchPlaces
-"""A tweet's place in every listing is its id."""
 
 
-def full_page(request: PageRequest, fetch: FetchIds, hydrate: Hydrate) -> Page[TweetOut]:
-    """Returns the page that was asked for; one round of fetch and hydrate unless much of it is hidden.
+def full_page(request: PageRequest, source: Source, hydrate: Hydrate) -> Page[TweetOut]:
+    """Returns the page that was asked for, of a listing in which a tweet's place is its id.
 
-    The same tweet is there once: the newest of the original and its retweets.
+    The same tweet is there once: the newest of the original and its retweets. Cost and errors as
+    storage/web/walking.py has them.
     """
 
     def show(ids: Sequence[int]) -> list[tuple[int, TweetOut]]:
         return [(int(tweet.id), tweet) for tweet in hydrate(ids)]
 
-    return paging.full_page(request, fetch, show, same=_original_id)
+    return walking.full_page(request, source, show, same=_original_id)
 
 
 def rendered(page: Page[TweetOut]) -> Page[Raw]:
     """Returns the page with its tweets as the JSON that each has been made into already."""
-    return Page([Raw(tweet.json) for tweet in page.items], page.older, page.newer)
+    return Page([Raw(tweet.json) for tweet in page.items], page.older, page.newer, page.unsettled)
 
 
 def _original_id(tweet: TweetOut) -> str:

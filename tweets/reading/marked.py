@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from storage.stores import associations
-from storage.web import paging
 from storage.web.paging import Page, PageRequest
+from storage.web.walking import Stored, full_page
 from tweets.reading.hydration import Hydrate, TweetOut
 
 
@@ -24,7 +24,7 @@ class Marked:
             shown = {int(tweet.id): tweet for tweet in hydrate(ids)}
             return [(place, shown[each]) for place, each in zip(places, ids, strict=True) if each in shown]
 
-        return paging.full_page(request, self._fetch, show)
+        return full_page(request, Stored(self._fetch), show)
 
     def _fetch(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         edges = associations().newest_targets(self._person_id, self._kind, before=before, after=after, limit=limit)

@@ -9,7 +9,8 @@ from accounts.graph.listings import Listing, people_page, visible_account
 from accounts.people.profiles import UserOut
 from storage.errors import NotFound
 from storage.stores import associations
-from storage.web.paging import Page, PageRequest
+from storage.web.paging import Page, PageRequest, empty_page
+from storage.web.walking import Stored
 from tweets.entities import Tweet
 from tweets.kinds import BOOKMARK, LIKE, RETWEET
 from tweets.reading.hydration import TweetOut, full_page, hydrate
@@ -51,7 +52,7 @@ def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, r
     author = visible_account(username, viewer)
     visibility = Visibility(viewer.id if viewer is not None else None)
     if visibility.hidden_among({author.id}):
-        return Page([], older=None, newer=request.after)
+        return empty_page(request)
 
     def fetch(*, before: int | None, after: int | None, limit: int) -> list[int]:
         return tweet_store().by_author(author.id, replies=replies, before=before, after=after, limit=limit)
@@ -59,7 +60,7 @@ def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, r
     def show(ids: Sequence[int]) -> list[TweetOut]:
         return hydrate(ids, viewer=viewer, visibility=visibility)
 
-    return full_page(request, fetch, show)
+    return full_page(request, Stored(fetch), show)
 
 
 def likes_page(username: str, viewer: Viewer | None, request: PageRequest) -> Page[TweetOut]:
@@ -67,7 +68,7 @@ def likes_page(username: str, viewer: Viewer | None, request: PageRequest) -> Pa
     person = visible_account(username, viewer)
     visibility = Visibility(viewer.id if viewer is not None else None)
     if visibility.hidden_among({person.id}):
-        return Page([], older=None, newer=request.after)
+        return empty_page(request)
     return Marked(person.id, LIKE).page(request, lambda ids: hydrate(ids, viewer=viewer, visibility=visibility))
 
 

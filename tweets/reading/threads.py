@@ -6,6 +6,7 @@ import msgspec
 
 from accounts.entities import Viewer
 from storage.web.paging import Page, PageRequest
+from storage.web.walking import Stored
 from tweets.entities import Tweet
 from tweets.reading.bodies import tweets_by_id
 from tweets.reading.hydration import TweetOut, full_page, hydrate
@@ -67,7 +68,7 @@ def _replies(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page
     def show(ids: Sequence[int]) -> list[TweetOut]:
         return hydrate(ids, viewer=viewer)
 
-    return full_page(request, fetch, show)
+    return full_page(request, Stored(fetch), show)
 
 
 def _ancestor_ids(tweet: Tweet) -> list[int]:

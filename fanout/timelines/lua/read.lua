@@ -1,7 +1,9 @@
 -- One window of a ready timeline: floor, merge set, 1 if the epoch is its own,
--- when it was opened, 1 if it ends within so many seconds, then ids newest first;
--- empty when it is not ready or outdated.
--- KEYS: timeline, graph version, epoch. ARGV: before or '', after or '', count, seconds. Read-only.
+-- when it was opened, 1 if it ends within so many seconds, the settled place, the rest (ids in one string,
+-- or false), then ids newest first; empty when it is not ready or outdated.
+-- The rest: up to `most` ids below those, as far as they are above the settled place.
+-- KEYS: timeline, graph version, epoch, settled place.
+-- ARGV: before or '', after or '', count, seconds, settled place if none is known, most of the rest. Read-only.
 local key, before, after, count = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local CHUNK = 100
 
@@ -23,6 +25,20 @@ local function place_of(bound, exclusive)
     end
 end
 
+-- Up to `most` ids from `place` on that are above `settled`, in one string.
+local function ids_above(settled, place, most)
+    local found, high, low = {}, struct.unpack(ID_HALVES, settled)
+    while true do
+        for _, id in ipairs(redis.call('LRANGE', key, place, place + CHUNK - 1)) do
+            if #id ~= ID_BYTES or #found == most then return table.concat(found) end
+            local id_high, id_low = struct.unpack(ID_HALVES, id)
+            if not is_higher(id_high, id_low, high, low) then return table.concat(found) end
+            found[#found + 1] = id
+        end
+        place = place + CHUNK
+    end
+end
+
 local first, last = 0, count - 1
 if before ~= '' then
     first = place_of(before, true)
@@ -33,12 +49,19 @@ elseif after ~= '' then
 end
 
 local of_this_epoch = epoch_of(trailer) == current(KEYS[3]) and 1 or 0
+local settled, most = redis.call('GET', KEYS[4]) or ARGV[5], tonumber(ARGV[6])
 local ends_soon = redis.call('TTL', key) < tonumber(ARGV[4]) and 1 or 0
-local answer = {floor_of(trailer), merge_set, of_this_epoch, opened_us_of(trailer), ends_soon}
+local rest = most > 0 and after == '' and '' or false
+local answer = {floor_of(trailer), merge_set, of_this_epoch, opened_us_of(trailer), ends_soon, settled, rest}
 if last >= first then
     local behind, elements = #answer, redis.call('LRANGE', key, first, last)
     for place = 1, #elements do
         if #elements[place] == ID_BYTES then answer[behind + place] = elements[place] end
+    end
+    if rest and #answer == behind + count then
+        local id_high, id_low = struct.unpack(ID_HALVES, answer[#answer])
+        local high, low = struct.unpack(ID_HALVES, settled)
+        if is_higher(id_high, id_low, high, low) then answer[behind] = ids_above(settled, last + 1, most) end
     end
 end
 return answer

@@ -1,7 +1,9 @@
 -- One window of many recent lists together, in id order: the highest floor, the places of lists that are not ready,
--- then ids newest first.
--- KEYS: recent lists of one shard. ARGV: before or '', after or '', count. Read-only. See timelines/recents.py.
-local before, after, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
+-- the rest, then ids newest first. The rest: up to `most` ids below those, as far as they are above `settled`, in
+-- one string; empty of a read with `after`.
+-- KEYS: recent lists of one shard. ARGV: before or '', after or '', count, settled, most. Read-only.
+-- See timelines/recents.py.
+local before, after, count, settled, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local upwards = after ~= ''
 local bound = upwards and after or before
 
@@ -75,8 +77,32 @@ for number = 1, math.min(count, #lists) do
 end
 table.sort(found, is_nearer)
 
-local answer = {floor[3], missing}
+-- The ids of a list, from the nearest on, that are above `settled` and below `last`; put behind those in `standing`.
+local function add_rest(list, last, standing)
+    local high, low = struct.unpack(ID_HALVES, settled)
+    local place = list.from
+    while true do
+        for _, id in ipairs(redis.call('LRANGE', list.key, place, place + count - 1)) do
+            if #id ~= ID_BYTES then return end
+            local entry = entry_of(id)
+            if not is_higher(entry[1], entry[2], high, low) then return end
+            if is_nearer(last, entry) then standing[#standing + 1] = entry end
+        end
+        place = place + count
+    end
+end
+
+-- Only if a whole window is above `settled` can there be more, and only in lists that have something there.
+local function rest_below(last)
+    local standing, ids = {}, {}
+    for _, list in ipairs(lists) do add_rest(list, last, standing) end
+    table.sort(standing, is_nearer)
+    for number = 1, math.min(most, #standing) do ids[number] = standing[number][3] end
+    return table.concat(ids)
+end
+
 local kept = math.min(count, #found)
+local answer = {floor[3], missing, not upwards and most > 0 and kept == count and rest_below(found[kept]) or ''}
 for number = 1, kept do
     answer[#answer + 1] = found[upwards and kept - number + 1 or number][3]
 end

@@ -164,7 +164,7 @@ class HomeStream:
                 await self._send_tweet(tweet)
             place = page.newer if page.newer is not None else place
             await self._move_to(min(place, watermark), missed)
-            if len(page.items) < REPLAY_PAGE:
+            if len(page.items) < REPLAY_PAGE and not page.cut_short:
                 await self._tell_missed(missed, MAX_ID)
                 break
         else:

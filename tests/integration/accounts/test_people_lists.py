@@ -8,8 +8,9 @@ from accounts.graph import blocks, follows, listings
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from accounts.people import services
+from storage.ids import settling
 from storage.stores import associations
-from storage.web import paging
+from storage.web import walking
 from storage.web.paging import PageRequest
 from tests.backends import counted_store_calls, timeline_redis_down
 from tests.integration.tweeting import viewer
@@ -97,17 +98,32 @@ def test_suspended_and_blocked_people_are_left_out_and_made_up_for() -> None:
     assert names(everybody_else) == [each.username for each in crowd[1:]]
 
 
-def test_a_page_of_only_hidden_people_still_leads_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The walk past hidden people is bounded; where it stops, the next page begins."""
-    monkeypatch.setattr(paging, "MAX_ROUNDS", 1)
+def test_a_page_that_was_not_filled_in_time_leads_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The walk past hidden people is bounded by time; where it stops, the next page begins."""
+    star, crowd = a_star_with(6)
+    staff = new_person(staff=True)
+    for hidden in crowd[1:4]:
+        services.suspend(hidden, by=staff)
+    with monkeypatch.context() as hurry:
+        hurry.setattr(walking, "WALK_SECONDS", 0.0)
+        page = listings.followers_page(star.username, None, PageRequest(limit=2))
+    assert [each.username for each in page.items] == [crowd[0].username]
+    rest = listings.followers_page(star.username, None, PageRequest(limit=2, before=page.older))
+    assert [each.username for each in rest.items] == [each.username for each in crowd[4:]]
+
+
+def test_a_page_is_never_empty_while_there_is_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If nobody who may be shown was found in time, that is said, and when to come again."""
     star, crowd = a_star_with(5)
     staff = new_person(staff=True)
-    for hidden in crowd[:3]:
+    for hidden in crowd[:4]:
         services.suspend(hidden, by=staff)
-    page = listings.followers_page(star.username, None, PageRequest(limit=2))
-    assert page.items == []
-    rest = listings.followers_page(star.username, None, PageRequest(limit=2, before=page.older))
-    assert [each.username for each in rest.items] == [each.username for each in crowd[3:]]
+    path = f"/api/v1/users/{star.username}/followers?limit=1"
+    with monkeypatch.context() as hurry:
+        hurry.setattr(walking, "WALK_SECONDS", 0.0)
+        answer = ApiClient().get(path)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert names(ApiClient().get(path).json()) == [crowd[4].username]
 
 
 def test_a_block_hides_the_lists_from_whom_is_blocked_only() -> None:
@@ -130,7 +146,9 @@ def test_bad_requests() -> None:
     assert client.post(f"/api/v1/users/{star.username}/followers").status_code in (401, 405)
 
 
-def test_a_page_costs_few_reads_however_many_people_it_shows(product: str) -> None:
+def test_a_page_costs_few_reads_however_many_people_it_shows(product: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of follows that have settled; one more if a whole page of them is younger than that."""
+    monkeypatch.setattr(settling, "SETTLE_SECONDS", 0)
     star, _ = a_star_with(6)
     watcher = viewer(new_person())
     listings.followers_page(star.username, watcher, PageRequest(limit=5))

@@ -27,7 +27,7 @@ from storage.stores import associations
 from tests.backends import timeline_redis_down
 from tests.integration.speaking import Api, on_one_store
 from tests.people import PASSWORD, new_person
-from tests.work import open_orders, work_off_everything
+from tests.work import open_orders, say_what_has_settled, work_off_everything
 from tweets.caches import counts
 
 pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
@@ -158,6 +158,7 @@ def everything_happens(seen: Seen) -> None:
     with seen.after(), patch.object(strays, "MOMENT_SECONDS", 0.0):
         Presence().appear([reader.id])
         search_strays()
+        say_what_has_settled()
     orders_are_sent(seen, author, reader)
     an_author_grows(seen, author, reader)
 

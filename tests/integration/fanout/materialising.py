@@ -24,9 +24,9 @@ def retract(entry_id: int, *readers: int) -> int:
 
 
 def read(reader: int, *, before: int | None = None, after: int | None = None, count: int = 100) -> Window | None:
-    """Without when it was opened, which differs from run to run."""
+    """Without when it was opened, and what has settled, which differ from run to run."""
     [window] = timeline_node().ask(materialised.read(reader, before=before, after=after, count=count))
-    return msgspec.structs.replace(window, opened_us=0) if window is not None else None
+    return msgspec.structs.replace(window, opened_us=0, settled=0) if window is not None else None
 
 
 def ready(reader: int, ids: list[int] | None = None, *, floor: int = 0) -> None:

@@ -15,10 +15,11 @@ from accounts.graph import follows
 from fanout.live import channel
 from fanout.live.channel import LiveKind
 from fanout.live.presence import Presence, current_epoch, look
-from fanout.live.watermark import SETTLE_SECONDS, watermark
+from fanout.live.watermark import watermark
 from fanout.orders import sweeper
 from fanout.orders.dispatch import Dispatcher
 from storage.errors import NotFound, Unavailable
+from storage.ids.settling import SETTLE_SECONDS
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node

@@ -110,3 +110,23 @@ def test_a_list_ends_by_itself(settings: Settings) -> None:
     ready(reader, pulled, [5])
     [seconds] = timeline_node().round_trip(("TTL", recents.recent_key(timeline_shard(reader), pulled)))
     assert 0 < seconds <= settings.ACTIVE_DAYS * 86_400
+
+
+@pytest.mark.parametrize("lists_a_call", [2, 100])
+def test_the_rest_is_what_stands_below_a_window_and_above_what_has_settled(
+    lists_a_call: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recents, "LISTS_A_CALL", lists_a_call)
+    reader, merge_set = new_id(), [a_pulled() for _ in range(5)]
+    ids = random.Random(5).sample(range(1, 1_000), 60)
+    for place, pulled in enumerate(merge_set):
+        ready(reader, pulled, sorted(ids[place::5], reverse=True))
+    ids.sort(reverse=True)
+    for count, settled, before in ((5, ids[30], None), (5, ids[3], None), (7, ids[40], ids[10]), (100, ids[50], None)):
+        asked = recents.read(reader, merge_set, before=before, count=count, settled=settled, rest=400)
+        [found] = timeline_node().ask(asked)
+        standing = [each for each in ids if before is None or each < before]
+        assert found.ids == standing[:count]
+        assert [each for each in found.rest if each > settled] == [each for each in standing[count:] if each > settled]
+    [some] = timeline_node().ask(recents.read(reader, merge_set, count=1, settled=0, rest=3))
+    assert some.rest[:3] == ids[1:4]

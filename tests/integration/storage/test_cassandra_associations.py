@@ -105,14 +105,17 @@ def test_a_walk_over_rows_left_behind_is_bounded_and_says_so(
     associations: CassandraAssociations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A short page would claim that the listing ends here; the next call gets further."""
-    monkeypatch.setattr(edge_listings, "LISTING_PAGES", 2)
     source, target = new_id(), new_id()
     older, left, newest = change(source, new_id()), [new_id() for _ in range(5)], change(source, target)
     associations.apply([older, newest])
     session.batch([row for op in left for row in LOG.insert((source, "like", "out"), op, (target,))])
-    with pytest.raises(Unavailable):
-        associations.newest_targets(source, "like", limit=2)
+    with monkeypatch.context() as hurry:
+        hurry.setattr(edge_listings, "LISTING_SECONDS", 0.0)
+        with pytest.raises(Unavailable):
+            associations.newest_targets(source, "like", limit=2)
+    assert len(listed(source, "out")) == 6, "what was passed over is gone"
     assert [edge.op for edge in associations.newest_targets(source, "like", limit=2)] == [newest.op, older.op]
+    assert sorted(listed(source, "out")) == [older.op, newest.op]
 
 
 def test_a_removal_is_a_flag_that_expires(associations: CassandraAssociations) -> None:

@@ -1,0 +1,41 @@
+"""The settled place: timelines have every entry at or below it that they ever will, but for what the graph changes.
+
+An entry comes into followers' timelines when its order was worked off, which may be minutes after an entry
+that is newer. Whoever polls a timeline upwards goes back, each time, to below what is still to come
+(storage/web/paging.py). How far that is says the outbox: the watermark (fanout/live/watermark.py). Nobody
+could ask the outbox with each read, so each sweep puts the watermark beside the timelines of
+each shard, and a timeline is read together with it. One that is old is a lower place, and safe; so it has no end.
+
+An example: the orders of 10 and 12 are done, that of 11 waits for its worker, for five minutes now. The
+settled place is 10. Who is shown 12 goes on from 10 at each poll, until 11 is there.
+
+A server that has just been emptied knows no settled place, until the next sweep. Its timelines are made anew from the
+store, where all entries are whose orders are open; so a time long enough will do.
+"""
+
+from django.conf import settings
+
+from fanout.timelines.layout import pack
+from storage.ids.settling import place_before
+from storage.redis.node import timeline_node
+from storage.redis.shards import remembered, shard_tag
+
+UNKNOWN_SECONDS = 600
+"""With no settled place, entries older than this count as delivered; an order takes milliseconds, and after an
+outage minutes. Longer would cost polls: they read again what stands above it."""
+
+
+@remembered
+def settled_key(shard: int) -> str:
+    """Returns the key of the shard's settled place, 8 bytes as an entry's."""
+    return f"{shard_tag(shard)}:settled"
+
+
+def unknown_settled() -> int:
+    """Returns the place that counts as settled where none is known."""
+    return place_before(UNKNOWN_SECONDS)
+
+
+def tell_settled(place: int) -> None:
+    """Has reads go by this place, at or below which no order is open. One round trip. Raises `Unavailable`."""
+    timeline_node().round_trip(*(("SET", settled_key(shard), pack(place)) for shard in range(settings.TIMELINE_SHARDS)))

@@ -1,0 +1,22 @@
+"""When an id has settled: whatever was to be written under it is visible to everybody by now, or never will be.
+
+Order of ids is order of birth, not of visibility (snowflakes.py): between the two lies a write. So
+whoever goes up a collection goes back, each time, to below what has not settled yet.
+"""
+
+from storage.ids.snowflakes import make_id, now_us
+
+SETTLE_SECONDS = 21
+"""An id older than this is visible to who reads the store: the store's timeouts (Cassandra's of
+connecting, preparing and writing, 5 s each, and 1 s before a second try; SQLite's of waiting for the
+lock, 15 s) and 5 s of clock skew."""
+
+
+def settled_place() -> int:
+    """Returns the place below which the store shows all that it ever will; read the store only after this."""
+    return place_before(SETTLE_SECONDS)
+
+
+def place_before(seconds: float) -> int:
+    """Returns the place of so many seconds ago: above every id made before, below those made since."""
+    return make_id(now_us() - int(seconds * 1_000_000), 0)

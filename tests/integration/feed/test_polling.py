@@ -1,0 +1,392 @@
+"""Polling upwards by a page's own `prev_cursor`: whatever becomes visible late is shown, whatever stood above it.
+
+With cursors that are places alone, what is about something late fails.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import NamedTuple
+
+import pytest
+
+from accounts.graph import follows
+from accounts.models import User
+from fanout import tasks
+from fanout.live.watermark import watermark
+from fanout.timelines import materialised
+from feed.timelines.home import home_page
+from storage.ids import settling
+from storage.ids.snowflakes import make_id, now_us
+from storage.redis.node import timeline_node
+from storage.web.paging import PageRequest, decode_settled, decode_since
+from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
+from tests.integration.feed.reading import a_reader_of, redis
+from tests.integration.polling import Poller, paused_before_it_is_written
+from tests.integration.querying import Door
+from tests.integration.tweeting import post, viewer
+from tests.people import ApiClient, new_person
+from tests.work import open_orders, say_what_has_settled, work_off_everything, work_off_wholly
+from tweets.entities import Entities, Tweet
+from tweets.stores.port import tweet_store
+from tweets.writing import liking
+from tweets.writing.after_write import deliver_order
+from tweets.writing.posting import delete_tweet
+from tweets.writing.retweeting import retweet
+
+pytestmark = pytest.mark.usefixtures("product")
+
+
+@pytest.fixture(params=["swept", "never swept"])
+def sweep(request: pytest.FixtureRequest) -> Callable[[], None]:
+    """Timelines know what has settled; or they do not, as before the first sweep of an emptied Redis."""
+    return say_what_has_settled if request.param == "swept" else lambda: None
+
+
+class TestHome:
+    @pytest.mark.parametrize("limit", [1, 20])
+    def test_a_tweet_whose_write_was_under_way_is_shown(self, sweep: Callable[[], None], limit: int) -> None:
+        ann = new_person()
+        reader = a_reader_of(ann)
+        post(reader)
+        poller = Poller(ApiClient(reader), "/feed/home", limit=limit)
+        with paused_before_it_is_written(lambda: post(ann, "late")) as slow:
+            assert slow.go_on()
+            own = post(reader)
+            sweep()
+            assert poller.poll() == [own]
+        work_off_everything()
+        sweep()
+        new = [each for _ in range(4) for each in poller.poll()]
+        assert len(new) == 1
+        assert new[0] < own
+
+    def test_a_tweet_whose_fan_out_lags_is_shown(self, sweep: Callable[[], None]) -> None:
+        ann, bob = new_person(), new_person()
+        reader = a_reader_of(ann, bob)
+        post(reader)
+        poller = Poller(ApiClient(reader), "/feed/home")
+        late, early = post(ann), post(bob)
+        [order] = [each for each in open_orders() if each.id == early]
+        work_off_wholly(order)
+        sweep()
+        assert poller.poll() == [early]
+        assert poller.poll() == []
+        work_off_everything()
+        assert poller.poll() == [late]
+        assert poller.poll() == []
+
+    def test_however_long_it_lags(self) -> None:
+        """An hour, for which no time would do that is waited for anyway: the order is open, and holds the cursor."""
+        ann = new_person()
+        reader = a_reader_of(ann)
+        own = post(reader)
+        home_page(viewer(reader), PageRequest())
+        old = make_id(now_us() - 3_600 * 1_000_000, 77)
+        tweet = Tweet(id=old, author_id=ann.id, text="late", conversation_id=old, in_home=True, entities=Entities())
+        tweet_store().add(tweet, deliver_order(old, ann.id))
+        say_what_has_settled()
+        poller = Poller(ApiClient(reader), "/feed/home")
+        assert (poller.shown, poller.poll()) == ([own], [])
+        work_off_everything()
+        assert poller.poll() == [old]
+
+    def test_a_cursor_stands_below_the_oldest_open_order(self) -> None:
+        ann = new_person()
+        reader = a_reader_of(ann)
+        waiting = post(ann)
+        say_what_has_settled()
+        own = [post(reader) for _ in range(3)]
+        page = ApiClient(reader).get("/api/v1/feed/home").json()
+        assert page["data"][0]["id"] == str(own[-1])
+        cursor = page["meta"]["prev_cursor"]
+        assert decode_since(cursor)[0] == own[-1]
+        assert decode_settled(cursor) < waiting
+
+    def test_when_all_is_done_a_cursor_is_a_place_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(settling, "SETTLE_SECONDS", 0)
+        ann = new_person()
+        reader = a_reader_of(ann)
+        tweet = post(ann)
+        home_page(viewer(reader), PageRequest())
+        work_off_everything()
+        say_what_has_settled()
+        cursor = ApiClient(reader).get("/api/v1/feed/home").json()["meta"]["prev_cursor"]
+        assert decode_since(cursor) == (tweet, None)
+
+    @pytest.mark.parametrize("outage", ["emptied", "down"])
+    def test_whatever_becomes_of_redis_meanwhile(self, outage: str) -> None:
+        ann = new_person()
+        reader = a_reader_of(ann)
+        post(reader)
+        poller = Poller(ApiClient(reader), "/feed/home")
+        with paused_before_it_is_written(lambda: post(ann, "late")) as slow:
+            assert slow.go_on()
+            with timeline_redis_down() if outage == "down" else nullcontext():
+                if outage == "emptied":
+                    redis("FLUSHALL")
+                own = post(reader)
+                assert poller.poll() == [own]
+        if outage == "emptied":
+            redis("FLUSHALL")
+        work_off_everything()
+        assert len(poller.poll()) == 1
+
+    def test_a_page_from_the_store_and_the_next_from_redis(self) -> None:
+        """What a pull has shown may be missing in the timeline that answers the next poll."""
+        ann, bob = new_person(), new_person()
+        reader = a_reader_of(ann, bob)
+        post(reader)
+        home_page(viewer(reader), PageRequest())
+        with timeline_redis_down():
+            poller = Poller(ApiClient(reader), "/feed/home")
+            late = post(ann)
+            assert poller.poll() == [late]
+        new = post(bob)
+        [order] = [each for each in open_orders() if each.id == new]
+        work_off_wholly(order)
+        assert new in poller.poll()
+        work_off_everything()
+        for _ in range(3):
+            poller.poll()
+        assert {late, new} <= set(poller.shown)
+
+    @pytest.mark.parametrize("limit", [1, 3, 7, 20])
+    def test_who_fell_behind_goes_up_page_by_page_and_comes_to_an_end(self, limit: int) -> None:
+        """While an order holds everything back, too; and nothing comes twice that has not changed."""
+        ann, bob = new_person(), new_person()
+        reader = a_reader_of(ann, bob)
+        post(reader)
+        poller = Poller(ApiClient(reader), "/feed/home", limit=limit)
+        late = post(ann)
+        new = [post(bob) for _ in range(25)]
+        for order in [each for each in open_orders() if each.id != late]:
+            work_off_wholly(order)
+        say_what_has_settled()
+        seen: list[int] = []
+        while page := poller.poll():
+            seen += page[::-1]
+        assert (seen, poller.came_twice) == (new, 0)
+        work_off_everything()
+        for _ in range(30):
+            poller.poll()
+        assert late in poller.shown
+
+    def test_a_deletion_in_between_loses_nothing(self) -> None:
+        ann = new_person()
+        reader = a_reader_of(ann)
+        first, gone = post(reader), post(reader)
+        poller = Poller(ApiClient(reader), "/feed/home")
+        late = post(ann)
+        delete_tweet(tweet_id=gone, viewer=viewer(reader))
+        work_off_everything()
+        assert poller.poll() == [late]
+        assert poller.shown == [gone, first, late]
+
+
+class TestCosts:
+    def test_a_warm_poll_costs_two_redis_round_trips_and_nothing_else(self) -> None:
+        """What has settled comes with the timeline, and what has not is read in the same step."""
+        ann = new_person()
+        reader = a_reader_of(ann)
+        for _ in range(30):
+            post(ann)
+        work_off_everything()
+        client = ApiClient(reader)
+        for _ in range(2):
+            link = client.get("/api/v1/feed/home").json()["links"]["prev"]
+        new = [post(ann) for _ in range(2)]
+        work_off_everything()
+        client.get(link)
+        with counted_round_trips() as trips, counted_store_calls() as store:
+            found = client.get(link).json()
+        assert [int(each["id"]) for each in found["data"]] == new[::-1]
+        assert (len(trips), store) == (2, [])
+
+    def test_a_page_of_the_store_that_has_settled_is_one_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ann = new_person()
+        for _ in range(4):
+            post(ann)
+        path = f"/api/v1/users/{ann.username}/tweets?limit=2"
+        client = ApiClient()
+        monkeypatch.setattr(settling, "SETTLE_SECONDS", 0)
+        client.get(path)
+        with counted_store_calls() as settled:
+            client.get(path)
+        monkeypatch.undo()
+        with counted_store_calls() as unsettled:
+            client.get(path)
+        assert len(unsettled) == 2 * len(settled), "younger than it takes to settle, it is looked further down"
+
+
+class Case(NamedTuple):
+    """A collection, who reads it, two writes that add to it, and the ids that they add."""
+
+    path: str
+    reader: User
+    slow: Callable[[], object]
+    quick: Callable[[], object]
+    added: tuple[int, int] | None = None
+
+
+def tweets_of_somebody() -> Case:
+    ann = new_person()
+    post(ann)
+    return Case(f"/users/{ann.username}/tweets", new_person(), lambda: post(ann), lambda: post(ann))
+
+
+def without_replies() -> Case:
+    case = tweets_of_somebody()
+    return case._replace(path=f"{case.path}?replies=false")
+
+
+def the_public_feed() -> Case:
+    ann, bob = new_person(), new_person()
+    post(ann)
+    return Case("/feed/public", new_person(), lambda: post(ann), lambda: post(bob))
+
+
+def replies() -> Case:
+    ann, bob = new_person(), new_person()
+    tweet = post(ann)
+    post(ann, reply_to=tweet)
+    return Case(f"/tweets/{tweet}/replies", ann, lambda: post(ann, reply_to=tweet), lambda: post(bob, reply_to=tweet))
+
+
+def a_thread_s_replies() -> Case:
+    case = replies()
+    return case._replace(path=case.path.replace("/replies", "/thread"))
+
+
+def who_likes() -> Case:
+    ann, bob, cid = new_person(), new_person(), new_person()
+    tweet = post(ann)
+    liking.like(viewer=viewer(ann), tweet_id=tweet)
+    slow, quick = (lambda each=each: liking.like(viewer=viewer(each), tweet_id=tweet) for each in (bob, cid))
+    return Case(f"/tweets/{tweet}/likes", ann, slow, quick, (bob.id, cid.id))
+
+
+def who_retweeted() -> Case:
+    ann, bob, cid = new_person(), new_person(), new_person()
+    tweet = post(ann)
+    retweet(viewer=viewer(ann), tweet_id=tweet)
+    slow, quick = (lambda each=each: retweet(viewer=viewer(each), tweet_id=tweet) for each in (bob, cid))
+    return Case(f"/tweets/{tweet}/retweets", ann, slow, quick, (bob.id, cid.id))
+
+
+def followers() -> Case:
+    ann, bob, cid, dan = (new_person() for _ in range(4))
+    follows.follow(dan.id, ann.id)
+    slow, quick = (lambda each=each: follows.follow(each.id, ann.id) for each in (bob, cid))
+    return Case(f"/users/{ann.username}/followers", ann, slow, quick, (bob.id, cid.id))
+
+
+def following() -> Case:
+    ann, bob, cid, dan = (new_person() for _ in range(4))
+    follows.follow(ann.id, dan.id)
+    slow, quick = (lambda each=each: follows.follow(ann.id, each.id) for each in (bob, cid))
+    return Case(f"/users/{ann.username}/following", ann, slow, quick, (bob.id, cid.id))
+
+
+def _marked(path: str, ann: User, mark: Callable[..., int]) -> Case:
+    tweets = [post(ann) for _ in range(3)]
+    mark(viewer=viewer(ann), tweet_id=tweets[0])
+    slow, quick = (lambda each=each: mark(viewer=viewer(ann), tweet_id=each) for each in tweets[1:])
+    return Case(path, ann, slow, quick, (tweets[1], tweets[2]))
+
+
+def likes() -> Case:
+    ann = new_person()
+    return _marked(f"/users/{ann.username}/likes", ann, liking.like)
+
+
+def bookmarks() -> Case:
+    return _marked("/me/bookmarks", new_person(), liking.bookmark)
+
+
+COLLECTIONS = (
+    tweets_of_somebody,
+    without_replies,
+    the_public_feed,
+    replies,
+    who_likes,
+    who_retweeted,
+    followers,
+    following,
+    likes,
+    bookmarks,
+)
+
+
+@pytest.mark.parametrize("limit", [1, 20])
+@pytest.mark.parametrize("collection", COLLECTIONS)
+def test_what_was_under_way_is_shown_in_every_collection(collection: Callable[[], Case], limit: int) -> None:
+    case = collection()
+    poller = Poller(ApiClient(case.reader), case.path, limit=limit)
+    with paused_before_it_is_written(case.slow) as slow:
+        assert slow.go_on()
+        case.quick()
+        [quick] = poller.poll()
+        assert poller.poll() == []
+    new = [each for _ in range(4) for each in poller.poll()]
+    assert len(new) == 1
+    assert case.added in (None, (new[0], quick))
+    assert poller.poll() == []
+
+
+def test_a_thread_s_cursor_is_safe_as_well() -> None:
+    case = a_thread_s_replies()
+    client = ApiClient(case.reader)
+    link = client.get(f"/api/v1{case.path}").json()["links"]["prev"]
+    with paused_before_it_is_written(case.slow) as slow:
+        assert slow.go_on()
+        case.quick()
+        body = client.get(link).json()
+        assert len(body["data"]["replies"]) == 1
+    again = client.get(body["links"]["prev"]).json()["data"]["replies"]
+    assert again[0]["id"] == body["data"]["replies"][0]["id"], "shown again, with what has come below it"
+    assert len(again) == 3
+
+
+def test_graphql_s_start_cursor_is_one_to_poll_from() -> None:
+    ann = new_person()
+    reader = a_reader_of(ann)
+    door = Door(reader)
+    with paused_before_it_is_written(lambda: post(ann, "late")) as slow:
+        assert slow.go_on()
+        own = post(reader)
+        page = door.home(first=5)
+        assert [edge["node"]["id"] for edge in page["edges"]] == [str(own)]
+        assert page["edges"][0]["cursor"] == page["pageInfo"]["startCursor"]
+    work_off_everything()
+    since = page["pageInfo"]["startCursor"]
+    found = ApiClient(reader).get(f"/api/v1/feed/home?since={since}").json()["data"]
+    assert [each["text"] for each in found] == ["hello", "late"]
+
+
+def test_a_place_above_what_has_settled_begins_there_and_misses_nothing_later() -> None:
+    """A page's `next_cursor`, or an entry's of GraphQL, given as `since`."""
+    ann = new_person()
+    reader = a_reader_of(ann)
+    client = ApiClient(reader)
+    with paused_before_it_is_written(lambda: post(ann, "late")) as slow:
+        assert slow.go_on()
+        own = [post(reader) for _ in range(2)]
+        place = client.get("/api/v1/feed/home?limit=1").json()["meta"]["next_cursor"]
+        lower = client.get(f"/api/v1/feed/home?limit=1&cursor={place}").json()["data"]
+        assert [int(each["id"]) for each in lower] == own[:1]
+        above = client.get(f"/api/v1/feed/home?since={place}").json()
+        assert above["data"] == []
+    work_off_everything()
+    found = client.get(above["links"]["prev"]).json()["data"]
+    assert "late" in [each["text"] for each in found]
+
+
+def test_each_sweep_says_what_has_settled() -> None:
+    reader = new_person()
+    waiting = post(reader)
+    home_page(viewer(reader), PageRequest())
+    watermark.forget()
+    tasks.sweep()
+    [window] = timeline_node().ask(materialised.read(reader.id, count=1))
+    assert window is not None
+    assert window.settled == watermark.read() < waiting
