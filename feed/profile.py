@@ -24,8 +24,9 @@ def profile(username: str, viewer: Viewer | None) -> ProfileOut:
     """Returns the profile of the person of that name, in any case.
 
     One SQL query, one Redis round trip and, for somebody signed in, five store reads; counts
-    that are not cached are counted in the store. They are of all edges and tweets that stand,
-    up to 10,000 exactly and at most a minute old above (storage/redis/count_cache.py). Raises `NotFound`
+    that are not cached are counted in the store. They are what the lists show to a stranger,
+    up to 10,000 exactly and at most a minute old above (storage/redis/count_cache.py,
+    accounts/graph/withheld.py). Raises `NotFound`
     as `visible_account` does, and `Unavailable`.
     """
     person = visible_account(username, viewer)

@@ -8,3 +8,8 @@ BOOKMARK = "bookmark"
 """From a person to a tweet; nobody else may know."""
 QUOTE = "quote"
 """From the quoting tweet to the quoted one."""
+WITHHELD = "withheld"
+"""From somebody suspended to each tweet that they like or have retweeted, and from each reply and quote of theirs to
+what it answers or quotes: not counted there (accounts/graph/withheld.py)."""
+WITHHELD_ENTRY = "withheld-entry"
+"""From a retweet whose original is gone, or whose author is suspended, to who retweeted it."""

@@ -16,6 +16,7 @@ from accounts.models import User
 from accounts.people import rules
 from accounts.people.purge import purge_reading
 from accounts.people.selectors import find_login, get_user
+from accounts.people.withholding import order_withholding
 from accounts.sessions import tokens
 from accounts.sql import sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn
@@ -103,14 +104,17 @@ def suspend(person: User, *, by: User) -> None:
     """Shuts the person out of every door from the next request on, and hides what they wrote. Idempotent.
 
     What their reading left in Redis goes (people/purge.py); a reader who is restored finds it complete again.
+    Counts leave them out within seconds (people/withholding.py).
     """
+    order_withholding(person.id)
     _set_suspension(person, at=datetime.now(UTC), by=by)
     transaction.on_commit(lambda: purge_reading(person.id))
     log.info("account_suspended", user_id=person.id, by=by.id)
 
 
 def restore(person: User, *, by: User) -> None:
-    """Undoes a suspension; tokens from before it are good again. Idempotent."""
+    """Undoes a suspension; tokens from before it are good again, and their marks are counted again. Idempotent."""
+    order_withholding(person.id)
     _set_suspension(person, at=None, by=None)
     log.info("account_restored", user_id=person.id, by=by.id)
 

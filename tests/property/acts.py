@@ -52,13 +52,13 @@ def retweet(world: World, person: int, tweet_id: int, *, place: str | None = Non
 
 
 def undo(world: World, person: int, tweet_id: int, *, place: str | None = None) -> Action:
+    """Whatever has become of the original or its author."""
     oracle, viewer = world.oracle, world.viewer(person)
     original = oracle.entries[tweet_id].shown
     return Action(
         "undo",
         lambda: unretweet(viewer=viewer, tweet_id=tweet_id),
         facts=[(Fact(DELETED, each), True) for each in oracle.retweets(person, original)],
-        allowed=oracle.sees(person, tweet_id),
         person=person,
         place=place,
     )

@@ -43,7 +43,8 @@ from storage.redis.guarded_cache import GUARD_SECONDS, GuardedCache
 from storage.redis.node import Script, timeline_node
 from storage.redis.reads import Command
 from storage.redis.shards import timeline_shard
-from tweets.kinds import LIKE, QUOTE, RETWEET
+from tweets.caches.withheld_counts import REPLY, withheld
+from tweets.kinds import LIKE, QUOTE, RETWEET, WITHHELD
 from tweets.stores.port import tweet_store
 
 TTL_SECONDS = 600
@@ -147,11 +148,20 @@ def recounted(
 
 
 def count(ids: Sequence[int]) -> dict[int, Counts]:
-    """Counts in the store now: exact, each reaction of each person once. Two concurrent rounds."""
+    """Counts in the store now, each reaction of each person once, those of suspended people left out.
+
+    Two concurrent rounds; three reads more for a tweet with reactions that are withheld, exact for up to
+    200 of them (accounts/graph/withheld.py).
+    """
     replies = tweet_store().count_replies(ids)
-    edges = stores.associations().count_sources_many(ids, (RETWEET, QUOTE, LIKE))
+    edges = stores.associations().count_sources_many(ids, (RETWEET, QUOTE, LIKE, WITHHELD))
+    less = withheld(edges[WITHHELD]) if any(edges[WITHHELD].values()) else {}
+
+    def shown(tweet_id: int, kind: str, counted: Mapping[int, int]) -> int:
+        return max(counted[tweet_id] - less[tweet_id][kind], 0) if tweet_id in less else counted[tweet_id]
+
     return {
-        each: Counts(replies[each], edges[RETWEET][each], edges[QUOTE][each], edges[LIKE][each])
+        each: Counts(shown(each, REPLY, replies), *(shown(each, kind, edges[kind]) for kind in (RETWEET, QUOTE, LIKE)))
         for each in dict.fromkeys(ids)
     }
 

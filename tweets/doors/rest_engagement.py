@@ -19,6 +19,10 @@ from tweets.reading.hydration import rendered
 from tweets.writing import liking, retweeting
 
 ACTED_ON = "Idempotent; answers the tweet after it. Given a retweet, it acts on the original and answers that."
+UNDONE = (
+    f"{ACTED_ON} What you did can always be taken back, whatever became of the tweet or its author: where the tweet "
+    "cannot be shown to you (any more), or there is none, this answers 204."
+)
 
 
 def marked_example(name: str, *, flag: str, count: str | None = None) -> OpenApiExample:
@@ -47,13 +51,13 @@ class LikeEndpoint(APIView):
     @extend_schema(
         operation_id="unlike",
         summary="Take a like back",
-        description=f"{ACTED_ON}",
+        description=UNDONE,
         tags=["tweets"],
-        responses={200: TWEET},
+        responses={200: TWEET, 204: None},
         examples=[UNMARKED_EXAMPLE],
     )
     def delete(self, request: Request, tweet_id: str) -> Response:
-        return _acted(liking.unlike, request, tweet_id)
+        return _undone(liking.unlike, request, tweet_id)
 
 
 class RetweetEndpoint(APIView):
@@ -73,13 +77,13 @@ class RetweetEndpoint(APIView):
     @extend_schema(
         operation_id="unretweet",
         summary="Undo a retweet",
-        description=f"{ACTED_ON} It is gone from every timeline when this answers.",
+        description=f"{UNDONE} It is gone from every timeline when this answers.",
         tags=["tweets"],
-        responses={200: TWEET},
+        responses={200: TWEET, 204: None},
         examples=[UNMARKED_EXAMPLE],
     )
     def delete(self, request: Request, tweet_id: str) -> Response:
-        return _acted(retweeting.unretweet, request, tweet_id)
+        return _undone(retweeting.unretweet, request, tweet_id)
 
 
 class BookmarkEndpoint(APIView):
@@ -98,13 +102,13 @@ class BookmarkEndpoint(APIView):
     @extend_schema(
         operation_id="unbookmark",
         summary="Take a bookmark away",
-        description=f"{ACTED_ON}",
+        description=UNDONE,
         tags=["tweets"],
-        responses={200: TWEET},
+        responses={200: TWEET, 204: None},
         examples=[UNMARKED_EXAMPLE],
     )
     def delete(self, request: Request, tweet_id: str) -> Response:
-        return _acted(liking.unbookmark, request, tweet_id)
+        return _undone(liking.unbookmark, request, tweet_id)
 
 
 class LikersEndpoint(APIView):
@@ -179,6 +183,12 @@ class BookmarksEndpoint(APIView):
         return Response(collection(request, asked, rendered(selectors.bookmarks_page(required_viewer(request), asked))))
 
 
+class Undo(Protocol):
+    """Takes back what the viewer did to a tweet, if they did."""
+
+    def __call__(self, *, viewer: Viewer, tweet_id: int) -> None: ...
+
+
 class Act(Protocol):
     """Does something to a tweet for the viewer; answers the id of the tweet that it was done to."""
 
@@ -188,3 +198,10 @@ class Act(Protocol):
 def _acted(act: Act, request: Request, tweet_id: str) -> Response:
     viewer = required_viewer(request)
     return Response(single(selectors.tweet_out(act(viewer=viewer, tweet_id=parse_id(tweet_id)), viewer)))
+
+
+def _undone(undo: Undo, request: Request, tweet_id: str) -> Response:
+    viewer, named = required_viewer(request), parse_id(tweet_id)
+    undo(viewer=viewer, tweet_id=named)
+    tweet = selectors.undone_out(named, viewer)
+    return Response(single(tweet)) if tweet is not None else Response(status=204)

@@ -35,6 +35,32 @@ def original_tweet(tweet_id: int, viewer: Viewer | None) -> Tweet:
     return visible_tweet(tweet.retweet_of_id, viewer) if tweet.retweet_of_id is not None else tweet
 
 
+def marked_id(tweet_id: int) -> int:
+    """Returns the id under which a tweet is marked: what a retweet retweets, else its own. One store read.
+
+    Of a tweet that is gone as well, or hidden from everybody: who has marked it may still take that back.
+    """
+    tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
+    return tweet.retweet_of_id if tweet is not None and tweet.retweet_of_id is not None else tweet_id
+
+
+def undone_out(tweet_id: int, viewer: Viewer) -> TweetOut | None:
+    """Returns what the viewer is answered who took back a mark of the tweet; of a retweet the original.
+
+    None where it must not be shown, as for an id that nobody has given: so this tells nobody what is there.
+    A retweet of the viewer's own may be gone by now, as undoing it deletes it; others' have to be
+    visible themselves, or they would tell what they retweet. Costs what `hydrate` costs, and if there is
+    nothing to show a store read and that once more.
+    """
+    shown = hydrate([tweet_id], viewer=viewer)
+    if not shown:
+        named = tweet_store().get_many([tweet_id]).get(tweet_id)
+        if named is None or named.author_id != viewer.id or named.retweet_of_id is None:
+            return None
+        shown = hydrate([named.retweet_of_id], viewer=viewer)
+    return (shown[0].retweet_of or shown[0]) if shown else None
+
+
 def tweet_out(tweet_id: int, viewer: Viewer | None) -> TweetOut:
     """Returns the tweet as the viewer sees it; costs what `hydrate` costs. Raises `NotFound`."""
     shown = hydrate([tweet_id], viewer=viewer)

@@ -1,9 +1,16 @@
 """Likes and bookmarks: edges from a person to a tweet, and nothing else.
 
-All are idempotent, act on the original when they are given a retweet, and answer the id of the
-tweet that they acted on. They raise `NotFound` when it is gone or must not be known, and
-`Unavailable`. Each costs two reads of the tweet, one of the edge, a write if there is something to
-change, and two Redis round trips. They work while Redis is down.
+All are idempotent, act on the original when they are given a retweet, and work while Redis is down.
+They raise `Unavailable`.
+
+**Making a mark** answers the id of the tweet that it acted on, and raises `NotFound` when that is gone or must
+not be known. Two reads of the tweet, one of the edge, a write if there is something to change, and two
+Redis round trips.
+
+**Taking one back** acts on the person's own edge, whatever became of the tweet or its author: nobody's block,
+suspension or deletion makes a mark permanent, and what nobody marked is unmarked already. One read of the
+tweet, which tells what a retweet retweets, one of the edge, and the rest alike. What may be shown
+after it is for `tweets.reading.selectors.undone_out` to say.
 """
 
 from accounts.entities import Viewer
@@ -11,36 +18,47 @@ from storage import stores
 from storage.ports.associations import Change
 from tweets.caches import marks
 from tweets.kinds import BOOKMARK, LIKE
-from tweets.reading.selectors import original_tweet
+from tweets.reading.selectors import marked_id, original_tweet
 from tweets.writing.after_write import tell_marked
 
 
 def like(*, viewer: Viewer, tweet_id: int) -> int:
     """Likes the tweet: counted and listed when this returns."""
-    return _mark(viewer, LIKE, tweet_id, made=True)
+    return _mark(viewer, LIKE, tweet_id)
 
 
-def unlike(*, viewer: Viewer, tweet_id: int) -> int:
+def unlike(*, viewer: Viewer, tweet_id: int) -> None:
     """Takes a like back."""
-    return _mark(viewer, LIKE, tweet_id, made=False)
+    _unmark(viewer, LIKE, tweet_id)
 
 
 def bookmark(*, viewer: Viewer, tweet_id: int) -> int:
     """Keeps the tweet among the viewer's bookmarks, which nobody else sees."""
-    return _mark(viewer, BOOKMARK, tweet_id, made=True)
+    return _mark(viewer, BOOKMARK, tweet_id)
 
 
-def unbookmark(*, viewer: Viewer, tweet_id: int) -> int:
+def unbookmark(*, viewer: Viewer, tweet_id: int) -> None:
     """Takes it out again."""
-    return _mark(viewer, BOOKMARK, tweet_id, made=False)
+    _unmark(viewer, BOOKMARK, tweet_id)
 
 
-def _mark(viewer: Viewer, kind: str, tweet_id: int, *, made: bool) -> int:
+def _mark(viewer: Viewer, kind: str, tweet_id: int) -> int:
     tweet = original_tweet(tweet_id, viewer)
+    _set(viewer, kind, tweet.id, made=True)
+    return tweet.id
+
+
+def _unmark(viewer: Viewer, kind: str, tweet_id: int) -> None:
+    _set(viewer, kind, marked_id(tweet_id), made=False)
+
+
+def _set(viewer: Viewer, kind: str, tweet_id: int, *, made: bool) -> None:
+    """Tells Redis also when nothing changes: whoever changed it may not have come so far."""
     marks_version = marks.version(viewer.id)
-    [last] = stores.associations().last_changes([(viewer.id, kind, tweet.id)])
+    [last] = stores.associations().last_changes([(viewer.id, kind, tweet_id)])
     if last.present != made:
         op = stores.ids.next(above=last.op)
-        stores.associations().apply([Change(source=viewer.id, kind=kind, target=tweet.id, op=op, present=made)])
-    tell_marked(viewer.id, kind, tweet.id, made=made, marks_version=marks_version)
-    return tweet.id
+        stores.associations().apply([Change(source=viewer.id, kind=kind, target=tweet_id, op=op, present=made)])
+    elif not last.op:
+        return
+    tell_marked(viewer.id, kind, tweet_id, made=made, marks_version=marks_version)

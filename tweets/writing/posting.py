@@ -20,7 +20,7 @@ from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
 from tweets.kinds import QUOTE
 from tweets.reading.hydration import TweetOut, new_tweet_out
-from tweets.reading.selectors import no_such_tweet, original_tweet, tweet_out, visible_tweet
+from tweets.reading.selectors import no_such_tweet, original_tweet, tweet_out
 from tweets.stores.port import tweet_store
 from tweets.writing.after_write import deliver_order, retract_order, tell
 from tweets.writing.retweeting import undo_retweet
@@ -86,8 +86,9 @@ def posted_out(tweet: Tweet, author: Viewer, *, repeatable: bool = False) -> Twe
 def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     """Deletes a tweet; only its author or staff may. It is gone everywhere when this returns.
 
-    Deleting a retweet is undoing it. Raises `NotFound` (deleted already, or hidden from the
-    viewer), `Forbidden`, `Unavailable`. Costs one store read, one store write and one Redis
+    Deleting a retweet is undoing it. Raises `NotFound` (deleted already, or not to be read by the viewer, as
+    when a retweet's original is hidden from them; what is one's own is always found), `Forbidden`,
+    `Unavailable`. Costs one store read, one store write and one Redis
     round trip.
     """
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
@@ -97,7 +98,7 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     if tweet is None or tweet.deleted:
         raise no_such_tweet()
     if tweet.author_id != viewer.id and not viewer.is_staff:
-        visible_tweet(tweet_id, viewer)
+        tweet_out(tweet_id, viewer)
         raise Forbidden("Only its author may delete a tweet.")
     if tweet.retweet_of_id is not None:
         undo_retweet(author_id=tweet.author_id, original_id=tweet.retweet_of_id, by=viewer.id)

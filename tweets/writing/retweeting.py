@@ -41,7 +41,7 @@ from tweets.caches.author_counts import TWEETS_BY_AUTHOR
 from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
 from tweets.kinds import RETWEET
-from tweets.reading.selectors import original_tweet
+from tweets.reading.selectors import marked_id, no_such_tweet, original_tweet
 from tweets.stores.port import tweet_store
 from tweets.writing.after_write import deliver_order, retract_order, tell, tell_marked
 
@@ -50,8 +50,9 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
     """Retweets the tweet, or the original of a retweet; answers the id of the original. Idempotent.
 
     In the retweeter's own timeline at once, in followers' as soon as the order was worked off.
-    Raises `NotFound`, `Unavailable`. Costs two reads of the tweet, one of the edge, a write, two
-    reads after it, and two Redis round trips. Works while Redis or the broker is down.
+    Raises `NotFound`, also when the tweet was deleted meanwhile, `Unavailable`. Costs two reads of the tweet, one
+    of the edge, a write, three reads after it, and two Redis round trips. Works while Redis or the
+    broker is down.
     """
     original = original_tweet(tweet_id, viewer)
     marks_version, seen = marks.version(viewer.id), timeline_node().seen
@@ -71,27 +72,32 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
     tell_marked(viewer.id, RETWEET, original.id, made=True, marks_version=marks_version, fills=fills, guards=guards)
     tell([], order)
     _settle(entry, original.id)
+    if _is_gone(original.id):
+        undo_retweet(author_id=viewer.id, original_id=original.id, by=viewer.id)
+        raise no_such_tweet()
     return original.id
 
 
-def unretweet(*, viewer: Viewer, tweet_id: int) -> int:
-    """Undoes a retweet, named by the original or by the entry; answers the id of the original.
+def unretweet(*, viewer: Viewer, tweet_id: int) -> None:
+    """Undoes a retweet, named by the original or by the entry, whatever became of either or its author.
 
-    Idempotent; gone from every timeline when this returns. Raises `NotFound`, `Unavailable`.
+    Idempotent; gone from every timeline when this returns. Raises `Unavailable`. A store read, and what
+    `undo_retweet` costs.
     """
-    original = original_tweet(tweet_id, viewer)
-    undo_retweet(author_id=viewer.id, original_id=original.id, by=viewer.id)
-    return original.id
+    undo_retweet(author_id=viewer.id, original_id=marked_id(tweet_id), by=viewer.id)
 
 
 def undo_retweet(*, author_id: int, original_id: int, by: int) -> None:
     """Deletes the author's retweet of the original and removes the edge, in one write. Idempotent.
 
-    Two store reads; then a read, a write and a read, and two Redis round trips.
+    Two store reads and a Redis round trip; then, if there ever was one, a read, a write and a read, and
+    another round trip.
     """
     marks_version = marks.version(author_id)
     entries = _entries(author_id, original_id)
     edge = None if entries else stores.associations().last_changes([(author_id, RETWEET, original_id)])[0]
+    if edge is not None and not edge.op:
+        return
     if edge is not None and not edge.present:
         _finish_unfinished(edge, author_id)
     else:
@@ -137,6 +143,13 @@ def _settle(entry: Tweet, original_id: int) -> None:
         _delete(entry, op=stores.ids.next(), by=entry.author_id)
     else:
         _delete_below(entry.id, entry.author_id, original_id, by=entry.author_id)
+
+
+def _is_gone(original_id: int) -> bool:
+    """Whether the original was deleted. Whoever deletes it writes that first and then looks for retweets to withhold
+    from counts (withholding.py): so of a deletion and a retweet that race, one sees the other."""
+    original = tweet_store().get_many([original_id]).get(original_id)
+    return original is None or original.deleted
 
 
 def _delete_below(op: int, author_id: int, original_id: int, *, by: int) -> None:

@@ -54,11 +54,11 @@ GET     /api/v1/tweets/{tweet_id}/thread      -          200    403       200   
 GET     /api/v1/tweets/{tweet_id}/likes       -          200    403       200   404     200    200
 GET     /api/v1/tweets/{tweet_id}/retweets    -          200    403       200   404     200    200
 PUT     /api/v1/tweets/{tweet_id}/like        -          401    403       200   404     200    200
-DELETE  /api/v1/tweets/{tweet_id}/like        -          401    403       200   404     200    200
+DELETE  /api/v1/tweets/{tweet_id}/like        -          401    403       200   204     200    200
 PUT     /api/v1/tweets/{tweet_id}/retweet     -          401    403       200   404     200    200
-DELETE  /api/v1/tweets/{tweet_id}/retweet     -          401    403       200   404     200    200
+DELETE  /api/v1/tweets/{tweet_id}/retweet     -          401    403       200   204     200    200
 PUT     /api/v1/tweets/{tweet_id}/bookmark    -          401    403       200   404     200    200
-DELETE  /api/v1/tweets/{tweet_id}/bookmark    -          401    403       200   404     200    200
+DELETE  /api/v1/tweets/{tweet_id}/bookmark    -          401    403       200   204     200    200
 
 GET     /api/v1/feed/home                     -          401    403       200   200     200    200
 GET     /api/v1/feed/public                   -          200    403       200   200     200    200

@@ -134,7 +134,7 @@ def test_what_a_failed_request_wrote_is_in_force_when_its_repetition_has_answere
     follows.follow(reader.id, sharer.id)
     assert (home(sharer), home(reader)) == ([], [])
 
-    def refused(change: Callable[..., int]) -> None:
+    def refused(change: Callable[..., object]) -> None:
         down = Unavailable("store")
         telling = patch.multiple(retweeting, tell=Mock(side_effect=down), tell_marked=Mock(side_effect=down))
         with telling, pytest.raises(Unavailable):

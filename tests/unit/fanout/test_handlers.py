@@ -6,6 +6,7 @@ import pytest
 
 from accounts.graph.follows import GRAPH_ORDER
 from accounts.people.purge import PURGE_ORDER
+from accounts.people.withholding import WITHHOLD_ORDER
 from config.orders import register_handlers
 from fanout.delivery import celebrities
 from fanout.orders import handlers
@@ -13,6 +14,7 @@ from fanout.orders.handlers import Context, queue_of, register, work_off
 from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RETRACT, PoisonedOrder
 from fanout.orders.queues import BULK, FANOUT, GRAPH
 from storage.ports.outbox import Order
+from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
 
 
 def test_a_process_that_has_started_knows_every_kind_and_its_queue() -> None:
@@ -23,11 +25,13 @@ def test_a_process_that_has_started_knows_every_kind_and_its_queue() -> None:
         END_PULLING: FANOUT,
         GRAPH_ORDER: GRAPH,
         PURGE_ORDER: FANOUT,
+        WITHHOLD_ORDER: FANOUT,
+        WITHHOLD_RETWEETS_ORDER: FANOUT,
     }
 
 
 def test_kinds_in_the_store_are_called_what_they_have_always_been() -> None:
-    kinds = {"deliver", "retract", "begin-pulling", "end-pulling", "graph", "forget"}
+    kinds = {"deliver", "retract", "begin-pulling", "end-pulling", "graph", "forget", "withhold", "withhold-retweets"}
     edges = (celebrities.PULLED_EDGE, celebrities.PUSH_STOPPED_EDGE, celebrities.PULLING_ENDED_EDGE)
     assert (set(handlers._table), edges) == (kinds, ("pulled", "unpushed", "ceased"))
 

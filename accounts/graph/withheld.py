@@ -1,0 +1,51 @@
+"""Withheld: what stands in the store and is not counted, as it may not be shown.
+
+A count is of edges or tweets, and must say what its list shows to a stranger: nobody suspended, no retweet whose
+original is gone. Looking each of them up whenever something is counted would cost as much as the list.
+Instead, a *withheld* edge leads from each of them to where it would be counted. Orders make these edges when
+somebody is suspended, or an original deleted, and remove them when the person is restored
+(tweets/writing/withholding.py); who counts takes away those that lead here: one more number in a read
+that is made anyway, and 0 for nearly everybody.
+
+**A withheld edge is a hint, the truth decides.** What it stands for may have gone meanwhile: somebody suspended is
+unfollowed, a reply of theirs deleted by staff. So a withheld edge counts only while that
+stands, and nobody who removes something has to know that it was withheld.
+
+For example, Ada follows three people, of whom Bob is suspended: an edge (Bob, shut-out, Ada) is made.
+
+1. She follows three, one is withheld, and she follows him: the count is 2.
+2. She unfollows him: she follows two, the one withheld is not among them, and the count is 2.
+3. He is restored, and the withheld edge removed: she follows two, and the count is 2.
+
+**Bounded.** Of more than CHECKED withheld in one place, as where thousands of bought followers were suspended, so
+many are looked up, and the others taken to be like them.
+"""
+
+from collections.abc import Callable, Sequence
+
+from storage.stores import associations
+
+CHECKED = 200
+"""As many reads of single rows take Cassandra some ten milliseconds."""
+
+
+def count_standing(target: int, kind: str, total: int, stand: Callable[[Sequence[int]], int]) -> int:
+    """Returns how many of the `total` that are withheld from `target` would be counted if they were not.
+
+    `stand` says of how many of some sources of such edges what they stand for is there. Exact up to
+    CHECKED. Costs nothing if there are none, else a store read, and those of `stand`.
+    """
+    if not total:
+        return 0
+    some = checked(target, kind)
+    return scaled(total, some, stand(some))
+
+
+def checked(target: int, kind: str) -> list[int]:
+    """Returns the sources to look up, at most CHECKED. One store read."""
+    return associations().bucket_sources(target, kind, 0, limit=CHECKED)
+
+
+def scaled(total: int, some: Sequence[int], standing: int) -> int:
+    """Returns how many of `total` stand, when `standing` of `some` do."""
+    return standing * total // len(some) if len(some) >= CHECKED and total > len(some) else standing
