@@ -76,11 +76,11 @@ def withhold_retweets(order: Order) -> None:
 def retract(order: Order, context: Context) -> None:
     """Handles a RETRACT order: orders that the entry's retweets be withheld, and has fan-out do the rest.
 
-    Promises and errors are those of `fan_out.retract`. One store read more, and for an original a write.
+    A retweet that is not there yet will be undone by who writes it (writing/retweeting.py). Promises and errors are
+    those of `fan_out.retract`. One store read more, and for what was retweeted a write.
     """
     entry_id, _ = entry_and_author(order)
-    tweet = tweet_store().get_many([entry_id]).get(entry_id)
-    if tweet is not None and tweet.retweet_of_id is None:
+    if stores.associations().count_sources(entry_id, RETWEET):
         _hand_on(WITHHOLD_RETWEETS_ORDER, (entry_id, 0, 0))
     fan_out.retract(order, context)
 
