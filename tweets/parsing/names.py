@@ -8,7 +8,7 @@ Both need a certain character before their sign, which belongs to what stands be
 - Nobody is mentioned behind a Latin letter with an accent, as behind one without: josé@example.org
   is an address.
 - There are no lists here: `@ann/friends` mentions ann, and is no list of hers.
-- Letters and digits that Unicode has got since version 7 are such; and the 70 characters for
+- Letters and digits that Unicode has got since version 7 are such; and the 68 characters for
   private use, and two without a meaning, that twitter-text takes for letters are none.
 """
 
