@@ -17,8 +17,8 @@ from tweets.parsing.entities import find_spans
 from tweets.parsing.weights import weigh
 
 MAX_WEIGHT = 280
-MAX_CODE_POINTS = 4_000
-"""140 emoji of 10 code points, or a dozen long links, fit; reading one takes a few milliseconds at most."""
+MAX_CODE_POINTS = 4_400
+"""The longest link fits, with as much text beside it as may be, and so do 140 emoji of 10 code points."""
 
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Categories Cc and Cs, but for tabs and line ends."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.tweets.differences import ENTITIES, WEIGHT, Answer, differences, is_newer_letter
-from tests.integration.tweets.random_texts import random_text
+from tests.unit.tweets.random_texts import random_text
 from tweets.parsing.weights import weigh
 from tweets.writing.text import find_entities
 

@@ -1,8 +1,14 @@
 """What is found in a tweet: mentions, hashtags and links, and where they stand."""
 
+import random
+from itertools import pairwise
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.tweets.characters import FAMILY, FLAG, LINK
+from tests.unit.tweets.random_texts import random_text
 from tweets.writing.text import checked_text, find_entities
 
 
@@ -136,3 +142,30 @@ def test_dots_in_a_long_path_stay_as_they_are() -> None:
     link = LINK + "a.b." * 100 + "c"
     assert found(f"{link} end") == {"urls": [link]}
     assert checked_text(f"{link} {'x' * 256}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("#タグhttps://youtu.be/x", {"urls": ["https://youtu.be/x"]}),
+        ("#タグexample.com", {"hashtags": ["#タグexample"]}),
+        ("@ann例a.com ＃例a.com/＃b", {"mentions": ["@ann"], "hashtags": ["#例a", "#b"], "urls": ["a.com"]}),
+        ("日本＠t.co", {"mentions": ["@t"]}),
+        ("http://t.co/abc/@ann/#tag", {"urls": ["http://t.co/abc"], "mentions": ["@ann"], "hashtags": ["#tag"]}),
+    ],
+)
+def test_of_two_that_would_overlap_the_first_one_is_it(text: str, expected: dict[str, list[str]]) -> None:
+    assert found(text) == expected
+
+
+@given(
+    st.integers(min_value=0).map(random.Random).map(random_text) | st.text(st.sampled_from("@＠##＃a1_é例タ.:/ -(http"))
+)
+def test_no_two_entities_overlap(text: str) -> None:
+    entities = find_entities(text)
+    found(text)
+    spans = sorted(each.indices for kind in (entities.mentions, entities.hashtags, entities.urls) for each in kind)
+    assert all(start < end for start, end in spans)
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+    for kind in (entities.mentions, entities.hashtags, entities.urls):
+        assert [each.indices for each in kind] == sorted(each.indices for each in kind)
