@@ -1,11 +1,10 @@
 """What a tweet's text may be, how long it counts, and what stands in it.
 
-Weight, links, mentions and hashtags are those of twitter-text 3.1; `tweets/parsing` finds them,
-and tests ask twitter-text itself. What differs on purpose, with its reason, stands in the
-docstrings there (`names`, `weights`), and here:
-
-- A text of more than MAX_CODE_POINTS is too long whatever it weighs: that bounds the time.
-- Controls and halves of characters are refused, as is what shows nothing.
+Weight, links, mentions and hashtags are those of twitter-text 3.1, found by `tweets/parsing` in
+time that grows with the text's length alone. `tests/integration/tweets/differences.py` lists what
+differs on purpose, and why; the tests there ask twitter-text itself. What twitter-text would let
+pass and is refused here: controls, halves of characters, what shows nothing, and a text of more
+than MAX_CODE_POINTS, whatever it weighs, which bounds the time.
 """
 
 import re

@@ -1,5 +1,8 @@
 """Where this product reads a text otherwise than twitter-text 3.1 does, on purpose: all there is.
 
+(What it refuses to post besides is told by `checked_text`: controls, blank texts, and those of more
+than MAX_CODE_POINTS.)
+
 `test_twitter_text.py` asks twitter-text about random texts, and lets nothing differ but what one of
 these explains. A difference of entities may let another entity appear or vanish that overlaps it.
 """
