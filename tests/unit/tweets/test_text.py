@@ -13,7 +13,7 @@ from tweets.writing.text import MAX_CODE_POINTS, checked_text, find_entities
 
 SCOTLAND = "🏴󠁧󠁢󠁳󠁣󠁴󠁿"
 SECONDS = 2.0
-"""What the worst text may take on a slow machine; without its bounds the parser takes minutes."""
+"""What the worst text may take on a slow machine, seen once; `test_text_time.py` looks closer."""
 
 
 def refusal(text: str) -> str:
@@ -25,8 +25,11 @@ def refusal(text: str) -> str:
 
 @pytest.mark.parametrize(
     "unit",
-    ["a", " a", "é", "א", "ب", "क", "กั", "а", "\n", "\u2019", "¶"],
-    ids=["ascii", "space", "latin", "hebrew", "arabic", "hindi", "thai", "cyrillic", "newline", "quote", "pilcrow"],
+    ["a", " a", "é", "א", "ب", "क", "กั", "а", "\n", "\u2019", "¶", "©", "®"],
+    ids=[
+        *("ascii", "space", "latin", "hebrew", "arabic", "hindi", "thai", "cyrillic", "newline", "quote", "pilcrow"),
+        *("copyright", "registered"),
+    ],
 )
 def test_280_light_characters_fit(unit: str) -> None:
     fits = (unit * 280)[:279] + "."
@@ -35,8 +38,12 @@ def test_280_light_characters_fit(unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["你", "あ", "한", "😀", FAMILY, FLAG, SCOTLAND, "👍🏽", "1️⃣", "❤️"],
-)  # fmt: skip
+    "unit",
+    [
+        *("你", "あ", "한", "😀", FAMILY, FLAG, SCOTLAND, "👍🏽", "1️⃣", "❤️", "©️", "™", "☝️🏽", "⛹️\u200d♀️"),
+        *("🧑\u200d🤝\u200d🧑", "👩🏽\u200d❤️\u200d💋\u200d👨🏿", "❤️\u200d🔥", "🐦\u200d🔥"),
+    ],
+)
 def test_140_heavy_characters_fit(unit: str) -> None:
     fits = unit * 140
     assert checked_text(fits) == fits
@@ -52,6 +59,30 @@ def test_a_link_weighs_23_however_long_it_is(link: str) -> None:
     fits = f"{link} {'x' * 256}"
     assert checked_text(fits) == fits
     assert refusal(fits + "x") == "too_long"
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("אבexample.com", 2),
+        ("。。example.com", 4),
+        ("https://example.com............", 12),
+        ("http://" + "例." * 1_000 + "com", 0),
+        ("http://a.co/" + "(a)" * 1_300, 0),
+        (LINK + "a" * (4_096 - len("https://") - len(LINK)), 0),
+        ("a.com例.jp/path", 0),
+        ("#タグexample.com", 5),
+    ],
+    ids=ascii,
+)
+def test_so_it_does_wherever_it_stands(text: str, rest: int) -> None:
+    fits = f"{text} {'x' * (256 - rest)}"
+    assert checked_text(fits) == fits
+    assert refusal(fits + "x") == "too_long"
+
+
+def test_what_is_too_long_for_a_link_is_none() -> None:
+    assert refusal(LINK + "a" * (4_097 - len("https://") - len(LINK))) == "too_long"
 
 
 def test_a_line_end_of_two_characters_weighs_1() -> None:
@@ -183,12 +214,12 @@ ASCII_TEXTS = (
     .map("".join)
     .filter(lambda text: text.count(".") <= 10)
 )
-"""With more dots, twitter-text is not asked about some of them."""
+"""With more dots, twitter-text's port for Python takes minutes."""
 
 
 @given(ASCII_TEXTS)
 def test_ascii_weighs_and_links_as_twitter_text_says(text: str) -> None:
-    """Such text is weighed without it."""
+    """In its port for Python, which stands in where there is no npm."""
     parsed, links = parse_tweet(text), extract_urls_with_indices(text)
     if not text.strip():
         assert refusal(text) == "blank"
