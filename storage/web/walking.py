@@ -175,7 +175,7 @@ class _Up(Generic[T]):
         self._kept = kept
         _, self._low, self._asked = first_fetch(request)
         self._seen: list[int] = []
-        self._ended = False
+        self._ended = self._stands = False
         self._examined = request.after
 
     def page(self, show: Show[T]) -> Page[T]:
@@ -201,7 +201,8 @@ class _Up(Generic[T]):
         if self._low == self._after:
             return places
         shown = [place for place in places if place <= self._after]
-        if self._before is not None and self._before.is_of(shown):
+        self._stands = self._before is not None and self._before.is_of(shown)
+        if self._stands:
             return places[len(shown) :]
         self._examined = self._low or 0
         return places
@@ -225,7 +226,7 @@ class _Up(Generic[T]):
             self._examined = places[-1]
 
     def _cursor(self, *, caught_up: bool) -> tuple[int, Unsettled | None]:
-        """Returns `newer` and what has not settled below it.
+        """Returns `newer` and what has not settled below it: the same as before, if nothing has changed.
 
         What was too much to be counted is gone through anew once the end was reached.
         """
@@ -237,6 +238,8 @@ class _Up(Generic[T]):
             settled = max(settled, low)
         if self._examined <= settled:
             return self._examined, None
+        if self._stands and self._examined == self._after:
+            return self._examined, self._before
         standing = [place for place in self._seen if settled < place <= self._examined]
         if low > settled:
             standing += self._source.between(settled, low + 1, limit=MOST_COUNTED + 1)

@@ -24,7 +24,7 @@ from tweets.writing import liking
 
 pytestmark = pytest.mark.usefixtures("product")
 
-MANY = 1_300
+MANY, SOME = 1_300, 90
 
 
 def write(author: User, tweet_id: int) -> None:
@@ -81,29 +81,34 @@ def test_home_and_public_by_rest_and_graphql() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "mark", "path"), [(BOOKMARK, liking.bookmark, "/me/bookmarks"), (LIKE, liking.like, "/users/{}/likes")]
+    ("kind", "mark", "path", "hidden"),
+    [(BOOKMARK, liking.bookmark, "/me/bookmarks", MANY), (LIKE, liking.like, "/users/{}/likes", SOME)],
 )
-def test_marked_tweets(kind: str, mark: Callable[..., int], path: str) -> None:
+def test_marked_tweets(kind: str, mark: Callable[..., int], path: str, hidden: int) -> None:
     """Tweets that are not there, as those that are hidden, between two that are."""
     ann, bob = new_person(), new_person()
     one, two = post(ann), post(ann)
     mark(viewer=viewer(bob), tweet_id=one)
-    mark_many([Change(bob.id, kind, new_id(), ids.next(), present=True) for _ in range(MANY)])
+    mark_many([Change(bob.id, kind, new_id(), ids.next(), present=True) for _ in range(hidden)])
     mark(viewer=viewer(bob), tweet_id=two)
     assert_one_by_one(ApiClient(bob), path.format(bob.username), [two, one])
 
 
 @pytest.mark.parametrize(
-    ("kind", "path"),
-    [(FOLLOW, "/users/{name}/followers"), (LIKE, "/tweets/{id}/likes"), (RETWEET, "/tweets/{id}/retweets")],
+    ("kind", "path", "hidden"),
+    [
+        (FOLLOW, "/users/{name}/followers", MANY),
+        (LIKE, "/tweets/{id}/likes", SOME),
+        (RETWEET, "/tweets/{id}/retweets", SOME),
+    ],
 )
-def test_people(kind: str, path: str) -> None:
+def test_people(kind: str, path: str, hidden: int) -> None:
     """People who are not there, as those that are hidden, between two who are."""
     ann, bob, cid = new_person(), new_person(), new_person()
     tweet = post(ann)
     target = ann.id if kind == FOLLOW else tweet
     mark_many([Change(cid.id, kind, target, ids.next(), present=True)])
-    mark_many([Change(new_id(), kind, target, ids.next(), present=True) for _ in range(MANY)])
+    mark_many([Change(new_id(), kind, target, ids.next(), present=True) for _ in range(hidden)])
     mark_many([Change(bob.id, kind, target, ids.next(), present=True)])
     assert_one_by_one(ApiClient(), path.format(name=ann.username, id=tweet), [bob.id, cid.id])
 
