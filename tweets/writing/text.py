@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from twitter_text import extract_urls_with_indices, parse_tweet
 
+from storage.characters import SHOWS
 from storage.errors import Refused
 from tweets.entities import Entities, Hashtag, Mention, Url
 
@@ -40,17 +41,13 @@ DOT_WITHIN = re.compile(r"\.\S")
 HOST_LIKE = re.compile(r"[^\s/?]+")
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Categories Cc and Cs, but for tabs and line ends."""
-INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
-"""Categories of characters that show nothing: controls, format marks, separators."""
-BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
-"""Letters and marks that show nothing either: fillers, joiners, variation selectors, empty Braille."""
 
 
 def checked_text(text: str) -> str:
     """Returns the text as typed. Raises `Refused` for one that is empty, too long or has controls."""
     if len(text) > MAX_CODE_POINTS:
         raise Refused("text", f"A tweet may weigh at most {MAX_WEIGHT} characters.", code="too_long")
-    if not any(_shows(character) for character in text):
+    if not SHOWS.search(text):
         raise Refused("text", "A tweet needs at least one visible character.", code="blank")
     if CONTROLS.search(text):
         raise Refused("text", "Control characters are not allowed in a tweet.", code="control_characters")
@@ -123,10 +120,6 @@ def _without_hopeless_hosts(text: str) -> str:
 def _hosts_only(run: re.Match[str]) -> str:
     hopeless = run[0].count(".") > MAX_HOST_DOTS or len(run[0]) > MAX_HOST_CODE_POINTS
     return run[0].replace(".", ",") if hopeless else run[0]
-
-
-def _shows(character: str) -> bool:
-    return unicodedata.category(character) not in INVISIBLE and not BLANK.match(character)
 
 
 def _outside(match: re.Match[str], urls: Sequence[Url]) -> bool:
