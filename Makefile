@@ -27,7 +27,7 @@ dev: $(DEVELOPMENT)  ## Install what tests and lint need, too
 run: $(RUNTIME)  ## Run everything: PORT=8000 DATA_DIR=data STORE=embedded|cassandra RATE_LIMITS=on|off
 	@$(RUNNER)
 
-demo: $(DEVELOPMENT)  ## Fill a running server: PEOPLE=1000 TWEETS= SEED=1 GRAPH=edge-list URL=http://127.0.0.1:8000
+demo: $(DEVELOPMENT)  ## Fill the run of DATA_DIR=data, started with RATE_LIMITS=off: PEOPLE=1000 TWEETS= SEED=1 GRAPH=edge-list URL=
 	@$(BIN)/python -m deploy.demo
 
 manage: $(RUNTIME)  ## Run a manage.py command beside `make run`: DO="audit_timelines --sample 100"
@@ -95,10 +95,11 @@ lint: $(DEVELOPMENT)  ## Check style, types, import directions and missing migra
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/python manage.py makemigrations --check --dry-run
+	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
+		DATA_DIR="$$directory" $(BIN)/python manage.py makemigrations --check --dry-run
 
-format: $(DEVELOPMENT)  ## Format the code and mend what can be mended
-	$(BIN)/ruff check --fix .
+format: $(DEVELOPMENT)  ## Format the code and mend what can be mended; says what is left
+	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 
 lock:  ## Resolve requirements/*.in anew into the locked lists

@@ -13,6 +13,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm, UserChangeForm
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
@@ -35,12 +36,24 @@ class EmailRule(forms.ModelForm):  # type: ignore[type-arg]
     """The rule that every other door keeps."""
 
     def clean_email(self) -> str:
-        email = User.objects.normalize_email(self.cleaned_data["email"])
+        email = rules.clean_email(self.cleaned_data["email"])
         rules.check_email(email)
         return email
 
 
-class PersonCreationForm(EmailRule, BaseUserCreationForm):  # type: ignore[type-arg]
+class PasswordRule(forms.BaseForm):
+    """The rule that every other door keeps, in the place of Django's."""
+
+    def validate_password_for_user(self, user: User, **_: object) -> None:
+        password = self.cleaned_data.get("password2")
+        if password and self.cleaned_data.get("set_usable_password", True):
+            try:
+                rules.check_password(password, user)
+            except ValidationError as error:
+                self.add_error("password2", error)
+
+
+class PersonCreationForm(PasswordRule, EmailRule, BaseUserCreationForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = ("username", "email")
@@ -68,7 +81,7 @@ class PersonChangeForm(EmailRule, UserChangeForm):  # type: ignore[type-arg]
         return rules.clean_bio(self.cleaned_data["bio"])
 
 
-class PersonPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+class PersonPasswordForm(PasswordRule, AdminPasswordChangeForm):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> User:
         """Saves the password, and ends every token: whoever held one must know the new password."""
         with transaction.atomic():

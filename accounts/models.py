@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.validators import URLValidator
 from django.db import models
@@ -11,11 +12,13 @@ from django.db.models.functions import Lower
 from accounts.entities import Account
 from accounts.sql import ACCOUNT_COLUMNS, account_of_row
 from storage import stores
+from storage.characters import MOST_CODE_POINTS, opaque
 from storage.ids.snowflakes import id_time
 
 USERNAME_MAX = 30
 DISPLAY_NAME_MAX = 50
 BIO_MAX = 160
+"""Both as a person counts; see storage/characters.py."""
 EMAIL_MAX = 254
 """RFC 5321's longest path, less the angle brackets."""
 
@@ -52,8 +55,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     id = models.BigIntegerField(primary_key=True, editable=False)
     username = models.CharField(max_length=USERNAME_MAX)
     email = models.EmailField(max_length=EMAIL_MAX)
-    display_name = models.CharField(max_length=DISPLAY_NAME_MAX)
-    bio = models.CharField(max_length=BIO_MAX, blank=True, default="")
+    display_name = models.CharField(max_length=DISPLAY_NAME_MAX * MOST_CODE_POINTS)
+    bio = models.CharField(max_length=BIO_MAX * MOST_CODE_POINTS, blank=True, default="")
     avatar_url = models.CharField(max_length=500, blank=True, default="", validators=[URLValidator(["https"])])
     verified = models.BooleanField(default=False)
     is_staff = models.BooleanField("staff", default=False, help_text="May sign in to the admin and delete any tweet.")
@@ -89,6 +92,27 @@ class User(AbstractBaseUser, PermissionsMixin):
             self.id = stores.ids.next()
             kwargs["force_insert"] = True
         super().save(*args, **kwargs)
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Hashes the password in one form for all keyboards (people/passwords.py); unsaved. One hash, or two for a
+        password typed in another form: as many as refusing it takes."""
+        if raw_password is None or (form := opaque(raw_password)) == raw_password:
+            super().set_password(raw_password)
+            return
+        make_password(raw_password)
+        super().set_password(form)
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Returns whether the password is this person's, on whatever keyboard. One hash, or two for a password typed
+        in another form; where only the typed form is right, the hash is replaced by one of the form for all."""
+        form, before = opaque(raw_password or ""), self.password
+        if super().check_password(form):
+            return True
+        if not raw_password or form == raw_password or not super().check_password(raw_password):
+            return False
+        self.set_password(raw_password)
+        User.objects.filter(pk=self.pk, password=before).update(password=self.password)
+        return True
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]

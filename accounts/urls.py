@@ -5,16 +5,20 @@ from django.urls import path
 from accounts.doors.rest_accounts import MeEndpoint, RegisterEndpoint, TokenEndpoint
 from accounts.doors.rest_relations import (
     BlockEndpoint,
+    BlocksEndpoint,
     FollowEndpoint,
     FollowersEndpoint,
     FollowingEndpoint,
     MuteEndpoint,
+    MutesEndpoint,
 )
 
 urlpatterns = [
     path("auth/register", RegisterEndpoint.as_view(), name="register"),
     path("auth/token", TokenEndpoint.as_view(), name="token"),
     path("me", MeEndpoint.as_view(), name="me"),
+    path("me/blocks", BlocksEndpoint.as_view(), name="blocks"),
+    path("me/mutes", MutesEndpoint.as_view(), name="mutes"),
     path("users/<str:username>/follow", FollowEndpoint.as_view(), name="follow"),
     path("users/<str:username>/block", BlockEndpoint.as_view(), name="block"),
     path("users/<str:username>/mute", MuteEndpoint.as_view(), name="mute"),

@@ -16,6 +16,7 @@ from deploy.valkey import Valkey
 
 ROOT = Path(__file__).parents[1]
 ADDRESSES = (
+    "SITE_URL",
     "STORE",
     "TIMELINE_REDIS_URL",
     "BROKER_REDIS_URL",
@@ -23,7 +24,7 @@ ADDRESSES = (
     "CASSANDRA_PORT",
     "CASSANDRA_KEYSPACE",
 )
-"""What manage.py needs to speak to the servers of a run."""
+"""What a command beside a run needs to speak to it: manage.py to its servers, the demo to the site."""
 STORES = ("embedded", "cassandra")
 FANOUT_FIRST = "maintenance,graph,fanout,bulk"
 BULK_FIRST = "maintenance,graph,bulk,fanout"

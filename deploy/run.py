@@ -47,7 +47,7 @@ def _run(options: Options, make_plan: PlanMaker, request: StopRequest, output: O
             output.say(f"An earlier run was killed; ended what it had left: {', '.join(leftovers)}.")
         if not is_free(options.port, options.host):
             raise CannotStart(f"Port {options.port} is taken by another process: end it, or choose another with PORT=.")
-        env = environment(options, os.environ)
+        env = environment(options, os.environ) | {"SITE_URL": options.url}
         plan = make_plan(options, env)
         return Runner(plan, cwd=ROOT, env=env, records=records, request=request, output=output).run()
 

@@ -1,17 +1,49 @@
-"""Reports in Django admin: read them, note what was done, close them. Nobody writes or deletes one here."""
+"""Moderation in Django admin: reports, and what people wrote, whoever is suspended.
+
+Reports are read, noted and closed; nobody writes or deletes one here.
+"""
 
 from datetime import datetime
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 
-from accounts.admin import operator_of
+from accounts.admin import PersonAdmin, operator_of
+from accounts.models import User
 from feed.models import Report
+from feed.moderation.evidence import TweetOut, newest_tweets, tweet_for_staff
 from feed.moderation.reports import close_report
+from storage.errors import Unavailable
 from storage.ids.snowflakes import id_time
+
+UNANSWERED = "The store does not answer; try again in a moment."
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class PersonWithTweetsAdmin(PersonAdmin):
+    """A person, with what they wrote: an operator suspends and restores nobody unread."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
+        given = super().get_fieldsets(request, obj)
+        return [*given] if obj is None else [*given, ("Tweets", {"fields": ("newest_tweets",)})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        return () if obj is None else (*super().get_readonly_fields(request, obj), "newest_tweets")
+
+    @admin.display(description="newest tweets")
+    def newest_tweets(self, person: User) -> str:
+        try:
+            tweets = newest_tweets(person.id)
+        except Unavailable:
+            return UNANSWERED
+        return format_html_join(mark_safe("<br>"), "{}", ((_line(tweet),) for tweet in tweets)) or "None."
 
 
 @admin.register(Report)
@@ -24,7 +56,7 @@ class ReportAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     ordering = ("-id",)
     actions = ("close",)
-    fields = ("made_at", "about", "tweet_id", "reason", "comment", "reporter", "status", "closed_by", "note")
+    fields = ("made_at", "about", "tweet_id", "tweet", "reason", "comment", "reporter", "status", "closed_by", "note")
     readonly_fields = tuple(field for field in fields if field != "note")
 
     @admin.display(description="made", ordering="id")
@@ -37,6 +69,17 @@ class ReportAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return format_html(
             '<a href="{}">{}</a>', reverse("admin:accounts_user_change", args=[report.person_id]), report.person
         )
+
+    @admin.display(description="tweet")
+    def tweet(self, report: Report) -> str:
+        """Returns what it says now."""
+        if report.tweet_id is None:
+            return "-"
+        try:
+            found = tweet_for_staff(report.tweet_id)
+        except Unavailable:
+            return UNANSWERED
+        return _line(found) if found is not None else "Deleted."
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -51,3 +94,9 @@ class ReportAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             close_report(report, by=operator_of(request))
             self.log_change(request, report, "Closed.")
         self.message_user(request, f"Closed: {len(reports)}.", messages.SUCCESS)
+
+
+def _line(tweet: TweetOut) -> str:
+    """Returns a tweet as one line of text; a retweet with whose it is."""
+    retweeted = f"retweets @{tweet.retweet_of.author.username}: " if tweet.retweet_of is not None else ""
+    return f"{tweet.created_at} · {tweet.id} · {retweeted}{tweet.text}"

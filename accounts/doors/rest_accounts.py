@@ -47,11 +47,14 @@ class RegisterInput(serializers.Serializer[Mapping[str, str]]):
         help_text=f"1–{USERNAME_MAX} ASCII letters, digits and underscores; unique without regard to case."
     )
     email = TextField(help_text=f"At most {EMAIL_MAX} characters; unique without regard to case.")
-    password = TextField(help_text=f"8–{PASSWORD_MAX} characters; not common, not only digits, not like the username.")
+    password = TextField(
+        help_text=f"8–{PASSWORD_MAX} characters; not common, not only digits, not like the username. The same one on "
+        "every keyboard: spaces of any kind and compatible forms of a character (NFKC) are one."
+    )
 
 
 class SignInInput(serializers.Serializer[Mapping[str, str]]):
-    username = TextField(help_text="Username or e-mail address, in any case.")
+    username = TextField(help_text="Username or e-mail address, in any case; spaces around it do not matter.")
     password = TextField()
 
 
@@ -59,9 +62,14 @@ class ProfileInput(serializers.Serializer[Mapping[str, str]]):
     display_name = TextField(
         required=False,
         allow_blank=True,
-        help_text=f"At most {DISPLAY_NAME_MAX} characters; empty for the username.",
+        help_text=f"At most {DISPLAY_NAME_MAX} characters as a person sees them, and one that is visible, on one line; "
+        "empty for the username.",
     )
-    bio = TextField(required=False, allow_blank=True, help_text=f"At most {BIO_MAX} characters.")
+    bio = TextField(
+        required=False,
+        allow_blank=True,
+        help_text=f"At most {BIO_MAX} characters as a person sees them, on any number of lines.",
+    )
     email = TextField(required=False)
     password = TextField(required=False, help_text="Ends every other token of this account. Needs `current_password`.")
     current_password = TextField(required=False)

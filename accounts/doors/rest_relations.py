@@ -164,6 +164,42 @@ class FollowingEndpoint(APIView):
         return Response(collection(request, asked, page))
 
 
+OWN_LIST = (
+    "Nobody else can see it. Everybody whom you may {undo} is in it: who is suspended, or blocks you, by their "
+    "username alone."
+)
+
+
+class BlocksEndpoint(APIView):
+    @extend_schema(
+        operation_id="blocks",
+        summary="Whom you block",
+        description=f"The newest block first. {OWN_LIST.format(undo='unblock')}",
+        tags=["me"],
+        parameters=PAGE_PARAMETERS,
+        responses={200: USERS},
+        examples=[USERS_EXAMPLE],
+    )
+    def get(self, request: Request) -> Response:
+        asked = page_request(request)
+        return Response(collection(request, asked, listings.blocks_page(required_viewer(request), asked)))
+
+
+class MutesEndpoint(APIView):
+    @extend_schema(
+        operation_id="mutes",
+        summary="Whom you mute",
+        description=f"The newest mute first. {OWN_LIST.format(undo='unmute')}",
+        tags=["me"],
+        parameters=PAGE_PARAMETERS,
+        responses={200: USERS},
+        examples=[USERS_EXAMPLE],
+    )
+    def get(self, request: Request) -> Response:
+        asked = page_request(request)
+        return Response(collection(request, asked, listings.mutes_page(required_viewer(request), asked)))
+
+
 def _changed(change: Callable[[int, int], None], request: Request, username: str) -> Response:
     """Makes the change between the viewer and the person of that name; answers how they stand after it."""
     viewer, person = required_viewer(request), selectors.find_account(username)

@@ -38,6 +38,7 @@ from pathlib import Path
 
 import msgspec
 
+from accounts.entities import Viewer
 from accounts.graph.follows import graph_version_key
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, MUTE
 from storage.errors import Unavailable
@@ -80,6 +81,11 @@ class _Cached(msgspec.Struct, frozen=True, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(_Cached)
+
+
+def sees_suspended(viewer: Viewer | None) -> bool:
+    """Returns whether the viewer sees suspended people and what they wrote where it is looked up: staff act on it."""
+    return viewer is not None and viewer.account.is_staff
 
 
 def read(viewer_id: int) -> Read[Exclusions | None]:

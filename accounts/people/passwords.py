@@ -1,4 +1,19 @@
-"""How passwords are hashed."""
+"""How passwords are hashed, and when two that were typed are the same.
+
+**Context.** One keyboard writes é as one code point, another as e and an accent; a Japanese one writes ｐａｓｓ for
+pass, and a space of its own. To who types it is one password, to a hash it is two.
+
+**Decision.** A password is hashed in one form for all keyboards (`storage.characters.opaque`): every space of Unicode
+is a plain one, as RFC 8265's OpaqueString has it, and the rest is in NFKC, which NIST SP 800-63B names. OpaqueString
+itself takes NFC; that keeps full-width letters and ligatures apart, which costs people sign-ins and guessers
+nothing. Case and surrounding spaces count. `User.set_password` and `check_password` see to it, through which
+every door goes, Django's own forms and commands included.
+
+**Hashes from before** are of what was typed. So a password that is not in that form, few are, is tried in it first
+and as typed then; if that is right, its hash is replaced. **Whatever is refused costs the same** whether there is such
+a person or not, two hashes for such a password and one for any other: for a login that is unknown a password is set on
+nobody, and setting takes as many.
+"""
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 

@@ -37,5 +37,12 @@ def user_out(account: Account) -> UserOut:
     )
 
 
+def unseen_user_out(account: Account) -> UserOut:
+    """Returns someone whom the viewer may not look up, in a list of the viewer's own: by their username alone."""
+    return user_out(
+        msgspec.structs.replace(account, display_name=account.username, bio="", avatar_url=None, verified=False)
+    )
+
+
 def own_user_out(user: User) -> OwnUserOut:
     return OwnUserOut(**msgspec.structs.asdict(user_out(user.account)), email=user.email)

@@ -6,7 +6,6 @@ imitate anyone; a name is never an id, since ids and names are asked for at diff
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from accounts.models import BIO_MAX, DISPLAY_NAME_MAX, EMAIL_MAX, USERNAME_MAX, User
+from storage.characters import MOST_CODE_POINTS, as_shown, is_overloaded, opaque, shows_more_than
 from storage.errors import Refused
 
 USERNAME = re.compile(rf"[A-Za-z0-9_]{{1,{USERNAME_MAX}}}")
@@ -22,6 +22,9 @@ EMAIL_CHARACTERS = re.compile(r"[\x21-\x7e]+")
 """Printable ASCII: Django's own check lets control characters and look-alike letters through."""
 PASSWORD_MAX = 1_000
 """Any passphrase fits; a megabyte to hash does not."""
+
+TYPED_SPACES = " \t\r\n"
+"""A display name of nothing else was left empty; one of other spaces was made to show nothing."""
 
 RESERVED_USERNAMES = frozenset(
     """
@@ -33,9 +36,6 @@ RESERVED_USERNAMES = frozenset(
     """.split()  # noqa: SIM905 - one name a line would hide the list
 )
 """Names that read as part of the service, or that a path or mailbox of it may need."""
-
-OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that turn the direction of the text after them, and so of the page around a name."""
 
 
 class Invalid(Refused):
@@ -83,6 +83,11 @@ def check_username(username: str) -> None:
         raise ValidationError("This username is reserved.")
 
 
+def clean_email(text: str) -> str:
+    """Returns the address as it is kept and looked for: without spaces around it, its host in small letters."""
+    return User.objects.normalize_email(text.strip())
+
+
 def check_email(email: str) -> None:
     if len(email) > EMAIL_MAX:
         raise ValidationError(f"Use at most {EMAIL_MAX} characters.")
@@ -92,35 +97,44 @@ def check_email(email: str) -> None:
 
 
 def check_password(password: str, person: User) -> None:
-    """Django's configured validators, which also compare with the person's own name and address."""
+    """Django's configured validators, which also compare with the person's own name and address.
+
+    They look at the password as typed and as it is hashed, where that differs. Raises `ValidationError`.
+    """
     if len(password) > PASSWORD_MAX:
         raise ValidationError(f"Use at most {PASSWORD_MAX} characters.")
-    validate_password(password, person)
+    faults: dict[str, None] = {}
+    for form in {opaque(password), password}:
+        try:
+            validate_password(form, person)
+        except ValidationError as error:
+            faults |= dict.fromkeys(error.messages)
+    if faults:
+        raise ValidationError(list(faults))
 
 
 def clean_display_name(text: str) -> str:
-    """On one line, without control characters and direction overrides. Raises `ValidationError`."""
-    return _clean(" ".join(_refuse_nul(text).split()), DISPLAY_NAME_MAX, keep="")
+    """Returns the name on one line, as it shows; "" for one left empty. Raises `ValidationError`."""
+    name = " ".join(_as_shown(text, DISPLAY_NAME_MAX).split())
+    if not name and text.strip(TYPED_SPACES):
+        raise ValidationError("A display name needs at least one visible character.")
+    return name
 
 
 def clean_bio(text: str) -> str:
-    """Lines are kept; the rest as for a display name. Raises `ValidationError`."""
-    return _clean(_refuse_nul(text).replace("\r\n", "\n"), BIO_MAX, keep="\n")
+    """Returns the bio as it shows, on as many lines as it has. Raises `ValidationError`."""
+    return _as_shown(text, BIO_MAX, lines=True)
 
 
-def _refuse_nul(text: str) -> str:
+def _as_shown(text: str, most: int, *, lines: bool = False) -> str:
+    """Bounds what is looked at before it looks."""
     if "\x00" in text:
         raise ValidationError("Null characters are not allowed.")
-    return text
-
-
-def _clean(text: str, most: int, *, keep: str) -> str:
-    cleaned = "".join(each for each in text if each in keep or _is_visible(each)).strip()
-    if len(cleaned) > most:
+    if len(text) > most * MOST_CODE_POINTS:
         raise ValidationError(f"Use at most {most} characters.")
-    return cleaned
-
-
-def _is_visible(character: str) -> bool:
-    """Joiners, which emoji and several scripts need, count as visible."""
-    return unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp") and character not in OVERRIDES
+    shown = as_shown(text, lines=lines)
+    if shows_more_than(most, shown):
+        raise ValidationError(f"Use at most {most} characters.")
+    if is_overloaded(shown):
+        raise ValidationError("A character in it has more accents, or more joined to it, than can be shown.")
+    return shown

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from accounts.entities import Account
 from accounts.models import User
-from accounts.people.rules import EMAIL_CHARACTERS, USERNAME
+from accounts.people.rules import EMAIL_CHARACTERS, USERNAME, clean_email
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import NotFound
 from storage.ids.snowflakes import MAX_ID
@@ -56,11 +56,15 @@ def get_user(user_id: int) -> User:
 
 @sql_or_unavailable()
 def find_login(login: str) -> User | None:
-    """Returns the person whose username or e-mail address this is, in any case. At most one SQL query."""
+    """Returns the person whose username or e-mail address this is, in any case, with spaces around it or without.
+
+    At most one SQL query.
+    """
+    login = login.strip()
     if USERNAME.fullmatch(login):
         return User.objects.with_username(login).first()
     if "@" in login and EMAIL_CHARACTERS.fullmatch(login):
-        return User.objects.with_email(login).first()
+        return User.objects.with_email(clean_email(login)).first()
     return None
 
 

@@ -5,6 +5,7 @@ then the caller goes on: a change is in force for every request that starts late
 caller's transaction the invalidation waits for its commit.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -23,8 +24,11 @@ from storage.errors import Forbidden, NotSignedIn
 
 log = structlog.get_logger(__name__)
 
-PROFILE_FIELDS = ("display_name", "bio")
-"""What a person may change of what everyone sees."""
+PROFILE_RULES: Mapping[str, Callable[[str], str]] = {
+    "display_name": rules.clean_display_name,
+    "bio": rules.clean_bio,
+}
+"""What a person may change of what everyone sees, and what becomes of what they give."""
 
 
 class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +48,7 @@ def register(*, username: str, email: str, password: str) -> User:
     Three SQL statements and a password hash. Raises `Refused` with all that is wrong; of
     several that ask for one name or address at the same time, one gets it.
     """
-    email = User.objects.normalize_email(email.strip())
+    email = rules.clean_email(email)
     person = User(username=username, email=email, display_name=username)
     faults = rules.Faults()
     with faults.of("username"):
@@ -64,12 +68,14 @@ def register(*, username: str, email: str, password: str) -> User:
 def sign_in(*, login: str, password: str) -> User:
     """Returns the person whose username or e-mail address, in any case, and password these are.
 
+    Spaces around the login do not matter: registering trims an address in the same way.
+
     Raises `NotSignedIn`, which tells neither which of the two was wrong nor, by its time,
     whether there is such a person; `Forbidden` for someone suspended.
     """
     password = password[: rules.PASSWORD_MAX + 1]
     person = find_login(login)
-    if person is None:
+    if person is None or not person.has_usable_password():
         User().set_password(password)
         raise _bad_credentials()
     if not person.check_password(password):
@@ -135,17 +141,17 @@ def _set_suspension(person: User, *, at: datetime | None, by: User | None) -> No
 
 def _apply(person: User, change: ProfileChange) -> list[str]:
     """Puts what changes onto `person`, unsaved; the names of those fields. Raises `Refused`."""
-    before = {field: getattr(person, field) for field in (*PROFILE_FIELDS, "email")}
+    before = {field: getattr(person, field) for field in (*PROFILE_RULES, "email")}
     faults = rules.Faults()
-    if change.display_name is not None:
-        with faults.of("display_name"):
-            person.display_name = rules.clean_display_name(change.display_name) or person.username
-    if change.bio is not None:
-        with faults.of("bio"):
-            person.bio = rules.clean_bio(change.bio)
+    for field, clean in PROFILE_RULES.items():
+        given: str | None = getattr(change, field)
+        if given is not None:
+            with faults.of(field):
+                setattr(person, field, clean(given))
+    person.display_name = person.display_name or person.username
     if change.email is not None:
         with faults.of("email"):
-            person.email = User.objects.normalize_email(change.email.strip())
+            person.email = rules.clean_email(change.email)
             rules.check_email(person.email)
     _apply_password(person, change, faults)
     faults.refuse()

@@ -1,10 +1,11 @@
 """`make demo`: a lively little network on a running server, through its public HTTP API only.
 
-    make demo PEOPLE=1000 TWEETS=3000 SEED=1 GRAPH=edges.txt URL=http://127.0.0.1:8000
+    make demo PEOPLE=1000 TWEETS=3000 SEED=1 GRAPH=edges.txt DATA_DIR=data URL=http://127.0.0.1:8000
 
-The same numbers make the same people, follows and texts. Run again, it signs in to the people
-of the first run and goes on: a tweet that was written before is not written twice (within the
-day that the server remembers Idempotency-Keys). Needs a server with RATE_LIMITS=off.
+It finds the run that DATA_DIR belongs to; URL names another server. The same numbers make the
+same people, follows and texts. Run again, it signs in to the people of the first run and goes on:
+a tweet that was written before is not written twice (within the day that the server remembers
+Idempotency-Keys). It needs a server with RATE_LIMITS=off, and looks before it begins.
 """
 
 import asyncio
@@ -20,10 +21,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from deploy import plan
 from deploy.demo.api import Api
 from deploy.demo.demo import IN_FLIGHT, Demo, Tally
 from deploy.demo.people import PASSWORD, make_society
 from deploy.errors import CannotStart
+from deploy.supervisor.records import read_addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Options:
     graph: Path | None
     """GRAPH: an edge list, one "reader author" a line, in place of a power-law graph."""
     url: str
-    """URL of the running server, default http://127.0.0.1:8000."""
+    """URL of the running server, default the site of the run whose DATA_DIR (./data) this is, else of HOST and PORT."""
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> Self:
@@ -48,7 +51,7 @@ class Options:
             tweets=_number(env, "TWEETS", 3 * people, at_least=0),
             seed=_number(env, "SEED", 1, at_least=0),
             graph=Path(env["GRAPH"]) if env.get("GRAPH") else None,
-            url=env.get("URL") or "http://127.0.0.1:8000",
+            url=env.get("URL") or _site_of_the_run(plan.Options.read(env)),
         )
 
 
@@ -93,6 +96,10 @@ async def _run(options: Options, console: Console) -> int:
     number, token = min(demo.tokens.items())
     _show_next(console, options.url.rstrip("/"), society.people[number].username, token)
     return 1 if demo.tally.failed else 0
+
+
+def _site_of_the_run(options: plan.Options) -> str:
+    return read_addresses(options.data_dir / "run.json").get("SITE_URL") or options.url
 
 
 def _show(console: Console, tally: Tally, seconds: float) -> None:

@@ -40,13 +40,19 @@ class Api:
         await self._client.aclose()
 
     async def require_ready(self) -> None:
-        """Raises `CannotStart` unless the server serves."""
+        """Raises `CannotStart` unless the server serves, without limits: some sign-ups an hour are no demo, and
+        would be used up for people. Sends nothing that changes anything."""
         try:
             answer = await self._client.get("/readyz")
+            public = await self._client.get("/api/v1/feed/public", params={"limit": 1})
         except httpx.TransportError as error:
-            raise CannotStart(f"No server answers at {self.url}: start one with make run, or give URL=.") from error
+            raise CannotStart(
+                f"No server answers at {self.url}: start one with make run, give the DATA_DIR= of one, or its URL=."
+            ) from error
         if answer.status_code != 200:
             raise CannotStart(f"{self.url}/readyz answers {answer.status_code}: {answer.text[:200]}")
+        if "RateLimit" in public.headers or public.status_code == 429:
+            raise CannotStart(f"{LIMITED} Nothing was done.")
 
     async def call(
         self,

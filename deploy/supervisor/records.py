@@ -49,7 +49,7 @@ class Records:
             self._write()
 
     def note_addresses(self, variables: Mapping[str, str]) -> None:
-        """Keeps what a command beside the run needs to reach its servers; no secrets."""
+        """Keeps what a command beside the run needs to reach it; passwords are in it, so only its owner may read it."""
         _write(_addresses(self._path), dict(variables))
 
     def clear(self) -> None:
@@ -91,6 +91,8 @@ def _addresses(path: Path) -> Path:
 
 def _write(path: Path, content: object) -> None:
     unfinished = path.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
     unfinished.write_text(dumps(content, indent=1))
     unfinished.replace(path)
 

@@ -46,8 +46,8 @@ class ProfileEndpoint(APIView):
     @extend_schema(
         operation_id="get_user",
         summary="Someone's profile",
-        description="404 for someone who is suspended or blocks you. Someone whom you block stays visible here, so "
-        "that you can unblock them.",
+        description="404 for someone who is suspended (staff still see them) or blocks you. Someone whom you block "
+        "stays visible here, so that you can unblock them.",
         tags=["users"],
         responses={200: PROFILE},
         examples=[PROFILE_EXAMPLE],

@@ -101,23 +101,29 @@ class _Loaded(msgspec.Struct, frozen=True):
 
 
 def hydrate(
-    ids: Sequence[int], *, viewer: Viewer | None, visibility: Visibility | None = None, extra: Read[object] = NOTHING
+    ids: Sequence[int],
+    *,
+    viewer: Viewer | None,
+    visibility: Visibility | None = None,
+    extra: Read[object] = NOTHING,
+    suspended: bool = False,
 ) -> list[TweetOut]:
     """Returns the tweets in the order of `ids`, as `viewer` sees them.
 
     Left out are those that do not exist, were deleted, or whose author is suspended or hidden
     from the viewer by `visibility` (the one of the page that they are for, or that of any place
-    but home), and retweets of such tweets. `extra` is sent in the same round trip, and nobody waits
-    for what it says. Raises `Unavailable` when something is not cached and its store does not answer.
+    but home), and retweets of such tweets; with `suspended`, for staff, suspended people's are
+    there. `extra` is sent in the same round trip, and nobody waits for what it says. Raises
+    `Unavailable` when something is not cached and its store does not answer.
     """
     if not ids:
         return []
     if visibility is None:
         visibility = Visibility(viewer.id if viewer is not None else None)
     asked = marks.read(viewer.id) if viewer is not None else NOTHING
-    page, known_marks = _load(ids, visibility, asked, extra)
+    page, known_marks = _load(ids, visibility, asked, extra, suspended=suspended)
     inner = _inner_ids(page.tweets) - page.tweets.keys()
-    loaded = page.also(_load(sorted(inner), visibility)[0]) if inner else page
+    loaded = page.also(_load(sorted(inner), visibility, suspended=suspended)[0]) if inner else page
     flags = marks.flags(viewer.id, _originals(loaded.tweets), known_marks) if viewer is not None else {}
     tweets = [page.tweets[each] for each in ids if each in page.tweets]
     return [
@@ -148,6 +154,8 @@ def _load(
     visibility: Visibility,
     marked: Read[KnownMarks | None] = NOTHING,
     extra: Read[object] = NOTHING,
+    *,
+    suspended: bool,
 ) -> tuple[_Loaded, KnownMarks | None]:
     """Returns what may be shown of `ids`, and the marks: None if Redis does not know or answer."""
     cached = _from_cache(ids, visibility, marked, extra)
@@ -157,7 +165,8 @@ def _load(
     authors = accounts_by_id(
         {tweet.author_id for tweet in shown.values()}, changes=cached.changes, generation=cached.generation
     )
-    seen = {author.id for author in authors.values() if not author.suspended} - visibility.hidden_among(authors)
+    present = {author.id for author in authors.values() if suspended or not author.suspended}
+    seen = present - visibility.hidden_among(authors)
     shown = {tweet_id: tweet for tweet_id, tweet in shown.items() if tweet.author_id in seen}
     counted, count_fills = counts.recounted(cached.counts, _originals(shown), generation=cached.generation)
     _send(fills + count_fills)

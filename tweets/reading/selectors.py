@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from accounts.account_cache.accounts import accounts_by_id
 from accounts.entities import Viewer
-from accounts.graph.exclusions import Visibility
+from accounts.graph.exclusions import Visibility, sees_suspended
 from accounts.graph.listings import Listing, people_page, visible_account
 from accounts.people.profiles import UserOut
 from storage.errors import NotFound
@@ -62,8 +62,11 @@ def undone_out(tweet_id: int, viewer: Viewer) -> TweetOut | None:
 
 
 def tweet_out(tweet_id: int, viewer: Viewer | None) -> TweetOut:
-    """Returns the tweet as the viewer sees it; costs what `hydrate` costs. Raises `NotFound`."""
-    shown = hydrate([tweet_id], viewer=viewer)
+    """Returns the tweet as the viewer sees it, suspended people's for staff; costs what `hydrate` costs.
+
+    Raises `NotFound`.
+    """
+    shown = hydrate([tweet_id], viewer=viewer, suspended=sees_suspended(viewer))
     if not shown:
         raise no_such_tweet()
     return shown[0]
@@ -73,7 +76,7 @@ def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, r
     """Returns a page of somebody's tweets, newest first; without `replies`, those that home timelines show.
 
     Empty when the viewer blocks the author. One SQL query, one Redis round trip, the listing, and
-    hydration. Raises `NotFound` for an author who is unknown or suspended, or blocks the viewer.
+    hydration. Raises `NotFound` as `visible_account` does; a suspended author's are there for staff.
     """
     author = visible_account(username, viewer)
     visibility = Visibility(viewer.id if viewer is not None else None)
@@ -84,7 +87,7 @@ def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, r
         return tweet_store().by_author(author.id, replies=replies, before=before, after=after, limit=limit)
 
     def show(ids: Sequence[int]) -> list[TweetOut]:
-        return hydrate(ids, viewer=viewer, visibility=visibility)
+        return hydrate(ids, viewer=viewer, visibility=visibility, suspended=sees_suspended(viewer))
 
     return full_page(request, Stored(fetch), show)
 

@@ -1,10 +1,11 @@
-"""Conversations: the replies to a tweet, and the thread that leads to it."""
+"""Conversations: the replies to a tweet, and the thread that leads to it. Staff see suspended people's part in them."""
 
 from collections.abc import Sequence
 
 import msgspec
 
 from accounts.entities import Viewer
+from accounts.graph.exclusions import sees_suspended
 from storage.web.paging import Page, PageRequest
 from storage.web.walking import Stored
 from tweets.entities import Tweet
@@ -32,7 +33,7 @@ def replies_page(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> 
     is gone or hidden.
     """
     subject = _subject(tweet_id)
-    if not hydrate([tweet_id], viewer=viewer):
+    if not hydrate([tweet_id], viewer=viewer, suspended=sees_suspended(viewer)):
         raise no_such_tweet()
     return _replies(subject.id, viewer, request)
 
@@ -45,7 +46,7 @@ def thread(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Thread
     PATH_MAX, two hydrations and the listing. Raises `NotFound` as `replies_page` does.
     """
     subject = _subject(tweet_id)
-    shown = hydrate([*_ancestor_ids(subject), tweet_id], viewer=viewer)
+    shown = hydrate([*_ancestor_ids(subject), tweet_id], viewer=viewer, suspended=sees_suspended(viewer))
     if not shown or shown[-1].id != str(tweet_id):
         raise no_such_tweet()
     return Thread(ancestors=shown[:-1], tweet=shown[-1], replies=_replies(subject.id, viewer, request))
@@ -66,7 +67,7 @@ def _replies(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page
         return tweet_store().replies(tweet_id, before=before, after=after, limit=limit)
 
     def show(ids: Sequence[int]) -> list[TweetOut]:
-        return hydrate(ids, viewer=viewer)
+        return hydrate(ids, viewer=viewer, suspended=sees_suspended(viewer))
 
     return full_page(request, Stored(fetch), show)
 

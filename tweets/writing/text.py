@@ -8,8 +8,8 @@ than MAX_CODE_POINTS, whatever it weighs, which bounds the time.
 """
 
 import re
-import unicodedata
 
+from storage.characters import SHOWS
 from storage.errors import Refused
 from tweets.entities import Entities, Hashtag, Mention, Url
 from tweets.parsing.entities import find_spans
@@ -22,17 +22,13 @@ MAX_CODE_POINTS = 4_400
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Categories Cc and Cs, but for tabs and line ends."""
 NO_CHARACTERS = re.compile("[\ufeff\ufffe\uffff]")
-INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
-"""Categories of characters that show nothing: controls, format marks, separators."""
-BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
-"""Letters and marks that show nothing either: fillers, joiners, variation selectors, empty Braille."""
 
 
 def checked_text(text: str) -> str:
     """Returns the text as typed. Raises `Refused` for one that is empty, too long or has controls."""
     if len(text) > MAX_CODE_POINTS:
         raise Refused("text", f"A tweet may weigh at most {MAX_WEIGHT} characters.", code="too_long")
-    if not any(_shows(character) for character in text):
+    if not SHOWS.search(text):
         raise Refused("text", "A tweet needs at least one visible character.", code="blank")
     if CONTROLS.search(text):
         raise Refused("text", "Control characters are not allowed in a tweet.", code="control_characters")
@@ -53,7 +49,3 @@ def find_entities(text: str) -> Entities:
         hashtags=tuple(Hashtag(text[start + 1 : end], (start, end)) for start, end in found.hashtags),
         urls=tuple(Url(text[start:end], (start, end)) for start, end in found.urls),
     )
-
-
-def _shows(character: str) -> bool:
-    return unicodedata.category(character) not in INVISIBLE and not BLANK.match(character)

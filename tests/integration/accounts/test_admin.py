@@ -139,6 +139,8 @@ def test_adding_a_person(admin: Client) -> None:
         ({"username": "root"}, "This username is reserved."),
         ({"username": "a b"}, "letters a to z"),
         ({"password1": "123", "password2": "123"}, "too short"),
+        ({"password1": "ｐａｓｓｗｏｒｄ", "password2": "ｐａｓｓｗｏｒｄ"}, "too common"),
+        ({"password1": "x1" * 501, "password2": "x1" * 501}, "at most 1000"),
     ],
 )
 def test_adding_keeps_the_rules(admin: Client, change: dict[str, str], message: str) -> None:
@@ -159,6 +161,28 @@ def test_setting_a_password_ends_every_token(admin: Client) -> None:
     with pytest.raises(NotSignedIn):
         tokens.authenticate(raw)
     assert services.sign_in(login="ada", password=NEW_PASSWORD).pk == ada.pk
+
+
+def test_a_password_set_here_is_the_same_on_every_keyboard(admin: Client) -> None:
+    ada = new_person("ada")
+    typed, elsewhere = "Zoe\u0308\u00a0horse 42", "Zo\u00eb horse 42"
+    form = {"usable_password": "true", "password1": typed, "password2": typed}
+    assert post(admin, f"{PEOPLE}{ada.pk}/password/", form).status_code == 302
+    assert services.sign_in(login="ada", password=elsewhere).pk == ada.pk
+    form = {"username": "Grace", "email": " grace@Example.org ", "password1": typed, "password2": typed}
+    assert post(admin, f"{PEOPLE}add/", form).status_code == 302
+    assert services.sign_in(login=" grace@example.org", password=elsewhere).email == "grace@example.org"
+    User.objects.filter(pk=ada.pk).update(is_staff=True)
+    credentials = {"username": "ada", "password": elsewhere}
+    assert Client().post("/admin/login/?next=/admin/", credentials).status_code == 302
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u2800", "\u00ad\u2060"], ids=ascii)
+def test_a_display_name_shows_something_here_as_well(admin: Client, name: str) -> None:
+    ada = new_person("ada")
+    form = {"display_name": name, "email": ada.email, "bio": "", "avatar_url": ""}
+    answer = post(admin, f"{PEOPLE}{ada.pk}/change/", form)
+    assert "needs at least one visible character" in answer.content.decode()
 
 
 def test_changing_a_profile_shows_on_the_card_and_in_the_token_check_at_once(admin: Client) -> None:
@@ -212,3 +236,12 @@ def test_createsuperuser(capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     assert signed_in("admin").get(PEOPLE).status_code == 200
     with pytest.raises(CommandError, match="taken"):
         call_command("createsuperuser", **options)
+
+
+def test_a_password_of_the_command_line_is_the_same_on_every_keyboard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "Zoe\u0308 horse 42")
+    call_command("createsuperuser", interactive=False, username="admin", email="admin@example.org")
+    assert services.sign_in(login="admin", password="Zo\u00eb\u00a0horse 42")
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "Zoe\u0308 mare 43")
+    call_command("changepassword", "admin")
+    assert services.sign_in(login="admin", password="Zo\u00eb mare 43")

@@ -75,6 +75,10 @@ def test_an_empty_change_is_fine_and_an_empty_name_falls_back_to_the_username() 
         ({"bio": None}, "bio"),
         ({"display_name": 7}, "display_name"),
         ({"display_name": "x" * 51}, "display_name"),
+        ({"display_name": "\u200b"}, "display_name"),
+        ({"display_name": "\u3164\u2800"}, "display_name"),
+        ({"display_name": "Z" + "\u0301" * 40}, "display_name"),
+        ({"display_name": "\u200d" * 10_000}, "display_name"),
         ({"email": "nonsense"}, "email"),
         ({"email": "BOB@example.org"}, "email"),
         ({"password": "another-horse-42"}, "current_password"),
@@ -90,6 +94,16 @@ def test_refused_changes_change_nothing(change: dict[str, Any], field: str) -> N
     assert (answer.status_code, list(answer.json()["errors"])) == (422, [field])
     assert client.get("/api/v1/me").json() == before
     assert services.sign_in(login="ada", password=PASSWORD)
+
+
+def test_the_longest_name_and_bio_are_stored_as_they_show() -> None:
+    client = ApiClient(new_person("ada"))
+    longest = "🧑🏻‍❤️‍💋‍🧑🏼"
+    change = {"display_name": longest * 50, "bio": longest * 160}
+    assert patch(client, change).status_code == 200
+    shown = client.get("/api/v1/users/ada").json()["data"]
+    assert {name: shown[name] for name in change} == change
+    assert patch(client, {"bio": "a\tb\u2028c\rd\r\ne\u00a0f\u202eg"}).json()["data"]["bio"] == "a b c d\ne fg"
 
 
 def test_ones_own_address_in_another_case_is_not_taken() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import get_hasher, make_password
 from knox.models import AuthToken
 
 from accounts.models import User
@@ -83,6 +84,79 @@ def test_an_unknown_login_costs_a_password_hash_as_well(monkeypatch: pytest.Monk
     monkeypatch.setattr(User, "set_password", lambda self, raw: hashed.append(raw))
     sign_in("nobody", PASSWORD)
     assert hashed == [PASSWORD]
+
+
+KEYBOARDS = [
+    ("Zo\u00eb-stra\u00dfe 41", "Zoe\u0308-stra\u00dfe 41"),
+    ("Zoe\u0308\u0323 horse 41", "Zo\u1eb9\u0308 horse 41"),
+    ("correct horse 41", "correct\u00a0horse\u300041"),
+    ("correct-horse-41", "ｃｏｒｒｅｃｔ－ｈｏｒｓｅ－４１"),
+    ("한글 비밀번호 41", "\u1112\u1161\u11ab\u1100\u1173\u11af 비밀번호 41"),
+]
+"""A password as two keyboards type it."""
+
+
+@pytest.mark.parametrize(("typed", "elsewhere"), [*KEYBOARDS, *((other, one) for one, other in KEYBOARDS)], ids=ascii)
+def test_a_password_is_the_same_on_every_keyboard(typed: str, elsewhere: str) -> None:
+    client = ApiClient(token=register(password=typed).json()["data"]["token"])
+    assert sign_in("ada_l", elsewhere).status_code == sign_in("ada_l", typed).status_code == 200
+    assert sign_in("ada_l", elsewhere.upper() + typed).status_code == 401
+    change = {"current_password": elsewhere, "password": f"new {typed}"}
+    assert client.patch("/api/v1/me", change, "application/json").status_code == 200
+    assert sign_in("ada_l", f"new\u2003{elsewhere}").status_code == 200
+
+
+@pytest.mark.parametrize(("typed", "elsewhere"), [*KEYBOARDS, *((other, one) for one, other in KEYBOARDS)], ids=ascii)
+def test_a_hash_of_what_was_typed_still_works_and_from_then_on_everywhere(typed: str, elsewhere: str) -> None:
+    register()
+    User.objects.update(password=make_password(typed))
+    assert sign_in("ada_l", f"not {typed}").status_code == 401
+    assert sign_in("ada_l", typed).status_code == 200
+    assert sign_in("ada_l", elsewhere).status_code == 200
+
+
+def test_a_hash_is_not_replaced_by_an_older_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody signs in with the old password while they change it."""
+    typed, elsewhere = KEYBOARDS[0][::-1]
+    person = new_person()
+    User.objects.update(password=make_password(typed))
+    person.refresh_from_db()
+    User.objects.update(password=make_password("new-horse-42"))
+    assert person.check_password(typed)
+    person.refresh_from_db()
+    assert person.check_password("new-horse-42")
+    assert not person.check_password(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("password", "hashes"), [("wrong-horse-41", 1), ("wrong h\u00f6rse", 1), ("wrong ho\u0308rse", 2)]
+)
+def test_what_is_refused_costs_the_same_whether_there_is_such_a_person(
+    monkeypatch: pytest.MonkeyPatch, password: str, hashes: int
+) -> None:
+    register()
+    new_person("locked")
+    User.objects.filter(username="locked").update(password=make_password(None))
+    hasher, hashed = type(get_hasher()), []
+    original = hasher.encode
+
+    def counted(self: Any, *given: Any, **options: Any) -> Any:
+        hashed.append(given)
+        return original(self, *given, **options)
+
+    monkeypatch.setattr(hasher, "encode", counted)
+    for login in ("ada_l", "nobody", "ada@example.org", "no@example.org", "locked"):
+        hashed.clear()
+        assert sign_in(login, password).status_code == 401
+        assert len(hashed) == hashes, login
+
+
+@pytest.mark.parametrize("around", [" {} ", "{}\n", "\u00a0{}\u3000", "\t{}"], ids=ascii)
+def test_an_address_is_trimmed_when_signing_in_as_when_registering(around: str) -> None:
+    assert register(email=around.format("ada@example.org")).json()["data"]["user"]["email"] == "ada@example.org"
+    for login in ("ada@example.org", "ADA@Example.org", "ada_l"):
+        assert sign_in(around.format(login), PASSWORD).status_code == 200
+    assert sign_in("ada @example.org", PASSWORD).status_code == 401
 
 
 @pytest.mark.parametrize(

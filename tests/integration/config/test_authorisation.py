@@ -30,7 +30,9 @@ POST    /api/v1/auth/token                    password   401    403       200   
 DELETE  /api/v1/auth/token                    -          401    403       204   204     204    204
 GET     /api/v1/me                            -          401    403       200   200     200    200
 PATCH   /api/v1/me                            bio        401    403       200   200     200    200
+GET     /api/v1/me/blocks                     -          401    403       200   200     200    200
 GET     /api/v1/me/bookmarks                  -          401    403       200   200     200    200
+GET     /api/v1/me/mutes                      -          401    403       200   200     200    200
 
 GET     /api/v1/users/{username}              -          200    403       200   404     200    200
 GET     /api/v1/users/{username}/tweets       -          200    403       200   404     200    200
@@ -212,12 +214,17 @@ def test_to_whom_is_blocked_it_is_as_if_it_did_not_exist(row: list[str]) -> None
 def test_collections_show_callers_what_is_for_them(name: str) -> None:
     scene = Scene(name, "GET", "")
     bookmark(viewer=viewer(scene.author), tweet_id=scene.tweet)
+    somebody = new_person()
+    blocks.block(scene.author.id, somebody.id)
+    blocks.mute(scene.author.id, somebody.id)
 
     def shows(path: str) -> bool:
-        return str(scene.tweet) in scene.client.get(f"/api/v1/{path}").content.decode()
+        body = scene.client.get(f"/api/v1/{path}").content.decode()
+        return str(scene.tweet) in body or f'"{somebody.username}"' in body
 
     assert shows("feed/public") is (name not in ("suspended", "blocked"))
     assert shows("me/bookmarks") is (name == "author"), "bookmarks are private"
+    assert shows("me/blocks") is shows("me/mutes") is (name == "author"), "so are these"
     assert shows("feed/home") is (name == "author"), "nobody else follows"
     for path in (f"users/{scene.author.username}", f"tweets/{scene.tweet}"):
         assert scene.author.email not in scene.client.get(f"/api/v1/{path}").content.decode(), "so are addresses"

@@ -3,15 +3,19 @@
 import pytest
 from django.core.exceptions import ValidationError
 
+from accounts.models import User
 from accounts.people.rules import (
     RESERVED_USERNAMES,
     Faults,
     Invalid,
     check_email,
+    check_password,
     check_username,
     clean_bio,
     clean_display_name,
+    clean_email,
 )
+from tests.unit.tweets.characters import BLANKS, FAMILY, FLAG
 
 
 @pytest.mark.parametrize("username", ["a", "Ada_1815", "_", "123", "x" * 30])
@@ -85,6 +89,68 @@ def test_lengths_are_counted_after_cleaning(clean: "type[str]", most: int) -> No
         clean("é" * (most + 1))
     with pytest.raises(ValidationError, match="Null"):
         clean("a\x00b")
+
+
+@pytest.mark.parametrize(
+    "seen", [FAMILY, FLAG, "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "1️⃣", "🧑🏻‍❤️‍💋‍🧑🏼", "e\u0301", "각", "क्षि", "葛\U000e0100"], ids=ascii
+)  # fmt: skip
+@pytest.mark.parametrize(("clean", "most"), [(clean_display_name, 50), (clean_bio, 160)])
+def test_a_limit_counts_what_a_person_sees(clean: "type[str]", most: int, seen: str) -> None:
+    assert clean(seen * most) == seen * most
+    with pytest.raises(ValidationError, match=str(most)):
+        clean(seen * (most + 1))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Z" + "\u0301" * 5,
+        "Zoe\u0308\u0323\u0330\u031b\u0334",
+        "x" + "\u20dd" * 5,
+        "A" + "\u200d" * 10_000,
+        "\u200d" * 10_000,
+        "👩\u200d" * 10_000,
+        "👩\u200d" * 12 + "👩",
+        "ก" + "\u0e48" * 40,
+        "a\u0301" * 601,
+        "\u3164" * 700,
+    ],
+    ids=lambda name: ascii(name[:4]),
+)
+def test_what_piles_up_on_a_character_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        clean_display_name(name)
+
+
+@pytest.mark.parametrize("name", ["Việt", "V\u0069\u0065\u0302\u0323t", "שָׁלוֹם", "ཧྐྵྨླྺྼྻྂ", "ที่รัก"], ids=ascii)
+def test_what_a_language_puts_on_a_letter_is_kept(name: str) -> None:
+    assert clean_display_name(name) == name
+
+
+@pytest.mark.parametrize("name", BLANKS, ids=ascii)
+def test_a_display_name_shows_something(name: str) -> None:
+    for hidden in (name, name * 3, f" {name}", f"{name}\u200b\u3164"):
+        with pytest.raises(ValidationError, match="visible"):
+            clean_display_name(hidden)
+    assert clean_bio(name) == ""
+
+
+@pytest.mark.parametrize("name", ["", " ", "\t", " \r\n "], ids=ascii)
+def test_a_display_name_may_be_left_empty(name: str) -> None:
+    assert clean_display_name(name) == ""
+
+
+def test_an_address_is_trimmed_and_its_host_small() -> None:
+    assert clean_email("\u00a0 Ada@Example.ORG\n") == "Ada@example.org"
+
+
+@pytest.mark.parametrize(
+    "password", ["ｐａｓｓｗｏｒｄ", "ﷺ", "１２３４５６７８９０１", "e\u0301" * 6, "ａｄａｌｏｖｅｌａｃｅ"]
+)
+def test_a_password_is_judged_as_it_is_hashed_and_as_it_is_typed(password: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        check_password(password, User(username="adalovelace", email="ada@example.org"))
+    assert len(set(refused.value.messages)) == len(refused.value.messages)
 
 
 def test_faults_are_collected_by_field() -> None:

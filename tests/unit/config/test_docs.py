@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 
+from accounts.models import BIO_MAX, DISPLAY_NAME_MAX
+from accounts.people.rules import PASSWORD_MAX
+from accounts.sessions.authentication import BY_ADDRESS, SIGNED_IN
+from accounts.sessions.throttles import SIGN_INS_BY_ADDRESS, SIGN_INS_BY_LOGIN, SIGN_UPS
 from storage.models import EmbeddedModel
+from storage.web.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tweets.writing.text import MAX_WEIGHT
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -52,6 +59,26 @@ def test_the_settings_table_has_the_defaults() -> None:
         in_code = re.search(rf'"{name}"(?:, |\) or ")([\d.]+)', code)
         if in_code is not None:
             assert float(in_code[1]) == float(default), name
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    limits = section("README.md", "Limits")
+    for said in (
+        f"{SIGN_UPS.quota} an hour",
+        f"{SIGN_INS_BY_ADDRESS.quota} a minute from one address",
+        f"{SIGN_INS_BY_LOGIN.quota} in 5 minutes",
+        f"{SIGNED_IN.quota} a minute for one person",
+        f"{settings.MAX_BODY_BYTES // 1024} KB",
+        f"{MAX_WEIGHT} characters",
+        f"{DISPLAY_NAME_MAX} and {BIO_MAX} characters",
+        f"8 to {PASSWORD_MAX:,} characters",
+        f"{settings.MAX_FOLLOWING:,}",
+        f"{MAX_LIMIT} items, {DEFAULT_LIMIT} unless",
+    ):
+        assert said in limits
+    seconds = [each.seconds for each in (SIGN_UPS, SIGN_INS_BY_ADDRESS, SIGN_INS_BY_LOGIN, SIGNED_IN, BY_ADDRESS)]
+    assert seconds == [3600, 60, 300, 60, 60]
+    assert BY_ADDRESS.quota == SIGNED_IN.quota
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)

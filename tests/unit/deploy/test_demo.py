@@ -15,6 +15,7 @@ from deploy.demo.demo import Demo
 from deploy.demo.people import Society, make_society
 from deploy.demo.stream import Action, Kind, Stream
 from deploy.errors import CannotStart
+from deploy.supervisor.records import Records
 from tweets.writing.text import checked_text
 
 
@@ -187,6 +188,36 @@ def run_demo(api: Api, people: int = 12, tweets: int = 20) -> Demo:
         return demo
 
     return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        httpx.Response(200, headers={"RateLimit": '"default";r=299;t=60'}, json={"data": []}),
+        httpx.Response(429, headers={"Retry-After": "30"}, json={"detail": "Too many."}),
+    ],
+)
+def test_limits_are_said_before_anything_is_done(told: httpx.Response) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        return httpx.Response(200) if request.url.path == "/readyz" else told
+
+    with pytest.raises(CannotStart, match=r"RATE_LIMITS=off.*Nothing was done"):
+        run_demo(Api("http://demo", connections=2, say=print, transport=httpx.MockTransport(answer)))
+    assert asked == ["GET", "GET"]
+
+
+def test_the_run_is_found_by_its_directory(tmp_path: Path) -> None:
+    where = {"DATA_DIR": str(tmp_path)}
+    assert Options.read({**where, "PORT": "8100"}).url == "http://127.0.0.1:8100", "no run is known"
+    records = Records(tmp_path / "run.json")
+    records.note_addresses({"SITE_URL": "http://127.0.0.1:8123", "STORE": "embedded"})
+    assert Options.read(where).url == Options.read({**where, "PORT": "8100"}).url == "http://127.0.0.1:8123"
+    assert Options.read({**where, "URL": "http://other"}).url == "http://other"
+    records.clear()
+    assert Options.read(where).url == "http://127.0.0.1:8000"
 
 
 def test_a_server_that_is_not_there_is_said_so() -> None:
