@@ -1,18 +1,14 @@
-"""What every REST door is built from: JSON in and out, page parameters, the two envelopes."""
+"""What every REST door is built from: JSON out, page parameters, the two envelopes."""
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import IO, TypedDict, TypeVar, Unpack
+from collections.abc import Mapping
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 from django.http import HttpRequest
-from rest_framework.exceptions import ParseError
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-from rest_framework.serializers import CharField
 
 from storage.errors import BadRequest
 from storage.ids.snowflakes import MAX_ID
@@ -24,7 +20,6 @@ ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 encoded = msgspec.json.Encoder().encode
 """What every JSON body is encoded by."""
-_decoder = msgspec.json.Decoder()
 
 
 class MsgspecRenderer(BaseRenderer):
@@ -36,59 +31,6 @@ class MsgspecRenderer(BaseRenderer):
         self, data: object, accepted_media_type: str | None = None, renderer_context: Mapping[str, object] | None = None
     ) -> bytes:
         return b"" if data is None else encoded(data)
-
-
-class MsgspecParser(BaseParser):
-    """Parses JSON objects only; UTF-8, so lone surrogates never come in."""
-
-    media_type = "application/json"
-
-    def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, object] | None = None
-    ) -> dict[str, object]:
-        try:
-            body = _decoder.decode(stream.read())
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ParseError("The body is not valid JSON.") from error
-        if not isinstance(body, dict):
-            raise ParseError("The body must be a JSON object.")
-        return body
-
-
-class JSONOnly(BaseContentNegotiation):
-    """Answers in JSON, whatever `Accept` says; bodies are read by their content type."""
-
-    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
-        content_type = (request.content_type or "application/json").split(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == content_type), None)
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        renderer = next(iter(renderers))
-        return renderer, renderer.media_type
-
-
-class TextOptions(TypedDict, total=False):
-    """What a `TextField` may be given, as REST framework's fields take it."""
-
-    required: bool
-    allow_null: bool
-    allow_blank: bool
-    max_length: int
-    help_text: str
-
-
-class TextField(CharField):
-    """A string and nothing that could be made one; its spaces are kept."""
-
-    def __init__(self, **options: Unpack[TextOptions]) -> None:
-        super().__init__(trim_whitespace=False, **options)
-
-    def to_internal_value(self, data: object) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return data
 
 
 def parse_id(text: str) -> int:
@@ -104,8 +46,10 @@ AnyRequest = Request | HttpRequest
 
 
 def page_request(request: AnyRequest) -> PageRequest:
-    """Returns what `limit`, `cursor` and `since` of a collection ask for. Raises `BadRequest`."""
+    """Returns what `limit`, `cursor` and `since` of a collection ask for. Raises `BadRequest`, for bad `links` too."""
     query = request.GET
+    if query.get("links", "path") not in ("path", "absolute"):
+        raise BadRequest("links is path or absolute.", code="bad_links")
     limit_text = query.get("limit", str(DEFAULT_LIMIT))
     if not (limit_text.isascii() and limit_text.isdigit() and 1 <= len(limit_text) <= 3):
         raise BadRequest(f"limit must be a whole number from 1 to {MAX_LIMIT}.", code="bad_limit")
@@ -139,18 +83,33 @@ def single(data: object) -> dict[str, object]:
 
 
 def collection(request: AnyRequest, asked: PageRequest, page: Page[T]) -> dict[str, object]:
-    """Returns the envelope of a page; its links are paths that keep the other query parameters."""
+    """Returns the envelope of a page; its links keep the other query parameters.
+
+    They are paths, or URLs with `links=absolute`. Those to the neighbouring pages are put on the answer as well:
+    see `link_field`.
+    """
     older = encode_cursor(page.older) if page.older is not None else None
     newer = encode_cursor(page.newer) if page.newer is not None else None
+    links = {
+        "self": request.get_full_path(),
+        "next": _link(request, asked, "cursor", older),
+        "prev": _link(request, asked, "since", newer),
+    }
+    if request.GET.get("links") == "absolute":
+        links = {name: link and request.build_absolute_uri(link) for name, link in links.items()}
+    plain: HttpRequest = getattr(request, "_request", request)
+    plain.page_links = links  # type: ignore[attr-defined]
     return {
         "data": page.items,
         "meta": {"next_cursor": older, "prev_cursor": newer, "limit": asked.limit},
-        "links": {
-            "self": request.get_full_path(),
-            "next": _link(request, asked, "cursor", older),
-            "prev": _link(request, asked, "since", newer),
-        },
+        "links": links,
     }
+
+
+def link_field(request: HttpRequest) -> str | None:
+    """Returns the Link field (RFC 8288) of the page that answers the request; None if it is none, or the only one."""
+    links: Mapping[str, str | None] = getattr(request, "page_links", {})
+    return ", ".join(f'<{links[name]}>; rel="{name}"' for name in ("next", "prev") if links.get(name)) or None
 
 
 def _link(request: AnyRequest, asked: PageRequest, name: str, cursor: str | None) -> str | None:

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 from accounts.doors.rest_relations import USERS, USERS_EXAMPLE
 from accounts.entities import Viewer
 from accounts.sessions.authentication import required_viewer, viewer_or_none
+from storage.web.inputs import refuse_fields
 from storage.web.openapi import PAGE_PARAMETERS
 from storage.web.rest import collection, page_request, parse_id, single
 from tweets.doors.documents import EXAMPLE_TWEET, TWEET, TWEETS, TWEETS_EXAMPLE
@@ -186,5 +187,6 @@ class Act(Protocol):
 
 
 def _acted(act: Act, request: Request, tweet_id: str) -> Response:
+    refuse_fields(request)
     viewer = required_viewer(request)
     return Response(single(selectors.tweet_out(act(viewer=viewer, tweet_id=parse_id(tweet_id)), viewer)))
