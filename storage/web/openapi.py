@@ -22,7 +22,7 @@ class PageMeta(Document):
 
 
 class PageLinks(Document):
-    """Paths with their query, relative to this server."""
+    """Paths with their query, relative to this server; whole URLs if you asked with `links=absolute`."""
 
     self = serializers.CharField()
     next = serializers.CharField(allow_null=True)
@@ -63,5 +63,18 @@ PAGE_PARAMETERS = [
         "since",
         OpenApiTypes.STR,
         description="The nearest items above this cursor (`prev_cursor`), newest first. Not together with `cursor`.",
+    ),
+    OpenApiParameter(
+        "links",
+        {"type": "string", "enum": ["path", "absolute"], "default": "path"},
+        description="What `links` and the `Link` field are: paths, or whole URLs.",
+    ),
+    OpenApiParameter(
+        "Link",
+        str,
+        OpenApiParameter.HEADER,
+        response=[200],
+        description='The neighbouring pages as RFC 8288 says: `<…>; rel="next", <…>; rel="prev"`, each if there is '
+        "one.",
     ),
 ]
