@@ -155,10 +155,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.sessions.authentication.RequestLimit"],
     "DEFAULT_RENDERER_CLASSES": ["storage.web.rest.MsgspecRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["storage.web.bodies.MsgspecParser"],
+    "DEFAULT_PARSER_CLASSES": ["storage.web.rest.MsgspecParser"],
     "DEFAULT_SCHEMA_CLASS": "config.http.openapi.ProblemSchema",
     "EXCEPTION_HANDLER": "config.http.problems.exception_handler",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "storage.web.bodies.JSONOnly",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "storage.web.rest.JSONOnly",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

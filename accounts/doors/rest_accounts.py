@@ -19,9 +19,9 @@ from accounts.people.rules import PASSWORD_MAX
 from accounts.sessions import tokens
 from accounts.sessions.authentication import required_viewer
 from accounts.sessions.throttles import SignInLimit, SignUpLimit
-from storage.web.inputs import Input, TextField, refuse_fields
+from storage.web.inputs import Input, TextField
 from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, Document, envelope_of, id_field
-from storage.web.rest import flag, single
+from storage.web.rest import flag, refuse_fields, single
 
 
 class UserSerializer(Document):

@@ -13,9 +13,8 @@ from accounts.doors.rest_accounts import EXAMPLE_USER, UserSerializer
 from accounts.graph import blocks, follows, listings
 from accounts.people import selectors
 from accounts.sessions.authentication import required_viewer, viewer_or_none
-from storage.web.inputs import refuse_fields
 from storage.web.openapi import PAGE_PARAMETERS, Document, collection_of, envelope_of
-from storage.web.rest import collection, page_request, single
+from storage.web.rest import collection, page_request, refuse_fields, single
 
 
 class RelationshipSerializer(Document):

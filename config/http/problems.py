@@ -43,7 +43,7 @@ from storage.errors import (
     ServiceError,
     Unavailable,
 )
-from storage.web.bodies import PackedBody
+from storage.web.rest import PackedBody
 
 log = structlog.get_logger(__name__)
 

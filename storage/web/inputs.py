@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from typing import TypedDict, Unpack, cast
 
 from rest_framework import serializers
-from rest_framework.request import Request
 
 NAMED_MAX = 10
 """Unknown fields that are told of in one answer: comparing names costs, and ten are enough to see what is wrong."""
@@ -86,18 +85,6 @@ class Input(serializers.Serializer[Mapping[str, str]]):
         if unknown:
             raise serializers.ValidationError(unknown)
         return checked
-
-
-def refuse_fields(request: Request, *, in_query: Collection[str] = ()) -> None:
-    """Refuses whatever the body of a write says that takes none. No body is fine, and so is `{}`.
-
-    Raises DRF's `ValidationError`, which names each field and, if that is what it is like, the parameter of the
-    query that was meant; for a body that cannot be read what the parser raises.
-    """
-    if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
-        return
-    if unknown := unknown_fields(cast(Mapping[str, object], request.data), (), in_query=in_query):
-        raise serializers.ValidationError(unknown)
 
 
 def unknown_fields(

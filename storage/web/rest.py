@@ -1,29 +1,56 @@
-"""What every REST door is built from: JSON out, page parameters, the two envelopes."""
+"""What every REST door is built from: JSON in and out, page parameters, the two envelopes.
 
+A body is one JSON object in UTF-8, as it is and not packed:
+
+    400  what is no JSON (NaN, lone surrogates and nesting without end included), is no object, or names a key twice
+    415  another type, another charset, or a Content-Encoding
+"""
+
+import json
 import re
-from collections.abc import Mapping
-from typing import TypeVar
+from codecs import BOM_UTF8
+from collections.abc import Collection, Iterable, Mapping
+from typing import IO, TypeVar, cast
 from urllib.parse import urlencode
 
 import msgspec
 from django.http import HttpRequest
+from rest_framework.exceptions import ParseError, UnsupportedMediaType, ValidationError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from storage.errors import BadRequest
 from storage.ids.snowflakes import MAX_ID
+from storage.web.inputs import unknown_fields
 from storage.web.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, decode_cursor, encode_cursor
 
 T = TypeVar("T")
 
 ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
+JSON = "application/json"
+CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)
+UTF8_NAMES = ("utf-8", "utf8", "us-ascii", "ascii")
+"""ASCII is UTF-8 as well."""
+
 encoded = msgspec.json.Encoder().encode
 """What every JSON body is encoded by."""
+_decoder = msgspec.json.Decoder()
+
+
+class PackedBody(UnsupportedMediaType):
+    """A body with a Content-Encoding; the answer's Accept-Encoding says that there may be none."""
+
+    accept_encoding = "identity"
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(encoding, "Send the body as it is: no Content-Encoding is understood here.")
 
 
 class MsgspecRenderer(BaseRenderer):
-    media_type = "application/json"
+    media_type = JSON
     format = "json"
     charset = None
 
@@ -31,6 +58,59 @@ class MsgspecRenderer(BaseRenderer):
         self, data: object, accepted_media_type: str | None = None, renderer_context: Mapping[str, object] | None = None
     ) -> bytes:
         return b"" if data is None else encoded(data)
+
+
+class MsgspecParser(BaseParser):
+    """Parses JSON objects only. A byte order mark before them is passed over."""
+
+    media_type = JSON
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, object] | None = None
+    ) -> dict[str, object]:
+        raw = stream.read().removeprefix(BOM_UTF8)
+        try:
+            body = _decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ParseError("The body is not valid JSON.") from error
+        if not isinstance(body, dict):
+            raise ParseError("The body must be a JSON object.")
+        if raw.count(b":") != len(body):
+            _refuse_repeated_keys(raw)
+        return body
+
+
+class JSONOnly(BaseContentNegotiation):
+    """Answers in JSON, whatever `Accept` says; bodies are read by their content type."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        """Returns what reads the body, None for another type or charset. Raises `PackedBody`."""
+        encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip()
+        if encoding.lower() not in ("", "identity"):
+            raise PackedBody(encoding)
+        content_type = request.content_type or JSON
+        if (charset := CHARSET.search(content_type)) and charset[1].lower() not in UTF8_NAMES:
+            return None
+        media_type = content_type.split(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
+
+
+def refuse_fields(request: Request, *, in_query: Collection[str] = ()) -> None:
+    """Refuses whatever the body of a write says that takes none. No body is fine, and so is `{}`.
+
+    Raises DRF's `ValidationError`, which names each field and, if that is what it is like, the parameter of the
+    query that was meant; for a body that cannot be read what the parser raises.
+    """
+    if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
+        return
+    if unknown := unknown_fields(cast(Mapping[str, object], request.data), (), in_query=in_query):
+        raise ValidationError(unknown)
 
 
 def parse_id(text: str) -> int:
@@ -118,3 +198,20 @@ def _link(request: AnyRequest, asked: PageRequest, name: str, cursor: str | None
     kept = {key: value for key, value in request.GET.items() if key not in ("cursor", "since", "limit")}
     others = f"{urlencode(kept)}&" if kept else ""
     return f"{request.path}?{others}limit={asked.limit}&{name}={cursor}"
+
+
+def _refuse_repeated_keys(raw: bytes) -> None:
+    """Raises `ParseError` when an object of the body names a key twice: who reads it elsewhere may pick the other one.
+
+    Every key has a colon, so a body with as many colons as its object has keys repeats none: an ordinary one,
+    which need not be read twice.
+    """
+    try:
+        json.loads(raw, object_pairs_hook=_checked)
+    except (ValueError, RecursionError) as error:
+        raise ParseError("The body is not valid JSON.") from error
+
+
+def _checked(pairs: list[tuple[str, object]]) -> None:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise ParseError("The body names a key twice.")

@@ -10,9 +10,8 @@ from rest_framework.views import APIView
 from accounts.doors.rest_relations import USERS, USERS_EXAMPLE
 from accounts.entities import Viewer
 from accounts.sessions.authentication import required_viewer, viewer_or_none
-from storage.web.inputs import refuse_fields
 from storage.web.openapi import PAGE_PARAMETERS
-from storage.web.rest import collection, page_request, parse_id, single
+from storage.web.rest import collection, page_request, parse_id, refuse_fields, single
 from tweets.doors.documents import EXAMPLE_TWEET, TWEET, TWEETS, TWEETS_EXAMPLE
 from tweets.doors.rest_tweets import READABLE_BY_ALL
 from tweets.reading import selectors

@@ -10,9 +10,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.sessions.authentication import required_viewer, viewer_or_none
-from storage.web.inputs import Input, TextField, refuse_fields
+from storage.web.inputs import Input, TextField
 from storage.web.openapi import PAGE_PARAMETERS
-from storage.web.rest import collection, flag, operation_id, page_request, parse_id, single
+from storage.web.rest import collection, flag, operation_id, page_request, parse_id, refuse_fields, single
 from storage.web.revalidation import Revalidated
 from tweets.doors.documents import (
     LOCATION,

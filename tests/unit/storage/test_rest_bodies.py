@@ -8,7 +8,7 @@ from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from storage.web.bodies import JSONOnly, MsgspecParser
+from storage.web.rest import JSONOnly, MsgspecParser
 
 
 def parsed(body: bytes) -> dict[str, object]:
