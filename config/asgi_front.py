@@ -9,6 +9,9 @@ from a2wsgi import WSGIMiddleware
 from channels.routing import ProtocolTypeRouter
 
 from config import asgi, wsgi
+from config.http.refusals import ProblemProtocol
+
+__all__ = ["ProblemProtocol", "application"]
 
 THREADS = 16
 """Requests worked on at a time; more only queue up on two cores."""

@@ -1,6 +1,7 @@
 """Django's settings, all derived from environment.py."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -62,11 +63,13 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.observability.requests.RequestIdMiddleware",
+    "config.http.middleware.GzippedReads",
     "config.http.middleware.CorsForBrowsers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "config.http.middleware.HostsButForProbes",
     "config.http.middleware.BodyLimitMiddleware",
+    "config.http.middleware.LinkFieldMiddleware",
     "config.http.middleware.RateLimitFieldsMiddleware",
     "config.http.middleware.IdempotencyMiddleware",
     "config.http.middleware.AdminSessions",
@@ -165,12 +168,20 @@ milliseconds.
 
 Collections are newest first, and a page is full while there is more. `next_cursor` goes back in time, `prev_cursor`
 asks for what is newer. Both stay good for days, whatever became of the tweet that they were taken from, and are the
-same in GraphQL (`POST /graphql`) and on the live feed (`/ws/feed`).
+same in GraphQL (`POST /graphql`) and on the [live feed](/api/docs/live/) (`/ws/feed`). `links`, and the `Link` field,
+name the neighbouring pages: as paths, or as URLs with `?links=absolute`.
+
+A tweet, a profile and this document have an `ETag`; asked for with it in `If-None-Match`, they answer 304 without a
+body while they are the same. Answers to GET are gzipped for those who accept it.
+
+A body is one JSON object in UTF-8, of at most 64 KB, without `Content-Encoding`. A field that a route does not know is
+refused with 422, and so is any field where a route takes none.
 
 A write may carry an `Idempotency-Key`: repeating it acts once and gives the first answer again. Requests are limited,
 by person or by address: `RateLimit` says what is left, `RateLimit-Policy` of how many; 429 comes with `Retry-After`.
 
-Errors are RFC 9457 problem documents. Every answer carries `X-Request-ID`: yours, if you sent a sane one.
+Errors are RFC 9457 problem documents, whose `type` is a page here that explains it. Every answer carries
+`X-Request-ID`: yours, if you sent a sane one.
 """
 SPECTACULAR_SETTINGS = {
     "TITLE": "Feed",
@@ -178,8 +189,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": API_DESCRIPTION,
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "EXTERNAL_DOCS": {"url": "/api/docs/live/", "description": "The live feed: its frames and streams"},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.http.openapi.close_inputs",
         "config.http.openapi.link_operations",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -189,7 +202,7 @@ CORS_ALLOWED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if origin != "*"]
 CORS_ALLOW_ALL_ORIGINS = "*" in ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/(api/|graphql$)"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key", "x-request-id"]
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id"]
 CORS_EXPOSE_HEADERS = [
     "X-Request-ID",
     "RateLimit",
@@ -197,6 +210,7 @@ CORS_EXPOSE_HEADERS = [
     "Retry-After",
     "Location",
     "Link",
+    "ETag",
     "Idempotency-Replayed",
 ]
 """A token in a header is all that proves anyone, so credentials (cookies) are never allowed."""
@@ -236,6 +250,8 @@ USE_TZ = True
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 """Admin's and the API docs' own files are served without a collectstatic step."""
+WHITENOISE_ROOT = Path(__file__).parent / "public"
+"""What browsers and crawlers ask every site for by name."""
 
 LOGGING = logging_config(ENV.log_format)
 LOGGING_CONFIG = "logging.config.dictConfig"

@@ -2,25 +2,35 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 
 from config.graphql.door import GraphQLEndpoint
+from config.http.pages import LivePage, OpenAPIEndpoint, ProblemPage, sent_to
 from config.observability.health import healthz, readyz
 from config.observability.metrics import metrics
 
 admin.site.site_header = admin.site.site_title = "Feed"
 
-openapi = SpectacularJSONAPIView.as_view(authentication_classes=(), permission_classes=(AllowAny,))
-docs = SpectacularSwaggerView.as_view(url_name="openapi", authentication_classes=(), permission_classes=(AllowAny,))
+docs = SpectacularSwaggerView.as_view(
+    url_name="openapi",
+    authentication_classes=(),
+    permission_classes=(AllowAny,),
+    template_name="config/docs.html",
+)
+to_docs = sent_to("/api/docs/")
 
 urlpatterns = [
     # What is asked for most often is found first.
     path("api/v1/", include("feed.urls")),
     path("api/v1/", include("tweets.urls")),
     path("api/v1/", include("accounts.urls")),
-    path("api/v1/openapi.json", openapi, name="openapi"),
+    path("api/v1/openapi.json", OpenAPIEndpoint.as_view(), name="openapi"),
     path("api/docs/", docs, name="docs"),
+    path("api/docs/live/", LivePage.as_view(), name="live-docs"),
+    path("api", to_docs),
+    path("api/", to_docs),
+    path("problems/<str:kind>", ProblemPage.as_view(), name="problem"),
     path("graphql", GraphQLEndpoint.as_view(), name="graphql"),
     path("admin/", admin.site.urls),
     path("healthz", healthz, name="healthz"),

@@ -1,6 +1,6 @@
 """REST doors of accounts: sign up, sign in and out, one's own account."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
@@ -19,8 +19,9 @@ from accounts.people.rules import PASSWORD_MAX
 from accounts.sessions import tokens
 from accounts.sessions.authentication import required_viewer
 from accounts.sessions.throttles import SignInLimit, SignUpLimit
+from storage.web.inputs import Input, TextField
 from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, Document, envelope_of, id_field
-from storage.web.rest import TextField, flag, single
+from storage.web.rest import flag, refuse_fields, single
 
 
 class UserSerializer(Document):
@@ -42,7 +43,7 @@ class SessionSerializer(Document):
     token = serializers.CharField(help_text="Send it as `Authorization: Bearer <token>`. It is shown only here.")
 
 
-class RegisterInput(serializers.Serializer[Mapping[str, str]]):
+class RegisterInput(Input):
     username = TextField(
         help_text=f"1–{USERNAME_MAX} ASCII letters, digits and underscores; unique without regard to case."
     )
@@ -53,12 +54,12 @@ class RegisterInput(serializers.Serializer[Mapping[str, str]]):
     )
 
 
-class SignInInput(serializers.Serializer[Mapping[str, str]]):
+class SignInInput(Input):
     username = TextField(help_text="Username or e-mail address, in any case; spaces around it do not matter.")
     password = TextField()
 
 
-class ProfileInput(serializers.Serializer[Mapping[str, str]]):
+class ProfileInput(Input):
     display_name = TextField(
         required=False,
         allow_blank=True,
@@ -162,6 +163,7 @@ class TokenEndpoint(APIView):
     )
     def delete(self, request: Request) -> Response:
         viewer = required_viewer(request)
+        refuse_fields(request, in_query=("all",))
         if flag(request, "all", default=False):
             tokens.revoke_all(viewer.id)
         else:
@@ -200,7 +202,7 @@ class MeEndpoint(APIView):
         )
 
 
-def valid(serializer: type[serializers.Serializer[Mapping[str, str]]], request: Request) -> dict[str, str]:
+def valid(serializer: type[Input], request: Request) -> dict[str, str]:
     """Returns the checked body. Raises DRF's `ValidationError`, which names each field."""
     checked = serializer(data=request.data)
     checked.is_valid(raise_exception=True)

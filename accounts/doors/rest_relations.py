@@ -14,7 +14,7 @@ from accounts.graph import blocks, follows, listings
 from accounts.people import selectors
 from accounts.sessions.authentication import required_viewer, viewer_or_none
 from storage.web.openapi import PAGE_PARAMETERS, Document, collection_of, envelope_of
-from storage.web.rest import collection, page_request, single
+from storage.web.rest import collection, page_request, refuse_fields, single
 
 
 class RelationshipSerializer(Document):
@@ -202,6 +202,7 @@ class MutesEndpoint(APIView):
 
 def _changed(change: Callable[[int, int], None], request: Request, username: str) -> Response:
     """Makes the change between the viewer and the person of that name; answers how they stand after it."""
+    refuse_fields(request)
     viewer, person = required_viewer(request), selectors.find_account(username)
     change(viewer.id, person.id)
     return Response(single(follows.relationship(viewer.id, person.id)))

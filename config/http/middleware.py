@@ -1,6 +1,6 @@
-"""What wraps every request, in the order of MIDDLEWARE in config/settings.py: CORS, the bound on its body, what is left
-of its quota, whether it is a repeatable write, and the admin's own stack. Its id and log line are
-config/observability/requests.py's, which stands first."""
+"""What wraps every request, in the order of MIDDLEWARE in config/settings.py: gzip, CORS, its host, the bound on its
+body, the neighbours of a page, what is left of its quota, whether it is a repeatable write, and the admin's own stack.
+Its id and log line are config/observability/requests.py's, which stands first."""
 
 import re
 from collections.abc import Callable
@@ -11,16 +11,19 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponseForbidden
+from django.http import HttpRequest, HttpResponseForbidden, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.gzip import GZipMiddleware
 from django.utils.cache import patch_vary_headers
 
 from accounts.sessions.authentication import rate_hits
 from config.http.idempotency import HEADER, answer_once
 from config.http.problems import ADMIN_PREFIX, problem_response, too_large
 from storage.redis.rate_limits import fields
+from storage.web.rest import link_field
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
@@ -28,6 +31,37 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 """The methods that may have a body, and may be repeated under a key."""
 REPEATABLE_PATHS = re.compile(r"/api/v1/(?!auth/)")
 """Answers below /auth/ hold tokens, which are stored nowhere."""
+GZIP_FROM_BYTES = 1024
+"""What is shorter fits into one packet as it is."""
+GZIP_REFUSED = re.compile(r"\bgzip\s*;\s*q=0(\.0*)?\s*(,|$)")
+PROBED_BY_ADDRESS = "/healthz"
+
+
+class GzippedReads(GZipMiddleware):
+    """Compresses what a GET answers, for those who accept it.
+
+    Not the answers of writes, some of which hold tokens, nor the admin's pages, which hold a CSRF token beside what
+    others have written: a length that tells how well they compress would tell of those (BREACH). Reads of the API hold
+    no secret, and are asked for with a token that no foreign page can make a browser send; the random bytes that
+    Django adds come on top. Files are WhiteNoise's to compress.
+    """
+
+    get_response: Answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.method != "GET" or response.streaming or request.path.startswith(ADMIN_PREFIX):
+            return response
+        if len(response.content) < GZIP_FROM_BYTES:  # type: ignore[attr-defined]  # it does not stream
+            return response
+        accepted = request.META.get("HTTP_ACCEPT_ENCODING", "")
+        if "gzip" in accepted and not GZIP_REFUSED.search(accepted):
+            compressed: HttpResponseBase = self.process_response(request, response)
+            return compressed
+        varying = response.headers.get("Vary", "")
+        if "Accept-Encoding" not in varying:
+            response.headers["Vary"] = f"{varying}, Accept-Encoding" if varying else "Accept-Encoding"
+        return response
 
 
 class CorsForBrowsers(CorsMiddleware):
@@ -48,8 +82,17 @@ class CorsForBrowsers(CorsMiddleware):
 _cors_path = re.compile(settings.CORS_URLS_REGEX)
 
 
+class HostsButForProbes(CommonMiddleware):
+    """Refuses hosts that are not ours, but for `/healthz`: who probes a process asks it by its address."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        return None if request.path_info == PROBED_BY_ADDRESS else super().process_request(request)
+
+
 class BodyLimitMiddleware:
-    """Answers 413 to a body over MAX_BODY_BYTES, whether its length was announced or not.
+    """Answers 413 to a write's body over MAX_BODY_BYTES, whether its length was announced or not.
+
+    Of other methods the body means nothing, and is not read.
 
     Django takes a body without Content-Length (chunked) for empty. Where the server says
     that the input ends by itself, it is read here, up to the bound, and its length set.
@@ -59,14 +102,14 @@ class BodyLimitMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if announced_length(request) > settings.MAX_BODY_BYTES or not self._read_unannounced(request):
+        if request.method in WRITES and not self._fits(request):
             return problem_response(too_large(), request)
         return self.get_response(request)
 
-    def _read_unannounced(self, request: HttpRequest) -> bool:
-        """False when it is too long."""
-        if request.method not in WRITES or request.META.get("CONTENT_LENGTH") or not ends_by_itself(request):
-            return True
+    def _fits(self, request: HttpRequest) -> bool:
+        """Reads what came without its length."""
+        if request.META.get("CONTENT_LENGTH") or not ends_by_itself(request):
+            return announced_length(request) <= settings.MAX_BODY_BYTES
         body = request.META["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)
         request.META["CONTENT_LENGTH"] = str(len(body))
         request._stream = BytesIO(body)
@@ -85,6 +128,19 @@ def ends_by_itself(request: HttpRequest) -> bool:
     Granian says so; behind a2wsgi, which leaves its scope in the environment, it is so.
     """
     return bool(request.META.get("wsgi.input_terminated")) or "asgi.scope" in request.META
+
+
+class LinkFieldMiddleware:
+    """Names a page's neighbours in its Link field, as storage/web/rest.py has left them with the request."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if (links := link_field(request)) is not None:
+            response["Link"] = links
+        return response
 
 
 class RateLimitFieldsMiddleware:

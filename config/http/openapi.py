@@ -10,8 +10,13 @@ from rest_framework import serializers
 
 from config.http.middleware import REPEATABLE_PATHS, WRITES
 from config.http.problems import CONTENT_TYPE, KINDS
+from storage.web.revalidation import Revalidated
 
 Parameter = TypedDict("Parameter", {"in": str, "name": str, "schema": object, "description": str})
+
+
+class RequestBody(TypedDict):
+    content: dict[str, dict[str, dict[str, str]]]
 
 
 class Operation(TypedDict):
@@ -21,11 +26,12 @@ class Operation(TypedDict):
     responses: dict[str, dict[str, object]]
     parameters: NotRequired[list[Parameter]]
     security: NotRequired[list[dict[str, object]]]
-    requestBody: NotRequired[object]
+    requestBody: NotRequired[RequestBody]
 
 
 class OpenAPI(TypedDict):
     paths: dict[str, dict[str, Operation]]
+    components: dict[str, dict[str, dict[str, object]]]
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -69,7 +75,15 @@ IDEMPOTENCY_KEY: Parameter = {
     "the key was used for another request. A request that could not be read (400, 401, 413, 415, 429) leaves it free. "
     "No comma: two of these headers would be one.",
 }
+IF_NONE_MATCH: Parameter = {
+    "in": "header",
+    "name": "If-None-Match",
+    "schema": {"type": "string"},
+    "description": "The `ETag` of an answer that you have: 304 while it is the same.",
+}
 FIELDS: dict[str, dict[str, object]] = {
+    "ETag": {"schema": {"type": "string"}, "description": "Changes with the body: send it as `If-None-Match`."},
+    "Accept-Encoding": {"schema": {"type": "string"}, "description": "`identity`, to a body that was packed."},
     "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."},
     "RateLimit": {"schema": {"type": "string"}, "description": 'What is left: `"default";r=299;t=52`.'},
     "RateLimit-Policy": {"schema": {"type": "string"}, "description": 'The quota: `"default";q=300;w=60`.'},
@@ -78,6 +92,7 @@ FIELDS: dict[str, dict[str, object]] = {
 FIELDS_OF = {
     401: ["WWW-Authenticate"],
     409: ["Retry-After"],
+    415: ["Accept-Encoding"],
     429: ["Retry-After", "RateLimit", "RateLimit-Policy"],
     503: ["Retry-After"],
 }
@@ -100,6 +115,11 @@ class ProblemSchema(AutoSchema):
     def _add_problems(self, operation: Operation) -> None:
         if self._is_repeatable(operation):
             operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+        if self.method == "GET" and isinstance(self.view, Revalidated):
+            operation.setdefault("parameters", []).append(IF_NONE_MATCH)
+            etag = {"ETag": FIELDS["ETag"]}
+            operation["responses"]["200"]["headers"] = etag
+            operation["responses"]["304"] = {"description": "You have it already", "headers": etag}
         for status in self._problem_statuses(operation):
             operation["responses"].setdefault(str(status), self._problem_response(status))
 
@@ -112,16 +132,14 @@ class ProblemSchema(AutoSchema):
         statuses = {429, 503, *getattr(self.view, "also_answers", {}).get(self.method, ())}
         if any(operation.get("security", [])):
             statuses |= {401, 403}
-        if "requestBody" in operation:
+        if self.method in WRITES:
             statuses |= {400, 413, 415, 422}
+        if self._is_repeatable(operation):
+            statuses |= {409}
         if "query" in places:
             statuses |= {400}
-        if "header" in places:
-            statuses |= {400, 409, 422}
         if "path" in places:
             statuses |= {400, 404}
-        if self.method in ("PUT", "PATCH", "POST"):
-            statuses |= {422}
         return sorted(statuses)
 
     def _problem_response(self, status: int) -> dict[str, object]:
@@ -129,6 +147,15 @@ class ProblemSchema(AutoSchema):
         response: dict[str, object] = {"description": KINDS[status][1], "content": {CONTENT_TYPE: {"schema": schema}}}
         headers = {name: FIELDS[name] for name in FIELDS_OF.get(status, ())}
         return {**response, "headers": headers} if headers else response
+
+
+def close_inputs(result: OpenAPI, **_: object) -> OpenAPI:
+    """Says, as a postprocessing hook, that what a body may hold is all that it may hold (storage/web/inputs.py)."""
+    for operation in (each for path in result["paths"].values() for each in path.values()):
+        for described in operation.get("requestBody", {}).get("content", {}).values():
+            component = described["schema"]["$ref"].rpartition("/")[2]
+            result["components"]["schemas"][component]["additionalProperties"] = False
+    return result
 
 
 LINKS = {

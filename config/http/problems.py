@@ -1,6 +1,6 @@
 """Every error as RFC 9457 `application/problem+json`, translated here and nowhere else.
 
-    type        /problems/<kind>, one for each status: see KINDS
+    type        /problems/<kind>, one for each status: see KINDS; a page of this site (pages.py)
     title       the kind in words
     status      the HTTP status
     detail      what happened this time; never a driver's words or a stack trace
@@ -21,9 +21,11 @@ import msgspec
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
+from django.urls import is_valid_path
 from django.utils.encoding import escape_uri_path
+from django.utils.http import escape_leading_slashes
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -41,10 +43,12 @@ from storage.errors import (
     ServiceError,
     Unavailable,
 )
+from storage.web.rest import PackedBody
 
 log = structlog.get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
+API_PREFIX = "/api/v1/"
 ADMIN_PREFIX = "/admin/"
 """Below this people, not programs, read the answers: Django's own pages."""
 
@@ -57,12 +61,17 @@ KINDS: dict[int, tuple[str, str]] = {
     406: ("not-acceptable", "Not acceptable"),
     409: ("conflict", "Conflict"),
     413: ("too-large", "The body is too large"),
+    414: ("uri-too-long", "The address is too long"),
     415: ("unsupported-media-type", "Unsupported media type"),
     422: ("refused", "Understood and refused"),
     429: ("too-many-requests", "Too many requests"),
+    431: ("headers-too-large", "The header is too large"),
     500: ("internal-error", "Something went wrong on our side"),
+    501: ("not-implemented", "Not implemented"),
     503: ("unavailable", "A backend does not answer"),
 }
+OTHER_KIND = ("error", "The request failed")
+"""Of a status that is not among them."""
 STATUS_OF: dict[type[ServiceError], int] = {
     NotFound: 404,
     NotSignedIn: 401,
@@ -176,7 +185,7 @@ def problem_response(problem: Problem, request: HttpRequest) -> HttpResponse:
 
 def document(problem: Problem, path: str) -> dict[str, object]:
     """Returns the problem document for a request of `path`."""
-    kind, title = KINDS.get(problem.status, ("error", "The request failed"))
+    kind, title = KINDS.get(problem.status, OTHER_KIND)
     body = {
         "type": f"/problems/{kind}",
         "title": title,
@@ -211,6 +220,15 @@ def handler403(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Sends on to the path that differs by a slash at its end, if there is one, with method and body as they are.
+
+    Not within the API, whose paths are one path and no other.
+    """
+    path = request.path_info
+    if request.resolver_match is None and not path.startswith(API_PREFIX) and is_valid_path(other := _by_a_slash(path)):
+        query = request.META.get("QUERY_STRING", "")
+        place = escape_leading_slashes(escape_uri_path(other)) + (f"?{query}" if query else "")
+        return HttpResponsePermanentRedirect(place, preserve_request=True)
     return _page_or_problem(request, exception, lambda: defaults.page_not_found(request, exception))
 
 
@@ -223,6 +241,10 @@ def _page_or_problem(request: HttpRequest, error: Exception, page: Callable[[], 
     if request.path.startswith(ADMIN_PREFIX):
         return page()
     return problem_response(problem_of(error), request)
+
+
+def _by_a_slash(path: str) -> str:
+    return path.removesuffix("/") if path.endswith("/") else f"{path}/"
 
 
 def _report(error: Exception, problem: Problem) -> None:
@@ -246,6 +268,8 @@ def _drf_headers(error: exceptions.APIException) -> dict[str, str]:
         headers["WWW-Authenticate"] = "Bearer"
     if (wait := getattr(error, "wait", None)) is not None:
         headers["Retry-After"] = str(math.ceil(wait))
+    if isinstance(error, PackedBody):
+        headers["Accept-Encoding"] = error.accept_encoding
     return headers
 
 

@@ -5,7 +5,6 @@ from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.doors.rest_accounts import UserSerializer
 from accounts.doors.rest_relations import EXAMPLE_PERSON, NOBODY, RelationshipSerializer
@@ -13,6 +12,7 @@ from accounts.sessions.authentication import viewer_or_none
 from feed.profile import profile
 from storage.web.openapi import envelope_of
 from storage.web.rest import single
+from storage.web.revalidation import Revalidated
 
 
 class ProfileSerializer(UserSerializer):
@@ -40,7 +40,7 @@ PROFILE_EXAMPLE = OpenApiExample(
 )
 
 
-class ProfileEndpoint(APIView):
+class ProfileEndpoint(Revalidated):
     permission_classes = (IsAuthenticatedOrReadOnly,)
 
     @extend_schema(

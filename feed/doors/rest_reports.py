@@ -11,11 +11,12 @@ from rest_framework.views import APIView
 from accounts.sessions.authentication import required_viewer
 from feed.models import COMMENT_MAX, Reason
 from feed.moderation.reports import report_person, report_tweet
+from storage.web.inputs import Input, TextField
 from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, Document, envelope_of, id_field
-from storage.web.rest import TextField, parse_id, single
+from storage.web.rest import parse_id, single
 
 
-class ReportInput(serializers.Serializer[Mapping[str, str]]):
+class ReportInput(Input):
     tweet_id = TextField(required=False, allow_null=True, help_text="The tweet to report.")
     username = TextField(required=False, allow_null=True, help_text="The person to report.")
     reason = serializers.ChoiceField(Reason.choices)

@@ -28,7 +28,7 @@ class PageMeta(Document):
 
 
 class PageLinks(Document):
-    """Paths with their query, relative to this server."""
+    """Paths with their query, relative to this server; whole URLs if you asked with `links=absolute`."""
 
     self = serializers.CharField()
     next = serializers.CharField(allow_null=True)
@@ -70,5 +70,18 @@ PAGE_PARAMETERS = [
         OpenApiTypes.STR,
         description="The nearest items above this cursor (`prev_cursor`), newest first; go on with the answer's own "
         "`prev_cursor`, also of an empty page. Not together with `cursor`.",
+    ),
+    OpenApiParameter(
+        "links",
+        {"type": "string", "enum": ["path", "absolute"], "default": "path"},
+        description="What `links` and the `Link` field are: paths, or whole URLs.",
+    ),
+    OpenApiParameter(
+        "Link",
+        str,
+        OpenApiParameter.HEADER,
+        response=[200],
+        description='The neighbouring pages as RFC 8288 says: `<…>; rel="next", <…>; rel="prev"`, each if there is '
+        "one.",
     ),
 ]

@@ -16,8 +16,9 @@ from storage.web.openapi import (
 )
 
 
-@extend_schema_field({"type": "null"})
-class AlwaysNull(serializers.Field[None, None, None, object]):
+@extend_schema_field({"oneOf": [{"$ref": "#/components/schemas/Tweet"}, {"type": "null"}]})
+class TweetInTweet(serializers.Field[None, None, None, object]):
+    # A tweet wherever it stands has one type: what shows a tweet then takes one that was quoted, too.
     pass
 
 
@@ -74,51 +75,29 @@ class ViewerDocument(Document):
     bookmarked = serializers.BooleanField()
 
 
-class PlainTweetDocument(Document):
-    """A tweet without the tweets in it."""
+@extend_schema_serializer(component_name="Tweet")
+class TweetDocument(Document):
+    """A tweet, or a retweet: then `id`, `created_at`, `author` and `conversation_id` are the retweet's own,
+    `text`, `entities`, `counts` and `viewer` those of the original, and `retweet_of` is the original itself."""
 
     id = id_field()
     text = serializers.CharField()
     created_at = serializers.DateTimeField()
     author = AuthorDocument()
-    reply_to_id = serializers.CharField(allow_null=True)
-    conversation_id = id_field()
-    entities = EntitiesDocument()
-    counts = CountsDocument()
-    viewer = ViewerDocument(allow_null=True)
-
-
-@extend_schema_serializer(component_name="QuotedTweet")
-class QuotedTweetDocument(PlainTweetDocument):
-    """A tweet inside a tweet; its own quote is left out."""
-
-    quote_of = AlwaysNull(help_text="Quotes are shown one level deep.")
-    retweet_of = AlwaysNull(help_text="A retweet is not quoted, its original is.")
-
-
-@extend_schema_serializer(component_name="RetweetedTweet")
-class RetweetedTweetDocument(PlainTweetDocument):
-    """The original of a retweet, with what it quotes."""
-
-    quote_of = QuotedTweetDocument(allow_null=True, help_text="Null as well when it is gone or hidden from you.")
-    retweet_of = AlwaysNull(help_text="Retweeting a retweet retweets the original.")
-
-
-@extend_schema_serializer(component_name="Tweet")
-class TweetDocument(PlainTweetDocument):
-    """A tweet, or a retweet: then `id`, `created_at`, `author` and `conversation_id` are the retweet's own,
-    `text`, `entities`, `counts` and `viewer` those of the original, and `retweet_of` is the original itself."""
-
-    quote_of = QuotedTweetDocument(
-        allow_null=True,
-        help_text="Null as well when it is gone or hidden from you, and of a retweet: see `retweet_of`.",
-    )
-    retweet_of = RetweetedTweetDocument(
-        allow_null=True, help_text="The original. A retweet whose original is gone or hidden from you is gone, too."
-    )
     reply_to_id = serializers.CharField(
         allow_null=True, help_text="The tweet that this one replies to; it may be gone by now."
     )
+    conversation_id = id_field()
+    quote_of = TweetInTweet(
+        help_text="Null when it quotes nothing, when what it quotes is gone or hidden from you, of a tweet that is "
+        "quoted itself (quotes are shown one level deep), and of a retweet: see `retweet_of`.",
+    )
+    retweet_of = TweetInTweet(
+        help_text="The original, which is no retweet itself. A retweet whose original is gone or hidden from you is "
+        "gone, too."
+    )
+    entities = EntitiesDocument()
+    counts = CountsDocument()
     viewer = ViewerDocument(allow_null=True, help_text="Null for someone not signed in.")
 
 

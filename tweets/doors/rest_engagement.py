@@ -11,7 +11,7 @@ from accounts.doors.rest_relations import USERS, USERS_EXAMPLE
 from accounts.entities import Viewer
 from accounts.sessions.authentication import required_viewer, viewer_or_none
 from storage.web.openapi import PAGE_PARAMETERS
-from storage.web.rest import collection, page_request, parse_id, single
+from storage.web.rest import collection, page_request, parse_id, refuse_fields, single
 from tweets.doors.documents import EXAMPLE_TWEET, TWEET, TWEETS, TWEETS_EXAMPLE
 from tweets.doors.rest_tweets import READABLE_BY_ALL
 from tweets.reading import selectors
@@ -196,6 +196,7 @@ class Act(Protocol):
 
 
 def _acted(act: Act, request: Request, tweet_id: str) -> Response:
+    refuse_fields(request)
     viewer = required_viewer(request)
     return Response(single(selectors.tweet_out(act(viewer=viewer, tweet_id=parse_id(tweet_id)), viewer)))
 

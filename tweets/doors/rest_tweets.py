@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypeGuard, cast
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.permissions import BasePermission, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.sessions.authentication import required_viewer, viewer_or_none
+from storage.web.inputs import Input, TextField
 from storage.web.openapi import PAGE_PARAMETERS
-from storage.web.rest import TextField, collection, flag, operation_id, page_request, parse_id, single
+from storage.web.rest import collection, flag, operation_id, page_request, parse_id, refuse_fields, single
+from storage.web.revalidation import Revalidated
 from tweets.doors.documents import (
     LOCATION,
     THREAD,
@@ -31,10 +32,13 @@ from tweets.writing import posting
 READABLE_BY_ALL: tuple[type[BasePermission], ...] = (IsAuthenticatedOrReadOnly,)
 
 
-class TweetInput(serializers.Serializer[Mapping[str, str]]):
+class TweetInput(Input):
     text = TextField(help_text="1–280 characters as Twitter weighs them: links 23, emoji and CJK 2.")
     reply_to = TextField(required=False, allow_null=True, help_text="The id of the tweet to reply to.")
     quote_of = TextField(required=False, allow_null=True, help_text="The id of the tweet to quote.")
+
+
+FIELDS = frozenset(TweetInput().fields)
 
 
 class Given(NamedTuple):
@@ -52,7 +56,12 @@ def given_in(data: Mapping[str, object]) -> Given:
     a whole post; any other is, to be refused in its words.
     """
     text, reply_to, quote_of = data.get("text"), data.get("reply_to"), data.get("quote_of")
-    if _is_sound(text) and (reply_to is None or _is_sound(reply_to)) and (quote_of is None or _is_sound(quote_of)):
+    if (
+        _is_sound(text)
+        and (reply_to is None or _is_sound(reply_to))
+        and (quote_of is None or _is_sound(quote_of))
+        and data.keys() <= FIELDS
+    ):
         return Given(text, reply_to, quote_of)
     serializer = TweetInput(data=data)
     serializer.is_valid(raise_exception=True)
@@ -95,7 +104,7 @@ class TweetsEndpoint(APIView):
         return Response(single(view), status=201, headers={"Location": f"{request.path}/{view.id}"})
 
 
-class TweetEndpoint(APIView):
+class TweetEndpoint(Revalidated):
     permission_classes = READABLE_BY_ALL
 
     @extend_schema(
@@ -118,6 +127,7 @@ class TweetEndpoint(APIView):
         responses={204: None},
     )
     def delete(self, request: Request, tweet_id: str) -> Response:
+        refuse_fields(request)
         posting.delete_tweet(tweet_id=parse_id(tweet_id), viewer=required_viewer(request))
         return Response(status=204)
 

@@ -72,6 +72,10 @@ POST    /graphql                              mutation   200=   403       200   
 
 GET     /api/v1/openapi.json                  -          200    200       200   200     200    200
 GET     /api/docs/                            -          200    200       200   200     200    200
+GET     /api/docs/live/                       -          200    200       200   200     200    200
+GET     /api                                  -          302    302       302   302     302    302
+GET     /api/                                 -          302    302       302   302     302    302
+GET     /problems/{kind}                      -          200    200       200   200     200    200
 GET     /healthz                              -          200    200       200   200     200    200
 GET     /readyz                               -          200    200       200   200     200    200
 GET     /metrics                              -          200    200       200   200     200    200
@@ -117,7 +121,7 @@ class Scene:
     def __init__(self, name: str, method: str, route: str) -> None:
         self.author = new_person()
         self.tweet = post(self.author)
-        self.names = {"username": self.author.username, "tweet_id": str(self.tweet)}
+        self.names = {"username": self.author.username, "tweet_id": str(self.tweet), "kind": "refused"}
         self.caller = self._person(name)
         self.client = ApiClient(self.caller)
         self._author_client = ApiClient(self.author)

@@ -11,6 +11,8 @@ from tests.people import ApiClient, new_person
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
 OURS = "https://app.example.org"
+SENT = ("authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id")
+"""What clients send that browsers ask leave for."""
 
 
 def preflight(path: str, origin: str = OURS) -> Any:
@@ -19,7 +21,7 @@ def preflight(path: str, origin: str = OURS) -> Any:
         headers={
             "Origin": origin,
             "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "authorization, content-type, idempotency-key, x-request-id",
+            "Access-Control-Request-Headers": ", ".join(SENT),
         },
     )
 
@@ -36,7 +38,7 @@ def test_a_browser_of_ours_may_send_what_the_api_takes(path: str) -> None:
     assert answer.status_code == 200
     assert answer["Access-Control-Allow-Origin"] == OURS
     allowed = {name.strip() for name in answer["Access-Control-Allow-Headers"].split(",")}
-    assert allowed == {"authorization", "content-type", "idempotency-key", "x-request-id"}
+    assert allowed == {*SENT}
     assert {"PUT", "PATCH", "DELETE"} <= {each.strip() for each in answer["Access-Control-Allow-Methods"].split(",")}
     assert "Access-Control-Allow-Credentials" not in answer
 
@@ -46,7 +48,7 @@ def test_a_browser_of_ours_may_read_the_fields_that_matter() -> None:
     answer = ApiClient(new_person()).get("/api/v1/me", headers={"Origin": OURS})
     assert answer["Access-Control-Allow-Origin"] == OURS
     exposed = {name.strip() for name in answer["Access-Control-Expose-Headers"].split(",")}
-    assert {"X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After", "Location", "Link"} <= exposed
+    assert {"X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After", "Location", "Link", "ETag"} <= exposed
     assert "Origin" in answer["Vary"].title()
 
 

@@ -100,6 +100,6 @@ def test_the_openapi_document_names_the_problems_of_each_operation(client: Clien
     assert problems("auth/register", "post") == body
     assert problems("auth/token", "post") == body | {"401", "403"}
     assert problems("me", "get") == {"401", "403", "429", "503"}
-    assert problems("users/{username}/follow", "put") == {"400", "401", "403", "404", "409", "422", "429", "503"}
+    assert problems("users/{username}/follow", "put") == body | {"401", "403", "404", "409"}
     assert set(document["components"]["schemas"]["Problem"]["required"]) >= {"type", "title", "status", "detail"}
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"

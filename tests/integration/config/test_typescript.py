@@ -13,9 +13,13 @@ import pytest
 from django.test import Client
 
 PACKAGE = Path(__file__).parents[2] / "typescript"
+COMPILERS = ("typescript", "typescript-7")
+"""The one that openapi-typescript 7 itself is made with, and the newest."""
+OPTIONS = ("--strict", "--noEmit", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler")
 INSTALL_SECONDS = 240
 RUN_SECONDS = 120
 CLIENT = """
+import createClient from "openapi-fetch";
 import type { components, operations, paths } from "./api";
 
 type Tweet = components["schemas"]["Tweet"];
@@ -34,6 +38,22 @@ export function posted(answer: Posted): Tweet {
 export function problem(answer: Refused): Problem {
   return answer;
 }
+export function inside(tweet: Tweet): Tweet[] {
+  return [tweet.quote_of, tweet.retweet_of, tweet.retweet_of?.quote_of].filter((each) => each != null);
+}
+export async function shownAtHome(token: string): Promise<Tweet[]> {
+  const client = createClient<paths>({ baseUrl: "/", headers: { Authorization: `Bearer ${token}` } });
+  const { data, error } = await client.GET("/api/v1/feed/home", { params: { query: { limit: 2 } } });
+  if (error) throw new Error(error.title);
+  const shown: Tweet[] = data.data.flatMap((tweet) => (tweet.quote_of ? [tweet, tweet.quote_of] : [tweet]));
+  const quoted = await client.POST("/api/v1/tweets", { body: { text: "hello", quote_of: shown[0]?.id ?? null } });
+  const posted: Tweet | undefined = quoted.data?.data;
+  const liked = await client.PUT("/api/v1/tweets/{tweet_id}/like", { params: { path: { tweet_id: "1" } } });
+  const original: Tweet | null | undefined = liked.data?.data.retweet_of;
+  return [...shown, ...(posted?.quote_of ? [posted.quote_of] : []), ...(original ? [original] : [])];
+}
+// @ts-expect-error A field that there is none of.
+export const unknown: components["schemas"]["TweetInput"] = { text: "hello", replyTo: "1" };
 // @ts-expect-error An id is a string, never a number.
 export const wrong: Tweet["id"] = 7265412345678901248;
 """
@@ -63,7 +83,8 @@ def test_the_types_of_the_document_compile(project: Path) -> None:
     (project / "openapi.json").write_bytes(Client().get("/api/v1/openapi.json").content)
     (project / "client.ts").write_text(CLIENT)
     run(project, "node_modules/.bin/openapi-typescript", "openapi.json", "--output", "api.ts")
-    run(project, "node_modules/.bin/tsc", "--strict", "--noEmit", "--target", "es2022", "client.ts", "api.ts")
+    for compiler in COMPILERS:
+        run(project, f"node_modules/{compiler}/bin/tsc", *OPTIONS, "client.ts", "api.ts")
 
 
 def test_the_lock_names_no_download_host() -> None:

@@ -15,7 +15,7 @@ from graphql import (
 from msgspec import inspect
 from rest_framework import serializers
 
-from tweets.doors.documents import AlwaysNull
+from tweets.doors.documents import TweetDocument, TweetInTweet
 
 SCALARS = {"CharField": "text", "URLField": "text", "EmailField": "text", "DateTimeField": "text"} | {
     "IntegerField": "number",
@@ -29,8 +29,6 @@ SCALARS = {"CharField": "text", "URLField": "text", "EmailField": "text", "DateT
     "BoolType": "flag",
 }
 """What each way of describing a value calls it."""
-ANYTHING = "anything"
-"""The value of a field that a document leaves null: nobody can tell what it would be."""
 
 
 class Shape(NamedTuple):
@@ -39,7 +37,7 @@ class Shape(NamedTuple):
     nullable: bool
     is_list: bool
     value: Any
-    """A word of SCALARS, ANYTHING, or what `fields` of the same door takes."""
+    """A word of SCALARS, or what `fields` of the same door takes."""
 
 
 Fields = dict[str, Shape]
@@ -72,8 +70,8 @@ def document_fields(serializer: type[serializers.Serializer[Any]]) -> Fields:
 
 
 def _document_shape(field: Any) -> Shape:
-    if isinstance(field, AlwaysNull):
-        return Shape(True, False, ANYTHING)
+    if isinstance(field, TweetInTweet):
+        return Shape(True, False, TweetDocument)
     if isinstance(field, serializers.ListSerializer | serializers.ListField):
         return _document_shape(field.child)._replace(is_list=True, nullable=field.allow_null)
     is_object = isinstance(field, serializers.Serializer)
@@ -109,7 +107,7 @@ def differences(struct: Any, door: Any, read: Callable[[Any], Fields], rename: C
         for name in promised.keys() & described.keys():
             here, there = promised[name], described[name]
             is_nested = _is_struct(here.value) and not isinstance(there.value, str)
-            if here[:2] != there[:2] or not (is_nested or there.value in (here.value, ANYTHING)):
+            if here[:2] != there[:2] or not (is_nested or there.value == here.value):
                 found.append(f"{path}.{name} is {here}, but described as {there}")
             elif is_nested:
                 pairs.append((f"{path}.{name}", here.value, there.value))

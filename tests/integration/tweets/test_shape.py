@@ -24,16 +24,12 @@ from tests.integration.tweets.shapes import (
 from tests.people import new_person
 from tweets.doors.documents import (
     AuthorDocument,
-    QuotedTweetDocument,
-    RetweetedTweetDocument,
     TweetDocument,
 )
 from tweets.reading.hydration import AuthorOut, TweetOut
 
 DOCUMENTS = [
     (TweetOut, TweetDocument),
-    (TweetOut, QuotedTweetDocument),
-    (TweetOut, RetweetedTweetDocument),
     (UserOut, UserSerializer),
     (OwnUserOut, OwnUserSerializer),
     (Relationship, RelationshipSerializer),

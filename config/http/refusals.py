@@ -1,0 +1,54 @@
+"""What uvicorn refuses before there is a request, told as a problem document as every other error is.
+
+    400  what is no HTTP
+    414  an address longer than h11's buffer, 64 KB; 431 such a header
+    501  a Transfer-Encoding that is unknown
+
+`instance` is `*`: which path was asked for is not known. Granian refuses the same with the bare status, and cannot
+be told otherwise.
+"""
+
+import secrets
+import sys
+
+import h11
+import msgspec
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+
+from config.http.problems import CONTENT_TYPE, Problem, document
+
+PROBLEMS = {
+    400: Problem(status=400, detail="This is no HTTP/1.1 request.", code="bad_request"),
+    414: Problem(status=414, detail="The address is longer than 64 KB.", code="uri_too_long"),
+    431: Problem(status=431, detail="The header is longer than 64 KB.", code="headers_too_large"),
+    501: Problem(status=501, detail="This Transfer-Encoding is unknown here.", code="not_implemented"),
+}
+
+
+class ProblemProtocol(H11Protocol):
+    """uvicorn's own, with a problem for an answer to what cannot be read; named by its option `--http`."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers and ends the connection; uvicorn calls it while it handles h11's error."""
+        unread, _ = self.conn.trailing_data
+        problem = PROBLEMS[refused_status(sys.exc_info()[1], unread)]
+        request_id = secrets.token_hex(16)
+        body = msgspec.json.encode({**document(problem, "*"), "request_id": request_id})
+        headers = [
+            (b"content-type", CONTENT_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", request_id.encode()),
+            (b"connection", b"close"),
+        ]
+        response = h11.Response(status_code=problem.status, headers=headers, reason=STATUS_PHRASES[problem.status])
+        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+def refused_status(error: BaseException | None, unread: bytes) -> int:
+    """Returns the status for what h11 has refused, and has not read; 400 where it says nothing that is known here."""
+    status = getattr(error, "error_status_hint", 400)
+    if status == 431 and b"\n" not in unread:
+        return 414
+    return status if status in PROBLEMS else 400
