@@ -202,6 +202,7 @@ def _acted(act: Act, request: Request, tweet_id: str) -> Response:
 
 
 def _undone(undo: Undo, request: Request, tweet_id: str) -> Response:
+    refuse_fields(request)
     viewer, named = required_viewer(request), parse_id(tweet_id)
     undo(viewer=viewer, tweet_id=named)
     tweet = selectors.undone_out(named, viewer)
