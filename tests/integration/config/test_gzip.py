@@ -20,6 +20,11 @@ def client(product: str) -> ApiClient:
     return ApiClient(ada)
 
 
+def without_cursors(content: bytes) -> bytes:
+    """Two pages have different ones, as they carry what has settled."""
+    return content.partition(b'],"meta":')[0]
+
+
 @pytest.mark.parametrize(
     "path", ["/api/v1/feed/home", "/api/v1/users/ada/tweets", "/api/v1/openapi.json", "/api/docs/live/"]
 )
@@ -28,7 +33,7 @@ def test_a_read_is_packed_for_who_accepts_it(client: ApiClient, path: str, accep
     plain, packed = client.get(path), client.get(path, headers={"Accept-Encoding": accepted})
     assert len(plain.content) >= GZIP_FROM_BYTES
     assert packed["Content-Encoding"] == "gzip"
-    assert gzip.decompress(packed.content) == plain.content
+    assert without_cursors(gzip.decompress(packed.content)) == without_cursors(plain.content)
     assert int(packed["Content-Length"]) == len(packed.content) < len(plain.content)
     for answer in (plain, packed):
         assert "accept-encoding" in answer["Vary"].lower()
