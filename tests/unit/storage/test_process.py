@@ -69,6 +69,7 @@ def test_each_child_starts_anew_and_its_parent_does_not() -> None:
 
 
 def test_what_is_gone_is_not_kept_for_it() -> None:
+    gc.collect()
     before = len(process._registered)
     registered = Registered()
     assert len(process._registered) == before + 1
