@@ -17,8 +17,9 @@ from accounts.entities import Viewer
 from accounts.graph.exclusions import Visibility
 from fanout.live.watermark import watermark as known_watermark
 from feed.live.frames import encode
+from feed.live.heard import TooMany
 from feed.live.registry import registry
-from feed.live.streams.missed import Missed, TooMany, missed_since
+from feed.live.streams.missed import Missed, missed_since
 from feed.live.streams.screen import Screen
 from feed.live.streams.stream import HOME, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
@@ -185,7 +186,7 @@ class HomeStream:
         """
         await self._look_at_screen()
         with suppress(TooMany, Unavailable):
-            return deque(await reading(missed_since, self._viewer.id, self._safe, self._screen.authors()))
+            return deque(await missed_since(self._viewer.id, self._safe, self._screen.authors()))
         await self._gap(self._safe)
         return deque()
 

@@ -9,8 +9,9 @@ import pytest
 
 from accounts.graph import follows
 from fanout.timelines import materialised
+from feed.live import heard
 from feed.live.registry import registry
-from feed.live.streams import home, missed
+from feed.live.streams import home
 from feed.live.streams.stream import Signal, SignalKind
 from feed.live.threads import housekeeping
 from feed.timelines.home import home_page
@@ -112,10 +113,10 @@ def test_who_missed_more_deletions_than_are_told_is_told_to_load_anew(told: Told
     gone(told, *others)
 
     async def scenario() -> None:
-        with patch.object(missed, "DELETIONS_TOLD", 2):
+        with patch.object(heard, "KEPT", 2), patch.object(heard, "LOG_PAGE", 2):
             await told.subscribe(after=first, watermark=LATER)
         assert said(told.frames)[1:] == [("gap", first), ("tweet", last)]
-        with patch.object(missed, "DELETIONS_TOLD", 3):
+        with patch.object(heard, "KEPT", 3), patch.object(heard, "LOG_PAGE", 2):
             again = told.again()
             await again.subscribe(after=first, watermark=LATER)
         assert said(again.frames)[1:] == [("tweet", last), *(("delete", each) for each in others)]
