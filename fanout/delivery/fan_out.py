@@ -90,7 +90,7 @@ def retract(order: Order, context: Context) -> None:
     First it is told to every live process; after that to the author's followers who are connected.
     """
     entry_id, author_id = entry_and_author(order)
-    _end_delivery(entry_id)
+    _end_delivery(order.id, entry_id, author_id)
     known = celebrities.delivery_of(author_id)
     if known.since is not None:
         recent_delivery.retract(order, (author_id, known.since))
@@ -152,13 +152,14 @@ def _push_to_author(order: Order, push: Push) -> None:
     outbox().mark_done(order.id)
 
 
-def _end_delivery(entry_id: int) -> None:
+def _end_delivery(op: int, entry_id: int, author_id: int) -> None:
     """Tells live processes, and keeps the entry from coming back: by its cached body, its own order, or a dead letter.
 
     The deletion has closed that order already; it is closed again for the case that an
     operator replayed it since.
     """
-    timeline_node().round_trip(*TWEET_BYTES.invalidate([entry_id]), channel.gone_command(entry_id))
+    gone = channel.gone_command(op, entry_id, author_id)
+    timeline_node().round_trip(*TWEET_BYTES.invalidate([entry_id]), gone)
     outbox().mark_done(entry_id)
     dead_letters().drop(entry_id)
 

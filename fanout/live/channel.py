@@ -47,12 +47,28 @@ def publish_commands(kind: LiveKind, entry_id: int, present: dict[int, list[int]
 
 
 GONE_CHANNEL = "live:gone"
-"""Where tweets that were deleted are told, each by its id."""
+"""Where tweets that were deleted are told."""
 
 
-def gone_command(tweet_id: int) -> Command:
+class GoneMessage(msgspec.Struct, frozen=True):
+    """A tweet, or retweet, was deleted by the operation `op`."""
+
+    op: int
+    tweet_id: int
+    author_id: int
+
+
+_gone_decoder = msgspec.json.Decoder(GoneMessage)
+
+
+def gone_command(op: int, tweet_id: int, author_id: int) -> Command:
     """Returns the command that tells every live process that the tweet, or retweet, was deleted."""
-    return ("PUBLISH", GONE_CHANNEL, tweet_id)
+    return ("PUBLISH", GONE_CHANNEL, _encoder.encode(GoneMessage(op, tweet_id, author_id)))
+
+
+def decode_gone(payload: bytes) -> GoneMessage:
+    """Returns the message; raises `msgspec.DecodeError` for what is none."""
+    return _gone_decoder.decode(payload)
 
 
 def decode(payload: bytes) -> LiveMessage:

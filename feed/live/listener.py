@@ -23,6 +23,7 @@ from accounts.account_cache.accounts import RECENT_CHANGES, Changes
 from fanout.live import channel
 from fanout.live.presence import REFRESH_SECONDS, Presence
 from fanout.live.watermark import WATERMARK_SECONDS, watermark
+from feed.live.heard import heard
 from feed.live.registry import registry
 from feed.live.streams.missed import suspended_among
 from feed.live.streams.stream import HOME, READER, SignalKind, Topic
@@ -97,6 +98,7 @@ class Listener:
             log.warning("live_subscription_lost", error=type(error).__name__)
         finally:
             self._subscribed.clear()
+            heard.end()
         await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _subscription(self) -> None:
@@ -126,13 +128,16 @@ class Listener:
                 registry.watermark = max(registry.watermark, int(message["data"]))
             elif not self._subscribed.is_set():
                 self._subscribed.set()
+                heard.begin()
                 registry.resync_all()
 
     @staticmethod
     def _take(name: bytes, payload: bytes) -> None:
         """Puts one message into the queues of those whom it concerns."""
         if name == channel.GONE_CHANNEL.encode():
-            registry.gone(int(payload))
+            gone = channel.decode_gone(payload)
+            heard.add(gone.op, gone.tweet_id, gone.author_id)
+            registry.gone(gone.tweet_id)
             return
         arrived = channel.decode(payload)
         registry.signal(HOME, arrived.readers, SignalKind(arrived.kind), arrived.entry_id)

@@ -91,14 +91,27 @@ def stands_in_home(reader_id: int, entry_id: int) -> InHome:
 def newest_standing(reader_id: int, count: int) -> list[int]:
     """Returns the newest entries that stand in the reader's timeline, whether or not they may be shown.
 
-    Those whose original is gone, or whose author was suspended, are among them. Nothing when the timeline cannot
-    serve. One Redis round trip, two for who follows pulled authors. Raises `Unavailable`.
+    Those whose original is gone, or whose author was suspended, are among them. One Redis round trip, two for who
+    follows pulled authors; from the store when the timeline cannot serve, or while Redis is down, at the price of a
+    page below the floor. Raises `Unavailable` for the store.
     """
-    [own] = timeline_node().ask(materialised.read(reader_id, count=count))
-    if own is None or not own.of_this_epoch:
-        return []
-    found = merged(reader_id, own, before=None, after=None, count=count)
-    return found.ids if found is not None else own.ids
+    found = _standing_in_timeline(reader_id, count)
+    if found is None:
+        return tweet_store().home_entries(home_authors(reader_id), limit=count)
+    return found
+
+
+def _standing_in_timeline(reader_id: int, count: int) -> list[int] | None:
+    try:
+        [own] = timeline_node().ask(materialised.read(reader_id, count=count))
+        if own is None or not own.of_this_epoch:
+            return None
+        found = merged(reader_id, own, before=None, after=None, count=count)
+    except Unavailable as error:
+        if error.backend != timeline_node().name:
+            raise
+        return None
+    return found.ids if found is not None else None
 
 
 def warm(reader_id: int) -> None:

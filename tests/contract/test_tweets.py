@@ -254,6 +254,7 @@ def test_what_was_deleted_is_told_by_its_operation(tweets: TweetStore) -> None:
     assert deletions_since(tweets, start, limit=2) == told[-2:], "the newest"
     assert deletions_since(tweets, told[2].op) == told[3:]
     assert deletions_since(tweets, told[-1].op) == []
+    assert tweets.deletions(after=start, before=told[3].op, limit=2) == told[1:3], "the page below"
 
 
 def test_deletions_of_days_ago_are_found_among_the_hours(tweets: TweetStore) -> None:

@@ -114,8 +114,8 @@ class CassandraTweets:
             statements.append((REMOVE_RETWEET, (timestamp, tweet.author_id, tweet.retweet_of_id, tweet.id)))
         _write(statements, order, edges)
 
-    def deletions(self, *, after: int, limit: int) -> list[Deletion]:
-        return cassandra_deletions.newest(after=after, limit=limit)
+    def deletions(self, *, after: int, before: int = MAX_ID, limit: int) -> list[Deletion]:
+        return cassandra_deletions.newest(after=after, before=before, limit=limit)
 
     def by_author(
         self, author: int, *, replies: bool, before: int | None = None, after: int | None = None, limit: int

@@ -18,7 +18,9 @@ LARGEST_GROUP = 32
 """Hours read side by side: 2, since the next hour may have begun on another clock, then 4, 8, … 32."""
 
 _INSERT = "INSERT INTO deletions (hour, op, tweet, author) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
-_NEWEST = "SELECT op, tweet, author FROM deletions WHERE hour = ? AND op > ? ORDER BY op DESC, tweet DESC LIMIT ?"
+_NEWEST = (
+    "SELECT op, tweet, author FROM deletions WHERE hour = ? AND op > ? AND op < ? ORDER BY op DESC, tweet DESC LIMIT ?"
+)
 
 
 def insert(deletion: Deletion) -> Statement:
@@ -27,20 +29,20 @@ def insert(deletion: Deletion) -> Statement:
     return _INSERT, (_hour(op), op, deletion.tweet_id, deletion.author_id, write_timestamp(op))
 
 
-def newest(*, after: int, limit: int) -> list[Deletion]:
-    """Returns the newest `limit` with an operation above `after`, ascending."""
+def newest(*, after: int, before: int, limit: int) -> list[Deletion]:
+    """Returns the newest `limit` with an operation between the two, ascending."""
     found: list[Deletion] = []
-    for hours in _hours(after):
-        rows = session.execute_many(_NEWEST, [(hour, after, limit - len(found)) for hour in hours])
+    for hours in _hours(after, before):
+        rows = session.execute_many(_NEWEST, [(hour, after, before, limit - len(found)) for hour in hours])
         found += [Deletion(*row) for of_hour in rows for row in of_hour]
         if len(found) >= limit:
             break
     return sorted(found[:limit], key=lambda deletion: deletion.op)
 
 
-def _hours(after: int) -> Iterator[range]:
-    """Groups of hours from the latest down to that of `after`."""
-    first, latest = _hour(after), _hour(make_id(now_us() + AHEAD_US, 0))
+def _hours(after: int, before: int) -> Iterator[range]:
+    """Groups of hours from that of `before`, or the latest, down to that of `after`."""
+    first, latest = _hour(after), _hour(min(before, make_id(now_us() + AHEAD_US, 0)))
     size = FIRST_GROUP
     while latest >= first:
         yield range(latest, max(first, latest - size + 1) - 1, -1)

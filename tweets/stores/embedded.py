@@ -65,8 +65,8 @@ class EmbeddedTweets:
             if order is not None:
                 write_order(order)
 
-    def deletions(self, *, after: int, limit: int) -> list[Deletion]:
-        rows = TweetRow.objects.filter(deleted_op__gt=after).order_by("-deleted_op")
+    def deletions(self, *, after: int, before: int = MAX_ID, limit: int) -> list[Deletion]:
+        rows = TweetRow.objects.filter(deleted_op__gt=after, deleted_op__lt=before).order_by("-deleted_op")
         with answering():
             newest = rows.values_list("deleted_op", "id", "author")[:limit]
             return [Deletion(op, tweet_id, author) for op, tweet_id, author in newest if op is not None][::-1]

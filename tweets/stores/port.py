@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Protocol, cast
 
+from storage.ids.snowflakes import MAX_ID
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from storage.stores import implementation
@@ -34,8 +35,8 @@ class TweetStore(Protocol):
         tweet that arrives later. Idempotent.
         """
 
-    def deletions(self, *, after: int, limit: int) -> list[Deletion]:
-        """Returns everybody's deletions with an operation above `after`, ascending: the newest `limit` of them.
+    def deletions(self, *, after: int, before: int = MAX_ID, limit: int) -> list[Deletion]:
+        """Returns everybody's deletions with an operation between the two, ascending: the newest `limit` of them.
 
         Those of the last DELETIONS_DAYS are there. A tweet deleted twice may be there twice, or by its last operation.
         """

@@ -17,8 +17,9 @@ from accounts.entities import Viewer
 from accounts.graph.exclusions import Visibility
 from fanout.live.watermark import watermark as known_watermark
 from feed.live.frames import encode
+from feed.live.heard import TooMany
 from feed.live.registry import registry
-from feed.live.streams.missed import Missed, TooMany, missed_since
+from feed.live.streams.missed import Missed, missed_since
 from feed.live.streams.screen import Screen
 from feed.live.streams.stream import HOME, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
@@ -68,9 +69,12 @@ class HomeStream:
         """
         self._safe = watermark or await housekeeping(known_watermark.read)
         await reading(warm, self._viewer.id)
-        await self._look_at_screen()
         if after is not None:
             self._safe = min(after, self._safe)
+            self._behind = True
+        try:
+            await self._look_at_screen()
+        except Unavailable:
             self._behind = True
 
     async def begin(self) -> None:
@@ -94,8 +98,10 @@ class HomeStream:
             case SignalKind.RESYNC:
                 await self._catch_up()
             case SignalKind.OVERFLOW:
-                self._behind = False
                 await self._gap(self._safe)
+                self._behind = True
+                await self._look_at_screen()
+                self._behind = False
 
     def shows(self, tweet_id: int) -> bool:
         """Returns whether an entry on the screen, or on its way there, is or retweets the tweet."""
@@ -109,8 +115,9 @@ class HomeStream:
         """Has nothing to give back."""
 
     async def _look_at_screen(self) -> None:
-        """Learns what the client may have from before. While a backend is down, the next replay makes it good."""
-        with suppress(Unavailable):
+        """Learns what the client may have from before, once. Raises `Unavailable`: who calls leaves the stream behind,
+        as cursors above a deletion that could not be told would hide it."""
+        if not self._looked:
             self._screen.put(await self._read(_standing, self._viewer.id))
             self._looked = True
 
@@ -173,11 +180,13 @@ class HomeStream:
         self._behind = False
 
     async def _missed(self) -> deque[Missed]:
-        """Returns what has left since `_safe`. Where that is too much, or cannot be known, a `gap` says so."""
-        if not self._looked:
-            await self._look_at_screen()
+        """Returns what has left since `_safe`. Where that is too much, or cannot be known, a `gap` says so.
+
+        Raises `Unavailable` where it cannot be known what the client may have.
+        """
+        await self._look_at_screen()
         with suppress(TooMany, Unavailable):
-            return deque(await reading(missed_since, self._viewer.id, self._safe, self._screen.authors()))
+            return deque(await missed_since(self._viewer.id, self._safe, self._screen.authors()))
         await self._gap(self._safe)
         return deque()
 

@@ -1,24 +1,33 @@
 """What a home stream tells of what has left: before any cursor that is above it, once, and a gap where it cannot."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
+from accounts.graph import follows
+from fanout.timelines import materialised
+from feed.live import heard
 from feed.live.registry import registry
-from feed.live.streams import home, missed
+from feed.live.streams import home
 from feed.live.streams.stream import Signal, SignalKind
 from feed.live.threads import housekeeping
 from feed.timelines.home import home_page
 from storage.errors import Unavailable
 from storage.ids.snowflakes import make_id, now_us
+from storage.redis.node import timeline_node
 from storage.web.paging import PageRequest, decode_cursor
+from tests.backends import timeline_redis_down
 from tests.integration.feed.test_live_stream import Told, run
+from tests.integration.tweeting import post, viewer
 from tests.people import new_person
+from tests.work import work_off_everything
 from tweets.reading.hydration import hydrate
-from tweets.stores.port import DELETIONS_DAYS
+from tweets.stores.port import DELETIONS_DAYS, tweet_store
 from tweets.writing.posting import delete_tweet
+from tweets.writing.retweeting import retweet
 
 pytestmark = [
     pytest.mark.usefixtures("product"),
@@ -104,10 +113,10 @@ def test_who_missed_more_deletions_than_are_told_is_told_to_load_anew(told: Told
     gone(told, *others)
 
     async def scenario() -> None:
-        with patch.object(missed, "DELETIONS_TOLD", 2):
+        with patch.object(heard, "KEPT", 2), patch.object(heard, "LOG_PAGE", 2):
             await told.subscribe(after=first, watermark=LATER)
         assert said(told.frames)[1:] == [("gap", first), ("tweet", last)]
-        with patch.object(missed, "DELETIONS_TOLD", 3):
+        with patch.object(heard, "KEPT", 3), patch.object(heard, "LOG_PAGE", 2):
             again = told.again()
             await again.subscribe(after=first, watermark=LATER)
         assert said(again.frames)[1:] == [("tweet", last), *(("delete", each) for each in others)]
@@ -175,14 +184,77 @@ def test_one_deletion_is_told_once_however_often_it_is_heard_of(told: Told) -> N
     run(scenario)
 
 
+def screen_unseen() -> Any:
+    return patch.object(home, "newest_standing", side_effect=Unavailable("store"))
+
+
 def test_a_screen_that_could_not_be_seen_is_looked_at_again(told: Told) -> None:
+    """Whoever raises `Unavailable` is sent a RESYNC (feed/live/subscriptions.py)."""
     tweet = told.post()
 
     async def scenario() -> None:
-        with patch.object(home, "newest_standing", side_effect=Unavailable("redis_timelines")):
+        with screen_unseen(), pytest.raises(Unavailable):
             await told.subscribe(after=None, watermark=tweet)
         assert not told.stream.shows(tweet)
         await told.stream.handle(Signal(SignalKind.RESYNC))
+        assert told.stream.shows(tweet)
+        assert said(told.frames) == [("subscribed", 0)]
+
+    run(scenario)
+
+
+def test_no_cursor_passes_a_deletion_while_the_screen_could_not_be_seen(told: Told) -> None:
+    """Otherwise what was deleted meanwhile, and stood there by a retweet alone, would never be told."""
+    author, retweeter = new_person(), new_person()
+    follows.follow(told.person.id, retweeter.id)
+    original = post(author)
+    retweet(viewer=viewer(retweeter), tweet_id=original)
+    [entry] = tweet_store().retweets_of(original, retweeter.id)
+    work_off_everything()
+    watermark = told.post()
+
+    async def scenario() -> None:
+        with screen_unseen(), pytest.raises(Unavailable):
+            await told.subscribe(after=None, watermark=watermark)
+        await housekeeping(lambda: delete_tweet(tweet_id=original, viewer=viewer(author)))
+        new = await housekeeping(told.post)
+        await told.tweet(new, watermark=new - 1)
+        await told.stream.handle(Signal(SignalKind.RESYNC))
+        assert said(told.frames)[1:] == [("delete", entry), ("tweet", new)]
+
+    run(scenario)
+
+
+def test_who_fell_behind_before_the_screen_was_seen_waits_for_it_all_the_same(told: Told) -> None:
+    tweet = told.post()
+
+    async def scenario() -> None:
+        with screen_unseen():
+            with pytest.raises(Unavailable):
+                await told.subscribe(after=None, watermark=tweet)
+            with pytest.raises(Unavailable):
+                await told.stream.handle(Signal(SignalKind.OVERFLOW))
+        new = await housekeeping(told.post)
+        await told.tweet(new, watermark=LATER)
+        assert said(told.frames)[1:] == [("gap", tweet)]
+        await told.stream.handle(Signal(SignalKind.RESYNC))
+        assert told.stream.shows(tweet)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("why", ["redis is down", "another graph"])
+def test_a_timeline_that_cannot_serve_is_no_empty_one(told: Told, why: str) -> None:
+    tweet = told.post()
+
+    async def scenario() -> None:
+        with ExitStack() as stack:
+            if why == "redis is down":
+                stack.enter_context(timeline_redis_down())
+            else:
+                stack.enter_context(patch.object(home, "warm"))
+                timeline_node().round_trip(materialised.discard_command(told.viewer.id))
+            await told.subscribe(after=None, watermark=tweet)
         assert told.stream.shows(tweet)
 
     run(scenario)
