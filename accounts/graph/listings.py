@@ -13,7 +13,7 @@ from storage.errors import NotFound
 from storage.ports.associations import Association
 from storage.stores import associations
 from storage.web.paging import Page, PageRequest
-from storage.web.walking import Stored, full_page
+from storage.web.walking import Shown, Stored, full_page
 
 
 def visible_account(username: str, viewer: Viewer | None) -> Account:
@@ -78,7 +78,7 @@ def people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -
     """
     excluded = exclusions.exclusions_of(viewer.id) if viewer is not None else None
 
-    def show(places: Sequence[int]) -> list[tuple[int, UserOut]]:
+    def show(places: Sequence[int]) -> Shown[UserOut]:
         ids = [listing.people[place] for place in places]
         accounts = accounts_by_id(ids)
         hidden = (
@@ -86,10 +86,11 @@ def people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -
             if viewer is not None and excluded is not None
             else frozenset()
         )
-        return [
+        shown = [
             (place, user_out(accounts[each]))
             for place, each in zip(places, ids, strict=True)
             if each in accounts and not accounts[each].suspended and each not in hidden
         ]
+        return Shown(shown)
 
     return full_page(request, Stored(listing.fetch), show)
