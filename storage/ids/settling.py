@@ -14,9 +14,4 @@ lock, 15 s) and 5 s of clock skew."""
 
 def settled_place() -> int:
     """Returns the place below which the store shows all that it ever will; read the store only after this."""
-    return place_before(SETTLE_SECONDS)
-
-
-def place_before(seconds: float) -> int:
-    """Returns the place of so many seconds ago: above every id made before, below those made since."""
-    return make_id(now_us() - int(seconds * 1_000_000), 0)
+    return make_id(now_us() - SETTLE_SECONDS * 1_000_000, 0)
