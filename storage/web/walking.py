@@ -102,7 +102,7 @@ def full_page(request: PageRequest, source: Source, show: Show[T], *, same: Same
     kept: _Kept[T] = _Kept(same)
     page = _page_below(request, source, show, kept) if request.after is None else _Up(request, source, kept).page(show)
     if page.cut_short and not page.items:
-        raise StillSearching
+        raise StillSearching(page.newer if request.after is not None else None)
     return page
 
 

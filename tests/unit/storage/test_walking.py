@@ -240,8 +240,9 @@ class TestLongHiddenRuns:
         people = Collection(1, 60, hidden=range(2, 60))
         with pytest.raises(StillSearching):
             people.page(PageRequest(limit=1, before=60))
-        with pytest.raises(StillSearching):
+        with pytest.raises(StillSearching) as upwards:
             people.page(PageRequest(limit=1, after=1))
+        assert upwards.value.examined == 2, "from where it may go on"
 
     def test_only_at_the_end_a_page_is_empty(self) -> None:
         people = Collection(hidden=range(1, 3_000))
