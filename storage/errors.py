@@ -72,8 +72,12 @@ class Unavailable(ServiceError):
 
 
 class StillSearching(Unavailable):
-    """So much of a collection is hidden from its reader that nothing to show was found in the time that a page has."""
+    """So much of a collection is hidden from its reader that nothing to show was found in the time that a page has.
 
-    def __init__(self) -> None:
+    `examined` is the place up to which a page that goes up has looked, to go on from.
+    """
+
+    def __init__(self, examined: int | None = None) -> None:
         super().__init__("search")
+        self.examined = examined
         self.message = "So much here is hidden from you that no page was found in time; please try again shortly."

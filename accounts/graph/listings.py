@@ -13,7 +13,7 @@ from storage.errors import NotFound
 from storage.ports.associations import Association
 from storage.stores import associations
 from storage.web.paging import Page, PageRequest
-from storage.web.walking import Stored, full_page
+from storage.web.walking import Shown, Stored, full_page
 
 
 def visible_account(username: str, viewer: Viewer | None) -> Account:
@@ -93,7 +93,7 @@ def people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -
     """
     excluded = exclusions.exclusions_of(viewer.id) if viewer is not None else None
 
-    def show(places: Sequence[int]) -> list[tuple[int, UserOut]]:
+    def show(places: Sequence[int]) -> Shown[UserOut]:
         ids = [listing.people[place] for place in places]
         accounts = accounts_by_id(ids)
         hidden = (
@@ -101,11 +101,12 @@ def people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -
             if viewer is not None and excluded is not None
             else frozenset()
         )
-        return [
+        shown = [
             (place, user_out(accounts[each]))
             for place, each in zip(places, ids, strict=True)
             if each in accounts and not accounts[each].suspended and each not in hidden
         ]
+        return Shown(shown)
 
     return full_page(request, Stored(listing.fetch), show)
 
@@ -114,14 +115,15 @@ def _own_page(viewer: Viewer, kind: str, request: PageRequest) -> Page[UserOut]:
     """Two store reads besides the accounts: the listing, and who of the page blocks the viewer."""
     listing = Listing(viewer.id, kind, associations().newest_targets, lambda edge: edge.target)
 
-    def show(places: Sequence[int]) -> list[tuple[int, UserOut]]:
+    def show(places: Sequence[int]) -> Shown[UserOut]:
         ids = [listing.people[place] for place in places]
         accounts = accounts_by_id(ids)
         blocking = associations().find(viewer.id, BLOCKED_BY, ids)
-        return [
+        shown = [
             (place, (unseen_user_out if each in blocking or accounts[each].suspended else user_out)(accounts[each]))
             for place, each in zip(places, ids, strict=True)
             if each in accounts
         ]
+        return Shown(shown)
 
     return full_page(request, Stored(listing.fetch), show)

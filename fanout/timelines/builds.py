@@ -40,7 +40,9 @@ import msgspec
 from accounts.graph.follows import graph_version_key
 from fanout.timelines import layout
 from fanout.timelines.materialised import LAYOUT, LUA, active_seconds, epoch_key, timeline_key
+from fanout.timelines.settled import settled_key
 from fanout.timelines.snapshots import opened_key
+from storage.ids.settling import settled_place
 from storage.redis.generations import begin
 from storage.redis.node import Script, timeline_node
 from storage.redis.reads import Command, Read
@@ -144,9 +146,15 @@ def new_token() -> bytes:
 def open_list(keys: tuple[str, str, str], shard: int, token: bytes) -> Command:
     """Returns the command that opens a list of the shard, encoded as timelines are; answers an `Opening`.
 
+    Make it right before it is sent: the shard's first says what has settled (settled.py).
     `keys`: the list, and where the graph version and the epoch stand that outdate it.
     """
-    return _open.call((*keys, generation_key(shard), opened_key(shard)), token, BUILD_SECONDS)
+    return _open.call(
+        (*keys, generation_key(shard), opened_key(shard), settled_key(shard)),
+        token,
+        BUILD_SECONDS,
+        layout.pack(settled_place()),
+    )
 
 
 def finish_list(

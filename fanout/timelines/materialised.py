@@ -45,7 +45,7 @@ from django.conf import settings
 
 from accounts.graph.follows import graph_version_key
 from fanout.timelines.layout import pack, parse_merge_set, unpack, unpack_all
-from fanout.timelines.settled import settled_key, unknown_settled
+from fanout.timelines.settled import settled_key
 from fanout.timelines.snapshots import SNAPSHOT_SECONDS, PushSnapshot, opened_key
 from storage.ids.snowflakes import id_us
 from storage.redis.node import Script
@@ -204,7 +204,6 @@ def read(
         pack(after) if after is not None else b"",
         count,
         active_seconds() - TOUCH_SECONDS,
-        pack(unknown_settled()),
         rest,
     )
     return Read((command,), _window)

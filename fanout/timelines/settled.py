@@ -9,31 +9,23 @@ each shard, and a timeline is read together with it. One that is old is a lower 
 An example: the orders of 10 and 12 are done, that of 11 waits for its worker, for five minutes now. The
 settled place is 10. Who is shown 12 goes on from 10 at each poll, until 11 is there.
 
-A server that has just been emptied knows no settled place, until the next sweep. Its timelines are made anew from the
-store, where all entries are whose orders are open; so a time long enough will do.
+A server that has just been emptied knows no settled place. Its timelines and recent lists are made anew from the
+store, each after it was opened; so what had settled in the store when the first of a shard was opened is in all of
+them, whatever orders are open. The opening says so (lua/open.lua), in the same step; and the next sweep,
+whenever that is, goes on from there. A timeline without a settled place is not served, but made anew.
 """
 
 from django.conf import settings
 
 from fanout.timelines.layout import pack
-from storage.ids.settling import place_before
 from storage.redis.node import timeline_node
 from storage.redis.shards import remembered, shard_tag
-
-UNKNOWN_SECONDS = 600
-"""With no settled place, entries older than this count as delivered; an order takes milliseconds, and after an
-outage minutes. Longer would cost polls: they read again what stands above it."""
 
 
 @remembered
 def settled_key(shard: int) -> str:
     """Returns the key of the shard's settled place, 8 bytes as an entry's."""
     return f"{shard_tag(shard)}:settled"
-
-
-def unknown_settled() -> int:
-    """Returns the place that counts as settled where none is known."""
-    return place_before(UNKNOWN_SECONDS)
 
 
 def tell_settled(place: int) -> None:

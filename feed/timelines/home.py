@@ -34,7 +34,7 @@ from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Read
 from storage.web.paging import MOST_COUNTED, Page, PageRequest
 from storage.web.walking import first_fetch
-from tweets.reading.hydration import TweetOut, full_page, hydrate
+from tweets.reading.hydration import Hydrated, TweetOut, full_page, hydrated
 from tweets.stores.port import tweet_store
 
 log = structlog.get_logger(__name__)
@@ -172,11 +172,11 @@ class _Home:
             found = self.fetch(before=high, after=None, limit=limit)
         return [each for each in found if each > low][:limit]
 
-    def hydrate(self, ids: Sequence[int]) -> list[TweetOut]:
+    def hydrate(self, ids: Sequence[int]) -> Hydrated:
         """Returns what may be shown of `ids`. Keeps the timeline if it was served: an outdated one must end in time."""
         served = self._to_touch and not self._cold
         touch = Read((materialised.touch_command(self._viewer.id),), bool) if served else NOTHING
-        return hydrate(ids, viewer=self._viewer, visibility=self._visibility, extra=touch)
+        return hydrated(ids, viewer=self._viewer, visibility=self._visibility, extra=touch)
 
     def _window(self, before: int | None, after: int | None, limit: int) -> Window | None:
         """Returns the window of the timeline, rebuilt first if need be; None when only the store can answer."""

@@ -23,13 +23,14 @@ BUILT_A_READ = 32
 def merged(reader_id: int, own: Window, *, before: int | None, after: int | None, count: int) -> Window | None:
     """Returns the timeline's window with the entries of its merge set; None when some of their lists are missing.
 
-    Then BUILT_A_READ of them are built first, and the rest by the reads that follow. Costs one
-    Redis round trip; with lists missing three more, and a pull for each list built. Raises `Unavailable`.
+    Then BUILT_A_READ of them are built first, and the others by the reads that follow. Says `rest` if `own` does. Costs
+    one Redis round trip; with lists missing three more, and a pull for each list built. Raises `Unavailable`.
     """
     if not own.merge_set:
         return own
+    rest = MOST_COUNTED + 1 if own.rest is not None else 0
     asked = recents.read(
-        reader_id, own.merge_set, before=before, after=after, count=count, settled=own.settled, rest=MOST_COUNTED + 1
+        reader_id, own.merge_set, before=before, after=after, count=count, settled=own.settled, rest=rest
     )
     [found] = timeline_node().ask(asked)
     if found.missing:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from accounts.entities import Viewer
 from storage.web.paging import Page, PageRequest
 from storage.web.walking import Stored
-from tweets.reading.hydration import TweetOut, full_page, hydrate
+from tweets.reading.hydration import Hydrated, TweetOut, full_page, hydrated
 from tweets.stores.port import tweet_store
 
 
@@ -16,7 +16,7 @@ def public_page(viewer: Viewer | None, request: PageRequest) -> Page[TweetOut]:
     once. Raises `Unavailable`.
     """
 
-    def show(ids: Sequence[int]) -> list[TweetOut]:
-        return hydrate(ids, viewer=viewer)
+    def show(ids: Sequence[int]) -> Hydrated:
+        return hydrated(ids, viewer=viewer)
 
     return full_page(request, Stored(tweet_store().public), show)

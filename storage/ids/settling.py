@@ -9,14 +9,13 @@ from storage.ids.snowflakes import make_id, now_us
 SETTLE_SECONDS = 21
 """An id older than this is visible to who reads the store: the store's timeouts (Cassandra's of
 connecting, preparing and writing, 5 s each, and 1 s before a second try; SQLite's of waiting for the
-lock, 15 s) and 5 s of clock skew."""
+lock, 15 s) and 5 s of clock skew.
+
+But for a write whose coordinator died in the middle of it: Cassandra replays its batch up to SETTLED_US (60 s) after it
+was sent (storage/ports/outbox.py). Whoever wrote it was told that it failed, or sent it again. To wait for that
+would have every poll read three times as much again, always, for what happens when a node dies."""
 
 
 def settled_place() -> int:
     """Returns the place below which the store shows all that it ever will; read the store only after this."""
-    return place_before(SETTLE_SECONDS)
-
-
-def place_before(seconds: float) -> int:
-    """Returns the place of so many seconds ago: above every id made before, below those made since."""
-    return make_id(now_us() - int(seconds * 1_000_000), 0)
+    return make_id(now_us() - SETTLE_SECONDS * 1_000_000, 0)

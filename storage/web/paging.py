@@ -9,6 +9,7 @@ above 12 would never see 11, which was under way. So a cursor to go up from carr
 *settled* place below it, up to which nothing will come any more, and how many entries stood in between,
 with a digest of them. Whoever goes on from it looks again at what stands there: if it is the same, the
 answer begins above the place; if not, it begins at the settled place, and the client drops what it knows.
+What is listed and could not be read yet does not count as standing there, so that it is looked for again.
 
 For example, 10 and 12 are visible, 11 is under way, and everything up to 9 has settled:
 
@@ -48,7 +49,7 @@ CURSOR_MAX_CHARS = 200
 
 MOST_COUNTED = 400
 """Entries that are counted between settled and a cursor's place: 21 seconds of 20 a second. Each poll reads them
-again, ids only; where more stand, a client goes up to the end first, and back to the settled place then."""
+again, ids only; where more stand, a client goes up until a page is empty, and back to the settled place then."""
 _UNCOUNTED = 0xFFFF
 
 _PLACE = struct.Struct(">Q")

@@ -8,8 +8,10 @@ How a page that goes up begins, and what its cursor carries, is told in paging.p
 """
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
+
+import msgspec
 
 from storage.errors import StillSearching
 from storage.ids.settling import settled_place
@@ -62,8 +64,18 @@ class Stored:
         return [place for place in self._fetch(before=high, after=None, limit=limit) if place > low]
 
 
-Show = Callable[[Sequence[int]], list[tuple[int, T]]]
-"""What may be shown of the entries at these places, in their order, each with its place."""
+class Shown(msgspec.Struct, Generic[T], frozen=True):
+    """What may be shown of the entries at some places, in their order, each with its place.
+
+    `unreadable` are the places whose entries are not there yet: a listing's row may be visible before what it lists.
+    They do not count as shown; what was deleted or is hidden does.
+    """
+
+    entries: list[tuple[int, T]]
+    unreadable: Collection[int] = ()
+
+
+Show = Callable[[Sequence[int]], Shown[T]]
 
 
 Same = Callable[[T], Hashable]
@@ -90,7 +102,7 @@ def full_page(request: PageRequest, source: Source, show: Show[T], *, same: Same
     kept: _Kept[T] = _Kept(same)
     page = _page_below(request, source, show, kept) if request.after is None else _Up(request, source, kept).page(show)
     if page.cut_short and not page.items:
-        raise StillSearching
+        raise StillSearching(page.newer if request.after is not None else None)
     return page
 
 
@@ -134,11 +146,14 @@ def _page_below(request: PageRequest, source: Source, show: Show[T], kept: _Kept
     """One item too many is looked for, so that `older` is None exactly at the end."""
     limit, examined = request.limit, request.before
     seen: list[int] = []
+    unreadable: set[int] = set()
     ended = cut_short = False
     for asked in _rounds(limit + 1):
         places = source.fetch(before=examined, after=None, limit=asked)
         seen += places
-        for place, item in show(places):
+        shown = show(places)
+        unreadable.update(shown.unreadable)
+        for place, item in shown.entries:
             kept.pass_over_or_add(place, item)
         ended = len(places) < asked
         if len(kept) > limit or ended:
@@ -146,14 +161,16 @@ def _page_below(request: PageRequest, source: Source, show: Show[T], kept: _Kept
         examined = places[-1]
     else:
         cut_short = True
-    shown = kept.in_order()[:limit]
-    older = shown[-1][0] if len(kept) > limit else examined if cut_short else None
-    newer = shown[0][0] if shown else request.before
-    unsettled = _unsettled_below(newer, source, seen, ended=ended) if newer is not None else None
-    return Page([item for _, item in shown], older=older, newer=newer, unsettled=unsettled, cut_short=cut_short)
+    found = kept.in_order()[:limit]
+    older = found[-1][0] if len(kept) > limit else examined if cut_short else None
+    newer = found[0][0] if found else request.before
+    unsettled = _unsettled_below(newer, source, seen, unreadable, ended=ended) if newer is not None else None
+    return Page([item for _, item in found], older=older, newer=newer, unsettled=unsettled, cut_short=cut_short)
 
 
-def _unsettled_below(newer: int, source: Source, seen: Sequence[int], *, ended: bool) -> Unsettled | None:
+def _unsettled_below(
+    newer: int, source: Source, seen: Sequence[int], unreadable: Collection[int], *, ended: bool
+) -> Unsettled | None:
     """What has not settled up to `newer`. Of it `seen` is known, which goes on downwards unless it `ended`."""
     settled = source.settled()
     if newer <= settled:
@@ -162,7 +179,7 @@ def _unsettled_below(newer: int, source: Source, seen: Sequence[int], *, ended: 
     lowest = seen[-1] if seen else newer + 1
     if not ended and lowest > settled and len(standing) <= MOST_COUNTED:
         standing += source.between(settled, lowest, limit=MOST_COUNTED + 1 - len(standing))
-    return counted(settled, standing)
+    return counted(settled, [place for place in standing if place not in unreadable])
 
 
 class _Up(Generic[T]):
@@ -175,6 +192,7 @@ class _Up(Generic[T]):
         self._kept = kept
         _, self._low, self._asked = first_fetch(request)
         self._seen: list[int] = []
+        self._unreadable: set[int] = set()
         self._ended = self._stands = False
         self._examined = request.after
 
@@ -191,7 +209,7 @@ class _Up(Generic[T]):
                 cut_short = False
                 break
         nearest = self._kept.in_order()[::-1]
-        newer, unsettled = self._cursor(caught_up=self._ended and not waiting and len(nearest) < self._limit)
+        newer, unsettled = self._cursor(at_end=self._ended and not waiting and not nearest)
         older = nearest[-1][0] if nearest else None
         return Page([each for _, each in nearest], older=older, newer=newer, unsettled=unsettled, cut_short=cut_short)
 
@@ -217,7 +235,9 @@ class _Up(Generic[T]):
     def _examine(self, places: Sequence[int], show: Show[T]) -> None:
         if not places:
             return
-        for place, item in reversed(show(places[::-1])):
+        shown = show(places[::-1])
+        self._unreadable.update(shown.unreadable)
+        for place, item in reversed(shown.entries):
             if len(self._kept) == self._limit:
                 return
             self._kept.add_or_replace(place, item)
@@ -225,13 +245,13 @@ class _Up(Generic[T]):
         if len(self._kept) < self._limit:
             self._examined = places[-1]
 
-    def _cursor(self, *, caught_up: bool) -> tuple[int, Unsettled | None]:
+    def _cursor(self, *, at_end: bool) -> tuple[int, Unsettled | None]:
         """Returns `newer` and what has not settled below it: the same as before, if nothing has changed.
 
-        What was too much to be counted is gone through anew once the end was reached.
+        What was too much to be counted is gone through anew behind an empty page, so that "until one is empty" ends.
         """
         if self._before is not None and self._before.count is None:
-            return (self._before.settled, None) if caught_up else (self._examined, self._before)
+            return (self._before.settled, None) if at_end else (self._examined, self._before)
         settled = self._source.settled()
         low = self._after if self._before is None else self._before.settled
         if self._before is not None:
@@ -240,7 +260,8 @@ class _Up(Generic[T]):
             return self._examined, None
         if self._stands and self._examined == self._after:
             return self._examined, self._before
-        standing = [place for place in self._seen if settled < place <= self._examined]
+        examined = [place for place in self._seen if settled < place <= self._examined]
+        standing = [place for place in examined if place not in self._unreadable]
         if low > settled:
             standing += self._source.between(settled, low + 1, limit=MOST_COUNTED + 1)
         return self._examined, counted(settled, standing)

@@ -24,7 +24,7 @@ from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Command, Read
 from storage.web import walking
 from storage.web.paging import Page, PageRequest
-from storage.web.walking import Source
+from storage.web.walking import Shown, Source
 from tweets.caches import counts, marks
 from tweets.caches.counts import COUNTS, Counted, Counts
 from tweets.caches.marks import KnownMarks, ViewerFlags
@@ -90,14 +90,30 @@ class _Cached(msgspec.Struct, frozen=True):
 
 
 class _Loaded(msgspec.Struct, frozen=True):
-    """Tweets that may be shown, and what belongs to them, by id."""
+    """Tweets that may be shown, and what belongs to them, by id; and the ids of which the store has nothing."""
 
     tweets: dict[int, Tweet]
     authors: dict[int, Account]
     counts: dict[int, Counts]
+    unreadable: set[int]
 
     def also(self, other: "_Loaded") -> "_Loaded":
-        return _Loaded(self.tweets | other.tweets, self.authors | other.authors, self.counts | other.counts)
+        return _Loaded(
+            self.tweets | other.tweets,
+            self.authors | other.authors,
+            self.counts | other.counts,
+            self.unreadable | other.unreadable,
+        )
+
+
+class Hydrated(msgspec.Struct, frozen=True):
+    """The tweets that may be shown of some ids, in their order.
+
+    `unreadable` are the ids of which, or of whose original, the store shows nothing yet: neither deleted nor hidden.
+    """
+
+    tweets: list[TweetOut]
+    unreadable: set[int] = set()
 
 
 def hydrate(
@@ -116,8 +132,20 @@ def hydrate(
     there. `extra` is sent in the same round trip, and nobody waits for what it says. Raises
     `Unavailable` when something is not cached and its store does not answer.
     """
+    return hydrated(ids, viewer=viewer, visibility=visibility, extra=extra, suspended=suspended).tweets
+
+
+def hydrated(
+    ids: Sequence[int],
+    *,
+    viewer: Viewer | None,
+    visibility: Visibility | None = None,
+    extra: Read[object] = NOTHING,
+    suspended: bool = False,
+) -> Hydrated:
+    """Returns what `hydrate` does, at its cost, and which of the ids could not be read."""
     if not ids:
-        return []
+        return Hydrated([])
     if visibility is None:
         visibility = Visibility(viewer.id if viewer is not None else None)
     asked = marks.read(viewer.id) if viewer is not None else NOTHING
@@ -126,11 +154,9 @@ def hydrate(
     loaded = page.also(_load(sorted(inner), visibility, suspended=suspended)[0]) if inner else page
     flags = marks.flags(viewer.id, _originals(loaded.tweets), known_marks) if viewer is not None else {}
     tweets = [page.tweets[each] for each in ids if each in page.tweets]
-    return [
-        _show(tweet, loaded, flags)
-        for tweet in tweets
-        if tweet.retweet_of_id is None or tweet.retweet_of_id in loaded.tweets
-    ]
+    complete = [each for each in tweets if each.retweet_of_id is None or each.retweet_of_id in loaded.tweets]
+    lacking = {each.id for each in tweets if each.retweet_of_id in loaded.unreadable}
+    return Hydrated([_show(tweet, loaded, flags) for tweet in complete], page.unreadable | lacking)
 
 
 def new_tweet_out(tweet: Tweet, author: Account) -> TweetOut:
@@ -170,7 +196,7 @@ def _load(
     shown = {tweet_id: tweet for tweet_id, tweet in shown.items() if tweet.author_id in seen}
     counted, count_fills = counts.recounted(cached.counts, _originals(shown), generation=cached.generation)
     _send(fills + count_fills)
-    return _Loaded(shown, authors, counted), cached.marks
+    return _Loaded(shown, authors, counted, set(ids) - found.keys()), cached.marks
 
 
 def _from_cache(
@@ -259,7 +285,7 @@ forget_outputs = _out.cache_clear
 """As if the process had just started."""
 
 
-Hydrate = Callable[[Sequence[int]], list[TweetOut]]
+Hydrate = Callable[[Sequence[int]], Hydrated]
 
 
 def full_page(request: PageRequest, source: Source, hydrate: Hydrate) -> Page[TweetOut]:
@@ -269,8 +295,9 @@ def full_page(request: PageRequest, source: Source, hydrate: Hydrate) -> Page[Tw
     storage/web/walking.py has them.
     """
 
-    def show(ids: Sequence[int]) -> list[tuple[int, TweetOut]]:
-        return [(int(tweet.id), tweet) for tweet in hydrate(ids)]
+    def show(ids: Sequence[int]) -> Shown[TweetOut]:
+        found = hydrate(ids)
+        return Shown([(int(tweet.id), tweet) for tweet in found.tweets], found.unreadable)
 
     return walking.full_page(request, source, show, same=_original_id)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from storage.stores import associations
 from storage.web.paging import Page, PageRequest
-from storage.web.walking import Stored, full_page
+from storage.web.walking import Shown, Stored, full_page
 from tweets.reading.hydration import Hydrate, TweetOut
 
 
@@ -19,10 +19,14 @@ class Marked:
     def page(self, request: PageRequest, hydrate: Hydrate) -> Page[TweetOut]:
         """Returns a full page of it. One store read and one round of hydration unless much of it is hidden."""
 
-        def show(places: Sequence[int]) -> list[tuple[int, TweetOut]]:
-            ids = [self._tweets[place] for place in places]
-            shown = {int(tweet.id): tweet for tweet in hydrate(ids)}
-            return [(place, shown[each]) for place, each in zip(places, ids, strict=True) if each in shown]
+        def show(places: Sequence[int]) -> Shown[TweetOut]:
+            marked = [(place, self._tweets[place]) for place in places]
+            found = hydrate([each for _, each in marked])
+            shown = {int(tweet.id): tweet for tweet in found.tweets}
+            return Shown(
+                [(place, shown[each]) for place, each in marked if each in shown],
+                [place for place, each in marked if each in found.unreadable],
+            )
 
         return full_page(request, Stored(self._fetch), show)
 

@@ -13,7 +13,7 @@ from storage.web.paging import Page, PageRequest, empty_page
 from storage.web.walking import Stored
 from tweets.entities import Tweet
 from tweets.kinds import BOOKMARK, LIKE, RETWEET
-from tweets.reading.hydration import TweetOut, full_page, hydrate
+from tweets.reading.hydration import Hydrated, TweetOut, full_page, hydrate, hydrated
 from tweets.reading.marked import Marked
 from tweets.stores.port import tweet_store
 
@@ -86,8 +86,8 @@ def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, r
     def fetch(*, before: int | None, after: int | None, limit: int) -> list[int]:
         return tweet_store().by_author(author.id, replies=replies, before=before, after=after, limit=limit)
 
-    def show(ids: Sequence[int]) -> list[TweetOut]:
-        return hydrate(ids, viewer=viewer, visibility=visibility, suspended=sees_suspended(viewer))
+    def show(ids: Sequence[int]) -> Hydrated:
+        return hydrated(ids, viewer=viewer, visibility=visibility, suspended=sees_suspended(viewer))
 
     return full_page(request, Stored(fetch), show)
 
@@ -98,12 +98,12 @@ def likes_page(username: str, viewer: Viewer | None, request: PageRequest) -> Pa
     visibility = Visibility(viewer.id if viewer is not None else None)
     if visibility.hidden_among({person.id}):
         return empty_page(request)
-    return Marked(person.id, LIKE).page(request, lambda ids: hydrate(ids, viewer=viewer, visibility=visibility))
+    return Marked(person.id, LIKE).page(request, lambda ids: hydrated(ids, viewer=viewer, visibility=visibility))
 
 
 def bookmarks_page(viewer: Viewer, request: PageRequest) -> Page[TweetOut]:
     """Returns a page of the viewer's own bookmarks, newest first: the listing and hydration."""
-    return Marked(viewer.id, BOOKMARK).page(request, lambda ids: hydrate(ids, viewer=viewer))
+    return Marked(viewer.id, BOOKMARK).page(request, lambda ids: hydrated(ids, viewer=viewer))
 
 
 def likers_page(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page[UserOut]:

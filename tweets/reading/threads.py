@@ -10,7 +10,7 @@ from storage.web.paging import Page, PageRequest
 from storage.web.walking import Stored
 from tweets.entities import Tweet
 from tweets.reading.bodies import tweets_by_id
-from tweets.reading.hydration import TweetOut, full_page, hydrate
+from tweets.reading.hydration import Hydrated, TweetOut, full_page, hydrate, hydrated
 from tweets.reading.selectors import no_such_tweet
 from tweets.stores.port import tweet_store
 
@@ -66,8 +66,8 @@ def _replies(tweet_id: int, viewer: Viewer | None, request: PageRequest) -> Page
     def fetch(*, before: int | None, after: int | None, limit: int) -> list[int]:
         return tweet_store().replies(tweet_id, before=before, after=after, limit=limit)
 
-    def show(ids: Sequence[int]) -> list[TweetOut]:
-        return hydrate(ids, viewer=viewer, suspended=sees_suspended(viewer))
+    def show(ids: Sequence[int]) -> Hydrated:
+        return hydrated(ids, viewer=viewer, suspended=sees_suspended(viewer))
 
     return full_page(request, Stored(fetch), show)
 

@@ -1,15 +1,17 @@
 -- One window of a ready timeline: floor, merge set, 1 if the epoch is its own,
 -- when it was opened, 1 if it ends within so many seconds, the settled place, the rest (ids in one string,
--- or false), then ids newest first; empty when it is not ready or outdated.
+-- or false), then ids newest first; empty when it is not ready or outdated, or no settled place is known.
 -- The rest: up to `most` ids below those, as far as they are above the settled place.
 -- KEYS: timeline, graph version, epoch, settled place.
--- ARGV: before or '', after or '', count, seconds, settled place if none is known, most of the rest. Read-only.
+-- ARGV: before or '', after or '', count, seconds, most of the rest. Read-only.
 local key, before, after, count = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
 local CHUNK = 100
 
 local merge_set, trailer = unpack(redis.call('LRANGE', key, MERGE_SET, TRAILER))
 if not is_ready(trailer) then return {} end
 if graph_version_of(trailer) ~= current(KEYS[2]) then return {} end
+local settled = redis.call('GET', KEYS[4])
+if not settled then return {} end
 
 -- The place of the first entry at or below `bound` (below it only, when `exclusive`), or the length.
 local function place_of(bound, exclusive)
@@ -49,7 +51,7 @@ elseif after ~= '' then
 end
 
 local of_this_epoch = epoch_of(trailer) == current(KEYS[3]) and 1 or 0
-local settled, most = redis.call('GET', KEYS[4]) or ARGV[5], tonumber(ARGV[6])
+local most = tonumber(ARGV[5])
 local ends_soon = redis.call('TTL', key) < tonumber(ARGV[4]) and 1 or 0
 local rest = most > 0 and after == '' and '' or false
 local answer = {floor_of(trailer), merge_set, of_this_epoch, opened_us_of(trailer), ends_soon, settled, rest}

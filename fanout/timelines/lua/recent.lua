@@ -4,6 +4,7 @@
 -- KEYS: recent lists of one shard. ARGV: before or '', after or '', count, settled, most. Read-only.
 -- See timelines/recents.py.
 local before, after, count, settled, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+local CHUNK = 100
 local upwards = after ~= ''
 local bound = upwards and after or before
 
@@ -77,18 +78,22 @@ for number = 1, math.min(count, #lists) do
 end
 table.sort(found, is_nearer)
 
--- The ids of a list, from the nearest on, that are above `settled` and below `last`; put behind those in `standing`.
+-- Up to `most` ids of a list, from the nearest on, that are above `settled` and below `last`; put behind those in
+-- `standing`.
 local function add_rest(list, last, standing)
     local high, low = struct.unpack(ID_HALVES, settled)
-    local place = list.from
+    local place, added = list.from, 0
     while true do
-        for _, id in ipairs(redis.call('LRANGE', list.key, place, place + count - 1)) do
-            if #id ~= ID_BYTES then return end
+        for _, id in ipairs(redis.call('LRANGE', list.key, place, place + CHUNK - 1)) do
+            if #id ~= ID_BYTES or added == most then return end
             local entry = entry_of(id)
             if not is_higher(entry[1], entry[2], high, low) then return end
-            if is_nearer(last, entry) then standing[#standing + 1] = entry end
+            if is_nearer(last, entry) then
+                standing[#standing + 1] = entry
+                added = added + 1
+            end
         end
-        place = place + count
+        place = place + CHUNK
     end
 end
 

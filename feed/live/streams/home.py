@@ -24,9 +24,9 @@ from feed.live.streams.screen import Screen
 from feed.live.streams.stream import HOME, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
 from feed.timelines.home import InHome, home_page, newest_standing, stands_in_home, warm
-from storage.errors import Unavailable
+from storage.errors import StillSearching, Unavailable
 from storage.ids.snowflakes import MAX_ID
-from storage.web.paging import PageRequest, encode_cursor
+from storage.web.paging import Page, PageRequest, encode_cursor
 from tweets.reading.hydration import TweetOut, hydrate
 from tweets.reading.showing import Showing, showing_of, showings
 
@@ -164,7 +164,7 @@ class HomeStream:
         watermark = registry.watermark or self._safe
         place = self._safe
         for _ in range(REPLAY_LIMIT // REPLAY_PAGE):
-            page = await self._read(home_page, self._viewer, PageRequest(limit=REPLAY_PAGE, after=place))
+            page = await self._read(_replayed, self._viewer, place)
             self._screen.put(map(showing_of, reversed(page.items)))
             for tweet in reversed(page.items):
                 await self._move_to(min(int(tweet.id), watermark), missed)
@@ -213,6 +213,14 @@ class HomeStream:
 
     async def _gap(self, after: int) -> None:
         await self._send(encode("gap", stream=self.name, after=encode_cursor(after)))
+
+
+def _replayed(viewer: Viewer, place: int) -> Page[TweetOut]:
+    """The page above `place`. One for which nothing was found in time is empty, and goes on where that ended."""
+    try:
+        return home_page(viewer, PageRequest(limit=REPLAY_PAGE, after=place))
+    except StillSearching as error:
+        return Page([], older=None, newer=error.examined, cut_short=True)
 
 
 def _standing(reader_id: int) -> list[Showing]:

@@ -130,3 +130,24 @@ def test_the_rest_is_what_stands_below_a_window_and_above_what_has_settled(
         assert [each for each in found.rest if each > settled] == [each for each in standing[count:] if each > settled]
     [some] = timeline_node().ask(recents.read(reader, merge_set, count=1, settled=0, rest=3))
     assert some.rest[:3] == ids[1:4]
+
+
+def test_the_rest_costs_a_step_for_each_hundred_entries_whatever_the_count() -> None:
+    reader, merge_set = new_id(), [a_pulled() for _ in range(3)]
+    for place, pulled in enumerate(merge_set):
+        ready(reader, pulled, list(range(900 + place, place, -3)))
+    asked = recents.read(reader, merge_set, count=1, settled=0, rest=401)
+    before = _list_reads()
+    [found] = timeline_node().ask(asked)
+    assert found.rest == list(range(901, 500, -1))
+    assert _list_reads() - before <= 1 + 3 * 4, "the window, and 300 entries of each list"
+    before = _list_reads()
+    [found] = timeline_node().ask(recents.read(reader, merge_set, count=1, settled=0, rest=50))
+    assert found.rest == list(range(901, 851, -1))
+    assert _list_reads() - before <= 1 + 3
+
+
+def _list_reads() -> int:
+    """LRANGE calls so far, those of scripts among them."""
+    [stats] = timeline_node().round_trip(("INFO", "commandstats"))
+    return int(stats["cmdstat_lrange"]["calls"])

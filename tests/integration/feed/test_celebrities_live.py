@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -11,7 +12,8 @@ from fanout.delivery import celebrities
 from fanout.live import channel, presence
 from fanout.live.channel import LiveKind, LiveMessage
 from fanout.live.presence import Presence
-from feed.timelines.home import InHome, stands_in_home
+from fanout.timelines import recents
+from feed.timelines.home import InHome, newest_standing, stands_in_home
 from storage.redis.node import timeline_node
 from storage.redis.shards import timeline_shard
 from tests.ids import new_id
@@ -100,6 +102,16 @@ class TestLive:
         assert all(timeline_shard(each) == shard for page in pages for shard, some in page.items() for each in some)
         assert len(pages) > 1
         assert max(len(some) for page in pages for some in page.values()) < 600
+
+    def test_looking_for_one_entry_asks_for_nothing_below_it(self, reader: User) -> None:
+        author = a_celebrity(reader)
+        home(reader)
+        tweet = post(author)
+        work_off_everything()
+        with patch.object(recents, "read", wraps=recents.read) as read:
+            assert stands_in_home(reader.id, tweet) is InHome.STANDS
+            assert newest_standing(reader.id, 5)[:1] == [tweet]
+        assert [each.kwargs["rest"] for each in read.call_args_list] == [0, 0]
 
     def test_an_entry_that_is_merged_stands_in_home(self, reader: User) -> None:
         author = a_celebrity(reader)

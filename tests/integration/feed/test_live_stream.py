@@ -8,7 +8,9 @@ from unittest.mock import patch
 
 import pytest
 
+from accounts.graph import follows
 from accounts.models import User
+from accounts.people import services
 from fanout.timelines import materialised
 from feed.live.registry import registry
 from feed.live.streams import home
@@ -17,10 +19,12 @@ from feed.live.streams.stream import Signal, SignalKind
 from feed.timelines.home import home_page
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
+from storage.web import walking
 from storage.web.paging import PageRequest, decode_cursor
 from tests.backends import timeline_redis_down
-from tests.integration.tweeting import viewer
+from tests.integration.tweeting import post, viewer
 from tests.people import new_person
+from tests.work import work_off_everything
 from tweets.writing.posting import create_tweet, delete_tweet
 
 pytestmark = [
@@ -224,5 +228,33 @@ def test_a_tweet_that_is_gone_by_now_is_not_told(told: Told) -> None:
         told.take("subscribed")
         await told.tweet(gone, watermark=gone - 1)
         assert told.take() == []
+
+    run(scenario)
+
+
+def test_a_replay_in_which_nothing_is_found_in_time_goes_on_where_it_ended(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind more of a suspended author's entries than one page has the time for; each page has one step here."""
+    author = new_person()
+    follows.follow(told.person.id, author.id)
+    start = told.post()
+    hidden = [post(author) for _ in range(9)]
+    last = told.post()
+    work_off_everything()
+    home_page(told.viewer, PageRequest())
+    services.suspend(author, by=new_person(staff=True))
+    monkeypatch.setattr(walking, "WALK_SECONDS", 0.0)
+    monkeypatch.setattr(home, "REPLAY_PAGE", 2)
+
+    async def scenario() -> None:
+        await told.subscribe(after=start, watermark=last)
+        shown = [frame["tweet"]["id"] for frame in told.frames if frame["type"] == "tweet"]
+        assert shown == [str(last)]
+        with patch.object(home, "REPLAY_LIMIT", 4):
+            again = told.again()
+            await again.subscribe(after=start, watermark=last)
+        [gap] = [frame for frame in again.frames if frame["type"] == "gap"]
+        assert decode_cursor(gap["after"]) == hidden[3], "two pages are a replay here; the next one begins there"
 
     run(scenario)

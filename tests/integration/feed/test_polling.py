@@ -14,14 +14,17 @@ from accounts.models import User
 from fanout import tasks
 from fanout.live.watermark import watermark
 from fanout.timelines import materialised
+from fanout.timelines.settled import settled_key
 from feed.timelines.home import home_page
 from storage.ids import settling
 from storage.ids.snowflakes import make_id, now_us
 from storage.redis.node import timeline_node
+from storage.redis.shards import timeline_shard
 from storage.web.paging import PageRequest, decode_settled, decode_since
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
 from tests.integration.feed.reading import a_reader_of, redis
 from tests.integration.polling import Poller, paused_before_it_is_written
+from tests.integration.pulling import a_celebrity
 from tests.integration.querying import Door
 from tests.integration.tweeting import post, viewer
 from tests.people import ApiClient, new_person
@@ -89,6 +92,35 @@ class TestHome:
         assert (poller.shown, poller.poll()) == ([own], [])
         work_off_everything()
         assert poller.poll() == [old]
+
+    @pytest.mark.parametrize("pulled", [False, True])
+    def test_however_long_nobody_sweeps_an_emptied_redis(self, monkeypatch: pytest.MonkeyPatch, pulled: bool) -> None:
+        """A timeline has what the store had when it was opened; of what came later nobody says that it is there."""
+        ann, reader = new_person(), new_person()
+        if pulled:
+            ann = a_celebrity(reader)
+        else:
+            follows.follow(reader.id, ann.id)
+        post(reader)
+        redis("FLUSHALL")
+        poller = Poller(ApiClient(reader), "/feed/home")
+        late, own = post(ann), post(reader)
+        monkeypatch.setattr(settling, "now_us", lambda: now_us() + 3_600 * 1_000_000)
+        assert poller.poll() == [own]
+        assert poller.poll() == []
+        work_off_everything()
+        assert poller.poll() == [late]
+
+    def test_a_timeline_is_not_served_without_a_settled_place(self) -> None:
+        reader = new_person()
+        tweet = post(reader)
+        home_page(viewer(reader), PageRequest())
+        redis("DEL", settled_key(timeline_shard(reader.id)))
+        assert timeline_node().ask(materialised.read(reader.id, count=1)) == (None,)
+        assert [int(each.id) for each in home_page(viewer(reader), PageRequest()).items] == [tweet]
+        [window] = timeline_node().ask(materialised.read(reader.id, count=1))
+        assert window is not None
+        assert window.settled < tweet
 
     def test_a_cursor_stands_below_the_oldest_open_order(self) -> None:
         ann = new_person()

@@ -9,16 +9,20 @@ from hypothesis import strategies as st
 from storage.errors import StillSearching
 from storage.web import paging, walking
 from storage.web.paging import Page, PageRequest, Unsettled, counted, decode_cursor, decode_settled, decode_since
-from storage.web.walking import full_page
+from storage.web.walking import Shown, full_page
 
 
 class Collection:
-    """Places in memory, a `Source`: those `under_way` are there for nobody yet, those `hidden` are not shown."""
+    """Places in memory, a `Source`: those `under_way` are there for nobody yet, those `hidden` are not shown.
+
+    Those `unreadable` are listed, before they can be shown.
+    """
 
     def __init__(self, *visible: int, hidden: Sequence[int] = ()) -> None:
         self.visible = set(visible)
         self.under_way: set[int] = set()
         self.hidden = set(hidden)
+        self.unreadable: set[int] = set()
         self.reads = 0
 
     def fetch(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
@@ -29,13 +33,14 @@ class Collection:
         return [each for each in standing if before is None or each < before][-limit:][::-1]
 
     def settled(self) -> int:
-        return max(0, min(self.under_way, default=10**6) - 1)
+        return max(0, min(self.under_way | self.unreadable, default=10**6) - 1)
 
     def between(self, low: int, high: int, *, limit: int) -> list[int]:
         return [each for each in self.fetch(before=high, after=None, limit=limit) if each > low]
 
-    def show(self, places: Sequence[int]) -> list[tuple[int, int]]:
-        return [(place, place) for place in places if place not in self.hidden]
+    def show(self, places: Sequence[int]) -> Shown[int]:
+        shown = [(place, place) for place in places if place not in self.hidden | self.unreadable]
+        return Shown(shown, self.unreadable.intersection(places))
 
     def page(self, request: PageRequest) -> Page[int]:
         return full_page(request, self, self.show)
@@ -131,6 +136,41 @@ class TestPolling:
         tweets.appear(11)
         assert 11 in tweets.since(page).items
 
+    @pytest.mark.parametrize("limit", [1, 2, 20])
+    def test_what_was_listed_before_it_could_be_read_is_shown(self, limit: int) -> None:
+        tweets = Collection(10, 11, 12)
+        tweets.unreadable = {11}
+        first = tweets.first(limit)
+        tweets.visible |= {13, 14}
+        tweets.unreadable |= {13}
+        page = tweets.since(first, limit)
+        tweets.unreadable = set()
+        seen = set(page.items)
+        while (page := tweets.since(page, limit)).items:
+            seen |= set(page.items)
+        assert {11, 13, 14} <= seen
+
+    @pytest.mark.parametrize("since", [10, None])
+    def test_as_is_what_a_poll_could_not_read_above_its_place(self, since: int | None) -> None:
+        tweets = Collection(10)
+        first = tweets.page(PageRequest(after=since)) if since is not None else tweets.first()
+        tweets.visible |= {11, 12}
+        tweets.unreadable = {11}
+        page = tweets.since(first)
+        assert page.items == [12]
+        tweets.unreadable = set()
+        assert 11 in tweets.since(page).items
+
+    def test_until_no_more_can_be_read_is_an_end_though_more_stands_than_is_counted(self) -> None:
+        tweets = Collection(*range(1, paging.MOST_COUNTED + 50))
+        tweets.under_way = {0}
+        page = tweets.first()
+        for _ in range(2):
+            pages = 0
+            while (page := tweets.since(page, 20)).items:
+                pages += 1
+                assert pages < 30
+
     def test_a_poll_is_one_read(self) -> None:
         tweets = Collection(*range(10, 40))
         tweets.under_way = {15}
@@ -204,8 +244,9 @@ class TestLongHiddenRuns:
         people = Collection(1, 60, hidden=range(2, 60))
         with pytest.raises(StillSearching):
             people.page(PageRequest(limit=1, before=60))
-        with pytest.raises(StillSearching):
+        with pytest.raises(StillSearching) as upwards:
             people.page(PageRequest(limit=1, after=1))
+        assert upwards.value.examined == 2, "from where it may go on"
 
     def test_only_at_the_end_a_page_is_empty(self) -> None:
         people = Collection(hidden=range(1, 3_000))
