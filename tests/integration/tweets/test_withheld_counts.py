@@ -7,10 +7,13 @@ from unittest.mock import patch
 import pytest
 
 from accounts.graph import blocks, follows, withheld
+from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from accounts.people import services
 from accounts.people.withholding import WITHHOLD_ORDER
-from fanout.orders.kinds import PoisonedOrder
+from fanout.delivery import fan_out
+from fanout.orders.handlers import Context
+from fanout.orders.kinds import RETRACT, PoisonedOrder
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
@@ -29,6 +32,7 @@ from tweets.writing import withholding
 from tweets.writing.liking import like, unlike
 from tweets.writing.posting import delete_tweet
 from tweets.writing.retweeting import retweet, unretweet
+from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
 
 pytestmark = pytest.mark.usefixtures("product")
 
@@ -276,6 +280,52 @@ class TestOrders:
             worked_off()
         worked_off()
         assert seen(tweet).counts.likes == 0, "caches are told though the store had it before"
+
+    def test_a_deletion_that_is_retried_while_redis_is_down_orders_retweets_to_be_withheld_once(self) -> None:
+        author, sharer = new_person(), new_person()
+        tweet = post(author)
+        retweet(viewer=viewer(sharer), tweet_id=tweet)
+        work_off_everything()
+        delete_tweet(tweet_id=tweet, viewer=viewer(author))
+        [order] = [each for each in open_orders() if each.kind == RETRACT]
+        with timeline_redis_down():
+            for _ in range(4):
+                with pytest.raises(Unavailable):
+                    withholding.retract(order, Context(resent=True))
+        withholding.retract(order, Context(resent=True))
+        assert [each.args for each in open_orders()] == [(tweet, 0, 0)]
+        worked_off()
+        assert assert_profile_is_its_lists(sharer) == (0, 0, 0)
+
+    def test_a_large_authors_deletion_that_is_sent_again_before_its_parts_end_orders_them_once(self) -> None:
+        author, sharer = new_person(), new_person()
+        tweet = post(author)
+        retweet(viewer=viewer(sharer), tweet_id=tweet)
+        associations().grow(author.id, FOLLOW, 1)
+        work_off_everything()
+        delete_tweet(tweet_id=tweet, viewer=viewer(author))
+        [order] = [each for each in open_orders() if each.kind == RETRACT]
+        for _ in range(4):
+            withholding.retract(order, Context(resent=True))
+        assert sorted(each.kind for each in open_orders()) == [RETRACT, WITHHOLD_RETWEETS_ORDER]
+        assert fan_out.work_off_part(order, 0, 2)
+        assert fan_out.work_off_part(order, 1, 2)
+        assert [each.kind for each in open_orders()] == [WITHHOLD_RETWEETS_ORDER], "all of its parts were done"
+
+    def test_a_suspension_that_is_retried_while_redis_is_down_writes_no_orders(self) -> None:
+        author, troll, sharer = new_person(), new_person(), new_person()
+        for _ in range(2):
+            retweet(viewer=viewer(sharer), tweet_id=post(troll, reply_to=post(author)))
+        work_off_everything()
+        suspend(troll)
+        [order] = [each for each in open_orders() if each.kind == WITHHOLD_ORDER]
+        with timeline_redis_down():
+            for _ in range(4):
+                with pytest.raises(Unavailable):
+                    withholding.withhold_person(order)
+        assert [each for each in open_orders() if each.kind == WITHHOLD_RETWEETS_ORDER] == []
+        worked_off()
+        assert assert_profile_is_its_lists(sharer) == (0, 0, 0)
 
     def test_a_suspension_does_not_wait_for_counts(self) -> None:
         tweet, troll = post(new_person()), new_person()
