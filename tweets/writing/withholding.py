@@ -43,7 +43,7 @@ from storage.redis.reads import Command
 from tweets.caches import counts
 from tweets.caches.author_counts import TWEETS_BY_AUTHOR
 from tweets.entities import Tweet
-from tweets.kinds import LIKE, RETWEET, WITHHELD, WITHHELD_ENTRY
+from tweets.kinds import LIKE, RETWEET, WITHHELD, WITHHELD_ENTRY, WITHHELD_TWEET
 from tweets.stores.port import tweet_store
 
 WITHHOLD_RETWEETS_ORDER = "withhold-retweets"
@@ -185,7 +185,7 @@ def _tweets(person_id: int, before: int, _withheld: bool) -> _Page:
     """Their replies and quotes; of what was retweeted, the retweets are ordered."""
     ids = tweet_store().by_author(person_id, replies=True, before=before, limit=PAGE)
     originals = [tweet for tweet in tweet_store().get_many(ids).values() if tweet.retweet_of_id is None]
-    edges = [(tweet.id, WITHHELD, target) for tweet in originals for target in _answered(tweet)]
+    edges = [(tweet.id, WITHHELD_TWEET, target) for tweet in originals for target in _answered(tweet)]
     retweets = stores.associations().count_sources_many([tweet.id for tweet in originals], [RETWEET])[RETWEET]
     retweeted = [tweet_id for tweet_id, count in retweets.items() if count]
     told = counts.invalidate(dict.fromkeys(target for _, _, target in edges))

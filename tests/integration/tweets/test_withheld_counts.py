@@ -25,7 +25,8 @@ from tests.integration.tweets.retweets import entries_of
 from tests.people import new_person
 from tests.stepping import Stepped
 from tests.work import open_orders, work_off_everything
-from tweets.kinds import LIKE, WITHHELD, WITHHELD_ENTRY
+from tweets.caches import counts
+from tweets.kinds import LIKE, WITHHELD, WITHHELD_ENTRY, WITHHELD_TWEET
 from tweets.reading.hydration import CountsOut
 from tweets.stores.port import tweet_store
 from tweets.writing import withholding
@@ -383,6 +384,51 @@ def test_of_very_many_that_are_withheld_some_are_looked_up(monkeypatch: pytest.M
     assert seen(tweet).counts.likes == 1
     assert assert_profile_is_its_lists(author) == (1, 0, 1)
     assert associations().count_sources(tweet, LIKE) == 9
+
+
+def test_of_very_many_likes_and_replies_both_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(withheld, "CHECKED", 4)
+    tweet, fan, trolls = post(new_person()), new_person(), [new_person() for _ in range(6)]
+    for person in (*trolls, fan):
+        like(viewer=viewer(person), tweet_id=tweet)
+        post(person, reply_to=tweet)
+    for troll in trolls:
+        suspend(troll)
+    worked_off()
+    assert (seen(tweet).counts.likes, seen(tweet).counts.replies) == (1, 1)
+
+
+def test_of_very_many_those_that_stand_for_nothing_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(withheld, "CHECKED", 4)
+    staff, fan, troll = new_person(staff=True), new_person(), new_person()
+    tweet = post(new_person())
+    replies = [post(troll, reply_to=tweet) for _ in range(8)]
+    post(fan, reply_to=tweet)
+    suspend(troll)
+    worked_off()
+    for reply in replies[:4]:
+        delete_tweet(tweet_id=reply, viewer=viewer(staff))
+    worked_off()
+    for _ in range(2):
+        counts.count([tweet])
+    assert counts.count([tweet])[tweet].replies == 1
+    assert associations().count_sources(tweet, WITHHELD_TWEET) == 4
+
+
+def test_what_a_page_has_withheld_is_looked_up_together() -> None:
+    troll = new_person()
+    tweets = [post(new_person()) for _ in range(5)]
+    for tweet in tweets:
+        reacts(troll, tweet)
+    suspend(troll)
+    worked_off()
+    with (
+        patch.object(associations(), "find_pairs", wraps=associations().find_pairs) as pairs,
+        patch.object(tweet_store(), "get_many", wraps=tweet_store().get_many) as rows,
+    ):
+        counted = counts.count(tweets)
+    assert (pairs.call_count, rows.call_count) == (2, 1)
+    assert set(counted.values()) == {counts.Counts()}
 
 
 def test_counts_in_redis_are_told() -> None:
