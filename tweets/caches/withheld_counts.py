@@ -5,7 +5,8 @@ tweet has an equal share, at most CHECKED. Of more than its share, those looked 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from accounts.graph import withheld as hints
 from accounts.graph.withheld import checked, prune, scaled
@@ -19,6 +20,7 @@ CHECKED_A_PAGE = 2_000
 
 _Standing = dict[int, dict[str, set[int]]]
 """Which of the sources stand, by tweet and kind of reaction."""
+_Look = Callable[[Mapping[int, Sequence[int]]], _Standing]
 
 
 def withheld(people: Mapping[int, int], tweets: Mapping[int, int]) -> dict[int, Counter[str]]:
@@ -40,7 +42,7 @@ def withheld(people: Mapping[int, int], tweets: Mapping[int, int]) -> dict[int, 
             counted.update({each: scaled(total, some, len(found), limit=limit) for each, found in standing.items()})
             if total > limit:
                 stale = set(some).difference(*standing.values())
-                prune(tweet_id, kind, sorted(stale), lambda left, at=tweet_id, find=look: _all(find({at: left})[at]))
+                prune(tweet_id, kind, sorted(stale), partial(_standing, look, tweet_id))
     return less
 
 
@@ -48,8 +50,8 @@ def _some(totals: Mapping[int, int]) -> dict[int, int]:
     return {tweet_id: total for tweet_id, total in totals.items() if total}
 
 
-def _all(standing: Mapping[str, set[int]]) -> set[int]:
-    return set().union(*standing.values())
+def _standing(look: _Look, tweet_id: int, sources: Sequence[int]) -> set[int]:
+    return set().union(*look({tweet_id: sources})[tweet_id].values())
 
 
 def _of_people(sources: Mapping[int, Sequence[int]]) -> _Standing:
