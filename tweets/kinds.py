@@ -9,7 +9,10 @@ BOOKMARK = "bookmark"
 QUOTE = "quote"
 """From the quoting tweet to the quoted one."""
 WITHHELD = "withheld"
-"""From somebody suspended to each tweet that they like or have retweeted, and from each reply and quote of theirs to
-what it answers or quotes: not counted there (accounts/graph/withheld.py)."""
+"""From somebody suspended to each tweet that they like or have retweeted: not counted there
+(accounts/graph/withheld.py)."""
+WITHHELD_TWEET = "withheld-tweet"
+"""From each reply and quote by somebody suspended to what it answers or quotes. A kind of its own, so that of many
+both are sampled."""
 WITHHELD_ENTRY = "withheld-entry"
 """From a retweet whose original is gone, or whose author is suspended, to who retweeted it."""

@@ -18,12 +18,17 @@ For example, Ada follows three people, of whom Bob is suspended: an edge (Bob, s
 3. He is restored, and the withheld edge removed: she follows two, and the count is 2.
 
 **Bounded.** Of more than CHECKED withheld in one place, as where thousands of bought followers were suspended, so
-many are looked up, and the others taken to be like them.
+many are looked up (those with the smallest ids), and the others taken to be like them: the count is then approximate.
+Hints at a tweet of which nothing stands any more are removed where that is seen, some at each count, so the count
+comes near the truth again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 
-from storage.stores import associations
+from storage.errors import Unavailable
+from storage.ports.associations import MAX_CHANGES, Change
+from storage.stores import associations, ids
 
 CHECKED = 200
 """As many reads of single rows take Cassandra some ten milliseconds."""
@@ -37,15 +42,37 @@ def count_standing(target: int, kind: str, total: int, stand: Callable[[Sequence
     """
     if not total:
         return 0
-    some = checked(target, kind)
-    return scaled(total, some, stand(some))
+    some = checked(target, kind, limit=CHECKED)
+    return scaled(total, some, stand(some), limit=CHECKED)
 
 
-def checked(target: int, kind: str) -> list[int]:
-    """Returns the sources to look up, at most CHECKED. One store read."""
-    return associations().bucket_sources(target, kind, 0, limit=CHECKED)
+def checked(target: int, kind: str, *, limit: int) -> list[int]:
+    """Returns the sources to look up, at most `limit`. One store read."""
+    return associations().bucket_sources(target, kind, 0, limit=limit)
 
 
-def scaled(total: int, some: Sequence[int], standing: int) -> int:
-    """Returns how many of `total` stand, when `standing` of `some` do."""
-    return standing * total // len(some) if len(some) >= CHECKED and total > len(some) else standing
+def scaled(total: int, some: Sequence[int], standing: int, *, limit: int) -> int:
+    """Returns how many of `total` stand, when `standing` of `some`, at most `limit`, do."""
+    return standing * total // len(some) if len(some) >= limit and total > len(some) else standing
+
+
+def prune(target: int, kind: str, stale: Sequence[int], stand: Callable[[Sequence[int]], Collection[int]]) -> None:
+    """Removes hints that stand for nothing, at most MAX_CHANGES, and makes again those that stand by then.
+
+    `stand` says which of some sources stand. Raises nothing: what is left is found by the next count. A read, a
+    write and what `stand` costs.
+    """
+    some = stale[:MAX_CHANGES]
+    if not some:
+        return
+    with suppress(Unavailable):
+        _put(target, kind, some, present=False)
+        again = list(stand(some))
+        if again:
+            _put(target, kind, again, present=True)
+
+
+def _put(target: int, kind: str, sources: Sequence[int], *, present: bool) -> None:
+    store = associations()
+    last = store.last_changes([(each, kind, target) for each in sources])
+    store.apply([Change(each.source, kind, target, ids.next(above=each.op), present=present) for each in last])

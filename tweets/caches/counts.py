@@ -44,7 +44,7 @@ from storage.redis.node import Script, timeline_node
 from storage.redis.reads import Command
 from storage.redis.shards import timeline_shard
 from tweets.caches.withheld_counts import REPLY, withheld
-from tweets.kinds import LIKE, QUOTE, RETWEET, WITHHELD
+from tweets.kinds import LIKE, QUOTE, RETWEET, WITHHELD, WITHHELD_TWEET
 from tweets.stores.port import tweet_store
 
 TTL_SECONDS = 600
@@ -150,12 +150,12 @@ def recounted(
 def count(ids: Sequence[int]) -> dict[int, Counts]:
     """Counts in the store now, each reaction of each person once, those of suspended people left out.
 
-    Two concurrent rounds; three reads more for a tweet with reactions that are withheld, exact for up to
-    200 of them (accounts/graph/withheld.py).
+    Two concurrent rounds; two more if reactions to some are withheld, and one or two reads for each such tweet
+    (caches/withheld_counts.py says how exact that is).
     """
     replies = tweet_store().count_replies(ids)
-    edges = stores.associations().count_sources_many(ids, (RETWEET, QUOTE, LIKE, WITHHELD))
-    less = withheld(edges[WITHHELD]) if any(edges[WITHHELD].values()) else {}
+    edges = stores.associations().count_sources_many(ids, (RETWEET, QUOTE, LIKE, WITHHELD, WITHHELD_TWEET))
+    less = withheld(edges[WITHHELD], edges[WITHHELD_TWEET])
 
     def shown(tweet_id: int, kind: str, counted: Mapping[int, int]) -> int:
         return max(counted[tweet_id] - less[tweet_id][kind], 0) if tweet_id in less else counted[tweet_id]

@@ -17,6 +17,9 @@ For example, Bob is suspended, and his order has come to his likes when he is re
 2. The first order, slower, withholds fifty of his likes, looks again, finds him restored, and orders another beginning.
 3. That one removes the fifty.
 
+**Retries do not multiply orders.** An order writes others only after its last Redis step, just before it is marked
+done; a RETRACT order, which has parts and Redis steps still before it, records that it has.
+
 Speed: some 2,000 edges a second and worker. Who has 300,000 followers is left out of all their counts after a few
 minutes; nearly everybody within seconds.
 """
@@ -33,14 +36,14 @@ from fanout.orders.handlers import Context
 from fanout.orders.kinds import PoisonedOrder, entry_and_author
 from storage import stores
 from storage.ids.snowflakes import MAX_ID
-from storage.ports.associations import MAX_CHANGES, Association, Change, EdgeKey
+from storage.ports.associations import MAX_CHANGES, MAX_LEVEL, Association, Change, EdgeKey
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
 from tweets.caches import counts
 from tweets.caches.author_counts import TWEETS_BY_AUTHOR
 from tweets.entities import Tweet
-from tweets.kinds import LIKE, RETWEET, WITHHELD, WITHHELD_ENTRY
+from tweets.kinds import LIKE, RETWEET, WITHHELD, WITHHELD_ENTRY, WITHHELD_TWEET
 from tweets.stores.port import tweet_store
 
 WITHHOLD_RETWEETS_ORDER = "withhold-retweets"
@@ -48,15 +51,20 @@ WITHHOLD_RETWEETS_ORDER = "withhold-retweets"
 beginning. Orders that wait in an outbox carry this very word."""
 PAGE = MAX_CHANGES
 PAGES_AN_ORDER = 10
-"""500 edges: a quarter of a second, so that tweets do not wait long behind an order."""
+"""500 edges: a quarter of a second, so that others do not wait long behind an order."""
+WITHHOLDING_PART = 1 << MAX_LEVEL
+"""The mark, among the finished parts of a RETRACT order, that its retweets were ordered to be withheld. Above the
+number of any bucket."""
 
 
 class _Page(NamedTuple):
-    """The withheld edges of a page, what caches are told of them, and where the next page begins, if there is one."""
+    """The withheld edges of a page, what caches are told of them, and where the next page begins, if there is one;
+    and the tweets whose retweets are to be looked at in orders of their own."""
 
     edges: Sequence[EdgeKey] = ()
     told: Sequence[Command] = ()
     rest: int | None = None
+    retweeted: Sequence[int] = ()
 
 
 _Stage = Callable[[int, int, bool], _Page]
@@ -74,14 +82,17 @@ def withhold_retweets(order: Order) -> None:
 
 
 def retract(order: Order, context: Context) -> None:
-    """Handles a RETRACT order: orders that the entry's retweets be withheld, and has fan-out do the rest.
+    """Handles a RETRACT order: orders once that the entry's retweets be withheld, and has fan-out do the rest.
 
     A retweet that is not there yet will be undone by who writes it (writing/retweeting.py). Promises and errors are
-    those of `fan_out.retract`. One store read more, and for what was retweeted a write.
+    those of `fan_out.retract`. One store read more, and for what was retweeted two more, and two writes. However
+    often it is retried, one order is written; one more each time that a process dies just before it is recorded.
     """
     entry_id, _ = entry_and_author(order)
-    if stores.associations().count_sources(entry_id, RETWEET):
+    is_retweeted = stores.associations().count_sources(entry_id, RETWEET) > 0
+    if is_retweeted and WITHHOLDING_PART not in stores.outbox().finished_parts(order.id):
         _hand_on(WITHHOLD_RETWEETS_ORDER, (entry_id, 0, 0))
+        stores.outbox().mark_part_done(order.id, WITHHOLDING_PART, parts=0)
     fan_out.retract(order, context)
 
 
@@ -90,13 +101,18 @@ def _walk(order: Order, stages: Sequence[_Stage], is_withheld: Callable[[int], b
         raise PoisonedOrder(f"{order.kind} takes a subject, a stage and a place, not {len(order.args)} arguments")
     subject, stage, place = order.args
     withheld = is_withheld(subject)
+    retweeted: list[int] = []
     for _ in range(PAGES_AN_ORDER):
         if stage >= len(stages):
             break
         page = stages[stage](subject, place or MAX_ID, withheld)
         _put(page, present=withheld)
+        retweeted += page.retweeted
         stage, place = (stage, page.rest) if page.rest is not None else (stage + 1, 0)
-    if is_withheld(subject) is not withheld:
+    has_changed = is_withheld(subject) is not withheld
+    for tweet_id in retweeted:
+        _hand_on(WITHHOLD_RETWEETS_ORDER, (tweet_id, 0, 0))
+    if has_changed:
         _hand_on(order.kind, (subject, 0, 0))
     elif stage < len(stages):
         _hand_on(order.kind, (subject, stage, place))
@@ -169,13 +185,11 @@ def _tweets(person_id: int, before: int, _withheld: bool) -> _Page:
     """Their replies and quotes; of what was retweeted, the retweets are ordered."""
     ids = tweet_store().by_author(person_id, replies=True, before=before, limit=PAGE)
     originals = [tweet for tweet in tweet_store().get_many(ids).values() if tweet.retweet_of_id is None]
-    edges = [(tweet.id, WITHHELD, target) for tweet in originals for target in _answered(tweet)]
+    edges = [(tweet.id, WITHHELD_TWEET, target) for tweet in originals for target in _answered(tweet)]
     retweets = stores.associations().count_sources_many([tweet.id for tweet in originals], [RETWEET])[RETWEET]
-    for tweet_id, count in retweets.items():
-        if count:
-            _hand_on(WITHHOLD_RETWEETS_ORDER, (tweet_id, 0, 0))
+    retweeted = [tweet_id for tweet_id, count in retweets.items() if count]
     told = counts.invalidate(dict.fromkeys(target for _, _, target in edges))
-    return _Page(edges, told, ids[-1] if len(ids) == PAGE else None)
+    return _Page(edges, told, ids[-1] if len(ids) == PAGE else None, retweeted)
 
 
 def _answered(tweet: Tweet) -> list[int]:

@@ -7,10 +7,13 @@ from unittest.mock import patch
 import pytest
 
 from accounts.graph import blocks, follows, withheld
+from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from accounts.people import services
 from accounts.people.withholding import WITHHOLD_ORDER
-from fanout.orders.kinds import PoisonedOrder
+from fanout.delivery import fan_out
+from fanout.orders.handlers import Context
+from fanout.orders.kinds import RETRACT, PoisonedOrder
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
@@ -22,13 +25,15 @@ from tests.integration.tweets.retweets import entries_of
 from tests.people import new_person
 from tests.stepping import Stepped
 from tests.work import open_orders, work_off_everything
-from tweets.kinds import LIKE, WITHHELD, WITHHELD_ENTRY
+from tweets.caches import counts
+from tweets.kinds import LIKE, WITHHELD, WITHHELD_ENTRY, WITHHELD_TWEET
 from tweets.reading.hydration import CountsOut
 from tweets.stores.port import tweet_store
 from tweets.writing import withholding
 from tweets.writing.liking import like, unlike
 from tweets.writing.posting import delete_tweet
 from tweets.writing.retweeting import retweet, unretweet
+from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
 
 pytestmark = pytest.mark.usefixtures("product")
 
@@ -277,6 +282,52 @@ class TestOrders:
         worked_off()
         assert seen(tweet).counts.likes == 0, "caches are told though the store had it before"
 
+    def test_a_deletion_that_is_retried_while_redis_is_down_orders_retweets_to_be_withheld_once(self) -> None:
+        author, sharer = new_person(), new_person()
+        tweet = post(author)
+        retweet(viewer=viewer(sharer), tweet_id=tweet)
+        work_off_everything()
+        delete_tweet(tweet_id=tweet, viewer=viewer(author))
+        [order] = [each for each in open_orders() if each.kind == RETRACT]
+        with timeline_redis_down():
+            for _ in range(4):
+                with pytest.raises(Unavailable):
+                    withholding.retract(order, Context(resent=True))
+        withholding.retract(order, Context(resent=True))
+        assert [each.args for each in open_orders()] == [(tweet, 0, 0)]
+        worked_off()
+        assert assert_profile_is_its_lists(sharer) == (0, 0, 0)
+
+    def test_a_large_authors_deletion_that_is_sent_again_before_its_parts_end_orders_them_once(self) -> None:
+        author, sharer = new_person(), new_person()
+        tweet = post(author)
+        retweet(viewer=viewer(sharer), tweet_id=tweet)
+        associations().grow(author.id, FOLLOW, 1)
+        work_off_everything()
+        delete_tweet(tweet_id=tweet, viewer=viewer(author))
+        [order] = [each for each in open_orders() if each.kind == RETRACT]
+        for _ in range(4):
+            withholding.retract(order, Context(resent=True))
+        assert sorted(each.kind for each in open_orders()) == [RETRACT, WITHHOLD_RETWEETS_ORDER]
+        assert fan_out.work_off_part(order, 0, 2)
+        assert fan_out.work_off_part(order, 1, 2)
+        assert [each.kind for each in open_orders()] == [WITHHOLD_RETWEETS_ORDER], "all of its parts were done"
+
+    def test_a_suspension_that_is_retried_while_redis_is_down_writes_no_orders(self) -> None:
+        author, troll, sharer = new_person(), new_person(), new_person()
+        for _ in range(2):
+            retweet(viewer=viewer(sharer), tweet_id=post(troll, reply_to=post(author)))
+        work_off_everything()
+        suspend(troll)
+        [order] = [each for each in open_orders() if each.kind == WITHHOLD_ORDER]
+        with timeline_redis_down():
+            for _ in range(4):
+                with pytest.raises(Unavailable):
+                    withholding.withhold_person(order)
+        assert [each for each in open_orders() if each.kind == WITHHOLD_RETWEETS_ORDER] == []
+        worked_off()
+        assert assert_profile_is_its_lists(sharer) == (0, 0, 0)
+
     def test_a_suspension_does_not_wait_for_counts(self) -> None:
         tweet, troll = post(new_person()), new_person()
         like(viewer=viewer(troll), tweet_id=tweet)
@@ -333,6 +384,51 @@ def test_of_very_many_that_are_withheld_some_are_looked_up(monkeypatch: pytest.M
     assert seen(tweet).counts.likes == 1
     assert assert_profile_is_its_lists(author) == (1, 0, 1)
     assert associations().count_sources(tweet, LIKE) == 9
+
+
+def test_of_very_many_likes_and_replies_both_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(withheld, "CHECKED", 4)
+    tweet, fan, trolls = post(new_person()), new_person(), [new_person() for _ in range(6)]
+    for person in (*trolls, fan):
+        like(viewer=viewer(person), tweet_id=tweet)
+        post(person, reply_to=tweet)
+    for troll in trolls:
+        suspend(troll)
+    worked_off()
+    assert (seen(tweet).counts.likes, seen(tweet).counts.replies) == (1, 1)
+
+
+def test_of_very_many_those_that_stand_for_nothing_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(withheld, "CHECKED", 4)
+    staff, fan, troll = new_person(staff=True), new_person(), new_person()
+    tweet = post(new_person())
+    replies = [post(troll, reply_to=tweet) for _ in range(8)]
+    post(fan, reply_to=tweet)
+    suspend(troll)
+    worked_off()
+    for reply in replies[:4]:
+        delete_tweet(tweet_id=reply, viewer=viewer(staff))
+    worked_off()
+    for _ in range(2):
+        counts.count([tweet])
+    assert counts.count([tweet])[tweet].replies == 1
+    assert associations().count_sources(tweet, WITHHELD_TWEET) == 4
+
+
+def test_what_a_page_has_withheld_is_looked_up_together() -> None:
+    troll = new_person()
+    tweets = [post(new_person()) for _ in range(5)]
+    for tweet in tweets:
+        reacts(troll, tweet)
+    suspend(troll)
+    worked_off()
+    with (
+        patch.object(associations(), "find_pairs", wraps=associations().find_pairs) as pairs,
+        patch.object(tweet_store(), "get_many", wraps=tweet_store().get_many) as rows,
+    ):
+        counted = counts.count(tweets)
+    assert (pairs.call_count, rows.call_count) == (2, 1)
+    assert set(counted.values()) == {counts.Counts()}
 
 
 def test_counts_in_redis_are_told() -> None:
