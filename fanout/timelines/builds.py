@@ -39,8 +39,7 @@ import msgspec
 
 from accounts.graph.follows import graph_version_key
 from fanout.timelines import layout
-from fanout.timelines.materialised import LAYOUT, LUA, active_seconds, epoch_key, timeline_key
-from fanout.timelines.settled import settled_key
+from fanout.timelines.materialised import LAYOUT, LUA, active_seconds, epoch_key, settled_key, timeline_key
 from fanout.timelines.snapshots import opened_key
 from storage.ids.settling import settled_place
 from storage.redis.generations import begin

@@ -45,7 +45,6 @@ from django.conf import settings
 
 from accounts.graph.follows import graph_version_key
 from fanout.timelines.layout import pack, parse_merge_set, unpack, unpack_all
-from fanout.timelines.settled import settled_key
 from fanout.timelines.snapshots import SNAPSHOT_SECONDS, PushSnapshot, opened_key
 from storage.ids.snowflakes import id_us
 from storage.redis.node import Script
@@ -122,6 +121,12 @@ def epoch_key(shard: int) -> str:
     Nothing there is a value like any other.
     """
     return f"{shard_tag(shard)}:epoch"
+
+
+@remembered
+def settled_key(shard: int) -> str:
+    """Returns the key of the shard's settled place (settled.py), 8 bytes as an entry's."""
+    return f"{shard_tag(shard)}:settled"
 
 
 def deliver_commands(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> list[Command]:

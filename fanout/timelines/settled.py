@@ -18,14 +18,8 @@ whenever that is, goes on from there. A timeline without a settled place is not 
 from django.conf import settings
 
 from fanout.timelines.layout import pack
+from fanout.timelines.materialised import settled_key
 from storage.redis.node import timeline_node
-from storage.redis.shards import remembered, shard_tag
-
-
-@remembered
-def settled_key(shard: int) -> str:
-    """Returns the key of the shard's settled place, 8 bytes as an entry's."""
-    return f"{shard_tag(shard)}:settled"
 
 
 def tell_settled(place: int) -> None:

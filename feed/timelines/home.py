@@ -138,7 +138,7 @@ class _Home:
         self._authors: list[int] | None = None
         self._cold = False
         self._to_touch = False
-        self._settled = settled_place()
+        self._settled: int | None = None
         self._last: Window | None = None
         """Of which `rest` may still be asked."""
 
@@ -149,7 +149,7 @@ class _Home:
             self._cold = True
             return self._pull(before=before, after=after, limit=limit)
         self._to_touch = window.to_touch
-        self._settled = min(self._settled, window.settled)
+        self._meet(window.settled)
         self._last = window
         if after is not None:
             return window.ids if after >= window.floor else self._pull(before=None, after=after, limit=limit)
@@ -161,7 +161,7 @@ class _Home:
 
     def settled(self) -> int:
         """Returns the place up to which no path that this page took can get any more entries."""
-        return self._settled
+        return self._settled if self._settled is not None else settled_place()
 
     def between(self, low: int, high: int, *, limit: int) -> list[int]:
         """Returns the entries between the two. Mostly for nothing: a timeline has said what is left of it."""
@@ -177,6 +177,10 @@ class _Home:
         served = self._to_touch and not self._cold
         touch = Read((materialised.touch_command(self._viewer.id),), bool) if served else NOTHING
         return hydrated(ids, viewer=self._viewer, visibility=self._visibility, extra=touch)
+
+    def _meet(self, settled: int) -> None:
+        """Takes down how far a path has settled that is about to be read, or was read together with it."""
+        self._settled = settled if self._settled is None else min(self._settled, settled)
 
     def _window(self, before: int | None, after: int | None, limit: int) -> Window | None:
         """Returns the window of the timeline, rebuilt first if need be; None when only the store can answer."""
@@ -206,6 +210,7 @@ class _Home:
     def _pull(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         if self._authors is None:
             self._authors = home_authors(self._viewer.id)
+        self._meet(settled_place())
         return tweet_store().home_entries(self._authors, before=before, after=after, limit=limit)
 
 

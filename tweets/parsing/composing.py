@@ -14,8 +14,6 @@ _MARKS_IN_ONE = str.maketrans({each: unicodedata.normalize("NFD", each) for each
 
 def composed(text: str) -> str:
     """Returns the NFC of the text."""
-    if text.isascii():
-        return text
     if any(each in text for each in "\u0f73\u0f75\u0f81"):
         text = text.translate(_MARKS_IN_ONE)
     orders = bytes(map(unicodedata.combining, text))

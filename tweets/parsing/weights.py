@@ -21,7 +21,8 @@ _HEAVY = re.compile(r"[^\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]+")
 
 def weigh(text: str, limit: int) -> int | None:
     """Returns what a text without surrogates weighs; None if it was found far too heavy for the limit on the way."""
-    text = composed(text.replace("\r\n", "\n"))
+    text = text.replace("\r\n", "\n")
+    text = text if text.isascii() else composed(text)
     links = find_links(text, most_beside=limit // EMOJI_WEIGHT * MAX_EMOJI, most=4 * limit // LINK_WEIGHT)
     if links is None:
         return None

@@ -14,7 +14,7 @@ from accounts.models import User
 from fanout import tasks
 from fanout.live.watermark import watermark
 from fanout.timelines import materialised
-from fanout.timelines.settled import settled_key
+from fanout.timelines.materialised import settled_key
 from feed.timelines.home import home_page
 from storage.ids import settling
 from storage.ids.snowflakes import make_id, now_us
