@@ -34,7 +34,7 @@ VARYING = (
     (re.compile(r"\b\d{17,19}\b"), "<id>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "<request id>"),
-    (re.compile(r"\b[A-Za-z0-9_-]{11}\.[A-Za-z0-9_-]+"), "<cursor>"),
+    (re.compile(r"\b(?:[A-Za-z0-9_-]{11}|[A-Za-z0-9_-]{32})\.[A-Za-z0-9_-]+"), "<cursor>"),
 )
 """What differs from run to run, and how it is written for comparing."""
 ANY_LINES, ANYTHING = "…\n", "…"
