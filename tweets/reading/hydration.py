@@ -10,10 +10,11 @@ nothing else, and each page looks all of them up anew; so no output outlives a c
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from accounts.account_cache.accounts import RECENT_CHANGES, Changes, accounts_by_id
 from accounts.entities import Account, Viewer
@@ -98,12 +99,8 @@ class _Loaded(msgspec.Struct, frozen=True):
     unreadable: set[int]
 
     def also(self, other: "_Loaded") -> "_Loaded":
-        return _Loaded(
-            self.tweets | other.tweets,
-            self.authors | other.authors,
-            self.counts | other.counts,
-            self.unreadable | other.unreadable,
-        )
+        pairs = zip(structs.astuple(self), structs.astuple(other), strict=True)
+        return _Loaded(*(mine | theirs for mine, theirs in pairs))
 
 
 class Hydrated(msgspec.Struct, frozen=True):
@@ -229,29 +226,20 @@ def _read_missing(ids: Sequence[int], found: dict[int, Tweet], generation: bytes
 
 
 def _send(commands: list[Command]) -> None:
-    try:
-        if commands:
-            timeline_node().round_trip(*commands)
-    except Unavailable:
-        return
+    with suppress(Unavailable):
+        timeline_node().round_trip(*commands)
 
 
-def _show(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> TweetOut:
-    """Shows a tweet with what it quotes; a retweet with its original, whose content it shows as well."""
+def _show(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags], *, quotes: bool = True) -> TweetOut:
+    """Shows a tweet with what it quotes, if `quotes`; a retweet with its original, whose content it shows as well."""
     author = loaded.authors[tweet.author_id]
     if tweet.retweet_of_id is not None:
         original = loaded.tweets[tweet.retweet_of_id]
         count = loaded.counts.get(original.id, NO_COUNTS)
         return _out(tweet, author, count, flags.get(original.id), None, _show(original, loaded, flags))
-    quoted = loaded.tweets.get(tweet.quote_of_id) if tweet.quote_of_id is not None else None
-    quote = _show_quoted(quoted, loaded, flags) if quoted is not None else None
+    quoted = loaded.tweets.get(tweet.quote_of_id) if quotes and tweet.quote_of_id is not None else None
+    quote = _show(quoted, loaded, flags, quotes=False) if quoted is not None else None
     return _out(tweet, author, loaded.counts.get(tweet.id, NO_COUNTS), flags.get(tweet.id), quote, None)
-
-
-def _show_quoted(quoted: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags]) -> TweetOut:
-    """Shows a quoted tweet, without what it quotes itself."""
-    count = loaded.counts.get(quoted.id, NO_COUNTS)
-    return _out(quoted, loaded.authors[quoted.author_id], count, flags.get(quoted.id), None, None)
 
 
 @lru_cache(OUTPUTS_KEPT)

@@ -19,8 +19,8 @@ FILES_AT_MOST = {
     "cassandra": {"POST /tweets": 27, "GET /feed/home": 23, "PUT follow": 20, "PUT retweet": 29},
     "embedded": {"POST /tweets": 29, "GET /feed/home": 23, "PUT follow": 20, "PUT retweet": 30},
 }
-"""The embedded store has files of its own for the lock and for where a model's tables are. Three files of a POST parse the
-text (tweets/parsing), one of a page walks it (storage/web/walking.py)."""
+"""The embedded store has files of its own for the lock and for where a model's tables are. Three files of a POST
+parse the text (tweets/parsing), one of a page walks it (storage/web/walking.py)."""
 
 
 def requests() -> dict[str, Callable[[], object]]:
