@@ -227,7 +227,8 @@ def _read_missing(ids: Sequence[int], found: dict[int, Tweet], generation: bytes
 
 def _send(commands: list[Command]) -> None:
     with suppress(Unavailable):
-        timeline_node().round_trip(*commands)
+        if commands:
+            timeline_node().round_trip(*commands)
 
 
 def _show(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags], *, quotes: bool = True) -> TweetOut:
