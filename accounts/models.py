@@ -105,13 +105,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     def check_password(self, raw_password: str | None) -> bool:
         """Returns whether the password is this person's, on whatever keyboard. One hash, or two for a password typed
         in another form; where only the typed form is right, the hash is replaced by one of the form for all."""
-        form, before = opaque(raw_password or ""), self.password
+        form = opaque(raw_password or "")
         if super().check_password(form):
             return True
         if not raw_password or form == raw_password or not super().check_password(raw_password):
             return False
+        before = self.password
         self.set_password(raw_password)
-        User.objects.filter(pk=self.pk, password=before).update(password=self.password)
+        if not User.objects.filter(pk=self.pk, password=before).update(password=self.password):
+            self.refresh_from_db(fields=["password"])
         return True
 
     @property

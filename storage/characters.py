@@ -87,8 +87,15 @@ def is_overloaded(text: str) -> bool:
     return OVERLOADED.search(text) is not None or any(len(each[0]) > MOST_CODE_POINTS for each in SEEN.finditer(text))
 
 
+LONGEST_OPAQUE = 1_000
+"""Characters; no password is longer (accounts/people/rules.py). Sorting marks takes the square of their number."""
+
+
 def opaque(password: str) -> str:
-    """Returns the password in one form for all keyboards; accounts/people/passwords.py argues for it."""
-    if password.isascii():
+    """Returns the password in one form for all keyboards; accounts/people/passwords.py argues for it.
+
+    One that is longer than any password stays as it is.
+    """
+    if password.isascii() or len(password) > LONGEST_OPAQUE:
         return password
     return unicodedata.normalize("NFKC", SPACE.sub(" ", password))

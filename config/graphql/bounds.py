@@ -55,6 +55,9 @@ LIMITS: dict[type[Node], tuple[str, int]] = {
 MAX_PAIRS = 2_500
 """Of fields that are answered under one name. One of the specification's rules compares those of one place each with
 each. Clients put `__typename` everywhere: it may stand in 71 places."""
+FRAGMENT_PAIR = 5
+"""What a pair counts whose fields stand in fragments: the rule compares fragments with each other and with what they
+spread, and so comes to it several times."""
 MAX_DEPTH = 12
 MAX_COMPLEXITY = 10_000
 """Values in an answer. The whole of 100 tweets and what they quote is 7,000."""
@@ -95,23 +98,31 @@ def check_bounds(schema: GraphQLSchema, document: DocumentNode, *, introspection
 def _check_counts(document: DocumentNode, *, introspection: bool) -> None:
     counted: Counter[type[Node]] = Counter()
     names: Counter[str] = Counter()
-    for node in _nodes(document):
-        counted[type(node)] += 1
-        if isinstance(node, FieldNode):
-            names[(node.alias or node.name).value] += 1
-            if node.name.value in INTROSPECTION and not introspection:
-                raise GraphQLError("There is no introspection here.", node, extensions={"code": "no_introspection"})
+    in_fragments: Counter[str] = Counter()
+    for definition in document.definitions:
+        for node in _nodes(definition):
+            counted[type(node)] += 1
+            if isinstance(node, FieldNode):
+                names[(node.alias or node.name).value] += 1
+                if isinstance(definition, FragmentDefinitionNode):
+                    in_fragments[(node.alias or node.name).value] += 1
+                if node.name.value in INTROSPECTION and not introspection:
+                    raise GraphQLError("There is no introspection here.", node, extensions={"code": "no_introspection"})
     for kind, (words, limit) in LIMITS.items():
         if counted[kind] > limit:
             raise TooMuch(f"The document has {counted[kind]} {words}; {limit} are allowed.")
-    pairs = sum(math.comb(times, 2) for times in names.values())
+    pairs = _pairs(names) + (FRAGMENT_PAIR - 1) * _pairs(in_fragments)
     if pairs > MAX_PAIRS:
         raise TooMuch(f"The document has {pairs} pairs of fields of one name; {MAX_PAIRS} are allowed.")
 
 
-def _nodes(document: DocumentNode) -> Iterator[Node]:
-    """Yields every node once, without recursion."""
-    waiting: list[Node] = [document]
+def _pairs(names: Counter[str]) -> int:
+    return sum(math.comb(times, 2) for times in names.values())
+
+
+def _nodes(definition: Node) -> Iterator[Node]:
+    """Yields every node of it once, without recursion."""
+    waiting: list[Node] = [definition]
     while waiting:
         node = waiting.pop()
         yield node

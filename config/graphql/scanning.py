@@ -20,6 +20,9 @@ MAX_BRACKETS = 60
 MAX_DIGITS = 400
 """Of a number. Python reads up to 4,300; the largest float has 309."""
 
+MAX_NAME = 200
+"""Characters. Messages repeat names, some of them twenty times."""
+
 _TOKEN = re.compile(
     r'"""(?:[^"\\]++|\\(?:""")?+|"(?!""))*+(?:""")?+'  # a block string, ended or not
     r'|"(?:[^"\\\r\n]++|\\.)*+"?+'
@@ -47,6 +50,8 @@ def check_text(query: str) -> None:
     digits = max((len(token) for token in tokens if token[0] in _NUMERIC), default=0)
     if digits > MAX_DIGITS:
         raise TooMuch(f"A number of {digits} digits; {MAX_DIGITS} are allowed.")
+    if max((len(token) for token in tokens if token[0] == "_" or token[0].isalpha()), default=0) > MAX_NAME:
+        raise TooMuch(f"A name of more than {MAX_NAME} characters.")
     deepest = _deepest(tokens)
     if deepest > MAX_BRACKETS:
         raise TooMuch(f"The document is nested too deeply: {deepest} brackets; {MAX_BRACKETS} are allowed.")

@@ -219,6 +219,10 @@ def handler403(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     return _page_or_problem(request, exception, lambda: defaults.permission_denied(request, exception))
 
 
+MAX_REDIRECT = 8_000
+"""Characters. Django refuses to send anybody to an address of more than 16,384."""
+
+
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Sends on to the path that differs by a slash at its end, if there is one, with method and body as they are.
 
@@ -228,7 +232,8 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if request.resolver_match is None and not path.startswith(API_PREFIX) and is_valid_path(other := _by_a_slash(path)):
         query = request.META.get("QUERY_STRING", "")
         place = escape_leading_slashes(escape_uri_path(other)) + (f"?{query}" if query else "")
-        return HttpResponsePermanentRedirect(place, preserve_request=True)
+        if len(place) <= MAX_REDIRECT:
+            return HttpResponsePermanentRedirect(place, preserve_request=True)
     return _page_or_problem(request, exception, lambda: defaults.page_not_found(request, exception))
 
 

@@ -1,7 +1,7 @@
 """What uvicorn refuses before there is a request, told as a problem document as every other error is.
 
     400  what is no HTTP
-    414  an address longer than h11's buffer, 64 KB; 431 such a header
+    414  an address longer than h11's buffer, 16 KB and what comes in the same piece; 431 such a header
     501  a Transfer-Encoding that is unknown
 
 `instance` is `*`: which path was asked for is not known. Granian refuses the same with the bare status, and cannot
@@ -10,6 +10,7 @@ be told otherwise.
 
 import secrets
 import sys
+from contextlib import suppress
 
 import h11
 import msgspec
@@ -19,8 +20,8 @@ from config.http.problems import CONTENT_TYPE, Problem, document
 
 PROBLEMS = {
     400: Problem(status=400, detail="This is no HTTP/1.1 request.", code="bad_request"),
-    414: Problem(status=414, detail="The address is longer than 64 KB.", code="uri_too_long"),
-    431: Problem(status=431, detail="The header is longer than 64 KB.", code="headers_too_large"),
+    414: Problem(status=414, detail="The address is too long.", code="uri_too_long"),
+    431: Problem(status=431, detail="The header is too large.", code="headers_too_large"),
     501: Problem(status=501, detail="This Transfer-Encoding is unknown here.", code="not_implemented"),
 }
 
@@ -41,8 +42,9 @@ class ProblemProtocol(H11Protocol):
             (b"connection", b"close"),
         ]
         response = h11.Response(status_code=problem.status, headers=headers, reason=STATUS_PHRASES[problem.status])
-        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
+        with suppress(h11.LocalProtocolError):  # an answer has begun already, or none may have a body
+            for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
 

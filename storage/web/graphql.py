@@ -8,6 +8,7 @@ A class's docstring is its type's description in the schema.
 from collections.abc import Sequence
 
 import graphene
+from graphene.utils.str_converters import to_camel_case
 
 from storage.errors import BadRequest, Refused, ServiceError
 from storage.web.paging import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, decode_cursor, encode_cursor
@@ -32,8 +33,9 @@ class UserError(graphene.ObjectType):
 
 
 def user_error(error: ServiceError) -> UserError:
-    """Returns the error as a payload lists it."""
-    return UserError(field=error.field if isinstance(error, Refused) else None, message=error.message, code=error.code)
+    """Returns the error as a payload lists it: its field by the input's own name."""
+    field = to_camel_case(error.field) if isinstance(error, Refused) and error.field else None
+    return UserError(field=field, message=error.message, code=error.code)
 
 
 def first_argument() -> graphene.Int:
@@ -74,6 +76,9 @@ def page_info(asked: PageRequest, older: int | None, cursors: Sequence[str]) -> 
     )
 
 
-def optional_id(text: str | None) -> int | None:
-    """Returns the id, None for null. Raises `BadRequest` for what is none."""
-    return parse_id(text) if text is not None else None
+def optional_id(text: str | None, field: str) -> int | None:
+    """Returns the id, None for null. Raises `Refused` of this field for what is none."""
+    try:
+        return parse_id(text) if text is not None else None
+    except BadRequest as error:
+        raise Refused(field, error.message, code=error.code) from error

@@ -118,8 +118,8 @@ class CreateTweet(graphene.Mutation):
             tweet = create_tweet(
                 author=viewer,
                 text=input["text"],
-                reply_to=optional_id(input.get("reply_to")),
-                quote_of=optional_id(input.get("quote_of")),
+                reply_to=optional_id(input.get("reply_to"), "reply_to"),
+                quote_of=optional_id(input.get("quote_of"), "quote_of"),
                 tweet_id=repeatable_id,
             )
         except (Refused, BadRequest) as error:

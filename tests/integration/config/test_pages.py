@@ -77,7 +77,10 @@ class TestRedirects:
         answer = Client().generic(method, place)
         assert (answer.status_code, answer["Location"]) == (308, meant)
 
-    @pytest.mark.parametrize("place", ["/nowhere/", "//example.org/", "//example.org", "/graphql//", "/api/v1/"])
+    @pytest.mark.parametrize(
+        "place",
+        ["/nowhere/", "//example.org/", "//example.org", "/graphql//", "/api/v1/", "/graphql/?q=" + "x" * 17_000],
+    )
     def test_what_is_not_there_either_way_is_404(self, place: str) -> None:
         assert Client().get(place).status_code == 404
 

@@ -313,6 +313,23 @@ def calls_of_a_page() -> int:
         return calls(lambda: _executed(document, GraphQLContext(None), None, None))
 
 
+def is_allowed(query: str) -> bool:
+    try:
+        checked_document(query)
+    except Invalid:
+        return False
+    return True
+
+
+def meeting(count: int, last: str) -> str:
+    """Fragments that all stand in one place, each with the next one in it, and with fields of the same names."""
+    fields = " ".join(f"f{number}: id" for number in range(5))
+    spread = " ".join(f"...F{number}" for number in range(count))
+    inner = [f"...F{number + 1}" for number in range(count - 1)]
+    fragments = [f"fragment F{number} on Tweet {{ {first} {fields} }}" for number, first in enumerate([*inner, last])]
+    return "{ homeTimeline(first: 1) { edges { node { " + spread + " } } } } " + " ".join(fragments)
+
+
 class TestWork:
     """Refusals beside an ordinary page, in calls of functions, which are the same on every machine."""
 
@@ -325,6 +342,8 @@ class TestWork:
             chained(170),
             chained(180, spreads=2),
             separate(60),
+            meeting(30, "zz"),
+            meeting(30, "id"),
             "{" + " __typename" * 1_900 + " }",
             "{ homeTimeline" * 4_000,
             "query A { __typename } " * 800,
@@ -345,6 +364,11 @@ class TestWork:
             for count in (15, 30)
         )
         assert many < 3 * few
+
+    def test_no_fragments_that_are_allowed_cost_more_than_two_pages(self) -> None:
+        allowed = max(count for count in range(1, 31) if is_allowed(meeting(count, "id")))
+        assert 10 < allowed < 30
+        assert calls_of_a_refusal(meeting(allowed, "zz")) < 2 * calls_of_a_page()
 
     def test_mistakes_are_listed_up_to_a_number(self) -> None:
         assert len(refusals("{" + " ".join(f"x{n}" for n in range(150)) + "}")) == MAX_ERRORS + 1

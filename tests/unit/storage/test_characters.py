@@ -144,3 +144,8 @@ def test_the_worst_that_a_bio_may_bring_takes_milliseconds(unit: str) -> None:
     with suppress(ValidationError):
         clean_bio(text)
     assert time.process_time() - started < 0.1
+
+
+def test_what_is_longer_than_any_password_costs_nothing() -> None:
+    marks = "a" + "\u0301" * 30_000 + "\u0316" * 30_000
+    assert opaque(marks) is marks
