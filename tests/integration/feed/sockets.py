@@ -67,6 +67,10 @@ class Socket:
     async def say(self, **frame: Any) -> None:
         await self._communicator.send_input({"type": "websocket.receive", "text": json.dumps(frame)})
 
+    async def is_silent(self, seconds: float) -> bool:
+        """Whether nothing has come, and nothing comes within the time."""
+        return bool(await self._communicator.receive_nothing(seconds))
+
     async def frame(self) -> dict[str, Any]:
         sent = await self._communicator.receive_output(SECONDS)
         assert sent["type"] == "websocket.send", sent
