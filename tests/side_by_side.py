@@ -30,11 +30,8 @@ from deploy.supervisor.processes import Child, Hooks, start, wait_until
 
 ROOT = Path(__file__).parent.parent
 RUNS = {
-    "servers": [f"tests/integration/{package}" for package in ("fanout", "tweets", "feed", "config")],
-    "product": [
-        *("tests/unit", "tests/property", "tests/contract"),
-        *("tests/integration/accounts", "tests/integration/storage", "tests/e2e"),
-    ],
+    "servers": [f"tests/integration/{package}" for package in ("storage", "fanout", "tweets", "feed", "config")],
+    "product": ["tests/unit", "tests/property", "tests/contract", "tests/integration/accounts", "tests/e2e"],
 }
 """What each pytest run takes, in this order: first what needs no Cassandra, which starts meanwhile."""
 NOTHING_COLLECTED = 5
