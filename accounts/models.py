@@ -104,7 +104,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def check_password(self, raw_password: str | None) -> bool:
         """Returns whether the password is this person's, on whatever keyboard. One hash, or two for a password typed
-        in another form; where only the typed form is right, the hash is replaced by one of the form for all."""
+        in another form; where only the typed form is right, the hash is replaced by one of the form for all, unless
+        it has been replaced meanwhile: then this object keeps a hash that opens no session."""
         form = opaque(raw_password or "")
         if super().check_password(form):
             return True
@@ -112,8 +113,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             return False
         before = self.password
         self.set_password(raw_password)
-        if not User.objects.filter(pk=self.pk, password=before).update(password=self.password):
-            self.refresh_from_db(fields=["password"])
+        User.objects.filter(pk=self.pk, password=before).update(password=self.password)
         return True
 
     @property

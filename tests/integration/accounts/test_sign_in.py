@@ -123,7 +123,9 @@ def test_a_hash_is_not_replaced_by_an_older_one(monkeypatch: pytest.MonkeyPatch)
     person.refresh_from_db()
     User.objects.update(password=make_password("new-horse-42"))
     assert person.check_password(typed)
+    kept = person.password
     person.refresh_from_db()
+    assert person.password != kept, "a session keyed to what the old password left is none"
     assert person.check_password("new-horse-42")
     assert not person.check_password(elsewhere)
 

@@ -71,3 +71,15 @@ def test_it_is_told_as_a_problem(port: int, sent: bytes, status: int, kind: str)
     assert body["detail"]
     assert body["code"]
     assert body["request_id"] == fields["x-request-id"]
+
+
+def test_where_no_problem_can_be_told_the_connection_just_ends(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    """An answer to HEAD has no body."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(b"HEAD / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n")
+        received = b""
+        while piece := client.recv(65_536):
+            received += piece
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.endswith(b"\r\n\r\n")
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []

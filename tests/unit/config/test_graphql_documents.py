@@ -370,6 +370,10 @@ class TestWork:
         assert 10 < allowed < 30
         assert calls_of_a_refusal(meeting(allowed, "zz")) < 2 * calls_of_a_page()
 
+    def test_a_name_that_messages_would_repeat_is_bounded(self) -> None:
+        assert is_allowed(f"query {'A' * 200} {{ __typename }}")
+        assert refusal(f"query {'A' * 201} {{ __typename }}").extensions == {"code": "too_complex"}
+
     def test_mistakes_are_listed_up_to_a_number(self) -> None:
         assert len(refusals("{" + " ".join(f"x{n}" for n in range(150)) + "}")) == MAX_ERRORS + 1
 
