@@ -16,6 +16,7 @@ from knox.models import AuthToken
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from fanout.timelines import builds
+from fanout.timelines.settled import tell_settled
 from storage import stores
 from storage.errors import Unavailable
 from storage.ports.associations import MAX_CHANGES, Change
@@ -65,7 +66,11 @@ def add(made: Iterable[Tweet]) -> None:
 
 
 def make_active(readers: Sequence[int], ids: Sequence[int], *, floor: int = 0) -> None:
-    """Gives each reader a ready timeline that holds `ids` (newest first)."""
+    """Gives each reader a ready timeline that holds `ids` (newest first), and says that all of them have settled.
+
+    A sweep would say so once they are SETTLE_SECONDS old; most stacks here run none. Until then each read goes
+    through all of them (fanout/timelines/lua/read.lua).
+    """
 
     def build(reader: int) -> None:
         opened = builds.open_build(reader)
@@ -73,6 +78,8 @@ def make_active(readers: Sequence[int], ids: Sequence[int], *, floor: int = 0) -
             raise RuntimeError(f"the timeline of {reader} could not be made")
 
     _in_threads(build, readers)
+    if ids:
+        tell_settled(ids[0])
 
 
 def _row(prefix: str, number: int) -> User:

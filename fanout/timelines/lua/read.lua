@@ -27,18 +27,23 @@ local function place_of(bound, exclusive)
     end
 end
 
--- Up to `most` ids from `place` on that are above `settled`, in one string.
+-- Up to `most` ids from `place` on that are above `settled`, in one string. Entries stand newest first, and behind them
+-- what is none: halving finds where they end.
 local function ids_above(settled, place, most)
-    local found, high, low = {}, struct.unpack(ID_HALVES, settled)
-    while true do
-        for _, id in ipairs(redis.call('LRANGE', key, place, place + CHUNK - 1)) do
-            if #id ~= ID_BYTES or #found == most then return table.concat(found) end
+    local from, to = place, place + most
+    local high, low = struct.unpack(ID_HALVES, settled)
+    while from < to do
+        local middle = math.floor((from + to) / 2)
+        local id = redis.call('LINDEX', key, middle)
+        local above = false
+        if id and #id == ID_BYTES then
             local id_high, id_low = struct.unpack(ID_HALVES, id)
-            if not is_higher(id_high, id_low, high, low) then return table.concat(found) end
-            found[#found + 1] = id
+            above = is_higher(id_high, id_low, high, low)
         end
-        place = place + CHUNK
+        if above then from = middle + 1 else to = middle end
     end
+    if from == place then return '' end
+    return table.concat(redis.call('LRANGE', key, place, from - 1))
 end
 
 local first, last = 0, count - 1
