@@ -178,6 +178,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         User.objects.filter(pk=self.pk, password=before).update(password=self.password)
         self._remember_password()
 
+    def lock_password(self) -> bool:
+        """Locks the row until the transaction ends; says whether its hash is still the one that this object read.
+
+        One SQL statement. For who was let in by the old password, and must not write over a newer one.
+        """
+        row = User.objects.select_for_update().filter(pk=self.pk, password=self._password_in_row)
+        return row.values_list("pk").first() is not None
+
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """Returns what Django binds a session of the admin to; looked at with each of its requests.
 

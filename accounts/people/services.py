@@ -90,7 +90,7 @@ def update_profile(user_id: int, change: ProfileChange, *, token_digest: str | N
 
     A new password ends every token but the one with `token_digest`, that of the session in
     which it was changed (as GitHub and Mastodon do), and the admin's sessions. Raises `Refused` with all that is
-    wrong. One SQL query and, if anything changes, one to five statements.
+    wrong. One SQL query and, if anything changes, one to six statements.
     """
     person = get_user(user_id)
     fields = _apply(person, change)
@@ -98,6 +98,8 @@ def update_profile(user_id: int, change: ProfileChange, *, token_digest: str | N
         _refuse_taken(email=person.email, but=person.id)
     if fields:
         with transaction.atomic():
+            if "password" in fields and not person.lock_password():
+                raise rules.Invalid({"current_password": ["This is not the current password."]})
             person.keeps_token = token_digest
             _save_unique(person, email=person.email, update_fields=fields)
             announce(person, fields)

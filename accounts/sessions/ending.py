@@ -52,4 +52,4 @@ class EndsSessions:
         user.security_stamp = end_all(user.pk, but=user.keeps_token)
 
     def get_help_text(self) -> str:
-        return "Whoever is signed in with the old password is signed out."
+        return "A new password signs out whoever is signed in with an old one."

@@ -1,73 +1,24 @@
 """Whoever changes a password, and however, ends the tokens and the admin's sessions of that person; so does signing
 out everywhere. A session in which the password is changed goes on. The same on SQLite and on PostgreSQL."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
-from django.test import Client, override_settings
+from django.test import override_settings
 
 from accounts.models import User
 from accounts.people import services
-from accounts.sessions import tokens
 from accounts.sessions.ending import end_all
-from storage.errors import NotSignedIn
-from tests import postgresql as servers
 from tests.integration.accounts.admins import NEW_PASSWORD, PEOPLE, act, is_in, new_moderator, post, signed_in
+from tests.integration.accounts.signed_in import OLDER_HASHER, SignedIn, hashed_by_an_older_hasher, set_and_saved
 from tests.people import PASSWORD, ApiClient, new_person
 
 pytestmark = pytest.mark.usefixtures("people_database", "redis_servers")
 
-OLDER_HASHER = "django.contrib.auth.hashers.PBKDF2PasswordHasher"
 Change = Callable[[User], None]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[servers.PostgreSQL]:
-    bin_dir = servers.programs()
-    if bin_dir is None:
-        pytest.skip("no PostgreSQL is installed")
-    with servers.running(bin_dir) as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def people_database(request: pytest.FixtureRequest, database: None) -> Iterator[None]:
-    if request.param == "sqlite":
-        yield
-        return
-    with servers.people_in(request.getfixturevalue("postgres")):
-        yield
-
-
-class SignedIn:
-    """Somebody of the staff who is signed in at the API twice and in the admin twice."""
-
-    def __init__(self) -> None:
-        self.person = new_person(staff=True)
-        self.here, self.elsewhere = ApiClient(self.person), ApiClient(self.person)
-        self.admin, self.other_admin = signed_in(self.person), signed_in(self.person)
-        assert self.all() == [True] * 4
-
-    def all(self) -> list[bool]:
-        """Of each session whether it is good: here, elsewhere, admin, the other admin."""
-        api = [client.get("/api/v1/me").status_code == 200 for client in (self.here, self.elsewhere)]
-        return [*api, is_in(self.admin), is_in(self.other_admin)]
-
-    def read_again(self) -> User:
-        return User.objects.get(pk=self.person.pk)
-
-
-@pytest.fixture
-def ada() -> SignedIn:
-    return SignedIn()
-
-
-def set_and_saved(person: User) -> None:
-    person.set_password(NEW_PASSWORD)
-    person.save()
 
 
 def set_and_saved_alone(person: User) -> None:
@@ -161,10 +112,6 @@ def test_the_session_in_which_it_is_changed_goes_on(ada: SignedIn) -> None:
     assert ada.all() == [False, False, True, False]
 
 
-def hashed_by_an_older_hasher(person: User) -> None:
-    User.objects.filter(pk=person.pk).update(password=make_password(PASSWORD, hasher="pbkdf2_sha256"))
-
-
 def sign_in_at_the_api(person: User) -> User:
     return services.sign_in(login=person.username, password=PASSWORD)
 
@@ -193,58 +140,6 @@ def test_what_is_no_change_of_the_password_ends_nothing(ada: SignedIn) -> None:
     person.save()
     assert ada.all() == [False] * 4
     assert ada.read_again().check_password(NEW_PASSWORD)
-
-
-def test_an_object_read_before_a_change_brings_nothing_back(ada: SignedIn) -> None:
-    before = ada.read_again()
-    set_and_saved(ada.read_again())
-    before.bio = "Engines."
-    before.save()
-    person = ada.read_again()
-    assert (person.bio, person.check_password(NEW_PASSWORD)) == ("Engines.", True)
-    assert ada.all() == [False] * 4
-
-
-def test_who_signed_in_with_the_old_password_gets_neither_token_nor_session(ada: SignedIn) -> None:
-    """The change comes between the check of the password and what follows from it."""
-    checked = services.sign_in(login=ada.person.username, password=PASSWORD)
-    late = Client()
-    in_between = User.check_password
-
-    def slow(self: User, raw: str | None) -> bool:
-        good = in_between(self, raw)
-        set_and_saved(ada.read_again())
-        return good
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(User, "check_password", slow)
-        late.post("/admin/login/?next=/admin/", {"username": ada.person.username, "password": PASSWORD})
-    assert not is_in(late)
-    with pytest.raises(NotSignedIn):
-        tokens.issue(checked)
-
-
-@override_settings(PASSWORD_HASHERS=[*settings.PASSWORD_HASHERS, OLDER_HASHER])
-def test_an_older_password_s_new_hash_does_not_replace_a_newer_password(ada: SignedIn) -> None:
-    """Somebody signs in with the old password, whose hash is to be replaced, while another is set."""
-    hashed_by_an_older_hasher(ada.person)
-    signing_in = ada.read_again()
-    set_and_saved(ada.read_again())
-    assert signing_in.check_password(PASSWORD)
-    signing_in.save()
-    assert ada.read_again().check_password(NEW_PASSWORD)
-
-
-def test_all_ends_or_the_password_stands(ada: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise RuntimeError
-
-    with monkeypatch.context() as failing:
-        failing.setattr("accounts.sessions.ending.revoke_all", fail)
-        with pytest.raises(RuntimeError):
-            set_and_saved(ada.read_again())
-    assert ada.read_again().check_password(PASSWORD)
-    assert ada.all() == [True] * 4
 
 
 def test_staff_who_are_suspended_or_no_longer_staff_are_out_with_the_next_click() -> None:

@@ -81,5 +81,5 @@ def test_one_s_own_form_asks_for_the_old_password() -> None:
 
 def test_the_forms_say_what_the_rule_is() -> None:
     page = signed_in(new_person(staff=True)).get("/admin/password_change/").content.decode()
-    for said in ("at least 8 characters", "at most 1000 characters", "entirely numeric", "signed out"):
+    for said in ("at least 8 characters", "at most 1000 characters", "entirely numeric", "signs out"):
         assert said in page
