@@ -3,6 +3,11 @@
 Whatever changes here is in force for the API once the page has answered, as through any
 other door. Nobody is deleted here: what they wrote would be left without an author.
 
+**Staff are superusers' business.** Who has power in the admin, or has groups or permissions of their own
+(`accounts.models.privileged`), is neither listed, found nor shown to a moderator, with whatever permissions, and not
+changed: else whoever may set passwords would sign in as somebody stronger. So it is with groups, of which power is
+made. It includes the moderator, who has the page "Change password" for their own, and the API for the rest.
+
 Django's forms and its UserAdmin are generic in their stubs only, so they stand unparametrised.
 """
 
@@ -11,23 +16,24 @@ from typing import cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm, UserChangeForm
-from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.forms import ModelForm
 from django.http import HttpRequest
 from knox.models import AuthToken
 
-from accounts.models import User
+from accounts.models import User, privileged
 from accounts.people import rules, services
-from accounts.sessions import tokens
+from accounts.sessions.ending import end_all
 from storage.ids.snowflakes import MAX_ID
 
 admin.site.unregister(AuthToken)
 """Knox lists digests; deleting one there would leave it in the cache."""
+admin.site.unregister(Group)
 
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -41,19 +47,7 @@ class EmailRule(forms.ModelForm):  # type: ignore[type-arg]
         return email
 
 
-class PasswordRule(forms.BaseForm):
-    """The rule that every other door keeps, in the place of Django's."""
-
-    def validate_password_for_user(self, user: User, **_: object) -> None:
-        password = self.cleaned_data.get("password2")
-        if password and self.cleaned_data.get("set_usable_password", True):
-            try:
-                rules.check_password(password, user)
-            except ValidationError as error:
-                self.add_error("password2", error)
-
-
-class PersonCreationForm(PasswordRule, EmailRule, BaseUserCreationForm):  # type: ignore[type-arg]
+class PersonCreationForm(EmailRule, BaseUserCreationForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = ("username", "email")
@@ -81,15 +75,6 @@ class PersonChangeForm(EmailRule, UserChangeForm):  # type: ignore[type-arg]
         return rules.clean_bio(self.cleaned_data["bio"])
 
 
-class PersonPasswordForm(PasswordRule, AdminPasswordChangeForm):  # type: ignore[type-arg]
-    def save(self, commit: bool = True) -> User:
-        """Saves the password, and ends every token: whoever held one must know the new password."""
-        with transaction.atomic():
-            person: User = super().save(commit=commit)
-            tokens.revoke_all(person.pk)
-        return person
-
-
 class SuspendedFilter(admin.SimpleListFilter):
     title = "suspended"
     parameter_name = "suspended"
@@ -105,7 +90,6 @@ class SuspendedFilter(admin.SimpleListFilter):
 class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     form = PersonChangeForm
     add_form = PersonCreationForm
-    change_password_form = PersonPasswordForm
     list_display = ("username", "display_name", "email", "created_at", "verified", "is_staff", "suspended_at")
     list_filter = (SuspendedFilter, "is_staff", "verified")
     search_fields = ("username",)
@@ -129,13 +113,30 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         return self.readonly_fields if operator_of(request).is_superuser else (*self.readonly_fields, *PRIVILEGES)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Leaves superusers to superusers, their password included."""
-        if obj is not None and obj.is_superuser and not operator_of(request).is_superuser:
-            return False
-        return super().has_change_permission(request, obj)
+        return _may_touch(request, obj) and super().has_change_permission(request, obj)
+
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return _may_touch(request, obj) and super().has_view_permission(request, obj)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Leaves out whom the operator may not touch: from lists, searches, autocompletion and actions."""
+        people: QuerySet[User] = super().get_queryset(request)
+        return people if operator_of(request).is_superuser else people.exclude(privileged())
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> User | None:
+        """Returns the person, None for nobody; refuses whom the operator may not touch, on whatever page."""
+        person: User | None = super().get_object(request, object_id, from_field)
+        by_id = object_id.isdecimal() and int(object_id) <= MAX_ID
+        if person is None and by_id and User.objects.filter(privileged(), pk=int(object_id)).exists():
+            raise PermissionDenied
+        return person
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Lets nobody guess at a stamp by filtering, as Django's own does of passwords."""
+        return not lookup.startswith("security_stamp") and super().lookup_allowed(lookup, value, request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str
@@ -150,9 +151,13 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         return keyed.filter(wanted), False
 
     def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if change:
-            services.announce(obj, form.changed_data)
+        """Writes what was changed here and nothing else: what others change meanwhile stands, a suspension too."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        columns = {field.name for field in obj._meta.concrete_fields}
+        obj.save(update_fields=columns.intersection(form.changed_data))
+        services.announce(obj, form.changed_data)
 
     @admin.action(description="Suspend: shut out and hide", permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -169,15 +174,36 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
 
     @admin.action(description="Sign out everywhere", permissions=["change"])
     def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        self._each(request, queryset, "Signed out", lambda person: tokens.revoke_all(person.pk))
+        self._each(request, queryset, "Signed out", lambda person: end_all(person.pk))
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[User], done: str, act: Callable[[User], None]) -> None:
+    def _each(self, request: HttpRequest, queryset: QuerySet[User], done: str, act: Callable[[User], object]) -> None:
         """Acts on each person that this operator may change, and notes it in that person's history."""
         changed = [person for person in queryset if self.has_change_permission(request, person)]
         for person in changed:
             act(person)
             self.log_change(request, person, f"{done}.")
         self.message_user(request, f"{done}: {', '.join(map(str, changed)) or 'nobody'}.", messages.SUCCESS)
+
+
+@admin.register(Group)
+class SuperusersGroupAdmin(GroupAdmin):
+    """Groups, which superusers alone see and change: who changes the rights of their own group changes their own."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return operator_of(request).is_superuser
+
+    def has_view_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return operator_of(request).is_superuser
+
+    has_change_permission = has_delete_permission = has_view_permission
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return operator_of(request).is_superuser
+
+
+def _may_touch(request: HttpRequest, person: User | None) -> bool:
+    """Whether the operator may touch this person; of nobody in particular, whether they may touch anybody."""
+    return person is None or operator_of(request).is_superuser or not person.is_privileged
 
 
 def operator_of(request: HttpRequest) -> User:

@@ -1,13 +1,16 @@
 """People, as rows of SQL. The graph between them lives in the association store."""
 
+from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth import hashers
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.validators import URLValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 from accounts.entities import Account
 from accounts.sql import ACCOUNT_COLUMNS, account_of_row
@@ -21,6 +24,8 @@ BIO_MAX = 160
 """Both as a person counts; see storage/characters.py."""
 EMAIL_MAX = 254
 """RFC 5321's longest path, less the angle brackets."""
+STAMP_MAX = 32
+"""Of a security stamp: 128 random bits in hex, or none yet."""
 
 
 class UserManager(BaseUserManager["User"]):
@@ -64,6 +69,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     suspended_by = models.ForeignKey(
         "self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
+    security_stamp = models.CharField(max_length=STAMP_MAX, blank=True, default="", db_default="", editable=False)
+    """What the admin's sessions of this person are bound to: renewed, and none of them is good (sessions/ending.py)."""
+
+    keeps_token: str | None = None
+    """The digest of the one token that a change of the password leaves; for who changes it on this object."""
+    _password: str | None
+    _password_in_row: str | None = None
+    """The hash as it was read or written last."""
 
     objects = UserManager()
 
@@ -86,12 +99,57 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return f"@{self.username}"
 
+    @classmethod
+    def from_db(cls, *row: Any, **options: Any) -> Self:
+        person = super().from_db(*row, **options)
+        person._remember_password()
+        return person
+
+    def refresh_from_db(
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: models.QuerySet[Self] | None = None,
+    ) -> None:
+        read = None if fields is None else list(fields)
+        super().refresh_from_db(using, read, from_queryset)
+        if read is None or "password" in read:
+            self._remember_password()
+
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Gives a new person their snowflake; raises `Unavailable` when none can be made."""
+        """Gives a new person their snowflake; raises `Unavailable` when none can be made.
+
+        Of anybody else, a password hash that is not the row's ends every session and token in the same transaction,
+        whoever has set it and however: Django then calls `password_changed` of the configured validators, one of
+        which does it (sessions/ending.py). What is not changed here is not written either: an object read before
+        somebody else's change brings back neither the old password nor the sessions that ended with it.
+        """
         if not self.pk:
             self.id = stores.ids.next()
             kwargs["force_insert"] = True
-        super().save(*args, **kwargs)
+            self._password = None
+        if self._state.adding:
+            super().save(*args, **kwargs)
+        else:
+            kwargs["update_fields"] = written = self._written(kwargs.get("update_fields"))
+            changes = "password" in written and self.__dict__.get("password") != self._password_in_row
+            self._password = self._password or "" if changes else None
+            with transaction.atomic() if changes else nullcontext():
+                super().save(*args, **kwargs)
+            if "password" not in written:
+                return
+        self._remember_password()
+
+    def _written(self, asked: Iterable[str] | None) -> set[str]:
+        """Returns the fields to write: those asked for, or all that were read but what only a change of it writes."""
+        if asked is not None:
+            return set(asked)
+        loaded = {field.attname for field in self._meta.concrete_fields if not field.primary_key}
+        unchanged = {"password"} if self.__dict__.get("password") == self._password_in_row else set()
+        return loaded - self.get_deferred_fields() - unchanged - {"security_stamp"}
+
+    def _remember_password(self) -> None:
+        self._password_in_row = self.__dict__.get("password")
 
     def set_password(self, raw_password: str | None) -> None:
         """Hashes the password in one form for all keyboards (people/passwords.py); unsaved. One hash, or two for a
@@ -99,26 +157,52 @@ class User(AbstractBaseUser, PermissionsMixin):
         if raw_password is None or (form := opaque(raw_password)) == raw_password:
             super().set_password(raw_password)
             return
-        make_password(raw_password)
+        hashers.make_password(raw_password)
         super().set_password(form)
 
     def check_password(self, raw_password: str | None) -> bool:
         """Returns whether the password is this person's, on whatever keyboard. One hash, or two for a password typed
-        in another form; where only the typed form is right, the hash is replaced by one of the form for all, unless
-        it has been replaced meanwhile: then this object keeps a hash that opens no session."""
+        in another form; and one more where the hash is of what was typed or by an older hasher, and is replaced. That
+        is no change of the password, and ends nothing."""
         form = opaque(raw_password or "")
-        if super().check_password(form):
+        if hashers.check_password(form, self.password, self._rehash):
             return True
-        if not raw_password or form == raw_password or not super().check_password(raw_password):
+        if not raw_password or form == raw_password or not hashers.check_password(raw_password, self.password):
             return False
-        before = self.password
-        self.set_password(raw_password)
-        User.objects.filter(pk=self.pk, password=before).update(password=self.password)
+        self._rehash(form)
         return True
+
+    def _rehash(self, form: str) -> None:
+        """Replaces the hash unless another has meanwhile: then this object keeps one that opens no session."""
+        before, self.password = self.password, hashers.make_password(form)
+        User.objects.filter(pk=self.pk, password=before).update(password=self.password)
+        self._remember_password()
+
+    def lock_password(self) -> bool:
+        """Locks the row until the transaction ends; says whether its hash is still the one that this object read.
+
+        One SQL statement. For who was let in by the old password, and must not write over a newer one.
+        """
+        row = User.objects.select_for_update().filter(pk=self.pk, password=self._password_in_row)
+        return row.values_list("pk").first() is not None
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Returns what Django binds a session of the admin to; looked at with each of its requests.
+
+        Of the security stamp, and not of the password's hash, which is replaced by a better one without a change of
+        the password.
+        """
+        value = f"{self.pk}:{self.security_stamp}"
+        return salted_hmac("accounts.session", value, secret=secret, algorithm="sha256").hexdigest()
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]
         return self.suspended_at is None
+
+    @property
+    def is_privileged(self) -> bool:
+        """Says whether only superusers may touch this person (`privileged`). At most one SQL query."""
+        return self.is_staff or self.is_superuser or User.objects.filter(privileged(), pk=self.pk).exists()
 
     @property
     def created_at(self) -> datetime:
@@ -128,3 +212,17 @@ class User(AbstractBaseUser, PermissionsMixin):
     def account(self) -> Account:
         """Returns the person's account, as of this row."""
         return account_of_row(tuple(getattr(self, name) for name in ACCOUNT_COLUMNS))
+
+
+def privileged(path: str = "") -> models.Q:
+    """Returns the condition that somebody has, or can be given back, power in the admin; `path` leads to the person.
+
+    Staff and superusers, and who has groups or permissions of their own: those wait for whoever makes them staff again.
+    """
+    groups, permissions = User.groups.through, User.user_permissions.through
+    return (
+        models.Q((f"{path}is_staff", True))
+        | models.Q((f"{path}is_superuser", True))
+        | models.Q((f"{path}pk__in", groups._default_manager.values("user_id")))
+        | models.Q((f"{path}pk__in", permissions._default_manager.values("user_id")))
+    )

@@ -138,11 +138,20 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {
+        "NAME": "accounts.people.rules.PasswordRule",
+        "OPTIONS": {
+            "validators": [
+                {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+                {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+                {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+                {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+            ]
+        },
+    },
+    {"NAME": "accounts.sessions.ending.EndsSessions"},
 ]
+"""What a new password may be, and what follows from one, whichever door or command sets it."""
 PASSWORD_HASHERS = [
     "accounts.people.passwords.OwaspArgon2",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -1,6 +1,7 @@
 """Moderation in Django admin: reports, and what people wrote, whoever is suspended.
 
-Reports are read, noted and closed; nobody writes or deletes one here.
+Reports are read, noted and closed; nobody writes or deletes one here. Those about staff are superusers' to read and
+to close, as staff themselves are (accounts/admin.py): nobody closes what is said of them, or learns who said it.
 """
 
 from datetime import datetime
@@ -14,7 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 
 from accounts.admin import PersonAdmin, operator_of
-from accounts.models import User
+from accounts.models import User, privileged
 from feed.models import Report
 from feed.moderation.evidence import TweetOut, newest_tweets, tweet_for_staff
 from feed.moderation.reports import close_report
@@ -80,6 +81,10 @@ class ReportAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         except Unavailable:
             return UNANSWERED
         return _line(found) if found is not None else "Deleted."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
+        reports: QuerySet[Report] = super().get_queryset(request)
+        return reports if operator_of(request).is_superuser else reports.exclude(privileged("person__"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

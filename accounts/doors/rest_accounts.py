@@ -18,6 +18,7 @@ from accounts.people.profiles import own_user_out
 from accounts.people.rules import PASSWORD_MAX
 from accounts.sessions import tokens
 from accounts.sessions.authentication import required_viewer
+from accounts.sessions.ending import end_all
 from accounts.sessions.throttles import SignInLimit, SignUpLimit
 from storage.web.inputs import Input, TextField
 from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, Document, envelope_of, id_field
@@ -94,6 +95,7 @@ SESSION_EXAMPLE = OpenApiExample(
 OWN_USER_EXAMPLE = OpenApiExample("Your account", value={"data": EXAMPLE_USER}, response_only=True)
 SESSION = envelope_of("SessionEnvelope", SessionSerializer())
 OWN_USER = envelope_of("OwnUserEnvelope", OwnUserSerializer())
+EVERYWHERE = "Ends every token of this account, and its sessions in the admin."
 
 
 class RegisterEndpoint(APIView):
@@ -158,14 +160,14 @@ class TokenEndpoint(APIView):
         summary="Sign out",
         description="In force from the next request on.",
         tags=["auth"],
-        parameters=[OpenApiParameter("all", bool, default=False, description="Ends every token of this account.")],
+        parameters=[OpenApiParameter("all", bool, default=False, description=EVERYWHERE)],
         responses={204: None},
     )
     def delete(self, request: Request) -> Response:
         viewer = required_viewer(request)
         refuse_fields(request, in_query=("all",))
         if flag(request, "all", default=False):
-            tokens.revoke_all(viewer.id)
+            end_all(viewer.id)
         else:
             tokens.revoke(viewer)
         return Response(status=204)

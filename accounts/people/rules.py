@@ -6,10 +6,10 @@ imitate anyone; a name is never an id, since ids and names are asked for at diff
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.password_validation import get_password_validators, validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
@@ -97,20 +97,36 @@ def check_email(email: str) -> None:
 
 
 def check_password(password: str, person: User) -> None:
-    """Django's configured validators, which also compare with the person's own name and address.
+    """Asks the validators of the settings, of which `PasswordRule` is one. Raises `ValidationError`."""
+    validate_password(password, person)
 
-    They look at the password as typed and as it is hashed, where that differs. Raises `ValidationError`.
+
+class PasswordRule:
+    """The rule for passwords as a validator of Django's, so that its own forms and commands keep it as well.
+
+    `validators` are Django's, which also compare with the person's own name and address. They look at the password as
+    typed and as it is hashed, where that differs, and at none that is too long.
     """
-    if len(password) > PASSWORD_MAX:
-        raise ValidationError(f"Use at most {PASSWORD_MAX} characters.")
-    faults: dict[str, None] = {}
-    for form in {opaque(password), password}:
-        try:
-            validate_password(form, person)
-        except ValidationError as error:
-            faults |= dict.fromkeys(error.messages)
-    if faults:
-        raise ValidationError(list(faults))
+
+    def __init__(self, validators: Sequence[Mapping[str, object]]) -> None:
+        self._validators = get_password_validators(validators)
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        """Raises `ValidationError` with all that is wrong, each once."""
+        if len(password) > PASSWORD_MAX:
+            raise ValidationError(f"Use at most {PASSWORD_MAX} characters.")
+        faults: dict[str, None] = {}
+        for form in {opaque(password), password}:
+            try:
+                validate_password(form, user, self._validators)
+            except ValidationError as error:
+                faults |= dict.fromkeys(error.messages)
+        if faults:
+            raise ValidationError(list(faults))
+
+    def get_help_text(self) -> str:
+        texts = [validator.get_help_text() for validator in self._validators]
+        return " ".join([*texts, f"Your password must contain at most {PASSWORD_MAX} characters."])
 
 
 def clean_display_name(text: str) -> str:

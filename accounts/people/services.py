@@ -18,7 +18,6 @@ from accounts.people import rules
 from accounts.people.purge import purge_reading
 from accounts.people.selectors import find_login, get_user
 from accounts.people.withholding import order_withholding
-from accounts.sessions import tokens
 from accounts.sql import sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn
 
@@ -90,8 +89,8 @@ def update_profile(user_id: int, change: ProfileChange, *, token_digest: str | N
     """Returns the person as changed; all of it or nothing.
 
     A new password ends every token but the one with `token_digest`, that of the session in
-    which it was changed (as GitHub and Mastodon do). Raises `Refused` with all that is
-    wrong. One SQL query and, if anything changes, one to four statements.
+    which it was changed (as GitHub and Mastodon do), and the admin's sessions. Raises `Refused` with all that is
+    wrong. One SQL query and, if anything changes, one to six statements.
     """
     person = get_user(user_id)
     fields = _apply(person, change)
@@ -99,9 +98,10 @@ def update_profile(user_id: int, change: ProfileChange, *, token_digest: str | N
         _refuse_taken(email=person.email, but=person.id)
     if fields:
         with transaction.atomic():
+            if "password" in fields and not person.lock_password():
+                raise rules.Invalid({"current_password": ["This is not the current password."]})
+            person.keeps_token = token_digest
             _save_unique(person, email=person.email, update_fields=fields)
-            if "password" in fields:
-                tokens.revoke_all(person.id, but=token_digest)
             announce(person, fields)
     return person
 

@@ -140,7 +140,10 @@ def revoke(viewer: Viewer) -> None:
 
 @sql_or_unavailable()
 def revoke_all(user_id: int, *, but: str | None = None) -> None:
-    """Ends every token of the person, except the one with the digest `but`. Idempotent."""
+    """Ends every token of the person, except the one with the digest `but`. Idempotent.
+
+    For sessions/ending.py, which ends whatever else there is as well.
+    """
     digests = AuthToken.objects.filter(user_id=user_id).exclude(digest=but).values_list("digest", flat=True)
     _revoke(user_id, list(digests))
 

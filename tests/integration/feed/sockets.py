@@ -64,6 +64,12 @@ class Socket:
         await self._communicator.send_input({"type": "websocket.disconnect", "code": 1000})
         await self._communicator.wait(SECONDS)
 
+    async def closed(self) -> int:
+        """The code with which the server closes it, next."""
+        sent = await self._communicator.receive_output(SECONDS)
+        assert sent["type"] == "websocket.close", sent
+        return int(sent["code"])
+
     async def say(self, **frame: Any) -> None:
         await self._communicator.send_input({"type": "websocket.receive", "text": json.dumps(frame)})
 

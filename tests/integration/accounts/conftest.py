@@ -1,0 +1,31 @@
+"""People in both databases that they may be kept in."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import postgresql as servers
+from tests.integration.accounts.signed_in import SignedIn
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[servers.PostgreSQL]:
+    bin_dir = servers.programs()
+    if bin_dir is None:
+        pytest.skip("no PostgreSQL is installed")
+    with servers.running(bin_dir) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def people_database(request: pytest.FixtureRequest, database: None) -> Iterator[None]:
+    if request.param == "sqlite":
+        yield
+        return
+    with servers.people_in(request.getfixturevalue("postgres")):
+        yield
+
+
+@pytest.fixture
+def ada() -> SignedIn:
+    return SignedIn()
