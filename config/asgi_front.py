@@ -8,6 +8,7 @@ from typing import Any, cast
 from a2wsgi import WSGIMiddleware
 from channels.routing import ProtocolTypeRouter
 
+from accounts.people.hashing_turns import TURNS
 from config import asgi, wsgi
 from config.http.refusals import ProblemProtocol
 
@@ -15,6 +16,8 @@ __all__ = ["ProblemProtocol", "application"]
 
 THREADS = 16
 """Requests worked on at a time; more only queue up on two cores."""
+
+TURNS.let_wait(THREADS // 2)
 
 application = ProtocolTypeRouter(
     {"http": WSGIMiddleware(cast(Any, wsgi.application), workers=THREADS), "websocket": asgi.websocket}

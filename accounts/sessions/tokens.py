@@ -10,6 +10,7 @@ changes first, then a guard is left in the cache (storage/redis/guarded_cache.py
 
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
@@ -22,6 +23,7 @@ from knox.models import AuthToken
 from accounts.account_cache.accounts import ACCOUNTS, change_commands
 from accounts.entities import Account, Viewer
 from accounts.models import User
+from accounts.sessions.bad_tokens import was_good
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn, Unavailable
 from storage.ids.snowflakes import MAX_ID
@@ -86,6 +88,10 @@ def read_claim(raw: str) -> Claim:
     return Claim(user_id=int(match[1]), digest=hash_token(raw))
 
 
+def _let_ask(_claim: Claim) -> None:
+    """Spares SQL nothing."""
+
+
 def authenticate(raw: str) -> Viewer:
     """Returns the viewer whom `raw` proves.
 
@@ -96,18 +102,28 @@ def authenticate(raw: str) -> Viewer:
     return check(read_claim(raw)).viewer
 
 
-def check(claim: Claim, *, extra: Read[X | None] = NOTHING, counted: Read[Hit | None] = NOTHING) -> Proof[X]:
+def check(
+    claim: Claim,
+    *,
+    extra: Read[X | None] = NOTHING,
+    counted: Read[Hit | None] = NOTHING,
+    before_sql: Callable[[Claim], None] = _let_ask,
+) -> Proof[X]:
     """Does as `authenticate`, of a token that was read already, together with reads of the caller's.
 
     What `extra` says is handed out only to a viewer who is who the token claims, so it may name the keys of
     `claim.user_id`; it must only read. `counted` does nothing unless the token is in the cache: when it was not, it is
-    sent again with what is kept.
+    sent again with what is kept. `before_sql` is called when the cache does not know the token, and may raise to spare
+    SQL the question.
     """
     known = _from_redis(claim, extra, counted)
     end_us, account, hit = known.end_us, known.account, known.hit
     if end_us is None or account is None:
+        if end_us is None:
+            before_sql(claim)
         again = counted if end_us is None else NOTHING
         end_us, account = _from_sql(claim)
+        was_good(claim.digest)
         hit = _fill(claim, end_us, account, known.generation, again) or hit
     if end_us <= time.time_ns() // 1_000:
         raise _bad_token()

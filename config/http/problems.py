@@ -41,6 +41,7 @@ from storage.errors import (
     NotSignedIn,
     Refused,
     ServiceError,
+    TooMany,
     Unavailable,
 )
 from storage.web.rest import PackedBody
@@ -79,6 +80,7 @@ STATUS_OF: dict[type[ServiceError], int] = {
     Refused: 422,
     Busy: 409,
     BadRequest: 400,
+    TooMany: 429,
     Unavailable: 503,
 }
 REFUSED_DETAIL = "Some of what you sent was refused; see errors."
@@ -262,7 +264,7 @@ def _report(error: Exception, problem: Problem) -> None:
 def _service_headers(error: ServiceError) -> dict[str, str]:
     if isinstance(error, NotSignedIn):
         return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, Unavailable | Busy):
+    if isinstance(error, Unavailable | Busy | TooMany):
         return {"Retry-After": str(error.retry_after_seconds)}
     return {}
 
