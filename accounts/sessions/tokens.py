@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Generic, TypeVar
 
 import msgspec
@@ -23,7 +24,7 @@ from knox.models import AuthToken
 from accounts.account_cache.accounts import ACCOUNTS, change_commands
 from accounts.entities import Account, Viewer
 from accounts.models import User
-from accounts.sessions.bad_tokens import was_good
+from accounts.sessions.bad_tokens import count_bad_token, refuse_unknown, was_good
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn, Unavailable
 from storage.ids.snowflakes import MAX_ID
@@ -92,14 +93,24 @@ def _let_ask(_claim: Claim) -> None:
     """Spares SQL nothing."""
 
 
-def authenticate(raw: str) -> Viewer:
-    """Returns the viewer whom `raw` proves.
+def authenticate(raw: str, address: str | None = None) -> Viewer:
+    """Returns the viewer whom `raw` proves; a bad token is counted against `address`, if one is given.
 
     One Redis round trip. One SQL query and a second round trip when the cache does not know.
     Raises `NotSignedIn` (unknown, ended, revoked or malformed token), `Forbidden` with the
-    code "suspended", and `Unavailable` when neither Redis nor SQL can tell.
+    code "suspended", `Unavailable` when neither Redis nor SQL can tell, and `TooMany` for an address with too many.
     """
-    return check(read_claim(raw)).viewer
+    try:
+        return check(read_claim(raw), before_sql=partial(_spare_sql, address)).viewer
+    except NotSignedIn:
+        if address is not None:
+            count_bad_token(address)
+        raise
+
+
+def _spare_sql(address: str | None, claim: Claim) -> None:
+    if address is not None:
+        refuse_unknown(address, claim.digest)
 
 
 def check(
