@@ -18,7 +18,7 @@ from accounts.people.profiles import own_user_out
 from accounts.people.rules import PASSWORD_MAX
 from accounts.sessions import tokens
 from accounts.sessions.authentication import required_viewer
-from accounts.sessions.throttles import attempt_of, count_sign_up
+from accounts.sessions.throttles import count_sign_up, password_try
 from storage.web.inputs import Input, TextField
 from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, Document, envelope_of, id_field
 from storage.web.rest import flag, refuse_fields, single
@@ -151,9 +151,9 @@ class TokenEndpoint(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        attempt = attempt_of(request._request)
+        tried = password_try(request._request)
         given = valid(SignInInput, request)
-        person = services.sign_in(login=given["username"], password=given["password"], attempt=attempt)
+        person = services.sign_in(login=given["username"], password=given["password"], tried=tried)
         return _session(person, 200)
 
     @extend_schema(
@@ -201,8 +201,8 @@ class MeEndpoint(APIView):
         viewer = required_viewer(request)
         change = services.ProfileChange(**valid(ProfileInput, request))
         proves = change.password is not None or change.email is not None
-        attempt = attempt_of(request._request) if proves else None
-        person = services.update_profile(viewer.id, change, token_digest=viewer.token_digest, attempt=attempt)
+        tried = password_try(request._request) if proves else None
+        person = services.update_profile(viewer.id, change, token_digest=viewer.token_digest, tried=tried)
         return Response(single(own_user_out(person)))
 
 

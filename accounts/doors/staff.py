@@ -5,7 +5,7 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from accounts.people import services
-from accounts.sessions.throttles import attempt_of
+from accounts.sessions.throttles import password_try
 from storage.errors import Forbidden, NotSignedIn
 
 
@@ -26,8 +26,8 @@ class StaffSignIn(ModelBackend):
         """
         if username is None or password is None:
             return None
-        attempt = None if request is None else attempt_of(request)
+        tried = None if request is None else password_try(request)
         try:
-            return services.sign_in(login=username, password=password, attempt=attempt)
+            return services.sign_in(login=username, password=password, tried=tried)
         except (NotSignedIn, Forbidden):
             return None

@@ -20,7 +20,7 @@ from accounts.people.purge import purge_reading
 from accounts.people.selectors import find_login, get_user
 from accounts.people.withholding import order_withholding
 from accounts.sessions import tokens
-from accounts.sessions.throttles import Attempt
+from accounts.sessions.throttles import PasswordTry
 from accounts.sql import sql_or_unavailable
 from storage.errors import Crowded, Forbidden, NotSignedIn
 
@@ -69,17 +69,17 @@ def register(*, username: str, email: str, password: str) -> User:
 
 
 @sql_or_unavailable()
-def sign_in(*, login: str, password: str, attempt: Attempt | None = None) -> User:
+def sign_in(*, login: str, password: str, tried: PasswordTry | None = None) -> User:
     """Returns the person whose username or e-mail address, in any case, and password these are.
 
-    Spaces around the login do not matter: registering trims an address in the same way. Every door gives the
-    `attempt` (sessions/throttles.py), which is counted before the password is hashed; without one nothing is.
+    Spaces around the login do not matter: registering trims an address in the same way. Every door says in `tried`
+    where it is tried from (sessions/throttles.py), which is counted before anything is hashed; without it nothing is.
 
     Raises `NotSignedIn`, which tells neither which of the two was wrong nor, by its time,
     whether there is such a person; `Forbidden` for someone suspended; `TooMany`, and `Crowded`.
     """
     person = find_login(login)
-    with _counted(attempt, None if person is None else person.pk, login) as right:
+    with _counted(tried, None if person is None else person.pk, login) as right:
         person = _proven(person, password[: rules.PASSWORD_MAX + 1])
         right()
     if person.suspended_at is not None:
@@ -89,21 +89,20 @@ def sign_in(*, login: str, password: str, attempt: Attempt | None = None) -> Use
 
 @sql_or_unavailable()
 def update_profile(
-    user_id: int, change: ProfileChange, *, token_digest: str | None = None, attempt: Attempt | None = None
+    user_id: int, change: ProfileChange, *, token_digest: str | None = None, tried: PasswordTry | None = None
 ) -> User:
     """Returns the person as changed; all of it or nothing.
 
     A new password ends every token but the one with `token_digest`, that of the session in
     which it was changed (as GitHub and Mastodon do). Raises `Refused` with all that is
-    wrong, but that an address is taken only to who gave the right password. A door gives the `attempt` where a
-    password or an address may change, as `sign_in` has it. One SQL query and, if anything changes, one to four
-    statements.
+    wrong, but that an address is taken only to who gave the right password. Where a password or an address may
+    change, a door gives `tried`, as to `sign_in`. One SQL query and, if anything changes, one to four statements.
     """
     person = get_user(user_id)
-    fields = _apply(person, change, attempt)
+    fields = _apply(person, change, tried)
     if "email" in fields:
-        if attempt is not None:
-            attempt.email_probe(person.id)
+        if tried is not None:
+            tried.email_probe(person.id)
         _refuse_taken(email=person.email, but=person.id)
     if change.password is not None:
         person.set_password(change.password)
@@ -150,7 +149,7 @@ def _set_suspension(person: User, *, at: datetime | None, by: User | None) -> No
     transaction.on_commit(lambda: account_changed(person.id))
 
 
-def _apply(person: User, change: ProfileChange, attempt: Attempt | None) -> list[str]:
+def _apply(person: User, change: ProfileChange, tried: PasswordTry | None) -> list[str]:
     """Puts what changes onto `person`, unsaved, but for the password; the names of those fields. Raises `Refused`."""
     before = {field: getattr(person, field) for field in (*PROFILE_RULES, "email")}
     faults = rules.Faults()
@@ -170,17 +169,17 @@ def _apply(person: User, change: ProfileChange, attempt: Attempt | None) -> list
         with faults.of("password"):
             rules.check_password(change.password, person)
     if change.password is not None or "email" in fields:
-        _prove(person, change.current_password, faults, attempt)
+        _prove(person, change.current_password, faults, tried)
     faults.refuse()
     return fields
 
 
-def _prove(person: User, password: str | None, faults: rules.Faults, attempt: Attempt | None) -> None:
+def _prove(person: User, password: str | None, faults: rules.Faults, tried: PasswordTry | None) -> None:
     """Notes under `current_password` unless it is the person's."""
     if password is None:
         faults.note("current_password", "The current password is needed to set a new one, or a new e-mail address.")
         return
-    with _counted(attempt, person.id) as right:
+    with _counted(tried, person.id) as right:
         if person.check_password(password[: rules.PASSWORD_MAX + 1]):
             right()
         else:
@@ -198,19 +197,19 @@ def _proven(person: User | None, password: str) -> User:
 
 
 @contextmanager
-def _counted(attempt: Attempt | None, person_id: int | None, login: str = "") -> Generator[Callable[[], None]]:
+def _counted(tried: PasswordTry | None, person_id: int | None, login: str = "") -> Generator[Callable[[], None]]:
     """Counts a guess before the block looks at it, which calls what it is given if the guess was right.
 
     A guess that had no turn to be hashed was none.
     """
-    if attempt is None:
+    if tried is None:
         yield lambda: None
         return
-    attempt.guess(person_id, login)
+    tried.guess(person_id, login)
     try:
-        yield attempt.was_right
+        yield tried.was_right
     except Crowded:
-        attempt.was_not_made()
+        tried.was_not_made()
         raise
 
 

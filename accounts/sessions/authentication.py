@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from accounts.entities import Viewer
-from accounts.sessions.bad_tokens import count_bad_token, refuse_unknown
+from accounts.sessions.bad_tokens import count_bad_token, shut_to
 from accounts.sessions.tokens import TOKENS, Claim, Proof, check, read_claim
 from storage.errors import NotSignedIn, ServiceError, TooMany
 from storage.redis.rate_limits import Hit, Policy, counting, hit_all, hit_in_memory
@@ -109,19 +109,19 @@ def viewer_and_read(request: HttpRequest, extra: Callable[[int], Read[X | None]]
 
 
 def _refuse_guesser(request: HttpRequest, claim: Claim) -> None:
-    refuse_unknown(client_address(request), claim.digest)
+    hit = shut_to(client_address(request), claim.digest)
+    if hit is not None:
+        request.rate_hits = [hit]  # type: ignore[attr-defined]
+        raise TooMany(hit.resets_seconds)
 
 
 def _counted_as_bad(request: HttpRequest, error: NotSignedIn) -> ServiceError:
     """What to answer to a bad token, counted once for a request that is asked about twice."""
     refused: ServiceError | None = getattr(request, "refused_token", None)
     if refused is None:
-        try:
-            hit = count_bad_token(client_address(request))
-            request.rate_hits = [] if hit is None else [hit]  # type: ignore[attr-defined]
-            refused = error
-        except TooMany as too_many:
-            refused = too_many
+        hit = count_bad_token(client_address(request))
+        request.rate_hits = [] if hit is None else [hit]  # type: ignore[attr-defined]
+        refused = error if hit is None or not hit.exceeded else TooMany(hit.resets_seconds)
         request.refused_token = refused  # type: ignore[attr-defined]
     return refused
 

@@ -17,7 +17,6 @@ from typing import Generic, TypeVar
 
 from django.conf import settings
 
-from storage.errors import TooMany
 from storage.redis.rate_limits import Hit, Policy, hit_all
 
 BAD_TOKENS = Policy("bad-token", 60, 60)
@@ -59,17 +58,15 @@ _shut: UntilLater[str] = UntilLater(SHUT_KEPT)
 _good: UntilLater[str] = UntilLater(GOOD_KEPT)
 
 
-def refuse_shut(address: str) -> None:
-    """Raises `TooMany` for an address that is known here to have sent too many. Costs nothing."""
+def shut(address: str) -> Hit | None:
+    """Returns the exceeded count of an address that is known here to have sent too many, else None. Costs nothing."""
     left = _shut.seconds_left(address)
-    if left and settings.RATE_LIMITS:
-        raise TooMany(int(left) + 1)
+    return Hit(BAD_TOKENS, BAD_TOKENS.quota + 1, int(left) + 1) if left and settings.RATE_LIMITS else None
 
 
-def refuse_unknown(address: str, digest: str) -> None:
-    """Does as `refuse_shut`, but for a token that was good a while ago."""
-    if not _good.seconds_left(digest):
-        refuse_shut(address)
+def shut_to(address: str, digest: str) -> Hit | None:
+    """Does as `shut`, but for a token that was good a while ago."""
+    return None if _good.seconds_left(digest) else shut(address)
 
 
 def was_good(digest: str) -> None:
@@ -78,14 +75,14 @@ def was_good(digest: str) -> None:
 
 
 def count_bad_token(address: str) -> Hit | None:
-    """Counts one; None when limits are off. One Redis round trip, none where it is shut. Raises `TooMany`."""
+    """Counts one; None when limits are off. One Redis round trip, none where it is shut. Raises nothing."""
     if not settings.RATE_LIMITS:
         return None
-    refuse_shut(address)
+    if (known := shut(address)) is not None:
+        return known
     [hit] = hit_all((BAD_TOKENS, f"rate:bad-token:{address}"))
     if hit.exceeded:
         _shut.add(address, hit.resets_seconds)
-        raise TooMany(hit.resets_seconds)
     return hit
 
 

@@ -8,7 +8,7 @@
 
 An account is a person's id or, where there is no such person, a digest of the login: both stand under the same sort of
 keys and cost the same commands. Addresses stand as keyed digests. Two keys for an account while it is guessed at, one
-for a pair, all of five minutes; one of RIGHT_SECONDS for whoever has signed in. docs/adr/029-guesses.md argues.
+for a pair, all of five minutes; one of ACTIVE_DAYS for whoever has signed in. docs/adr/029-guesses.md argues.
 """
 
 from pathlib import Path
@@ -25,9 +25,6 @@ from storage.redis.shards import shard_tag
 
 RIGHT_KEPT = 8
 """Addresses: home, work, a telephone's networks. Eight bytes each."""
-RIGHT_SECONDS = 30 * 24 * 3600
-"""Since the last right password: who signs in once a month is known."""
-
 _LUA = Path(__file__).parent / "lua"
 _guess = Script(_LUA / "guess.lua")
 _take_back = Script(_LUA / "take_back.lua")
@@ -74,8 +71,9 @@ def take_back(guess: Guess, *, right: bool) -> None:
     mark = salted_hmac("accounts.sessions.guesses", guess.address, algorithm="sha256").digest()[:8]
     here, everywhere, right_from = _keys(guess.account, mark)
     keys = [right_from, here] if guess.everywhere is None else [right_from, here, everywhere]
+    seconds = settings.ACTIVE_DAYS * 24 * 3600
     try:
-        timeline_node().round_trip(_take_back.call(keys, RIGHT_KEPT, RIGHT_SECONDS, mark if right else b""))
+        timeline_node().round_trip(_take_back.call(keys, RIGHT_KEPT, seconds, mark if right else b""))
     except Unavailable:
         return
 

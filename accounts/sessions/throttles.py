@@ -1,10 +1,10 @@
 """Limits of signing in and up, of proving a password and of changing an address: stricter than those of everything else
 (sessions/authentication.py), and the same at every door.
 
-A door that has a password to check begins with `attempt_of`, and hands the attempt to the service that checks it:
+A door that has a password to check begins with `password_try`, and hands what it returns to the service that checks it:
 
-    attempt = attempt_of(request)                                   # counted by address
-    person = services.sign_in(login=…, password=…, attempt=attempt) # counted by account, then hashed
+    tried = password_try(request)                                # counted by address
+    person = services.sign_in(login=…, password=…, tried=tried)  # counted by account, then hashed
 """
 
 import hashlib
@@ -37,7 +37,7 @@ LOGIN_CHARACTERS = 300
 """Of an unknown login, that are looked at: more than any name or address has."""
 
 
-class Attempt:
+class PasswordTry:
     """One try at a password from one address. It is good for one guess."""
 
     def __init__(self, request: HttpRequest) -> None:
@@ -81,14 +81,14 @@ class Attempt:
             self._guess = None
 
 
-def attempt_of(request: HttpRequest) -> Attempt:
-    """Returns an attempt, counted by its address. One Redis round trip. Raises `TooMany`.
+def password_try(request: HttpRequest) -> PasswordTry:
+    """Returns a try at a password, counted by its address. One Redis round trip. Raises `TooMany`.
 
     What was counted stands in the RateLimit fields of the answer.
     """
-    attempt = Attempt(request)
+    tried = PasswordTry(request)
     count_or_refuse(request, (SIGN_INS_BY_ADDRESS, f"rate:sign-in:address:{client_address(request)}"))
-    return attempt
+    return tried
 
 
 def count_sign_up(request: HttpRequest) -> None:

@@ -24,9 +24,9 @@ from knox.models import AuthToken
 from accounts.account_cache.accounts import ACCOUNTS, change_commands
 from accounts.entities import Account, Viewer
 from accounts.models import User
-from accounts.sessions.bad_tokens import count_bad_token, refuse_unknown, was_good
+from accounts.sessions.bad_tokens import count_bad_token, shut_to, was_good
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
-from storage.errors import Forbidden, NotSignedIn, Unavailable
+from storage.errors import Forbidden, NotSignedIn, TooMany, Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.redis.guarded_cache import GuardedCache
 from storage.redis.node import timeline_node
@@ -103,14 +103,17 @@ def authenticate(raw: str, address: str | None = None) -> Viewer:
     try:
         return check(read_claim(raw), before_sql=partial(_spare_sql, address)).viewer
     except NotSignedIn:
-        if address is not None:
-            count_bad_token(address)
+        _refuse_exceeded(None if address is None else count_bad_token(address))
         raise
 
 
 def _spare_sql(address: str | None, claim: Claim) -> None:
-    if address is not None:
-        refuse_unknown(address, claim.digest)
+    _refuse_exceeded(None if address is None else shut_to(address, claim.digest))
+
+
+def _refuse_exceeded(hit: Hit | None) -> None:
+    if hit is not None and hit.exceeded:
+        raise TooMany(hit.resets_seconds)
 
 
 def check(

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
-from accounts.sessions.throttles import Attempt, attempt_of
+from accounts.sessions.throttles import PasswordTry, password_try
 from config.http.middleware import AdminOnly, Answer
 from config.http.problems import ADMIN_PREFIX, KINDS, problem_of
 from storage.errors import ServiceError, TooMany, Unavailable
@@ -26,15 +26,15 @@ class _Limits:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            attempt = _guess(request)
+            tried = _guess(request)
         except (TooMany, Unavailable) as error:
             return _page(error, request)
         response = self.get_response(request)
-        if attempt is not None:
+        if tried is not None:
             if response.status_code == 503:
-                attempt.was_not_made()
+                tried.was_not_made()
             elif response.status_code == 302 and _changed_the_password(request):
-                attempt.was_right()
+                tried.was_right()
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -47,13 +47,13 @@ class AdminLimits(AdminOnly, _Limits):
     pass
 
 
-def _guess(request: HttpRequest) -> Attempt | None:
+def _guess(request: HttpRequest) -> PasswordTry | None:
     """The guess that a form makes, counted. Raises `TooMany`."""
     if request.method != "POST" or PROVEN_BY not in request.POST or not request.user.is_authenticated:
         return None
-    attempt = attempt_of(request)
-    attempt.guess(request.user.pk)
-    return attempt
+    tried = password_try(request)
+    tried.guess(request.user.pk)
+    return tried
 
 
 def _changed_the_password(request: HttpRequest) -> bool:

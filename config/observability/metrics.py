@@ -37,7 +37,7 @@ from config.http.problems import problem_of, problem_response
 from config.observability.health import BREAKERS, ask_all
 from fanout.orders.dispatch import dispatcher
 from storage.breakers import State as BreakerState
-from storage.errors import NotSignedIn, ServiceError, Unavailable
+from storage.errors import NotSignedIn, ServiceError, TooMany, Unavailable
 from storage.ids.snowflakes import id_us, now_us
 from storage.stores import dead_letters, outbox
 from storage.web.client_address import client_address
@@ -134,6 +134,8 @@ def _let_in(request: HttpRequest) -> None:
     elif not _has_token(request):
         hit = count_bad_token(client_address(request))
         note_hits(request, [] if hit is None else [hit])
+        if hit is not None and hit.exceeded:
+            raise TooMany(hit.resets_seconds)
         raise NotSignedIn("Metrics need their own bearer token.")
 
 

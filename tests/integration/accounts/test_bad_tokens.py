@@ -1,5 +1,6 @@
 """Tokens that are none: how many an address may send, and what they cost when it has sent too many."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -68,6 +69,7 @@ def test_it_is_said_what_is_left_and_when_to_come_again() -> None:
     for refused in answers[QUOTA:]:
         assert (refused.json()["code"], refused["Content-Type"]) == ("throttled", "application/problem+json")
         assert 1 <= int(refused["Retry-After"]) <= 61
+        assert refused["RateLimit"].startswith('"bad-token";r=0;t=')
 
 
 @pytest.mark.parametrize("path", ["/api/v1/me", "/api/v1/feed/home", "/api/v1/feed/public", "/graphql"])
@@ -114,8 +116,8 @@ def test_good_tokens_of_neighbours_go_on() -> None:
 def test_a_window_ends_in_the_process_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(QUOTA + 1):
         ask(bad_header("unknown"))
-    later = bad_tokens.time.monotonic() + 61
-    monkeypatch.setattr(bad_tokens.time, "monotonic", lambda: later)
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
     timeline_node().round_trip(("DEL", f"rate:bad-token:{ATTACKERS}"))
     assert ask(bad_header("unknown")).status_code == 401
 

@@ -11,7 +11,6 @@ from pytest_django.fixtures import Settings
 from accounts.sessions import bad_tokens
 from config.observability import health
 from config.observability.health import SharedLook
-from config.observability.metrics import BY_ADDRESS
 from storage.redis import rate_limits
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Policy
@@ -30,10 +29,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         noted.append("asked")
         return UP
 
+    def is_late() -> bool:
+        noted.append("late?")
+        return False
+
     monkeypatch.setattr(health, "LOOK_SECONDS", 60.0)
     monkeypatch.setattr(health, "look", SharedLook())
     monkeypatch.setattr(health, "ask_all", ask_all)
-    monkeypatch.setattr(health, "_fan_out_is_late", lambda: bool(noted.append("late?")))
+    monkeypatch.setattr(health, "_fan_out_is_late", is_late)
     return noted
 
 
@@ -96,6 +99,6 @@ def test_guesses_at_the_token_of_metrics_are_counted_with_other_bad_ones(setting
 @pytest.mark.usefixtures("limits_on")
 def test_open_metrics_count_by_address(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.METRICS_TOKEN = ""
-    monkeypatch.setattr("config.observability.metrics.BY_ADDRESS", Policy(BY_ADDRESS.name, 2, 60))
+    monkeypatch.setattr("config.observability.metrics.BY_ADDRESS", Policy("default", 2, 60))
     client = Client(REMOTE_ADDR="203.0.113.9")
     assert [client.get("/metrics").status_code for _ in range(3)] == [200, 200, 429]
