@@ -8,7 +8,7 @@ from typing import Any, cast
 from a2wsgi import WSGIMiddleware
 from channels.routing import ProtocolTypeRouter
 
-from accounts.people.hashing_turns import TURNS
+from accounts.sessions.hashing_turns import TURNS
 from config import asgi, wsgi
 from config.http.refusals import ProblemProtocol
 

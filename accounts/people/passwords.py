@@ -14,12 +14,12 @@ and as typed then; if that is right, its hash is replaced. **Whatever is refused
 a person or not, two hashes for such a password and one for any other: for a login that is unknown a password is set on
 nobody, and setting takes as many.
 
-**So many at a time.** Each hash waits for its turn (people/hashing_turns.py), and `Crowded` is raised for one too many.
+**So many at a time.** Each hash waits for its turn (sessions/hashing_turns.py); one too many raises `Crowded`.
 """
 
 from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher
 
-from accounts.people.hashing_turns import TURNS
+from accounts.sessions.hashing_turns import TURNS
 
 
 class OwaspArgon2(Argon2PasswordHasher):

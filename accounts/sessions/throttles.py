@@ -15,6 +15,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from accounts.sessions.guesses import Guess, count_guess, take_back
+from accounts.sessions.hashing_turns import TURNS
 from storage.errors import TooMany
 from storage.redis.rate_limits import Hit, Policy, hit_all
 from storage.web.client_address import client_address
@@ -82,18 +83,22 @@ class PasswordTry:
 
 
 def password_try(request: HttpRequest) -> PasswordTry:
-    """Returns a try at a password, counted by its address. One Redis round trip. Raises `TooMany`.
+    """Returns a try at a password, counted by its address. One Redis round trip. Raises `TooMany`, and `Crowded` when
+    it would not have its turn to be hashed.
 
     What was counted stands in the RateLimit fields of the answer.
     """
     tried = PasswordTry(request)
     count_or_refuse(request, (SIGN_INS_BY_ADDRESS, f"rate:sign-in:address:{client_address(request)}"))
+    TURNS.refuse_crowd()
     return tried
 
 
 def count_sign_up(request: HttpRequest) -> None:
-    """Counts somebody who signs up, and whatever is answered. One Redis round trip. Raises `TooMany`."""
+    """Counts somebody who signs up, and whatever is answered. One Redis round trip. Raises `TooMany`, and `Crowded` as
+    `password_try` does."""
     count_or_refuse(request, (SIGN_UPS, f"rate:sign-up:{client_address(request)}"))
+    TURNS.refuse_crowd()
 
 
 def count_or_refuse(request: HttpRequest, *counted: tuple[Policy, str]) -> None:

@@ -1,18 +1,19 @@
 """A flood of passwords: who gets no turn is told at once, at every door, and everything else goes on."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from accounts.people import hashing_turns
-from accounts.people.hashing_turns import TURNS
-from accounts.sessions import throttles
+from accounts.sessions import hashing_turns, throttles
+from accounts.sessions.hashing_turns import TURNS
 from storage.redis import rate_limits
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Policy
+from tests.backends import counted_round_trips, counted_sql
 from tests.people import PASSWORD, ApiClient, new_person
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
@@ -65,6 +66,27 @@ def test_every_door_that_hashes_answers_503_and_the_others_go_on(limits: bool, c
         assert page["Content-Type"].startswith("text/html")
         assert b"try again" in page.content
     assert post("/api/v1/auth/token", {"username": person.username, "password": PASSWORD}).status_code == 200
+
+
+def test_one_too_many_costs_one_round_trip_and_no_sql(
+    crowd: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RATE_LIMITS = True
+    monkeypatch.setattr(hashing_turns, "WAIT_SECONDS", 60.0)
+    person = new_person()
+    with ThreadPoolExecutor(1) as pool, crowd():
+        waiting = pool.submit(run_in_turn)
+        while TURNS._present._value:
+            pass
+        with counted_sql("default") as statements, counted_round_trips() as trips:
+            answer = post("/api/v1/auth/token", {"username": person.username, "password": PASSWORD})
+        assert (answer.status_code, len(statements), len(trips)) == (503, 0, 1)
+    waiting.exception(60)
+
+
+def run_in_turn() -> None:
+    with TURNS.turn():
+        pass
 
 
 def test_a_guess_that_had_no_turn_is_none(crowd: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ import pytest
 from django.contrib.auth.hashers import check_password, make_password
 from pytest_django.fixtures import Settings
 
-from accounts.people import hashing_turns, passwords
-from accounts.people.hashing_turns import HashingTurns
+from accounts.people import passwords
+from accounts.sessions import hashing_turns
+from accounts.sessions.hashing_turns import HashingTurns
 from storage.errors import Crowded, Unavailable
 
 

@@ -41,6 +41,12 @@ class HashingTurns:
         self._waiting = waiting
         self.start_anew()
 
+    def refuse_crowd(self) -> None:
+        """Raises `Crowded` when enough wait at this moment: before a request has cost anything else. Costs nothing."""
+        if not self._present.acquire(blocking=False):
+            raise Crowded("signing in or up")
+        self._present.release()
+
     @contextmanager
     def turn(self) -> Generator[None]:
         """Stands around one hash. Raises `Crowded`: at once when enough wait, after WAIT_SECONDS in the queue."""
