@@ -83,22 +83,21 @@ class PasswordTry:
 
 
 def password_try(request: HttpRequest) -> PasswordTry:
-    """Returns a try at a password, counted by its address. One Redis round trip. Raises `TooMany`, and `Crowded` when
-    it would not have its turn to be hashed.
+    """Returns a try at a password, counted by its address. One Redis round trip. Raises `TooMany`.
 
-    What was counted stands in the RateLimit fields of the answer.
+    Raises `Crowded`, before anything is counted, when it would not have its turn to be hashed: a flood is refused at
+    the least cost, and who is caught up in it loses no try. What was counted stands in the answer's RateLimit fields.
     """
+    TURNS.refuse_crowd()
     tried = PasswordTry(request)
     count_or_refuse(request, (SIGN_INS_BY_ADDRESS, f"rate:sign-in:address:{client_address(request)}"))
-    TURNS.refuse_crowd()
     return tried
 
 
 def count_sign_up(request: HttpRequest) -> None:
-    """Counts somebody who signs up, and whatever is answered. One Redis round trip. Raises `TooMany`, and `Crowded` as
-    `password_try` does."""
-    count_or_refuse(request, (SIGN_UPS, f"rate:sign-up:{client_address(request)}"))
+    """Counts somebody who signs up, and whatever is answered. One Redis round trip. Raises as `password_try` does."""
     TURNS.refuse_crowd()
+    count_or_refuse(request, (SIGN_UPS, f"rate:sign-up:{client_address(request)}"))
 
 
 def count_or_refuse(request: HttpRequest, *counted: tuple[Policy, str]) -> None:

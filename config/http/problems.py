@@ -36,6 +36,7 @@ from structlog.contextvars import get_contextvars
 from storage.errors import (
     BadRequest,
     Busy,
+    Crowded,
     Forbidden,
     NotFound,
     NotSignedIn,
@@ -257,7 +258,7 @@ def _by_a_slash(path: str) -> str:
 def _report(error: Exception, problem: Problem) -> None:
     if problem.status == 500:
         log.error("unhandled_exception", exc_info=error)
-    elif problem.status == 503:
+    elif problem.status == 503 and not isinstance(error, Crowded):
         log.warning("backend_unavailable", detail=problem.detail, cause=repr(error.__cause__ or error))
 
 
