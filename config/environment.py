@@ -87,7 +87,8 @@ class Environment:
     log_format: Literal["console", "json"]
     """LOG_FORMAT: readable lines, or one JSON object a line; default json in production."""
     metrics_token: str
-    """METRICS_TOKEN: what /metrics asks for as a bearer token; default none, and everyone may read it."""
+    """METRICS_TOKEN: what /metrics asks for as a bearer token; default none, and everyone may read it. Production must
+    have one: figures tell how much there is of everything, and a scrape costs."""
     prometheus_multiproc_dir: str
     """PROMETHEUS_MULTIPROC_DIR: an empty directory in which several processes of one server add up their metrics.
     The client reads it by itself, too; default none, each process counts for itself."""
@@ -184,6 +185,7 @@ def refuse_unsafe(environment: Environment) -> None:
         "ALLOWED_HOSTS is open or empty": "*" in environment.allowed_hosts or not environment.allowed_hosts,
         "ALLOWED_ORIGINS is open": "*" in environment.allowed_origins,
         "RATE_LIMITS is off": not environment.rate_limits,
+        "METRICS_TOKEN is missing": not environment.metrics_token.strip(),
     }
     found = [fault for fault, present in faults.items() if present]
     if found:

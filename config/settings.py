@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "config.http.middleware.AdminSessions",
     "config.http.middleware.AdminCsrf",
     "config.http.middleware.AdminAuthentication",
+    "config.http.admin_limits.AdminLimits",
     "config.http.middleware.AdminMessages",
     "config.http.middleware.AdminFrames",
 ]
@@ -154,9 +155,11 @@ AUTH_PASSWORD_VALIDATORS = [
 """What a new password may be, and what follows from one, whichever door or command sets it."""
 PASSWORD_HASHERS = [
     "accounts.people.passwords.OwaspArgon2",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "accounts.people.passwords.BroughtAlong",
 ]
 """New passwords by the first; those brought along from elsewhere are rehashed at sign-in."""
+AUTHENTICATION_BACKENDS = ["accounts.doors.staff.StaffSignIn"]
+"""The admin's door: counted as signing in over the API is."""
 REST_KNOX = {"TOKEN_TTL": timedelta(days=ENV.token_days), "AUTO_REFRESH": False}
 
 REST_FRAMEWORK = {

@@ -7,8 +7,10 @@
     ├── Refused         understood and refused; names the field               → 422
     ├── Busy            the same request is being worked on                    → 409
     ├── BadRequest      unreadable: a cursor, a limit, an id                   → 400
+    ├── TooMany         more tries than are allowed at a time                  → 429
     └── Unavailable     a backend is down, hung, or its breaker is open        → 503
-        └── StillSearching  nothing of a page was found in time                → 503
+        ├── StillSearching  nothing of a page was found in time                → 503
+        └── Crowded     more at this moment than the process works on at once  → 503
 
 A message is written for the client: it never carries a driver's words.
 """
@@ -60,6 +62,16 @@ class BadRequest(ServiceError):
     code = "bad_request"
 
 
+class TooMany(ServiceError):
+    """A quota is used up until `retry_after_seconds` from now."""
+
+    code = "throttled"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"Too many tries; please come again in {retry_after_seconds} seconds.")
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Unavailable(ServiceError):
     """`backend` names what is down, in the words of /readyz."""
 
@@ -81,3 +93,13 @@ class StillSearching(Unavailable):
         super().__init__("search")
         self.examined = examined
         self.message = "So much here is hidden from you that no page was found in time; please try again shortly."
+
+
+class Crowded(Unavailable):
+    """What is asked for costs much, and others are at it: it was not begun, and may be asked for again at once."""
+
+    retry_after_seconds = 1
+
+    def __init__(self, work: str) -> None:
+        super().__init__(work)
+        self.message = f"Too many people are {work} at this moment; please try again."

@@ -22,6 +22,7 @@ from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
+from config.observability import health
 from deploy.cassandra.node import START_SECONDS, CassandraNode, answers_cql, why_unavailable
 from deploy.supervisor.processes import wait_until
 from deploy.valkey import Valkey
@@ -89,6 +90,12 @@ def _closed_breakers() -> Iterator[None]:
     """What one test broke is nothing that the next one knows of."""
     yield
     breakers.reset_all()
+
+
+@pytest.fixture(autouse=True)
+def _every_look_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`/readyz` tells a test what is so now, and not a second ago."""
+    monkeypatch.setattr(health, "LOOK_SECONDS", 0.0)
 
 
 @pytest.fixture(autouse=True)

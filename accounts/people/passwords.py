@@ -13,9 +13,13 @@ every door goes, Django's own forms and commands included.
 and as typed then; if that is right, its hash is replaced. **Whatever is refused costs the same** whether there is such
 a person or not, two hashes for such a password and one for any other: for a login that is unknown a password is set on
 nobody, and setting takes as many.
+
+**So many at a time.** Each hash waits for its turn (sessions/hashing_turns.py); one too many raises `Crowded`.
 """
 
-from django.contrib.auth.hashers import Argon2PasswordHasher
+from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher
+
+from accounts.sessions.hashing_turns import TURNS
 
 
 class OwaspArgon2(Argon2PasswordHasher):
@@ -28,3 +32,19 @@ class OwaspArgon2(Argon2PasswordHasher):
     time_cost = 2
     memory_cost = 19 * 1024
     parallelism = 1
+
+    def encode(self, password: str, salt: str) -> str:
+        with TURNS.turn():
+            return super().encode(password, salt)
+
+    def verify(self, password: str, encoded: str) -> bool:
+        with TURNS.turn():
+            return super().verify(password, encoded)
+
+
+class BroughtAlong(PBKDF2PasswordHasher):
+    """Django's default, for hashes that were made elsewhere. Checking one encodes, and takes its turn so."""
+
+    def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        with TURNS.turn():
+            return super().encode(password, salt, iterations)

@@ -5,7 +5,8 @@ then the caller goes on: a change is in force for every request that starts late
 caller's transaction the invalidation waits for its commit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import msgspec
@@ -18,8 +19,9 @@ from accounts.people import rules
 from accounts.people.purge import purge_reading
 from accounts.people.selectors import find_login, get_user
 from accounts.people.withholding import order_withholding
+from accounts.sessions.throttles import PasswordTry
 from accounts.sql import sql_or_unavailable
-from storage.errors import Forbidden, NotSignedIn
+from storage.errors import Crowded, Forbidden, NotSignedIn
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +33,7 @@ PROFILE_RULES: Mapping[str, Callable[[str], str]] = {
 
 
 class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What to change; None leaves a field as it is. A new password needs `current_password`."""
+    """What to change; None leaves a field as it is. A new password or address needs `current_password`."""
 
     display_name: str | None = None
     bio: str | None = None
@@ -45,7 +47,8 @@ def register(*, username: str, email: str, password: str) -> User:
     """Registers a new person, who goes by their username until they choose a display name.
 
     Three SQL statements and a password hash. Raises `Refused` with all that is wrong; of
-    several that ask for one name or address at the same time, one gets it.
+    several that ask for one name or address at the same time, one gets it. That an address is taken is told when
+    nothing else is wrong: who asks about one that is free has made an account with it.
     """
     email = rules.clean_email(email)
     person = User(username=username, email=email, display_name=username)
@@ -57,45 +60,52 @@ def register(*, username: str, email: str, password: str) -> User:
     with faults.of("password"):
         rules.check_password(password, person)
     faults.refuse()
-    _refuse_taken(username=username, email=email)
+    _refuse_taken(username=username)
+    _refuse_taken(email=email)
     person.set_password(password)
     _save_unique(person, username=username, email=email)
     return person
 
 
 @sql_or_unavailable()
-def sign_in(*, login: str, password: str) -> User:
+def sign_in(*, login: str, password: str, tried: PasswordTry | None = None) -> User:
     """Returns the person whose username or e-mail address, in any case, and password these are.
 
-    Spaces around the login do not matter: registering trims an address in the same way.
+    Spaces around the login do not matter: registering trims an address in the same way. Every door says in `tried`
+    where it is tried from (sessions/throttles.py), which is counted before anything is hashed; without it nothing is.
 
     Raises `NotSignedIn`, which tells neither which of the two was wrong nor, by its time,
-    whether there is such a person; `Forbidden` for someone suspended.
+    whether there is such a person; `Forbidden` for someone suspended; `TooMany`, and `Crowded`.
     """
-    password = password[: rules.PASSWORD_MAX + 1]
     person = find_login(login)
-    if person is None or not person.has_usable_password():
-        User().set_password(password)
-        raise _bad_credentials()
-    if not person.check_password(password):
-        raise _bad_credentials()
+    with _counted(tried, None if person is None else person.pk, login) as right:
+        person = _proven(person, password[: rules.PASSWORD_MAX + 1])
+        right()
     if person.suspended_at is not None:
         raise Forbidden("This account is suspended.", code="suspended")
     return person
 
 
 @sql_or_unavailable()
-def update_profile(user_id: int, change: ProfileChange, *, token_digest: str | None = None) -> User:
+def update_profile(
+    user_id: int, change: ProfileChange, *, token_digest: str | None = None, tried: PasswordTry | None = None
+) -> User:
     """Returns the person as changed; all of it or nothing.
 
     A new password ends every token but the one with `token_digest`, that of the session in
     which it was changed (as GitHub and Mastodon do), and the admin's sessions. Raises `Refused` with all that is
-    wrong. One SQL query and, if anything changes, one to six statements.
+    wrong, but that an address is taken only to who gave the right password. Where a password or an address may
+    change, a door gives `tried`, as to `sign_in`. One SQL query and, if anything changes, one to six statements.
     """
     person = get_user(user_id)
-    fields = _apply(person, change)
+    fields = _apply(person, change, tried)
     if "email" in fields:
+        if tried is not None:
+            tried.email_probe(person.id)
         _refuse_taken(email=person.email, but=person.id)
+    if change.password is not None:
+        person.set_password(change.password)
+        fields.append("password")
     if fields:
         with transaction.atomic():
             if "password" in fields and not person.lock_password():
@@ -139,8 +149,8 @@ def _set_suspension(person: User, *, at: datetime | None, by: User | None) -> No
     transaction.on_commit(lambda: account_changed(person.id))
 
 
-def _apply(person: User, change: ProfileChange) -> list[str]:
-    """Puts what changes onto `person`, unsaved; the names of those fields. Raises `Refused`."""
+def _apply(person: User, change: ProfileChange, tried: PasswordTry | None) -> list[str]:
+    """Puts what changes onto `person`, unsaved, but for the password; the names of those fields. Raises `Refused`."""
     before = {field: getattr(person, field) for field in (*PROFILE_RULES, "email")}
     faults = rules.Faults()
     for field, clean in PROFILE_RULES.items():
@@ -151,24 +161,56 @@ def _apply(person: User, change: ProfileChange) -> list[str]:
     person.display_name = person.display_name or person.username
     if change.email is not None:
         with faults.of("email"):
-            person.email = rules.clean_email(change.email)
-            rules.check_email(person.email)
-    _apply_password(person, change, faults)
-    faults.refuse()
+            email = rules.clean_email(change.email)
+            rules.check_email(email)
+            person.email = email
     fields = [field for field, value in before.items() if getattr(person, field) != value]
-    return [*fields, "password"] if change.password is not None else fields
+    if change.password is not None:
+        with faults.of("password"):
+            rules.check_password(change.password, person)
+    if change.password is not None or "email" in fields:
+        _prove(person, change.current_password, faults, tried)
+    faults.refuse()
+    return fields
 
 
-def _apply_password(person: User, change: ProfileChange, faults: rules.Faults) -> None:
-    if change.password is None:
+def _prove(person: User, password: str | None, faults: rules.Faults, tried: PasswordTry | None) -> None:
+    """Notes under `current_password` unless it is the person's."""
+    if password is None:
+        faults.note("current_password", "The current password is needed to set a new one, or a new e-mail address.")
         return
-    if change.current_password is None:
-        faults.note("current_password", "The current password is needed to set a new one.")
-    elif not person.check_password(change.current_password):
-        faults.note("current_password", "This is not the current password.")
-    with faults.of("password"):
-        rules.check_password(change.password, person)
-        person.set_password(change.password)
+    with _counted(tried, person.id) as right:
+        if person.check_password(password[: rules.PASSWORD_MAX + 1]):
+            right()
+        else:
+            faults.note("current_password", "This is not the current password.")
+
+
+def _proven(person: User | None, password: str) -> User:
+    """The person, if the password is theirs; as many hashes for nobody. Raises `NotSignedIn`."""
+    if person is None or not person.has_usable_password():
+        User().set_password(password)
+        raise _bad_credentials()
+    if not person.check_password(password):
+        raise _bad_credentials()
+    return person
+
+
+@contextmanager
+def _counted(tried: PasswordTry | None, person_id: int | None, login: str = "") -> Generator[Callable[[], None]]:
+    """Counts a guess before the block looks at it, which calls what it is given if the guess was right.
+
+    A guess that had no turn to be hashed was none.
+    """
+    if tried is None:
+        yield lambda: None
+        return
+    tried.guess(person_id, login)
+    try:
+        yield tried.was_right
+    except Crowded:
+        tried.was_not_made()
+        raise
 
 
 def _refuse_taken(*, username: str | None = None, email: str | None = None, but: int = 0) -> None:

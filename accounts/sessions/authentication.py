@@ -5,6 +5,7 @@ with, as their token is checked. Everyone else is counted by address, which cost
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar, cast
 
 from django.conf import settings
@@ -14,8 +15,9 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from accounts.entities import Viewer
+from accounts.sessions.bad_tokens import count_bad_token, shut_to
 from accounts.sessions.tokens import TOKENS, Claim, Proof, check, read_claim
-from storage.errors import NotSignedIn
+from storage.errors import NotSignedIn, ServiceError, TooMany
 from storage.redis.rate_limits import Hit, Policy, counting, hit_all, hit_in_memory
 from storage.redis.reads import NOTHING, Read
 from storage.redis.shards import key_of_person
@@ -76,7 +78,8 @@ def signed_in_viewer(request: HttpRequest) -> Viewer | None:
 
     Asked twice of one request, it answers the same without looking again. Raises as
     `tokens.authenticate` does, and costs the same: when the token was not cached, the count waits
-    for the proof, since nobody else's may be used up, and goes along with what is then kept.
+    for the proof, since nobody else's may be used up, and goes along with what is then kept. A bad token is
+    counted by its address, in a round trip more; for an address with too many it raises `TooMany`.
     """
     return viewer_and_read(request, _nothing)[0]
 
@@ -90,15 +93,37 @@ def viewer_and_read(request: HttpRequest, extra: Callable[[int], Read[X | None]]
     known: Viewer | None = getattr(request, "proven_viewer", None)
     if known is not None:
         return known, None
-    raw = bearer_token(request.META.get("HTTP_AUTHORIZATION"))
-    if raw is None:
-        return None, None
-    claim = read_claim(raw)
-    proof = check(claim, extra=extra(claim.user_id), counted=_count(claim))
+    try:
+        raw = bearer_token(request.META.get("HTTP_AUTHORIZATION"))
+        if raw is None:
+            return None, None
+        claim = read_claim(raw)
+        before_sql = partial(_refuse_guesser, request)
+        proof = check(claim, extra=extra(claim.user_id), counted=_count(claim), before_sql=before_sql)
+    except NotSignedIn as error:
+        raise _counted_as_bad(request, error) from None
     if settings.RATE_LIMITS:
         request.rate_hits = [_counted(proof)]  # type: ignore[attr-defined]
     request.proven_viewer = proof.viewer  # type: ignore[attr-defined]
     return proof.viewer, proof.extra
+
+
+def _refuse_guesser(request: HttpRequest, claim: Claim) -> None:
+    hit = shut_to(client_address(request), claim.digest)
+    if hit is not None:
+        request.rate_hits = [hit]  # type: ignore[attr-defined]
+        raise TooMany(hit.resets_seconds)
+
+
+def _counted_as_bad(request: HttpRequest, error: NotSignedIn) -> ServiceError:
+    """What to answer to a bad token, counted once for a request that is asked about twice."""
+    refused: ServiceError | None = getattr(request, "refused_token", None)
+    if refused is None:
+        hit = count_bad_token(client_address(request))
+        request.rate_hits = [] if hit is None else [hit]  # type: ignore[attr-defined]
+        refused = error if hit is None or not hit.exceeded else TooMany(hit.resets_seconds)
+        request.refused_token = refused  # type: ignore[attr-defined]
+    return refused
 
 
 def rate_hits(request: HttpRequest) -> Sequence[Hit]:

@@ -1,32 +1,122 @@
-"""Limits of signing in and up, which are stricter than those of everything else (sessions/authentication.py)."""
+"""Limits of signing in and up, of proving a password and of changing an address: stricter than those of everything else
+(sessions/authentication.py), and the same at every door.
+
+A door that has a password to check begins with `password_try`, and hands what it returns to the service that checks it:
+
+    tried = password_try(request)                                # counted by address
+    person = services.sign_in(login=…, password=…, tried=tried)  # counted by account, then hashed
+"""
 
 import hashlib
-from collections.abc import Mapping
-from typing import cast
+import unicodedata
+from collections.abc import Sequence
 
-from rest_framework.request import Request
+from django.conf import settings
+from django.http import HttpRequest
 
-from accounts.sessions.authentication import RequestLimit
+from accounts.sessions.guesses import Guess, count_guess, take_back
+from accounts.sessions.hashing_turns import TURNS
+from storage.errors import TooMany
 from storage.redis.rate_limits import Hit, Policy, hit_all
 from storage.web.client_address import client_address
 
 SIGN_INS_BY_ADDRESS = Policy("sign-in-address", 30, 60)
-SIGN_INS_BY_LOGIN = Policy("sign-in-login", 10, 300)
-"""Guesses at one account, from wherever. Its owner is not signed out, and in again after 5 minutes."""
+"""Each costs a password hash, right or wrong."""
+SIGN_INS_BY_PAIR = Policy("sign-in-login", 10, 300)
+"""Guesses at one account from one address: wrong passwords, however the account was named."""
+SIGN_INS_BY_LOGIN = Policy("sign-in-login", 30, 300)
+"""Guesses at one account from all addresses from which it has not been signed in to: three have to join to use it up,
+and its owner still comes in from where they did before."""
 SIGN_UPS = Policy("sign-up", 20, 3600)
 """A classroom can sign up; a farm of accounts takes its time."""
+EMAILS_BY_PERSON = Policy("email-change", 5, 3600)
+"""Each tells whether an address is taken."""
+EMAILS_BY_ADDRESS = Policy("email-change-address", 20, 3600)
+"""As many as one address could ask by signing up, however many accounts it has."""
+
+LOGIN_CHARACTERS = 300
+"""Of an unknown login, that are looked at: more than any name or address has."""
 
 
-class SignInLimit(RequestLimit):
-    def hits(self, request: Request) -> list[Hit]:
-        login = cast(Mapping[str, object], request.data).get("username")
-        counted = [(SIGN_INS_BY_ADDRESS, f"rate:sign-in:address:{client_address(request._request)}")]
-        if isinstance(login, str):
-            digest = hashlib.sha256(login.strip().lower().encode()).hexdigest()
-            counted.append((SIGN_INS_BY_LOGIN, f"rate:sign-in:login:{digest}"))
-        return hit_all(*counted)
+class PasswordTry:
+    """One try at a password from one address. It is good for one guess."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self._address = client_address(request)
+        self._guess: Guess | None = None
+
+    def guess(self, person_id: int | None, login: str = "") -> None:
+        """Counts the guess by account, before the password is looked at: to be called before anything is hashed.
+
+        Nobody's login counts as well, and nothing that is answered tells the two apart. One Redis round trip. Raises
+        `TooMany`.
+        """
+        if not settings.RATE_LIMITS:
+            return
+        account = _number_of(login) if person_id is None else person_id
+        self._guess = count_guess(account, self._address, here=SIGN_INS_BY_PAIR, everywhere=SIGN_INS_BY_LOGIN)
+        if (hit := self._guess.exceeded) is not None:
+            note_hits(self._request, [hit])
+            raise TooMany(hit.resets_seconds)
+
+    def was_right(self) -> None:
+        """Takes the guess back: who knows the password may come as often as the address may. One Redis round trip."""
+        self._take_back(right=True)
+
+    def was_not_made(self) -> None:
+        """Takes back a guess whose password was not looked at. One Redis round trip."""
+        self._take_back(right=False)
+
+    def email_probe(self, person_id: int) -> None:
+        """Counts that somebody is about to be told whether an address is taken. One round trip. Raises `TooMany`."""
+        counted = (
+            (EMAILS_BY_PERSON, f"rate:email-change:{person_id}"),
+            (EMAILS_BY_ADDRESS, f"rate:email-change:address:{self._address}"),
+        )
+        count_or_refuse(self._request, *counted)
+
+    def _take_back(self, *, right: bool) -> None:
+        if self._guess is not None:
+            take_back(self._guess, right=right)
+            self._guess = None
 
 
-class SignUpLimit(RequestLimit):
-    def hits(self, request: Request) -> list[Hit]:
-        return hit_all((SIGN_UPS, f"rate:sign-up:{client_address(request._request)}"))
+def password_try(request: HttpRequest) -> PasswordTry:
+    """Returns a try at a password, counted by its address. One Redis round trip. Raises `TooMany`.
+
+    Raises `Crowded`, before anything is counted, when it would not have its turn to be hashed: a flood is refused at
+    the least cost, and who is caught up in it loses no try. What was counted stands in the answer's RateLimit fields.
+    """
+    TURNS.refuse_crowd()
+    tried = PasswordTry(request)
+    count_or_refuse(request, (SIGN_INS_BY_ADDRESS, f"rate:sign-in:address:{client_address(request)}"))
+    return tried
+
+
+def count_sign_up(request: HttpRequest) -> None:
+    """Counts somebody who signs up, and whatever is answered. One Redis round trip. Raises as `password_try` does."""
+    TURNS.refuse_crowd()
+    count_or_refuse(request, (SIGN_UPS, f"rate:sign-up:{client_address(request)}"))
+
+
+def count_or_refuse(request: HttpRequest, *counted: tuple[Policy, str]) -> None:
+    """Counts a request under each key. One Redis round trip. Raises `TooMany`; nothing with RATE_LIMITS=off."""
+    if not settings.RATE_LIMITS:
+        return
+    hits = hit_all(*counted)
+    note_hits(request, hits)
+    exceeded = [hit.resets_seconds for hit in hits if hit.exceeded]
+    if exceeded:
+        raise TooMany(max(exceeded))
+
+
+def note_hits(request: HttpRequest, hits: Sequence[Hit]) -> None:
+    """Adds to what the answer's RateLimit fields say."""
+    request.rate_hits = [*getattr(request, "rate_hits", ()), *hits]  # type: ignore[attr-defined]
+
+
+def _number_of(login: str) -> int:
+    """What an unknown login counts under, in any case and with spaces around it or not, as a known one does."""
+    folded = unicodedata.normalize("NFKC", login.strip()[:LOGIN_CHARACTERS]).casefold()
+    return int.from_bytes(hashlib.sha256(folded.encode("utf-8", "replace")).digest()[:8])

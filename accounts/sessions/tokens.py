@@ -10,8 +10,10 @@ changes first, then a guard is left in the cache (storage/redis/guarded_cache.py
 
 import re
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Generic, TypeVar
 
 import msgspec
@@ -22,8 +24,9 @@ from knox.models import AuthToken
 from accounts.account_cache.accounts import ACCOUNTS, change_commands
 from accounts.entities import Account, Viewer
 from accounts.models import User
+from accounts.sessions.bad_tokens import count_bad_token, shut_to, was_good
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
-from storage.errors import Forbidden, NotSignedIn, Unavailable
+from storage.errors import Forbidden, NotSignedIn, TooMany, Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.redis.guarded_cache import GuardedCache
 from storage.redis.node import timeline_node
@@ -86,28 +89,55 @@ def read_claim(raw: str) -> Claim:
     return Claim(user_id=int(match[1]), digest=hash_token(raw))
 
 
-def authenticate(raw: str) -> Viewer:
-    """Returns the viewer whom `raw` proves.
+def _let_ask(_claim: Claim) -> None:
+    """Spares SQL nothing."""
+
+
+def authenticate(raw: str, address: str | None = None) -> Viewer:
+    """Returns the viewer whom `raw` proves; a bad token is counted against `address`, if one is given.
 
     One Redis round trip. One SQL query and a second round trip when the cache does not know.
     Raises `NotSignedIn` (unknown, ended, revoked or malformed token), `Forbidden` with the
-    code "suspended", and `Unavailable` when neither Redis nor SQL can tell.
+    code "suspended", `Unavailable` when neither Redis nor SQL can tell, and `TooMany` for an address with too many.
     """
-    return check(read_claim(raw)).viewer
+    try:
+        return check(read_claim(raw), before_sql=partial(_spare_sql, address)).viewer
+    except NotSignedIn:
+        _refuse_exceeded(None if address is None else count_bad_token(address))
+        raise
 
 
-def check(claim: Claim, *, extra: Read[X | None] = NOTHING, counted: Read[Hit | None] = NOTHING) -> Proof[X]:
+def _spare_sql(address: str | None, claim: Claim) -> None:
+    _refuse_exceeded(None if address is None else shut_to(address, claim.digest))
+
+
+def _refuse_exceeded(hit: Hit | None) -> None:
+    if hit is not None and hit.exceeded:
+        raise TooMany(hit.resets_seconds)
+
+
+def check(
+    claim: Claim,
+    *,
+    extra: Read[X | None] = NOTHING,
+    counted: Read[Hit | None] = NOTHING,
+    before_sql: Callable[[Claim], None] = _let_ask,
+) -> Proof[X]:
     """Does as `authenticate`, of a token that was read already, together with reads of the caller's.
 
     What `extra` says is handed out only to a viewer who is who the token claims, so it may name the keys of
     `claim.user_id`; it must only read. `counted` does nothing unless the token is in the cache: when it was not, it is
-    sent again with what is kept.
+    sent again with what is kept. `before_sql` is called when the cache does not know the token, and may raise to spare
+    SQL the question.
     """
     known = _from_redis(claim, extra, counted)
     end_us, account, hit = known.end_us, known.account, known.hit
     if end_us is None or account is None:
+        if end_us is None:
+            before_sql(claim)
         again = counted if end_us is None else NOTHING
         end_us, account = _from_sql(claim)
+        was_good(claim.digest)
         hit = _fill(claim, end_us, account, known.generation, again) or hit
     if end_us <= time.time_ns() // 1_000:
         raise _bad_token()

@@ -36,11 +36,13 @@ from structlog.contextvars import get_contextvars
 from storage.errors import (
     BadRequest,
     Busy,
+    Crowded,
     Forbidden,
     NotFound,
     NotSignedIn,
     Refused,
     ServiceError,
+    TooMany,
     Unavailable,
 )
 from storage.web.rest import PackedBody
@@ -79,6 +81,7 @@ STATUS_OF: dict[type[ServiceError], int] = {
     Refused: 422,
     Busy: 409,
     BadRequest: 400,
+    TooMany: 429,
     Unavailable: 503,
 }
 REFUSED_DETAIL = "Some of what you sent was refused; see errors."
@@ -255,14 +258,14 @@ def _by_a_slash(path: str) -> str:
 def _report(error: Exception, problem: Problem) -> None:
     if problem.status == 500:
         log.error("unhandled_exception", exc_info=error)
-    elif problem.status == 503:
+    elif problem.status == 503 and not isinstance(error, Crowded):
         log.warning("backend_unavailable", detail=problem.detail, cause=repr(error.__cause__ or error))
 
 
 def _service_headers(error: ServiceError) -> dict[str, str]:
     if isinstance(error, NotSignedIn):
         return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, Unavailable | Busy):
+    if isinstance(error, Unavailable | Busy | TooMany):
         return {"Retry-After": str(error.retry_after_seconds)}
     return {}
 

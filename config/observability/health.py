@@ -1,8 +1,11 @@
 """Is the process up, and what works at the moment?"""
 
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import msgspec
 import structlog
 from django.http import HttpRequest, JsonResponse
 
@@ -17,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 6
 """A little more than the slowest backend's own timeout (5 s); all are asked at the same time."""
+LOOK_SECONDS = 1.0
+"""As often as a breaker probes: nobody who watches needs more, and a flood of questions costs the backends nothing."""
 LATE_SECONDS = 30
 """An order that is open for longer was sent again several times: no worker or no beat runs, or they cannot keep up."""
 
@@ -49,15 +54,54 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+class Look(msgspec.Struct, frozen=True):
+    """What was seen when all backends were asked."""
+
+    up: dict[str, bool]
+    fan_out_is_late: bool
+
+
+class SharedLook:
+    """One look at the backends for all who ask within LOOK_SECONDS. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: Look | None = None
+        self._ends = float("-inf")
+
+    def now(self) -> Look:
+        """Returns a look that was begun at most LOOK_SECONDS ago, or the one before while another thread is at it:
+        a backend that hangs then holds one thread. The first look of all is waited for."""
+        last = self._last
+        if last is None:
+            self._lock.acquire()
+        elif time.monotonic() < self._ends or not self._lock.acquire(blocking=False):
+            return last
+        try:
+            if self._last is None or time.monotonic() >= self._ends:
+                ends = time.monotonic() + LOOK_SECONDS
+                up = ask_all()
+                self._last = Look(up=up, fan_out_is_late=up["store"] and _fan_out_is_late())
+                self._ends = ends
+            return self._last
+        finally:
+            self._lock.release()
+
+
+look = SharedLook()
+
+
 def readyz(request: HttpRequest) -> JsonResponse:
     """Answers each backend's "ok" or "down", its breaker in this process, and what still works. Degraded is still 200.
 
     A backend whose breaker is not closed is down, and is not asked: the breaker asks it each second.
-    Workers are no backend; that they do not keep up is told by the oldest open order.
+    Workers are no backend; that they do not keep up is told by the oldest open order. Anybody may ask, and asking more
+    often than once in LOOK_SECONDS asks no backend.
     """
-    backends = {name: "ok" if up else "down" for name, up in ask_all().items()}
+    seen = look.now()
+    backends = {name: "ok" if up else "down" for name, up in seen.up.items()}
     degraded = {name: DEGRADED[name] for name, state in backends.items() if state == "down"}
-    if backends["store"] == "ok" and _fan_out_is_late():
+    if seen.fan_out_is_late:
         degraded["workers"] = DEGRADED["workers"]
     return JsonResponse(
         {

@@ -30,13 +30,17 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from accounts.sessions.authentication import BY_ADDRESS
+from accounts.sessions.bad_tokens import count_bad_token
+from accounts.sessions.throttles import count_or_refuse, note_hits
 from config.http.problems import problem_of, problem_response
 from config.observability.health import BREAKERS, ask_all
 from fanout.orders.dispatch import dispatcher
 from storage.breakers import State as BreakerState
-from storage.errors import NotSignedIn, Unavailable
+from storage.errors import NotSignedIn, ServiceError, TooMany, Unavailable
 from storage.ids.snowflakes import id_us, now_us
 from storage.stores import dead_letters, outbox
+from storage.web.client_address import client_address
 
 STATE_SECONDS = 5.0
 """Scrapes nearer to each other share what was read: asking more often must not cost the backends more."""
@@ -110,12 +114,29 @@ state = State()
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answers with every metric as text; 401 unless METRICS_TOKEN is the bearer's, if that is set."""
-    if settings.METRICS_TOKEN and not _has_token(request):
-        return problem_response(problem_of(NotSignedIn("Metrics need their own bearer token.")), request)
+    """Answers with every metric as text; 401 unless METRICS_TOKEN is the bearer's, if that is set.
+
+    Wrong tokens count as any bad one does, and too many are 429; without METRICS_TOKEN each scrape counts by address.
+    """
+    try:
+        _let_in(request)
+    except ServiceError as error:
+        return problem_response(problem_of(error), request)
     return HttpResponse(
         generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
     )
+
+
+def _let_in(request: HttpRequest) -> None:
+    """Raises `NotSignedIn` and `TooMany`."""
+    if not settings.METRICS_TOKEN:
+        count_or_refuse(request, (BY_ADDRESS, f"rate:address:{client_address(request)}"))
+    elif not _has_token(request):
+        hit = count_bad_token(client_address(request))
+        note_hits(request, [] if hit is None else [hit])
+        if hit is not None and hit.exceeded:
+            raise TooMany(hit.resets_seconds)
+        raise NotSignedIn("Metrics need their own bearer token.")
 
 
 def _has_token(request: HttpRequest) -> bool:

@@ -24,7 +24,8 @@ from feed.live.streams.stream import READER, Topic
 from feed.live.streams.table import make_stream
 from feed.live.subscriptions import Subscriptions
 from feed.live.threads import housekeeping
-from storage.errors import BadRequest, Forbidden, NotSignedIn, ServiceError, Unavailable
+from storage.errors import BadRequest, Forbidden, NotSignedIn, ServiceError, TooMany, Unavailable
+from storage.web.client_address import believed_address
 from storage.web.paging import decode_settled
 
 PROTOCOL = "feed.v1"
@@ -166,9 +167,11 @@ class FeedConsumer(AsyncWebsocketConsumer):
     async def _checked_viewer(self) -> Viewer | None:
         """Returns whose the token is; closes the socket when it is nobody's. A backend that is down proves nothing."""
         try:
-            viewer = await housekeeping(authenticate, self._token)
+            viewer = await housekeeping(authenticate, self._token, self._address())
         except NotSignedIn:
             await self._end(CloseCode.NOT_AUTHENTICATED)
+        except TooMany:
+            await self._end(CloseCode.TOO_MANY)
         except Forbidden:
             await self._end(CloseCode.FORBIDDEN)
         except Unavailable as error:
@@ -215,6 +218,12 @@ class FeedConsumer(AsyncWebsocketConsumer):
             others = [each for each in offered if each not in (BEARER, PROTOCOL)]
             return others[0] if others else NOBODYS
         return None
+
+    def _address(self) -> str:
+        """Where the socket comes from, as far as that can be believed; bad tokens count against it."""
+        forwarded = b",".join(value for name, value in self.scope["headers"] if name == b"x-forwarded-for")
+        peer = self.scope.get("client") or ("",)
+        return believed_address(forwarded.decode("latin-1"), str(peer[0]))
 
     def _origin_allowed(self) -> bool:
         """Whether there is no Origin, as of native clients, or it is the same host or one of ALLOWED_ORIGINS."""

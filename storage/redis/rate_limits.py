@@ -62,10 +62,14 @@ def counting(policy: Policy, key: str, *, gate: str | None = None) -> Read[Hit |
     def decode(answer: tuple[int, int] | None) -> Hit | None:
         if answer is None:
             return None
-        count, left_ms = answer
-        return Hit(policy, int(count), max(1, math.ceil(int(left_ms) / 1000)))
+        return hit_of(policy, *answer)
 
     return Read((command,), decode)
+
+
+def hit_of(policy: Policy, count: int, left_ms: int) -> Hit:
+    """Returns what a counter and the milliseconds that are left of its window say."""
+    return Hit(policy, int(count), max(1, math.ceil(int(left_ms) / 1000)))
 
 
 def hit_all(*counted: tuple[Policy, str]) -> list[Hit]:

@@ -52,7 +52,8 @@ def patch(client: ApiClient, change: dict[str, Any]) -> Any:
 
 def test_me_and_changing_it() -> None:
     client = ApiClient(new_person("ada"))
-    answer = patch(client, {"display_name": " Ada  Lovelace ", "bio": "Notes.", "email": "ada@new.example"})
+    change = {"display_name": " Ada  Lovelace ", "bio": "Notes.", "email": "ada@new.example"}
+    answer = patch(client, {**change, "current_password": PASSWORD})
     assert answer.status_code == 200
     data = client.get("/api/v1/me").json()["data"]
     assert data == answer.json()["data"]
@@ -78,7 +79,10 @@ def test_an_empty_change_is_fine_and_an_empty_name_falls_back_to_the_username() 
         ({"display_name": "Z" + "\u0301" * 40}, "display_name"),
         ({"display_name": "\u200d" * 10_000}, "display_name"),
         ({"email": "nonsense"}, "email"),
-        ({"email": "BOB@example.org"}, "email"),
+        ({"email": "BOB@example.org", "current_password": PASSWORD}, "email"),
+        ({"email": "BOB@example.org"}, "current_password"),
+        ({"email": "BOB@example.org", "current_password": "wrong"}, "current_password"),
+        ({"email": "new@example.org"}, "current_password"),
         ({"password": "another-horse-42"}, "current_password"),
         ({"password": "another-horse-42", "current_password": "wrong"}, "current_password"),
         ({"password": "short", "current_password": PASSWORD}, "password"),
@@ -106,7 +110,8 @@ def test_the_longest_name_and_bio_are_stored_as_they_show() -> None:
 
 def test_ones_own_address_in_another_case_is_not_taken() -> None:
     client = ApiClient(new_person("ada"))
-    assert patch(client, {"email": "ADA@example.org"}).json()["data"]["email"] == "ADA@example.org"
+    change = {"email": "ADA@example.org", "current_password": PASSWORD}
+    assert patch(client, change).json()["data"]["email"] == "ADA@example.org"
 
 
 def test_what_someone_else_changes_meanwhile_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +207,7 @@ def test_a_suspension_shows_on_the_card_at_once() -> None:
 
 def test_a_password_or_address_does_not_show_on_the_card() -> None:
     person = new_person()
-    services.update_profile(person.id, ProfileChange(email="new@example.org"))
+    services.update_profile(person.id, ProfileChange(email="new@example.org", current_password=PASSWORD))
     assert log() == {}
 
 

@@ -37,7 +37,10 @@ CHANGES: dict[str, dict[str, str | tuple[Body, Body]]] = {
     "update_me": {
         "display_name": "Somebody",
         "bio": "Something.",
-        "email": "other@example.org",
+        "email": (
+            {"email": "one@example.org", "current_password": PASSWORD},
+            {"email": "other@example.org", "current_password": PASSWORD},
+        ),
         "password": (
             {"password": PASSWORD, "current_password": PASSWORD},
             {"password": NEW_PASSWORD, "current_password": PASSWORD},

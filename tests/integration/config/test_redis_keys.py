@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts.graph import follows
@@ -103,12 +104,13 @@ def people_come(seen: Seen) -> None:
         ask(nobody, "POST", "/auth/register", {"username": "ada", "email": "ada@example.org", "password": PASSWORD})
         ask(nobody, "POST", "/auth/token", {"username": "ada", "password": PASSWORD})
         ask(nobody, "GET", "/feed/public")
+        assert Client(headers={"Authorization": "Bearer none"}).get("/api/v1/me").status_code == 401
 
 
 def people_read_and_write(seen: Seen, author: User, reader: User) -> None:
     writing, reading = Api(author), Api(reader)
     with seen.after():
-        ask(writing, "PATCH", "/me", {"bio": "Writes."})
+        ask(writing, "PATCH", "/me", {"bio": "Writes.", "email": "writes@example.org", "current_password": PASSWORD})
         ask(reading, "PUT", f"/users/{author.username}/follow")
         ask(reading, "GET", "/feed/home")
         tweet = writing.tweet("one")["id"]

@@ -42,7 +42,7 @@ def test_the_variables_are_those_that_the_code_reads() -> None:
         assert service["environment"]["STORE"] == "cassandra"
 
 
-@pytest.mark.parametrize("secret", ["SECRET_KEY", "POSTGRES_PASSWORD", "ALLOWED_HOSTS"])
+@pytest.mark.parametrize("secret", ["SECRET_KEY", "POSTGRES_PASSWORD", "ALLOWED_HOSTS", "METRICS_TOKEN"])
 def test_a_secret_comes_from_outside_and_its_absence_is_an_error(secret: str) -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     assert f"${{{secret}:?" in text

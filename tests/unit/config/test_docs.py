@@ -10,7 +10,15 @@ from django.conf import settings
 from accounts.models import BIO_MAX, DISPLAY_NAME_MAX
 from accounts.people.rules import PASSWORD_MAX
 from accounts.sessions.authentication import BY_ADDRESS, SIGNED_IN
-from accounts.sessions.throttles import SIGN_INS_BY_ADDRESS, SIGN_INS_BY_LOGIN, SIGN_UPS
+from accounts.sessions.bad_tokens import BAD_TOKENS
+from accounts.sessions.throttles import (
+    EMAILS_BY_ADDRESS,
+    EMAILS_BY_PERSON,
+    SIGN_INS_BY_ADDRESS,
+    SIGN_INS_BY_LOGIN,
+    SIGN_INS_BY_PAIR,
+    SIGN_UPS,
+)
 from storage.models import EmbeddedModel
 from storage.web.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tweets.writing.text import MAX_WEIGHT
@@ -66,7 +74,10 @@ def test_the_limits_are_those_of_the_code() -> None:
     for said in (
         f"{SIGN_UPS.quota} an hour",
         f"{SIGN_INS_BY_ADDRESS.quota} a minute from one address",
-        f"{SIGN_INS_BY_LOGIN.quota} in 5 minutes",
+        f"{SIGN_INS_BY_PAIR.quota} in 5 minutes from one address",
+        f"{SIGN_INS_BY_LOGIN.quota} in 5 minutes from all",
+        f"{EMAILS_BY_PERSON.quota} an hour for one person, {EMAILS_BY_ADDRESS.quota} an hour from one address",
+        f"| bad tokens | {BAD_TOKENS.quota} a minute",
         f"{SIGNED_IN.quota} a minute for one person",
         f"{settings.MAX_BODY_BYTES // 1024} KB",
         f"{MAX_WEIGHT} characters",
@@ -78,6 +89,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         assert said in limits
     seconds = [each.seconds for each in (SIGN_UPS, SIGN_INS_BY_ADDRESS, SIGN_INS_BY_LOGIN, SIGNED_IN, BY_ADDRESS)]
     assert seconds == [3600, 60, 300, 60, 60]
+    assert [each.seconds for each in (SIGN_INS_BY_PAIR, EMAILS_BY_PERSON, EMAILS_BY_ADDRESS)] == [300, 3600, 3600]
     assert BY_ADDRESS.quota == SIGNED_IN.quota
 
 

@@ -12,6 +12,7 @@ SAFE = {
     "ENVIRONMENT": "production",
     "SECRET_KEY": "k" * 40,
     "ALLOWED_HOSTS": "feed.example.org",
+    "METRICS_TOKEN": "m" * 40,
 }
 READ = [field.name.upper() for field in fields(Environment) if field.name != "production"] + ["ENVIRONMENT"]
 
@@ -67,6 +68,8 @@ def test_production_starts_when_it_is_told_what_it_must_know(given: pytest.Monke
         ("ALLOWED_HOSTS", ""),
         ("ALLOWED_ORIGINS", "*"),
         ("RATE_LIMITS", "off"),
+        ("METRICS_TOKEN", ""),
+        ("METRICS_TOKEN", " "),
     ],
 )
 def test_production_refuses_what_must_not_serve_anyone(given: pytest.MonkeyPatch, name: str, value: str) -> None:
