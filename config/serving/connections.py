@@ -2,7 +2,7 @@
 
     10 s  for a header, from the connection or from its first byte: 408, or nothing if nothing came
      5 s  and 1 MB for what is left of a body that nobody reads; then the connection ends
-    30 s  in which 48 KB of an answer that is waited for have to be taken
+    30 s  for each 48 KB of an answer that does not fit into the buffer
     75 s  (uvicorn's --timeout-keep-alive) from an answer to the next request
 
 Of connections there are at most MAX, and at most EACH of a peer unless that is a proxy of ours: beyond that the one
@@ -26,6 +26,8 @@ HEADER_SECONDS = 10.0
 LEFTOVER_SECONDS = 5.0
 LEFTOVER_BYTES = 1024 * 1024
 TAKING_SECONDS = 30.0
+TAKING_BYTES = 48 * 1024
+"""What is between the marks of asyncio's buffer: with less to write, the client is not waited for."""
 MAX = min(2_000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 """The other half of what the process may open is for sockets that are upgraded, files and backends."""
 EACH = MAX // 2
@@ -86,16 +88,17 @@ class BoundedProtocol(ProblemProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
-            self._start("closing", TAKING_SECONDS, self.transport.abort)
+            self._expect_taking()
         else:
             self._look()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._start("taking", TAKING_SECONDS, self.transport.abort)
+        self._expect_taking()
 
     def resume_writing(self) -> None:
-        self._stop("taking")
+        if not self.transport.is_closing():
+            self._stop("taking")
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -127,6 +130,19 @@ class BoundedProtocol(ProblemProtocol):
         self._stop("leftover")
         if self.conn.trailing_data[0]:
             self._start("header", HEADER_SECONDS, self._header_is_late)
+
+    def _expect_taking(self) -> None:
+        """Looks again and again whether the client takes what is written for it."""
+        left = self.transport.get_write_buffer_size()
+
+        def look() -> None:
+            self._stop("taking")
+            if left - self.transport.get_write_buffer_size() < TAKING_BYTES:
+                self.transport.abort()
+            else:
+                self._expect_taking()
+
+        self._start("taking", TAKING_SECONDS, look)
 
     def _header_is_late(self) -> None:
         if self.conn.trailing_data[0] and self.conn.our_state is h11.IDLE:

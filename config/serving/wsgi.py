@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable
 from io import BytesIO
 from queue import SimpleQueue
 from threading import Thread
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import structlog
 from django.conf import settings
+from whitenoise.responders import SlicedFile
 
 from config.http.middleware import WRITES
 from config.http.problems import Problem
@@ -68,7 +69,12 @@ class Answering(Protocol):
     def __aiter__(self) -> "Answering": ...
     async def __anext__(self) -> bytes: ...
     def response_bytes(self, status: int, headers: Fields, body: bytes) -> None: ...
-    def response_file(self, status: int, headers: Fields, file: str) -> None: ...
+    def response_file_range(self, status: int, headers: Fields, file: str, start: int, end: int) -> None: ...
+
+
+Held = list[Answering]
+"""One, until it has answered. While anything mentions it, and be it the frame of a function that an exception's
+traceback keeps, hyper goes on with a body that nobody reads."""
 
 
 class Call(Protocol):
@@ -83,19 +89,29 @@ class Call(Protocol):
 class File:
     """What Django wraps a file in that it answers with."""
 
-    def __init__(self, file: IO[bytes], block_size: int = 8192) -> None:
+    def __init__(self, file: Any, block_size: int = 8192) -> None:
         self.file = file
 
     def __iter__(self) -> "File":
         return self
 
     def __next__(self) -> bytes:
-        if piece := self.file.read():
-            return piece
-        raise StopIteration
+        piece: bytes = self.file.read()
+        if not piece:
+            raise StopIteration
+        return piece
 
     def close(self) -> None:
         self.file.close()
+
+    def place(self) -> tuple[str, int, int] | None:
+        """Returns path, start and end of what is to be sent; None of what is no file on the disk."""
+        sliced = isinstance(self.file, SlicedFile)
+        file = self.file.fileobj if sliced else self.file
+        if not isinstance(name := getattr(file, "name", None), str):
+            return None
+        start = file.tell()
+        return name, start, start + self.file.remaining if sliced else os.fstat(file.fileno()).st_size
 
 
 class Gateway:
@@ -105,10 +121,9 @@ class Gateway:
         self._application = application
         self._loop = loop
         self._bodies = Bodies()
-        self._read: SimpleQueue[tuple[Environ, Answering]] = SimpleQueue()
+        self._read: SimpleQueue[tuple[Environ, Held]] = SimpleQueue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._base: Environ = {
-            **os.environ,
             "SCRIPT_NAME": "",
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
@@ -123,12 +138,13 @@ class Gateway:
 
     def serve(self, call: Call) -> None:
         """Answers now, or once the body is there. Called in one of granian's threads."""
-        environ, answering = self._environ(call.scope), call.proto
+        environ, held = self._environ(call.scope), [call.proto]
+        del call
         length = _announced(environ)
         if length == 0 or environ["REQUEST_METHOD"] not in WRITES or (length or 0) > settings.MAX_BODY_BYTES:
-            self._answer(environ, answering)
+            self._answer(environ, held)
         else:
-            self._loop.call_soon_threadsafe(self._start, environ, answering)
+            self._loop.call_soon_threadsafe(self._start, environ, held.pop())
 
     def _start(self, environ: Environ, answering: Answering) -> None:
         task = self._loop.create_task(self._with_body(environ, answering))
@@ -145,20 +161,21 @@ class Gateway:
         if (length := _announced(environ)) is not None and len(body) < length:
             return  # the client hung up
         environ["wsgi.input"] = BytesIO(body)
-        self._read.put((environ, answering))
+        self._read.put((environ, [answering]))
 
     def _work(self) -> None:
         while True:
             self._answer(*self._read.get())
 
-    def _answer(self, environ: Environ, answering: Answering) -> None:
+    def _answer(self, environ: Environ, held: Held) -> None:
         try:
-            self._call(environ, answering)
+            self._call(environ, held)
         except Exception:
             log.exception("unanswered_request")
-            answering.response_bytes(500, [], b"")
+            if held:
+                held.pop().response_bytes(500, [], b"")
 
-    def _call(self, environ: Environ, answering: Answering) -> None:
+    def _call(self, environ: Environ, held: Held) -> None:
         status, fields = 500, list[tuple[str, str]]()
 
         def start_response(line: str, given: Fields, error: object = None) -> None:
@@ -167,10 +184,11 @@ class Gateway:
 
         result = self._application(environ, start_response)
         try:
-            if isinstance(result, File) and isinstance(name := getattr(result.file, "name", None), str):
-                answering.response_file(status, fields, name)
+            if isinstance(result, File) and (place := result.place()) is not None:
+                held.pop().response_file_range(status, fields, *place)
             else:
-                answering.response_bytes(status, fields, b"".join(result))
+                body = b"".join(result)
+                held.pop().response_bytes(status, fields, body)
         finally:
             if (close := getattr(result, "close", None)) is not None:
                 close()
