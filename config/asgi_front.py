@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 from channels.routing import ProtocolTypeRouter
+from django.conf import settings
 
 from config import asgi, wsgi
 from config.serving.asgi import Layer
@@ -16,8 +17,16 @@ __all__ = ["BoundedProtocol", "application"]
 
 THREADS = 16
 """Requests worked on at a time; more only queue up on two cores."""
-ANY_NUMBER = 0
-"""Of an answer's pieces may wait, so that no thread waits for a slow reader. They are a file's, 1.5 MB at most."""
+FILES = 4
+"""Threads of their own for files, which are handed out piece by piece: who takes them slowly holds one of these. Any
+other answer is one piece, and holds none while it is taken."""
 
-http = WSGIMiddleware(cast(Any, wsgi.application), workers=THREADS, send_queue_size=ANY_NUMBER)
+answers, files = (cast(Any, WSGIMiddleware(cast(Any, wsgi.application), workers=each)) for each in (THREADS, FILES))
+
+
+async def http(scope: Any, receive: Any, send: Any) -> None:
+    """Hands a request to the threads that it is for."""
+    await (files if scope["path"].startswith(settings.STATIC_URL) else answers)(scope, receive, send)
+
+
 application = Layer(cast(Any, ProtocolTypeRouter({"http": http, "websocket": asgi.websocket})))
