@@ -115,6 +115,6 @@ def test_headers_that_do_not_come_end_the_connection(port: int) -> None:
 def test_a_field_with_an_underscore_is_not_taken_for_another(port: int) -> None:
     """The id of the request shows it: a sane one of the client's is kept."""
     assert b"mine-with-hyphens" in get(port, b"/healthz", b"X-Request-ID: mine-with-hyphens")
-    answer = get(port, b"/healthz", b"X_Request_ID: mine-with-underscores", b"X-Request_ID: mine-with-underscores")
+    answer = get(port, b"/healthz", b"X_Request_ID: mine-with-underscores")
     assert status(answer) == 200
     assert b"mine-with-underscores" not in answer
