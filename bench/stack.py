@@ -1,6 +1,6 @@
 """The stack under measurement: production's processes, apart, on servers of its own.
 
-Web is granian with WSGI, workers are solo Celery workers, as in docker-compose.yml; servers,
+Web is granian below config/web.py, workers are solo Celery workers, as in docker-compose.yml; servers,
 preparations, workers and beat are those of deploy/plan.py. Settings are the defaults, rate
 limits included, unless the bench says otherwise. Logs go to files, as JSON, as in production.
 """
@@ -22,6 +22,7 @@ from deploy.supervisor.ports import LOOPBACK, free_port
 from deploy.supervisor.processes import Child, Hooks, last_lines, start, stop, wait_until
 from deploy.supervisor.runner import Backend, Command
 
+PRODUCT = "config.wsgi:application"
 READY_SECONDS = 90.0
 GRACE_SECONDS = 7.0
 FOREIGN = {*ADDRESSES, "DATABASE_URL", "PORT", "HOST", "RATE_LIMITS", "DEBUG", "ENVIRONMENT"}
@@ -111,7 +112,7 @@ class Stack:
                 raise CannotStart(f"{name} failed:\n{last_lines(self.directory / f'{name}.log')}")
 
     def _commands(self) -> list[Command]:
-        found = [web_command(self.url, "config.wsgi:application", self.size.web)] if self.size.web else []
+        found = [web_command(self.url, PRODUCT, self.size.web)] if self.size.web else []
         workers = {each.name: each for each in self._plan.processes if each.name.startswith("worker")}
         for number in range(1, self.size.workers + 1):
             like = workers[f"worker.{(number - 1) % 2 + 1}"]
@@ -126,7 +127,10 @@ class Stack:
 
 
 def web_command(url: str, application: str, processes: int, *, name: str = "web") -> Command:
-    """Production's web server for any WSGI application; references are served by it, too."""
-    program = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--log-level", "warning"]
-    size = ["--workers", str(processes), "--blocking-threads", "4"]
-    return Command(name, [*program, "--host", LOOPBACK, "--port", url.rpartition(":")[2], *size, application])
+    """Production's web server; references, which know none of the product, are served by granian's own for WSGI."""
+    if application == PRODUCT:
+        argv = [sys.executable, "-m", "config.web", "--threads", "4"]
+    else:
+        argv = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--blocking-threads", "4"]
+    size = ["--log-level", "warning", "--workers", str(processes)]
+    return Command(name, [*argv, "--host", LOOPBACK, "--port", url.rpartition(":")[2], *size, application])

@@ -1,14 +1,21 @@
-"""The live server: sockets only, `uvicorn config.asgi:application`. HTTP belongs to wsgi.py."""
+"""The live server: sockets only, `uvicorn config.asgi:application`. HTTP belongs to wsgi.py, but for what asks how
+this process is (config/serving/probes.py)."""
 
-import os
+from typing import Any, cast
 
+from a2wsgi import WSGIMiddleware
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-http = get_asgi_application()
+from config import wsgi
+from config.serving.asgi import Layer
+from config.serving.connections import BoundedProtocol
+from config.serving.probes import Probes
+from feed.routing import websocket_urlpatterns
 
-from feed.routing import websocket_urlpatterns  # noqa: E402 - consumers need Django to be set up
+__all__ = ["BoundedProtocol", "application", "websocket"]
+
+PROBING_THREADS = 2
 
 websocket = URLRouter(websocket_urlpatterns)
-application = ProtocolTypeRouter({"http": http, "websocket": websocket})
+http = Probes(cast(Any, WSGIMiddleware(cast(Any, wsgi.application), workers=PROBING_THREADS)))
+application = Layer(cast(Any, ProtocolTypeRouter({"http": http, "websocket": websocket})), reading=False)

@@ -7,20 +7,31 @@ from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 from channels.routing import ProtocolTypeRouter
+from django.conf import settings
 
 from accounts.sessions.hashing_turns import AT_ONCE, TURNS
 from config import asgi, wsgi
-from config.http.refusals import ProblemProtocol
+from config.serving.asgi import Layer
+from config.serving.connections import BoundedProtocol
 
-__all__ = ["ProblemProtocol", "application"]
+__all__ = ["BoundedProtocol", "application"]
 
 THREADS = 24
 """Requests worked on at a time; more only queue up on two cores."""
 HASHING = 17
 """Of these, that may wait for a password to be hashed, or do it: the others are there for everything else."""
+FILES = 4
+"""Threads of their own for files, which are handed out piece by piece: who takes them slowly holds one of these. Any
+other answer is one piece, and holds none while it is taken."""
 
 TURNS.let_wait(HASHING - AT_ONCE)
 
-application = ProtocolTypeRouter(
-    {"http": WSGIMiddleware(cast(Any, wsgi.application), workers=THREADS), "websocket": asgi.websocket}
-)
+answers, files = (cast(Any, WSGIMiddleware(cast(Any, wsgi.application), workers=each)) for each in (THREADS, FILES))
+
+
+async def http(scope: Any, receive: Any, send: Any) -> None:
+    """Hands a request to the threads that it is for."""
+    await (files if scope["path"].startswith(settings.STATIC_URL) else answers)(scope, receive, send)
+
+
+application = Layer(cast(Any, ProtocolTypeRouter({"http": http, "websocket": asgi.websocket})))

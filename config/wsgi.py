@@ -1,4 +1,4 @@
-"""The REST, GraphQL and admin server: `granian --interface wsgi config.wsgi:application`."""
+"""The REST, GraphQL and admin server: `python -m config.web config.wsgi:application`."""
 
 import os
 

@@ -30,6 +30,8 @@ MEANINGS: dict[str, str] = {
     "method-not-allowed": "There is something under this address, but not for this method. The answer's Allow field "
     "names the methods.",
     "not-acceptable": "The answer is not to be had in any of the formats that Accept names.",
+    "too-slow": "The request did not come within its time: a header has 10 seconds, a body 5 and one more for each KB, "
+    "20 at most. Nothing was done; repeat it.",
     "conflict": "The same request, by its Idempotency-Key, is being worked on. Wait as Retry-After says, and "
     "repeat it.",
     "too-large": "The body has more than 64 KB.",

@@ -61,6 +61,7 @@ KINDS: dict[int, tuple[str, str]] = {
     404: ("not-found", "Not found"),
     405: ("method-not-allowed", "Method not allowed"),
     406: ("not-acceptable", "Not acceptable"),
+    408: ("too-slow", "The request came too slowly"),
     409: ("conflict", "Conflict"),
     413: ("too-large", "The body is too large"),
     414: ("uri-too-long", "The address is too long"),

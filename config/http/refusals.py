@@ -33,19 +33,30 @@ class ProblemProtocol(H11Protocol):
         """Answers and ends the connection; uvicorn calls it while it handles h11's error."""
         unread, _ = self.conn.trailing_data
         problem = PROBLEMS[refused_status(sys.exc_info()[1], unread)]
-        request_id = secrets.token_hex(16)
-        body = msgspec.json.encode({**document(problem, "*"), "request_id": request_id})
-        headers = [
-            (b"content-type", CONTENT_TYPE.encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"x-request-id", request_id.encode()),
-            (b"connection", b"close"),
-        ]
+        self.refuse(problem)
+
+    def refuse(self, problem: Problem) -> None:
+        """Answers what no request has been made of, and ends the connection."""
+        headers, body = told(problem, "*")
         response = h11.Response(status_code=problem.status, headers=headers, reason=STATUS_PHRASES[problem.status])
         with suppress(h11.LocalProtocolError):  # an answer has begun already, or none may have a body
             for event in (response, h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+def told(problem: Problem, path: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Returns the fields and the document of a problem that is told without the application; the connection ends."""
+    request_id = secrets.token_hex(16)
+    body = msgspec.json.encode({**document(problem, path), "request_id": request_id})
+    fields = {
+        "content-type": CONTENT_TYPE,
+        "content-length": str(len(body)),
+        "x-request-id": request_id,
+        "connection": "close",
+        **{name.lower(): value for name, value in problem.headers.items()},
+    }
+    return [(name.encode(), value.encode()) for name, value in fields.items()], body
 
 
 def refused_status(error: BaseException | None, unread: bytes) -> int:

@@ -1,7 +1,7 @@
 """The stack under test: both Valkeys, Cassandra, several web processes, workers and beat; and their supervisor.
 
 Servers, preparations, workers and beat are those of `make run` (deploy/plan.py). Of the web
-processes two are production's (granian, WSGI), and one is that of `make run` (uvicorn). Every
+processes two are production's (granian), and one is that of `make run` (uvicorn). Every
 process is restarted when it was killed, as a supervisor would; one that ends by itself is a finding.
 
 All of this belongs to the main thread: a child dies with the thread that started it.
@@ -179,8 +179,8 @@ def _web_command(name: str, options: Options, port: int) -> Command:
         of_make_run = product(replace(options, port=port), {}).processes[0]
         return Command(name, of_make_run.argv)
     address = ["--host", options.host, "--port", str(port)]
-    size = ["--workers", "1", "--blocking-threads", "4", "--respawn-failed-workers"]
-    program = [sys.executable, "-m", "granian", "--interface", "wsgi"]
+    size = ["--workers", "1", "--threads", "4"]
+    program = [sys.executable, "-m", "config.web"]
     return Command(name, [*program, *address, *size, "config.wsgi:application"])
 
 

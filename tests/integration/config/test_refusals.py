@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 
-from config.asgi_front import ProblemProtocol
+from config.asgi_front import BoundedProtocol
 from deploy.supervisor.processes import wait_until
 
 LONG = b"x" * 70_000
@@ -19,7 +19,7 @@ LONG = b"x" * 70_000
 def port() -> Iterator[int]:
     """A server with the protocol of `make run`, and an application that answers nothing."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(_answer, http=ProblemProtocol, ws="none", lifespan="off", log_level="critical")
+    config = uvicorn.Config(_answer, http=BoundedProtocol, ws="none", lifespan="off", log_level="critical")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), daemon=True)
     thread.start()

@@ -107,9 +107,16 @@ def test_a_command_has_only_options_that_its_program_knows(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["web", "live"])
 def test_the_served_application_exists(name: str) -> None:
-    (target,) = [word for word in SERVICES[name]["command"] if re.fullmatch(r"[a-z_.]+:[a-z_]+", word)]
-    module, _, attribute = target.partition(":")
-    assert callable(getattr(importlib.import_module(module), attribute))
+    targets = [word for word in SERVICES[name]["command"] if re.fullmatch(r"[a-z_.]+:[A-Za-z_]+", word)]
+    assert targets
+    for target in targets:
+        module, _, attribute = target.partition(":")
+        assert callable(getattr(importlib.import_module(module), attribute))
+
+
+def test_the_live_server_bounds_its_connections_and_believes_no_proxy_by_itself() -> None:
+    options = parsed(SERVICES["live"]["command"])
+    assert (options["http"], options["proxy_headers"]) == ("config.asgi:BoundedProtocol", False)
 
 
 def test_the_migrations_are_commands_that_exist() -> None:

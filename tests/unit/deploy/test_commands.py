@@ -9,17 +9,19 @@ from celery import Celery
 from celery.bin.base import CLIContext
 from celery.bin.beat import beat
 from celery.bin.worker import worker
-from granian.cli import cli as granian
 from uvicorn.main import main as uvicorn
 
+from config.web import options_of
 from deploy.plan import Options, product
 
-PROGRAMS: dict[str, click.Command] = {"granian": granian, "uvicorn": uvicorn, "worker": worker, "beat": beat}
+PROGRAMS: dict[str, click.Command] = {"uvicorn": uvicorn, "worker": worker, "beat": beat}
 
 
 def parsed(argv: Sequence[str]) -> dict[str, Any]:
     """The options by name, as the program itself reads them; it complains of those that it does not know."""
     program, *arguments = argv
+    if argv[:3] == ["python", "-m", "config.web"]:
+        return vars(options_of(argv[3:]))
     if program == "celery":
         assert arguments[:2] == ["--app", "config"]
         program, *arguments = [word for word in arguments[2:] if word != "--quiet"]
@@ -33,6 +35,7 @@ def test_the_processes_of_make_run(tmp_path: Path) -> None:
     assert all(command.argv[1] == "-m" for command in [web, *celery])
     served = parsed(web.argv[2:])
     assert (served["app"], served["host"], served["port"]) == ("config.asgi_front:application", "127.0.0.1", 81)
+    assert (served["http"], served["proxy_headers"]) == ("config.asgi_front:BoundedProtocol", False)
     assert [command.name for command in celery] == ["worker.1", "worker.2", "beat"]
     assert [parsed(command.argv[2:]).get("queues") for command in celery] == [
         ["maintenance", "graph", "fanout", "bulk"],

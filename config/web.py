@@ -1,0 +1,97 @@
+"""Production's web server, `python -m config.web config.wsgi:application`: granian, with threads that no body takes.
+
+Granian serves WSGI with a thread for each request from the moment its header is there, which a client that sends
+half a body holds for as long as it likes; and no field's own spelling is to be known. Through granian's other
+interface, RSGI, a body can be waited for in an event loop, but each request costs 60 µs more. So the worker below is
+granian's worker for RSGI, given a scheduler that calls config/serving/wsgi.py in granian's threads.
+"""
+
+import argparse
+import asyncio
+import pkgutil
+import resource
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from granian._granian import CallbackScheduler, RSGIWorker
+from granian._signals import set_loop_signals
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.common import WORKERS_METHODS
+from granian.server.mp import MPServer, WorkerProcess
+
+HEADER_MS = 10_000
+"""Until a header is there, from the connection or from the last answer: a proxy keeps idle connections for less."""
+HEADER_BYTES = 64 * 1024
+CONNECTIONS = min(2_000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+"""Of one worker; more wait to be accepted."""
+KILL_SECONDS = 10
+"""After which a worker that was told to end, and still waits for a client, is ended."""
+GATEWAY = "config.serving.wsgi:Gateway"
+"""By its name, since it is loaded in a worker, after the application has set Django up."""
+
+
+granians_worker, loop_signals, in_process = (cast(Any, each) for each in (RSGIWorker, set_loop_signals, WorkerProcess))
+"""Which granian has no true types for."""
+
+
+class Scheduler(CallbackScheduler):
+    """Calls `serve` with each request, in the thread of granian's that has it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, serve: Callable[[Any], None], *_: None) -> None:
+        super().__init__()
+        self._schedule_fn = serve
+
+
+def worker_of(threads: int) -> Callable[..., None]:
+    """Returns what runs in a worker until it is told to end: granian's own for RSGI, but for scheduler and threads."""
+
+    def worker(number: int, application: Callable[..., Any], sock: Any, ipc: Any, *options: Any) -> None:
+        loop, mode, runtime, blocking, _one, idle, connections, _task, *http, _log, tls, _scope, metrics = options
+        gateway = pkgutil.resolve_name(GATEWAY)(application, loop, threads)
+        ending, ended = loop_signals(loop), asyncio.Event()
+        ending.add_cb(lambda: loop.call_soon_threadsafe(ended.set))
+        server = granians_worker(number, sock, ipc, runtime, blocking, threads, idle, connections, *http, *tls, metrics)
+        serve = getattr(server, WORKERS_METHODS[mode][False])
+        serve(Scheduler(loop, gateway.serve, None, None, None), loop, ending)
+        loop.run_until_complete(ended.wait())
+
+    return cast(Callable[..., None], in_process.wrap_target(worker))
+
+
+def options_of(arguments: Sequence[str]) -> argparse.Namespace:
+    """Returns what the command line says."""
+    parser = argparse.ArgumentParser("python -m config.web", description=__doc__)
+    parser.add_argument("application", help="a WSGI application of this project's, as module:name")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--threads", type=int, default=4, help="of each process, and as many again for writes")
+    parser.add_argument("--log-level", choices=[level.value for level in LogLevels], default="warning")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serves until it is told to end. A worker that dies is replaced."""
+    options = options_of(arguments)
+    server = MPServer(
+        options.application,
+        address=options.host,
+        port=options.port,
+        interface=Interfaces.RSGI,
+        workers=options.workers,
+        http=HTTPModes.http1,
+        websockets=False,
+        backpressure=CONNECTIONS,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MS, max_buffer_size=HEADER_BYTES),
+        log_level=LogLevels(options.log_level),
+        respawn_failed_workers=True,
+        workers_kill_timeout=KILL_SECONDS,
+    )
+    server.serve(spawn_target=worker_of(options.threads))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
