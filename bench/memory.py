@@ -215,7 +215,8 @@ def _newest(reader: Person) -> int | None:
 
 def _processes(stack: Stack) -> list[Row]:
     live_port = free_port()
-    arguments = ["config.asgi:application", "--host", LOOPBACK, "--port", str(live_port), "--ws", "websockets-sansio"]
+    protocol = ["--ws", "config.http.sockets:SocketProtocol"]
+    arguments = ["config.asgi:application", "--host", LOOPBACK, "--port", str(live_port), *protocol]
     live = stack.start(Command("live", [sys.executable, "-m", "uvicorn", *arguments, "--no-access-log"]))
     try:
         wait_until(lambda: live.ended() or _answers(f"http://{LOOPBACK}:{live_port}/healthz"), seconds=30)

@@ -1,6 +1,7 @@
 """The live server: sockets only, `uvicorn config.asgi:application`. HTTP belongs to wsgi.py."""
 
 import os
+from typing import Any, cast
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
@@ -8,7 +9,8 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 http = get_asgi_application()
 
-from feed.routing import websocket_urlpatterns  # noqa: E402 - consumers need Django to be set up
+from feed.live.guard import Guarded  # noqa: E402 - consumers need Django to be set up
+from feed.routing import websocket_urlpatterns  # noqa: E402
 
-websocket = URLRouter(websocket_urlpatterns)
+websocket = Guarded(cast(Any, URLRouter(websocket_urlpatterns)))
 application = ProtocolTypeRouter({"http": http, "websocket": websocket})

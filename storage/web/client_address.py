@@ -1,6 +1,8 @@
 """Where a request comes from, as far as that can be believed."""
 
 import ipaddress
+from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -15,9 +17,19 @@ def client_address(request: HttpRequest) -> str:
     Behind TRUSTED_PROXIES proxies it is the entry of X-Forwarded-For that the outermost of
     them wrote: what stands left of it came from the client, who may write anything.
     """
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    named = forwarded[-settings.TRUSTED_PROXIES :][:1] if settings.TRUSTED_PROXIES else []
-    peer = request.META.get("REMOTE_ADDR") or ""
+    return _believed(request.META.get("HTTP_X_FORWARDED_FOR", ""), request.META.get("REMOTE_ADDR") or "")
+
+
+def scope_address(scope: Mapping[str, Any]) -> str:
+    """Returns the same of an ASGI scope, which a socket has in place of a request."""
+    fields = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+    peer = scope.get("client") or ("",)
+    return _believed(b",".join(fields).decode("latin-1"), peer[0])
+
+
+def _believed(forwarded: str, peer: str) -> str:
+    entries = forwarded.split(",")
+    named = entries[-settings.TRUSTED_PROXIES :][:1] if settings.TRUSTED_PROXIES else []
     return next((network for each in (*named, peer) if (network := _network(each.strip()))), "unknown")
 
 
