@@ -22,6 +22,7 @@ class Weather:
 
     def __init__(self, topic: Topic, *, fails: Callable[[str], bool] = lambda _step: False) -> None:
         self.topic = topic
+        self.wanted = True
         self.steps: list[str] = []
         self._fails = fails
 
@@ -131,7 +132,8 @@ def test_a_stream_that_could_not_be_opened_leaves_the_one_before_it_be(sockets: 
 
     async def scenario() -> None:
         socket = Socket()
-        await socket.subscribed(first, second)
+        await socket.subscribed(first)
+        await socket.subscribed(second)
         assert [frame["code"] for frame in socket.frames] == ["unavailable"]
         sockets.signal("weather", [SUN.id], SignalKind.TWEET, 10)
         await socket.pump()
