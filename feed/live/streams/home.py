@@ -8,6 +8,7 @@ tweet's own, and those of the retweets that show it. Of entries by whom the read
 it is not known that the client has them. A quoting tweet stays, and shows nothing in the quoted one's place.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager, suppress
@@ -196,6 +197,7 @@ class HomeStream:
                     return
                 await self._move_to(min(int(tweet.id), watermark), missed)
                 await self._send_tweet(tweet)
+                await asyncio.sleep(0)  # a page is sent in 10 ms, within which others' signals come
             place = page.newer if page.newer is not None else place
             await self._move_to(min(place, watermark), missed)
             if len(page.items) < REPLAY_PAGE and not page.cut_short:
