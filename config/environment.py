@@ -74,8 +74,8 @@ class Environment:
     """MAX_SOCKETS_BY_ADDRESS, default 500 in one process: a large office, or many phones behind one address. Counted
     with RATE_LIMITS on."""
     max_unsigned_sockets: int
-    """MAX_UNSIGNED_SOCKETS, default 1,000 in one process that are on their way to signing in, each for 5 s: they may
-    hold up to 320 KB each that nobody has read."""
+    """MAX_UNSIGNED_SOCKETS, default 1,000 in one process that have offered no token yet, each for 5 s: they may hold
+    up to 320 KB each that nobody has read."""
     max_unsigned_sockets_by_address: int
     """MAX_UNSIGNED_SOCKETS_BY_ADDRESS, default 32 of these. Counted with RATE_LIMITS on."""
     timeline_shards: int

@@ -51,6 +51,7 @@ class Guard:
         self._receive = receive
         self._send = send
         self._frames = Window(FRAMES_A_WINDOW, WINDOW_SECONDS)
+        self._had_token = False
         self._reader_id: int | None = None
         self._ended = False
         self._closing: asyncio.Task[None] | None = None
@@ -60,12 +61,15 @@ class Guard:
     def token_came(self) -> None:
         """Waits no longer for one: to check it takes as long as it takes."""
         self._auth_timeout.cancel()
+        if not self._had_token:
+            self._had_token = True
+            places.token_came(self._address)
 
     def sign_in(self, reader_id: int) -> bool:
         """Counts the socket as that reader's. Returns False if the reader has too many, and then is to be closed."""
         self.token_came()
         self._reader_id = reader_id
-        return places.sign_in(self._address, reader_id)
+        return places.sign_in(reader_id)
 
     async def receive(self) -> Message:
         """Returns the next message; once there were too many, or the socket was closed, that it is disconnected."""
@@ -92,13 +96,13 @@ class Guard:
     def leave(self) -> None:
         """Gives the socket's place back."""
         self._auth_timeout.cancel()
-        places.leave(self._address, self._reader_id)
+        places.leave(self._address, self._reader_id, had_token=self._had_token)
 
     def _time_out(self) -> None:
         self._closing = asyncio.get_running_loop().create_task(self._close_for_time())
 
     async def _close_for_time(self) -> None:
-        if self._reader_id is None:
+        if not self._had_token:
             try:
                 await self.close(CloseCode.AUTH_TIMEOUT)
             except (OSError, RuntimeError):

@@ -1,4 +1,4 @@
-"""How many sockets this process has: in all, of each address and reader, and how many have not signed in yet.
+"""How many sockets this process has: in all, of each address and reader, and how many have offered no token yet.
 
 Counted in memory, so each bound holds in one process by itself: how many sockets somebody has over all processes is
 not known here. It belongs to the event loop. Costs a dictionary entry for each address and reader.
@@ -21,7 +21,7 @@ K = TypeVar("K", bound=Hashable)
 
 class Full(Enum):
     PROCESS = auto()
-    """The process has as many sockets as it takes, or as may be on their way to signing in."""
+    """The process has as many sockets as it takes, or as may wait for a token."""
     ADDRESS = auto()
     """So has the client's address."""
 
@@ -46,22 +46,25 @@ class Places:
         return None
 
     def come(self, address: str) -> None:
-        """Counts a socket that has not signed in."""
+        """Counts a socket that has offered no token."""
         self._all.add(address)
         self._unsigned.add(address)
 
-    def sign_in(self, address: str, reader_id: int) -> bool:
-        """Counts it as the reader's; returns False if the reader has too many now. `leave` is due all the same."""
+    def token_came(self, address: str) -> None:
+        """Counts it no longer among those: whether it is good is known in a moment."""
         self._unsigned.remove(address)
+
+    def sign_in(self, reader_id: int) -> bool:
+        """Counts one of a token that was good as the reader's; returns False if the reader has too many now."""
         self._readers.add(reader_id)
         return self._readers.of(reader_id) <= SOCKETS_A_READER
 
-    def leave(self, address: str, reader_id: int | None) -> None:
+    def leave(self, address: str, reader_id: int | None, *, had_token: bool) -> None:
         """Forgets a socket: of that reader, if it had signed in."""
         self._all.remove(address)
-        if reader_id is None:
+        if not had_token:
             self._unsigned.remove(address)
-        else:
+        if reader_id is not None:
             self._readers.remove(reader_id)
 
 

@@ -8,6 +8,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from feed.live import guard
+from feed.live.frames import CloseCode
 from feed.live.guard import FRAMES_A_WINDOW, Ended, Guarded, Message, guard_of
 from feed.live.places import Places
 
@@ -89,7 +90,7 @@ def test_too_many_frames_end_it_and_are_not_handed_on(places: Places) -> None:
 def test_nothing_is_sent_after_the_end_and_a_place_is_given_back_however_it_ends(places: Places) -> None:
     async def fail(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.close", "code": 4400})
-        await guard_of(scope).close(guard.CloseCode.TOO_MANY)
+        await guard_of(scope).close(CloseCode.TOO_MANY)
         with pytest.raises(Ended):
             await send({"type": "websocket.send", "text": "late"})
         raise KeyError
@@ -107,7 +108,7 @@ def test_nothing_is_sent_after_the_end_and_a_place_is_given_back_however_it_ends
 def test_who_finds_no_place_is_told_and_in_a_flood_is_not_let_in(settings: Settings, places: Places) -> None:
     settings.MAX_UNSIGNED_SOCKETS_BY_ADDRESS = 1
     places.come("203.0.113.7")
-    answering = {"websocket.http.response": {}}
+    answering: dict[str, Any] = {"websocket.http.response": {}}
 
     async def scenario() -> None:
         guarded = Guarded(listen)

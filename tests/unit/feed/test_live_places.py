@@ -28,7 +28,10 @@ def test_before_signing_in_so_many_of_an_address_and_so_many_of_all() -> None:
     assert places.full(THERE) is None
     places.come(THERE)
     assert places.full("another") is Full.PROCESS
-    places.leave(THERE, None)
+    places.leave(THERE, None, had_token=False)
+    assert places.full("another") is None
+    places.come(THERE)
+    places.token_came(THERE)
     assert places.full("another") is None
 
 
@@ -37,10 +40,11 @@ def test_signed_in_or_not_so_many_of_an_address() -> None:
     for reader_id in range(4):
         assert places.full(HERE) is None
         places.come(HERE)
-        assert places.sign_in(HERE, reader_id)
+        places.token_came(HERE)
+        assert places.sign_in(reader_id)
     assert places.full(HERE) is Full.ADDRESS
     assert places.full(THERE) is None
-    places.leave(HERE, 2)
+    places.leave(HERE, 2, had_token=True)
     assert places.full(HERE) is None
 
 
@@ -48,7 +52,7 @@ def test_so_many_of_all() -> None:
     places = Places()
     for number in range(6):
         places.come(f"address {number}")
-        places.sign_in(f"address {number}", number)
+        places.token_came(f"address {number}")
     assert places.full("another") is Full.PROCESS
 
 
@@ -56,13 +60,12 @@ def test_so_many_of_a_reader_wherever_they_come_from() -> None:
     places = Places()
     for number in range(SOCKETS_A_READER):
         places.come(f"address {number}")
-        assert places.sign_in(f"address {number}", 1)
+        assert places.sign_in(1)
     places.come(HERE)
-    assert not places.sign_in(HERE, 1)
-    places.leave(HERE, 1)
-    places.leave("address 3", 1)
-    places.come(HERE)
-    assert places.sign_in(HERE, 1)
+    assert not places.sign_in(1)
+    places.leave(HERE, 1, had_token=False)
+    places.leave("address 3", 1, had_token=False)
+    assert places.sign_in(1)
 
 
 def test_without_rate_limits_an_address_may_have_what_the_process_takes(bounds: Settings) -> None:
@@ -79,8 +82,9 @@ def test_nothing_is_kept_of_who_has_left() -> None:
     places = Places()
     for number in range(100):
         places.come(f"address {number}")
-        places.sign_in(f"address {number}", number)
-        places.leave(f"address {number}", number)
+        places.token_came(f"address {number}")
+        places.sign_in(number)
+        places.leave(f"address {number}", number, had_token=True)
     assert not places._all._counts | places._unsigned._counts
     assert not places._readers._counts
 

@@ -244,8 +244,9 @@ def test_one_that_stopped_for_a_newer_one_which_failed_is_wanted_again_and_repla
         socket = Socket()
         await socket.subscribed(first)
         socket.subscriptions.subscribe(second, 5)
-        assert not first.wanted
+        stopped = not first.wanted
         await socket.pump()
+        assert stopped
         assert first.wanted
         await socket.subscriptions.tell(await asyncio.wait_for(socket.queue.get(), 20))
         assert first.steps[2:] == ["resync 0"]
