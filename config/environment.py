@@ -76,8 +76,8 @@ class Environment:
     max_unsigned_sockets: int
     """MAX_UNSIGNED_SOCKETS, default 1,000 in one process that have offered no token yet, each for 5 s: they may hold
     up to 320 KB each that nobody has read."""
-    max_unsigned_sockets_by_address: int
-    """MAX_UNSIGNED_SOCKETS_BY_ADDRESS, default 32 of these. Counted with RATE_LIMITS on."""
+    max_unsigned_by_address: int
+    """MAX_UNSIGNED_BY_ADDRESS, default 32 of these. Counted with RATE_LIMITS on."""
     timeline_shards: int
     """TIMELINE_SHARDS, default 8: hash tags over which timelines spread, a handful a node.
     Change it in all processes at once: the timeline Redis is emptied and every timeline rebuilds."""
@@ -141,9 +141,7 @@ def _read(env: Env) -> Environment:
         max_sockets=env.int("MAX_SOCKETS", 10000, validate=_positive("MAX_SOCKETS")),
         max_sockets_by_address=env.int("MAX_SOCKETS_BY_ADDRESS", 500, validate=_positive("MAX_SOCKETS_BY_ADDRESS")),
         max_unsigned_sockets=env.int("MAX_UNSIGNED_SOCKETS", 1000, validate=_positive("MAX_UNSIGNED_SOCKETS")),
-        max_unsigned_sockets_by_address=env.int(
-            "MAX_UNSIGNED_SOCKETS_BY_ADDRESS", 32, validate=_positive("MAX_UNSIGNED_SOCKETS_BY_ADDRESS")
-        ),
+        max_unsigned_by_address=env.int("MAX_UNSIGNED_BY_ADDRESS", 32, validate=_positive("MAX_UNSIGNED_BY_ADDRESS")),
         timeline_shards=env.int("TIMELINE_SHARDS", 8),
         timeline_cap=env.int("TIMELINE_CAP", 800),
         active_days=env.int("ACTIVE_DAYS", 30),

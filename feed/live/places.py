@@ -40,7 +40,7 @@ class Places:
             return Full.PROCESS
         if settings.RATE_LIMITS and (
             self._all.of(address) >= settings.MAX_SOCKETS_BY_ADDRESS
-            or self._unsigned.of(address) >= settings.MAX_UNSIGNED_SOCKETS_BY_ADDRESS
+            or self._unsigned.of(address) >= settings.MAX_UNSIGNED_BY_ADDRESS
         ):
             return Full.ADDRESS
         return None

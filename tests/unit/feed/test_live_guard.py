@@ -106,7 +106,7 @@ def test_nothing_is_sent_after_the_end_and_a_place_is_given_back_however_it_ends
 
 
 def test_who_finds_no_place_is_told_and_in_a_flood_is_not_let_in(settings: Settings, places: Places) -> None:
-    settings.MAX_UNSIGNED_SOCKETS_BY_ADDRESS = 1
+    settings.MAX_UNSIGNED_BY_ADDRESS = 1
     places.come("203.0.113.7")
     answering: dict[str, Any] = {"websocket.http.response": {}}
 
@@ -143,7 +143,7 @@ def test_a_process_that_is_full_lets_nobody_in(settings: Settings, places: Place
 
 def test_behind_a_proxy_the_clients_address_counts(settings: Settings, places: Places) -> None:
     settings.TRUSTED_PROXIES = 1
-    settings.MAX_UNSIGNED_SOCKETS_BY_ADDRESS = 1
+    settings.MAX_UNSIGNED_BY_ADDRESS = 1
     places.come("198.51.100.1")
 
     async def scenario() -> None:

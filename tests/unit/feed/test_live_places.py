@@ -16,7 +16,7 @@ HERE, THERE = "203.0.113.7", "203.0.113.8"
 def bounds(settings: Settings) -> Settings:
     settings.RATE_LIMITS = True
     settings.MAX_SOCKETS, settings.MAX_SOCKETS_BY_ADDRESS = 6, 4
-    settings.MAX_UNSIGNED_SOCKETS, settings.MAX_UNSIGNED_SOCKETS_BY_ADDRESS = 3, 2
+    settings.MAX_UNSIGNED_SOCKETS, settings.MAX_UNSIGNED_BY_ADDRESS = 3, 2
     return settings
 
 
