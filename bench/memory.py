@@ -215,8 +215,9 @@ def _newest(reader: Person) -> int | None:
 
 def _processes(stack: Stack) -> list[Row]:
     live_port = free_port()
-    arguments = ["config.asgi:application", "--host", LOOPBACK, "--port", str(live_port), "--ws", "websockets-sansio"]
-    arguments += ["--http", "config.asgi:BoundedProtocol", "--no-proxy-headers"]
+    protocols = ["--ws", "config.http.sockets:SocketProtocol", "--http", "config.asgi:BoundedProtocol"]
+    address = ["--host", LOOPBACK, "--port", str(live_port)]
+    arguments = ["config.asgi:application", *address, *protocols, "--no-proxy-headers"]
     live = stack.start(Command("live", [sys.executable, "-m", "uvicorn", *arguments, "--no-access-log"]))
     try:
         wait_until(lambda: live.ended() or _answers(f"http://{LOOPBACK}:{live_port}/healthz"), seconds=30)

@@ -10,12 +10,13 @@ from config import wsgi
 from config.serving.asgi import Layer
 from config.serving.connections import BoundedProtocol
 from config.serving.probes import Probes
+from feed.live.guard import Guarded
 from feed.routing import websocket_urlpatterns
 
 __all__ = ["BoundedProtocol", "application", "websocket"]
 
 PROBING_THREADS = 2
 
-websocket = URLRouter(websocket_urlpatterns)
+websocket = Guarded(cast(Any, URLRouter(websocket_urlpatterns)))
 http = Probes(cast(Any, WSGIMiddleware(cast(Any, wsgi.application), workers=PROBING_THREADS)))
 application = Layer(cast(Any, ProtocolTypeRouter({"http": http, "websocket": websocket})), reading=False)

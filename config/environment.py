@@ -67,6 +67,17 @@ class Environment:
     trusted_proxies: int
     """TRUSTED_PROXIES, default 0: how many proxies of ours stand in front, each adding to X-Forwarded-For.
     Too many lets clients choose their address; too few takes all of them for one."""
+    max_sockets: int
+    """MAX_SOCKETS, default 10,000 in one process, some 20 KB each and up to 140 KB with a screen; fewer where the
+    process may not have so many file descriptors."""
+    max_sockets_by_address: int
+    """MAX_SOCKETS_BY_ADDRESS, default 500 in one process: a large office, or many phones behind one address. Counted
+    with RATE_LIMITS on."""
+    max_unsigned_sockets: int
+    """MAX_UNSIGNED_SOCKETS, default 1,000 in one process that have offered no token yet, each for 5 s: they may hold
+    up to 320 KB each that nobody has read."""
+    max_unsigned_by_address: int
+    """MAX_UNSIGNED_BY_ADDRESS, default 32 of these. Counted with RATE_LIMITS on."""
     timeline_shards: int
     """TIMELINE_SHARDS, default 8: hash tags over which timelines spread, a handful a node.
     Change it in all processes at once: the timeline Redis is emptied and every timeline rebuilds."""
@@ -128,6 +139,10 @@ def _read(env: Env) -> Environment:
         cassandra_password=env.str("CASSANDRA_PASSWORD", ""),
         rate_limits=env.bool("RATE_LIMITS", True),
         trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=_not_negative("TRUSTED_PROXIES")),
+        max_sockets=env.int("MAX_SOCKETS", 10000, validate=_positive("MAX_SOCKETS")),
+        max_sockets_by_address=env.int("MAX_SOCKETS_BY_ADDRESS", 500, validate=_positive("MAX_SOCKETS_BY_ADDRESS")),
+        max_unsigned_sockets=env.int("MAX_UNSIGNED_SOCKETS", 1000, validate=_positive("MAX_UNSIGNED_SOCKETS")),
+        max_unsigned_by_address=env.int("MAX_UNSIGNED_BY_ADDRESS", 32, validate=_positive("MAX_UNSIGNED_BY_ADDRESS")),
         timeline_shards=env.int("TIMELINE_SHARDS", 8),
         timeline_cap=env.int("TIMELINE_CAP", 800),
         active_days=env.int("ACTIVE_DAYS", 30),
@@ -162,6 +177,14 @@ def _not_negative(name: str) -> Callable[[int], None]:
     def check(value: int) -> None:
         if value < 0:
             raise UnsafeEnvironment(f"{name}={value}: must not be negative")
+
+    return check
+
+
+def _positive(name: str) -> Callable[[int], None]:
+    def check(value: int) -> None:
+        if value < 1:
+            raise UnsafeEnvironment(f"{name}={value}: must be at least 1")
 
     return check
 

@@ -141,7 +141,7 @@ def _manage(name: str, *arguments: str) -> Command:
 
 def _processes(options: Options) -> list[Command]:
     # One port serves REST, GraphQL and the sockets; production serves them apart.
-    web = [sys.executable, "-m", "uvicorn", "config.asgi_front:application", "--ws", "websockets-sansio"]
+    web = [sys.executable, "-m", "uvicorn", "config.asgi_front:application"]
     bounded = ["--http", "config.asgi_front:BoundedProtocol"]
     # What they say is ours to believe: TRUSTED_PROXIES.
     believing = ["--no-proxy-headers"]
@@ -149,9 +149,11 @@ def _processes(options: Options) -> list[Command]:
     # Longer than clients keep an idle connection, so that it is they who end it.
     keep_alive = ["--timeout-keep-alive", "75"]
     manners = [*keep_alive, "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"]
+    # A socket whose client is gone is closed within 40 s.
+    sockets = ["--ws", "config.http.sockets:SocketProtocol", "--ws-ping-interval", "20", "--ws-ping-timeout", "20"]
     schedule = str(options.data_dir / "beat-schedule")
     return [
-        Command("web", [*web, *bounded, *believing, *address, *manners]),
+        Command("web", [*web, *bounded, *believing, *sockets, *address, *manners]),
         _worker(1, FANOUT_FIRST),
         _worker(2, BULK_FIRST),
         Command("beat", [*_celery("beat"), "--schedule", schedule, "--pidfile="]),

@@ -7,7 +7,6 @@ else notices.
 
 import asyncio
 import contextlib
-import time
 from typing import Any
 
 import structlog
@@ -17,28 +16,25 @@ from django.conf import settings
 from accounts.entities import Viewer
 from accounts.sessions.authentication import bearer_token
 from accounts.sessions.tokens import authenticate
-from feed.live.frames import BadFrame, ClientFrame, CloseCode, decode, encode, error_frame
+from feed.live.frames import BadFrame, ClientFrame, CloseCode, OverQuota, decode, encode, error_frame
+from feed.live.guard import guard_of
 from feed.live.listener import listener
+from feed.live.quota import quota
 from feed.live.registry import LiveQueue, registry
 from feed.live.streams.stream import READER, Topic
 from feed.live.streams.table import make_stream
 from feed.live.subscriptions import Subscriptions
 from feed.live.threads import housekeeping
 from storage.errors import BadRequest, Forbidden, NotSignedIn, ServiceError, TooMany, Unavailable
-from storage.web.client_address import believed_address
+from storage.web.client_address import scope_address
 from storage.web.paging import decode_settled
 
 PROTOCOL = "feed.v1"
 BEARER = "bearer"
 NOBODYS = ""
 """A token that signs nobody in."""
-AUTH_SECONDS = 5.0
 RECHECK_SECONDS = 30.0
 """A socket's token is looked at anew this often, for what no change announces: its expiry."""
-FRAMES_A_WINDOW = 100
-WINDOW_SECONDS = 10.0
-SOCKETS_A_READER = 20
-"""In this process; somebody with more open tabs than that is a program gone wrong."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,8 +49,6 @@ class FeedConsumer(AsyncWebsocketConsumer):
         self._queue = LiveQueue()
         self._subscriptions = Subscriptions(self._queue, self.send)
         self._tasks: list[asyncio.Task[None]] = []
-        self._auth_timeout: asyncio.TimerHandle | None = None
-        self._frames: list[float] = []
         self._ended = False
 
     async def __call__(self, *connection: Any) -> None:
@@ -74,21 +68,15 @@ class FeedConsumer(AsyncWebsocketConsumer):
         token = self._offered_token(offered)
         if token is not None:
             await self._sign_in(token)
-            return
-        loop = asyncio.get_running_loop()
-        self._auth_timeout = loop.call_later(AUTH_SECONDS, lambda: loop.create_task(self._time_out()))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Handles a frame of the client; those that were on their way when the socket was ended are not looked at."""
         if self._ended:
             return
         try:
-            self._count_frame()
             await self._handle(decode(text_data))
         except BadFrame:
             await self._end(CloseCode.BAD_FRAME)
-        except _TooMany:
-            await self._end(CloseCode.TOO_MANY)
 
     async def disconnect(self, code: int) -> None:
         self._forget()
@@ -108,25 +96,27 @@ class FeedConsumer(AsyncWebsocketConsumer):
             raise BadFrame
 
     async def _sign_in(self, token: str) -> None:
-        if self._auth_timeout is not None:
-            self._auth_timeout.cancel()
+        guard = guard_of(self.scope)
+        guard.token_came()
         self._token = token
         viewer = await self._checked_viewer()
         if viewer is None:
             return
         self._viewer = viewer
-        if registry.add(Topic(READER, viewer.id), self._queue) > SOCKETS_A_READER:
+        if not guard.sign_in(viewer.id):
             await self._end(CloseCode.TOO_MANY)
             return
+        registry.add(Topic(READER, viewer.id), self._queue)
         listener.start()
         self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._keep_checking())]
         await self.send(encode("ready"))
 
     async def _subscribe(self, frame: ClientFrame, viewer: Viewer) -> None:
         try:
+            await quota.count(viewer.id)
             stream = make_stream(frame.stream, viewer, self.send)
             after = decode_settled(frame.after) if frame.after is not None else None
-        except BadRequest as error:
+        except (BadRequest, OverQuota) as error:
             await self.send(error_frame(error))
             return
         await listener.listen_to(stream.topic)
@@ -167,7 +157,7 @@ class FeedConsumer(AsyncWebsocketConsumer):
     async def _checked_viewer(self) -> Viewer | None:
         """Returns whose the token is; closes the socket when it is nobody's. A backend that is down proves nothing."""
         try:
-            viewer = await housekeeping(authenticate, self._token, self._address())
+            viewer = await housekeeping(authenticate, self._token, scope_address(self.scope))
         except NotSignedIn:
             await self._end(CloseCode.NOT_AUTHENTICATED)
         except TooMany:
@@ -182,10 +172,6 @@ class FeedConsumer(AsyncWebsocketConsumer):
             return viewer
         return None
 
-    async def _time_out(self) -> None:
-        if self._viewer is None:
-            await self._end(CloseCode.AUTH_TIMEOUT)
-
     async def _end(self, code: CloseCode) -> None:
         """Cancels what is still being written first: a client that reads slowly is closed all the same."""
         self._ended = True
@@ -194,8 +180,6 @@ class FeedConsumer(AsyncWebsocketConsumer):
             await self.close(code)
 
     def _forget(self) -> None:
-        if self._auth_timeout is not None:
-            self._auth_timeout.cancel()
         if self._viewer is not None:
             registry.remove(Topic(READER, self._viewer.id), self._queue)
         self._subscriptions.end()
@@ -219,25 +203,9 @@ class FeedConsumer(AsyncWebsocketConsumer):
             return others[0] if others else NOBODYS
         return None
 
-    def _address(self) -> str:
-        """Where the socket comes from, as far as that can be believed; bad tokens count against it."""
-        forwarded = b",".join(value for name, value in self.scope["headers"] if name == b"x-forwarded-for")
-        peer = self.scope.get("client") or ("",)
-        return believed_address(forwarded.decode("latin-1"), str(peer[0]))
-
     def _origin_allowed(self) -> bool:
         """Whether there is no Origin, as of native clients, or it is the same host or one of ALLOWED_ORIGINS."""
         headers = dict(self.scope["headers"])
         origin = headers.get(b"origin", b"").decode("latin-1")
         host = headers.get(b"host", b"").decode("latin-1")
         return not origin or origin in settings.ALLOWED_ORIGINS or origin.partition("://")[2] == host
-
-    def _count_frame(self) -> None:
-        now = time.monotonic()
-        self._frames = [moment for moment in self._frames if moment > now - WINDOW_SECONDS] + [now]
-        if len(self._frames) > FRAMES_A_WINDOW:
-            raise _TooMany
-
-
-class _TooMany(Exception):
-    """More frames than a client may send."""

@@ -23,6 +23,16 @@ class BadFrame(Exception):
     """The client sent what is no frame."""
 
 
+class OverQuota(ServiceError):
+    """The reader has asked for more than the quota, which begins anew in `retry_after_seconds`."""
+
+    code = "rate_limited"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"Too many requests; please try again in {retry_after_seconds} seconds.")
+        self.retry_after_seconds = retry_after_seconds
+
+
 class ClientFrame(msgspec.Struct, frozen=True):
     """Any frame of a client; which fields count depends on `type`."""
 
@@ -53,4 +63,5 @@ def encode(kind: str, **fields: object) -> str:
 
 def error_frame(error: ServiceError) -> str:
     """Returns the frame that tells the client of an error which does not end the socket."""
-    return encode("error", code=error.code, detail=error.message)
+    wait = {"retry_after_seconds": error.retry_after_seconds} if isinstance(error, OverQuota) else {}
+    return encode("error", code=error.code, detail=error.message, **wait)

@@ -3,14 +3,17 @@
 What the client asks for passes through the socket's queue like everything else, so a stream
 begins and ends between the same signals, however far behind the pump is. The registry is told
 at once: what comes after a SUBSCRIBE has to be in the queue behind it.
+
+Each `subscribe` is answered by `subscribed`, in its place, but several that wait are one wish: the newest is begun in
+the place of the first, and the others cost no more than the answer. What the client no longer wants stops.
 """
 
 import asyncio
 from collections.abc import Awaitable, Iterable
 
-from feed.live.frames import error_frame
+from feed.live.frames import encode, error_frame
 from feed.live.registry import LiveQueue, registry
-from feed.live.streams.stream import Send, Signal, SignalKind, Stream, Topic
+from feed.live.streams.stream import Send, Signal, SignalKind, Stream, Topic, Wish
 from storage.errors import Unavailable
 
 
@@ -22,11 +25,14 @@ class Subscriptions:
         self._send = send
         self._streams: dict[Topic, Stream] = {}
         self._topics: set[Topic] = set()
+        self._wishes: dict[Topic, Wish] = {}
+        """What the client has asked for last."""
         self._ended = False
 
     def subscribe(self, stream: Stream, after: int | None) -> None:
         """Asks for the stream, from the place `after` on or from now on; in place of the one that listens there.
 
+        A replay of that one stops if the new one has its own; without, it goes on, as the client waits for it.
         Nothing for a socket that has ended meanwhile: nobody would take its queue out of the registry.
         """
         if self._ended:
@@ -34,18 +40,29 @@ class Subscriptions:
         self._topics.add(stream.topic)
         registry.add(stream.topic, self._queue)
         registry.watch(stream, self._queue)
-        self._queue.put(Signal(SignalKind.SUBSCRIBE, stream.topic, registry.watermark, after=after, stream=stream))
+        if after is not None:
+            self._stop(stream.topic)
+        wish = self._wishes.get(stream.topic)
+        if wish is not None and not wish.taken:
+            wish.stream, wish.after = stream, wish.after if after is None else after
+        else:
+            wish = self._wishes[stream.topic] = Wish(stream, after)
+        self._queue.put(Signal(SignalKind.SUBSCRIBE, stream.topic, registry.watermark, wish=wish))
 
     def unsubscribe(self, topic: Topic) -> None:
         """Asks for an end of the stream that listens to the topic, if there is one."""
         self._topics.discard(topic)
         registry.remove(topic, self._queue)
+        self._stop(topic)
+        wish = self._wishes.pop(topic, None)
+        if wish is not None:
+            wish.over = True
         self._queue.put(Signal(SignalKind.UNSUBSCRIBE, topic))
 
     async def tell(self, signal: Signal) -> None:
         """Begins or ends a stream, or has each one that the signal concerns tell the client what it says."""
-        if signal.stream is not None:
-            await self._carry_on(self._begin(signal.stream, signal), signal.stream.topic)
+        if signal.wish is not None:
+            await self._carry_on(self._answer(signal.wish, signal.watermark), signal.wish.stream.topic)
         elif signal.kind is SignalKind.UNSUBSCRIBE:
             self._close([each for each in self._streams if signal.concerns(each)])
         else:
@@ -60,17 +77,38 @@ class Subscriptions:
             registry.remove(topic, self._queue)
         self._close(list(self._streams))
 
-    async def _begin(self, stream: Stream, signal: Signal) -> None:
+    async def _answer(self, wish: Wish, watermark: int) -> None:
+        """Begins what is wished for, or says that it was begun, or that it would have been. Nothing if it failed."""
+        if not wish.taken and not wish.over:
+            wish.taken = True
+            await self._begin(wish, watermark)
+        elif wish.begun or wish.over:
+            await self._send(encode("subscribed", stream=wish.stream.name))
+
+    async def _begin(self, wish: Wish, watermark: int) -> None:
         """Puts the stream in place of the one before it once it is open: a failure leaves that one be."""
+        stream = wish.stream
         try:
-            await stream.open(signal.after, signal.watermark)
+            await stream.open(wish.after, watermark)
         except BaseException:
             stream.close()
-            registry.unwatch(stream, self._queue, instead=self._streams.get(stream.topic))
+            standing = self._streams.get(stream.topic)
+            registry.unwatch(stream, self._queue, instead=standing)
+            if standing is not None:
+                standing.wanted = not wish.over
             raise
+        wish.begun = True
         self._close([each for each in self._streams if each == stream.topic])
         self._streams[stream.topic] = stream
         await stream.begin()
+
+    def _stop(self, topic: Topic) -> None:
+        """Tells what is there of the topic that the client wants something else."""
+        wish, standing = self._wishes.get(topic), self._streams.get(topic)
+        if wish is not None:
+            wish.stream.wanted = False
+        if standing is not None:
+            standing.wanted = False
 
     async def _carry_on(self, step: Awaitable[None], topic: Topic) -> None:
         """Awaits the step; a backend that is down for a moment costs the topic a resync, not the socket."""

@@ -2,6 +2,8 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -29,6 +31,13 @@ def believed_address(forwarded: str, peer: str) -> str:
     """
     named = forwarded.split(",")[-settings.TRUSTED_PROXIES :][:1] if settings.TRUSTED_PROXIES else []
     return next((network for each in (*named, peer) if (network := _network(each.strip()))), "unknown")
+
+
+def scope_address(scope: Mapping[str, Any]) -> str:
+    """Returns the same of an ASGI scope, which a socket has in place of a request."""
+    fields = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+    peer = scope.get("client") or ("",)
+    return believed_address(b",".join(fields).decode("latin-1"), peer[0])
 
 
 def _network(address: str) -> str | None:

@@ -86,7 +86,7 @@ class TestNews:
         assert [person.post("while somebody listens")] == live.ids(1)
 
     def test_someone_who_does_not_read_stops_nobody(self, server: Server, opened: Opener) -> None:
-        """Some 30 MB wait for a client that takes none of it."""
+        """What it was sent waits in its socket, and what it asks for on and on is one replay that waits behind it."""
         author = server.sign_up()
         live = opened(author.token).ready().subscribe()
         start = cursor_of(author, author.post("the first"))

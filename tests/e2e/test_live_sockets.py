@@ -138,6 +138,21 @@ class TestFrames:
         live.send("ping")
         assert live.close_code() == 4429
 
+    def test_what_a_protocol_answers_by_itself_counts_too(self, server: Server, opened: Opener) -> None:
+        live = opened(server.sign_up().token).ready()
+        for _ in range(101):
+            live.connection.ping()
+        assert live.close_code() == 4429
+
+    def test_before_signing_in_nothing_large_is_taken_and_nothing_compressed(self, opened: Opener) -> None:
+        live = opened(compression="deflate")
+        assert live.connection.protocol.extensions == []
+        live.connection.send("x" * 100_000)
+        assert live.close_code() == 1009
+        live = opened()
+        live.connection.send(["x" * 10_000] * 10)
+        assert live.close_code() == 1009
+
     def test_too_many_sockets_of_one_person(self, server: Server, opened: Opener) -> None:
         token = server.sign_up().token
         sockets = [opened(token).ready() for _ in range(20)]

@@ -8,21 +8,25 @@ tweet's own, and those of the retweets that show it. Of entries by whom the read
 it is not known that the client has them. A quoting tweet stays, and shows nothing in the quoted one's place.
 """
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Set
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from accounts.entities import Viewer
 from accounts.graph.exclusions import Visibility
 from fanout.live.watermark import watermark as known_watermark
-from feed.live.frames import encode
+from feed.live.frames import OverQuota, encode
 from feed.live.heard import TooMany
+from feed.live.quota import quota
 from feed.live.registry import registry
 from feed.live.streams.missed import Missed, missed_since
 from feed.live.streams.screen import Screen
 from feed.live.streams.stream import HOME, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
+from feed.live.turns import turns
 from feed.timelines.home import InHome, home_page, newest_standing, stands_in_home, warm
 from storage.errors import StillSearching, Unavailable
 from storage.ids.snowflakes import MAX_ID
@@ -45,13 +49,15 @@ class HomeStream:
     """A `Stream` (stream.py) of what comes into, and leaves, the viewer's home timeline.
 
     Everything at or below `_safe` has been sent. Whatever fails with `Unavailable` leaves the
-    stream *behind*: `_safe` stands still, tweets wait, and the next RESYNC replays from it.
+    stream *behind*: `_safe` stands still, tweets wait, and the next RESYNC replays from it. What is replayed is read in
+    turns with other replays (turns.py), and what the client has asked for counts in its quota, page by page.
     """
 
     name = HOME_STREAM
 
     def __init__(self, viewer: Viewer, send: Send) -> None:
         self.topic = Topic(HOME, viewer.id)
+        self.wanted = True
         self._viewer = viewer
         self._send = send
         self._safe = 0
@@ -68,7 +74,7 @@ class HomeStream:
         Whoever listens is active, and frames are of what stands in their timeline.
         """
         self._safe = watermark or await housekeeping(known_watermark.read)
-        await reading(warm, self._viewer.id)
+        await turns.take(self._viewer.id, partial(reading, warm, self._viewer.id))
         if after is not None:
             self._safe = min(after, self._safe)
             self._behind = True
@@ -81,7 +87,7 @@ class HomeStream:
         """Tells the client that from now on it gets what is new; and first what it has missed."""
         await self._send(encode("subscribed", stream=self.name))
         if self._behind:
-            await self._catch_up()
+            await self._catch_up(asked=True)
 
     async def handle(self, signal: Signal) -> None:
         """Tells the client what the signal says."""
@@ -118,7 +124,7 @@ class HomeStream:
         """Learns what the client may have from before, once. Raises `Unavailable`: who calls leaves the stream behind,
         as cursors above a deletion that could not be told would hide it."""
         if not self._looked:
-            self._screen.put(await self._read(_standing, self._viewer.id))
+            self._screen.put(await self._read_in_turn(_standing, self._viewer.id))
             self._looked = True
 
     async def _read(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -126,9 +132,19 @@ class HomeStream:
 
         What is deleted meanwhile is told behind it.
         """
+        with self._being_read():
+            return await reading(function, *args, **kwargs)
+
+    async def _read_in_turn(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Does the same as a step of a replay."""
+        with self._being_read():
+            return await turns.take(self._viewer.id, partial(reading, function, *args, **kwargs))
+
+    @contextmanager
+    def _being_read(self) -> Iterator[None]:
         self._reading = True
         try:
-            return await reading(function, *args, **kwargs)
+            yield
         finally:
             self._reading = False
 
@@ -152,32 +168,58 @@ class HomeStream:
         for tweet in tweets:
             await self._send_tweet(tweet)
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self, *, asked: bool = False) -> None:
         """Sends everything above `_safe` that is visible by now, oldest first; and what has left since, in between.
+
+        Up to REPLAY_LIMIT, and of what the client has asked for up to its quota, the first page being counted; a `gap`
+        tells where to page on. Ends where it is once the stream is not wanted any more.
 
         Begins no higher than the watermark, so that a cursor taken from a REST page is as
         safe to resume from as one taken from a frame. What has left goes before every frame whose
         cursor is above it: a client that resumes from that one was told.
         """
         self._behind = True
+        if self._is_over():
+            return
         missed = await self._missed()
         watermark = registry.watermark or self._safe
         place = self._safe
-        for _ in range(REPLAY_LIMIT // REPLAY_PAGE):
-            page = await self._read(_replayed, self._viewer, place)
+        for number in range(REPLAY_LIMIT // REPLAY_PAGE):
+            if asked and number and not await self._within_quota():
+                await self._page_on(missed)
+                break
+            if self._is_over():
+                return
+            page = await self._read_in_turn(_replayed, self._viewer, place)
             self._screen.put(map(showing_of, reversed(page.items)))
             for tweet in reversed(page.items):
+                if self._is_over():
+                    return
                 await self._move_to(min(int(tweet.id), watermark), missed)
                 await self._send_tweet(tweet)
+                await asyncio.sleep(0)  # a page is sent in 10 ms, within which others' signals come
             place = page.newer if page.newer is not None else place
             await self._move_to(min(place, watermark), missed)
             if len(page.items) < REPLAY_PAGE and not page.cut_short:
                 await self._tell_missed(missed, MAX_ID)
                 break
         else:
-            await self._tell_missed(missed, MAX_ID)
-            await self._gap(self._safe)
+            await self._page_on(missed)
         self._behind = False
+
+    def _is_over(self) -> bool:
+        return not self.wanted
+
+    async def _page_on(self, missed: deque[Missed]) -> None:
+        await self._tell_missed(missed, MAX_ID)
+        await self._gap(self._safe)
+
+    async def _within_quota(self) -> bool:
+        try:
+            await quota.count(self._viewer.id)
+        except OverQuota:
+            return False
+        return True
 
     async def _missed(self) -> deque[Missed]:
         """Returns what has left since `_safe`. Where that is too much, or cannot be known, a `gap` says so.
@@ -186,7 +228,8 @@ class HomeStream:
         """
         await self._look_at_screen()
         with suppress(TooMany, Unavailable):
-            return deque(await missed_since(self._viewer.id, self._safe, self._screen.authors()))
+            since = partial(missed_since, self._viewer.id, self._safe, self._screen.authors())
+            return deque(await turns.take(self._viewer.id, since))
         await self._gap(self._safe)
         return deque()
 

@@ -7,6 +7,7 @@ new one is a class that keeps the promises of `Stream`, and a line in the table 
 """
 
 from collections.abc import Awaitable, Callable, Set
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -41,7 +42,7 @@ class SignalKind(StrEnum):
     OVERFLOW = "overflow"
     """The client fell behind, and signals were dropped."""
     SUBSCRIBE = "subscribe"
-    """The client wants `stream` from now on; `after` is the cursor to replay from."""
+    """The client wants the stream of `wish` from now on."""
     UNSUBSCRIBE = "unsubscribe"
     """The client no longer wants the stream of this topic."""
     RECHECK = "recheck"
@@ -57,12 +58,27 @@ class Signal(msgspec.Struct, frozen=True):
     watermark: int = 0
     entry_id: int = 0
     authors: frozenset[int] = frozenset()
-    after: int | None = None
-    stream: "Stream | None" = None
+    wish: "Wish | None" = None
+    """Of a SUBSCRIBE."""
 
     def concerns(self, topic: Topic) -> bool:
         """Returns whether a stream that listens to `topic` is to be told."""
         return self.topic is None or self.topic == topic
+
+
+@dataclass(eq=False, slots=True)
+class Wish:
+    """A stream that a client has asked for; a newer one of the same topic replaces it until the pump has come to it."""
+
+    stream: "Stream"
+    after: int | None
+    """The place to replay from, None for only what is new."""
+    taken: bool = False
+    """The pump has come to it."""
+    begun: bool = False
+    """It could be opened."""
+    over: bool = False
+    """The client has unsubscribed."""
 
 
 class Stream(Protocol):
@@ -73,6 +89,10 @@ class Stream(Protocol):
     an error, and the stream is sent a RESYNC when the backend may be back: so a stream
     remembers what it could not tell, and tells it then.
     """
+
+    wanted: bool
+    """True at first. False once the client has asked for something else: a replay then may end anywhere, and leaves the
+    stream behind, to be replayed by the next RESYNC if it is wanted again."""
 
     @property
     def name(self) -> str:

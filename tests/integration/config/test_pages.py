@@ -9,8 +9,8 @@ from django.test import Client
 from config.http import pages
 from config.http.problems import KINDS, OTHER_KIND
 from config.http.refusals import PROBLEMS
-from feed.live.consumer import AUTH_SECONDS
 from feed.live.frames import CloseCode
+from feed.live.guard import AUTH_SECONDS
 from feed.live.streams.table import STREAMS
 from tests.documented import document
 from tests.integration.config.raising import is_problem

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from config.http.sockets import SocketProtocol
 from deploy.plan import BULK_FIRST, FANOUT_FIRST
 from tests.unit.deploy.test_commands import parsed
 
@@ -103,6 +104,13 @@ def test_the_redis_of_timelines_keeps_nothing_and_neither_evicts() -> None:
 @pytest.mark.parametrize("name", ["web", "live", "worker", "bulk-worker", "beat"])
 def test_a_command_has_only_options_that_its_program_knows(name: str) -> None:
     parsed(SERVICES[name]["command"])
+
+
+def test_sockets_have_the_bounds_that_they_have_in_make_run_and_what_is_half_open_ends_within_a_minute() -> None:
+    options = parsed(SERVICES["live"]["command"])
+    module, _, attribute = options["ws"].partition(":")
+    assert getattr(importlib.import_module(module), attribute) is SocketProtocol
+    assert options["ws_ping_interval"] + options["ws_ping_timeout"] < 60
 
 
 @pytest.mark.parametrize("name", ["web", "live"])

@@ -36,6 +36,8 @@ def test_the_processes_of_make_run(tmp_path: Path) -> None:
     served = parsed(web.argv[2:])
     assert (served["app"], served["host"], served["port"]) == ("config.asgi_front:application", "127.0.0.1", 81)
     assert (served["http"], served["proxy_headers"]) == ("config.asgi_front:BoundedProtocol", False)
+    assert served["ws"] == "config.http.sockets:SocketProtocol"
+    assert served["ws_ping_interval"] + served["ws_ping_timeout"] < 60
     assert [command.name for command in celery] == ["worker.1", "worker.2", "beat"]
     assert [parsed(command.argv[2:]).get("queues") for command in celery] == [
         ["maintenance", "graph", "fanout", "bulk"],

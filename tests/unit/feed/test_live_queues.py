@@ -40,7 +40,7 @@ def test_a_queue_is_bounded_and_says_that_it_overflowed() -> None:
 def test_what_the_client_asked_for_last_outlives_an_overflow() -> None:
     queue = LiveQueue()
     queue.put(Signal(SignalKind.UNSUBSCRIBE, ANNS_HOME))
-    subscribe = Signal(SignalKind.SUBSCRIBE, ANNS_HOME, watermark=7, after=5)
+    subscribe = Signal(SignalKind.SUBSCRIBE, ANNS_HOME, watermark=7)
     queue.put(subscribe)
     for number in range(QUEUE_SIZE):
         queue.put(tweet(number))
@@ -49,7 +49,7 @@ def test_what_the_client_asked_for_last_outlives_an_overflow() -> None:
 
 def test_so_does_what_it_last_asked_of_each_of_its_streams() -> None:
     queue, other = LiveQueue(), Topic("weather", 7)
-    asked = [Signal(SignalKind.SUBSCRIBE, ANNS_HOME, after=5), Signal(SignalKind.UNSUBSCRIBE, other)]
+    asked = [Signal(SignalKind.SUBSCRIBE, ANNS_HOME, watermark=5), Signal(SignalKind.UNSUBSCRIBE, other)]
     for signal in [Signal(SignalKind.SUBSCRIBE, other), *asked, *map(tweet, range(QUEUE_SIZE))]:
         queue.put(signal)
     kept = everything_in(queue)

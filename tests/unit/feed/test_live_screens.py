@@ -88,6 +88,7 @@ class Shown:
 
     def __init__(self, tweet_id: int, author: int) -> None:
         self.topic = Topic("shown", tweet_id)
+        self.wanted = True
         self._author = author
 
     async def open(self, after: int | None, watermark: int) -> None: ...

@@ -22,6 +22,7 @@ class Weather:
 
     def __init__(self, topic: Topic, *, fails: Callable[[str], bool] = lambda _step: False) -> None:
         self.topic = topic
+        self.wanted = True
         self.steps: list[str] = []
         self._fails = fails
 
@@ -131,7 +132,8 @@ def test_a_stream_that_could_not_be_opened_leaves_the_one_before_it_be(sockets: 
 
     async def scenario() -> None:
         socket = Socket()
-        await socket.subscribed(first, second)
+        await socket.subscribed(first)
+        await socket.subscribed(second)
         assert [frame["code"] for frame in socket.frames] == ["unavailable"]
         sockets.signal("weather", [SUN.id], SignalKind.TWEET, 10)
         await socket.pump()
@@ -175,6 +177,79 @@ def test_a_socket_that_ends_while_it_subscribes_is_not_kept(sockets: Registry) -
         socket.subscriptions.subscribe(Weather(RAIN), None)
         assert sockets.ids("weather") == []
         assert stream.steps[2:] == ["close"]
+
+    run(scenario)
+
+
+def test_those_that_wait_are_one_wish_begun_in_the_place_of_the_first_and_each_is_answered(sockets: Registry) -> None:
+    streams = [Weather(SUN) for _ in range(95)]
+
+    async def scenario() -> None:
+        socket = Socket()
+        socket.subscriptions.subscribe(streams[0], None)
+        sockets.signal("weather", [SUN.id], SignalKind.TWEET, 10)
+        for number, stream in enumerate(streams[1:]):
+            socket.subscriptions.subscribe(stream, number)
+        socket.subscriptions.subscribe(last := Weather(SUN), None)
+        await socket.pump()
+        assert last.steps == ["open 93 0", "begin", "tweet 10"], "what the first has asked for is not lost either"
+        assert not any(stream.steps for stream in streams)
+        assert socket.frames == [{"type": "subscribed", "stream": "weather:1"}] * 95, "and the last begins with its own"
+
+    run(scenario)
+
+
+def test_what_was_unsubscribed_while_it_waited_is_answered_and_never_begun(sockets: Registry) -> None:
+    first, second = Weather(SUN), Weather(SUN)
+
+    async def scenario() -> None:
+        socket = Socket()
+        socket.subscriptions.subscribe(first, 1)
+        socket.subscriptions.unsubscribe(SUN)
+        socket.subscriptions.subscribe(second, 2)
+        await socket.pump()
+        assert first.steps == []
+        assert second.steps == ["open 2 0", "begin"]
+        assert len(socket.frames) == 1
+
+    run(scenario)
+
+
+def test_a_replay_stops_for_a_newer_one_and_for_nobody_and_not_for_what_is_new(sockets: Registry) -> None:
+    streams = [Weather(SUN) for _ in range(4)]
+
+    async def scenario() -> None:
+        socket = Socket()
+        await socket.subscribed(streams[0])
+        socket.subscriptions.subscribe(streams[1], None)
+        assert streams[0].wanted
+        await socket.pump()
+        socket.subscriptions.subscribe(streams[2], 5)
+        assert not streams[1].wanted
+        assert streams[2].wanted
+        await socket.pump()
+        socket.subscriptions.unsubscribe(SUN)
+        assert not streams[2].wanted
+
+    run(scenario)
+
+
+def test_one_that_stopped_for_a_newer_one_which_failed_is_wanted_again_and_replayed(
+    sockets: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Unavailable, "retry_after_seconds", 0)
+    first, second = Weather(SUN), Weather(SUN, fails=lambda step: step.startswith("open"))
+
+    async def scenario() -> None:
+        socket = Socket()
+        await socket.subscribed(first)
+        socket.subscriptions.subscribe(second, 5)
+        stopped = not first.wanted
+        await socket.pump()
+        assert stopped
+        assert first.wanted
+        await socket.subscriptions.tell(await asyncio.wait_for(socket.queue.get(), 20))
+        assert first.steps[2:] == ["resync 0"]
 
     run(scenario)
 
