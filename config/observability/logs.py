@@ -12,6 +12,8 @@ from typing import Literal, TextIO
 
 import structlog
 
+from storage.masking import masked
+
 SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -41,6 +43,7 @@ def logging_config(log_format: Literal["console", "json"]) -> dict[str, object]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
+                    without_passwords,
                     renderer,
                 ],
             }
@@ -56,10 +59,19 @@ def logging_config(log_format: Literal["console", "json"]) -> dict[str, object]:
     }
 
 
+def without_passwords(logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Masks what drivers and libraries may have said of the URLs that they were given."""
+    for name in ("event", "exception", "error", "cause"):
+        said = line.get(name)
+        if isinstance(said, str):
+            line[name] = masked(said)
+    return line
+
+
 def _write_own_lines(renderer: structlog.typing.Processor) -> None:
     stream = sys.stderr
     structlog.configure(
-        processors=[*SHARED, structlog.processors.format_exc_info, renderer],
+        processors=[*SHARED, structlog.processors.format_exc_info, without_passwords, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda name=None: NamedWriter(stream, name),
         cache_logger_on_first_use=True,
