@@ -13,7 +13,6 @@ from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponseForbidden, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
-from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.gzip import GZipMiddleware
@@ -213,8 +212,4 @@ class AdminAuthentication(AdminOnly, AuthenticationMiddleware):
 
 
 class AdminMessages(AdminOnly, MessageMiddleware):
-    pass
-
-
-class AdminFrames(AdminOnly, XFrameOptionsMiddleware):
     pass

@@ -38,6 +38,7 @@ class ProblemProtocol(H11Protocol):
         headers = [
             (b"content-type", CONTENT_TYPE.encode()),
             (b"content-length", str(len(body)).encode()),
+            (b"x-content-type-options", b"nosniff"),
             (b"x-request-id", request_id.encode()),
             (b"connection", b"close"),
         ]
