@@ -10,7 +10,6 @@ import pytest
 
 from deploy.errors import CannotStart
 from deploy.run import holding
-from deploy.supervisor import privacy
 from deploy.supervisor.privacy import make_private, write_private
 from deploy.supervisor.processes import start, wait_until
 
@@ -65,7 +64,7 @@ def test_what_a_link_in_it_names_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_a_directory_of_another_account_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(privacy.os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
     with pytest.raises(CannotStart, match="belongs to another account"), holding(tmp_path, print):
         pass
 
