@@ -62,8 +62,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.observability.requests.RequestIdMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "config.http.security_headers.SecurityFields",
+    "config.http.middleware.SecurityFields",
     "config.http.middleware.GzippedReads",
     "config.http.middleware.CorsForBrowsers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -80,14 +79,10 @@ MIDDLEWARE = [
 SILENCED_SYSTEM_CHECKS = [
     # Usernames are unique in any case, by an index that this check does not look at.
     "auth.E003",
-    # Frames and forged forms are refused by middleware that these do not know by name: SecurityFields, AdminCsrf.
+    # These look for Django's middleware by name: SecurityFields and AdminCsrf are subclasses, and refuse frames.
+    "security.W001",
     "security.W002",
     "security.W003",
-    # Whether all other names below the domain are HTTPS, too, its owner knows: the proxy in front may say so.
-    "security.W005",
-    "security.W021",
-    # The proxy in front ends TLS, and redirects; what reaches us in the clear are probes.
-    "security.W008",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -272,4 +267,6 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+"""For this name alone: whether all others below the domain are HTTPS, too, its owner knows, and the front may say so.
+Nothing is redirected to HTTPS here: the front ends TLS, and what reaches us in the clear are probes."""
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES

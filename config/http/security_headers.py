@@ -2,16 +2,11 @@
 
 A page runs the site's own scripts and styles from files, and nothing that stands in it: text that got in as markup is
 dead. No other site may frame it, no form of it may lead elsewhere. What is no page may do nothing at all. `nosniff`,
-Referrer-Policy, Cross-Origin-Opener-Policy and HSTS are Django's SecurityMiddleware's.
+Referrer-Policy, Cross-Origin-Opener-Policy and HSTS are Django's SecurityMiddleware's. `SecurityFields`
+(config/http/middleware.py) puts all of them on answers.
 
 Two constants and no nonce: no answer costs more than a header, and what is a script is told by where it stands.
 """
-
-from collections.abc import Callable
-
-from django.conf import settings
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 
 POLICY = "Content-Security-Policy"
 PAGE = "; ".join(
@@ -39,25 +34,3 @@ FEATURES = ", ".join(
 )
 """No page here uses any of these."""
 PAGE_FIELDS = {POLICY: PAGE, "X-Frame-Options": "DENY", "Permissions-Policy": FEATURES}
-
-
-class SecurityFields:
-    """Adds the policy to every answer, and to pages what else belongs to them.
-
-    What a view says itself stands. A file costs and gets what JSON does; a page in DEBUG may be Django's own.
-    """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
-        headers = response.headers
-        if not headers.get("Content-Type", "").startswith("text/html"):
-            headers.setdefault(POLICY, NO_PAGE)
-            return response
-        if settings.DEBUG and response.status_code >= 400:
-            headers.setdefault(POLICY, DEBUG_PAGE)
-        for name, value in PAGE_FIELDS.items():
-            headers.setdefault(name, value)
-        return response
