@@ -11,10 +11,10 @@ RUNNER := $(BIN)/python -m deploy.run --end-with-parent
 
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
-LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate
+LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos bench bench-degraded capacity lint format lock openapi schema clean
+.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos bench bench-degraded capacity lint format lock audit openapi schema clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,16 +102,19 @@ format: $(DEVELOPMENT)  ## Format the code and mend what can be mended; says wha
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
 
-lock:  ## Resolve requirements/*.in anew into the locked lists
+lock:  ## Resolve requirements/*.in anew into the locked lists, with the hashes of what may be installed
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
 	uv $(LOCK) requirements/runtime.in -o requirements.txt
 	uv $(LOCK) requirements/development.in -o requirements/development.txt
+
+audit: $(DEVELOPMENT)  ## Look the locked versions up among advisories: of OSV's service, or ADVISORIES=all.zip
+	@$(BIN)/python -m deploy.audit $(if $(ADVISORIES),--advisories $(ADVISORIES))
 
 openapi: $(RUNTIME)  ## Write docs/openapi.json anew
 	$(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json --validate --fail-on-warn
 
 schema: $(RUNTIME)  ## Write schema.graphql anew
-	$(BIN)/python manage.py graphql_schema --schema config.graphql.schema.schema --out schema.graphql
+	$(BIN)/python manage.py graphql_schema --out schema.graphql
 
 clean:  ## Remove everything that was installed or built, but not DATA_DIR
 	rm -rf $(VENV) .cassandra .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -127,10 +130,10 @@ $(BIN)/pip:
 # Each stamp is written last, so an interrupted installation is done again.
 $(RUNTIME): requirements.txt | $(BIN)/pip
 	@echo "Installing requirements into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 $(DEVELOPMENT): requirements/development.txt $(RUNTIME)
 	@echo "Installing development requirements into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/development.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/development.txt
 	@touch $@

@@ -1,8 +1,9 @@
 """A peer's own bench script beside ours: `PEER=script`, run in `PEER_PYTHON=` or in a venv made for it.
 
-The script is a process of its own against a Valkey that is started for it: `--port N --followers 10000`,
-with one JSON object a line on its output, of which those with `"what": "fanout"` have `mode` and
-`deliveries_per_s`. Without PEER_PYTHON, what its text says to `pip install` is installed into a private venv.
+The script is a process of its own against a Valkey that is started for it and asks for no password:
+`--port N --followers 10000`, with one JSON object a line on its output, of
+which those with `"what": "fanout"` have `mode` and `deliveries_per_s`. Without PEER_PYTHON, what its text says to
+`pip install` is installed into a private venv.
 """
 
 import os
@@ -47,7 +48,7 @@ def rows(ours: Sequence[float]) -> list[Row]:
 
 
 def _output(script: Path) -> str:
-    with TemporaryDirectory(prefix="peer-") as directory, Valkey(name="peer") as server:
+    with TemporaryDirectory(prefix="peer-") as directory, Valkey(name="peer", password="") as server:
         python = os.environ.get("PEER_PYTHON") or _installed(script, Path(directory))
         argv = [python, str(script), "--port", str(server.port), *ARGUMENTS]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=GIVE_UP_SECONDS)

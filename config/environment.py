@@ -108,6 +108,7 @@ class Environment:
 def read_environment() -> Environment:
     """Returns the environment, checked. Raises `UnsafeEnvironment` or environs' EnvError."""
     environment = _read(Env())
+    _refuse_unreadable_urls(environment)
     _refuse_one_redis(environment)
     refuse_unsafe(environment)
     return environment
@@ -159,6 +160,26 @@ def _read(env: Env) -> Environment:
 def _log_format(env: Env, production: bool) -> Literal["console", "json"]:
     allowed = ["json", "console"] if production else ["console", "json"]
     return cast(Literal["console", "json"], _choice(env, "LOG_FORMAT", allowed))
+
+
+def _refuse_unreadable_urls(environment: Environment) -> None:
+    """Names the variable alone: what the standard library says of such a URL quotes a piece of its password."""
+    urls = {
+        "DATABASE_URL": environment.database_url,
+        "TIMELINE_REDIS_URL": environment.timeline_redis_url,
+        "BROKER_REDIS_URL": environment.broker_redis_url,
+    }
+    for name, url in urls.items():
+        if not _readable(url):
+            raise UnsafeEnvironment(f"{name} is no URL: is a character of its password to be written as %XX?")
+
+
+def _readable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.scheme) and (parts.port or 0) >= 0
+    except ValueError:
+        return False
 
 
 def _refuse_one_redis(environment: Environment) -> None:

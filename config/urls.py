@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 
 from config.graphql.door import GraphQLEndpoint
@@ -12,8 +12,9 @@ from config.observability.metrics import metrics
 
 admin.site.site_header = admin.site.site_title = "Feed"
 
-docs = SpectacularSwaggerView.as_view(
+docs = SpectacularSwaggerSplitView.as_view(
     url_name="openapi",
+    url_self="/api/docs/",
     authentication_classes=(),
     permission_classes=(AllowAny,),
     template_name="config/docs.html",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.plan import ROOT, Options, environment
+from deploy.supervisor.privacy import PRIVATE_UMASK
 from deploy.supervisor.records import read_addresses
 
 
@@ -23,6 +24,7 @@ def manage_environment(env: Mapping[str, str]) -> dict[str, str]:
 
 def main(arguments: list[str]) -> None:
     """Becomes manage.py."""
+    os.umask(PRIVATE_UMASK)
     os.chdir(ROOT)
     os.execve(sys.executable, [sys.executable, "manage.py", *arguments], manage_environment(os.environ))  # noqa: S606
 

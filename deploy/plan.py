@@ -1,6 +1,5 @@
 """What `make run` runs: the servers, the preparations and the processes of the whole product."""
 
-import os
 import secrets
 import sys
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Self
 from deploy.cassandra.node import CassandraNode
 from deploy.errors import CannotStart
 from deploy.supervisor.ports import LOOPBACK
+from deploy.supervisor.privacy import write_private
 from deploy.supervisor.runner import Backend, Command, Plan
 from deploy.valkey import Valkey
 
@@ -82,12 +82,7 @@ def environment(options: Options, env: Mapping[str, str]) -> dict[str, str]:
 def kept_secret(path: Path) -> str:
     """Returns the secret in that file, made at the first call: cursors and sessions outlive a restart."""
     if not path.exists():
-        unfinished = path.with_suffix(".unfinished")
-        unfinished.unlink(missing_ok=True)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-        unfinished.replace(path)
+        write_private(path, secrets.token_urlsafe(48))
     return path.read_text().strip()
 
 

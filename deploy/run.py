@@ -18,6 +18,7 @@ from deploy.plan import ROOT, Options, environment, product
 from deploy.supervisor.locks import try_lock
 from deploy.supervisor.output import Output
 from deploy.supervisor.ports import is_free
+from deploy.supervisor.privacy import PRIVATE_UMASK, make_private
 from deploy.supervisor.records import Records
 from deploy.supervisor.runner import Plan, Runner
 from deploy.supervisor.stopping import Parent, Stopping, StopRequest
@@ -27,6 +28,7 @@ PlanMaker = Callable[[Options, Mapping[str, str]], Plan]
 
 def main(arguments: list[str], make_plan: PlanMaker = product) -> int:
     """Returns the exit status: 0 after a stop that was asked for, 1 after a sentence on standard error."""
+    os.umask(PRIVATE_UMASK)
     request = StopRequest(Parent() if "--end-with-parent" in arguments else None)
     request.catch_signals(signal.SIGINT, signal.SIGTERM, *_hang_up())
     try:
@@ -40,7 +42,7 @@ def main(arguments: list[str], make_plan: PlanMaker = product) -> int:
 
 
 def _run(options: Options, make_plan: PlanMaker, request: StopRequest, output: Output) -> int:
-    with holding(options.data_dir):
+    with holding(options.data_dir, output.say):
         records = Records(options.data_dir / "run.json")
         leftovers = records.end_leftovers()
         if leftovers:
@@ -53,13 +55,18 @@ def _run(options: Options, make_plan: PlanMaker, request: StopRequest, output: O
 
 
 @contextmanager
-def holding(data_dir: Path) -> Iterator[None]:
-    """Holds the directory, made if need be, for this run alone. Raises `CannotStart` when another has it."""
+def holding(data_dir: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Holds the directory, made if need be, for this run alone, and keeps others of the machine out of it.
+
+    Raises `CannotStart` when another run has it, or others could look into it and that cannot be mended.
+    """
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        mended = make_private(data_dir, around=(ROOT, Path.home()))
         lock = (data_dir / "run.lock").open("a+")
     except OSError as error:
         raise CannotStart(f"DATA_DIR={data_dir} cannot be used: {error.strerror}.") from error
+    if mended:
+        say(f"{data_dir} could be read by others of this machine; now only its owner may.")
     with lock:
         if not try_lock(lock.fileno()):
             raise CannotStart(f"Another run uses {data_dir}: end it, or choose another directory with DATA_DIR=.")

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import urlsplit
 
 from django.db import connections
 from django.test import override_settings
@@ -37,23 +36,21 @@ def counted_round_trips() -> Iterator[list[tuple[Command, ...]]]:
 @contextmanager
 def timeline_redis_down() -> Iterator[None]:
     """Inside, nothing listens where this process looks for the timeline Redis; afterwards all is as before."""
-    with node_elsewhere(timeline_node(), free_port()):
+    with node_elsewhere(timeline_node(), f"redis://{LOOPBACK}:{free_port()}/0"):
         yield
 
 
 @contextmanager
 def timeline_redis_at(url: str) -> Iterator[None]:
     """Inside, this process takes another server for the timeline Redis, over new connections."""
-    port = urlsplit(url).port
-    assert port is not None
-    with node_elsewhere(timeline_node(), port):
+    with node_elsewhere(timeline_node(), url):
         yield
 
 
 @contextmanager
-def node_elsewhere(node: RedisNode, port: int) -> Iterator[None]:
-    """Inside, this process looks for the node at another port; afterwards its breaker is closed as well."""
-    address, node.url, node._client = node.url, f"redis://{LOOPBACK}:{port}/0", None
+def node_elsewhere(node: RedisNode, url: str) -> Iterator[None]:
+    """Inside, this process looks for the node at another address; afterwards its breaker is closed as well."""
+    address, node.url, node._client = node.url, url, None
     try:
         yield
     finally:

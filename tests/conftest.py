@@ -35,7 +35,7 @@ from storage.redis.generations import begin
 from storage.redis.node import timeline_node
 from storage.redis.shards import forget_keys
 from tests.order import shuffled
-from tests.settings import EXTERNAL_CASSANDRA, TEST_DIR
+from tests.settings import EXTERNAL_CASSANDRA, REDIS_PASSWORD, TEST_DIR
 from tweets.stores.port import tweet_store
 
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
@@ -148,14 +148,14 @@ def empty_database(alias: str) -> None:
 @pytest.fixture(scope="session")
 def timeline_redis() -> Iterator[Valkey]:
     """The running server behind TIMELINE_REDIS_URL."""
-    with Valkey(_port(django_settings.TIMELINE_REDIS_URL)) as server:
+    with Valkey(_port(django_settings.TIMELINE_REDIS_URL), password=REDIS_PASSWORD) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def broker_redis() -> Iterator[Valkey]:
     """The running server behind BROKER_REDIS_URL."""
-    with Valkey(_port(django_settings.BROKER_REDIS_URL)) as server:
+    with Valkey(_port(django_settings.BROKER_REDIS_URL), password=REDIS_PASSWORD) as server:
         yield server
 
 

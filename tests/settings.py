@@ -6,9 +6,11 @@ Read before any fixture runs; so ports are chosen here and the servers started b
 import os
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 from deploy.supervisor.ports import LOOPBACK, free_port
 
+REDIS_PASSWORD = "of-these-tests: every / character @ counts"
 EXTERNAL_CASSANDRA = "CASSANDRA_HOSTS" in os.environ
 """A cluster to test against, in a keyspace of this session's own, in place of a node of its own."""
 
@@ -17,8 +19,8 @@ os.environ |= {
     "STORE": "embedded",
     # Suites ask more often than people may; those of the limits switch them on.
     "RATE_LIMITS": "off",
-    "TIMELINE_REDIS_URL": f"redis://{LOOPBACK}:{free_port()}/0",
-    "BROKER_REDIS_URL": f"redis://{LOOPBACK}:{free_port()}/0",
+    "TIMELINE_REDIS_URL": f"redis://:{quote(REDIS_PASSWORD, safe='')}@{LOOPBACK}:{free_port()}/0",
+    "BROKER_REDIS_URL": f"redis://:{quote(REDIS_PASSWORD, safe='')}@{LOOPBACK}:{free_port()}/0",
     "CASSANDRA_KEYSPACE": f"test_{os.getpid()}",
 }
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")

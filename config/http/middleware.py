@@ -1,5 +1,6 @@
-"""What wraps every request, in the order of MIDDLEWARE in config/settings.py: gzip, CORS, its host, the bound on its
-body, the neighbours of a page, what is left of its quota, whether it is a repeatable write, and the admin's own stack.
+"""What wraps every request, in the order of MIDDLEWARE in config/settings.py: what browsers may do, gzip, CORS, its
+host, the bound on its body, the neighbours of a page, what is left of its quota, whether it is a repeatable write, and
+the admin's own stack.
 Its id and log line are config/observability/requests.py's, which stands first."""
 
 import re
@@ -11,17 +12,18 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponseForbidden, HttpResponsePermanentRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
-from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.gzip import GZipMiddleware
+from django.middleware.security import SecurityMiddleware
 from django.utils.cache import patch_vary_headers
 
 from accounts.sessions.authentication import rate_hits
 from config.http.idempotency import HEADER, answer_once
 from config.http.problems import ADMIN_PREFIX, problem_response, too_large
+from config.http.security_headers import DEBUG_PAGE, NO_PAGE, PAGE_FIELDS, POLICY
 from storage.redis.rate_limits import fields
 from storage.web.rest import link_field
 
@@ -35,6 +37,25 @@ GZIP_FROM_BYTES = 1024
 """What is shorter fits into one packet as it is."""
 GZIP_REFUSED = re.compile(r"\bgzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 PROBED_BY_ADDRESS = "/healthz"
+
+
+class SecurityFields(SecurityMiddleware):
+    """Django's own, and the policy on every answer (security_headers.py); on pages what else belongs to them.
+
+    What a view says itself stands. A subclass and no middleware more: one costs every request two calls.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response = super().process_response(request, response)
+        headers = response.headers
+        if not headers.get("Content-Type", "").startswith("text/html"):
+            headers.setdefault(POLICY, NO_PAGE)
+            return response
+        if settings.DEBUG and response.status_code >= 400:
+            headers.setdefault(POLICY, DEBUG_PAGE)
+        for name, value in PAGE_FIELDS.items():
+            headers.setdefault(name, value)
+        return response
 
 
 class GzippedReads(GZipMiddleware):
@@ -213,8 +234,4 @@ class AdminAuthentication(AdminOnly, AuthenticationMiddleware):
 
 
 class AdminMessages(AdminOnly, MessageMiddleware):
-    pass
-
-
-class AdminFrames(AdminOnly, XFrameOptionsMiddleware):
     pass

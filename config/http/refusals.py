@@ -52,6 +52,7 @@ def told(problem: Problem, path: str) -> tuple[list[tuple[bytes, bytes]], bytes]
     fields = {
         "content-type": CONTENT_TYPE,
         "content-length": str(len(body)),
+        "x-content-type-options": "nosniff",
         "x-request-id": request_id,
         "connection": "close",
         **{name.lower(): value for name, value in problem.headers.items()},

@@ -8,9 +8,12 @@ The lines are the same, to the same stream.
 import json
 import logging
 import sys
+import traceback
 from typing import Literal, TextIO
 
 import structlog
+
+from storage.masking import masked
 
 SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -37,10 +40,10 @@ def logging_config(log_format: Literal["console", "json"]) -> dict[str, object]:
         "formatters": {
             "structlog": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": SHARED,
+                "foreign_pre_chain": [*SHARED, _without_passwords],
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.processors.format_exc_info,
+                    _format_exceptions,
                     renderer,
                 ],
             }
@@ -56,10 +59,24 @@ def logging_config(log_format: Literal["console", "json"]) -> dict[str, object]:
     }
 
 
+def _without_passwords(logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Masks what a library says of the URLs that it was given. Our own lines name backends, and no URL."""
+    line["event"] = masked(str(line["event"]))
+    return line
+
+
+def _traceback(exc_info: structlog.typing.ExcInfo) -> str:
+    """As Python prints it, masked: its last line is in a driver's words."""
+    return masked("".join(traceback.format_exception(*exc_info)).rstrip("\n"))
+
+
+_format_exceptions = structlog.processors.ExceptionRenderer(_traceback)
+
+
 def _write_own_lines(renderer: structlog.typing.Processor) -> None:
     stream = sys.stderr
     structlog.configure(
-        processors=[*SHARED, structlog.processors.format_exc_info, renderer],
+        processors=[*SHARED, _format_exceptions, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda name=None: NamedWriter(stream, name),
         cache_logger_on_first_use=True,

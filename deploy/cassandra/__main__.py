@@ -12,6 +12,7 @@ from pathlib import Path
 from deploy.cassandra.node import CassandraNode, why_unavailable
 from deploy.errors import CannotStart
 from deploy.supervisor.ports import is_free
+from deploy.supervisor.privacy import PRIVATE_UMASK, make_private
 from deploy.supervisor.processes import Hooks, wait_until
 from deploy.supervisor.stopping import Parent, Stopping, StopRequest
 
@@ -19,12 +20,14 @@ USUAL_PORT = 9042
 
 
 def serve() -> int:
+    os.umask(PRIVATE_UMASK)
     request = StopRequest(Parent() if "--end-with-parent" in sys.argv else None)
     request.catch_signals(signal.SIGINT, signal.SIGTERM)
     data_dir = Path(os.environ.get("DATA_DIR", "data")) / "cassandra"
     port = int(os.environ.get("CASSANDRA_PORT", USUAL_PORT if is_free(USUAL_PORT) else 0))
     node = CassandraNode(data_dir, port=port)
     try:
+        make_private(data_dir)
         print("Starting Cassandra; its jars are fetched the first time …", flush=True)
         node.start(Hooks(while_waiting=request.raise_if_asked))
         print(f"Cassandra is ready. In another terminal:\n{_how_to_use(node)}\nCtrl-C ends it.", flush=True)

@@ -79,7 +79,7 @@ class CassandraNode:
         start, the port or the directory in use, or a node that gave up (with the end of its log)."""
         program, jars = java(), install(self._cache, hooks.while_waiting)
         self._choose_port()
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = self._lock_directory()
         try:
             self.write_configuration()

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from deploy.supervisor.privacy import PRIVATE_UMASK, private_file
+
 TIED = Path(__file__).with_name("tied.py")
 POLL_SECONDS = 0.05
 
@@ -97,8 +99,8 @@ def start(
     keep_open: Sequence[int] = (),
 ) -> Child:
     """Starts `argv`; its output goes to `log` (begun anew), or to `Child.output`.
-    `keep_open` are file descriptors that it inherits."""
-    stdout: IO[bytes] | int = subprocess.PIPE if log is None else log.open("wb")
+    `keep_open` are file descriptors that it inherits. What it and its log write is for nobody but their owner."""
+    stdout: IO[bytes] | int = subprocess.PIPE if log is None else private_file(log)
     try:
         popen = subprocess.Popen(
             _tied(argv),
@@ -108,6 +110,7 @@ def start(
             env=None if env is None else dict(env),
             cwd=cwd,
             start_new_session=True,
+            umask=PRIVATE_UMASK,
             pass_fds=tuple(keep_open),
         )
     finally:

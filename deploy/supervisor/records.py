@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from json import JSONDecodeError, dumps, loads
 from pathlib import Path
 
+from deploy.supervisor.privacy import write_private
 from deploy.supervisor.processes import wait_until
 
 GRACE_SECONDS = 5.0
@@ -90,11 +91,7 @@ def _addresses(path: Path) -> Path:
 
 
 def _write(path: Path, content: object) -> None:
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
-    unfinished.touch(mode=0o600)
-    unfinished.write_text(dumps(content, indent=1))
-    unfinished.replace(path)
+    write_private(path, dumps(content, indent=1))
 
 
 def birth(pid: int) -> str | None:

@@ -18,7 +18,6 @@ records of healthy orders look like killed attempts.
 Attempts are counted for each part of a large order by itself: its parts fail side by side.
 """
 
-import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 
@@ -28,6 +27,7 @@ from django.conf import settings
 from storage import stores
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
+from storage.masking import masked
 from storage.ports.dead_letters import ERROR_CHARS, WHOLE, Attempt, DeadLetter
 from storage.ports.outbox import Order
 
@@ -42,7 +42,6 @@ KILLED = "The process ended during the attempt."
 
 _to_take_back: deque[tuple[int, Attempt]] = deque(maxlen=1_000)
 """Records of attempts that ended without a fault while the store did not answer."""
-_PASSWORD_IN_URL = re.compile(r"://[^/@\s]*@")
 
 log = structlog.get_logger(__name__)
 
@@ -103,8 +102,7 @@ def described(error: Exception) -> str:
     text = " ".join(f"{type(error).__name__}: {error}".split())
     for secret in (settings.SECRET_KEY, settings.CASSANDRA_PASSWORD, settings.METRICS_TOKEN):
         text = text.replace(secret, "…") if secret else text
-    text = _PASSWORD_IN_URL.sub("://…@", text)
-    return text[:ERROR_CHARS]
+    return masked(text)[:ERROR_CHARS]
 
 
 def _begin(order: Order, part: int) -> Attempt | None:

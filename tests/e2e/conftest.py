@@ -46,7 +46,7 @@ class Server:
 
     def suspend(self, person: "Person") -> None:
         """As an operator does it, in the admin."""
-        self._make_operator()
+        self.make_operator()
         with httpx.Client(base_url=self.url, follow_redirects=True, timeout=30) as browser:
             browser.get("/admin/login/")
             self._submit(browser, "/admin/login/", username=OPERATOR, password=PASSWORD, next="/admin/")
@@ -58,7 +58,7 @@ class Server:
         assert answer.status_code == 200, answer.text
         return answer
 
-    def _make_operator(self) -> None:
+    def make_operator(self) -> None:
         names = {"DJANGO_SUPERUSER_USERNAME": OPERATOR, "DJANGO_SUPERUSER_EMAIL": "operator@example.org"}
         subprocess.run(
             [sys.executable, "manage.py", "createsuperuser", "--noinput"],

@@ -122,6 +122,7 @@ def replica(primary: Valkey) -> Iterator[Valkey]:
 
 def follow_primary(server: Valkey, primary: Valkey) -> None:
     """Makes the one a replica of the other; returns when it has all that the other has."""
+    tell(server, "CONFIG", "SET", "masterauth", primary.password)
     tell(server, "REPLICAOF", LOOPBACK, primary.port)
     wait_for_sync(server, primary)
 

@@ -90,6 +90,17 @@ def test_one_database_for_both_redis_is_refused(given: pytest.MonkeyPatch, broke
     read_environment()
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "TIMELINE_REDIS_URL", "BROKER_REDIS_URL"])
+@pytest.mark.parametrize("password", ["hunter/two", "hunter#two", "hunter?two", "hunter[two", "hunter]two"])
+def test_a_url_that_cannot_be_read_is_named_without_its_password(
+    given: pytest.MonkeyPatch, name: str, password: str
+) -> None:
+    found = fault(given, {name: f"redis://:{password}@cache:6379/3"})
+    assert found.startswith(f"{name} is no URL")
+    assert "hunter" not in found
+    assert "two" not in found
+
+
 def test_a_laptop_s_secret_is_none(given: pytest.MonkeyPatch) -> None:
     assert "SECRET_KEY" in fault(given, {name: value for name, value in SAFE.items() if name != "SECRET_KEY"})
 

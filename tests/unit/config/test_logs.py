@@ -4,6 +4,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
+
+import pytest
 
 PROGRAM = """
 import logging.config
@@ -21,6 +24,34 @@ try:
 except ZeroDivisionError as error:
     log.error("failed", exc_info=error, given={1})
 """
+
+
+SAYING = """
+import logging.config
+import structlog
+from config.observability.logs import logging_config
+
+logging.config.dictConfig(logging_config("{log_format}"))
+log = structlog.get_logger("feed")
+url = "redis://feed:{password}@127.0.0.1:6380/0"
+logging.getLogger("celery.worker").warning("Connected to %s, still", url)
+try:
+    raise ValueError("no good: " + url)
+except ValueError as error:
+    log.exception("failed")
+    logging.getLogger("library").exception("failed")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+@pytest.mark.parametrize("password", ["hunter2", "hunter2/with@parts:of#urls", "%3Ahunter2%2F"])
+def test_no_line_has_the_password_of_a_url(log_format: Literal["json", "console"], password: str) -> None:
+    program = SAYING.format(log_format=log_format, password=password)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
+    )
+    assert "hunter2" not in done.stderr
+    assert done.stderr.count("@127.0.0.1:6380/0") == 3
 
 
 def test_every_line_is_an_object_with_its_level_logger_time_and_request() -> None:

