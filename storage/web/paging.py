@@ -84,7 +84,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     """Items newest first. `older` and `newer` are the ids to page on from, None where nothing is known.
 
     `unsettled` belongs to `newer`. A page that was `cut_short` took too long to fill: there may be more
-    beyond `older`, or beyond `newer` when it goes up.
+    beyond `older`, or beyond `newer` when it goes up. `places` are those of the items, to page on from any of them.
     """
 
     items: list[T]
@@ -92,6 +92,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     newer: int | None
     unsettled: Unsettled | None = None
     cut_short: bool = False
+    places: list[int] = []
 
     @property
     def older_cursor(self) -> str | None:
