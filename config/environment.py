@@ -88,6 +88,9 @@ class Environment:
     """LOG_FORMAT: readable lines, or one JSON object a line; default json in production."""
     metrics_token: str
     """METRICS_TOKEN: what /metrics asks for as a bearer token; default none, and everyone may read it."""
+    graphql_introspection: bool | None
+    """GRAPHQL_INTROSPECTION=on|off: whether clients may ask for the GraphQL schema, and are told of names that they
+    did not write; default on, in production off."""
     prometheus_multiproc_dir: str
     """PROMETHEUS_MULTIPROC_DIR: an empty directory in which several processes of one server add up their metrics.
     The client reads it by itself, too; default none, each process counts for itself."""
@@ -136,6 +139,7 @@ def _read(env: Env) -> Environment:
         token_days=env.int("TOKEN_DAYS", 90),
         log_format=_log_format(env, production),
         metrics_token=env.str("METRICS_TOKEN", ""),
+        graphql_introspection=env.bool("GRAPHQL_INTROSPECTION", None),
         prometheus_multiproc_dir=env.str("PROMETHEUS_MULTIPROC_DIR", ""),
     )
 

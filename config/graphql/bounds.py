@@ -14,7 +14,7 @@ Each fragment is measured once, and counted wherever it is spread.
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from graphql import (
@@ -29,12 +29,14 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     Node,
     NullValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     ValueNode,
     VariableDefinitionNode,
+    VariableNode,
     get_named_type,
 )
 
@@ -68,31 +70,47 @@ INNER_PAGE_COMPLEXITY = 10
 """What a page counts for each item that it belongs to: a listing that has to be looked at, if only to find it empty."""
 MUTATION_COMPLEXITY = 1_000
 """What a write counts besides its answer: at most nine in one request."""
+ORDINARY_PAGE = 2_500
+"""What counts as one request at the rate limits: the whole of 20 tweets and what they quote is 2,400."""
+LISTS = ("ids", "usernames")
+"""Arguments that list what a field answers, which is then a page of so many items."""
 INTROSPECTION = ("__schema", "__type")
 
 
 class Size(msgspec.Struct, frozen=True):
-    """Of a part of a document: how deep, how many values, and how many pages and introspections it opens."""
+    """Of a part of a document: how deep, how many values, how many pages and introspections it opens, and writes."""
 
     depth: int = 0
     complexity: int = 0
     pages: int = 0
+    writes: int = 0
 
     @property
     def total(self) -> int:
         return self.complexity + self.pages * PAGE_COMPLEXITY
 
+    @property
+    def requests(self) -> int:
+        """How many requests it counts as: for each ordinary page that it costs, and for each write, one."""
+        return max(1, self.writes, math.ceil(self.total / ORDINARY_PAGE))
 
-def check_bounds(schema: GraphQLSchema, document: DocumentNode, *, introspection: bool) -> None:
-    """Raises `TooMuch`, and `GraphQLError` for introspection where it is off and for a page size that is none.
+
+def check_bounds(
+    schema: GraphQLSchema, document: DocumentNode, *, introspection: bool
+) -> Mapping[OperationDefinitionNode, Size]:
+    """Returns the size of each operation.
+
+    Raises `TooMuch`, and `GraphQLError` for introspection where it is off and for a page size that is none.
 
     Says nothing about documents that are invalid in other ways.
     """
     _check_counts(document, introspection=introspection)
     measure = _Measure(schema, document)
-    for definition in document.definitions:
-        if isinstance(definition, OperationDefinitionNode):
-            _check_size(measure.operation(definition), definition)
+    operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    sizes = {each: measure.operation(each) for each in operations}
+    for operation, size in sizes.items():
+        _check_size(size, operation)
+    return sizes
 
 
 def _check_counts(document: DocumentNode, *, introspection: bool) -> None:
@@ -120,17 +138,21 @@ def _pairs(names: Counter[str]) -> int:
     return sum(math.comb(times, 2) for times in names.values())
 
 
+COUNTED_IN = ("selection_set", "selections", "directives", "variable_definitions")
+"""Where in a node something stands that is counted: in no name, value or type."""
+
+
 def _nodes(definition: Node) -> Iterator[Node]:
-    """Yields every node of it once, without recursion."""
+    """Yields every node of it that may be counted once, without recursion."""
     waiting: list[Node] = [definition]
     while waiting:
         node = waiting.pop()
         yield node
-        for key in node.keys:
+        for key in COUNTED_IN:
             inside = getattr(node, key, None)
             if isinstance(inside, Node):
                 waiting.append(inside)
-            elif isinstance(inside, tuple | list):
+            elif inside:
                 waiting.extend(inside)
 
 
@@ -164,6 +186,7 @@ class _Measure:
             max((size.depth for size in sizes), default=0),
             sum(size.complexity for size in sizes),
             sum(size.pages for size in sizes),
+            sum(size.writes for size in sizes),
         )
 
     def _each(self, node: SelectionSetNode, parent: GraphQLNamedType | None) -> Iterator[Size]:
@@ -191,20 +214,31 @@ class _Measure:
             return Size(pages=1 if node.name.value in INTROSPECTION else 0)
         field: GraphQLField | None = getattr(parent, "fields", {}).get(node.name.value)
         inside = self._selections(node.selection_set, get_named_type(field.type) if field else None)
-        own = MUTATION_COMPLEXITY if parent is not None and parent is self._schema.mutation_type else 1
+        is_write = parent is not None and parent is self._schema.mutation_type
+        own = MUTATION_COMPLEXITY if is_write else 1
         items = _page_size(node, field)
         if items is None:
-            return Size(1 + inside.depth, own + inside.complexity, inside.pages)
+            return Size(1 + inside.depth, own + inside.complexity, inside.pages, 1 if is_write else 0)
         return Size(1 + inside.depth, own + INNER_PAGE_COMPLEXITY + items * inside.complexity, 1 + inside.pages)
 
 
 def _page_size(node: FieldNode, field: GraphQLField | None) -> int | None:
     """Returns how many items a page answers with at the most; None for a field that is no page."""
     sizing = [name for name in PAGE_SIZES if field is not None and name in field.args]
-    if field is None or not sizing:
+    listing = [name for name in LISTS if field is not None and name in field.args]
+    if field is None or not (sizing or listing):
         return None
     given = {each.name.value: each.value for each in node.arguments}
+    if listing:
+        return _listed(given.get(listing[0]))
     return max(_items(name, given.get(name), field.args[name].default_value) for name in sizing) or DEFAULT_LIMIT
+
+
+def _listed(given: ValueNode | None) -> int:
+    """Returns how many things an argument lists at the most; the specification makes a list of one that is none."""
+    if isinstance(given, ListValueNode):
+        return max(1, len(given.values))
+    return MAX_LIMIT if given is None or isinstance(given, VariableNode) else 1
 
 
 def _items(name: str, given: ValueNode | None, default: object) -> int:

@@ -12,7 +12,11 @@ import msgspec
 from django.conf import settings
 from graphql import (
     DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
+    InlineFragmentNode,
     NonNullTypeNode,
     OperationDefinitionNode,
     OperationType,
@@ -24,7 +28,8 @@ from graphql import (
 )
 from graphql.validation import ValidationContext
 
-from config.graphql.bounds import check_bounds
+from accounts.doors.graphql_accounts import TOKEN_FIELDS
+from config.graphql.bounds import Size, check_bounds
 from config.graphql.scanning import MAX_TOKENS, check_text
 from config.graphql.schema import schema
 
@@ -54,6 +59,7 @@ class CheckedDocument(msgspec.Struct, frozen=True, eq=False):
     node: DocumentNode
     never_null: Mapping[str, frozenset[str]]
     """By the operation's name, "" for one without."""
+    sizes: Mapping[OperationDefinitionNode, Size]
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Returns the operation to execute. Raises `Invalid` when there is no such one, or it is not clear which."""
@@ -70,6 +76,25 @@ def is_write(operation: OperationDefinitionNode) -> bool:
     return operation.operation is OperationType.MUTATION
 
 
+def answers_a_token(document: CheckedDocument, operation: OperationDefinitionNode) -> bool:
+    """Returns whether one of the operation's fields answers a token. Costs a walk through the document."""
+    fragments = {
+        each.name.value: each for each in document.node.definitions if isinstance(each, FragmentDefinitionNode)
+    }
+    waiting, spread = [operation.selection_set], set[str]()
+    while waiting:
+        for each in waiting.pop().selections:
+            if isinstance(each, FieldNode):
+                if each.name.value in TOKEN_FIELDS:
+                    return True
+            elif isinstance(each, InlineFragmentNode):
+                waiting.append(each.selection_set)
+            elif isinstance(each, FragmentSpreadNode) and each.name.value not in spread:
+                spread.add(each.name.value)
+                waiting.append(fragments[each.name.value].selection_set)
+    return False
+
+
 def checked_document(query: str) -> CheckedDocument:
     """Returns what the text says. Raises `Invalid` with what is wrong; what is wrong is not kept."""
     return _checked(query.rstrip(), introspection=has_introspection())
@@ -77,7 +102,8 @@ def checked_document(query: str) -> CheckedDocument:
 
 def has_introspection() -> bool:
     """Returns whether clients may ask for the schema, and be told names that they did not write."""
-    return not settings.PRODUCTION
+    chosen: bool | None = settings.GRAPHQL_INTROSPECTION
+    return not settings.PRODUCTION if chosen is None else chosen
 
 
 @lru_cache(DOCUMENTS_KEPT)
@@ -85,7 +111,7 @@ def _checked(query: str, *, introspection: bool) -> CheckedDocument:
     try:
         check_text(query)
         document = parse(query, max_tokens=MAX_TOKENS)
-        check_bounds(schema.graphql_schema, document, introspection=introspection)
+        sizes = check_bounds(schema.graphql_schema, document, introspection=introspection)
     except GraphQLError as error:
         raise Invalid([_refusal(error)]) from error
     except RecursionError as error:
@@ -94,7 +120,7 @@ def _checked(query: str, *, introspection: bool) -> CheckedDocument:
     if errors:
         raise Invalid([_refusal(error if introspection else _without_suggestion(error)) for error in errors])
     never_null = {name_of(operation): _never_null(document, operation) for operation in _operations(document)}
-    return CheckedDocument(document, never_null)
+    return CheckedDocument(document, never_null, sizes)
 
 
 def _refusal(error: GraphQLError) -> GraphQLError:
