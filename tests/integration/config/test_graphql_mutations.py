@@ -17,6 +17,7 @@ from tweets.writing import liking, posting
 
 pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 
+RELATIONSHIP = "relationship { following followedBy blocking muting }"
 ANSWERS = {
     "register": "user { username email } token",
     "createToken": "user { username email } token",
@@ -25,10 +26,13 @@ ANSWERS = {
     "updateProfile": "user { username displayName bio email }",
     "createTweet": "tweet { id text }",
     "deleteTweet": "deletedId",
-} | dict.fromkeys(
-    ("follow", "unfollow", "block", "unblock", "mute", "unmute"),
-    "relationship { following followedBy blocking muting }",
-)
+    "follow": RELATIONSHIP,
+    "unfollow": RELATIONSHIP,
+    "block": RELATIONSHIP,
+    "unblock": RELATIONSHIP,
+    "mute": RELATIONSHIP,
+    "unmute": RELATIONSHIP,
+}
 TWEET = "tweet { id counts { likes retweets } viewer { liked retweeted bookmarked } }"
 UNKNOWN = "7265412345678901248"
 
