@@ -10,8 +10,8 @@ from typing import Generic, TypeVar, cast
 from storage.errors import StillSearching
 from storage.ids.settling import settled_place
 from storage.ports.ranges import Range
-from storage.web.asking import Answer, Between, Look, Question, Same, Shown, Walk
-from storage.web.paging import Page, PageRequest
+from storage.web.asking import Answer, Between, Look, Question, Shown, Walk
+from storage.web.paging import Page, PageRequest, Same
 from storage.web.walking import walk
 
 T = TypeVar("T")

@@ -1,11 +1,11 @@
 """A walk that goes up: what is nearest above a cursor, and has become visible since the cursor was made."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from storage.ports.ranges import Range
-from storage.web.asking import Asking, Between, Kept, Shown, Walk, first_fetch, page_of, places_of, shown_at
-from storage.web.paging import MOST_COUNTED, PageRequest, Unsettled, counted
+from storage.web.asking import Asking, Between, Look, Shown, Walk
+from storage.web.paging import MOST_COUNTED, Kept, PageRequest, Unsettled, counted, first_fetch, page_of
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class Upwards(Generic[T]):
 
     def _fetch(self, after: int | None, asked: int) -> Asking[T, list[int]]:
         """Returns the next places, oldest first."""
-        places = (yield from places_of(Range(None, after, asked)))[::-1]
+        places = (cast(list[int], (yield Range(None, after, asked))))[::-1]
         self._seen += places
         self._ended = len(places) < asked
         return places
@@ -64,7 +64,7 @@ class Upwards(Generic[T]):
     def _examine(self, places: Sequence[int]) -> Asking[T, None]:
         if not places:
             return
-        shown: Shown[T] = yield from shown_at(places[::-1])
+        shown = cast(Shown[T], (yield Look(places[::-1])))
         self._unreadable.update(shown.unreadable)
         for place, item in reversed(shown.entries):
             if len(self._kept) == self._limit:
@@ -92,5 +92,5 @@ class Upwards(Generic[T]):
         examined = [place for place in self._seen if settled < place <= self._examined]
         standing = [place for place in examined if place not in self._unreadable]
         if low > settled:
-            standing += yield from places_of(Between(settled, low + 1, MOST_COUNTED + 1))
+            standing += cast(list[int], (yield Between(settled, low + 1, MOST_COUNTED + 1)))
         return self._examined, counted(settled, standing)

@@ -21,17 +21,12 @@ from storage.web.asking import (
     Answer,
     Asking,
     Between,
-    Kept,
     Look,
-    Same,
     Show,
     Shown,
     Walk,
-    page_of,
-    places_of,
-    shown_at,
 )
-from storage.web.paging import MOST_COUNTED, Page, PageRequest, Unsettled, counted
+from storage.web.paging import MOST_COUNTED, Kept, Page, PageRequest, Same, Unsettled, counted, page_of
 from storage.web.upwards import Upwards
 
 T = TypeVar("T")
@@ -136,9 +131,9 @@ def _page_below(request: PageRequest, settled: Callable[[], int], kept: Kept[T])
     unreadable: set[int] = set()
     ended = cut_short = False
     for asked in _rounds(limit + 1):
-        places = yield from places_of(Range(examined, None, asked))
+        places = cast(list[int], (yield Range(examined, None, asked)))
         seen += places
-        shown: Shown[T] = yield from shown_at(places)
+        shown = cast(Shown[T], (yield Look(places)))
         unreadable.update(shown.unreadable)
         for place, item in shown.entries:
             kept.pass_over_or_add(place, item)
@@ -166,5 +161,5 @@ def _unsettled_below(
     standing = [place for place in seen if settled < place <= newer]
     lowest = seen[-1] if seen else newer + 1
     if not ended and lowest > settled and len(standing) <= MOST_COUNTED:
-        standing += yield from places_of(Between(settled, lowest, MOST_COUNTED + 1 - len(standing)))
+        standing += cast(list[int], (yield Between(settled, lowest, MOST_COUNTED + 1 - len(standing))))
     return counted(settled, [place for place in standing if place not in unreadable])
