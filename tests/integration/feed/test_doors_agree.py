@@ -240,7 +240,7 @@ def whole_of(shown: list[Any]) -> list[Any]:
 SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-@settings(max_examples=8, deadline=None, database=None, suppress_health_check=SLOW)
+@settings(max_examples=5, deadline=None, database=None, suppress_health_check=SLOW)
 @given(st.lists(operations, min_size=6, max_size=25))
 def test_what_is_done_through_either_door_is_the_same(some: list[Operation]) -> None:
     rest, graphql = Rest(), GraphQL()

@@ -8,7 +8,7 @@ from graphql import ExecutionContext, GraphQLObjectType, GraphQLSchema, build_sc
 
 from storage.web.batches import BatchingExecution, Later, later
 
-SCHEMA = """
+SCHEMA = build_schema("""
 type Query { one: Item! maybe: Item items: [Item!]! some: [Item] }
 type Mutation { write: Item! again: Item }
 type Item {
@@ -21,7 +21,7 @@ type Item {
   gone: Int!
   plain: Int
 }
-"""
+""")
 Reads = list[tuple[str, list[int]]]
 
 
@@ -33,7 +33,6 @@ class Items:
         self.broken, self.missing, self.batched = set(broken), set(missing), batched
 
     def execute(self, query: str) -> Any:
-        schema = build_schema(SCHEMA)
         resolvers: dict[str, dict[str, Callable[..., Any]]] = {
             "Query": {"one": lambda *_: 1, "maybe": lambda *_: 1, "items": lambda *_: [1, 2, 3], "some": self._some},
             "Mutation": {"write": lambda *_: 1, "again": lambda *_: 1},
@@ -49,11 +48,11 @@ class Items:
             },
         }
         for name, fields in resolvers.items():
-            found: Any = schema.get_type(name)
+            found: Any = SCHEMA.get_type(name)
             assert isinstance(found, GraphQLObjectType)
             for field, resolve in fields.items():
                 found.fields[field].resolve = resolve
-        return self._executed(schema, query)
+        return self._executed(SCHEMA, query)
 
     def _executed(self, schema: GraphQLSchema, query: str) -> Any:
         context = BatchingExecution if self.batched else ExecutionContext
