@@ -29,14 +29,17 @@ from graphql import (
 from graphql.validation import ValidationContext
 
 from accounts.doors.graphql_accounts import TOKEN_FIELDS
-from config.graphql.bounds import Size, check_bounds
-from config.graphql.scanning import MAX_TOKENS, check_text
+from config.graphql.bounds import Bounded, Size, check_bounds, check_size, measured
+from config.graphql.scanning import MAX_TOKENS, TooMuch, check_text
 from config.graphql.schema import schema
 
 MAX_ERRORS = 20
 """Mistakes listed of one document, or of its variables."""
 DOCUMENTS_KEPT = 128
 """Parsed and validated documents kept in memory; clients send the same few again and again. At most 0.5 MB each."""
+
+SIZES_KEPT = 64
+"""Of each document."""
 
 _SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
 
@@ -59,7 +62,10 @@ class CheckedDocument(msgspec.Struct, frozen=True, eq=False):
     node: DocumentNode
     never_null: Mapping[str, frozenset[str]]
     """By the operation's name, "" for one without."""
-    sizes: Mapping[OperationDefinitionNode, Size]
+    bounds: Mapping[str, Bounded]
+    """By the operation's name, as well."""
+    _sizes: dict[tuple[str, tuple[int | None, ...]], Size] = msgspec.field(default_factory=dict)
+    """Of operations whose variables say how many, for what they were asked for."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Returns the operation to execute. Raises `Invalid` when there is no such one, or it is not clear which."""
@@ -69,6 +75,35 @@ class CheckedDocument(msgspec.Struct, frozen=True, eq=False):
             message = wanted or f"There is no operation named '{name}' in the document."
             raise Invalid([GraphQLError(message, extensions={"code": "bad_operation"})])
         return found
+
+    def size(self, operation: OperationDefinitionNode, variables: Mapping[str, object]) -> Size:
+        """Returns how large the operation is with these variables, coerced. Raises `Invalid` for one that is too large.
+
+        Costs a measuring if variables say how many items a page has and the largest would not be an ordinary page;
+        nothing for what was asked for lately.
+        """
+        name = name_of(operation)
+        bounded = self.bounds[name]
+        if not bounded.sizing or bounded.largest.requests == 1:
+            return bounded.largest
+        sizes = {each: _how_many(variables.get(each)) for each in sorted(bounded.sizing)}
+        key = (name, tuple(sizes.values()))
+        size = self._sizes.get(key)
+        if size is None:
+            size = measured(schema.graphql_schema, self.node, operation, sizes)
+            if len(self._sizes) >= SIZES_KEPT:
+                self._sizes.clear()
+            self._sizes[key] = size
+        try:
+            check_size(size, operation)
+        except TooMuch as error:
+            raise Invalid([error]) from error
+        return size
+
+
+def _how_many(value: object) -> int | None:
+    """What a variable asks for as a page's size, or as a list; None if it is neither."""
+    return value if isinstance(value, int) else len(value) if isinstance(value, list) else None
 
 
 def is_write(operation: OperationDefinitionNode) -> bool:
@@ -111,7 +146,7 @@ def _checked(query: str, *, introspection: bool) -> CheckedDocument:
     try:
         check_text(query)
         document = parse(query, max_tokens=MAX_TOKENS)
-        sizes = check_bounds(schema.graphql_schema, document, introspection=introspection)
+        bounds = check_bounds(schema.graphql_schema, document, introspection=introspection)
     except GraphQLError as error:
         raise Invalid([_refusal(error)]) from error
     except RecursionError as error:
@@ -119,8 +154,9 @@ def _checked(query: str, *, introspection: bool) -> CheckedDocument:
     errors = validate(schema.graphql_schema, document, max_errors=MAX_ERRORS, hide_suggestions=not introspection)
     if errors:
         raise Invalid([_refusal(error if introspection else _without_suggestion(error)) for error in errors])
+    by_name = {name_of(operation): bounded for operation, bounded in bounds}
     never_null = {name_of(operation): _never_null(document, operation) for operation in _operations(document)}
-    return CheckedDocument(document, never_null, sizes)
+    return CheckedDocument(document, never_null, by_name)
 
 
 def _refusal(error: GraphQLError) -> GraphQLError:

@@ -52,7 +52,7 @@ class GraphQLEndpoint(APIView):
         try:
             document = checked_document(query)
             operation = document.operation(name)
-            check_variables(document, operation, variables)
+            size = document.size(operation, check_variables(document, operation, variables))
         except Invalid as refused:
             return Response({"errors": [_formatted(error) for error in refused.errors]}, status=400)
         viewer = viewer_or_none(request)
@@ -61,7 +61,7 @@ class GraphQLEndpoint(APIView):
             raise BadRequest(
                 "An answer that holds a token is not kept: send it without Idempotency-Key.", code=NOT_KEPT
             )
-        count_further(request._request, document.sizes[operation].requests - 1)
+        count_further(request._request, size.requests - 1)
 
         def answer(operation_ids: Callable[[], int] | None = None) -> Executed:
             return _executed(document, GraphQLContext(viewer, operation_ids, request._request), variables, name)

@@ -9,6 +9,7 @@ from accounts.doors import graphql_accounts
 from accounts.sessions import authentication
 from config.graphql.bounds import ORDINARY_PAGE
 from storage.redis import rate_limits
+from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Policy, hit_all, hit_in_memory
 from tests.backends import counted_round_trips, timeline_redis_down
 from tests.ids import new_id
@@ -61,6 +62,37 @@ def test_a_document_counts_as_many_requests_as_it_costs(query: str, cost: int) -
         assert left(answer) == QUOTA - cost
         assert left(door.client.get("/api/v1/feed/public")) == QUOTA - cost - 1, "one quota for all doors"
         door.client.get("/api/v1/feed/public")
+
+
+@pytest.mark.parametrize(
+    ("variables", "cost"),
+    [({}, 1), ({"n": None}, 1), ({"n": 1}, 1), ({"n": 20}, 1), ({"n": 50}, 2), ({"n": 100}, 4), ({"n": 999}, 4)],
+)
+def test_a_variable_counts_for_what_it_asks_for(variables: Any, cost: int) -> None:
+    door = Door(new_person())
+    query = f"query($n: Int) {{ {PAGE.replace('first: 20', 'first: $n')} }}"
+    for times in (1, 2):
+        assert left(door.ask(query, variables)) == QUOTA - times * cost
+    other = f"query($n: Int = 50) {{ {PAGE.replace('first: 20', 'first: $n')} }}"
+    assert left(Door(new_person()).ask(other, {})) == QUOTA - 2
+
+
+def test_a_list_in_a_variable_counts_for_as_many_as_it_holds() -> None:
+    query = f"query($ids: [ID!]!) {{ tweets(ids: $ids) {{ {WHOLE_TWEET} }} }}"
+    for count, cost in ((1, 1), (20, 1), (100, 4)):
+        assert left(Door().ask(query, {"ids": ["1"] * count})) == QUOTA - cost
+        timeline_node().round_trip(("FLUSHALL",))
+
+
+def test_what_is_too_much_with_these_variables_alone_is_refused_with_them_alone() -> None:
+    """Two pages of 100 whole tweets are, and two of 20 are not."""
+    door = Door(new_person())
+    pages = f"a: {PAGE} {PAGE.replace('homeTimeline', 'publicTimeline')}".replace("first: 20", "first: $n")
+    query = f"query($n: Int) {{ {pages} }}"
+    assert door.ask(query, {"n": 20}).status_code == 200
+    [error] = door.errors(query, {"n": 100}, status=400)
+    assert error["extensions"] == {"code": "too_complex"}
+    assert door.ask(query, {"n": 20}).status_code == 200
 
 
 def test_the_ordinary_page_is_a_page_of_twenty_whole_tweets() -> None:

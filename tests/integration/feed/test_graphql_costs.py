@@ -6,7 +6,7 @@ from accounts.account_cache import accounts
 from accounts.graph import follows
 from accounts.models import User
 from storage.redis.node import timeline_node
-from tests.backends import counted_round_trips, counted_sql, counted_store_calls
+from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
 from tests.integration.querying import Door
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post
@@ -91,6 +91,19 @@ def test_fifty_tweets_with_all_that_belongs_to_them_cost_no_more_than_ten(produc
     assert no_more(scene.cold(EVERYTHING, first=50), cold)
     assert no_more(scene.warm(EVERYTHING, first=50), warm)
     assert no_more(warm, (10, 4 if product == "cassandra" else 2, 0)), "the table in docs/graphql.md says so"
+
+
+@on_one_store
+def test_without_redis_the_same_is_shown() -> None:
+    scene = Scene(2)
+
+    def nodes() -> list[object]:
+        edges = scene.door.data(EVERYTHING, {"first": 10})["homeTimeline"]["edges"]
+        return [edge["node"] for edge in edges]
+
+    shown = nodes()
+    with timeline_redis_down():
+        assert nodes() == shown
 
 
 @on_one_store
