@@ -47,9 +47,10 @@ _SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
 class Invalid(Exception):
     """The request was refused; nothing of it runs. Its errors are the client's, and say by a code what is wrong."""
 
-    def __init__(self, errors: list[GraphQLError]) -> None:
+    def __init__(self, errors: list[GraphQLError], *, status: int = 400) -> None:
         super().__init__()
         self.errors = errors
+        self.status = status
 
 
 class CheckedDocument(msgspec.Struct, frozen=True, eq=False):

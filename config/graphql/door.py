@@ -23,6 +23,7 @@ from structlog.contextvars import get_contextvars
 from accounts.doors.graphql import GraphQLContext
 from accounts.sessions.authentication import count_further, viewer_or_none
 from config.graphql.documents import CheckedDocument, Invalid, answers_a_token, checked_document, is_write
+from config.graphql.persisted import document_of
 from config.graphql.repeats import Executed, executed_once
 from config.graphql.schema import schema
 from config.graphql.variables import GraphQLParser, check_variables
@@ -48,13 +49,14 @@ class GraphQLEndpoint(APIView):
         key = request.headers.get(HEADER)
         if key is not None:
             _ = request._request.body  # Kept, for it is part of what the key stands for.
-        query, variables, name = _parameters(cast(Mapping[str, object], request.data))
+        given = cast(Mapping[str, object], request.data)
         try:
+            query, variables, name = _parameters(given, document_of(given.get("query"), given.get("extensions")))
             document = checked_document(query)
             operation = document.operation(name)
             size = document.size(operation, check_variables(document, operation, variables))
         except Invalid as refused:
-            return Response({"errors": [_formatted(error) for error in refused.errors]}, status=400)
+            return Response({"errors": [_formatted(error) for error in refused.errors]}, status=refused.status)
         viewer = viewer_or_none(request)
         repeatable = key is not None and viewer is not None and is_write(operation)
         if repeatable and answers_a_token(document, operation):
@@ -73,8 +75,8 @@ class GraphQLEndpoint(APIView):
         return Response(executed.body, status=executed.status)
 
 
-def _parameters(data: Mapping[str, object]) -> tuple[str, Variables | None, str | None]:
-    query, variables, operation = data.get("query"), data.get("variables"), data.get("operationName")
+def _parameters(data: Mapping[str, object], query: object) -> tuple[str, Variables | None, str | None]:
+    variables, operation = data.get("variables"), data.get("operationName")
     if not isinstance(query, str) or not query.strip():
         raise BadRequest("query must be a GraphQL document.", code="bad_query")
     if not (variables is None or isinstance(variables, dict)):
