@@ -1,6 +1,6 @@
 """People, as rows of SQL. The graph between them lives in the association store."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, Self
@@ -33,6 +33,9 @@ class UserManager(BaseUserManager["User"]):
 
     def with_username(self, username: str) -> models.QuerySet["User"]:
         return self.alias(username_key=Lower("username")).filter(username_key=username.lower())
+
+    def with_usernames(self, usernames: Collection[str]) -> models.QuerySet["User"]:
+        return self.alias(username_key=Lower("username")).filter(username_key__in={each.lower() for each in usernames})
 
     def with_email(self, email: str) -> models.QuerySet["User"]:
         return self.alias(email_key=Lower("email")).filter(email_key=email.lower())

@@ -100,6 +100,14 @@ class Environment:
     metrics_token: str
     """METRICS_TOKEN: what /metrics asks for as a bearer token; default none, and everyone may read it. Production must
     have one: figures tell how much there is of everything, and a scrape costs."""
+    graphql_introspection: bool | None
+    """GRAPHQL_INTROSPECTION=on|off: whether clients may ask for the GraphQL schema, and are told of names that they
+    did not write; default on, in production off."""
+    graphql_documents: str
+    """GRAPHQL_DOCUMENTS: a JSON file of GraphQL documents by their SHA-256, which clients may name by that; default
+    none."""
+    graphql_documents_only: bool
+    """GRAPHQL_DOCUMENTS_ONLY=on|off, default off: whether other documents than those are refused."""
     prometheus_multiproc_dir: str
     """PROMETHEUS_MULTIPROC_DIR: an empty directory in which several processes of one server add up their metrics.
     The client reads it by itself, too; default none, each process counts for itself."""
@@ -153,6 +161,9 @@ def _read(env: Env) -> Environment:
         token_days=env.int("TOKEN_DAYS", 90),
         log_format=_log_format(env, production),
         metrics_token=env.str("METRICS_TOKEN", ""),
+        graphql_introspection=env.bool("GRAPHQL_INTROSPECTION", None),
+        graphql_documents=env.str("GRAPHQL_DOCUMENTS", ""),
+        graphql_documents_only=env.bool("GRAPHQL_DOCUMENTS_ONLY", False),
         prometheus_multiproc_dir=env.str("PROMETHEUS_MULTIPROC_DIR", ""),
     )
 

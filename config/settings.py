@@ -43,6 +43,9 @@ PUSH_MAX_FOLLOWERS = ENV.push_max_followers
 MAX_FOLLOWING = ENV.max_following
 SWEEP_AFTER_SECONDS = ENV.sweep_after_seconds
 METRICS_TOKEN = ENV.metrics_token
+GRAPHQL_INTROSPECTION = ENV.graphql_introspection
+GRAPHQL_DOCUMENTS = ENV.graphql_documents
+GRAPHQL_DOCUMENTS_ONLY = ENV.graphql_documents_only
 PROMETHEUS_MULTIPROC_DIR = ENV.prometheus_multiproc_dir
 
 INSTALLED_APPS = [

@@ -1,28 +1,64 @@
-"""GraphQL types of people, and who is asking."""
+"""GraphQL types of people, and who is asking. The packages above add what they have of a person to `User`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Unpack
 
 import graphene
+from django.http import HttpRequest
 from graphql import GraphQLResolveInfo
 
+from accounts.account_cache.accounts import accounts_by_id
+from accounts.entities import Relationship as RelationshipOut
 from accounts.entities import Viewer
+from accounts.graph import follows
+from accounts.graph.counts import FOLLOWERS, FOLLOWING
+from accounts.graph.kinds import FOLLOW
+from accounts.graph.listings import people_pages, visible_accounts
+from accounts.people import selectors
+from accounts.people.profiles import OwnUserOut, UserOut, user_out
 from storage.errors import NotSignedIn
+from storage.ids.snowflakes import created_at
+from storage.ports.associations import End
+from storage.redis.count_cache import counts_of_many
+from storage.web.batches import Later, later
+from storage.web.graphql import PageArguments, PageInfo, at_most, connection, page_arguments, page_request
+from storage.web.paging import Page, PageRequest
 
 
 class GraphQLContext:
     """What resolvers find as `info.context`."""
 
-    def __init__(self, viewer: Viewer | None, operation_ids: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        viewer: Viewer | None,
+        operation_ids: Callable[[], int] | None = None,
+        request: HttpRequest | None = None,
+    ) -> None:
         self.viewer = viewer
         self.operation_ids = operation_ids
+        self.request = request
+        """Over HTTP; None on a socket."""
+
+
+class Identified:
+    """Anyone whom a person's fields are resolved of: an author, a person in a list, oneself."""
+
+    id: str
+
+
+def viewer_of(info: GraphQLResolveInfo) -> Viewer | None:
+    """Returns who sent the request, None for nobody."""
+    context: GraphQLContext = info.context
+    return context.viewer
 
 
 def required_viewer(info: GraphQLResolveInfo) -> Viewer:
     """Returns who sent the request. Raises `NotSignedIn` when nobody did."""
-    context: GraphQLContext = info.context
-    if context.viewer is None:
+    viewer = viewer_of(info)
+    if viewer is None:
         raise NotSignedIn("Send a token as Authorization: Bearer <token>.")
-    return context.viewer
+    return viewer
 
 
 def operation_id(info: GraphQLResolveInfo) -> int | None:
@@ -35,14 +71,157 @@ def operation_id(info: GraphQLResolveInfo) -> int | None:
     return None if context.operation_ids is None else context.operation_ids()
 
 
-class Author(graphene.ObjectType):
-    """The person who wrote a tweet."""
+class Relationship(graphene.ObjectType):
+    """How you stand to a person."""
 
-    class Meta:
-        name = "User"
+    following = graphene.Boolean(required=True, description="You follow them.")
+    followed_by = graphene.Boolean(required=True, description="They follow you.")
+    blocking = graphene.Boolean(required=True, description="You block them.")
+    muting = graphene.Boolean(required=True, description="You mute them: their tweets are not in your home timeline.")
 
-    id = graphene.ID(required=True)
-    username = graphene.String(required=True)
-    display_name = graphene.String(required=True)
-    avatar_url = graphene.String()
-    verified = graphene.Boolean(required=True)
+
+class User(graphene.ObjectType):
+    """A person."""
+
+    id = graphene.ID(required=True, description="A decimal number; newer is larger.")
+    username = graphene.String(required=True, description="Unique in any case; 1 to 30 letters, digits, underscores.")
+    display_name = graphene.String(required=True, description="As they want to be called.")
+    bio = graphene.String(required=True, description="What they say of themselves; empty when nothing.")
+    avatar_url = graphene.String(description="Their picture; null without one.")
+    verified = graphene.Boolean(required=True, description="We know that it is them.")
+    created_at = graphene.String(required=True, description="When they signed up: RFC 3339, UTC, milliseconds.")
+    email = graphene.String(description="Your own address; null of everybody else.")
+    followers_count = graphene.Int(
+        required=True, description="How many follow them. Above 10,000 it may be a minute old."
+    )
+    following_count = graphene.Int(required=True, description="How many they follow.")
+    relationship = graphene.Field(Relationship, description="How you stand to them; null when nobody is signed in.")
+    followers = graphene.Field(
+        lambda: graphene.NonNull(UserConnection),
+        description="Who follows them, the newest follow first, without whom you may not see.",
+        **page_arguments(),
+    )
+    following = graphene.Field(
+        lambda: graphene.NonNull(UserConnection),
+        description="Whom they follow, the newest follow first, without whom you may not see.",
+        **page_arguments(),
+    )
+
+    @staticmethod
+    def resolve_bio(person: Identified, _info: GraphQLResolveInfo) -> str | Later:
+        return person.bio if isinstance(person, UserOut) else later(_bios, of=int(person.id))
+
+    @staticmethod
+    def resolve_created_at(person: Identified, _info: GraphQLResolveInfo) -> str:
+        return created_at(int(person.id))
+
+    @staticmethod
+    def resolve_email(person: Identified, info: GraphQLResolveInfo) -> str | Later | None:
+        if isinstance(person, OwnUserOut):
+            return person.email
+        viewer = viewer_of(info)
+        return later(_emails, of=viewer.id) if viewer is not None and int(person.id) == viewer.id else None
+
+    @staticmethod
+    def resolve_followers_count(person: Identified, _info: GraphQLResolveInfo) -> Later:
+        return later(counts_of_many, of=(FOLLOWERS, int(person.id)))
+
+    @staticmethod
+    def resolve_following_count(person: Identified, _info: GraphQLResolveInfo) -> Later:
+        return later(counts_of_many, of=(FOLLOWING, int(person.id)))
+
+    @staticmethod
+    def resolve_relationship(person: Identified, info: GraphQLResolveInfo) -> Later | None:
+        viewer = viewer_of(info)
+        return later(_relationships, viewer.id, of=int(person.id)) if viewer is not None else None
+
+    @staticmethod
+    def resolve_followers(person: Identified, info: GraphQLResolveInfo, **arguments: Unpack[PageArguments]) -> Later:
+        return _people_of(person, info, End.TARGET, page_request(**arguments))
+
+    @staticmethod
+    def resolve_following(person: Identified, info: GraphQLResolveInfo, **arguments: Unpack[PageArguments]) -> Later:
+        return _people_of(person, info, End.SOURCE, page_request(**arguments))
+
+
+class UserEdge(graphene.ObjectType):
+    """A person in a list."""
+
+    node = graphene.Field(graphene.NonNull(User), description="The person.")
+    cursor = graphene.String(required=True, description="Their place in it.")
+
+
+class UserConnection(graphene.ObjectType):
+    """A page of people."""
+
+    edges = graphene.List(graphene.NonNull(UserEdge), required=True, description="Newest first.")
+    page_info = graphene.Field(graphene.NonNull(PageInfo), description="Where the page stands.")
+
+
+def user_connection(asked: PageRequest, page: Page[UserOut]) -> UserConnection:
+    """Returns a page of people as a Relay connection."""
+    made: UserConnection = connection(UserConnection, UserEdge, asked, page)
+    return made
+
+
+class AccountQueries:
+    """The fields of people that stand in the schema's `Query`."""
+
+    me = graphene.Field(User, description="You; null when nobody is signed in.")
+    user = graphene.Field(
+        User,
+        username=graphene.Argument(graphene.String, required=True, description="In any case."),
+        description="The person of that name; null when there is none, or you may not see them.",
+    )
+    users = graphene.Field(
+        graphene.NonNull(graphene.List(User)),
+        usernames=graphene.Argument(
+            graphene.NonNull(graphene.List(graphene.NonNull(graphene.String))), description="Up to 100, in any case."
+        ),
+        description="The people of these names, in their order; null where `user` is.",
+    )
+
+    @staticmethod
+    def resolve_me(_root: None, info: GraphQLResolveInfo) -> UserOut | None:
+        viewer = viewer_of(info)
+        return user_out(viewer.account) if viewer is not None else None
+
+    @staticmethod
+    def resolve_user(_root: None, info: GraphQLResolveInfo, username: str) -> Later:
+        return later(_people_by_name, viewer_of(info), of=username)
+
+    @staticmethod
+    def resolve_users(_root: None, info: GraphQLResolveInfo, usernames: list[str]) -> list[UserOut | None]:
+        found = _people_by_name(at_most(usernames, "usernames"), viewer_of(info))
+        return [found[each] for each in usernames]
+
+
+def _people_of(person: Identified, info: GraphQLResolveInfo, end: End, asked: PageRequest) -> Later:
+    return later(_follow_pages, end, viewer_of(info), asked, of=int(person.id), then=partial(user_connection, asked))
+
+
+def _follow_pages(
+    people: Collection[int], end: End, viewer: Viewer | None, asked: PageRequest
+) -> Mapping[int, Page[UserOut] | Exception]:
+    return people_pages(people, FOLLOW, end, viewer, asked)
+
+
+def _people_by_name(usernames: Collection[str], viewer: Viewer | None) -> dict[str, UserOut | None]:
+    names = list(usernames)
+    accounts = visible_accounts(names, viewer)
+    return {
+        name: user_out(account) if account is not None else None for name, account in zip(names, accounts, strict=True)
+    }
+
+
+def _bios(people: Collection[int]) -> dict[int, str]:
+    accounts = accounts_by_id(people)
+    return {each: accounts[each].bio if each in accounts else "" for each in people}
+
+
+def _emails(people: Collection[int]) -> dict[int, str]:
+    return {each: selectors.get_user(each).email for each in people}
+
+
+def _relationships(people: Collection[int], viewer_id: int) -> dict[int, RelationshipOut]:
+    return follows.relationships(viewer_id, people)

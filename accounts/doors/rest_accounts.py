@@ -202,8 +202,7 @@ class MeEndpoint(APIView):
     def patch(self, request: Request) -> Response:
         viewer = required_viewer(request)
         change = services.ProfileChange(**valid(ProfileInput, request))
-        proves = change.password is not None or change.email is not None
-        tried = password_try(request._request) if proves else None
+        tried = password_try(request._request) if change.asks_for_password else None
         person = services.update_profile(viewer.id, change, token_digest=viewer.token_digest, tried=tried)
         return Response(single(own_user_out(person)))
 

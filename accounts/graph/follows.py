@@ -35,7 +35,7 @@ For example, Ben follows Ada just as she blocks him:
    was written after it looked, so Ada's request looks later still and does 3.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -242,15 +242,26 @@ def has_more_followers_than(author_id: int, limit: int) -> bool:
 
 
 def relationship(viewer_id: int, other_id: int) -> Relationship:
-    """Returns how the viewer stands to the other. Four store reads; none for oneself."""
-    if viewer_id == other_id:
-        return Relationship(following=False, followed_by=False)
-    return Relationship(
-        following=has_edge(viewer_id, FOLLOW, other_id),
-        followed_by=has_edge(other_id, FOLLOW, viewer_id),
-        blocking=has_edge(viewer_id, BLOCK, other_id),
-        muting=has_edge(viewer_id, MUTE, other_id),
-    )
+    """Returns how the viewer stands to the other. One store read; none for oneself."""
+    return relationships(viewer_id, [other_id])[other_id]
+
+
+def relationships(viewer_id: int, people: Collection[int]) -> dict[int, Relationship]:
+    """Returns how the viewer stands to each of them. One store read; none for oneself."""
+    others = [each for each in people if each != viewer_id]
+    asked = [(viewer_id, kind, each) for kind in (FOLLOW, BLOCK, MUTE) for each in others]
+    asked += [(each, FOLLOW, viewer_id) for each in others]
+    edges = stores.associations().find_pairs(asked) if asked else []
+    found = {(edge.source, edge.kind, edge.target) for edge in edges}
+    return {
+        each: Relationship(
+            following=(viewer_id, FOLLOW, each) in found,
+            followed_by=(each, FOLLOW, viewer_id) in found,
+            blocking=(viewer_id, BLOCK, each) in found,
+            muting=(viewer_id, MUTE, each) in found,
+        )
+        for each in people
+    }
 
 
 def has_edge(source: int, kind: str, target: int) -> bool:

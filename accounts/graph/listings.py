@@ -1,6 +1,6 @@
 """People as one viewer may see them: a person by name, and the lists of who follows whom."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from accounts.account_cache.accounts import accounts_by_id
@@ -8,12 +8,15 @@ from accounts.entities import Account, Viewer
 from accounts.graph import exclusions, follows
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
 from accounts.people.profiles import UserOut, unseen_user_out, user_out
-from accounts.people.selectors import find_account
+from accounts.people.selectors import find_account, find_accounts
 from storage.errors import NotFound
-from storage.ports.associations import Association
+from storage.ports.associations import Association, End
+from storage.ports.ranges import Range
 from storage.stores import associations
+from storage.web.asking import Shown
 from storage.web.paging import Page, PageRequest
-from storage.web.walking import Shown, Stored, full_page
+from storage.web.together import Pages, full_pages
+from storage.web.walking import Stored, full_page
 
 
 def visible_account(username: str, viewer: Viewer | None) -> Account:
@@ -28,6 +31,21 @@ def visible_account(username: str, viewer: Viewer | None) -> Account:
     if shut_out or (viewer is not None and follows.has_edge(viewer.id, BLOCKED_BY, person.id)):
         raise NotFound("There is no such person.")
     return person
+
+
+def visible_accounts(usernames: Sequence[str], viewer: Viewer | None) -> list[Account | None]:
+    """Returns the people of these names, in any case, in their order; None for whom `visible_account` does not find.
+
+    One SQL query, and one store read for somebody signed in.
+    """
+    people = find_accounts(usernames)
+    blocking = associations().find(viewer.id, BLOCKED_BY, [each.id for each in people.values()]) if viewer else {}
+    staff = exclusions.sees_suspended(viewer)
+    found = (people.get(each.lower()) for each in usernames)
+    return [
+        each if each is not None and each.id not in blocking and (staff or not each.suspended) else None
+        for each in found
+    ]
 
 
 def followers_page(username: str, viewer: Viewer | None, request: PageRequest) -> Page[UserOut]:
@@ -91,24 +109,63 @@ def people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -
 
     One store read besides the accounts and the viewer's exclusions. A place is the edge's operation.
     """
-    excluded = exclusions.exclusions_of(viewer.id) if viewer is not None else None
+    visible = visible_people(viewer)
 
     def show(places: Sequence[int]) -> Shown[UserOut]:
-        ids = [listing.people[place] for place in places]
+        people = visible([listing.people[place] for place in places])
+        return Shown([(place, people[listing.people[place]]) for place in places if listing.people[place] in people])
+
+    return full_page(request, Stored(listing.fetch), show)
+
+
+def people_pages(
+    owners: Collection[int], kind: str, end: End, viewer: Viewer | None, request: PageRequest
+) -> Pages[UserOut]:
+    """Returns the page of each owner's listing of edges of that kind, as `people_page` makes one.
+
+    As many rounds of reads as for one owner, however many they are. An owner is not looked at: whoever asks has
+    seen that the viewer may see them.
+    """
+    visible = visible_people(viewer)
+    met: dict[tuple[int, int], int] = {}
+
+    def fetch(ranges: Mapping[int, Range]) -> dict[int, list[int]]:
+        found = associations().newest_of_many(kind, end, ranges)
+        for owner, edges in found.items():
+            met.update({(owner, edge.op): edge.target if end is End.SOURCE else edge.source for edge in edges})
+        return {owner: [edge.op for edge in edges] for owner, edges in found.items()}
+
+    def show(asked: Mapping[int, Sequence[int]]) -> dict[int, Shown[UserOut]]:
+        people = visible({met[owner, place] for owner, places in asked.items() for place in places})
+        return {
+            owner: Shown([(place, people[met[owner, place]]) for place in places if met[owner, place] in people])
+            for owner, places in asked.items()
+        }
+
+    return full_pages(owners, request, fetch, show)
+
+
+def visible_people(viewer: Viewer | None) -> Callable[[Collection[int]], dict[int, UserOut]]:
+    """Returns what tells, for one page, whom of some people the viewer may see in a list, and as what.
+
+    The viewer's exclusions are read now. What is returned costs `accounts_by_id`.
+    """
+    excluded = exclusions.exclusions_of(viewer.id) if viewer is not None else None
+
+    def visible(ids: Collection[int]) -> dict[int, UserOut]:
         accounts = accounts_by_id(ids)
         hidden = (
             exclusions.hidden_among(viewer.id, excluded, ids, home=False)
             if viewer is not None and excluded is not None
             else frozenset()
         )
-        shown = [
-            (place, user_out(accounts[each]))
-            for place, each in zip(places, ids, strict=True)
-            if each in accounts and not accounts[each].suspended and each not in hidden
-        ]
-        return Shown(shown)
+        return {
+            each: user_out(account)
+            for each, account in accounts.items()
+            if not account.suspended and each not in hidden
+        }
 
-    return full_page(request, Stored(listing.fetch), show)
+    return visible
 
 
 def _own_page(viewer: Viewer, kind: str, request: PageRequest) -> Page[UserOut]:

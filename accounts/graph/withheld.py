@@ -23,8 +23,10 @@ Hints at a tweet of which nothing stands any more are removed where that is seen
 comes near the truth again.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from storage.errors import Unavailable
 from storage.ports.associations import MAX_CHANGES, Change
@@ -34,16 +36,25 @@ CHECKED = 200
 """As many reads of single rows take Cassandra some ten milliseconds."""
 
 
-def count_standing(target: int, kind: str, total: int, stand: Callable[[Sequence[int]], int]) -> int:
-    """Returns how many of the `total` that are withheld from `target` would be counted if they were not.
+Lead = tuple[int, int]
+"""Source and target of a withheld edge."""
+Stand = Callable[[Sequence[Lead]], Collection[Lead]]
+"""Returns those of them of which what they stand for is there."""
 
-    `stand` says of how many of some sources of such edges what they stand for is there. Exact up to
-    CHECKED. Costs nothing if there are none, else a store read, and those of `stand`.
+
+def withheld_of(kind: str, totals: Mapping[int, int], stand: Stand) -> dict[int, int]:
+    """Returns of how many of the `totals` that are withheld from each target would be counted if they were not.
+
+    Exact up to CHECKED each. Costs nothing if there are none, else a store read, and those of `stand`, for all
+    targets together.
     """
-    if not total:
-        return 0
-    some = checked(target, kind, limit=CHECKED)
-    return scaled(total, some, stand(some), limit=CHECKED)
+    lacking = [target for target, total in totals.items() if total]
+    if not lacking:
+        return dict.fromkeys(totals, 0)
+    found = associations().first_sources(lacking, kind, limit=CHECKED)
+    standing = Counter(target for _, target in stand([(each, target) for target in lacking for each in found[target]]))
+    scale = partial(scaled, limit=CHECKED)
+    return {target: scale(total, found[target], standing[target]) if total else 0 for target, total in totals.items()}
 
 
 def checked(target: int, kind: str, *, limit: int) -> list[int]:

@@ -19,6 +19,15 @@ def find_account(username: str) -> Account:
 
 
 @sql_or_unavailable()
+def find_accounts(usernames: Collection[str]) -> dict[str, Account]:
+    """Returns the accounts of these names, suspended or not, by the name in small letters. One SQL query."""
+    names = {each.lower() for each in usernames if USERNAME.fullmatch(each)}
+    rows = User.objects.with_usernames(names).values_list(*ACCOUNT_COLUMNS) if names else ()
+    accounts = [account_of_row(row) for row in rows]
+    return {each.username.lower(): each for each in accounts}
+
+
+@sql_or_unavailable()
 def get_account(user_id: int) -> Account:
     """Returns the account with that id, suspended or not. One SQL query. Raises `NotFound`."""
     return _account_in(_by_id.rows([user_id]) if user_id <= MAX_ID else [])

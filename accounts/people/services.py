@@ -41,6 +41,11 @@ class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
     password: str | None = None
     current_password: str | None = None
 
+    @property
+    def asks_for_password(self) -> bool:
+        """Says whether it may need the current password: then the door gives a try at it."""
+        return self.password is not None or self.email is not None
+
 
 @sql_or_unavailable()
 def register(*, username: str, email: str, password: str) -> User:

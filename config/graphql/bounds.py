@@ -7,14 +7,15 @@ Three kinds of bounds, each taking time in proportion to the document:
   counts once for each item of the pages that it stands in;
 - what costs something however little of it is answered: opening a page, and writing.
 
-Nothing that a document says can lower what it counts. `@skip` and `@include` count as if they let
-everything through, a variable as the largest page; a page of fewer than one item is refused.
+Nothing that a document says can lower what it counts: `@skip` and `@include` count as if they let
+everything through, and a page of fewer than one item is refused. What variables ask for is known when a request
+brings them (documents.py): before that, they count as the largest page.
 Each fragment is measured once, and counted wherever it is spread.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from graphql import (
@@ -29,12 +30,14 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     Node,
     NullValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     ValueNode,
     VariableDefinitionNode,
+    VariableNode,
     get_named_type,
 )
 
@@ -68,31 +71,63 @@ INNER_PAGE_COMPLEXITY = 10
 """What a page counts for each item that it belongs to: a listing that has to be looked at, if only to find it empty."""
 MUTATION_COMPLEXITY = 1_000
 """What a write counts besides its answer: at most nine in one request."""
+ORDINARY_PAGE = 2_500
+"""What counts as one request at the rate limits: the whole of 20 tweets and what they quote is 2,400."""
+LISTS = ("ids", "usernames")
+"""Arguments that list what a field answers, which is then a page of so many items."""
 INTROSPECTION = ("__schema", "__type")
 
 
 class Size(msgspec.Struct, frozen=True):
-    """Of a part of a document: how deep, how many values, and how many pages and introspections it opens."""
+    """Of a part of a document: how deep, how many values, how many pages and introspections it opens, and writes."""
 
     depth: int = 0
     complexity: int = 0
     pages: int = 0
+    writes: int = 0
 
     @property
     def total(self) -> int:
         return self.complexity + self.pages * PAGE_COMPLEXITY
 
+    @property
+    def requests(self) -> int:
+        """How many requests it counts as: for each ordinary page that it costs, and for each write, one."""
+        return max(1, self.writes, math.ceil(self.total / ORDINARY_PAGE))
 
-def check_bounds(schema: GraphQLSchema, document: DocumentNode, *, introspection: bool) -> None:
-    """Raises `TooMuch`, and `GraphQLError` for introspection where it is off and for a page size that is none.
 
-    Says nothing about documents that are invalid in other ways.
+class Bounded(msgspec.Struct, frozen=True):
+    """An operation that may be executed: its size with the largest pages that variables could ask for, and which do."""
+
+    largest: Size
+    sizing: frozenset[str]
+    """Names of variables that say how many, in this operation or in another one of the document."""
+
+
+def check_bounds(
+    schema: GraphQLSchema, document: DocumentNode, *, introspection: bool
+) -> list[tuple[OperationDefinitionNode, Bounded]]:
+    """Returns of each operation how large it is at the most.
+
+    Raises `TooMuch` for what is too large even with the smallest pages that variables could ask for, and
+    `GraphQLError` for introspection where it is off and for a page size that is none. Says nothing about documents
+    that are invalid in other ways.
     """
     _check_counts(document, introspection=introspection)
     measure = _Measure(schema, document)
-    for definition in document.definitions:
-        if isinstance(definition, OperationDefinitionNode):
-            _check_size(measure.operation(definition), definition)
+    operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    sizes = [(each, measure.operation(each)) for each in operations]
+    smallest = _Measure(schema, document, dict.fromkeys(measure.sizing, 1)) if measure.sizing else None
+    for operation, size in sizes:
+        check_size(size if smallest is None else smallest.operation(operation), operation)
+    return [(each, Bounded(size, frozenset(measure.sizing))) for each, size in sizes]
+
+
+def measured(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, sizes: Mapping[str, int | None]
+) -> Size:
+    """Returns the operation's size with what its variables ask for: of how many by name, None of those not given."""
+    return _Measure(schema, document, sizes).operation(operation)
 
 
 def _check_counts(document: DocumentNode, *, introspection: bool) -> None:
@@ -120,21 +155,26 @@ def _pairs(names: Counter[str]) -> int:
     return sum(math.comb(times, 2) for times in names.values())
 
 
+COUNTED_IN = ("selection_set", "selections", "directives", "variable_definitions")
+"""Where in a node something stands that is counted: in no name, value or type."""
+
+
 def _nodes(definition: Node) -> Iterator[Node]:
-    """Yields every node of it once, without recursion."""
+    """Yields every node of it that may be counted once, without recursion."""
     waiting: list[Node] = [definition]
     while waiting:
         node = waiting.pop()
         yield node
-        for key in node.keys:
+        for key in COUNTED_IN:
             inside = getattr(node, key, None)
             if isinstance(inside, Node):
                 waiting.append(inside)
-            elif isinstance(inside, tuple | list):
+            elif inside:
                 waiting.extend(inside)
 
 
-def _check_size(size: Size, operation: OperationDefinitionNode) -> None:
+def check_size(size: Size, operation: OperationDefinitionNode) -> None:
+    """Raises `TooMuch`."""
     if size.depth > MAX_DEPTH:
         raise TooMuch(f"The document is {size.depth} fields deep; {MAX_DEPTH} are allowed.", operation)
     if size.total > MAX_COMPLEXITY:
@@ -148,8 +188,12 @@ def _check_size(size: Size, operation: OperationDefinitionNode) -> None:
 class _Measure:
     """Sizes of the parts of one document. How deep introspection goes is bounded by a rule of the specification's."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, int | None] | None = None
+    ) -> None:
+        self.sizing: set[str] = set()
         self._schema = schema
+        self._variables = variables
         self._fragments = {
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
         }
@@ -164,6 +208,7 @@ class _Measure:
             max((size.depth for size in sizes), default=0),
             sum(size.complexity for size in sizes),
             sum(size.pages for size in sizes),
+            sum(size.writes for size in sizes),
         )
 
     def _each(self, node: SelectionSetNode, parent: GraphQLNamedType | None) -> Iterator[Size]:
@@ -191,30 +236,52 @@ class _Measure:
             return Size(pages=1 if node.name.value in INTROSPECTION else 0)
         field: GraphQLField | None = getattr(parent, "fields", {}).get(node.name.value)
         inside = self._selections(node.selection_set, get_named_type(field.type) if field else None)
-        own = MUTATION_COMPLEXITY if parent is not None and parent is self._schema.mutation_type else 1
-        items = _page_size(node, field)
+        is_write = parent is not None and parent is self._schema.mutation_type
+        own = MUTATION_COMPLEXITY if is_write else 1
+        items = self._page_size(node, field)
         if items is None:
-            return Size(1 + inside.depth, own + inside.complexity, inside.pages)
+            return Size(1 + inside.depth, own + inside.complexity, inside.pages, 1 if is_write else 0)
         return Size(1 + inside.depth, own + INNER_PAGE_COMPLEXITY + items * inside.complexity, 1 + inside.pages)
 
+    def _page_size(self, node: FieldNode, field: GraphQLField | None) -> int | None:
+        """Returns how many items a page answers with at the most; None for a field that is no page."""
+        sizing = [name for name in PAGE_SIZES if field is not None and name in field.args]
+        listing = [name for name in LISTS if field is not None and name in field.args]
+        if field is None or not (sizing or listing):
+            return None
+        given = {each.name.value: each.value for each in node.arguments}
+        if listing:
+            return self._listed(given.get(listing[0]))
+        return max(self._items(name, given.get(name), field) for name in sizing) or DEFAULT_LIMIT
 
-def _page_size(node: FieldNode, field: GraphQLField | None) -> int | None:
-    """Returns how many items a page answers with at the most; None for a field that is no page."""
-    sizing = [name for name in PAGE_SIZES if field is not None and name in field.args]
-    if field is None or not sizing:
-        return None
-    given = {each.name.value: each.value for each in node.arguments}
-    return max(_items(name, given.get(name), field.args[name].default_value) for name in sizing) or DEFAULT_LIMIT
+    def _listed(self, given: ValueNode | None) -> int:
+        """Returns how many things an argument lists at the most; the specification makes a list of one that is none."""
+        if isinstance(given, VariableNode):
+            return self._asked(given) or 1
+        return max(1, len(given.values)) if isinstance(given, ListValueNode) else 1
 
+    def _items(self, name: str, given: ValueNode | None, field: GraphQLField) -> int:
+        """Returns what one argument asks for; 0 when it says nothing."""
+        default = field.args[name].default_value
+        unsaid = default if isinstance(default, int) else 0
+        if isinstance(given, VariableNode):
+            asked = self._asked(given)
+            return unsaid if asked is None else asked
+        if given is None or isinstance(given, NullValueNode):
+            return unsaid
+        if not isinstance(given, IntValueNode):
+            return MAX_LIMIT
+        items = int(given.value)
+        if not 1 <= items <= MAX_LIMIT:
+            refused = bad_page_size(name)
+            raise GraphQLError(refused.message, given, extensions={"code": refused.code})
+        return items
 
-def _items(name: str, given: ValueNode | None, default: object) -> int:
-    """Returns what one argument asks for; 0 when it says nothing."""
-    if given is None or isinstance(given, NullValueNode):
-        return default if isinstance(default, int) else 0
-    if not isinstance(given, IntValueNode):
-        return MAX_LIMIT
-    items = int(given.value)
-    if not 1 <= items <= MAX_LIMIT:
-        refused = bad_page_size(name)
-        raise GraphQLError(refused.message, given, extensions={"code": refused.code})
-    return items
+    def _asked(self, given: VariableNode) -> int | None:
+        """Returns what a variable asks for, None for nothing; what is no size is refused when it is executed."""
+        name = given.name.value
+        self.sizing.add(name)
+        if self._variables is None:
+            return MAX_LIMIT
+        asked = self._variables.get(name)
+        return None if asked is None else max(1, min(asked, MAX_LIMIT))

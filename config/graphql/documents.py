@@ -12,7 +12,11 @@ import msgspec
 from django.conf import settings
 from graphql import (
     DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
+    InlineFragmentNode,
     NonNullTypeNode,
     OperationDefinitionNode,
     OperationType,
@@ -24,8 +28,9 @@ from graphql import (
 )
 from graphql.validation import ValidationContext
 
-from config.graphql.bounds import check_bounds
-from config.graphql.scanning import MAX_TOKENS, check_text
+from accounts.doors.graphql_accounts import TOKEN_FIELDS
+from config.graphql.bounds import Bounded, Size, check_bounds, check_size, measured
+from config.graphql.scanning import MAX_TOKENS, TooMuch, check_text
 from config.graphql.schema import schema
 
 MAX_ERRORS = 20
@@ -33,15 +38,19 @@ MAX_ERRORS = 20
 DOCUMENTS_KEPT = 128
 """Parsed and validated documents kept in memory; clients send the same few again and again. At most 0.5 MB each."""
 
+SIZES_KEPT = 64
+"""Of each document."""
+
 _SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
 
 
 class Invalid(Exception):
     """The request was refused; nothing of it runs. Its errors are the client's, and say by a code what is wrong."""
 
-    def __init__(self, errors: list[GraphQLError]) -> None:
+    def __init__(self, errors: list[GraphQLError], *, status: int = 400) -> None:
         super().__init__()
         self.errors = errors
+        self.status = status
 
 
 class CheckedDocument(msgspec.Struct, frozen=True, eq=False):
@@ -54,6 +63,10 @@ class CheckedDocument(msgspec.Struct, frozen=True, eq=False):
     node: DocumentNode
     never_null: Mapping[str, frozenset[str]]
     """By the operation's name, "" for one without."""
+    bounds: Mapping[str, Bounded]
+    """By the operation's name, as well."""
+    _sizes: dict[tuple[str, tuple[int | None, ...]], Size] = msgspec.field(default_factory=dict)
+    """Of operations whose variables say how many, for what they were asked for."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Returns the operation to execute. Raises `Invalid` when there is no such one, or it is not clear which."""
@@ -64,10 +77,58 @@ class CheckedDocument(msgspec.Struct, frozen=True, eq=False):
             raise Invalid([GraphQLError(message, extensions={"code": "bad_operation"})])
         return found
 
+    def size(self, operation: OperationDefinitionNode, variables: Mapping[str, object]) -> Size:
+        """Returns how large the operation is with these variables, coerced. Raises `Invalid` for one that is too large.
+
+        Costs a measuring if variables say how many items a page has and the largest would not be an ordinary page;
+        nothing for what was asked for lately.
+        """
+        name = name_of(operation)
+        bounded = self.bounds[name]
+        if not bounded.sizing or bounded.largest.requests == 1:
+            return bounded.largest
+        sizes = {each: _how_many(variables.get(each)) for each in sorted(bounded.sizing)}
+        key = (name, tuple(sizes.values()))
+        size = self._sizes.get(key)
+        if size is None:
+            size = measured(schema.graphql_schema, self.node, operation, sizes)
+            if len(self._sizes) >= SIZES_KEPT:
+                self._sizes.clear()
+            self._sizes[key] = size
+        try:
+            check_size(size, operation)
+        except TooMuch as error:
+            raise Invalid([error]) from error
+        return size
+
+
+def _how_many(value: object) -> int | None:
+    """What a variable asks for as a page's size, or as a list; None if it is neither."""
+    return value if isinstance(value, int) else len(value) if isinstance(value, list) else None
+
 
 def is_write(operation: OperationDefinitionNode) -> bool:
     """Returns whether it changes anything."""
     return operation.operation is OperationType.MUTATION
+
+
+def answers_a_token(document: CheckedDocument, operation: OperationDefinitionNode) -> bool:
+    """Returns whether one of the operation's fields answers a token. Costs a walk through the document."""
+    fragments = {
+        each.name.value: each for each in document.node.definitions if isinstance(each, FragmentDefinitionNode)
+    }
+    waiting, spread = [operation.selection_set], set[str]()
+    while waiting:
+        for each in waiting.pop().selections:
+            if isinstance(each, FieldNode):
+                if each.name.value in TOKEN_FIELDS:
+                    return True
+            elif isinstance(each, InlineFragmentNode):
+                waiting.append(each.selection_set)
+            elif isinstance(each, FragmentSpreadNode) and each.name.value not in spread:
+                spread.add(each.name.value)
+                waiting.append(fragments[each.name.value].selection_set)
+    return False
 
 
 def checked_document(query: str) -> CheckedDocument:
@@ -77,7 +138,8 @@ def checked_document(query: str) -> CheckedDocument:
 
 def has_introspection() -> bool:
     """Returns whether clients may ask for the schema, and be told names that they did not write."""
-    return not settings.PRODUCTION
+    chosen: bool | None = settings.GRAPHQL_INTROSPECTION
+    return not settings.PRODUCTION if chosen is None else chosen
 
 
 @lru_cache(DOCUMENTS_KEPT)
@@ -85,7 +147,7 @@ def _checked(query: str, *, introspection: bool) -> CheckedDocument:
     try:
         check_text(query)
         document = parse(query, max_tokens=MAX_TOKENS)
-        check_bounds(schema.graphql_schema, document, introspection=introspection)
+        bounds = check_bounds(schema.graphql_schema, document, introspection=introspection)
     except GraphQLError as error:
         raise Invalid([_refusal(error)]) from error
     except RecursionError as error:
@@ -93,8 +155,9 @@ def _checked(query: str, *, introspection: bool) -> CheckedDocument:
     errors = validate(schema.graphql_schema, document, max_errors=MAX_ERRORS, hide_suggestions=not introspection)
     if errors:
         raise Invalid([_refusal(error if introspection else _without_suggestion(error)) for error in errors])
+    by_name = {name_of(operation): bounded for operation, bounded in bounds}
     never_null = {name_of(operation): _never_null(document, operation) for operation in _operations(document)}
-    return CheckedDocument(document, never_null)
+    return CheckedDocument(document, never_null, by_name)
 
 
 def _refusal(error: GraphQLError) -> GraphQLError:

@@ -1,20 +1,24 @@
 """The one GraphQL schema, joined from the packages' parts; committed as schema.graphql.
 
-A package's types, and the fields that it has among the roots', stand in its doors/graphql.py. The
+A package's types, and the fields that it has among the roots', stand in its doors/graphql*.py. The
 classes here have no docstrings: those would be descriptions in the schema.
 """
 
 import graphene
 
-from feed.doors.graphql import FeedQueries
-from tweets.doors.graphql import TweetMutations
+from accounts.doors.graphql import AccountQueries
+from accounts.doors.graphql_accounts import AccountMutations
+from accounts.doors.graphql_relations import RelationMutations
+from feed.doors.graphql import FeedMutations, FeedQueries
+from tweets.doors.graphql import TweetQueries
+from tweets.doors.graphql_mutations import TweetMutations
 
 
-class Query(FeedQueries, graphene.ObjectType):
+class Query(AccountQueries, TweetQueries, FeedQueries, graphene.ObjectType):
     pass
 
 
-class Mutation(TweetMutations, graphene.ObjectType):
+class Mutation(AccountMutations, RelationMutations, TweetMutations, FeedMutations, graphene.ObjectType):
     pass
 
 

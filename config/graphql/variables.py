@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from io import BytesIO
-from typing import IO
+from typing import IO, cast
 
 import msgspec
 from graphql import GraphQLError, OperationDefinitionNode
@@ -50,12 +50,15 @@ def _name_unreadable(body: bytes) -> None:
 
 def check_variables(
     document: CheckedDocument, operation: OperationDefinitionNode, given: Mapping[str, object] | None
-) -> None:
-    """Raises `Invalid` unless the operation can be executed with them: each error names its variable.
+) -> Mapping[str, object]:
+    """Returns the variables as they are executed with, defaults among them.
+
+    Raises `Invalid` unless the operation can be executed with them: each error names its variable.
 
     What the operation does not declare is no concern of it, as the specification says.
     """
     errors = _nulls(document, operation, given or {})
+    coerced: dict[str, object] | list[GraphQLError] = {}
     if not errors:
         coerced = get_variable_values(
             schema.graphql_schema,
@@ -64,9 +67,11 @@ def check_variables(
             max_errors=MAX_ERRORS,
             hide_suggestions=not has_introspection(),
         )
-        errors = coerced if isinstance(coerced, list) else []
+    if isinstance(coerced, list):
+        errors = coerced
     if errors:
         raise Invalid([_as_mistake(error) for error in errors])
+    return cast(dict[str, object], coerced)
 
 
 def _nulls(

@@ -1,11 +1,29 @@
-"""GraphQL: reading timelines, through the services that REST calls. Executed synchronously."""
+"""GraphQL: reading timelines, and reporting, through the services that REST calls. Executed synchronously."""
+
+from collections.abc import Mapping
+from typing import TypedDict, Unpack
 
 import graphene
 from graphql import GraphQLResolveInfo
 
-from accounts.doors.graphql import required_viewer
+from accounts.doors.graphql import required_viewer, viewer_of
+from feed.doors.rest_reports import ReportInput as ReportSerializer
+from feed.doors.rest_reports import reported
+from feed.models import Reason
 from feed.timelines.home import home_page
-from storage.web.graphql import after_argument, first_argument, page_request
+from feed.timelines.public import public_page
+from storage.web.graphql import (
+    PageArguments,
+    checked,
+    errors_field,
+    input_argument,
+    ok_field,
+    optional_id,
+    page_arguments,
+    page_request,
+    payload,
+    resolve_ok,
+)
 from tweets.doors.graphql import TweetConnection, tweet_connection
 
 
@@ -14,15 +32,73 @@ class FeedQueries:
 
     home_timeline = graphene.Field(
         graphene.NonNull(TweetConnection),
-        first=first_argument(),
-        after=after_argument(),
         description="The signed-in person's home timeline, newest first.",
+        **page_arguments(),
+    )
+    public_timeline = graphene.Field(
+        graphene.NonNull(TweetConnection),
+        description="Everybody's tweets, newest first: without retweets and without replies to other people.",
+        **page_arguments(),
     )
 
     @staticmethod
     def resolve_home_timeline(
-        _root: None, info: GraphQLResolveInfo, first: int | None, after: str | None = None
+        _root: None, info: GraphQLResolveInfo, **arguments: Unpack[PageArguments]
     ) -> TweetConnection:
         viewer = required_viewer(info)
-        asked = page_request(first, after)
+        asked = page_request(**arguments)
         return tweet_connection(asked, home_page(viewer, asked))
+
+    @staticmethod
+    def resolve_public_timeline(
+        _root: None, info: GraphQLResolveInfo, **arguments: Unpack[PageArguments]
+    ) -> TweetConnection:
+        asked = page_request(**arguments)
+        return tweet_connection(asked, public_page(viewer_of(info), asked))
+
+
+class ReportInput(graphene.InputObjectType):
+    """What to report: a tweet or a person, not both."""
+
+    tweet_id = graphene.ID(description="The tweet.")
+    username = graphene.String(description="The person.")
+    reason = graphene.String(required=True, description=f"One of {', '.join(Reason.values)}.")
+    comment = graphene.String(description="For those who look into it.")
+
+
+class ReportFields(TypedDict, total=False):
+    """What a resolver is given of `ReportInput`."""
+
+    tweet_id: str | None
+    username: str | None
+    reason: str
+    comment: str | None
+
+
+class Report(graphene.Mutation):
+    """Reports a tweet or a person to those who moderate. The same again, while that is open, is the same report."""
+
+    class Arguments:
+        input = input_argument(ReportInput)
+
+    ok = ok_field()
+    errors = errors_field()
+    resolve_ok = resolve_ok
+
+    @staticmethod
+    def mutate(_root: None, info: GraphQLResolveInfo, input: ReportFields) -> "Report":  # noqa: A002 - the argument's name in the schema
+        viewer = required_viewer(info)
+
+        def act() -> Mapping[str, object]:
+            optional_id(input.get("tweet_id"), "tweet_id")
+            reported(viewer, checked(ReportSerializer, input))
+            return {}
+
+        made: Report = payload(Report, act)
+        return made
+
+
+class FeedMutations:
+    """The fields of reports that stand in the schema's `Mutation`."""
+
+    report = Report.Field(required=True)

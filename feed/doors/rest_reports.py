@@ -8,9 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.entities import Viewer
 from accounts.sessions.authentication import required_viewer
 from feed.models import COMMENT_MAX, Reason
-from feed.moderation.reports import report_person, report_tweet
+from feed.moderation.reports import ReportOut, report_person, report_tweet
 from storage.web.inputs import Input, TextField
 from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, Document, envelope_of, id_field
 from storage.web.rest import parse_id, single
@@ -72,10 +73,13 @@ class ReportsEndpoint(APIView):
     def post(self, request: Request) -> Response:
         given = ReportInput(data=request.data)
         given.is_valid(raise_exception=True)
-        fields, viewer = given.validated_data, required_viewer(request)
-        about = {"reason": fields["reason"], "comment": fields.get("comment", "")}
-        if (tweet_id := fields.get("tweet_id")) is not None:
-            report = report_tweet(by=viewer, tweet_id=parse_id(tweet_id), **about)
-        else:
-            report = report_person(by=viewer, username=fields["username"], **about)
-        return Response(single(report), status=201)
+        return Response(single(reported(required_viewer(request), given.validated_data)), status=201)
+
+
+def reported(viewer: Viewer, fields: Mapping[str, str]) -> ReportOut:
+    """Reports what a checked `ReportInput` names; errors as of the services. For every door."""
+    reason, comment = fields["reason"], fields.get("comment", "")
+    tweet_id = fields.get("tweet_id")
+    if tweet_id is not None:
+        return report_tweet(by=viewer, tweet_id=parse_id(tweet_id), reason=reason, comment=comment)
+    return report_person(by=viewer, username=fields["username"], reason=reason, comment=comment)

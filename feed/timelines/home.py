@@ -32,8 +32,7 @@ from storage.errors import Unavailable
 from storage.ids.settling import settled_place
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Read
-from storage.web.paging import MOST_COUNTED, Page, PageRequest
-from storage.web.walking import first_fetch
+from storage.web.paging import MOST_COUNTED, Page, PageRequest, first_fetch
 from tweets.reading.hydration import Hydrated, TweetOut, full_page, hydrated
 from tweets.stores.port import tweet_store
 

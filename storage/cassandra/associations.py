@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from storage.cassandra import session
-from storage.cassandra.edge_listings import IN, LOG, OUT, TRUTH, newest
+from storage.cassandra.edge_listings import IN, LOG, OUT, TRUTH, newest, newest_of_many
 from storage.cassandra.outbox import write_with_order
 from storage.cassandra.session import Statement
 from storage.errors import Unavailable
@@ -26,12 +26,14 @@ from storage.ports.associations import (
     Association,
     Change,
     EdgeKey,
+    End,
     bucket_is_full,
     bucket_of,
     latest_changes,
     removal_buckets,
 )
 from storage.ports.outbox import Order
+from storage.ports.ranges import Range
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +115,11 @@ class CassandraAssociations:
     ) -> list[Association]:
         return newest((target, kind, IN), before, after, limit)
 
+    def newest_of_many(self, kind: str, end: End, ranges: Mapping[int, Range]) -> dict[int, list[Association]]:
+        """Costs as many round trips as the listing that is walked farthest."""
+        found = newest_of_many({(owner, kind, end.value): each for owner, each in ranges.items()})
+        return {owner: edges for (owner, _, _), edges in found.items()}
+
     def level(self, target: int, kind: str) -> int:
         rows = session.execute(LEVEL, (target, kind))
         return int(rows[0][0]) if rows else 0
@@ -147,13 +154,23 @@ class CassandraAssociations:
         return counted
 
     def count_targets(self, source: int, kind: str) -> int:
-        count = after = 0
-        while True:
-            rows = session.execute(_TARGETS, (source, kind, after, COUNTED_PAGE))
-            count += sum(bool(active) for _, active in rows)
-            if len(rows) < COUNTED_PAGE:
-                return count
-            after = rows[-1][0]
+        return self.count_targets_many([source], kind)[source]
+
+    def count_targets_many(self, sources: Sequence[int], kind: str) -> dict[int, int]:
+        counted, after = dict.fromkeys(sources, 0), dict.fromkeys(sources, 0)
+        while after:
+            asked = list(after)
+            pages = session.execute_many(_TARGETS, [(each, kind, after[each], COUNTED_PAGE) for each in asked])
+            after = {}
+            for source, rows in zip(asked, pages, strict=True):
+                counted[source] += sum(bool(active) for _, active in rows)
+                if len(rows) == COUNTED_PAGE:
+                    after[source] = rows[-1][0]
+        return counted
+
+    def first_sources(self, targets: Sequence[int], kind: str, *, limit: int) -> dict[int, list[int]]:
+        pages = session.execute_many(_SOURCES, [(target, kind, 0, 0, limit) for target in targets])
+        return {target: [source for (source,) in rows] for target, rows in zip(targets, pages, strict=True)}
 
     def measure(self, changes: Sequence[Change]) -> None:
         for change in changes:

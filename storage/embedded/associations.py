@@ -1,7 +1,7 @@
 """Associations in SQLite: one row an edge is the truth and, through its indexes, every listing."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import reduce
 from operator import or_
@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 
 from storage.embedded.base import answering, writing
 from storage.embedded.outbox import write_order
+from storage.embedded.ranges import OWNER, Listings
 from storage.errors import Unavailable
 from storage.models import Edge, EdgeLevel
 from storage.ports.associations import (
@@ -19,14 +20,34 @@ from storage.ports.associations import (
     Association,
     Change,
     EdgeKey,
+    End,
     bucket_is_full,
     bucket_of,
     latest_changes,
 )
 from storage.ports.outbox import Order
+from storage.ports.ranges import Range
 
 TARGETS_AN_IN = 500
 """Below SQLite's limit of variables in a statement."""
+
+LISTINGS = {
+    end: Listings(
+        f"storage_edge INDEXED BY {index} WHERE {column} = {OWNER} AND kind = %s AND active",
+        place="op",
+        columns=("op", "source", "target"),
+    )
+    for end, index, column in (
+        (End.SOURCE, "edge_out_by_time", "source"),
+        (End.TARGET, "edge_in_by_time", "target"),
+    )
+}
+
+FIRST_BUCKETS = Listings(
+    f"storage_edge INDEXED BY edge_in_by_bucket WHERE target = {OWNER} AND kind = %s AND bucket = 0 AND active",
+    place="source",
+    columns=["source"],
+)
 
 
 def one_in_512() -> bool:
@@ -91,6 +112,13 @@ class EmbeddedAssociations:
     ) -> list[Association]:
         return _newest(Edge.objects.filter(target=target, kind=kind), before, after, limit)
 
+    def newest_of_many(self, kind: str, end: End, ranges: Mapping[int, Range]) -> dict[int, list[Association]]:
+        found = LISTINGS[end].read(ranges, [kind], tuple[int, int, int])
+        return {
+            owner: [Association(source, kind, target, op) for op, source, target in edges]
+            for owner, edges in found.items()
+        }
+
     def level(self, target: int, kind: str) -> int:
         levels = EdgeLevel.objects.filter(target=target, kind=kind)
         with answering():
@@ -125,6 +153,20 @@ class EmbeddedAssociations:
     def count_targets(self, source: int, kind: str) -> int:
         with answering():
             return Edge.objects.filter(source=source, kind=kind, active=True).count()
+
+    def count_targets_many(self, sources: Sequence[int], kind: str) -> dict[int, int]:
+        """Costs one statement for each TARGETS_AN_IN sources."""
+        counted = dict.fromkeys(sources, 0)
+        present = Edge.objects.filter(kind=kind, active=True)
+        with answering():
+            for start in range(0, len(sources), TARGETS_AN_IN):
+                edges = present.filter(source__in=sources[start : start + TARGETS_AN_IN])
+                counted |= dict(edges.values_list("source").annotate(Count("id")))
+        return counted
+
+    def first_sources(self, targets: Sequence[int], kind: str, *, limit: int) -> dict[int, list[int]]:
+        found = FIRST_BUCKETS.read({target: Range(None, 0, limit) for target in targets}, [kind], tuple[int])
+        return {target: [source for (source,) in rows][::-1] for target, rows in found.items()}
 
     def measure(self, changes: Sequence[Change]) -> None:
         with suppress(Unavailable), writing():

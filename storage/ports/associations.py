@@ -26,12 +26,14 @@ For example, source 8 has bucket 0 at level 0, 1 at level 1 and 3 at level 2, an
 5. It is made as 120, by a writer who knows level 1: it stands in bucket 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Protocol
 
 import msgspec
 
 from storage.ports.outbox import Order
+from storage.ports.ranges import Range
 
 MAX_LEVEL = 12
 """4,096 buckets: 200 million edges at 50,000 a bucket."""
@@ -50,6 +52,13 @@ class Association(msgspec.Struct, frozen=True):
     kind: str
     target: int
     op: int
+
+
+class End(Enum):
+    """Which end of edges a listing belongs to: their source's, or their target's."""
+
+    SOURCE = "out"
+    TARGET = "in"
 
 
 EdgeKey = tuple[int, str, int]
@@ -145,6 +154,12 @@ class AssociationStore(Protocol):
     ) -> list[Association]:
         """Returns the same for edges into `target`."""
 
+    def newest_of_many(self, kind: str, end: End, ranges: Mapping[int, Range]) -> dict[int, list[Association]]:
+        """Returns a range of each one's edges by op, as `newest_targets` (of `End.SOURCE`) or `newest_sources` do.
+
+        Everyone asked for is in the answer. As many rounds of reads as for one, however many they are.
+        """
+
     def level(self, target: int, kind: str) -> int:
         """Returns the target's level now; read it before its buckets, never from a cache."""
 
@@ -165,6 +180,12 @@ class AssociationStore(Protocol):
 
     def count_targets(self, source: int, kind: str) -> int:
         """Returns how many present edges leave `source`: exact."""
+
+    def count_targets_many(self, sources: Sequence[int], kind: str) -> dict[int, int]:
+        """Returns `count_targets` of each source; every one asked for is in the answer. Rounds as for the largest."""
+
+    def first_sources(self, targets: Sequence[int], kind: str, *, limit: int) -> dict[int, list[int]]:
+        """Returns `bucket_sources` of the first bucket of each target, from its beginning. One round of reads."""
 
     def measure(self, changes: Sequence[Change]) -> None:
         """Grows targets whose bucket is full, for some of `changes`; `apply` does it by itself.

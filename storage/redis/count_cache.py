@@ -7,7 +7,7 @@ the time: a count above LARGE stands under a key of its own, which changes leave
 which ends by itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -33,9 +33,14 @@ class CachedCount(msgspec.Struct, frozen=True):
 
 
 class CountCache(GuardedCache[int, int]):
-    """Counts by id, called `name` in the id's shard; `count` asks the store. Guards are of ordinary counts only."""
+    """Counts by id, called `name` in the id's shard. `count` asks the store, of many at once.
 
-    def __init__(self, node: Callable[[], RedisNode], name: str, count: Callable[[int], int]) -> None:
+    Guards are of ordinary counts only.
+    """
+
+    def __init__(
+        self, node: Callable[[], RedisNode], name: str, count: Callable[[Sequence[int]], Mapping[int, int]]
+    ) -> None:
         self.count = count
         super().__init__(
             node, timeline_shard, lambda each: f"{name}:{each}", encode=_encode, decode=int, ttl_seconds=TTL_SECONDS
@@ -66,31 +71,45 @@ class CountCache(GuardedCache[int, int]):
         return cache.fill({subject: count}, generation=generation)
 
 
-def counts_of(subject: int, caches: Sequence[CountCache]) -> list[int]:
-    """Returns the subject's count in each cache's sense.
+Wanted = tuple[CountCache, int]
+"""In which cache's sense something of that id is to be counted."""
 
-    One Redis round trip; for what is not cached, the store's counting and one more. Raises
-    `Unavailable` when the store is needed and does not answer.
+
+def counts_of(subject: int, caches: Sequence[CountCache]) -> list[int]:
+    """Returns the subject's count in each cache's sense; costs and errors as of `counts_of_many`."""
+    found = counts_of_many([(cache, subject) for cache in caches])
+    return [found[cache, subject] for cache in caches]
+
+
+def counts_of_many(wanted: Collection[Wanted]) -> dict[Wanted, int]:
+    """Returns each count that is wanted.
+
+    One Redis round trip; for what is not cached, the store's counting, of all in one cache's sense together, and one
+    more. Raises `Unavailable` when the store is needed and does not answer.
     """
-    node = timeline_node()
+    node, asked = timeline_node(), list(dict.fromkeys(wanted))
     try:
-        known = node.ask_all([cache.read_count(subject) for cache in caches])
+        known = dict(zip(asked, node.ask_all([cache.read_count(subject) for cache, subject in asked]), strict=True))
     except Unavailable:
-        return [cache.count(subject) for cache in caches]
-    generation = node.generation_of(*(each.generation for each in known))
-    counts = [
-        cache.count(subject) if each.count is None else each.count for cache, each in zip(caches, known, strict=True)
-    ]
+        return _counted(asked)
+    generation = node.generation_of(*(each.generation for each in known.values())) if known else None
+    counted = _counted([each for each in asked if known[each].count is None])
     fills = [
         command
-        for cache, each, count in zip(caches, known, counts, strict=True)
-        if each.count is None
+        for (cache, subject), count in counted.items()
         for command in cache.fill_count(subject, count, generation=generation)
     ]
     if fills:
         with suppress(Unavailable):
             node.round_trip(*fills)
-    return counts
+    return {each: counted[each] if found.count is None else found.count for each, found in known.items()}
+
+
+def _counted(wanted: Sequence[Wanted]) -> dict[Wanted, int]:
+    subjects: dict[CountCache, list[int]] = {}
+    for cache, subject in wanted:
+        subjects.setdefault(cache, []).append(subject)
+    return {(cache, each): count for cache, some in subjects.items() for each, count in cache.count(some).items()}
 
 
 def _encode(count: int) -> bytes:

@@ -55,9 +55,9 @@ class Hit(msgspec.Struct, frozen=True):
         return self.count > self.policy.quota
 
 
-def counting(policy: Policy, key: str, *, gate: str | None = None) -> Read[Hit | None]:
-    """Counts a request under `key`, if anything stands at `gate`, else says None; both in one slot."""
-    command = COUNT.call([key] if gate is None else [key, gate], policy.seconds)
+def counting(policy: Policy, key: str, *, gate: str | None = None, amount: int = 1) -> Read[Hit | None]:
+    """Counts `amount` requests under `key`, if anything stands at `gate`, else says None; both in one slot."""
+    command = COUNT.call([key] if gate is None else [key, gate], policy.seconds, amount)
 
     def decode(answer: tuple[int, int] | None) -> Hit | None:
         if answer is None:
@@ -72,20 +72,20 @@ def hit_of(policy: Policy, count: int, left_ms: int) -> Hit:
     return Hit(policy, int(count), max(1, math.ceil(int(left_ms) / 1000)))
 
 
-def hit_all(*counted: tuple[Policy, str]) -> list[Hit]:
-    """Counts one request under each key. One Redis round trip; without Redis, in memory."""
+def hit_all(*counted: tuple[Policy, str], amount: int = 1) -> list[Hit]:
+    """Counts `amount` requests under each key. One Redis round trip; without Redis, in memory."""
     try:
-        hits = timeline_node().ask_all([counting(policy, key) for policy, key in counted])
+        hits = timeline_node().ask_all([counting(policy, key, amount=amount) for policy, key in counted])
     except Unavailable:
         log.warning("rate_limits_without_redis")
-        return [hit_in_memory(policy, key) for policy, key in counted]
+        return [hit_in_memory(policy, key, amount=amount) for policy, key in counted]
     return [hit for hit in hits if hit is not None]
 
 
-def hit_in_memory(policy: Policy, key: str) -> Hit:
+def hit_in_memory(policy: Policy, key: str, *, amount: int = 1) -> Hit:
     """Counts in this process alone."""
     item = RateLimitItemPerSecond(policy.quota, policy.seconds, namespace=policy.name)
-    within = _memory.hit(item, key)
+    within = _memory.hit(item, key, cost=amount)
     resets_at, remaining = _memory.get_window_stats(item, key)
     count = policy.quota - remaining if within else policy.quota + 1
     return Hit(policy, count, max(1, math.ceil(resets_at - time.time())))

@@ -26,7 +26,7 @@ import binascii
 import hashlib
 import hmac
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import lru_cache
 from typing import Generic, TypeVar
 
@@ -84,7 +84,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     """Items newest first. `older` and `newer` are the ids to page on from, None where nothing is known.
 
     `unsettled` belongs to `newer`. A page that was `cut_short` took too long to fill: there may be more
-    beyond `older`, or beyond `newer` when it goes up.
+    beyond `older`, or beyond `newer` when it goes up. `places` are those of the items, to page on from any of them.
     """
 
     items: list[T]
@@ -92,6 +92,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     newer: int | None
     unsettled: Unsettled | None = None
     cut_short: bool = False
+    places: list[int] = []
 
     @property
     def older_cursor(self) -> str | None:
@@ -102,6 +103,60 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     def newer_cursor(self) -> str | None:
         """The cursor to go up from: nothing that becomes visible later is missed."""
         return encode_cursor(self.newer, self.unsettled) if self.newer is not None else None
+
+
+Same = Callable[[T], Hashable]
+"""Items for which this is equal are the same to a reader."""
+
+
+class Kept(Generic[T]):
+    """The items of a page so far, each place once and of items that are the same one."""
+
+    def __init__(self, same: Same[T] | None) -> None:
+        self._same = same
+        self._found: dict[Hashable, tuple[int, T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def pass_over_or_add(self, place: int, item: T) -> None:
+        """Going down: the first one has the highest place."""
+        self._found.setdefault(self._key(place, item), (place, item))
+
+    def add_or_replace(self, place: int, item: T) -> None:
+        """Going up: the last one has the highest place."""
+        self._found.pop(self._key(place, item), None)
+        self._found[self._key(place, item)] = (place, item)
+
+    def in_order(self) -> list[tuple[int, T]]:
+        """Returns the items with their places, in the order in which they were added."""
+        return list(self._found.values())
+
+    def _key(self, place: int, item: T) -> Hashable:
+        return place if self._same is None else self._same(item)
+
+
+def page_of(
+    found: Sequence[tuple[int, T]],
+    *,
+    older: int | None,
+    newer: int | None,
+    unsettled: Unsettled | None,
+    cut_short: bool,
+) -> Page[T]:
+    """Returns the page of what was found, newest first, each with its place."""
+    places, items = [place for place, _ in found], [item for _, item in found]
+    return Page(items, older=older, newer=newer, unsettled=unsettled, cut_short=cut_short, places=places)
+
+
+def first_fetch(request: PageRequest) -> tuple[int | None, int | None, int]:
+    """Returns with which `before`, `after` and `limit` a page begins, so that it can be read ahead."""
+    if request.after is None:
+        return request.before, None, request.limit + 1
+    seen = request.unsettled
+    if seen is None or seen.count is None:
+        return None, request.after, request.limit
+    return None, seen.settled, seen.count + request.limit
 
 
 def empty_page(request: PageRequest) -> Page[T]:

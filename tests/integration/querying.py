@@ -49,6 +49,7 @@ class Door:
         assert "Traceback" not in answer.content.decode()
         found: list[dict[str, Any]] = answer.json()["errors"]
         assert all(error["message"] for error in found)
+        assert {error["extensions"].pop("requestId") for error in found} == {answer["X-Request-ID"]}
         return found
 
     def home(self, **variables: Any) -> Any:

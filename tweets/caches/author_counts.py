@@ -6,7 +6,7 @@ retweets themselves has two entries and is counted two, though a page that holds
 
 from collections.abc import Sequence
 
-from accounts.graph.withheld import count_standing
+from accounts.graph.withheld import Lead, withheld_of
 from storage.redis.count_cache import CountCache
 from storage.redis.node import timeline_node
 from storage.stores import associations
@@ -14,14 +14,16 @@ from tweets.kinds import WITHHELD_ENTRY
 from tweets.stores.port import tweet_store
 
 
-def _count(author_id: int) -> int:
-    total = associations().count_sources(author_id, WITHHELD_ENTRY)
-    withheld = count_standing(author_id, WITHHELD_ENTRY, total, _there)
-    return max(tweet_store().count_by_author(author_id) - withheld, 0)
+def _count(authors: Sequence[int]) -> dict[int, int]:
+    totals = associations().count_sources_many(authors, (WITHHELD_ENTRY,))[WITHHELD_ENTRY]
+    withheld = withheld_of(WITHHELD_ENTRY, totals, _there)
+    counted = tweet_store().count_by_authors(authors)
+    return {each: max(counted[each] - withheld[each], 0) for each in authors}
 
 
-def _there(entries: Sequence[int]) -> int:
-    return sum(not entry.deleted for entry in tweet_store().get_many(entries).values())
+def _there(leads: Sequence[Lead]) -> list[Lead]:
+    tweets = tweet_store().get_many(list({entry for entry, _ in leads}))
+    return [lead for lead in leads if lead[0] in tweets and not tweets[lead[0]].deleted]
 
 
 TWEETS_BY_AUTHOR = CountCache(timeline_node, "tweets", _count)

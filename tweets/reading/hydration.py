@@ -24,8 +24,9 @@ from storage.ids.snowflakes import created_at
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Command, Read
 from storage.web import walking
+from storage.web.asking import Shown
 from storage.web.paging import Page, PageRequest
-from storage.web.walking import Shown, Source
+from storage.web.walking import Source
 from tweets.caches import counts, marks
 from tweets.caches.counts import COUNTS, Counted, Counts
 from tweets.caches.marks import KnownMarks, ViewerFlags
@@ -278,17 +279,15 @@ Hydrate = Callable[[Sequence[int]], Hydrated]
 
 
 def full_page(request: PageRequest, source: Source, hydrate: Hydrate) -> Page[TweetOut]:
-    """Returns the page that was asked for, of a listing in which a tweet's place is its id.
+    """Returns the page asked for of a listing in which a tweet's place is its id; as storage/web/walking.py has it.
 
-    The same tweet is there once: the newest of the original and its retweets. Cost and errors as
-    storage/web/walking.py has them.
-    """
+    The same tweet is there once: the newest of the original and its retweets."""
 
     def show(ids: Sequence[int]) -> Shown[TweetOut]:
         found = hydrate(ids)
         return Shown([(int(tweet.id), tweet) for tweet in found.tweets], found.unreadable)
 
-    return walking.full_page(request, source, show, same=_original_id)
+    return walking.full_page(request, source, show, same=original_id)
 
 
 def rendered(page: Page[TweetOut]) -> Page[Raw]:
@@ -296,5 +295,6 @@ def rendered(page: Page[TweetOut]) -> Page[Raw]:
     return Page([Raw(tweet.json) for tweet in page.items], page.older, page.newer, page.unsettled)
 
 
-def _original_id(tweet: TweetOut) -> str:
+def original_id(tweet: TweetOut) -> str:
+    """Returns the id of what an entry shows: of a retweet that of its original."""
     return tweet.retweet_of.id if tweet.retweet_of is not None else tweet.id

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from storage.stores import associations
+from storage.web.asking import Shown
 from storage.web.paging import Page, PageRequest
-from storage.web.walking import Shown, Stored, full_page
+from storage.web.walking import Stored, full_page
 from tweets.reading.hydration import Hydrate, TweetOut
 
 

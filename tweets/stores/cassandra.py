@@ -1,6 +1,6 @@
 """Tweets in Cassandra. The tables are in ../cql/."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 
@@ -16,6 +16,7 @@ from storage.cassandra.session import Statement
 from storage.ids.snowflakes import MAX_ID, id_month, make_id, now_us, write_timestamp
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
+from storage.ports.ranges import Range
 from tweets.entities import Deletion, Entities, Tweet
 from tweets.stores import cassandra_deletions
 from tweets.stores.cassandra_public import PublicLog
@@ -143,6 +144,12 @@ class CassandraTweets:
                 break
         return found[::-1] if upwards else found
 
+    def by_authors(self, ranges: Mapping[int, Range], *, replies: bool) -> dict[int, list[int]]:
+        return _of_many(_by_author if replies else _home_entries, ranges)
+
+    def replies_to(self, ranges: Mapping[int, Range]) -> dict[int, list[int]]:
+        return _of_many(_replies, ranges)
+
     def public(self, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
         return self._public.read(before=before, after=after, limit=limit)
 
@@ -153,7 +160,10 @@ class CassandraTweets:
         return [entry for (entry,) in session.execute(SELECT_RETWEETS, (author, original))]
 
     def count_by_author(self, author: int) -> int:
-        return _counts(AUTHOR_MONTHS, COUNT_TWEETS, [author])[author]
+        return self.count_by_authors([author])[author]
+
+    def count_by_authors(self, authors: Sequence[int]) -> dict[int, int]:
+        return _counts(AUTHOR_MONTHS, COUNT_TWEETS, authors)
 
 
 def _write(statements: list[Statement], order: Order | None, edges: Sequence[Change]) -> None:
@@ -168,6 +178,11 @@ def _newest_first(log: MonthLog, owner: int, before: int | None, after: int | No
     rows = log.read((owner,), before=before, after=after or 0, limit=limit, oldest_first=after is not None)
     ids = [row[0] for row in rows]
     return ids[::-1] if after is not None else ids
+
+
+def _of_many(log: MonthLog, ranges: Mapping[int, Range]) -> dict[int, list[int]]:
+    found = log.read_ranges({(owner,): each for owner, each in ranges.items()})
+    return {owner: [row[0] for row in found[owner,]] for owner in ranges}
 
 
 def _months_of(authors: Sequence[int], low: int, high: int, upwards: bool) -> Iterator[tuple[int, Sequence[int]]]:

@@ -1,6 +1,6 @@
 """Tweets in SQLite, through Django; the table is in ../models.py."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from django.db import connections
@@ -10,9 +10,11 @@ from storage import stores
 from storage.embedded.associations import write_changes
 from storage.embedded.base import ALIAS, answering, writing
 from storage.embedded.outbox import close_order, write_order
+from storage.embedded.ranges import OWNER, Listings
 from storage.ids.snowflakes import MAX_ID
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
+from storage.ports.ranges import Range
 from tweets.entities import Deletion, Entities, Tweet
 from tweets.models import TweetRow
 from tweets.stores.pull import nearest_of
@@ -32,6 +34,19 @@ SELECT_PUBLIC = (
 )
 SELECT_PUBLIC_NEWEST = SELECT_PUBLIC.format(order="DESC")
 SELECT_PUBLIC_OLDEST = SELECT_PUBLIC.format(order="ASC")
+
+_BY_AUTHOR, _HOME_ENTRIES, _REPLIES = (
+    Listings(
+        f"tweets_tweetrow INDEXED BY {index} WHERE {owner} = {OWNER} AND deleted_by IS NULL{condition}",
+        place="id",
+        columns=["id"],
+    )
+    for index, owner, condition in (
+        ("tweets_by_author", "author", ""),
+        ("home_entries_by_author", "author", " AND in_home"),
+        ("replies_by_tweet", "reply_to", ""),
+    )
+)
 
 _ids_encoder = msgspec.json.Encoder()
 _ids_decoder = msgspec.json.Decoder(list[int])
@@ -97,6 +112,12 @@ class EmbeddedTweets:
             found = nearest_of(authors, low=low, high=high, limit=limit, upwards=upwards, fetch=fetch)
         return found[::-1] if upwards else found
 
+    def by_authors(self, ranges: Mapping[int, Range], *, replies: bool) -> dict[int, list[int]]:
+        return _of_many(_BY_AUTHOR if replies else _HOME_ENTRIES, ranges)
+
+    def replies_to(self, ranges: Mapping[int, Range]) -> dict[int, list[int]]:
+        return _of_many(_REPLIES, ranges)
+
     def public(self, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
         bounds = ((after or 0) + 1, MAX_ID if before is None else before - 1)
         upwards = after is not None
@@ -118,6 +139,16 @@ class EmbeddedTweets:
     def count_by_author(self, author: int) -> int:
         with answering():
             return _present().filter(author=author).count()
+
+    def count_by_authors(self, authors: Sequence[int]) -> dict[int, int]:
+        with answering():
+            counted = _present().filter(author__in=authors).values_list("author").annotate(Count("id"))
+            return dict.fromkeys(authors, 0) | dict(counted)
+
+
+def _of_many(listings: Listings, ranges: Mapping[int, Range]) -> dict[int, list[int]]:
+    found = listings.read(ranges, [], tuple[int])
+    return {owner: [tweet_id for (tweet_id,) in rows] for owner, rows in found.items()}
 
 
 def _present() -> "QuerySet[TweetRow]":

@@ -4,13 +4,14 @@ Listings hold ids only; whether a tweet may be shown is decided when it is read.
 back newest first unless said otherwise, and never more than `limit` of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Protocol, cast
 
 from storage.ids.snowflakes import MAX_ID
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
+from storage.ports.ranges import Range
 from storage.stores import implementation
 from tweets.entities import Deletion, Tweet
 
@@ -58,6 +59,15 @@ class TweetStore(Protocol):
     def replies(self, tweet_id: int, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
         """Returns direct replies to a tweet; with `after`, the nearest above it."""
 
+    def by_authors(self, ranges: Mapping[int, Range], *, replies: bool) -> dict[int, list[int]]:
+        """Returns a range of each author's tweets, as `by_author`. Everyone asked for is in the answer.
+
+        As many rounds of reads as for one, however many they are; so does `replies_to`.
+        """
+
+    def replies_to(self, ranges: Mapping[int, Range]) -> dict[int, list[int]]:
+        """Returns a range of the direct replies to each tweet, as `replies`."""
+
     def public(self, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
         """Returns everybody's tweets that are `in_public`, back to the first; with `after`, the nearest above it."""
 
@@ -66,6 +76,9 @@ class TweetStore(Protocol):
 
     def retweets_of(self, original: int, author: int) -> list[int]:
         """Returns the author's present retweets of `original`: one, or for a moment several when requests raced."""
+
+    def count_by_authors(self, authors: Sequence[int]) -> dict[int, int]:
+        """Returns `count_by_author` of each; every one asked for is in the answer."""
 
     def count_by_author(self, author: int) -> int:
         """Returns how many tweets the author has now."""

@@ -120,6 +120,14 @@ class TestIntrospection:
             errors = Door().errors(get_introspection_query(), status=400)
         assert all("introspection" in error["message"] for error in errors)
 
+    @pytest.mark.parametrize("production", [True, False])
+    @pytest.mark.parametrize("chosen", [True, False])
+    def test_a_setting_says_otherwise(self, production: bool, chosen: bool) -> None:
+        _checked.cache_clear()
+        with override_settings(PRODUCTION=production, GRAPHQL_INTROSPECTION=chosen):
+            answer = Door().ask("{ __schema { queryType { name } } }")
+        assert answer.status_code == (200 if chosen else 400)
+
     def test_clients_may_ask_for_a_type_s_name_wherever_they_are(self, ada: Door) -> None:
         page = "homeTimeline { __typename edges { __typename node { __typename } } pageInfo { __typename } }"
         ada.tweet()

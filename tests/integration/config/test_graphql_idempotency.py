@@ -19,7 +19,7 @@ from tests.backends import counted_store_calls
 from tests.integration.querying import CREATE, HOME
 from tests.people import ApiClient, new_person
 from tests.threads import run_together
-from tweets.doors import graphql as tweet_fields
+from tweets.doors import graphql_mutations as tweet_fields
 from tweets.stores.port import tweet_store
 
 pytestmark = pytest.mark.usefixtures("product")

@@ -1,6 +1,6 @@
 """Profiles: what they show to whom, and counts that are right when a change has answered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -137,8 +137,8 @@ def test_a_count_that_missed_a_change_is_not_kept(monkeypatch: pytest.MonkeyPatc
     ada, bob = new_person(), new_person()
     original = FOLLOWERS.count
 
-    def counted_then_followed(user_id: int) -> int:
-        found = original(user_id)
+    def counted_then_followed(people: Sequence[int]) -> Mapping[int, int]:
+        found = original(people)
         monkeypatch.setattr(FOLLOWERS, "count", original)
         follows.follow(bob.id, ada.id)
         return found

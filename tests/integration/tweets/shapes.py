@@ -31,6 +31,10 @@ SCALARS = {"CharField": "text", "URLField": "text", "EmailField": "text", "DateT
 """What each way of describing a value calls it."""
 
 
+HOLDING_PAGES = ("thread",)
+"""Fields of GraphQL types without arguments, in which there are some that have pages."""
+
+
 class Shape(NamedTuple):
     """One value: whether it may be null, whether it is a list, and what it, or each in it, is."""
 
@@ -79,9 +83,10 @@ def _document_shape(field: Any) -> Shape:
 
 
 def graphql_fields(described: GraphQLObjectType) -> Fields:
-    """The fields of a type of the GraphQL schema."""
+    """The fields of a type of the GraphQL schema, without lists that have pages and what holds such."""
     fields: dict[str, GraphQLField] = described.fields
-    return {name: _graphql_shape(field.type) for name, field in fields.items()}
+    plain = {name: field for name, field in fields.items() if not field.args and name not in HOLDING_PAGES}
+    return {name: _graphql_shape(field.type) for name, field in plain.items()}
 
 
 def _graphql_shape(described: GraphQLOutputType) -> Shape:

@@ -307,7 +307,9 @@ def calls_of_a_page() -> int:
     tweet = SimpleNamespace(**dict.fromkeys(LEAVES, "1"), **OBJECTS, retweet_of=None, quote_of=quoted)
     document = checked_document(PAGE)
     with (
-        patch.object(feed_fields, "home_page", return_value=Page([tweet] * 20, older=None, newer=None)),
+        patch.object(
+            feed_fields, "home_page", return_value=Page([tweet] * 20, older=None, newer=None, places=[1] * 20)
+        ),
         patch.object(feed_fields, "required_viewer"),
     ):
         return calls(lambda: _executed(document, GraphQLContext(None), None, None))

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from storage.errors import StillSearching
 from storage.web import paging, walking
+from storage.web.asking import Shown
 from storage.web.paging import Page, PageRequest, Unsettled, counted, decode_cursor, decode_settled, decode_since
-from storage.web.walking import Shown, full_page
+from storage.web.walking import full_page
 
 
 class Collection:

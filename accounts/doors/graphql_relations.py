@@ -1,0 +1,142 @@
+"""GraphQL mutations of how people stand to each other: follow, block, mute, and the reverse."""
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar, TypedDict
+
+import graphene
+from graphql import GraphQLResolveInfo
+
+from accounts.doors.graphql import Relationship, required_viewer
+from accounts.graph import blocks, follows
+from accounts.people import selectors
+from storage.web.graphql import errors_field, input_argument, payload
+
+
+class OfPerson(graphene.InputObjectType):
+    # The input of whatever concerns one person; each has a type of its own.
+
+    class Meta:
+        abstract = True
+
+    username = graphene.String(required=True, description="The person's, in any case.")
+
+
+class PersonFields(TypedDict):
+    """What a resolver is given of such an input."""
+
+    username: str
+
+
+class Relating(graphene.Mutation):
+    # What changes how the viewer stands to a person, and answers how that is after it.
+
+    class Meta:
+        abstract = True
+
+    class Arguments:
+        pass
+
+    relationship = graphene.Field(Relationship, description="How you stand to them after it.")
+    errors = errors_field()
+    change: ClassVar[Callable[[int, int], None]]
+
+    @classmethod
+    def mutate(cls, _root: None, info: GraphQLResolveInfo, input: PersonFields) -> "Relating":  # noqa: A002 - the argument's name in the schema
+        viewer = required_viewer(info)
+
+        def act() -> Mapping[str, object]:
+            person = selectors.find_account(input["username"])
+            cls.change(viewer.id, person.id)
+            return {"relationship": follows.relationship(viewer.id, person.id)}
+
+        made: Relating = payload(cls, act, about="username")
+        return made
+
+
+class FollowInput(OfPerson):
+    """Whom to follow."""
+
+
+class Follow(Relating):
+    """Follows a person; their past tweets are in your home timeline by the time this answers. Idempotent."""
+
+    class Arguments:
+        input = input_argument(FollowInput)
+
+    change = follows.follow
+
+
+class UnfollowInput(OfPerson):
+    """Whom not to follow any more."""
+
+
+class Unfollow(Relating):
+    """Ends a follow; their tweets are out of your home timeline by the time this answers. Idempotent."""
+
+    class Arguments:
+        input = input_argument(UnfollowInput)
+
+    change = follows.unfollow
+
+
+class BlockInput(OfPerson):
+    """Whom to block."""
+
+
+class Block(Relating):
+    """Blocks a person: ends your follows both ways and hides you from each other. Idempotent."""
+
+    class Arguments:
+        input = input_argument(BlockInput)
+
+    change = blocks.block
+
+
+class UnblockInput(OfPerson):
+    """Whom not to block any more."""
+
+
+class Unblock(Relating):
+    """Lifts a block; follows do not come back by themselves. Idempotent."""
+
+    class Arguments:
+        input = input_argument(UnblockInput)
+
+    change = blocks.unblock
+
+
+class MuteInput(OfPerson):
+    """Whom to mute."""
+
+
+class Mute(Relating):
+    """Leaves a person's tweets out of your home timeline; they do not learn of it. Idempotent."""
+
+    class Arguments:
+        input = input_argument(MuteInput)
+
+    change = blocks.mute
+
+
+class UnmuteInput(OfPerson):
+    """Whom not to mute any more."""
+
+
+class Unmute(Relating):
+    """Ends a mute; their tweets are back in your home timeline by the time this answers. Idempotent."""
+
+    class Arguments:
+        input = input_argument(UnmuteInput)
+
+    change = blocks.unmute
+
+
+class RelationMutations:
+    """The fields of how people stand to each other in the schema's `Mutation`."""
+
+    follow = Follow.Field(required=True)
+    unfollow = Unfollow.Field(required=True)
+    block = Block.Field(required=True)
+    unblock = Unblock.Field(required=True)
+    mute = Mute.Field(required=True)
+    unmute = Unmute.Field(required=True)
