@@ -114,7 +114,7 @@ openapi: $(RUNTIME)  ## Write docs/openapi.json anew
 	$(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json --validate --fail-on-warn
 
 schema: $(RUNTIME)  ## Write schema.graphql anew
-	$(BIN)/python manage.py graphql_schema --out schema.graphql
+	$(BIN)/python manage.py graphql_schema --schema config.graphql.schema.schema --out schema.graphql
 
 clean:  ## Remove everything that was installed or built, but not DATA_DIR
 	rm -rf $(VENV) .cassandra .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

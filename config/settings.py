@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "graphene_django",
     "storage",
     "accounts",
     "fanout",
@@ -264,6 +265,8 @@ CELERY_BEAT_SCHEDULE = {
     "discard": {"task": "fanout.discard", "schedule": 30.0, "options": {"expires": 30}},
     "search_strays": {"task": "feed.search_strays", "schedule": 60.0, "options": {"expires": 60}},
 }
+
+GRAPHENE = {"SCHEMA": "config.graphql.schema.schema"}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
