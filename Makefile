@@ -133,7 +133,9 @@ $(RUNTIME): requirements.txt | $(BIN)/pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
-$(DEVELOPMENT): requirements/development.txt $(RUNTIME)
-	@echo "Installing development requirements into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/development.txt
-	@touch $@
+# One call, of lists that are whole: nothing is left to resolve. What is never imported need not be compiled.
+$(DEVELOPMENT): requirements.txt requirements/development.txt | $(BIN)/pip
+	@echo "Installing requirements and development requirements into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile \
+		-r requirements.txt -r requirements/development.txt
+	@touch $(RUNTIME) $@
