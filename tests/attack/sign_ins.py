@@ -16,8 +16,10 @@ AT_ONCE = 6
 TRIES = 80
 BY_ADDRESS = 30
 """Sign-ins that an address may try in a minute (accounts/sessions/throttles.py)."""
-BY_ACCOUNT = 10
-"""In five minutes, from wherever, and however it is spelled."""
+BY_PAIR, BY_ACCOUNT = 10, 30
+"""Guesses at one account in five minutes, however it is spelled: from one address, and from all together."""
+HASHES_MB = 400
+"""A hash takes 19 MiB, and each of sixteen threads may keep as much for its next one."""
 BAD_TOKENS = 60
 """In a minute, from one address."""
 ALL_REQUESTS = 300
@@ -34,6 +36,7 @@ class SignIns(Attack):
     """
 
     name = "sign-ins"
+    growth_mb = HASHES_MB
     expected = frozenset({"401", "429", "503", "owner signs in"})
 
     async def prepare(self, target: Target) -> None:
@@ -47,7 +50,7 @@ class SignIns(Attack):
             seen[outcome] += 1
             if outcome == "429":
                 break
-        owners = [signing_in(target, self.source, self._owner.username)] * 2 * BY_ACCOUNT
+        owners = [signing_in(target, self.source, self._owner.username)] * 2 * BY_PAIR
         seen += await flood(owners, seconds=seconds, at_once=1)
         own = signing_in(target, self.sources(1)[0], self._owner.username, PASSWORD)
         heard = await again_if_busy(own)
@@ -66,6 +69,7 @@ class AdminSignIns(Attack):
     """
 
     name = "admin-sign-ins"
+    growth_mb = HASHES_MB
     expected = frozenset({"200", "429", "503"})
 
     async def strike(self, target: Target, seconds: float) -> Seen:
@@ -94,25 +98,30 @@ class AdminSignIns(Attack):
 
 
 class Guesses(Attack):
-    """Guesses at one person's password from twelve addresses, by name and by e-mail address, in several spellings.
+    """Guesses at one password, by name and e-mail address in several spellings: from one address, then from twelve.
 
-    They count as one account's: ten in five minutes.
+    They count as one account's: 10 in five minutes from one address, 30 from all together.
     """
 
     name = "guesses"
-    expected = frozenset({"401", "429", "503"})
+    expected = frozenset({"401", "429", "503", "401 from one address"})
+    growth_mb = HASHES_MB
     ADDRESSES: ClassVar[int] = 12
 
     async def prepare(self, target: Target) -> None:
         self._owner = await target.sign_up(f"guessed_{time.time_ns() % 10**9}")
 
     async def strike(self, target: Target, seconds: float) -> Seen:
+        alone = [signing_in(target, self.source, name) for name in itertools.islice(spellings(self._owner), 28)]
+        seen = await flood(alone, seconds=seconds, at_once=1, at_least=len(alone))
+        seen["401 from one address"] = seen.pop("401", 0)
         turns = zip(itertools.cycle(self.sources(self.ADDRESSES)), spellings(self._owner), strict=False)
-        calls = (signing_in(target, source, name) for source, name in itertools.islice(turns, 60))
-        return await flood(calls, seconds=seconds, at_once=2, at_least=60)
+        joined = [signing_in(target, source, name) for source, name in itertools.islice(turns, 60)]
+        return seen + await flood(joined, seconds=seconds, at_once=2, at_least=len(joined))
 
     def faults(self, seen: Seen) -> list[str]:
-        return super().faults(seen) + over(tried(seen), BY_ACCOUNT, "guesses at one account")
+        alone = over(seen["401 from one address"], BY_PAIR, "guesses at one account from one address")
+        return super().faults(seen) + alone + over(tried(seen), BY_ACCOUNT, "guesses at one account")
 
 
 class BadTokens(Attack):

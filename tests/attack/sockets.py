@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import Callable, Coroutine
+from functools import cache
 from typing import Any, ClassVar
 
 from tests.attack.attack import Attack, Seen, all_at_once
@@ -150,6 +151,7 @@ class DeflateBombs(Sending):
         await asyncio.sleep(seconds)
 
 
+@cache
 def bomb(size: int) -> bytes:
     """That many spaces, deflated as WebSocket has it."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
