@@ -12,6 +12,8 @@ from tests.attack.wire import GONE, Door
 HALF = b'{"username": "'
 READER_SECONDS = 5.0
 BYTE_SECONDS = 0.5
+ANSWER_SECONDS = 1.0
+"""For what is answered to a body after its last piece."""
 PIECE = b"a" * 65_536
 CHUNK = b"10000\r\n" + PIECE + b"\r\n"
 
@@ -132,7 +134,7 @@ class EndlessBodies(Attack):
         ends = time.monotonic() + seconds
         line = await door.open()
         async with line:
-            answering = asyncio.create_task(line.answer(seconds + 3))
+            answering = asyncio.create_task(line.answer(seconds + ANSWER_SECONDS))
             try:
                 async with asyncio.timeout_at(asyncio.get_running_loop().time() + seconds):
                     await line.send(door.head("POST", path, headers))

@@ -14,7 +14,6 @@ from tests.attack.settings import Settings
 
 FACTOR = 5.0
 """Times are within their bounds up to this many times the quiet state, too: on a slow machine everything is slow."""
-PEOPLE = 3
 STRIKE_SECONDS = 60.0
 """More than any attack takes by itself; one that does not end is a fault of this program."""
 
@@ -48,7 +47,7 @@ class Run:
         self._say(f"Starting the product (SERVERS={self._settings.servers}) …")
         with Product(self._settings, self._directory) as product:
             target = product.target
-            target.people = [asyncio.run(target.sign_up(f"attacker_{number}")) for number in range(PEOPLE)]
+            target.reader = asyncio.run(target.sign_up("reader_beside"))
             bystanders = Bystanders(target, self._directory / "bystanders.jsonl")
             try:
                 bystanders.ready()

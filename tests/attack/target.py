@@ -1,9 +1,9 @@
-"""The product as an attacker sees it: its doors, and people of the attacker's own."""
+"""The product as an attacker sees it: its doors, and people who sign up there."""
 
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from deploy.errors import CannotStart
@@ -33,6 +33,9 @@ class Person:
         return {"Authorization": f"Bearer {self.token}"}
 
 
+NOBODY = Person("", "")
+
+
 @dataclass(slots=True)
 class Target:
     """Where the product listens on loopback. Web and live may be one."""
@@ -42,7 +45,8 @@ class Target:
     live_port: int
     fronted: bool = False
     """Whether the product believes that a front of its own stands before it."""
-    people: list[Person] = field(default_factory=list)
+    reader: Person = NOBODY
+    """Somebody whom no attack uses: whether they are answered is looked at."""
 
     def web(self, source: str) -> Door:
         return Door(self.host, self.web_port, source, self.fronted)
@@ -64,7 +68,7 @@ class Target:
 
     async def answers(self, source: str = HOME, seconds: float = 10.0) -> bool:
         """Whether a reader's home is answered in time."""
-        return (await self.reads_home(self.people[0], source, seconds)).status == 200
+        return (await self.reads_home(self.reader, source, seconds)).status == 200
 
     async def reads_home(self, person: Person, source: str = HOME, seconds: float = 10.0) -> Answer:
         return await self.web(source).ask("GET", f"{API}/feed/home", headers=person.bearer, seconds=seconds)

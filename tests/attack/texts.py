@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from typing import ClassVar, TypeVar
 
@@ -11,11 +12,24 @@ from tests.attack.target import API, Person, Target, packed
 T = TypeVar("T")
 
 AT_ONCE = 4
+PEOPLE = 3
 BODY = 60_000
 """Bytes: just below the limit of a body, 64 KB."""
 
 
-class Texts(Attack):
+class Reading(Attack):
+    """What makes the product read much, sent by people of the attack's own, by turns: so their quotas last longer."""
+
+    async def prepare(self, target: Target) -> None:
+        now = time.time_ns() % 10**9
+        names = [f"{self.name}_{number}_{now}" for number in range(PEOPLE)]
+        self._people = [await target.sign_up(name, self.source) for name in names]
+
+    def _by_turns(self, things: Iterator[T]) -> Iterator[tuple[T, Person]]:
+        return zip(things, itertools.cycle(self._people), strict=False)
+
+
+class Texts(Reading):
     """Texts of 60 KB to POST /tweets, of families on which searches for links, mentions, tags and emoji take long.
 
     Each is refused, or taken, in time proportional to its length: others read and hear as usual.
@@ -27,12 +41,12 @@ class Texts(Attack):
     async def strike(self, target: Target, seconds: float) -> Seen:
         bodies = itertools.cycle([packed({"text": text}) for text in hostile_texts()])
         calls = (
-            _sending(target, self.source, f"{API}/tweets", body, person) for body, person in _by_turns(bodies, target)
+            _sending(target, self.source, f"{API}/tweets", body, person) for body, person in self._by_turns(bodies)
         )
         return await flood(calls, seconds=seconds, at_once=AT_ONCE)
 
 
-class Documents(Attack):
+class Documents(Reading):
     """GraphQL documents that nest, repeat, alias, spread fragments in circles, and count below zero.
 
     Each costs no more than a page to be refused, and is refused with 400; nothing says 500.
@@ -43,11 +57,11 @@ class Documents(Attack):
 
     async def strike(self, target: Target, seconds: float) -> Seen:
         bodies = itertools.cycle([packed({"query": text}) for text in hostile_documents()])
-        calls = (_sending(target, self.source, "/graphql", body, person) for body, person in _by_turns(bodies, target))
+        calls = (_sending(target, self.source, "/graphql", body, person) for body, person in self._by_turns(bodies))
         return await flood(calls, seconds=seconds, at_once=AT_ONCE)
 
 
-class Json(Attack):
+class Json(Reading):
     """JSON that nests 30,000 deep, has 10,000 keys, or a number of 50,000 digits, at every kind of door.
 
     Each is refused in the time of reading it; nothing says 500, and memory stays.
@@ -61,7 +75,7 @@ class Json(Attack):
         sent = itertools.cycle(itertools.product(hostile_json(), self.DOORS))
         calls = (
             _sending(target, self.source, path, body, person if path == self.DOORS[0] else None)
-            for (body, path), person in _by_turns(sent, target)
+            for (body, path), person in self._by_turns(sent)
         )
         return await flood(calls, seconds=seconds, at_once=AT_ONCE)
 
@@ -122,11 +136,6 @@ def hostile_json() -> list[bytes]:
         b"\xff" * BODY,
         b" " * BODY,
     ]
-
-
-def _by_turns(things: Iterator[T], target: Target) -> Iterator[tuple[T, Person]]:
-    """Each with the next of the attacker's people, so that one's quota lasts longer."""
-    return zip(things, itertools.cycle(target.people), strict=False)
 
 
 def _sending(target: Target, source: str, path: str, body: bytes, person: Person | None) -> Call:
