@@ -21,6 +21,7 @@ from accounts.sessions.throttles import (
 )
 from storage.models import EmbeddedModel
 from storage.web.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tests.attack.catalogue import NAMES
 from tweets.writing.text import MAX_WEIGHT
 
 ROOT = Path(__file__).parents[3]
@@ -127,6 +128,20 @@ def test_every_test_that_is_named_exists(document: Path) -> None:
 
 def test_guarantees_name_tests() -> None:
     assert len(TEST.findall(text_of("docs/guarantees.md"))) > 40
+
+
+def test_every_threat_has_its_test() -> None:
+    """Or says that its test is still to be named."""
+    rows = re.findall(
+        r"^\| (\d+(?:–\d+)?) \|.*\| ([^|]*) \|$", section("docs/security.md", "What is promised"), re.MULTILINE
+    )
+    assert [number for number, _ in rows] == [*map(str, range(15, 26)), "1–5", *map(str, range(6, 13))]
+    assert [number for number, shown in rows if "tests/" not in shown] == []
+
+
+def test_every_attack_is_spoken_of_and_no_other() -> None:
+    spoken = re.findall(r"attacks? ((?:`[\w-]+`(?:, )?)+)", text_of("docs/security.md"))
+    assert {name for names in spoken for name in re.findall(r"`([\w-]+)`", names)} == {*NAMES}
 
 
 def test_the_folder_map_has_every_folder_and_nothing_else() -> None:
