@@ -18,8 +18,8 @@ BY_ADDRESS = 30
 """Sign-ins that an address may try in a minute (accounts/sessions/throttles.py)."""
 BY_PAIR, BY_ACCOUNT = 10, 30
 """Guesses at one account in five minutes, however it is spelled: from one address, and from all together."""
-HASHES_MB = 400
-"""A hash takes 19 MiB, and each of sixteen threads may keep as much for its next one."""
+HASHES_MB = 64
+"""A hash takes 19 MiB, one at a time in each process, and gives it back."""
 BAD_TOKENS = 60
 """In a minute, from one address."""
 ALL_REQUESTS = 300
