@@ -88,6 +88,7 @@ MIDDLEWARE = [
 SILENCED_SYSTEM_CHECKS = [
     # Usernames are unique in any case, by an index that this check does not look at.
     "auth.E003",
+    "auth.W004",
     # These look for Django's middleware by name: SecurityFields and AdminCsrf are subclasses, and refuse frames.
     "security.W001",
     "security.W002",
