@@ -19,12 +19,13 @@ __all__ = ["BoundedProtocol", "application"]
 THREADS = 24
 """Requests worked on at a time; more only queue up on two cores."""
 HASHING = 17
-"""Of these, that may wait for a password to be hashed, or do it: the others are there for everything else."""
+"""Of these, that may wait for a password to be hashed, or do it: the others are there for everything else.
+All of them with RATE_LIMITS=off, for tests and demos whose people come at once."""
 FILES = 4
 """Threads of their own for files, which are handed out piece by piece: who takes them slowly holds one of these. Any
 other answer is one piece, and holds none while it is taken."""
 
-TURNS.let_wait(HASHING - AT_ONCE)
+TURNS.let_wait((HASHING if settings.RATE_LIMITS else THREADS) - AT_ONCE)
 
 answers, files = (cast(Any, WSGIMiddleware(cast(Any, wsgi.application), workers=each)) for each in (THREADS, FILES))
 

@@ -19,6 +19,7 @@ from accounts.people import rules
 from accounts.people.purge import purge_reading
 from accounts.people.selectors import find_login, get_user
 from accounts.people.withholding import order_withholding
+from accounts.sessions.hashing_turns import TURNS
 from accounts.sessions.throttles import PasswordTry
 from accounts.sql import sql_or_unavailable
 from storage.errors import Crowded, Forbidden, NotSignedIn
@@ -104,12 +105,13 @@ def update_profile(
     """
     person = get_user(user_id)
     fields = _apply(person, change, tried)
+    if change.password is not None:
+        person.set_password(change.password)
     if "email" in fields:
         if tried is not None:
             tried.email_probe(person.id)
         _refuse_taken(email=person.email, but=person.id)
     if change.password is not None:
-        person.set_password(change.password)
         fields.append("password")
     if fields:
         with transaction.atomic():
@@ -205,14 +207,15 @@ def _proven(person: User | None, password: str) -> User:
 def _counted(tried: PasswordTry | None, person_id: int | None, login: str = "") -> Generator[Callable[[], None]]:
     """Counts a guess before the block looks at it, which calls what it is given if the guess was right.
 
-    A guess that had no turn to be hashed was none.
+    A guess that had no turn to be hashed was none; one turn is for all of its hashes, so that none is half made.
     """
     if tried is None:
         yield lambda: None
         return
     tried.guess(person_id, login)
     try:
-        yield tried.was_right
+        with TURNS.turn():
+            yield tried.was_right
     except Crowded:
         tried.was_not_made()
         raise

@@ -45,6 +45,10 @@ class UntilLater(Generic[K]):
             if len(self._ends) > self._most:
                 self._ends.popitem(last=False)
 
+    def drop(self, thing: K) -> None:
+        with self._lock:
+            self._ends.pop(thing, None)
+
     def seconds_left(self, thing: K) -> float:
         """Returns how long the thing is remembered yet; 0 for one that is not."""
         return max(0.0, self._ends.get(thing, 0.0) - time.monotonic())
@@ -72,6 +76,11 @@ def shut_to(address: str, digest: str) -> Hit | None:
 def was_good(digest: str) -> None:
     """Remembers a token that SQL has proved."""
     _good.add(digest, GOOD_SECONDS)
+
+
+def was_bad(digest: str) -> None:
+    """Forgets a token that SQL does not know, or no longer."""
+    _good.drop(digest)
 
 
 def count_bad_token(address: str) -> Hit | None:

@@ -16,8 +16,8 @@ from storage.process import start_anew_after_fork
 
 AT_ONCE = 1
 """argon2 leaves Python's lock free and fills a core; a second one at a time would take the core of who reads."""
-WAITING = 1
-"""With one that hashes, half of the four threads of a production web process."""
+WAITING = 2
+"""With one that hashes, three of the four threads that a production web process has for writes (config/web.py)."""
 WAIT_SECONDS = 5.0
 """A turn comes within some 15 ms for each who stands before; the bound is for a machine that does other things."""
 
@@ -33,6 +33,7 @@ class HashingTurns:
 
     def start_anew(self) -> None:
         """Frees every turn."""
+        self._mine = threading.local()
         self._hashing = threading.BoundedSemaphore(self._at_once)
         self._present = threading.BoundedSemaphore(self._at_once + self._waiting)
 
@@ -49,7 +50,22 @@ class HashingTurns:
 
     @contextmanager
     def turn(self) -> Generator[None]:
-        """Stands around one hash. Raises `Crowded`: at once when enough wait, after WAIT_SECONDS in the queue."""
+        """Stands around a hash, or around all that one check of a password takes: who has a turn has it inside, too.
+
+        Raises `Crowded`: at once when enough wait, after WAIT_SECONDS in the queue.
+        """
+        if getattr(self._mine, "has_turn", False):
+            yield
+            return
+        with self._taken():
+            self._mine.has_turn = True
+            try:
+                yield
+            finally:
+                self._mine.has_turn = False
+
+    @contextmanager
+    def _taken(self) -> Generator[None]:
         present, hashing = self._present, self._hashing
         if not present.acquire(blocking=False):
             raise Crowded("signing in or up")

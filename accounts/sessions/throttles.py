@@ -69,12 +69,12 @@ class PasswordTry:
         self._take_back(right=False)
 
     def email_probe(self, person_id: int) -> None:
-        """Counts that somebody is about to be told whether an address is taken. One round trip. Raises `TooMany`."""
-        counted = (
-            (EMAILS_BY_PERSON, f"rate:email-change:{person_id}"),
-            (EMAILS_BY_ADDRESS, f"rate:email-change:address:{self._address}"),
-        )
-        count_or_refuse(self._request, *counted)
+        """Counts that somebody is about to be told whether an address is taken. Two round trips. Raises `TooMany`.
+
+        Where they come from counts only within what they have themselves: nobody uses up their neighbours' tries.
+        """
+        count_or_refuse(self._request, (EMAILS_BY_PERSON, f"rate:email-change:{person_id}"))
+        count_or_refuse(self._request, (EMAILS_BY_ADDRESS, f"rate:email-change:address:{self._address}"))
 
     def _take_back(self, *, right: bool) -> None:
         if self._guess is not None:

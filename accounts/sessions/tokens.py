@@ -24,7 +24,7 @@ from knox.models import AuthToken
 from accounts.account_cache.accounts import ACCOUNTS, change_commands
 from accounts.entities import Account, Viewer
 from accounts.models import User
-from accounts.sessions.bad_tokens import count_bad_token, shut_to, was_good
+from accounts.sessions.bad_tokens import count_bad_token, shut_to, was_bad, was_good
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn, TooMany, Unavailable
 from storage.ids.snowflakes import MAX_ID
@@ -136,8 +136,7 @@ def check(
         if end_us is None:
             before_sql(claim)
         again = counted if end_us is None else NOTHING
-        end_us, account = _from_sql(claim)
-        was_good(claim.digest)
+        end_us, account = _proven(claim)
         hit = _fill(claim, end_us, account, known.generation, again) or hit
     if end_us <= time.time_ns() // 1_000:
         raise _bad_token()
@@ -159,7 +158,8 @@ def issue(user: User) -> str:
     if current.password != user.password:
         raise NotSignedIn("The password has just been changed.", code="bad_credentials")
     AuthToken.objects.filter(user=user, expiry__lt=datetime.now(UTC)).delete()
-    _, token = AuthToken.objects.create(user=user, prefix=f"{user.pk}.")
+    row, token = AuthToken.objects.create(user=user, prefix=f"{user.pk}.")
+    was_good(row.digest)
     return str(token)
 
 
@@ -213,6 +213,17 @@ def _from_redis(claim: Claim, extra: Read[X | None], counted: Read[Hit | None]) 
         return _Known()
     generation = node.generation_of(token.generation, account.generation)
     return _Known(token.values.get(claim), account.values.get(claim.user_id), generation, found, hit, answered=True)
+
+
+def _proven(claim: Claim) -> tuple[int, Account]:
+    """What SQL says of the token, remembered (sessions/bad_tokens.py)."""
+    try:
+        found = _from_sql(claim)
+    except NotSignedIn:
+        was_bad(claim.digest)
+        raise
+    was_good(claim.digest)
+    return found
 
 
 @sql_or_unavailable()

@@ -33,6 +33,9 @@ from storage.web.batches import BatchingExecution
 log = structlog.get_logger(__name__)
 
 Variables = dict[str, object]
+
+PASSES_LATER = (401, 429)
+"""Refusals of a field after which other fields may have written, so that the key stays open: REST frees it."""
 NOT_KEPT = "idempotency_key_not_kept"
 
 
@@ -109,7 +112,10 @@ def _executed(
 def _may_be_over(error: GraphQLError) -> bool:
     """Returns whether REST would answer what is behind the error with a failure, or a refusal that passes."""
     cause = error.original_error
-    return cause is not None and may_be_over(problem_of(cause).status)
+    if cause is None:
+        return False
+    status = problem_of(cause).status
+    return status in PASSES_LATER or may_be_over(status)
 
 
 def _formatted(error: GraphQLError) -> dict[str, object]:

@@ -6,10 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
+from accounts.sessions.hashing_turns import TURNS
 from accounts.sessions.throttles import PasswordTry, password_try
 from config.http.middleware import AdminOnly, Answer
 from config.http.problems import ADMIN_PREFIX, KINDS, problem_of
-from storage.errors import ServiceError, TooMany, Unavailable
+from storage.errors import Crowded, ServiceError, TooMany, Unavailable
 
 PROVEN_BY = "old_password"
 """The field of a form by which somebody signed in proves that it is them; Django checks it itself."""
@@ -29,12 +30,20 @@ class _Limits:
             tried = _guess(request)
         except (TooMany, Unavailable) as error:
             return _page(error, request)
-        response = self.get_response(request)
-        if tried is not None:
-            if response.status_code == 503:
-                tried.was_not_made()
-            elif response.status_code == 302 and _changed_the_password(request):
-                tried.was_right()
+        return self.get_response(request) if tried is None else self._answered(request, tried)
+
+    def _answered(self, request: HttpRequest, tried: PasswordTry) -> HttpResponseBase:
+        """One turn is for all of the guess's hashes: none is half made."""
+        try:
+            with TURNS.turn():
+                response = self.get_response(request)
+        except Crowded as error:
+            tried.was_not_made()
+            return _page(error, request)
+        if response.status_code == 503:
+            tried.was_not_made()
+        elif response.status_code == 302 and _changed_the_password(request):
+            tried.was_right()
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

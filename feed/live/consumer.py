@@ -155,9 +155,13 @@ class FeedConsumer(AsyncWebsocketConsumer):
                 return
 
     async def _checked_viewer(self) -> Viewer | None:
-        """Returns whose the token is; closes the socket when it is nobody's. A backend that is down proves nothing."""
+        """Returns whose the token is; closes the socket when it is nobody's. A backend that is down proves nothing.
+
+        Bad tokens count against the address; a token that was good once is looked at whatever others there have sent.
+        """
+        address = scope_address(self.scope) if self._viewer is None else None
         try:
-            viewer = await housekeeping(authenticate, self._token, scope_address(self.scope))
+            viewer = await housekeeping(authenticate, self._token, address)
         except NotSignedIn:
             await self._end(CloseCode.NOT_AUTHENTICATED)
         except TooMany:

@@ -111,6 +111,15 @@ def test_good_tokens_of_neighbours_go_on() -> None:
     assert neighbour.get("/api/v1/me", REMOTE_ADDR=ATTACKERS).status_code == 200
     assert neighbour.delete("/api/v1/auth/token", REMOTE_ADDR=ATTACKERS).status_code == 204
     assert neighbour.get("/api/v1/me", REMOTE_ADDR=ATTACKERS).status_code == 429, "it is bad now"
+    with counted_sql("default") as statements:
+        assert neighbour.get("/api/v1/me", REMOTE_ADDR=ATTACKERS).status_code == 429
+    assert statements == [], "and known to be"
+
+
+def test_who_has_just_signed_in_does_not_pay_for_neighbours() -> None:
+    for _ in range(QUOTA + 1):
+        ask(bad_header("unknown"))
+    assert ApiClient(new_person()).get("/api/v1/me", REMOTE_ADDR=ATTACKERS).status_code == 200
 
 
 def test_a_window_ends_in_the_process_as_well(monkeypatch: pytest.MonkeyPatch) -> None:

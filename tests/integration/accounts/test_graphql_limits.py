@@ -180,6 +180,23 @@ class TestSigning:
         assert 0 < codes[0]["retryAfter"] <= 60
         assert answer.json()["data"] is None
 
+    def test_a_refusal_that_passes_is_not_kept_under_a_key(self) -> None:
+        door = Door(new_person())
+        change = f'email: "new@example.org", currentPassword: "{PASSWORD}"'
+        query = f"mutation {{ updateProfile(input: {{{change}}}) {{ user {{ email }} errors {{ code }} }} }}"
+
+        def post() -> Any:
+            key = {"Idempotency-Key": "k-1"}
+            return door.client.post("/graphql", {"query": query}, content_type="application/json", headers=key)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("accounts.sessions.throttles.EMAILS_BY_PERSON", Policy("email-change", 0, 60))
+            refused = post().json()
+            assert refused["errors"][0]["extensions"]["code"] == "throttled"
+        rate_limits._memory.storage.reset()
+        again = post().json()
+        assert again["data"]["updateProfile"]["user"]["email"] == "new@example.org"
+
     def test_signing_up(self) -> None:
         def codes(number: int) -> list[str]:
             given = f'username: "new_{number}", email: "n{number}@example.org", password: "{PASSWORD}"'

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts.sessions import hashing_turns, throttles
-from accounts.sessions.hashing_turns import TURNS
+from accounts.sessions.hashing_turns import TURNS, HashingTurns
 from storage.redis import rate_limits
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Policy
@@ -28,8 +30,27 @@ def hashers_of_production(settings: Settings, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def crowd() -> Iterator[Any]:
     """Inside what it returns, another thread hashes and will not end."""
-    yield TURNS.turn
+    yield hashing_elsewhere
     TURNS.start_anew()
+
+
+@contextmanager
+def hashing_elsewhere() -> Iterator[None]:
+    begun, end = Event(), Event()
+
+    def hash_slowly() -> None:
+        with TURNS.turn():
+            begun.set()
+            end.wait(60)
+
+    with ThreadPoolExecutor(1) as pool:
+        hashing = pool.submit(hash_slowly)
+        assert begun.wait(60)
+        try:
+            yield
+        finally:
+            end.set()
+        hashing.result(60)
 
 
 def post(path: str, body: dict[str, str]) -> Any:
@@ -74,14 +95,15 @@ def test_one_too_many_costs_no_round_trip_and_no_sql(
     settings.RATE_LIMITS = True
     monkeypatch.setattr(hashing_turns, "WAIT_SECONDS", 60.0)
     person = new_person()
-    with ThreadPoolExecutor(1) as pool, crowd():
-        waiting = pool.submit(run_in_turn)
+    with ThreadPoolExecutor(hashing_turns.WAITING) as pool, crowd():
+        waiting = [pool.submit(run_in_turn) for _ in range(hashing_turns.WAITING)]
         while TURNS._present._value:
             pass
         with counted_sql("default") as statements, counted_round_trips() as trips:
             answer = post("/api/v1/auth/token", {"username": person.username, "password": PASSWORD})
         assert (answer.status_code, len(statements), len(trips)) == (503, 0, 0)
-    waiting.exception(60)
+    for each in waiting:
+        each.exception(60)
 
 
 def run_in_turn() -> None:
@@ -99,3 +121,21 @@ def test_a_guess_that_had_no_turn_is_none(crowd: Any, settings: Settings, monkey
         assert [post("/api/v1/auth/token", body).status_code for _ in range(5)] == [503] * 5
     assert post("/api/v1/auth/token", body).status_code == 200
     rate_limits._memory.storage.reset()
+
+
+def test_a_guess_of_two_hashes_takes_one_turn_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password that was typed in another form is hashed twice: in a crowd, the second must not undo the count."""
+    taken = []
+    original = HashingTurns._taken
+
+    def counted(turns: HashingTurns) -> Any:
+        taken.append(1)
+        return original(turns)
+
+    monkeypatch.setattr(HashingTurns, "_taken", counted)
+    login = new_person("ada").username
+    taken.clear()
+    answer = Client().post(
+        "/api/v1/auth/token", {"username": login, "password": "wrong-horse-4２"}, content_type="application/json"
+    )
+    assert (answer.status_code, len(taken)) == (401, 1)

@@ -48,6 +48,18 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
+def test_who_has_the_turn_has_it_for_a_second_hash() -> None:
+    """Else a guess of two hashes might be looked at, and taken back for want of a turn for the second."""
+    turns = HashingTurns(at_once=1, waiting=0)
+    with turns.turn():
+        with turns.turn():
+            pass
+        with ThreadPoolExecutor(1) as pool, pytest.raises(Crowded):
+            pool.submit(lambda: turns.turn().__enter__()).result(60)
+    with turns.turn():
+        pass
+
+
 def test_one_too_many_is_told_at_once() -> None:
     turns = HashingTurns(at_once=1, waiting=2)
     with held(turns, waiting=2):
