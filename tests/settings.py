@@ -46,3 +46,7 @@ which a server is to hang wait for less (tests/outages.py, tests/proxies.py)."""
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 """Tests sign up hundreds of people; a slow hash is right for production only."""
+
+WHITENOISE_AUTOREFRESH = True
+"""A static file is looked up when it is asked for. Otherwise every test client begins by listing them all, which
+takes longer than most requests."""
