@@ -130,7 +130,9 @@ $(RUNTIME): requirements.txt | $(BIN)/pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-$(DEVELOPMENT): requirements/development.txt $(RUNTIME)
-	@echo "Installing development requirements into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/development.txt
-	@touch $@
+# One call, of lists that are whole: nothing is left to resolve. What is imported is compiled then.
+$(DEVELOPMENT): requirements.txt requirements/development.txt | $(BIN)/pip
+	@echo "Installing requirements and development requirements into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile \
+		-r requirements.txt -r requirements/development.txt
+	@touch $(RUNTIME) $@
