@@ -8,10 +8,12 @@ import pytest
 
 from deploy.demo.people import PASSWORD, make_society
 from tests.e2e.conftest import Server
+from tests.e2e.live_sockets import on_one_store
 from tests.e2e.main_job import data
 from tests.e2e.runs import ROOT, own_environment
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, on_one_store]
+"""The demo is a client, of requests that the main job makes of both stores; tests of the audit run on both, too."""
 
 PEOPLE = 30
 

@@ -29,18 +29,19 @@ from storage.stores import associations, outbox
 from tests.e2e.gated_worker import OPEN, TOLD, Told
 from tests.e2e.runs import PATIENT, ROOT, own_environment
 from tests.ids import new_id
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post
 from tests.people import new_person
 from tweets.writing.after_write import deliver_order
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("empty_outbox", "redis_servers")]
 
-FOLLOWERS = 3_000
+FOLLOWERS = 1_200
 ACTIVE_SHARE = 0.7
-EDGES_PER_BUCKET = 250
-PAGE = 50
+EDGES_PER_BUCKET = 100
+PAGE = 20
 PAGES_A_TASK = 2
-"""So 3,000 followers are some 40 tasks, as some 800,000 are in production."""
+"""So 1,200 followers are some 40 tasks, as some 800,000 are in production."""
 SMALL_AUTHORS = 20
 WAIT_SECONDS = 120.0
 
@@ -80,7 +81,7 @@ class Crowd:
         self.author = new_person()
         dice = random.Random(1)
         growing = type(associations())(  # type: ignore[call-arg]
-            edges_per_bucket=EDGES_PER_BUCKET, sample=lambda: dice.random() < 0.04
+            edges_per_bucket=EDGES_PER_BUCKET, sample=lambda: dice.random() < 0.1
         )
         self.followers = [new_id() for _ in range(FOLLOWERS)]
         for first in range(0, FOLLOWERS, 50):
@@ -160,6 +161,7 @@ def small_authors() -> tuple[list[User], list[int]]:
     return authors, readers
 
 
+@on_one_store
 def test_small_authors_do_not_wait_for_a_large_one(hire: Hire, crowd: Crowd) -> None:
     """With one worker. Those who post while it is at the first part are done before it begins a second one."""
     authors, readers = small_authors()

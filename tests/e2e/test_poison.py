@@ -22,6 +22,7 @@ from storage.stores import dead_letters, outbox
 from tests.e2e.poison_worker import ATTEMPT_SECONDS, BACKOFF_SECONDS, DIED, POISON
 from tests.e2e.runs import PATIENT
 from tests.ids import new_id
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, post
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
@@ -69,6 +70,7 @@ def worker(store: str, empty_outbox: None, redis_servers: None, tmp_path: Path) 
 
 
 @pytest.mark.e2e
+@on_one_store
 def test_an_order_that_kills_its_worker_ends_as_a_dead_letter_and_holds_up_nothing(
     worker: Worker, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,8 @@ from tests.documented import check_documented
 from tests.people import ApiClient
 
 on_one_store = pytest.mark.parametrize("store", ["embedded"], indirect=True)
-"""For what is decided before any store is asked."""
+"""For what could not fail on one store and pass on the other: it is decided before any store is asked, or by code
+above the ports, of whose answers tests/contract proves that they are the same, and a test beside it runs on both."""
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 ID = re.compile(r"[1-9]\d{16,18}")

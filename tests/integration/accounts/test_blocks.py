@@ -13,6 +13,7 @@ from storage.errors import Forbidden, NotFound, Refused
 from storage.stores import associations
 from tests.backends import counted_round_trips
 from tests.integration.accounts.edges import standing
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post, viewer
 from tests.people import ApiClient, new_person
 from tests.work import open_orders
@@ -79,6 +80,7 @@ class TestTheGraph:
             change(ada.id, bob.id)
         assert (standing(ada, bob), redis, open_orders()) == (edges, [], [])
 
+    @on_one_store
     def test_whom_one_cannot_block_or_mute(self) -> None:
         ada, suspended = new_person(), new_person()
         services.suspend(suspended, by=ada)
@@ -90,6 +92,7 @@ class TestTheGraph:
                     change(ada.id, gone)
         assert standing(ada, suspended) == set()
 
+    @on_one_store
     def test_someone_suspended_can_be_unblocked_and_unmuted(self) -> None:
         ada, bob = new_person(), new_person()
         blocks.block(ada.id, bob.id)
@@ -139,6 +142,7 @@ class TestEverywhereElse:
             assert refused.value.field == field
 
 
+@on_one_store
 def test_the_doors() -> None:
     ada, _bob = new_person("ada"), new_person("bob")
     client = ApiClient(ada)

@@ -12,6 +12,7 @@ from accounts.people.services import ProfileChange
 from storage.ids import settling
 from storage.web.paging import PageRequest
 from tests.backends import counted_store_calls, timeline_redis_down
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import viewer
 from tests.people import ApiClient, new_person
 
@@ -39,6 +40,7 @@ def an_owner_of(add: Add, count: int) -> tuple[User, list[User]]:
     return owner, crowd[::-1]
 
 
+@on_one_store
 def test_nobody_is_in_it_at_first(path: str, add: Add) -> None:
     body = ApiClient(new_person()).get(path).json()
     assert body["data"] == []
@@ -88,6 +90,7 @@ def test_it_is_ones_own_list_of_this_kind(path: str, add: Add) -> None:
     assert ApiClient().get(path).status_code == 401
 
 
+@on_one_store
 def test_whom_one_may_not_look_up_stands_there_by_the_username_and_can_be_let_go(path: str, add: Add) -> None:
     owner, [suspended, blocking, other] = an_owner_of(add, 3)
     for each in (suspended, blocking, other):
@@ -107,6 +110,7 @@ def test_whom_one_may_not_look_up_stands_there_by_the_username_and_can_be_let_go
     assert names(client.get(path).json()) == [other.username]
 
 
+@on_one_store
 def test_who_is_gone_is_made_up_for(path: str, add: Add) -> None:
     owner, crowd = an_owner_of(add, 5)
     User.objects.filter(pk__in=[crowd[0].pk, crowd[2].pk]).delete()
@@ -116,6 +120,7 @@ def test_who_is_gone_is_made_up_for(path: str, add: Add) -> None:
     assert names(client.get(first["links"]["next"]).json()) == [crowd[4].username]
 
 
+@on_one_store
 def test_a_cursor_is_good_in_either_list(path: str, add: Add) -> None:
     owner, _ = an_owner_of(add, 2)
     both = [new_person(), new_person()]
@@ -141,6 +146,7 @@ def test_a_page_costs_few_reads(product: str, path: str, add: Add, monkeypatch: 
     assert len(store) <= (4 if product == "cassandra" else 2), "the listing, and who of them blocks the owner"
 
 
+@on_one_store
 def test_it_works_while_redis_is_down(path: str, add: Add) -> None:
     owner, [other] = an_owner_of(add, 1)
     with timeline_redis_down():

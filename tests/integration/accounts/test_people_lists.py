@@ -13,6 +13,7 @@ from storage.stores import associations
 from storage.web import walking
 from storage.web.paging import PageRequest
 from tests.backends import counted_store_calls, timeline_redis_down
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import viewer
 from tests.people import ApiClient, new_person
 
@@ -126,6 +127,7 @@ def test_a_page_is_never_empty_while_there_is_more(monkeypatch: pytest.MonkeyPat
     assert names(ApiClient().get(path).json()) == [crowd[4].username]
 
 
+@on_one_store
 def test_a_block_hides_the_lists_from_whom_is_blocked_only() -> None:
     star, [follower] = a_star_with(1)
     watcher = new_person()
@@ -137,6 +139,7 @@ def test_a_block_hides_the_lists_from_whom_is_blocked_only() -> None:
         assert ApiClient(star).get(f"/api/v1/users/{watcher.username}/{name}").status_code == 200
 
 
+@on_one_store
 def test_bad_requests() -> None:
     star, _ = a_star_with(1)
     client = ApiClient()

@@ -38,6 +38,7 @@ from tests.backends import (
 )
 from tests.ids import new_id
 from tests.integration.degrading import closes, how_down, is_told, page, posted
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, post, viewer
 from tests.outages import server_down
 from tests.people import ApiClient, new_person
@@ -193,6 +194,7 @@ class TestRedis:
         assert wait_until(lambda: home(leaver) == [own, stays], seconds=60), "the graph: made anew"
         assert wait_until(lambda: home(author) == [own, stays], seconds=60), "one's own tweet"
 
+    @on_one_store
     def test_a_token_that_ends_meanwhile_is_refused_by_who_does_not_ask_redis(
         self, redis_named: dict[str, Valkey], probes: Probes
     ) -> None:
@@ -208,6 +210,7 @@ class TestRedis:
         assert noticed + tokens.TOKEN_SECONDS <= 10
         assert noticed + accounts.ACCOUNT_SECONDS + accounts.LOCAL_SECONDS <= 10
 
+    @on_one_store
     def test_asking_for_nothing_works_and_proves_nothing(self, redis_named: dict[str, Valkey], probes: Probes) -> None:
         with server_down(redis_named[TIMELINES], "dead"):
             for _ in range(5):
@@ -216,6 +219,7 @@ class TestRedis:
                 assert timeline_node().round_trip() == []
             assert timeline_node().breaker.state is State.OPEN
 
+    @on_one_store
     def test_a_slow_answer_among_others_opens_nothing(self, redis_named: dict[str, Valkey]) -> None:
         node = timeline_node()
         for _ in range(4):
@@ -224,6 +228,7 @@ class TestRedis:
             node.ping()
             assert node.breaker.state is State.CLOSED
 
+    @on_one_store
     def test_a_pool_that_is_used_up_is_not_redis_being_silent(self, redis_named: dict[str, Valkey]) -> None:
         with patch.object(RedisNode, "_send", side_effect=MaxConnectionsError):
             for _ in range(10):
@@ -231,6 +236,7 @@ class TestRedis:
                     timeline_node().ping()
         assert timeline_node().breaker.state is State.CLOSED
 
+    @on_one_store
     def test_an_error_that_redis_answers_opens_nothing(self, redis_named: dict[str, Valkey]) -> None:
         for _ in range(10):
             with pytest.raises(Unavailable):

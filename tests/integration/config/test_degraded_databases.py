@@ -25,6 +25,7 @@ from storage.stores import store_breaker
 from tests import postgresql as servers
 from tests.backends import Probes, counted_sql, counted_store_calls, let_it_be_known
 from tests.integration.degrading import closes, how_down, is_503, is_told, page, posted, sign_in, sign_up
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post
 from tests.people import ApiClient, new_person
 from tests.proxies import Proxy
@@ -135,6 +136,7 @@ def postgres() -> Iterator[servers.PostgreSQL]:
         yield server
 
 
+@on_one_store
 @pytest.mark.usefixtures("product")
 class TestDatabaseOfPeople:
     @how_down

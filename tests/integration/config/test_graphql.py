@@ -53,11 +53,13 @@ class TestHomeTimeline:
         assert second["pageInfo"]["hasPreviousPage"] is True
         assert last["pageInfo"]["hasNextPage"] is False
 
+    @on_one_store
     def test_any_edge_s_cursor_continues_after_it(self, ada: Door) -> None:
         written = [ada.tweet(str(number))["id"] for number in range(4)][::-1]
         for place, edge in enumerate(ada.home()["edges"]):
             assert ids(ada.home(after=edge["cursor"])) == written[place + 1 :]
 
+    @on_one_store
     def test_cursors_are_rest_s_both_ways(self, ada: Door) -> None:
         written = [ada.tweet(str(number))["id"] for number in range(4)][::-1]
         rest = ada.client.get("/api/v1/feed/home?limit=2").json()
@@ -66,34 +68,41 @@ class TestHomeTimeline:
         page = ada.client.get(f"/api/v1/feed/home?cursor={cursor}").json()
         assert [tweet["id"] for tweet in page["data"]] == written[2:]
 
+    @on_one_store
     def test_an_empty_timeline(self, ada: Door) -> None:
         page_info = {"hasNextPage": False, "hasPreviousPage": False, "startCursor": None, "endCursor": None}
         assert ada.home() == {"edges": [], "pageInfo": page_info}
 
+    @on_one_store
     def test_null_is_the_default(self, ada: Door) -> None:
         tweet = ada.tweet()
         assert ids(ada.home(first=None, after=None)) == [tweet["id"]]
 
+    @on_one_store
     @pytest.mark.parametrize("first", [0, -1, 101, 2_000_000_000])
     def test_a_bad_page_size(self, ada: Door, first: int) -> None:
         [error] = ada.errors(HOME, {"first": first}, status=200)
         assert error["extensions"] == {"code": "bad_limit"}
         assert error["path"] == ["homeTimeline"]
 
+    @on_one_store
     @pytest.mark.parametrize("after", ["", "nonsense", "AAAAAAAAAAE.forged", "7265412345678901248"])
     def test_a_bad_cursor(self, ada: Door, after: str) -> None:
         assert ada.errors(HOME, {"after": after}, status=200)[0]["extensions"] == {"code": "bad_cursor"}
 
+    @on_one_store
     def test_it_needs_a_token(self) -> None:
         [error] = Door().errors(HOME, status=200)
         assert error["extensions"] == {"code": "not_authenticated"}
 
+    @on_one_store
     def test_a_bad_token_is_not_nobody(self) -> None:
         answer = Door(token="nonsense").ask("{ __typename }")
         assert answer.status_code == 401
         assert answer["WWW-Authenticate"] == "Bearer"
         assert answer["Content-Type"] == "application/problem+json"
 
+    @on_one_store
     def test_the_suspended_are_shut_out(self, ada: Door, person: User) -> None:
         services.suspend(person, by=new_person(staff=True))
         answer = ada.ask(HOME)
@@ -109,6 +118,7 @@ class TestCreateTweet:
         assert tweet == rest
         assert tweet["conversationId"] == root["id"]
 
+    @on_one_store
     @pytest.mark.parametrize(
         ("fields", "field", "code"),
         [
@@ -131,18 +141,22 @@ class TestCreateTweet:
         assert error["message"]
         assert ids(ada.home()) == []
 
+    @on_one_store
     @pytest.mark.parametrize("given", [None, {}, {"text": None}, {"text": 7}, {"text": "x", "colour": "blue"}], ids=str)
     def test_what_the_schema_does_not_allow_is_refused(self, ada: Door, given: Any) -> None:
         assert ada.errors(CREATE, {"input": given}, status=400)
 
+    @on_one_store
     def test_half_a_character_in_a_literal(self, ada: Door) -> None:
         half = 'mutation { createTweet(input: {text: "\\ud800"}) { tweet { id } } }'
         assert "Syntax Error" in ada.errors(half, status=400)[0]["message"]
 
+    @on_one_store
     def test_it_needs_a_token(self) -> None:
         [error] = Door().errors(CREATE, {"input": {"text": "hello"}}, status=200)
         assert error["extensions"] == {"code": "not_authenticated"}
 
+    @on_one_store
     def test_a_store_that_does_not_answer_is_told_in_our_words(self, ada: Door) -> None:
         cause = ConnectionError("driver says: 10.0.0.1 refused")
         down = Unavailable("store")
@@ -152,6 +166,7 @@ class TestCreateTweet:
         assert error["extensions"] == {"code": "unavailable"}
         assert "driver" not in str(error)
 
+    @on_one_store
     def test_what_nobody_foresaw_is_told_in_no_words(self, ada: Door) -> None:
         with patch.object(tweet_services, "tweet_store", side_effect=RuntimeError("secret")):
             [error] = ada.errors(CREATE, {"input": {"text": "hello"}}, status=200)

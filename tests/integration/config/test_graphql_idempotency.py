@@ -17,6 +17,7 @@ from storage.redis.rate_limits import Policy
 from storage.web import idempotent_requests
 from tests.backends import counted_store_calls
 from tests.integration.querying import CREATE, HOME
+from tests.integration.speaking import on_one_store
 from tests.people import ApiClient, new_person
 from tests.threads import run_together
 from tweets.doors import graphql as tweet_fields
@@ -66,12 +67,14 @@ def test_a_repeated_mutation_posts_once_and_gets_the_first_answer(ada: ApiClient
     assert tweets_of(person) == [first.json()["data"]["createTweet"]["tweet"]["id"]]
 
 
+@on_one_store
 def test_without_a_key_it_posts_again(ada: ApiClient, person: User) -> None:
     for _ in range(2):
         ada.post("/graphql", {"query": CREATE, "variables": {"input": {"text": "x"}}}, "application/json")
     assert len(tweets_of(person)) == 2
 
 
+@on_one_store
 def test_the_same_key_with_another_request_is_refused(ada: ApiClient, person: User) -> None:
     post(ada)
     answers = [
@@ -97,18 +100,21 @@ def test_twenty_simultaneous_mutations_with_one_key_make_one_tweet(ada: ApiClien
     assert len(tweets_of(person)) == 2
 
 
+@on_one_store
 def test_keys_of_two_people_do_not_meet(ada: ApiClient) -> None:
     other = new_person()
     assert post(ada).content != post(ApiClient(other)).content
     assert len(tweets_of(other)) == 1
 
 
+@on_one_store
 def test_a_mistake_that_the_user_can_mend_is_an_answer_too(ada: ApiClient) -> None:
     first, second = post(ada, ""), post(ada, "")
     assert first.json()["data"]["createTweet"]["errors"][0]["code"] == "blank"
     assert (second.content, second["Idempotency-Replayed"]) == (first.content, "true")
 
 
+@on_one_store
 def test_queries_and_writes_of_nobody_take_no_notice(ada: ApiClient, person: User) -> None:
     with patch.object(repeats, "claimed", side_effect=AssertionError):
         for key in ("k-1", "not, a key", ""):
@@ -118,6 +124,7 @@ def test_queries_and_writes_of_nobody_take_no_notice(ada: ApiClient, person: Use
     assert len(tweets_of(person)) == 1
 
 
+@on_one_store
 @pytest.mark.parametrize(
     ("body", "content_type", "status"),
     [
@@ -147,6 +154,7 @@ def test_what_was_refused_before_it_was_executed_is_not_remembered(
     assert len(tweets_of(person)) == 1
 
 
+@on_one_store
 def test_neither_is_one_over_the_quota(ada: ApiClient) -> None:
     with override_settings(RATE_LIMITS=True), patch.object(authentication, "SIGNED_IN", Policy("default", 1, 60)):
         assert ada.get("/api/v1/me").status_code == 200
@@ -154,6 +162,7 @@ def test_neither_is_one_over_the_quota(ada: ApiClient) -> None:
     assert post(ada, "another").status_code == 200
 
 
+@on_one_store
 @pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel", "tab\tin it", "k-1, k-2", "k-1,k-1"])
 def test_a_key_that_is_none_is_refused(ada: ApiClient, person: User, key: str) -> None:
     body = json.dumps({"query": CREATE, "variables": {"input": {"text": "x"}}})
@@ -162,6 +171,7 @@ def test_a_key_that_is_none_is_refused(ada: ApiClient, person: User, key: str) -
     assert tweets_of(person) == []
 
 
+@on_one_store
 def test_after_a_failure_that_had_written_the_retry_posts_nothing_more(ada: ApiClient, person: User) -> None:
     original = tweet_store().add
 
@@ -176,6 +186,7 @@ def test_after_a_failure_that_had_written_the_retry_posts_nothing_more(ada: ApiC
     assert tweets_of(person) == [retried.json()["data"]["createTweet"]["tweet"]["id"]]
 
 
+@on_one_store
 @pytest.mark.parametrize("failure", [RuntimeError("secret"), Forbidden("Not now.")])
 def test_what_may_be_over_is_tried_again(ada: ApiClient, person: User, failure: Exception) -> None:
     with patch.object(tweet_fields, "create_tweet", side_effect=failure):
@@ -202,12 +213,14 @@ def test_after_a_crash_between_write_and_answer_the_retry_posts_nothing_more(
     assert tweets_of(person) == written
 
 
+@on_one_store
 def test_several_writes_in_one_request_are_repeated_together(ada: ApiClient, person: User) -> None:
     first, second = ask(ada, SEVERAL, TEXTS), ask(ada, SEVERAL, TEXTS)
     assert (second.content, second["Idempotency-Replayed"]) == (first.content, "true")
     assert len(tweets_of(person)) == 3
 
 
+@on_one_store
 def test_a_failure_after_some_of_several_leaves_those_written_once(ada: ApiClient, person: User) -> None:
     original = tweet_store().add
     calls: list[int] = []

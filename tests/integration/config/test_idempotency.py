@@ -19,6 +19,7 @@ from storage.redis.node import timeline_node
 from storage.stores import idempotency_keys
 from storage.web import idempotent_requests
 from tests.backends import counted_store_calls, timeline_redis_down
+from tests.integration.speaking import on_one_store
 from tests.people import PASSWORD, ApiClient, new_person
 from tests.threads import run_together
 from tests.work import work_off_everything
@@ -77,6 +78,7 @@ def test_the_same_key_with_another_request_is_refused() -> None:
     assert tweets_of(author.id) == [int(tweet)]
 
 
+@on_one_store
 def test_the_same_key_on_another_path_is_refused() -> None:
     client, people = ApiClient(new_person()), [new_person(), new_person()]
     answers = [
@@ -145,6 +147,7 @@ def test_after_a_failure_that_had_written_the_retry_makes_no_second_tweet() -> N
     assert len(tweets_of(author.id)) == 1
 
 
+@on_one_store
 def test_a_surprise_in_a_view_lets_the_next_try_at_once() -> None:
     client = ApiClient(new_person())
     with patch.object(posting, "find_entities", side_effect=RuntimeError):
@@ -152,6 +155,7 @@ def test_a_surprise_in_a_view_lets_the_next_try_at_once() -> None:
     assert post(client).status_code == 201
 
 
+@on_one_store
 def test_a_lasting_refusal_is_repeated_too() -> None:
     client = ApiClient(new_person())
     first, second = post(client, text=""), post(client, text="")
@@ -175,6 +179,7 @@ def test_deleting_and_following_can_be_repeated_with_a_key() -> None:
     assert follows.relationship(author.id, other.id).following
 
 
+@on_one_store
 def test_a_client_that_hung_up_within_its_body_may_repeat_the_request() -> None:
     author = new_person()
     client = ApiClient(author)
@@ -187,11 +192,13 @@ def test_a_client_that_hung_up_within_its_body_may_repeat_the_request() -> None:
     assert len(tweets_of(author.id)) == 1
 
 
+@on_one_store
 def test_without_a_good_token_the_key_means_nothing() -> None:
     for client in (ApiClient(), ApiClient(token="1." + "0" * 64)):
         assert post(client).status_code == 401
 
 
+@on_one_store
 def test_answers_with_tokens_are_never_kept() -> None:
     person = new_person()
     body = {"username": person.username, "password": PASSWORD}
@@ -214,6 +221,7 @@ def test_a_password_change_keeps_neither_body_nor_a_searchable_hash() -> None:
     assert answer["Idempotency-Replayed"] == "true", "the old password would be refused"
 
 
+@on_one_store
 def test_reads_and_writes_without_a_key_cost_nothing_more() -> None:
     client = ApiClient(new_person())
     with patch.object(idempotency, "claim_request", side_effect=AssertionError):

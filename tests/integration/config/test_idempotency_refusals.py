@@ -14,12 +14,14 @@ from config.http.idempotency import HEADER, checked_key
 from storage.errors import BadRequest, Unavailable
 from storage.redis.rate_limits import Policy
 from tests.integration.config.test_idempotency import post, tweets_of
+from tests.integration.speaking import on_one_store
 from tests.people import ApiClient, new_person
 from tweets.stores.port import tweet_store
 
 pytestmark = pytest.mark.usefixtures("product")
 
 
+@on_one_store
 @pytest.mark.parametrize("answered", [True, False])
 @pytest.mark.parametrize("folded", ["k-1, k-2", "k-1,k-2", "k-1, k-1", "k-1,", ",k-1", ", ", '"a", "b"', "a, b,c"])
 def test_a_key_that_was_sent_twice_is_no_third_one(folded: str, answered: bool) -> None:
@@ -34,6 +36,7 @@ def test_a_key_that_was_sent_twice_is_no_third_one(folded: str, answered: bool) 
     assert len(tweets_of(author.id)) == int(answered)
 
 
+@on_one_store
 def test_the_front_of_a_laptop_folds_them_into_one() -> None:
     """As the WSGI server in production does, without the space. One that kept the last one would write again."""
     headers = [(b"idempotency-key", b"k-1"), (b"idempotency-key", b"k-2")]
@@ -55,6 +58,7 @@ UNREADABLE: list[tuple[dict[str, Any], int]] = [
 ]
 
 
+@on_one_store
 @pytest.mark.parametrize(("asked", "status"), UNREADABLE, ids=str)
 def test_what_was_refused_before_it_was_read_is_not_remembered(asked: dict[str, Any], status: int) -> None:
     author = new_person()
@@ -69,6 +73,7 @@ def test_what_was_refused_before_it_was_read_is_not_remembered(asked: dict[str, 
     assert len(tweets_of(author.id)) == 1
 
 
+@on_one_store
 def test_the_same_body_in_another_content_type_is_the_same_request() -> None:
     author = new_person()
     client = ApiClient(author)
@@ -99,6 +104,7 @@ def test_a_refusal_after_a_failure_does_not_forget_that_it_may_have_written() ->
     assert len(tweets_of(author.id)) == 1
 
 
+@on_one_store
 def test_a_person_over_their_quota_may_send_the_key_again() -> None:
     author = new_person()
     client = ApiClient(author)
@@ -109,6 +115,7 @@ def test_a_person_over_their_quota_may_send_the_key_again() -> None:
     assert (first.status_code, "Idempotency-Replayed" in first) == (201, False)
 
 
+@on_one_store
 @pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel", "tab\tin it"])
 def test_a_key_that_is_none_is_refused(key: str) -> None:
     author = new_person()

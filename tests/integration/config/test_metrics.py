@@ -23,6 +23,7 @@ from storage.ports.dead_letters import DeadLetter
 from storage.ports.outbox import Order
 from storage.stores import dead_letters, ids, outbox
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
+from tests.integration.speaking import on_one_store
 from tests.people import ApiClient, new_person
 from tweets.writing.after_write import retract_order
 
@@ -64,6 +65,7 @@ def grown(before: Samples, after: Samples, name: str, **labels: str) -> float:
     return value(after, name, **labels) - value(before, name, **labels)
 
 
+@on_one_store
 def test_a_request_is_counted_under_its_routes_pattern() -> None:
     ada, bob = new_person(), new_person()
     client, before = ApiClient(bob), scrape()
@@ -78,6 +80,7 @@ def test_a_request_is_counted_under_its_routes_pattern() -> None:
     assert grown(before, after, "http_requests_total", **missing) == 1
 
 
+@on_one_store
 def test_neither_ids_nor_names_nor_paths_become_labels() -> None:
     person = new_person("label_person")
     client = ApiClient(person)
@@ -127,6 +130,7 @@ def test_the_backlog_and_what_was_given_up(monkeypatch: pytest.MonkeyPatch) -> N
     assert (found["outbox_open_orders", ()], found["outbox_dead_letters", ()]) == (1, 1), "counted no further"
 
 
+@on_one_store
 def test_scrapes_in_a_row_ask_the_backends_once() -> None:
     scrape()
     with counted_round_trips() as trips, counted_store_calls() as calls:
@@ -135,6 +139,7 @@ def test_scrapes_in_a_row_ask_the_backends_once() -> None:
     assert (trips, calls) == ([], [])
 
 
+@on_one_store
 def test_a_scrape_during_another_does_not_wait() -> None:
     scrape()
     state.forget()
@@ -152,6 +157,7 @@ def test_backends_are_up() -> None:
     )
 
 
+@on_one_store
 def test_a_redis_that_is_down_is_told() -> None:
     with timeline_redis_down():
         found = scrape()
@@ -164,6 +170,7 @@ def _down(*_: Any) -> Any:
     raise Unavailable("store")
 
 
+@on_one_store
 def test_a_store_that_is_down_takes_the_age_away_and_nothing_else() -> None:
     with patch.dict(health.CHECKS, {"store": _down}):
         found = scrape()
@@ -177,6 +184,7 @@ def test_a_store_that_is_down_takes_the_age_away_and_nothing_else() -> None:
     assert ("outbox_oldest_open_seconds", ()) not in found
 
 
+@on_one_store
 def test_rebuilds_by_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     person = new_person()
     before = scrape()
@@ -190,6 +198,7 @@ def test_rebuilds_by_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [grown(before, after, "timeline_rebuilds_total", outcome=each) for each in outcomes] == [1, 1, 1, 0]
 
 
+@on_one_store
 def test_orders_that_the_broker_has_not_got(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     own = Dispatcher(lambda order: seen.append(own.waiting))
@@ -202,6 +211,7 @@ def test_orders_that_the_broker_has_not_got(monkeypatch: pytest.MonkeyPatch) -> 
     assert scrape()["dispatch_queue_length", ()] == 7
 
 
+@on_one_store
 def test_with_a_token_it_is_wanted(settings: Any) -> None:
     settings.METRICS_TOKEN = "a-token-of-metrics"
     client = Client()
@@ -228,6 +238,7 @@ sys.stdout.write(client.get("/metrics").content.decode())
 """
 
 
+@on_one_store
 def test_processes_that_share_a_directory_add_up(tmp_path: Path) -> None:
     environment = os.environ | {
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path),

@@ -85,8 +85,15 @@ def _cross_and_deliver(cross: Callable[[int], None], worker_steps: int, begun: i
     assert_right(*scene.readers, scene.author)
 
 
+STEPS_OF_A_REBUILD = [
+    *(("embedded", steps) for steps in range(CROSSED + 1)),
+    *(pytest.param("cassandra", steps, marks=pytest.mark.cassandra) for steps in (1, CROSSED)),
+]
+"""Every step on one store, as MOMENTS says why; on the other the crossing as it has begun, and the whole of it."""
+
+
 @pytest.mark.parametrize("cross", [celebrities.begin_pulling, celebrities.end_pulling, begin_again])
-@pytest.mark.parametrize("steps", range(CROSSED + 1))
+@pytest.mark.parametrize(("store", "steps"), STEPS_OF_A_REBUILD, indirect=["store"])
 @pytest.mark.parametrize(
     "stop",
     [(builds, "open_build"), (rebuild, "home_authors"), (rebuild, "merge_set"), (builds, "finish_build")],

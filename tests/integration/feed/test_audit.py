@@ -21,6 +21,7 @@ from storage.stores import outbox
 from tests.backends import timeline_redis_down
 from tests.ids import new_id
 from tests.integration.feed.commands import audit_timelines
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
@@ -107,6 +108,7 @@ def test_a_planted_fault_is_found_and_repaired(scene: Scene, plant: Callable[[Sc
     assert home(scene.reader) == scene.ids[::-1]
 
 
+@on_one_store
 def test_all_faults_together_are_each_named(scene: Scene) -> None:
     planted = {plant(scene) for plant in (plant_extra, plant_duplicate)}
     planted.add(f"{scene.ids[0]} missing")
@@ -114,6 +116,7 @@ def test_all_faults_together_are_each_named(scene: Scene) -> None:
     assert {line.split(" ", 1)[1] for line in audit_timelines()[1][:-1]} == planted
 
 
+@on_one_store
 def test_only_the_named_people_are_looked_at(scene: Scene) -> None:
     plant_extra(scene)
     assert audit_timelines("--user", scene.author.username)[0] == 0
@@ -122,6 +125,7 @@ def test_only_the_named_people_are_looked_at(scene: Scene) -> None:
         audit_timelines("--user", "nobody_of_this_name")
 
 
+@on_one_store
 def test_a_sample_looks_at_so_many(scene: Scene) -> None:
     assert audit_timelines("--sample", "1")[1][-1].startswith("1 people")
     assert audit_timelines("--sample", "10")[1][-1].startswith("2 people")
@@ -232,6 +236,7 @@ def test_more_people_than_one_chunk_and_more_entries_than_one_page(scene: Scene)
     assert lines[-1].startswith("7 people: 7 timelines compared")
 
 
+@on_one_store
 def test_what_cannot_be_repaired_stays_wrong(scene: Scene) -> None:
     expected = plant_missing(scene)
     with patch.object(audit_module, "make_anew"):
@@ -240,6 +245,7 @@ def test_what_cannot_be_repaired_stays_wrong(scene: Scene) -> None:
     assert [line.split(" ", 1)[1] for line in lines[:-1]] == [expected, expected]
 
 
+@on_one_store
 def test_without_redis_it_says_that_it_could_not_look(scene: Scene) -> None:
     with timeline_redis_down(), pytest.raises(CommandError) as raised:
         audit_timelines()
@@ -256,6 +262,7 @@ def test_a_tweet_of_someone_no_longer_followed_is_extra(scene: Scene) -> None:
     assert audit_timelines()[1][0].endswith(f"{entry} extra")
 
 
+@on_one_store
 @pytest.mark.parametrize(
     ("ids", "expected"),
     [
@@ -272,6 +279,7 @@ def test_differences_by_kind(ids: list[int], expected: list[Difference]) -> None
     assert differences_of(materialised.Window(ids, 0), [9, 7, 5]) == expected
 
 
+@on_one_store
 def test_progress_is_a_line_now_and_then_or_one_that_is_written_over() -> None:
     plain, terminal = StringIO(), StringIO()
     terminal.isatty = lambda: True  # type: ignore[method-assign]

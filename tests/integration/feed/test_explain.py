@@ -18,6 +18,7 @@ from storage.ports.dead_letters import DeadLetter
 from storage.redis.node import timeline_node
 from storage.stores import dead_letters, outbox
 from tests.backends import timeline_redis_down
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
@@ -158,6 +159,7 @@ def test_a_missing_entry_waits_while_redis_was_not_told_of_a_follow(scene: Scene
     scene.assert_there("not in Redis as of now")
 
 
+@on_one_store
 class TestAgainst:
     def test_a_tweet_that_never_was(self, scene: Scene) -> None:
         scene.assert_absent("There is no such tweet", tweet=7)
@@ -211,6 +213,7 @@ class TestAgainst:
         scene.assert_absent(f"The retweeted tweet {deleted} was deleted by staff", tweet=second)
 
 
+@on_one_store
 def test_an_entry_of_somebody_not_followed_is_a_fault_whatever_else_the_reader_posts(scene: Scene) -> None:
     work_off_everything()
     entry = post(new_person())
@@ -221,6 +224,7 @@ def test_an_entry_of_somebody_not_followed_is_a_fault_whatever_else_the_reader_p
     assert (status, "a fault." in said) == (1, True)
 
 
+@on_one_store
 @pytest.mark.parametrize("tweet", ["x", "0", "-1", "9" * 30])
 def test_what_is_no_id_is_refused(scene: Scene, tweet: str) -> None:
     with pytest.raises(CommandError, match="not the id of a tweet"):
@@ -231,6 +235,7 @@ def scene_run(scene: Scene, tweet: str) -> None:
     call_command("explain_timeline", "--user", scene.reader.username, f"--tweet={tweet}")
 
 
+@on_one_store
 @pytest.mark.parametrize("command", [["explain_timeline", "--tweet", "7"], ["rebuild_timeline"]])
 def test_an_unknown_name_and_a_dead_redis_are_told(scene: Scene, command: list[str]) -> None:
     with pytest.raises(CommandError, match="no such person") as raised:

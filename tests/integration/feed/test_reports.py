@@ -12,6 +12,7 @@ from feed.moderation.reports import close_report
 from tests.backends import counted_sql
 from tests.integration.accounts.test_admin import post as admin_post
 from tests.integration.accounts.test_admin import signed_in
+from tests.integration.speaking import on_one_store
 from tests.people import ApiClient, new_person
 from tests.threads import run_together
 
@@ -43,6 +44,7 @@ def test_a_tweet_is_reported() -> None:
     assert (str(row.pk), row.person, row.reporter, row.status) == (data["id"], author, reporter, Status.OPEN)
 
 
+@on_one_store
 def test_a_person_is_reported_in_any_case() -> None:
     person = new_person("Spam_Bot")
     data = report(ApiClient(new_person()), username="spam_bot").json()["data"]
@@ -50,6 +52,7 @@ def test_a_person_is_reported_in_any_case() -> None:
     assert Report.objects.get().person == person
 
 
+@on_one_store
 def test_reporting_again_answers_the_first_report() -> None:
     author, reporter = new_person(), ApiClient(new_person())
     tweet = tweet_of(author)
@@ -61,6 +64,7 @@ def test_reporting_again_answers_the_first_report() -> None:
     assert len({first.json()["data"]["id"], of_person, of_another}) == 3
 
 
+@on_one_store
 @pytest.mark.parametrize("what", ["tweet_id", "username"])
 def test_reporting_at_the_same_moment_makes_one_report(what: str) -> None:
     author, client = new_person(), ApiClient(new_person())
@@ -71,6 +75,7 @@ def test_reporting_at_the_same_moment_makes_one_report(what: str) -> None:
     assert Report.objects.count() == 1
 
 
+@on_one_store
 def test_who_is_overtaken_while_reporting_answers_the_report_that_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     person, client = new_person(), ApiClient(new_person())
     original = Report.__init__
@@ -86,6 +91,7 @@ def test_who_is_overtaken_while_reporting_answers_the_report_that_stands(monkeyp
     assert Report.objects.count() == 1
 
 
+@on_one_store
 def test_after_a_report_was_closed_the_same_is_a_new_one() -> None:
     person, reporter, staff = new_person(), ApiClient(new_person()), new_person(staff=True)
     first = report(reporter, username=person.username).json()["data"]["id"]
@@ -93,6 +99,7 @@ def test_after_a_report_was_closed_the_same_is_a_new_one() -> None:
     assert report(reporter, username=person.username).json()["data"]["id"] != first
 
 
+@on_one_store
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -120,11 +127,13 @@ def test_what_is_not_a_report_is_refused(body: dict[str, Any], field: str) -> No
     assert not Report.objects.exists()
 
 
+@on_one_store
 @pytest.mark.parametrize(("tweet_id", "status"), [("x", 400), ("-1", 400), ("9" * 60, 400), ("9" * 20, 400)])
 def test_an_id_that_is_none(tweet_id: str, status: int) -> None:
     assert report(ApiClient(new_person()), tweet_id=tweet_id).status_code == status
 
 
+@on_one_store
 def test_what_is_gone_and_oneself_cannot_be_reported() -> None:
     author, staff = new_person(), new_person(staff=True)
     client, other = ApiClient(author), ApiClient(new_person())
@@ -142,10 +151,12 @@ def test_what_is_gone_and_oneself_cannot_be_reported() -> None:
     assert not Report.objects.exists()
 
 
+@on_one_store
 def test_nobody_reports_without_signing_in() -> None:
     assert report(ApiClient(), username=new_person().username).status_code == 401
 
 
+@on_one_store
 def test_moderators_find_note_and_close_reports() -> None:
     staff, author = new_person("boss", staff=True), new_person("loud")
     report(ApiClient(new_person("upset")), tweet_id=tweet_of(author), comment="<script>look</script>")
@@ -166,12 +177,14 @@ def test_moderators_find_note_and_close_reports() -> None:
     assert admin.post(f"/admin/feed/report/{row.pk}/delete/").status_code == 403
 
 
+@on_one_store
 def test_people_see_no_reports() -> None:
     person = new_person()
     assert ApiClient(person).get("/api/v1/reports").status_code == 405
     assert Client().get("/admin/feed/report/").status_code == 302
 
 
+@on_one_store
 def test_the_list_of_reports_costs_the_same_however_many_there_are() -> None:
     new_person("boss", staff=True)
     admin, reporter = signed_in("boss"), ApiClient(new_person())

@@ -9,6 +9,7 @@ from accounts.models import User
 from accounts.people import services
 from tests.backends import timeline_redis_down
 from tests.integration.accounts.test_admin import signed_in
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, post, viewer
 from tests.people import ApiClient, new_person
 from tweets.writing.posting import delete_tweet
@@ -72,6 +73,7 @@ def test_feeds_are_without_the_suspended_for_staff_as_well(staff: User) -> None:
     assert ids(ApiClient(staff).get("/api/v1/feed/public")) == []
 
 
+@on_one_store
 def test_staff_see_only_and_delete(staff: User) -> None:
     person = new_person()
     tweet = post(person)
@@ -94,6 +96,7 @@ def test_a_block_holds_for_staff(staff: User) -> None:
         assert ApiClient(staff).get(f"/api/v1/{path}").status_code == 404
 
 
+@on_one_store
 def test_who_is_no_longer_staff_sees_no_more(staff: User, loud: User) -> None:
     client = ApiClient(staff)
     assert client.get("/api/v1/users/loud/tweets").status_code == 200
@@ -102,6 +105,7 @@ def test_who_is_no_longer_staff_sees_no_more(staff: User, loud: User) -> None:
     assert client.get("/api/v1/users/loud/tweets").status_code == 404
 
 
+@on_one_store
 @pytest.mark.usefixtures("staff")
 def test_the_admin_shows_what_a_suspended_person_wrote(loud: User) -> None:
     original = post(new_person("kind"), "<b>kind words</b>")
@@ -119,6 +123,7 @@ def test_the_admin_shows_what_a_suspended_person_wrote(loud: User) -> None:
         assert "rude words" in admin.get(path).content.decode()
 
 
+@on_one_store
 @pytest.mark.usefixtures("staff")
 def test_a_report_shows_what_was_reported() -> None:
     person, reporter = new_person("loud"), ApiClient(new_person())

@@ -40,6 +40,7 @@ class TestAuthorsTweets:
     def test_replies_is_true_or_false(self, ada: Api, value: str) -> None:
         problem(ada.get("/users/ada/tweets", replies=value), 400, "bad_flag")
 
+    @on_one_store
     @pytest.mark.parametrize("name", ["nobody", "a" * 31, "%00", "a.b", "@ada", "é", "%ED%A0%80"])
     def test_an_unknown_person_is_not_found(self, nobody: Api, name: str) -> None:
         problem(nobody.get(f"/users/{name}/tweets"), 404)
@@ -53,6 +54,7 @@ def collection(request: pytest.FixtureRequest) -> str:
 
 
 class TestPages:
+    @on_one_store
     def test_an_empty_collection(self, ada: Api, collection: str) -> None:
         assert ada.page(collection) == {
             "data": [],
@@ -73,6 +75,7 @@ class TestPages:
         assert second["meta"]["next_cursor"] is None
         assert second["links"]["next"] is None
 
+    @on_one_store
     def test_a_page_that_ends_exactly_at_the_end_has_no_next(self, ada: Api, collection: str) -> None:
         for _ in range(3):
             ada.tweet()
@@ -106,6 +109,7 @@ class TestPages:
         assert ada.delete(ids[2]).status_code == 204
         assert ada.ids(collection, cursor=cursor) == ids[1::-1]
 
+    @on_one_store
     def test_a_cursor_of_one_collection_works_in_another(self, ada: Api) -> None:
         ids = [ada.tweet()["id"] for _ in range(3)]
         cursor = ada.page("/feed/home", limit=2)["meta"]["next_cursor"]
@@ -117,6 +121,7 @@ class TestPages:
     def test_a_bad_limit(self, ada: Api, collection: str, limit: str) -> None:
         problem(ada.get(collection, limit=limit), 400, "bad_limit")
 
+    @on_one_store
     @pytest.mark.parametrize("limit", ["1", "100", "020"])
     def test_a_good_limit(self, ada: Api, collection: str, limit: str) -> None:
         assert ada.page(collection, limit=limit)["meta"]["limit"] == int(limit)
@@ -129,10 +134,12 @@ class TestPages:
     def test_a_bad_cursor(self, ada: Api, collection: str, name: str, cursor: str) -> None:
         problem(ada.get(collection, **{name: cursor}), 400, "bad_cursor")
 
+    @on_one_store
     def test_one_direction_at_a_time(self, ada: Api, collection: str) -> None:
         cursor = encode_cursor(1)
         problem(ada.get(collection, cursor=cursor, since=cursor), 400, "bad_cursor")
 
+    @on_one_store
     def test_parameters_that_nobody_knows_are_kept_in_links(self, ada: Api, collection: str) -> None:
         ada.tweet()
         page = ada.page(collection, colour="blue")
@@ -152,12 +159,14 @@ class TestHome:
         assert [tweet["id"] for tweet in page["data"]] == [theirs["id"], mine["id"]]
         assert page["data"][0] == theirs
 
+    @on_one_store
     def test_it_needs_a_token(self, nobody: Api) -> None:
         for api in (nobody, Api(token="nonsense"), Api(token=f"1.{'0' * 64}"), Api(token="")):
             answer = api.get("/feed/home")
             problem(answer, 401)
             assert answer["WWW-Authenticate"] == "Bearer"
 
+    @on_one_store
     def test_a_signed_out_token_is_none(self, ada: Api) -> None:
         assert ada.call("DELETE", "/auth/token").status_code == 204
         problem(ada.get("/feed/home"), 401)

@@ -65,6 +65,7 @@ class TestPosting:
         with patch.object(selectors, "hydrate", side_effect=Unavailable("store")):
             assert ada.post().status_code == 201
 
+    @on_one_store
     def test_a_tweet_that_is_posted_again_with_its_key_shows_what_happened_to_it_since(self, ada: Api) -> None:
         with patch.object(tweet_services, "posted_out", side_effect=Unavailable("store")):
             problem(ada.call("POST", "/tweets", {"text": "x"}, HTTP_IDEMPOTENCY_KEY="k"), 503)
@@ -104,6 +105,7 @@ class TestPosting:
         assert errors.keys() == {field}
         assert all(isinstance(message, str) and message for message in errors[field])
 
+    @on_one_store
     def test_several_faults_are_named_at_once(self, ada: Api) -> None:
         body = {"text": 1, "reply_to": 2, "quote_of": 3}
         assert problem(ada.call("POST", "/tweets", body), 422)["errors"].keys() == body.keys()
@@ -135,14 +137,17 @@ class TestPosting:
         answer = ada.call("POST", "/tweets", b'{"text": "\\ud83d\\ude00"}')
         assert answer.json()["data"]["text"] == "😀"
 
+    @on_one_store
     def test_a_byte_order_mark_is_passed_over(self, ada: Api) -> None:
         assert ada.call("POST", "/tweets", b'\xef\xbb\xbf{"text": "marked"}').json()["data"]["text"] == "marked"
 
+    @on_one_store
     def test_fields_that_nobody_knows_are_refused_and_nothing_is_posted(self, ada: Api) -> None:
         refused = ada.post("mine", id="1", author="2", replyTo="3", viewer=None)
         assert problem(refused, 422)["errors"].keys() == {"id", "author", "replyTo", "viewer"}
         assert ada.ids("/users/ada/tweets") == []
 
+    @on_one_store
     def test_the_size_of_a_body_is_bounded(self, ada: Api) -> None:
         text = "x" * (64 * 1024 - len('{"text": ""}'))
         problem(ada.post(text), 422)
@@ -153,16 +158,19 @@ class TestPosting:
     def test_only_json_is_read(self, ada: Api, content_type: str) -> None:
         problem(ada.call("POST", "/tweets", b"text=hello", content_type=content_type), 415)
 
+    @on_one_store
     @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", ""])
     def test_json_by_any_of_its_names(self, ada: Api, content_type: str) -> None:
         assert ada.call("POST", "/tweets", b'{"text": "x"}', content_type=content_type).status_code == 201
 
+    @on_one_store
     def test_nobody_posts_without_a_token(self, nobody: Api) -> None:
         for api in (nobody, Api(token="nonsense")):
             answer = api.post()
             problem(answer, 401)
             assert answer["WWW-Authenticate"] == "Bearer"
 
+    @on_one_store
     def test_a_store_that_does_not_answer_is_503(self, ada: Api) -> None:
         with patch.object(tweet_services, "tweet_store", side_effect=Unavailable("store")):
             answer = ada.post()

@@ -46,6 +46,7 @@ class TestRepliesAndQuotes:
         ada.delete(quoted["id"])
         assert ada.get(f"/tweets/{quote['id']}").json()["data"] == {**quote, "quote_of": None}
 
+    @on_one_store
     def test_a_quote_hides_who_is_suspended(self, ada: Api) -> None:
         bob = new_person("bob")
         quoted = Api(bob).tweet("quoted")
@@ -63,11 +64,13 @@ class TestRepliesAndQuotes:
             body = problem(ada.post(**{field: tweet_id}), 422, "gone")
             assert body["errors"].keys() == {field}
 
+    @on_one_store
     @pytest.mark.parametrize("field", ["reply_to", "quote_of"])
     @pytest.mark.parametrize("tweet_id", ["abc", "-1", "0", "1" * 60, "9223372036854775808"])
     def test_a_malformed_target_cannot_be_read(self, ada: Api, field: str, tweet_id: str) -> None:
         problem(ada.post(**{field: tweet_id}), 400, "malformed_id")
 
+    @on_one_store
     @pytest.mark.parametrize("field", ["reply_to", "quote_of"])
     def test_null_is_none(self, ada: Api, field: str) -> None:
         assert ada.tweet(**{field: None})["reply_to_id"] is None
@@ -89,10 +92,12 @@ class TestReadingOne:
         problem(ada.get(f"/tweets/{tweet_id}"), 404, "not_found")
         problem(ada.delete(tweet_id), 404, "not_found")
 
+    @on_one_store
     def test_a_bad_token_is_not_nobody(self, ada: Api) -> None:
         tweet = ada.tweet()
         problem(Api(token="nonsense").get(f"/tweets/{tweet['id']}"), 401)
 
+    @on_one_store
     def test_head_is_get_without_its_body(self, ada: Api) -> None:
         tweet = ada.tweet()
         assert ada.call("HEAD", f"/tweets/{tweet['id']}").status_code == 200
@@ -111,6 +116,7 @@ class TestDeleting:
         assert ada.ids("/feed/home") == ada.ids("/users/ada/tweets") == [kept["id"]]
         assert nobody.ids("/users/ada/tweets") == [kept["id"]]
 
+    @on_one_store
     def test_only_its_author_and_staff_may(self, ada: Api, nobody: Api) -> None:
         first, second = ada.tweet(), ada.tweet()
         problem(Api(new_person()).delete(first["id"]), 403, "forbidden")
@@ -119,6 +125,7 @@ class TestDeleting:
         assert Api(new_person(staff=True)).delete(first["id"]).status_code == 204
         assert ada.ids("/users/ada/tweets") == [second["id"]]
 
+    @on_one_store
     def test_what_is_hidden_cannot_be_told_from_what_is_not(self, ada: Api) -> None:
         bob = new_person("bob")
         hidden = Api(bob).tweet()
@@ -128,6 +135,7 @@ class TestDeleting:
 
 
 class TestSuspension:
+    @on_one_store
     def test_the_suspended_are_shut_out_and_hidden(self, ada: Api, nobody: Api) -> None:
         assert ada.person is not None
         tweet, operator = ada.tweet(), new_person(staff=True)

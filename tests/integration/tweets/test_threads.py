@@ -9,6 +9,7 @@ from accounts.people import services
 from storage.redis.node import timeline_node
 from tests.backends import counted_store_calls, timeline_redis_down
 from tests.ids import new_id
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post, viewer
 from tests.people import ApiClient, new_person
 from tweets.entities import PATH_MAX, Tweet
@@ -159,6 +160,7 @@ def test_threads_work_while_redis_is_down() -> None:
         assert ids_of(get(f"{ids[-1]}/thread")["data"]["ancestors"]) == ids[:-1]
 
 
+@on_one_store
 @pytest.mark.parametrize("route", ["replies", "thread"])
 def test_what_is_gone_or_unreadable_is_answered_as_such(route: str) -> None:
     author, suspended = new_person(), new_person()

@@ -10,7 +10,7 @@ from accounts.graph.kinds import BLOCK, FOLLOW, MUTE
 from accounts.models import User
 from accounts.people import services
 from storage.stores import associations
-from tests.integration.speaking import MALFORMED_IDS, Api, problem
+from tests.integration.speaking import MALFORMED_IDS, Api, on_one_store, problem
 from tests.integration.tweeting import home, in_redis, post, seen, viewer
 from tests.integration.tweets.retweets import entries_of, entry_of
 from tests.people import new_person
@@ -64,6 +64,7 @@ def undone(client: Api, tweet: int | str, act: str) -> Any:
     return client.call("DELETE", f"/tweets/{tweet}/{act}")
 
 
+@on_one_store
 @pytest.mark.parametrize("hide", HIDDEN)
 @pytest.mark.parametrize("act", KINDS)
 def test_a_mark_of_what_is_hidden_now_can_be_taken_back_and_again(act: str, hide: str) -> None:
@@ -123,6 +124,7 @@ def test_a_retweet_of_what_is_hidden_is_gone_from_every_place(hide: str) -> None
     problem(Api(reader).get(f"/tweets/{entry}"), 404)
 
 
+@on_one_store
 class TestNamedByARetweet:
     @pytest.mark.parametrize("act", KINDS)
     def test_by_ones_own_which_may_be_gone_already(self, act: str) -> None:
@@ -153,6 +155,7 @@ class TestNamedByARetweet:
         assert undone(scene.client, scene.tweet, act).json()["data"]["id"] == str(scene.tweet)
 
 
+@on_one_store
 class TestDeletingARetweet:
     @pytest.mark.parametrize("hide", HIDDEN)
     def test_of_others_is_answered_as_reading_it(self, hide: str) -> None:
@@ -184,6 +187,7 @@ class TestDeletingARetweet:
         assert entries_of(scene.fan, scene.tweet) == []
 
 
+@on_one_store
 class TestPeople:
     @pytest.mark.parametrize(("blocking", "suspended"), [(True, False), (False, True), (True, True)])
     @pytest.mark.parametrize(("act", "kind"), [("follow", FOLLOW), ("block", BLOCK), ("mute", MUTE)])

@@ -10,6 +10,7 @@ from accounts.graph.blocks import mute
 from accounts.models import User
 from accounts.people import services
 from accounts.people.services import ProfileChange
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home_views, post, seen, viewer
 from tests.people import ApiClient, new_person
 from tests.work import work_off_everything
@@ -94,6 +95,7 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
 }
 
 
+@on_one_store
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_is_in_the_next_page_though_every_view_was_made_before(change: str) -> None:
     """The page is another one, and the very one that a process makes which has made no view yet."""
