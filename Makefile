@@ -136,7 +136,7 @@ $(RUNTIME): requirements.txt | $(BIN)/pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
-# One call, of lists that are whole: nothing is left to resolve. What is never imported need not be compiled.
+# One call, of lists that are whole: nothing is left to resolve. What is imported is compiled then.
 $(DEVELOPMENT): requirements.txt requirements/development.txt | $(BIN)/pip
 	@echo "Installing requirements and development requirements into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile \

@@ -121,3 +121,9 @@ RARE = {"deliver ignores the tombstone", "deliver ignores the generation of its 
 """Found as well, but they take more interleavings than each run of the tests should."""
 FOUND_WITHIN = {bug: 60 for bug in BUGS if bug not in RARE}
 """Those that are planted at each run of the tests, and the interleavings that are tried to find them."""
+LAST_FOUND_BY = {
+    "retract leaves a timeline alone that is being rebuilt": 42,
+    "merge ignores the graph version": 37,
+    "an author's push that is refused leaves their timeline": 29,
+}
+"""The interleavings that found them when they were looked for last, and are tried first; the others have early ones."""

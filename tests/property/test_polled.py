@@ -14,7 +14,7 @@ from storage.ids.settling import settled_place
 from storage.web.paging import Unsettled
 from tests.property.conftest import NewWorld
 from tests.property.interleaving import run_steps, steps_of
-from tests.property.test_timelines import EXAMPLES, SEED, run
+from tests.property.test_timelines import SEED, examples, run
 
 Bug = Callable[[], AbstractContextManager[object]]
 
@@ -26,8 +26,8 @@ FOUND_WITHIN = 60
 
 
 @pytest.mark.timeout(0)
-def test_no_poll_ever_misses_anything(new_polled_world: NewWorld) -> None:
-    for seed in range(SEED, SEED + max(1, EXAMPLES // 3)):
+def test_no_poll_ever_misses_anything(store: str, new_polled_world: NewWorld) -> None:
+    for seed in range(SEED, SEED + max(1, examples(store) // 3)):
         run(seed, new_polled_world)
 
 

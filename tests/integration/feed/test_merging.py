@@ -21,6 +21,7 @@ from storage.web.paging import PageRequest
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
 from tests.ids import new_id
 from tests.integration.pulling import a_celebrity, assert_right, recent_list
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import ApiClient, new_person
 from tests.threads import run_together
@@ -50,6 +51,7 @@ class TestMergingAtRead:
         assert home(reader) == ids[::-1]
         assert_right(reader, author)
 
+    @on_one_store
     def test_a_page_of_five_hundred_pulled_authors_is_three_redis_round_trips(self, reader: User) -> None:
         """Token and timeline; recent lists; everything of the tweets. And back to the first tweet there is no seam."""
         authors, ids = _five_hundred_pulled_authors(reader)

@@ -101,7 +101,7 @@ def test_a_half_applied_file_is_run_again(new_keyspace: str, found: list[Migrati
 @needs_cassandra
 def test_an_interrupted_run_s_lock_is_waited_for_until_it_ends(new_keyspace: str, found: list[Migration]) -> None:
     migrate(print)
-    hold_lock(new_keyspace, "USING TTL 10")
+    hold_lock(new_keyspace, "USING TTL 4")
     lines: list[str] = []
     started = time.monotonic()
     found.append(Migration("tweets", "002_more.cql", "CREATE TABLE IF NOT EXISTS more (id int PRIMARY KEY);\n"))

@@ -121,7 +121,8 @@ def replica(primary: Valkey) -> Iterator[Valkey]:
 
 
 def follow_primary(server: Valkey, primary: Valkey) -> None:
-    """Makes the one a replica of the other; returns when it has all that the other has."""
+    """Makes the one a replica of the other, without a wait for a third; returns when it has all that the other has."""
+    tell(primary, "CONFIG", "SET", "repl-diskless-sync-delay", 0)
     tell(server, "CONFIG", "SET", "masterauth", primary.password)
     tell(server, "REPLICAOF", LOOPBACK, primary.port)
     wait_for_sync(server, primary)
