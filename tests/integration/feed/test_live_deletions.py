@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.graph import follows
+from accounts.account_cache.accounts import account_changed
 from accounts.models import User
 from accounts.people import services
 from feed.live.listener import listener
@@ -296,3 +297,4 @@ def suspended_long_ago(person: User, by: User) -> None:
     """The moment is what counts, and not when it comes to be known."""
     services.suspend(person, by=by)
     User.objects.filter(pk=person.pk).update(suspended_at=datetime.now(UTC) - timedelta(hours=1))
+    account_changed(person.pk)
