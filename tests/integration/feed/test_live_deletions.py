@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from accounts.graph import follows
 from accounts.account_cache.accounts import account_changed
+from accounts.graph import follows
 from accounts.models import User
 from accounts.people import services
 from feed.live.listener import listener
