@@ -109,7 +109,8 @@ class TestAccounts:
         changed = do(ada, "updateProfile", displayName="Ada L.", bio="Notes.", email=None)["user"]
         assert changed == {"username": "ada", "displayName": "Ada L.", "bio": "Notes.", "email": "ada@example.org"}
         assert do(ada, "updateProfile", displayName="", bio="")["user"]["displayName"] == "ada"
-        assert do(ada, "updateProfile", email="new@example.org")["user"]["email"] == "new@example.org"
+        changed = do(ada, "updateProfile", email="new@example.org", currentPassword=PASSWORD)["user"]
+        assert changed["email"] == "new@example.org"
         assert do(ada, "updateProfile")["user"]["email"] == "new@example.org"
 
     def test_what_is_wrong_with_a_change_has_the_input_s_names(self, ada: Door) -> None:

@@ -175,6 +175,7 @@ def test_production_passes_django_s_own_check(tmp_path: Path) -> None:
         "ALLOWED_HOSTS": "feed.example.org",
         "DATA_DIR": str(tmp_path),
         "RATE_LIMITS": "on",
+        "METRICS_TOKEN": "m" * 40,
         "DJANGO_SETTINGS_MODULE": "config.settings",
     }
     names = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY", "CSRF_COOKIE_HTTPONLY")
