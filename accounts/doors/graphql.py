@@ -34,11 +34,15 @@ class GraphQLContext:
         viewer: Viewer | None,
         operation_ids: Callable[[], int] | None = None,
         request: HttpRequest | None = None,
+        *,
+        most_values: int | None = None,
     ) -> None:
         self.viewer = viewer
         self.operation_ids = operation_ids
         self.request = request
         """Over HTTP; None on a socket."""
+        self.most_values = most_values
+        """How many values the answer may have; None for any number."""
 
 
 class Identified:

@@ -76,6 +76,11 @@ ORDINARY_PAGE = 2_500
 LISTS = ("ids", "usernames")
 """Arguments that list what a field answers, which is then a page of so many items."""
 INTROSPECTION = ("__schema", "__type")
+VALUES_COUNTED = 4
+"""Values that may be answered for each that is counted. Mentions, hashtags and links of a tweet are counted as one
+each, as most have none or one, but a text holds up to 93: what people have written must not cost what nobody counted."""
+FEWEST_VALUES = 5_000
+"""That any document may be answered with."""
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -89,6 +94,11 @@ class Size(msgspec.Struct, frozen=True):
     @property
     def total(self) -> int:
         return self.complexity + self.pages * PAGE_COMPLEXITY
+
+    @property
+    def most_values(self) -> int:
+        """How many values may be answered, whatever the data hold (storage/web/batches.py looks at it)."""
+        return max(FEWEST_VALUES, VALUES_COUNTED * self.total)
 
     @property
     def requests(self) -> int:
@@ -233,7 +243,7 @@ class _Measure:
 
     def _field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Size:
         if node.name.value.startswith("__"):
-            return Size(pages=1 if node.name.value in INTROSPECTION else 0)
+            return Size(complexity=1 if node.alias else 0, pages=1 if node.name.value in INTROSPECTION else 0)
         field: GraphQLField | None = getattr(parent, "fields", {}).get(node.name.value)
         inside = self._selections(node.selection_set, get_named_type(field.type) if field else None)
         is_write = parent is not None and parent is self._schema.mutation_type

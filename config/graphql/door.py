@@ -23,12 +23,13 @@ from accounts.sessions.authentication import count_further, viewer_or_none
 from config.graphql.documents import CheckedDocument, Invalid, answers_a_token, checked_document, is_write
 from config.graphql.persisted import document_of
 from config.graphql.repeats import Executed, executed_once
+from config.graphql.scanning import TooMuch
 from config.graphql.schema import schema
 from config.graphql.variables import GraphQLParser, check_variables
 from config.http.idempotency import HEADER, may_be_over
 from config.http.problems import problem_of
 from storage.errors import BadRequest, Crowded, ServiceError, TooMany
-from storage.web.batches import BatchingExecution
+from storage.web.batches import BatchingExecution, TooManyValues
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +68,8 @@ class GraphQLEndpoint(APIView):
         count_further(request._request, size.requests - 1)
 
         def answer(operation_ids: Callable[[], int] | None = None) -> Executed:
-            return _executed(document, GraphQLContext(viewer, operation_ids, request._request), variables, name)
+            context = GraphQLContext(viewer, operation_ids, request._request, most_values=size.most_values)
+            return _executed(document, context, variables, name)
 
         if repeatable:
             assert key is not None and viewer is not None  # noqa: S101, PT018 - for the types
@@ -88,6 +90,16 @@ def _parameters(data: Mapping[str, object], query: object) -> tuple[str, Variabl
 
 
 def _executed(
+    document: CheckedDocument, context: GraphQLContext, variables: Variables | None, name: str | None
+) -> Executed:
+    try:
+        return _answered(document, context, variables, name)
+    except TooManyValues:
+        refused = TooMuch(f"The answer would have more than {context.most_values} values: ask for less at a time.")
+        return Executed({"errors": [_formatted(refused)]}, 400, may_be_over=True)
+
+
+def _answered(
     document: CheckedDocument, context: GraphQLContext, variables: Variables | None, name: str | None
 ) -> Executed:
     result = execute(

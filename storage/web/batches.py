@@ -38,6 +38,12 @@ V = TypeVar("V")
 Read = Callable[..., Mapping[Hashable, object]]
 """Takes keys, and then what else was given with them; answers values by key, None where a key is missing. A value that
 is an exception is the error of that key's fields; what it raises, of all."""
+
+
+class TooManyValues(BaseException):
+    """An answer has grown past what its document may cost. Past every `except Exception` of the executor: it ends."""
+
+
 _PENDING = object()
 """Stands in an answer where a value is to come."""
 
@@ -117,12 +123,14 @@ _Group = tuple[Read, tuple[Hashable, ...]]
 class BatchingExecution(ExecutionContext):
     """Executes an operation whose resolvers may answer `later`: give it to `graphql.execute`.
 
+    A context with `most_values` bounds how many fields are answered: one more raises `TooManyValues`.
     What was read is not read again for other fields of the operation; of a mutation, for other fields of one write.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._place: _Place | None = None
+        self._values_left: int | None = getattr(self.context_value, "most_values", None)
         self._waiting: list[_Waiting] = []
         self._known: dict[_Group, dict[Hashable, object]] = {}
 
@@ -195,6 +203,10 @@ class BatchingExecution(ExecutionContext):
         path: Path | None,
         field_nodes: list[FieldNode],
     ) -> None:
+        if self._values_left is not None:
+            self._values_left -= 1
+            if self._values_left < 0:
+                raise TooManyValues
         holder, field_path = self._place, Path(path, response_name, parent_type.name)
         self._place = _Place(
             results, response_name, field_path, holder, parent_type=parent_type, field_nodes=field_nodes

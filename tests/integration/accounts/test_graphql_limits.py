@@ -204,3 +204,28 @@ class TestSigning:
             return [error["extensions"]["code"] for error in body.get("errors", [])]
 
         assert [codes(number) for number in range(4)] == [[], [], [], ["throttled"]]
+
+
+class TestAnswers:
+    """Counted before, by what may be asked of a tweet; bounded while it is made, by what people have written."""
+
+    FULL = " ".join(f"#t{n}" for n in range(50))
+
+    def test_one_that_grows_past_what_was_counted_is_refused(self) -> None:
+        door = Door(new_person())
+        made = door.data(f'mutation {{ createTweet(input: {{text: "{self.FULL}"}}) {{ tweet {{ id }} }} }}')
+        ids = [made["createTweet"]["tweet"]["id"]] * 100
+        fields = " ".join(f"a{n}: tag" for n in range(3))
+        query = f"query($ids: [ID!]!) {{ tweets(ids: $ids) {{ entities {{ hashtags {{ {fields} }} }} }} }}"
+        body = door.ask(query, {"ids": ids})
+        assert (body.status_code, body.json()["errors"][0]["extensions"]["code"]) == (400, "too_complex")
+        assert door.ask(query, {"ids": ids[:20]}).status_code == 200
+
+    def test_an_alias_of_typename_is_counted(self) -> None:
+        """Without one it comes once for each object, and clients send it everywhere."""
+        door = Door(new_person())
+        inner = " ".join(f"a{n}: __typename" for n in range(50))
+        answer = door.ask(f"{{ publicTimeline(first: 100) {{ edges {{ node {{ {inner} }} }} }} }}")
+        assert left(answer) == QUOTA - 3
+        answer = door.ask("{ publicTimeline(first: 100) { edges { node { __typename id } } } }")
+        assert left(answer) == QUOTA - 4
