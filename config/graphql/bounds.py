@@ -78,7 +78,7 @@ LISTS = ("ids", "usernames")
 INTROSPECTION = ("__schema", "__type")
 VALUES_COUNTED = 4
 """Values that may be answered for each that is counted. Mentions, hashtags and links of a tweet are counted as one
-each, as most have none or one, but a text holds up to 93: what people have written must not cost what nobody counted."""
+each, as most have none or one, but a text holds up to 93: what people write must not cost what nobody counted."""
 FEWEST_VALUES = 5_000
 """That any document may be answered with."""
 
