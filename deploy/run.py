@@ -54,6 +54,14 @@ def _run(options: Options, make_plan: PlanMaker, request: StopRequest, output: O
         return Runner(plan, cwd=ROOT, env=env, records=records, request=request, output=output).run()
 
 
+def _home() -> list[Path]:
+    """The home of who runs it; none where the machine knows none."""
+    try:
+        return [Path.home()]
+    except RuntimeError:
+        return []
+
+
 @contextmanager
 def holding(data_dir: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Holds the directory, made if need be, for this run alone, and keeps others of the machine out of it.
@@ -61,7 +69,7 @@ def holding(data_dir: Path, say: Callable[[str], None]) -> Iterator[None]:
     Raises `CannotStart` when another run has it, or others could look into it and that cannot be mended.
     """
     try:
-        mended = make_private(data_dir, around=(ROOT, Path.home()))
+        mended = make_private(data_dir, around=(ROOT, *_home()))
         lock = (data_dir / "run.lock").open("a+")
     except OSError as error:
         raise CannotStart(f"DATA_DIR={data_dir} cannot be used: {error.strerror}.") from error

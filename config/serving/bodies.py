@@ -1,10 +1,11 @@
 """Bodies are read before a thread is taken for them: so many at a time, each within its time.
 
     408  a body that came slower than BYTES_A_SECOND, or did not end within READ_SECONDS
-    408  the one that has been read for the longest, when more than AT_A_TIME are, or AT_A_TIME_EACH of an address
+    408  the one that has been read for the longest, when more than AT_A_TIME are, or AT_A_TIME_EACH of an address;
+         but none that came within SPARED_SECONDS: a burst of ordinary writes is no flood of slow ones
 
 So who sends slowly waits for nobody but themselves: a body that comes at once always finds its place. Memory is
-bounded by AT_A_TIME times the limit.
+bounded by the server's connections times the limit.
 """
 
 import asyncio
@@ -21,12 +22,15 @@ AT_A_TIME = 512
 AT_A_TIME_EACH = 64
 """Of one address, behind which many people may be."""
 
+SPARED_SECONDS = 1.0
+"""A busy loop may see a hundred requests begin before the body of the first, though it is there already."""
+
 SLOW = Problem(status=408, detail="The body came too slowly.", code="too_slow")
 
 More = Callable[[], Awaitable[bytes | None]]
 """Waits for the next piece; None where the body ends."""
-Waiting = dict[asyncio.Timeout, None]
-"""In the order in which they came."""
+Waiting = dict[asyncio.Timeout, float]
+"""When each came, in that order."""
 
 
 class TooSlow(Exception):
@@ -61,17 +65,25 @@ class Bodies:
 
     def _enter(self, address: str, deadline: asyncio.Timeout) -> None:
         waiting = self._waiting.setdefault(address, {})
-        waiting[deadline] = None
+        waiting[deadline] = asyncio.get_running_loop().time()
         self._count += 1
-        if len(waiting) > AT_A_TIME_EACH:
-            self._end_oldest(address)
-        elif self._count > AT_A_TIME:
-            self._end_oldest(max(self._waiting, key=lambda each: len(self._waiting[each])))
+        while len(waiting) > AT_A_TIME_EACH and self._end_oldest(address):
+            pass
+        while self._count > AT_A_TIME and self._end_oldest(self._largest()):
+            pass
 
-    def _end_oldest(self, address: str) -> None:
-        oldest = next(iter(self._waiting[address]))
+    def _largest(self) -> str:
+        return max(self._waiting, key=lambda each: len(self._waiting[each]))
+
+    def _end_oldest(self, address: str) -> bool:
+        """Ends the oldest of the address; False if that has just come."""
+        now = asyncio.get_running_loop().time()
+        oldest, came = next(iter(self._waiting[address].items()))
+        if now - came < SPARED_SECONDS:
+            return False
         self._leave(address, oldest)
-        oldest.reschedule(asyncio.get_running_loop().time())
+        oldest.reschedule(now)
+        return True
 
     def _leave(self, address: str, deadline: asyncio.Timeout) -> None:
         """Does nothing for one that has been ended."""

@@ -14,7 +14,10 @@ from django.conf import settings
 SOCKETS_A_READER = 20
 """In this process; somebody with more open tabs than that is a program gone wrong."""
 OTHER_FILES = 256
-"""File descriptors that are left to what is no socket of a client: requests, backends, files."""
+"""File descriptors that are left to backends and files."""
+MOST_REQUESTS = 2_000
+"""Connections of requests that the server of the same process takes, or half of all descriptors if that is less
+(config/serving/connections.py)."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -96,7 +99,7 @@ def most_sockets() -> int:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
         return settings.MAX_SOCKETS
-    return min(settings.MAX_SOCKETS, max(files - OTHER_FILES, files // 2))
+    return min(settings.MAX_SOCKETS, max(files - OTHER_FILES - min(MOST_REQUESTS, files // 2), files // 4))
 
 
 places = Places()

@@ -8,6 +8,7 @@ have here, and of all readers AT_A_TIME. Whoever asked first has the turn first.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 AT_A_TIME = 2
@@ -43,7 +44,8 @@ class Turns:
             await turn
         except asyncio.CancelledError:
             if turn.cancelled():
-                self._waiting.remove((reader_id, turn))
+                with suppress(ValueError):  # who has just been let in has passed it over already
+                    self._waiting.remove((reader_id, turn))
             else:
                 self._end(reader_id)
             raise

@@ -6,6 +6,7 @@ import time
 import pytest
 from pytest_django.fixtures import Settings
 
+from config.serving import connections
 from feed.live.places import SOCKETS_A_READER, Full, Places, most_sockets
 from feed.live.windows import Window
 
@@ -93,9 +94,10 @@ def test_what_the_process_may_open_is_left_to_requests_and_backends_too(
     bounds: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bounds.MAX_SOCKETS = 10_000
-    for files, most in ((1_024, 768), (100_000, 10_000), (300, 150), (resource.RLIM_INFINITY, 10_000)):
+    for files, most in ((1_024, 256), (4_096, 1_840), (100_000, 10_000), (300, 75), (resource.RLIM_INFINITY, 10_000)):
         monkeypatch.setattr(resource, "getrlimit", lambda _kind, files=files: (files, files))
         assert most_sockets() == most
+        assert files == resource.RLIM_INFINITY or most_sockets() + min(connections.MAX, files // 2) < files
 
 
 def test_a_window_moves(monkeypatch: pytest.MonkeyPatch) -> None:

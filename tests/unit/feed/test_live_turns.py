@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
+
 from feed.live.turns import Turns
 
 ANN, BEN, CLEO = 1, 2, 3
@@ -112,6 +114,23 @@ def test_who_is_gone_as_the_turn_comes_gives_it_on() -> None:
         while not turn.done():
             await asyncio.sleep(0)
         gone.cancel()
+        await settled()
+        assert steps.begun == ["first", "last"]
+
+    run(scenario)
+
+
+def test_who_leaves_the_queue_as_it_moves_up_is_only_cancelled() -> None:
+    async def scenario() -> None:
+        steps = Steps(at_a_time=1)
+        await steps.ask(ANN, "first")
+        gone = await steps.ask(BEN, "gone")
+        await steps.ask(CLEO, "last")
+        gone.cancel()
+        steps.turns._end(ANN)  # the queue moves up before the one who is gone hears of it
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        steps._ends["first"].set()
         await settled()
         assert steps.begun == ["first", "last"]
 

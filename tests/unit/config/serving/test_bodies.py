@@ -70,8 +70,19 @@ def test_beyond_the_bound_of_an_address_its_oldest_gives_way() -> None:
         second.cancel()
         other.cancel()
 
-    with patch.object(bodies, "AT_A_TIME_EACH", 2):
+    with patch.multiple(bodies, AT_A_TIME_EACH=2, SPARED_SECONDS=0.0):
         asyncio.run(read())
+
+
+def test_a_burst_of_ordinary_writes_is_spared() -> None:
+    """All begin before the first body is looked at, as in a loop that is busy."""
+
+    async def read() -> None:
+        every = Bodies()
+        made = [every.read("a", of(b"x"), 9) for _ in range(3 * bodies.AT_A_TIME_EACH)]
+        assert await asyncio.gather(*made) == [b"x"] * len(made)
+
+    asyncio.run(read())
 
 
 def test_beyond_the_bound_of_all_the_oldest_of_who_has_most_gives_way() -> None:
@@ -85,5 +96,5 @@ def test_beyond_the_bound_of_all_the_oldest_of_who_has_most_gives_way() -> None:
         lone.cancel()
         second.cancel()
 
-    with patch.object(bodies, "AT_A_TIME", 3):
+    with patch.multiple(bodies, AT_A_TIME=3, SPARED_SECONDS=0.0):
         asyncio.run(read())
