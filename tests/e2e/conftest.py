@@ -34,6 +34,7 @@ class Server:
     data_dir: Path
     variables: dict[str, str]
     clients: list[httpx.Client] = field(default_factory=list)
+    has_operator: bool = False
 
     def sign_up(self) -> "Person":
         name = f"person_{next(_numbers)}"
@@ -59,6 +60,10 @@ class Server:
         return answer
 
     def make_operator(self) -> None:
+        """Makes the operator, once for whoever asks."""
+        if self.has_operator:
+            return
+        self.has_operator = True
         names = {"DJANGO_SUPERUSER_USERNAME": OPERATOR, "DJANGO_SUPERUSER_EMAIL": "operator@example.org"}
         subprocess.run(
             [sys.executable, "manage.py", "createsuperuser", "--noinput"],
