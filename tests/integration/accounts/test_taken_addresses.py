@@ -9,6 +9,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import User
 from accounts.sessions import throttles
+from storage.errors import Crowded
 from storage.redis import rate_limits
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Policy
@@ -55,6 +56,25 @@ def test_many_accounts_at_one_address_may_not_ask_more() -> None:
     found = [change_email(ApiClient(new_person()), taken).status_code for _ in range(5)]
     assert found == [422, 422, 422, 429, 429]
     assert change_email(ApiClient(new_person()), taken, address="192.0.2.2").status_code == 422
+
+
+def test_who_asks_too_often_uses_up_no_neighbour_s_tries() -> None:
+    taken, client = new_person().email, ApiClient(new_person())
+    assert [change_email(client, taken).status_code for _ in range(6)] == [422] * 2 + [429] * 4
+    assert change_email(ApiClient(new_person()), taken).status_code == 422
+
+
+def test_a_change_whose_password_had_no_turn_to_be_hashed_is_no_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = ApiClient(new_person())
+    both = {"email": "new@example.org", "password": "another-horse-42", "current_password": PASSWORD}
+
+    def crowded(*_: object) -> None:
+        raise Crowded("signing in or up")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(User, "set_password", crowded)
+        assert [client.patch("/api/v1/me", both, "application/json").status_code for _ in range(3)] == [503] * 3
+    assert client.patch("/api/v1/me", both, "application/json").status_code == 200
 
 
 def test_the_own_address_in_its_own_spelling_needs_no_password_and_asks_for_nothing() -> None:

@@ -10,10 +10,12 @@ from pytest_django.fixtures import Settings
 
 from accounts.sessions import bad_tokens
 from config.asgi import websocket
+from feed.live import consumer as live_socket
 from storage.redis import rate_limits
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Policy
 from tests.ids import new_id
+from tests.people import ApiClient, new_person
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers", "limits_on")
 
@@ -63,5 +65,31 @@ def test_behind_a_proxy_it_is_the_client_who_is_counted(settings: Settings) -> N
         spoofed = ["198.51.100.1", "198.51.100.2, " + ATTACKERS]
         assert [await close_code("10.0.0.1", *spoofed) for _ in range(4)] == [NOT_AUTHENTICATED] * 3 + [TOO_MANY]
         assert await close_code("10.0.0.1", OTHERS) == NOT_AUTHENTICATED
+
+    asyncio.run(come())
+
+
+def test_a_socket_that_was_let_in_is_not_closed_for_its_neighbours_bad_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own token is looked at all the same, in SQL if need be."""
+    monkeypatch.setattr(live_socket, "RECHECK_SECONDS", 0.05)
+    token = ApiClient(new_person()).token
+    untyped: Any = ApplicationCommunicator
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    scope = {"type": "websocket", "path": "/ws/feed", "headers": headers, "subprotocols": [], "client": (ATTACKERS, 1)}
+
+    async def come() -> None:
+        communicator = untyped(websocket, scope)
+        await communicator.send_input({"type": "websocket.connect"})
+        assert (await communicator.receive_output(60))["type"] == "websocket.accept"
+        assert "ready" in (await communicator.receive_output(60))["text"]
+        assert [await close_code(ATTACKERS) for _ in range(4)][-1] == TOO_MANY
+        bad_tokens._good.clear()
+        keys = timeline_node().round_trip(("KEYS", "*:token:*"))[0]
+        timeline_node().round_trip(*(("DEL", key) for key in keys))
+        await asyncio.sleep(0.3)
+        await communicator.send_input({"type": "websocket.receive", "text": '{"type":"ping"}'})
+        assert "pong" in (await communicator.receive_output(60))["text"]
+        await communicator.send_input({"type": "websocket.disconnect", "code": 1000})
+        await communicator.wait(60)
 
     asyncio.run(come())

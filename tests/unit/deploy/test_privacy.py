@@ -52,6 +52,17 @@ def test_one_that_is_private_is_left_as_it_is(tmp_path: Path, capsys: pytest.Cap
     assert capsys.readouterr().out == ""
 
 
+def test_whoever_runs_it_may_have_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that is run under a number."""
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    with holding(tmp_path / "data", print):
+        assert rights(tmp_path / "data") == 0o700
+
+
 def test_what_a_link_in_it_names_is_not_touched(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("somebody else's")
