@@ -79,7 +79,7 @@ def test_a_burst_of_ordinary_writes_is_spared() -> None:
 
     async def read() -> None:
         every = Bodies()
-        made = [every.read("a", of(b"x"), 9) for _ in range(3 * bodies.AT_A_TIME_EACH)]
+        made = [every.read("a", of(b"x", pause=0.01), 9) for _ in range(3 * bodies.AT_A_TIME_EACH)]
         assert await asyncio.gather(*made) == [b"x"] * len(made)
 
     asyncio.run(read())
