@@ -31,6 +31,8 @@ BULK_FIRST = "maintenance,graph,bulk,fanout"
 """A worker takes from the first queue that holds something. With one worker of each order, small authors' orders
 wait for one part of a large one at most, parts never wait for small orders, and neither worker is idle. Maintenance
 is a task or two a minute, each of bounded work."""
+MALLOC = "MALLOC_MMAP_THRESHOLD_"
+"""Bytes from which glibc takes an allocation from the machine and gives it back when it is freed."""
 ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - where to ask a server that listens everywhere
 
 
@@ -77,7 +79,7 @@ def environment(options: Options, env: Mapping[str, str]) -> dict[str, str]:
         "SECRET_KEY": env.get("SECRET_KEY") or kept_secret(options.data_dir / "secret_key"),
         "PYTHONUNBUFFERED": "1",
         # What a password's hash took (19 MiB) goes back to the machine, and is not kept for each thread that hashed.
-        "MALLOC_MMAP_THRESHOLD_": "1048576",
+        MALLOC: env.get(MALLOC) or "1048576",
     }
 
 

@@ -66,6 +66,7 @@ def _length(received: bytes) -> int:
 def test_it_is_told_as_a_problem(port: int, sent: bytes, status: int, kind: str) -> None:
     told, fields, body = answer_to(port, sent)
     assert (told, fields["content-type"], fields["connection"]) == (status, "application/problem+json", "close")
+    assert fields["x-content-type-options"] == "nosniff"
     assert (body["type"], body["status"], body["instance"]) == (f"/problems/{kind}", status, "*")
     assert body["title"]
     assert body["detail"]

@@ -175,8 +175,7 @@ class TestLockedLists:
 
     def test_whoever_installs_them_asks_for_the_hashes(self) -> None:
         for place in ("Makefile", "deploy/Dockerfile"):
-            installing = [
-                line for line in (ROOT / place).read_text().splitlines() if "pip install" in line and " -r " in line
-            ]
+            lines = (ROOT / place).read_text().replace("\\\n", " ").splitlines()
+            installing = [line for line in lines if "pip install" in line and " -r " in line]
             assert installing
             assert all("--require-hashes" in line for line in installing), place

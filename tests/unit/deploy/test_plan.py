@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import CannotStart
-from deploy.plan import Options, environment, kept_secret, product
+from deploy.plan import MALLOC, ROOT, Options, environment, kept_secret, product
 
 
 def options(**variables: str) -> Options:
@@ -58,6 +58,14 @@ def test_the_processes_get_the_whole_environment_and_a_given_secret(tmp_path: Pa
     assert env["DATA_DIR"] == str(tmp_path)
     assert env["STORE"] == "embedded"
     assert os.listdir(tmp_path) == []
+
+
+def test_what_a_password_s_hash_took_is_given_back_in_the_image_as_in_make_run(tmp_path: Path) -> None:
+    read = options(DATA_DIR=str(tmp_path))
+    given_back = environment(read, {"SECRET_KEY": "given"})[MALLOC]
+    assert int(given_back) < 19 * 1024 * 1024, "what one hash takes"
+    assert f"{MALLOC}={given_back}" in (ROOT / "deploy/Dockerfile").read_text()
+    assert environment(read, {"SECRET_KEY": "given", MALLOC: "65536"})[MALLOC] == "65536"
 
 
 def test_servers_whose_address_is_given_are_not_started(tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ def test_who_finds_no_place_is_told_and_in_a_flood_is_not_let_in(settings: Setti
         assert [client.codes() for client in told] == [[4429]] * 50
         assert {client.sent[0]["subprotocol"] for client in told} == {"feed.v1"}
         assert [client.sent[0].get("status") for client in refused] == [503] * 10
+        assert all((b"x-content-type-options", b"nosniff") in client.sent[0]["headers"] for client in refused)
         other = Client(client=("203.0.113.8", 1))
         other.says.put_nowait(GONE)
         await guarded(other.scope, other.receive, other.send)
