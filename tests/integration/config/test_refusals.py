@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 import uvicorn
@@ -30,8 +30,15 @@ def port() -> Iterator[int]:
     listening.close()
 
 
-async def _answer(scope: object, receive: object, send: object) -> None:
-    raise AssertionError("no request was to come in")
+came: list[object] = []
+"""The requests that the application was given."""
+
+
+async def _answer(scope: object, receive: Callable[[], Awaitable[dict[str, object]]], send: object) -> None:
+    """Answers nothing, and ends with the connection: an error of its own would be told long after its test."""
+    came.append(scope)
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def answer_to(port: int, sent: bytes) -> tuple[int, dict[str, str], dict[str, object]]:
@@ -64,7 +71,9 @@ def _length(received: bytes) -> int:
     ],
 )
 def test_it_is_told_as_a_problem(port: int, sent: bytes, status: int, kind: str) -> None:
+    came.clear()
     told, fields, body = answer_to(port, sent)
+    assert came == []
     assert (told, fields["content-type"], fields["connection"]) == (status, "application/problem+json", "close")
     assert fields["x-content-type-options"] == "nosniff"
     assert (body["type"], body["status"], body["instance"]) == (f"/problems/{kind}", status, "*")
