@@ -150,12 +150,12 @@ def _processes(options: Options) -> list[Command]:
     manners = [*keep_alive, "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5"]
     # A socket whose client is gone is closed within 40 s.
     sockets = ["--ws", "config.http.sockets:SocketProtocol", "--ws-ping-interval", "20", "--ws-ping-timeout", "20"]
-    schedule = str(options.data_dir / "beat-schedule")
     return [
         Command("web", [*web, *bounded, *believing, *sockets, *address, *manners]),
         _worker(1, FANOUT_FIRST),
         _worker(2, BULK_FIRST),
-        Command("beat", [*_celery("beat"), "--schedule", schedule, "--pidfile="]),
+        # In memory: nothing is due less than once a minute, and a signal amid the making of a file ends in a traceback.
+        Command("beat", [*_celery("beat"), "--scheduler", "celery.beat:Scheduler", "--pidfile="]),
     ]
 
 
