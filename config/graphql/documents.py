@@ -75,6 +75,9 @@ class CheckedDocument(msgspec.Struct, frozen=True, eq=False):
             wanted = "Say by operationName which of the operations to execute." if name is None else None
             message = wanted or f"There is no operation named '{name}' in the document."
             raise Invalid([GraphQLError(message, extensions={"code": "bad_operation"})])
+        if schema.graphql_schema.get_root_type(found.operation) is None:
+            message = f"There are no {found.operation.value}s here."
+            raise Invalid([GraphQLError(message, extensions={"code": "bad_operation"})])
         return found
 
     def size(self, operation: OperationDefinitionNode, variables: Mapping[str, object]) -> Size:

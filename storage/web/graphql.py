@@ -133,7 +133,7 @@ def _page_info(asked: PageRequest, page: Page[T], cursors: Sequence[str]) -> Pag
             has_next_page=True,
             has_previous_page=page.cut_short or len(cursors) == asked.limit,
             start_cursor=page.newer_cursor,
-            end_cursor=lowest,
+            end_cursor=lowest or encode_cursor(asked.after),
         )
     return PageInfo(
         has_next_page=page.older is not None,

@@ -141,6 +141,10 @@ def test_a_cursor_of_an_empty_page_that_goes_up_is_polled_on(scene: Scene) -> No
     newest = scene.page(door, "tweets/ROOT/replies", first=1)["pageInfo"]["startCursor"]
     empty = scene.page(door, "tweets/ROOT/replies", before=newest)
     assert empty["edges"] == []
+    info = empty["pageInfo"]
+    assert info["hasNextPage"] is True
+    older = scene.page(door, "tweets/ROOT/replies", after=info["endCursor"])
+    assert nodes(older) == nodes(scene.page(door, "tweets/ROOT/replies"))[1:], "on below where it was asked from"
     reply = post(scene.ada, "late", reply_to=scene.root)
     found = scene.page(door, "tweets/ROOT/replies", before=empty["pageInfo"]["startCursor"])
     assert str(reply) in [each["id"] for each in nodes(found)]
