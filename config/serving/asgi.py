@@ -20,7 +20,8 @@ from config.http.middleware import WRITES
 from config.http.problems import Problem
 from config.http.refusals import told
 from config.serving.bodies import SLOW, Bodies, More, TooSlow
-from config.serving.headers import address_of, announced, forwarded_for, without_underscores
+from config.serving.headers import announced, without_underscores
+from storage.web.client_address import scope_address
 
 
 class Gone(Exception):
@@ -43,10 +44,8 @@ class Layer:
             return await self._application(cleaned, receive, send)
         body = b""
         if cleaned["method"] in self._means_something and (length is None or length <= settings.MAX_BODY_BYTES):
-            peer, forwarded = cleaned["client"][0] if cleaned["client"] else "", forwarded_for(cleaned["headers"])
-            address = address_of(peer, forwarded)
             try:
-                body = await self._bodies.read(address, _more(receive), settings.MAX_BODY_BYTES)
+                body = await self._bodies.read(scope_address(cleaned), _more(receive), settings.MAX_BODY_BYTES)
             except TooSlow:
                 return await answer(SLOW, cleaned, send)
             except Gone:

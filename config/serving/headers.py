@@ -6,10 +6,6 @@ A field whose name has an underscore is dropped, as nginx does: WSGI writes `X_F
 
 from collections.abc import Iterable, Sequence
 
-from django.http import HttpRequest
-
-from storage.web.client_address import client_address
-
 Fields = Iterable[tuple[bytes, bytes]]
 
 
@@ -32,15 +28,3 @@ def announced(fields: Fields) -> int | None:
         if name == b"content-length":
             length = int(value) if value.isdigit() else 0
     return length
-
-
-def forwarded_for(fields: Fields) -> str:
-    """Returns X-Forwarded-For, its lines joined."""
-    return b",".join(value for name, value in fields if name == b"x-forwarded-for").decode("latin-1")
-
-
-def address_of(peer: str, forwarded: str) -> str:
-    """Returns the client's address, by the rule of storage/web/client_address.py."""
-    request = HttpRequest()
-    request.META = {"REMOTE_ADDR": peer, "HTTP_X_FORWARDED_FOR": forwarded}
-    return client_address(request)

@@ -25,7 +25,7 @@ from config.http.middleware import WRITES
 from config.http.problems import Problem
 from config.http.refusals import told
 from config.serving.bodies import SLOW, Bodies, More, TooSlow
-from config.serving.headers import address_of
+from storage.web.client_address import believed_address
 
 Environ = dict[str, Any]
 Fields = list[tuple[str, str]]
@@ -152,7 +152,7 @@ class Gateway:
         task.add_done_callback(self._tasks.discard)
 
     async def _with_body(self, environ: Environ, answering: Answering) -> None:
-        address = address_of(environ["REMOTE_ADDR"], environ.get("HTTP_X_FORWARDED_FOR", ""))
+        address = believed_address(environ.get("HTTP_X_FORWARDED_FOR", ""), environ["REMOTE_ADDR"])
         try:
             body = await self._bodies.read(address, _more(answering), settings.MAX_BODY_BYTES)
         except TooSlow:
