@@ -78,6 +78,9 @@ class Environment:
     up to 320 KB each that nobody has read."""
     max_unsigned_by_address: int
     """MAX_UNSIGNED_BY_ADDRESS, default 32 of these. Counted with RATE_LIMITS on."""
+    drain_seconds: float
+    """DRAIN_SECONDS, default 5 s over which a live process that was told to end sends its sockets away, so that not all
+    come to the others at once. Less than the server's own patience (`--timeout-graceful-shutdown`)."""
     timeline_shards: int
     """TIMELINE_SHARDS, default 8: hash tags over which timelines spread, a handful a node.
     Change it in all processes at once: the timeline Redis is emptied and every timeline rebuilds."""
@@ -152,6 +155,7 @@ def _read(env: Env) -> Environment:
         max_sockets_by_address=env.int("MAX_SOCKETS_BY_ADDRESS", 500, validate=_positive("MAX_SOCKETS_BY_ADDRESS")),
         max_unsigned_sockets=env.int("MAX_UNSIGNED_SOCKETS", 1000, validate=_positive("MAX_UNSIGNED_SOCKETS")),
         max_unsigned_by_address=env.int("MAX_UNSIGNED_BY_ADDRESS", 32, validate=_positive("MAX_UNSIGNED_BY_ADDRESS")),
+        drain_seconds=env.float("DRAIN_SECONDS", 5.0, validate=_not_negative("DRAIN_SECONDS")),
         timeline_shards=env.int("TIMELINE_SHARDS", 8),
         timeline_cap=env.int("TIMELINE_CAP", 800),
         active_days=env.int("ACTIVE_DAYS", 30),
@@ -217,6 +221,14 @@ def _positive(name: str) -> Callable[[int], None]:
     def check(value: int) -> None:
         if value < 1:
             raise UnsafeEnvironment(f"{name}={value}: must be at least 1")
+
+    return check
+
+
+def _not_negative(name: str) -> Callable[[float], None]:
+    def check(value: float) -> None:
+        if not 0 <= value < float("inf"):
+            raise UnsafeEnvironment(f"{name}={value}: must be 0 or more")
 
     return check
 

@@ -36,6 +36,7 @@ MAX_SOCKETS = ENV.max_sockets
 MAX_SOCKETS_BY_ADDRESS = ENV.max_sockets_by_address
 MAX_UNSIGNED_SOCKETS = ENV.max_unsigned_sockets
 MAX_UNSIGNED_BY_ADDRESS = ENV.max_unsigned_by_address
+DRAIN_SECONDS = ENV.drain_seconds
 TIMELINE_SHARDS = ENV.timeline_shards
 TIMELINE_CAP = ENV.timeline_cap
 ACTIVE_DAYS = ENV.active_days
