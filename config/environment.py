@@ -209,9 +209,9 @@ def _redis_place(url: str) -> tuple[str | None, int, str]:
     return parts.hostname, parts.port or REDIS_PORT, parts.path.strip("/") or "0"
 
 
-def _not_negative(name: str) -> Callable[[int], None]:
-    def check(value: int) -> None:
-        if value < 0:
+def _not_negative(name: str) -> Callable[[float], None]:
+    def check(value: float) -> None:
+        if not 0 <= value < float("inf"):
             raise UnsafeEnvironment(f"{name}={value}: must not be negative")
 
     return check
@@ -221,14 +221,6 @@ def _positive(name: str) -> Callable[[int], None]:
     def check(value: int) -> None:
         if value < 1:
             raise UnsafeEnvironment(f"{name}={value}: must be at least 1")
-
-    return check
-
-
-def _not_negative(name: str) -> Callable[[float], None]:
-    def check(value: float) -> None:
-        if not 0 <= value < float("inf"):
-            raise UnsafeEnvironment(f"{name}={value}: must be 0 or more")
 
     return check
 
