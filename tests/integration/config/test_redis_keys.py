@@ -17,6 +17,7 @@ from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from fanout.delivery import celebrities
 from fanout.live.presence import Presence
+from fanout.live.sockets import SocketCounts
 from fanout.orders import handlers, sweeper
 from feed.operations import strays
 from feed.tasks import search_strays
@@ -159,6 +160,7 @@ def everything_happens(seen: Seen) -> None:
     people_read_and_write(seen, author, reader)
     with seen.after(), patch.object(strays, "MOMENT_SECONDS", 0.0):
         Presence().appear([reader.id])
+        SocketCounts().tell({reader.id: 1})
         search_strays()
         say_what_has_settled()
     orders_are_sent(seen, author, reader)

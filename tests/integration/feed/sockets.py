@@ -28,9 +28,12 @@ class Socket:
         untyped: Any = ApplicationCommunicator
         self._communicator = untyped(websocket, scope)
 
-    async def open(self, *, after: str | None = None) -> None:
+    async def enter(self) -> None:
         await self._communicator.send_input({"type": "websocket.connect"})
         assert (await self._communicator.receive_output(SECONDS))["type"] == "websocket.accept"
+
+    async def open(self, *, after: str | None = None) -> None:
+        await self.enter()
         assert (await self.frame())["type"] == "ready"
         await self.say(type="subscribe", stream="home", **({} if after is None else {"after": after}))
         assert (await self.frame())["type"] == "subscribed"
