@@ -14,7 +14,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos attack bench bench-degraded capacity lint format lock audit openapi schema clean
+.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos attack bench bench-degraded capacity lint format lock audit openapi asyncapi schema clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ audit: $(DEVELOPMENT)  ## Look the locked versions up among advisories: of OSV's
 
 openapi: $(RUNTIME)  ## Write docs/openapi.json anew
 	$(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json --validate --fail-on-warn
+
+asyncapi: $(RUNTIME)  ## Write docs/asyncapi.json anew
+	$(BIN)/python manage.py asyncapi --file docs/asyncapi.json
 
 schema: $(RUNTIME)  ## Write schema.graphql anew
 	$(BIN)/python manage.py graphql_schema --schema config.graphql.schema.schema --out schema.graphql

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
+import msgspec
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
@@ -14,6 +15,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from config.http.asyncapi import asyncapi_document
 from config.http.problems import KINDS, OTHER_KIND
 from feed.live.frames import CloseCode
 from storage.web.rest import MsgspecRenderer, encoded
@@ -73,6 +75,20 @@ class OpenAPIEndpoint(Revalidated, Page):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
         return HttpResponse(openapi_document(), content_type=OpenApiJsonRenderer.media_type)
+
+
+class AsyncAPIEndpoint(Revalidated, Page):
+    """GET /api/v1/asyncapi.json: the live feed, on the host that is asked."""
+
+    cache_control = "no-cache"
+    varies_by = ("Accept-Encoding", "Host")
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        protocol = "wss" if request.is_secure() else "ws"
+        openapi = msgspec.json.decode(openapi_document())
+        document = asyncapi_document(openapi, host=request.get_host(), protocol=protocol)
+        return HttpResponse(encoded(document), content_type=MsgspecRenderer.media_type)
 
 
 class ProblemPage(Page):

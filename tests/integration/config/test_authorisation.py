@@ -71,6 +71,7 @@ POST    /graphql                              home       200=   403       200=  
 POST    /graphql                              mutation   200=   403       200   200=    200    200
 
 GET     /api/v1/openapi.json                  -          200    200       200   200     200    200
+GET     /api/v1/asyncapi.json                 -          200    200       200   200     200    200
 GET     /api/docs/                            -          200    200       200   200     200    200
 GET     /api/docs/live/                       -          200    200       200   200     200    200
 GET     /api                                  -          302    302       302   302     302    302
@@ -108,7 +109,7 @@ REPLY = """
 mutation Reply($id: ID!) { createTweet(input: {text: "hello", replyTo: $id}) { tweet { id } errors { code } } }
 """
 UNKNOWN_ID = "7265412345678901248"
-UNDOCUMENTED = ("/api/v1/openapi.json", "/api/docs/")
+UNDOCUMENTED = ("/api/v1/openapi.json", "/api/v1/asyncapi.json", "/api/docs/")
 
 
 def row_name(row: list[str]) -> str:

@@ -13,6 +13,7 @@ from accounts.sessions import tokens
 from config.asgi import websocket
 from feed.live.threads import housekeeping
 from storage.errors import Unavailable
+from tests.documented import check_told
 from tests.work import work_off_everything
 
 SECONDS = 60.0
@@ -84,6 +85,7 @@ class Socket:
         sent = await self._communicator.receive_output(SECONDS)
         assert sent["type"] == "websocket.send", sent
         frame: dict[str, Any] = json.loads(sent["text"])
+        check_told(frame)
         return frame
 
 
