@@ -1,4 +1,4 @@
-"""The frames of `feed.v1`, and the codes that a socket is closed with."""
+"""The frames of clients of `feed.v1`, and the codes that a socket is closed with; what they are told is told.py."""
 
 from enum import IntEnum
 
@@ -43,7 +43,6 @@ class ClientFrame(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(ClientFrame)
-_encoder = msgspec.json.Encoder()
 
 
 def decode(text: str | None) -> ClientFrame:
@@ -54,14 +53,3 @@ def decode(text: str | None) -> ClientFrame:
         return _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise BadFrame from error
-
-
-def encode(kind: str, **fields: object) -> str:
-    """Returns a frame of the server's."""
-    return _encoder.encode({"type": kind, **fields}).decode()
-
-
-def error_frame(error: ServiceError) -> str:
-    """Returns the frame that tells the client of an error which does not end the socket."""
-    wait = {"retry_after_seconds": error.retry_after_seconds} if isinstance(error, OverQuota) else {}
-    return encode("error", code=error.code, detail=error.message, **wait)

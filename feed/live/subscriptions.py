@@ -11,9 +11,9 @@ the place of the first, and the others cost no more than the answer. What the cl
 import asyncio
 from collections.abc import Awaitable, Iterable
 
-from feed.live.frames import encode, error_frame
 from feed.live.registry import LiveQueue, registry
 from feed.live.streams.stream import Send, Signal, SignalKind, Stream, Topic, Wish
+from feed.live.told import Subscribed, failed
 from storage.errors import Unavailable
 
 
@@ -83,7 +83,7 @@ class Subscriptions:
             wish.taken = True
             await self._begin(wish, watermark)
         elif wish.begun or wish.over:
-            await self._send(encode("subscribed", stream=wish.stream.name))
+            await self._send(Subscribed(wish.stream.name))
 
     async def _begin(self, wish: Wish, watermark: int) -> None:
         """Puts the stream in place of the one before it once it is open: a failure leaves that one be."""
@@ -115,7 +115,7 @@ class Subscriptions:
         try:
             await step
         except Unavailable as error:
-            await self._send(error_frame(error))
+            await self._send(failed(error))
             resync = Signal(SignalKind.RESYNC, topic)
             asyncio.get_running_loop().call_later(error.retry_after_seconds, self._queue.put, resync)
 

@@ -18,7 +18,7 @@ from typing import ParamSpec, TypeVar
 from accounts.entities import Viewer
 from accounts.graph.exclusions import Visibility
 from fanout.live.watermark import watermark as known_watermark
-from feed.live.frames import OverQuota, encode
+from feed.live.frames import OverQuota
 from feed.live.heard import TooMany
 from feed.live.quota import quota
 from feed.live.registry import registry
@@ -26,6 +26,7 @@ from feed.live.streams.missed import Missed, missed_since
 from feed.live.streams.screen import Screen
 from feed.live.streams.stream import HOME, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
+from feed.live.told import Gap, Subscribed, TweetCame, TweetLeft
 from feed.live.turns import turns
 from feed.timelines.home import InHome, home_page, newest_standing, stands_in_home, warm
 from storage.errors import StillSearching, Unavailable
@@ -85,7 +86,7 @@ class HomeStream:
 
     async def begin(self) -> None:
         """Tells the client that from now on it gets what is new; and first what it has missed."""
-        await self._send(encode("subscribed", stream=self.name))
+        await self._send(Subscribed(self.name))
         if self._behind:
             await self._catch_up(asked=True)
 
@@ -249,13 +250,13 @@ class HomeStream:
 
     async def _send_deleted(self, entry_ids: list[int]) -> None:
         for entry_id in entry_ids:
-            await self._send(encode("delete", stream=self.name, id=str(entry_id)))
+            await self._send(TweetLeft(self.name, str(entry_id)))
 
     async def _send_tweet(self, tweet: TweetOut) -> None:
-        await self._send(encode("tweet", stream=self.name, cursor=encode_cursor(self._safe), tweet=tweet))
+        await self._send(TweetCame(self.name, encode_cursor(self._safe), tweet))
 
     async def _gap(self, after: int) -> None:
-        await self._send(encode("gap", stream=self.name, after=encode_cursor(after)))
+        await self._send(Gap(self.name, encode_cursor(after)))
 
 
 def _replayed(viewer: Viewer, place: int) -> Page[TweetOut]:

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from accounts.entities import Viewer
+from feed.live.told import Frame
 
 HOME = "home"
 """The subject of topics that are about a reader's home timeline."""
@@ -129,7 +130,7 @@ class Stream(Protocol):
         """Gives back what the stream holds; tells the client nothing, which may be gone."""
 
 
-Send = Callable[[str], Awaitable[None]]
-"""Writes a frame to the client."""
+Send = Callable[[Frame], Awaitable[None]]
+"""Tells the client something, in the words of the socket that it has."""
 StreamFactory = Callable[[Viewer, Send], Stream]
 """Makes a stream, which costs nothing before it is opened."""

@@ -13,6 +13,7 @@ from accounts.graph.kinds import BLOCKED_BY, MUTE
 from fanout.timelines import materialised, snapshots
 from feed.live.streams.home import HomeStream
 from feed.live.streams.stream import Signal, SignalKind
+from feed.live.told import Frame, encode
 from feed.timelines import rebuild
 from feed.timelines.home import home_page
 from storage.errors import NotFound
@@ -137,9 +138,9 @@ class TestHome:
         ids = [post(author) for author in (muted, blocker, friend)]
         work_off_everything()
 
-        frames: list[str] = []
+        frames: list[Frame] = []
 
-        async def keep(frame: str) -> None:
+        async def keep(frame: Frame) -> None:
             frames.append(frame)
 
         async def push() -> None:
@@ -148,7 +149,7 @@ class TestHome:
                 await stream.handle(Signal(SignalKind.TWEET, entry_id=entry_id))
 
         asyncio.run(push())
-        assert [json.loads(frame)["tweet"]["id"] for frame in frames] == [str(ids[2])]
+        assert [json.loads(encode(frame))["tweet"]["id"] for frame in frames] == [str(ids[2])]
 
     def test_a_warm_page_with_exclusions_costs_no_more_than_any(self) -> None:
         reader, author, muted = new_person(), new_person(), new_person()

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.sessions import bad_tokens
 from config.asgi import websocket
-from feed.live import consumer as live_socket
+from feed.live import socket as live_socket
 from storage.redis import rate_limits
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Policy

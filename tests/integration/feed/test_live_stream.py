@@ -16,6 +16,7 @@ from feed.live.registry import registry
 from feed.live.streams import home
 from feed.live.streams.home import HomeStream
 from feed.live.streams.stream import Signal, SignalKind
+from feed.live.told import Frame, encode
 from feed.timelines.home import home_page
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
@@ -46,8 +47,8 @@ class Told:
         """Another stream of the same person."""
         return Told(self.person)
 
-    async def _send(self, frame: str) -> None:
-        self.frames.append(json.loads(frame))
+    async def _send(self, frame: Frame) -> None:
+        self.frames.append(json.loads(encode(frame)))
 
     async def subscribe(self, *, after: int | None, watermark: int) -> None:
         registry.watermark = watermark

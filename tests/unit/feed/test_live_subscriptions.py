@@ -12,6 +12,7 @@ from feed.live.registry import LiveQueue, Registry
 from feed.live.streams.stream import READER, Signal, SignalKind, Stream, Topic
 from feed.live.streams.table import make_stream
 from feed.live.subscriptions import Subscriptions
+from feed.live.told import Frame, encode
 from storage.errors import BadRequest, Unavailable
 
 SUN, RAIN = Topic("weather", 1), Topic("weather", 2)
@@ -66,8 +67,8 @@ class Socket:
         self.queue = LiveQueue()
         self.subscriptions = Subscriptions(self.queue, self._send)
 
-    async def _send(self, frame: str) -> None:
-        self.frames.append(json.loads(frame))
+    async def _send(self, frame: Frame) -> None:
+        self.frames.append(json.loads(encode(frame)))
 
     async def pump(self) -> None:
         """Does what is in the queue."""

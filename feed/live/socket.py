@@ -1,0 +1,198 @@
+"""What every socket is, whatever it speaks: signed in, told what its reader's streams have, and ended with its token.
+
+A socket has one pump, which awaits its queue and writes; frames of the client are handled
+beside it. The pump of a slow client waits in `send`, its queue fills up, and nobody
+else notices.
+"""
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from typing import Any
+
+import structlog
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+
+from accounts.entities import Viewer
+from accounts.sessions.authentication import bearer_token
+from accounts.sessions.tokens import authenticate
+from feed.live.frames import BadFrame, CloseCode
+from feed.live.guard import guard_of
+from feed.live.listener import listener
+from feed.live.registry import LiveQueue, registry
+from feed.live.streams.stream import READER, Signal, Topic
+from feed.live.threads import housekeeping
+from storage.errors import Forbidden, NotSignedIn, ServiceError, TooMany, Unavailable
+from storage.web.client_address import scope_address
+
+NOBODYS = ""
+"""A token that signs nobody in."""
+RECHECK_SECONDS = 30.0
+"""A socket's token is looked at anew this often, for what no change announces: its expiry."""
+
+log = structlog.get_logger(__name__)
+
+
+class LiveConsumer(AsyncWebsocketConsumer, ABC):
+    """One socket. What it speaks is a class of its own, which says what is abstract here."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self._token = ""
+        self._viewer: Viewer | None = None
+        self._queue = LiveQueue()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ended = False
+
+    async def __call__(self, *connection: Any) -> None:
+        """Forgets the connection however it ends, and be it by an exception out of a send."""
+        try:
+            await super().__call__(*connection)
+        finally:
+            self._forget()
+
+    async def connect(self) -> None:
+        """Accepts first, so that a client that is refused sees a close code."""
+        offered = list(self.scope["subprotocols"])
+        await self.accept(self.protocol(offered))
+        if self._origin_allowed():
+            await self.connected(offered)
+        else:
+            await self._end(CloseCode.FORBIDDEN)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Handles a frame of the client; those that were on their way when the socket was ended are not looked at."""
+        if self._ended:
+            return
+        try:
+            await self.handle(text_data)
+        except BadFrame:
+            await self._end(CloseCode.BAD_FRAME)
+
+    async def disconnect(self, code: int) -> None:
+        self._forget()
+
+    @abstractmethod
+    def protocol(self, offered: list[str]) -> str | None:
+        """Returns which of the subprotocols that the client offers is spoken, None for none."""
+
+    @abstractmethod
+    async def connected(self, offered: list[str]) -> None:
+        """The client may speak from now on."""
+
+    @abstractmethod
+    async def handle(self, text: str | None) -> None:
+        """Handles a frame of the client, None for a binary one. Raises `BadFrame`."""
+
+    @abstractmethod
+    async def signed_in(self, viewer: Viewer) -> None:
+        """Tells the client that its token is good."""
+
+    @abstractmethod
+    async def tell(self, signal: Signal) -> None:
+        """Has the streams of the socket tell the client what the signal says."""
+
+    @abstractmethod
+    async def unavailable(self, error: Unavailable) -> None:
+        """Tells the client that its token could not be looked at."""
+
+    @abstractmethod
+    def end_streams(self) -> None:
+        """Ends every stream of the socket. Idempotent."""
+
+    async def _sign_in(self, token: str) -> None:
+        guard = guard_of(self.scope)
+        guard.token_came()
+        self._token = token
+        viewer = await self._checked_viewer()
+        if viewer is None:
+            return
+        self._viewer = viewer
+        if not guard.sign_in(viewer.id):
+            await self._end(CloseCode.TOO_MANY)
+            return
+        registry.add(Topic(READER, viewer.id), self._queue)
+        listener.start()
+        self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._keep_checking())]
+        await self.signed_in(viewer)
+
+    async def _pump(self) -> None:
+        """Writes what the queue says, until the socket ends; what nobody foresaw ends the socket."""
+        try:
+            while not self._ended:
+                await self.tell(await self._queue.get())
+        except OSError:
+            self._forget()  # the client is gone
+        except Exception:
+            log.exception("live_socket_failed")
+            await self._end(CloseCode.SERVER_ERROR)
+
+    async def _keep_checking(self) -> None:
+        """Looks at the token when told to, and now and then, however far behind the pump is."""
+        while not self._ended:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._queue.recheck.wait(), RECHECK_SECONDS)
+            self._queue.recheck.clear()
+            try:
+                await self._checked_viewer()
+            except OSError:
+                self._forget()  # the client is gone
+                return
+
+    async def _checked_viewer(self) -> Viewer | None:
+        """Returns whose the token is; closes the socket when it is nobody's. A backend that is down proves nothing.
+
+        Bad tokens count against the address; a token that was good once is looked at whatever others there have sent.
+        """
+        address = scope_address(self.scope) if self._viewer is None else None
+        try:
+            viewer = await housekeeping(authenticate, self._token, address)
+        except NotSignedIn:
+            await self._end(CloseCode.NOT_AUTHENTICATED)
+        except TooMany:
+            await self._end(CloseCode.TOO_MANY)
+        except Forbidden:
+            await self._end(CloseCode.FORBIDDEN)
+        except Unavailable as error:
+            await self.unavailable(error)
+        else:
+            return viewer
+        return None
+
+    async def _end(self, code: CloseCode) -> None:
+        """Cancels what is still being written first: a client that reads slowly is closed all the same."""
+        self._ended = True
+        self._forget()
+        with contextlib.suppress(RuntimeError, OSError):
+            await self.close(code)
+
+    def _forget(self) -> None:
+        if self._viewer is not None:
+            registry.remove(Topic(READER, self._viewer.id), self._queue)
+        self.end_streams()
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    def _header_token(self) -> str | None:
+        """Returns the token of the Authorization header: NOBODYS where none can be found in it, None without one."""
+        headers = dict(self.scope["headers"])
+        if b"authorization" not in headers:
+            return None
+        return token_in(headers[b"authorization"].decode("latin-1"))
+
+    def _origin_allowed(self) -> bool:
+        """Whether there is no Origin, as of native clients, or it is the same host or one of ALLOWED_ORIGINS."""
+        headers = dict(self.scope["headers"])
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        host = headers.get(b"host", b"").decode("latin-1")
+        return not origin or origin in settings.ALLOWED_ORIGINS or origin.partition("://")[2] == host
+
+
+def token_in(authorization: str) -> str:
+    """Returns the token of an Authorization field, NOBODYS where none can be found in it."""
+    try:
+        return bearer_token(authorization) or NOBODYS
+    except ServiceError:
+        return NOBODYS

@@ -1,0 +1,69 @@
+"""What clients are told, as `feed.v1` has it: streams tell it whatever the socket speaks, which puts it into words."""
+
+import msgspec
+
+from feed.live.frames import OverQuota
+from storage.errors import ServiceError
+from tweets.reading.hydration import TweetOut
+
+
+class Frame(msgspec.Struct, frozen=True, tag_field="type"):
+    """Any frame of the server's."""
+
+
+class Ready(Frame, frozen=True, tag="ready"):
+    """The client has signed in."""
+
+
+class Pong(Frame, frozen=True, tag="pong"):
+    """The answer to a ping."""
+
+
+class Subscribed(Frame, frozen=True, tag="subscribed"):
+    """From here on the client is told what is new; what it has missed comes first."""
+
+    stream: str
+
+
+class TweetCame(Frame, frozen=True, tag="tweet"):
+    """A tweet is there; the cursor is safe to resume from."""
+
+    stream: str
+    cursor: str
+    tweet: TweetOut
+
+
+class TweetLeft(Frame, frozen=True, tag="delete"):
+    """A tweet is there no more."""
+
+    stream: str
+    id: str
+
+
+class Gap(Frame, frozen=True, tag="gap"):
+    """The client fell behind, and is to page from `after` on."""
+
+    stream: str
+    after: str
+
+
+class Failed(Frame, frozen=True, tag="error"):
+    """What the client has asked for was refused, or has to wait."""
+
+    code: str
+    detail: str
+    retry_after_seconds: int | msgspec.UnsetType = msgspec.UNSET
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(frame: Frame) -> str:
+    """Returns a frame as clients of `feed.v1` read it."""
+    return _encode(frame).decode()
+
+
+def failed(error: ServiceError) -> Failed:
+    """Returns the frame that tells the client of an error which does not end the socket."""
+    wait = error.retry_after_seconds if isinstance(error, OverQuota) else msgspec.UNSET
+    return Failed(error.code, error.message, wait)
