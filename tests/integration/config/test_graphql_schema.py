@@ -21,7 +21,7 @@ from config.graphql.schema import schema
 RELEASED = Path(__file__).parents[2] / "released" / "schema.graphql"
 """A copy of schema.graphql as of the last release; replaced when the next one is made."""
 SCHEMA = schema.graphql_schema
-ROOTS = {SCHEMA.query_type, SCHEMA.mutation_type}
+ROOTS = {SCHEMA.query_type, SCHEMA.mutation_type, SCHEMA.subscription_type}
 
 
 def undescribed() -> Iterator[str]:
