@@ -23,6 +23,7 @@ from tests.integration.querying import WHOLE_TWEET, Door
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
 from tweets.reading import many
+from tweets.reading.hydration import hydrate
 from tweets.writing.posting import delete_tweet
 
 pytestmark = [
@@ -65,7 +66,7 @@ class TestEvents:
             socket = await opened(people.token)
             event = f"subscription {{ homeTimeline {{ cursor deletedId tweet {{ {selection} }} }} }}"
             await socket.subscribed("a name", event)
-            with patch.object(home, "hydrate", wraps=home.hydrate) as hydrated:
+            with patch.object(home, "hydrate", wraps=hydrate) as hydrated:
                 tweet = await people.post("hello #live @nobody https://example.org/")
                 told = await socket.event("a name")
             assert hydrated.call_count == 1
