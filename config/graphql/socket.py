@@ -25,7 +25,7 @@ from config.graphql.messages import (
     encode,
     object_in,
 )
-from config.graphql.operations import Operation, asked_in, check_room
+from config.graphql.subscribers import Subscriber, asked_in, check_room
 from feed.live.frames import BadFrame, CloseCode
 from feed.live.quota import quota
 from feed.live.socket import NOBODYS, LiveConsumer, token_in
@@ -40,7 +40,7 @@ class GraphQLConsumer(LiveConsumer):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._initialised = False
-        self._operations: dict[str, Operation] = {}
+        self._subscribers: dict[str, Subscriber] = {}
 
     def protocol(self, offered: list[str]) -> str | None:
         return PROTOCOL if PROTOCOL in offered else None
@@ -70,8 +70,8 @@ class GraphQLConsumer(LiveConsumer):
 
     async def tell(self, signal: Signal) -> None:
         """Passes on what concerns every stream of the reader's."""
-        for operation in self._operations.values():
-            operation.queue.put(signal)
+        for subscriber in self._subscribers.values():
+            subscriber.queue.put(signal)
 
     async def unavailable(self, error: Unavailable) -> None:
         """Who is not signed in is to come again; who is hears nothing, as the protocol has no word for it."""
@@ -79,9 +79,9 @@ class GraphQLConsumer(LiveConsumer):
             await self._end(EndCode.TRY_AGAIN)
 
     def end_streams(self) -> None:
-        for operation in self._operations.values():
-            operation.end()
-        self._operations = {}
+        for subscriber in self._subscribers.values():
+            subscriber.end()
+        self._subscribers = {}
 
     async def _write(self, message: ServerMessage) -> None:
         await self.send(encode(message))
@@ -102,7 +102,7 @@ class GraphQLConsumer(LiveConsumer):
     async def _subscribe(self, message: ClientMessage) -> None:
         if self._viewer is None:
             await self._end(CloseCode.NOT_AUTHENTICATED)
-        elif message.id in self._operations:
+        elif message.id in self._subscribers:
             await self._end(EndCode.ID_TAKEN)
         else:
             with bound_contextvars(request_id=secrets.token_hex(16)):
@@ -112,20 +112,20 @@ class GraphQLConsumer(LiveConsumer):
         try:
             await quota.count(viewer.id)
             asked = await reading(asked_in, message.payload)
-            operation = Operation(message.id, asked, viewer, self.send, self._complete)
-            check_room(operation, self._operations.values())
+            subscriber = Subscriber(message.id, asked, viewer, self.send, self._complete)
+            check_room(subscriber, self._subscribers.values())
         except (Invalid, ServiceError) as error:
             await self._write(Refused(message.id, refusals(error)))
             return
         if not self._ended:
-            self._operations[message.id] = operation
-            await operation.begin()
+            self._subscribers[message.id] = subscriber
+            await subscriber.begin()
 
-    def _complete(self, operation_id: str) -> None:
+    def _complete(self, subscriber_id: str) -> None:
         """Ends a subscription, if there is one of that id."""
-        operation = self._operations.pop(operation_id, None)
-        if operation is not None:
-            operation.end()
+        subscriber = self._subscribers.pop(subscriber_id, None)
+        if subscriber is not None:
+            subscriber.end()
 
 
 def _token_of(payload: dict[str, object]) -> str | None:

@@ -7,7 +7,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.graph import follows
-from config.graphql import operations
+from config.graphql import subscribers
 from feed.live import quota as live_quota
 from feed.live.registry import QUEUE_SIZE, registry
 from feed.live.streams import home
@@ -153,7 +153,7 @@ class TestSeveral:
     def test_one_too_many_is_refused_and_the_others_go_on(
         self, people: People, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(operations, "OF_ONE_TOPIC", 2)
+        monkeypatch.setattr(subscribers, "OF_ONE_TOPIC", 2)
 
         async def scenario() -> None:
             socket = await opened(people.token)
@@ -165,7 +165,7 @@ class TestSeveral:
                 "too_many_subscriptions",
                 "A socket has 2 subscriptions of the same at most: complete another one first.",
             )
-            monkeypatch.setattr(operations, "OPERATIONS_A_SOCKET", 2)
+            monkeypatch.setattr(subscribers, "SUBSCRIPTIONS_A_SOCKET", 2)
             await socket.subscribe("3")
             [(code, words)] = await socket.refused("3")
             assert words.startswith("A socket has 2 subscriptions at most")
@@ -178,7 +178,7 @@ class TestSeveral:
     def test_their_documents_together_are_as_long_as_one_may_be_each_counted_once(
         self, people: People, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(operations, "TOKENS_A_SOCKET", 40)
+        monkeypatch.setattr(subscribers, "TOKENS_A_SOCKET", 40)
 
         async def scenario() -> None:
             socket = await opened(people.token)
@@ -334,7 +334,7 @@ class TestFailures:
                 {"homeTimeline": {"tweet": None}},
                 ["homeTimeline", "tweet", "replies"],
             )
-            with patch.object(operations, "answered", side_effect=RuntimeError("secret")):
+            with patch.object(subscribers, "answered", side_effect=RuntimeError("secret")):
                 await people.post()
                 assert await socket.refused() == [("server_error", "Something went wrong on our side.")]
             await socket.subscribed()

@@ -44,7 +44,7 @@ from feed.live.told import Failed, Frame, Subscribed
 from storage.errors import BadRequest, ServiceError
 from storage.web.paging import decode_settled
 
-OPERATIONS_A_SOCKET = 20
+SUBSCRIPTIONS_A_SOCKET = 20
 """A page of tweets whose counts are followed, say."""
 OF_ONE_TOPIC = 3
 """Two parts of a page that ask for the same; each hydrates what comes."""
@@ -103,12 +103,12 @@ def _wanted(request: Prepared) -> Wanted:
     raise Invalid([GraphQLError("Nothing is selected.", request.operation, extensions={"code": "bad_query"})])
 
 
-class Operation:
+class Subscriber:
     """A subscription, from `begin` to `end`; one that ends by itself tells the client why, and calls `over`."""
 
     def __init__(
         self,
-        operation_id: str,
+        subscriber_id: str,
         asked: Asked,
         viewer: Viewer,
         send: Callable[[str], Awaitable[None]],
@@ -116,7 +116,7 @@ class Operation:
     ) -> None:
         self.queue = LiveQueue()
         self.asked = asked
-        self._id = operation_id
+        self._id = subscriber_id
         self._viewer = viewer
         self._send = send
         self._over = over
@@ -149,7 +149,7 @@ class Operation:
             while True:
                 await self._subscriptions.tell(await self.queue.get())
         except OSError:
-            self._over(self._id)  # the client is gone
+            self.end()  # the client is gone
         except (Invalid, ServiceError) as error:
             await self._refuse(error)
         except Exception as error:
@@ -157,6 +157,9 @@ class Operation:
             await self._refuse(error)
 
     async def _refuse(self, error: Exception) -> None:
+        """Ends it, and says why; the id may be used again when the client hears of it."""
+        if self._ended:
+            return
         self._over(self._id)
         with contextlib.suppress(OSError):
             await self._send(encode(Refused(self._id, refusals(error))))
@@ -181,18 +184,18 @@ class Operation:
         return await reading(_answer, self._id, self.asked.request, self._viewer, event)
 
 
-def _answer(operation_id: str, request: Prepared, viewer: Viewer, event: EventOut) -> str:
+def _answer(subscriber_id: str, request: Prepared, viewer: Viewer, event: EventOut) -> str:
     context = GraphQLContext(viewer, most_values=request.size.most_values)
-    return encode(Next(operation_id, answered(request, context, root=event).body))
+    return encode(Next(subscriber_id, answered(request, context, root=event).body))
 
 
-def check_room(operation: Operation, others: Collection[Operation]) -> None:
+def check_room(subscriber: Subscriber, others: Collection[Subscriber]) -> None:
     """Raises `BadRequest` for a subscription that is one too many beside the others of its socket."""
-    if len(others) >= OPERATIONS_A_SOCKET:
-        raise _no_room(f"A socket has {OPERATIONS_A_SOCKET} subscriptions at most")
-    if sum(each.topic == operation.topic for each in others) >= OF_ONE_TOPIC:
+    if len(others) >= SUBSCRIPTIONS_A_SOCKET:
+        raise _no_room(f"A socket has {SUBSCRIPTIONS_A_SOCKET} subscriptions at most")
+    if sum(each.topic == subscriber.topic for each in others) >= OF_ONE_TOPIC:
         raise _no_room(f"A socket has {OF_ONE_TOPIC} subscriptions of the same at most")
-    asked = {each.asked.request.document: each.asked.tokens for each in (*others, operation)}
+    asked = {each.asked.request.document: each.asked.tokens for each in (*others, subscriber)}
     if sum(asked.values()) > TOKENS_A_SOCKET:
         raise _no_room(f"The documents of a socket's subscriptions have {TOKENS_A_SOCKET} tokens at most")
 
