@@ -11,6 +11,7 @@ together, each text counted once, and the variables of each.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from io import BytesIO
 
 import msgspec
@@ -23,7 +24,7 @@ from rest_framework.exceptions import ParseError
 from accounts.doors.graphql import GraphQLContext
 from accounts.entities import Viewer
 from config.graphql.answers import answered, refusals
-from config.graphql.bounds import ORDINARY_PAGE
+from config.graphql.bounds import ORDINARY_PAGE, Size
 from config.graphql.documents import Invalid
 from config.graphql.events import WANTED, Wanted, event_of
 from config.graphql.messages import Next, Refused, encode
@@ -39,8 +40,9 @@ from feed.live.registry import LiveQueue
 from feed.live.streams.stream import Topic
 from feed.live.streams.table import make_stream
 from feed.live.subscriptions import Subscriptions
-from feed.live.threads import reading
+from feed.live.threads import PAGE_THREADS, reading
 from feed.live.told import Failed, Frame, Subscribed
+from feed.live.turns import Turns
 from storage.errors import BadRequest, ServiceError
 from storage.web.paging import decode_settled
 
@@ -52,8 +54,11 @@ TOKENS_A_SOCKET = MAX_TOKENS
 """Of all documents: half a megabyte of memory at most."""
 MAX_VARIABLES_BYTES = 2_048
 """A cursor has forty."""
+EVENTS_AT_A_TIME = PAGE_THREADS // 2
+"""Of all readers; of each, one: however many sockets somebody has, theirs take one thread."""
 
 log = structlog.get_logger(__name__)
+turns = Turns(EVENTS_AT_A_TIME)
 
 
 class Asked(msgspec.Struct, frozen=True, eq=False):
@@ -123,6 +128,9 @@ class Subscriber:
         self._stream = make_stream(asked.wanted.stream, viewer, self._tell)
         self._subscriptions = Subscriptions(self.queue, self._tell)
         self._begun = False
+        self._replaying = True
+        self._uncounted = 0
+        """Of what was replayed: less than a request."""
         self._ended = False
         self._pumping: asyncio.Task[None] | None = None
 
@@ -148,6 +156,7 @@ class Subscriber:
         try:
             while True:
                 await self._subscriptions.tell(await self.queue.get())
+                self._replaying = False
         except OSError:
             self.end()  # the client is gone
         except (Invalid, ServiceError) as error:
@@ -178,10 +187,21 @@ class Subscriber:
             await self._send(await self._answer(event))
 
     async def _answer(self, event: EventOut) -> str:
-        """Executes the document for an event. A page that it opens is a request of the reader's, as over HTTP."""
-        if event.tweet is not None and self.asked.request.size.pages:
+        """Executes the document for an event, in its turn."""
+        if event.tweet is not None:
+            await self._count(self.asked.request.size)
+        step = partial(reading, _answer, self._id, self.asked.request, self._viewer, event)
+        return await turns.take(self._viewer.id, step)
+
+    async def _count(self, size: Size) -> None:
+        """Counts what HTTP would: a request for a page that is opened, and for what is replayed as it adds up.
+
+        What is new, and opens none, is not counted: nobody has asked for it now. Raises `OverQuota`.
+        """
+        self._uncounted += size.total if self._replaying else 0
+        if size.pages or self._uncounted >= ORDINARY_PAGE:
+            self._uncounted = 0
             await quota.count(self._viewer.id)
-        return await reading(_answer, self._id, self.asked.request, self._viewer, event)
 
 
 def _answer(subscriber_id: str, request: Prepared, viewer: Viewer, event: EventOut) -> str:

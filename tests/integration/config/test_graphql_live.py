@@ -300,6 +300,23 @@ class TestRefusals:
 
         run(scenario)
 
+    def test_what_is_replayed_counts_as_it_would_over_http(
+        self, people: People, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.RATE_LIMITS = True
+        monkeypatch.setattr(live_quota, "SIGNED_IN", Policy("default", 3, 60))
+        monkeypatch.setattr(subscribers, "ORDINARY_PAGE", 3 * 12)
+
+        async def scenario() -> None:
+            tweets = [await people.post() for _ in range(9)]
+            socket = await opened(people.token)
+            await socket.subscribe(variables={"after": encode_cursor(tweets[0] - 1)})
+            assert await socket.until(tweets[7]) == tweets[:8], "twelve values each: three are a request, as it asks"
+            assert [code for code, _ in await socket.refused()] == ["rate_limited"]
+            await socket.close()
+
+        run(scenario)
+
 
 class TestFailures:
     def test_a_backend_that_is_down_ends_what_has_not_begun_and_nothing_else(self, people: People) -> None:
