@@ -5,8 +5,10 @@ from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 from channels.routing import ProtocolTypeRouter, URLRouter
+from django.urls import path
 
 from config import wsgi
+from config.graphql.socket import GraphQLConsumer
 from config.serving.asgi import Layer
 from config.serving.connections import BoundedProtocol
 from config.serving.probes import Probes
@@ -17,6 +19,7 @@ __all__ = ["BoundedProtocol", "application", "websocket"]
 
 PROBING_THREADS = 2
 
-websocket = Guarded(cast(Any, URLRouter(websocket_urlpatterns)))
+routes = [path("graphql", cast(Any, GraphQLConsumer.as_asgi())), *websocket_urlpatterns]
+websocket = Guarded(cast(Any, URLRouter(routes)))
 http = Probes(cast(Any, WSGIMiddleware(cast(Any, wsgi.application), workers=PROBING_THREADS)))
 application = Layer(cast(Any, ProtocolTypeRouter({"http": http, "websocket": websocket})), reading=False)

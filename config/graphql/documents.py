@@ -60,6 +60,7 @@ class CheckedDocument(msgspec.Struct, frozen=True, eq=False):
     notices it when a field is about to be executed, and then others may have been.
     """
 
+    text: str
     node: DocumentNode
     never_null: Mapping[str, frozenset[str]]
     """By the operation's name, "" for one without."""
@@ -74,9 +75,6 @@ class CheckedDocument(msgspec.Struct, frozen=True, eq=False):
         if found is None:
             wanted = "Say by operationName which of the operations to execute." if name is None else None
             message = wanted or f"There is no operation named '{name}' in the document."
-            raise Invalid([GraphQLError(message, extensions={"code": "bad_operation"})])
-        if schema.graphql_schema.get_root_type(found.operation) is None:
-            message = f"There are no {found.operation.value}s here."
             raise Invalid([GraphQLError(message, extensions={"code": "bad_operation"})])
         return found
 
@@ -160,7 +158,7 @@ def _checked(query: str, *, introspection: bool) -> CheckedDocument:
         raise Invalid([_refusal(error if introspection else _without_suggestion(error)) for error in errors])
     by_name = {name_of(operation): bounded for operation, bounded in bounds}
     never_null = {name_of(operation): _never_null(document, operation) for operation in _operations(document)}
-    return CheckedDocument(document, never_null, by_name)
+    return CheckedDocument(query, document, never_null, by_name)
 
 
 def _refusal(error: GraphQLError) -> GraphQLError:

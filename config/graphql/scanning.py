@@ -59,6 +59,11 @@ def check_text(query: str) -> None:
         raise TooMuch(f"The document has {len(tokens)} tokens; {MAX_TOKENS} are allowed.")
 
 
+def count_tokens(query: str) -> int:
+    """Returns how many tokens the text has."""
+    return len(_TOKEN.findall(query))
+
+
 def _deepest(tokens: list[str]) -> int:
     """Returns how many brackets are open at once, at the most."""
     depth = deepest = 0

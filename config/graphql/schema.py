@@ -10,6 +10,7 @@ from accounts.doors.graphql import AccountQueries
 from accounts.doors.graphql_accounts import AccountMutations
 from accounts.doors.graphql_relations import RelationMutations
 from feed.doors.graphql import FeedMutations, FeedQueries
+from feed.doors.graphql_live import LiveSubscriptions
 from tweets.doors.graphql import TweetQueries
 from tweets.doors.graphql_mutations import TweetMutations
 
@@ -22,4 +23,8 @@ class Mutation(AccountMutations, RelationMutations, TweetMutations, FeedMutation
     pass
 
 
-schema = graphene.Schema(query=Query, mutation=Mutation)
+class Subscription(LiveSubscriptions, graphene.ObjectType):
+    pass
+
+
+schema = graphene.Schema(query=Query, mutation=Mutation, subscription=Subscription)

@@ -32,7 +32,8 @@ class Quota:
             if not hit.exceeded:
                 return
             self._over[reader_id] = now + hit.resets_seconds
-        raise OverQuota(max(1, math.ceil(self._over[reader_id] - now)))
+        left = round(self._over[reader_id] - now, 3)  # what floats make of a whole number is no second more
+        raise OverQuota(max(1, math.ceil(left)))
 
 
 def _hits(reader_id: int) -> list[Hit]:

@@ -161,7 +161,7 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
             return viewer
         return None
 
-    async def _end(self, code: CloseCode) -> None:
+    async def _end(self, code: int) -> None:
         """Cancels what is still being written first: a client that reads slowly is closed all the same."""
         self._ended = True
         self._forget()

@@ -13,6 +13,7 @@ from graphql import GraphQLError, get_introspection_query, parse
 
 from accounts.doors.graphql import GraphQLContext
 from config.graphql import documents
+from config.graphql.answers import _executed
 from config.graphql.bounds import (
     INNER_PAGE_COMPLEXITY,
     MAX_COMPLEXITY,
@@ -22,7 +23,7 @@ from config.graphql.bounds import (
     check_bounds,
 )
 from config.graphql.documents import MAX_ERRORS, Invalid, checked_document
-from config.graphql.door import _executed
+from config.graphql.requests import prepared
 from config.graphql.scanning import _TOKEN, MAX_BRACKETS, MAX_CHARACTERS, MAX_TOKENS, check_text
 from config.graphql.schema import schema
 from feed.doors import graphql as feed_fields
@@ -305,14 +306,14 @@ def calls_of_a_page() -> int:
     """An ordinary page of twenty whole tweets, whose document is known, without what reading them costs."""
     quoted = SimpleNamespace(**dict.fromkeys(LEAVES, "1"), **OBJECTS, retweet_of=None, quote_of=None)
     tweet = SimpleNamespace(**dict.fromkeys(LEAVES, "1"), **OBJECTS, retweet_of=None, quote_of=quoted)
-    document = checked_document(PAGE)
+    asked = prepared({"query": PAGE})
     with (
         patch.object(
             feed_fields, "home_page", return_value=Page([tweet] * 20, older=None, newer=None, places=[1] * 20)
         ),
         patch.object(feed_fields, "required_viewer"),
     ):
-        return calls(lambda: _executed(document, GraphQLContext(None), None, None))
+        return calls(lambda: _executed(asked, GraphQLContext(None), None))
 
 
 def is_allowed(query: str) -> bool:

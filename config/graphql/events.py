@@ -1,0 +1,34 @@
+"""Which stream of the live feed a field of `Subscription` listens to, and what that tells as one of its events."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from feed.doors.graphql_live import EventOut
+from feed.live.streams.home import HOME_STREAM
+from feed.live.told import Frame, Gap, TweetCame, TweetLeft
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A stream, by the name that it has on `/ws/feed`, and the cursor to replay from; None for only what is new."""
+
+    stream: str
+    after: str | None = None
+
+
+WANTED: Mapping[str, Callable[[Mapping[str, str | None]], Wanted]] = {
+    "homeTimeline": lambda given: Wanted(HOME_STREAM, given.get("after")),
+}
+"""By the field's name, from the arguments that it was given."""
+
+
+def event_of(frame: Frame) -> EventOut | None:
+    """Returns what happened in a stream; None of what is nothing to tell."""
+    match frame:
+        case TweetCame():
+            return EventOut(cursor=frame.cursor, tweet=frame.tweet)
+        case TweetLeft():
+            return EventOut(deleted_id=frame.id)
+        case Gap():
+            return EventOut(gap_after=frame.after)
+    return None

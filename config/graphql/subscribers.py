@@ -1,0 +1,224 @@
+"""One subscription of a socket: what its document may ask for, and how each event becomes an answer to it.
+
+Each has a queue, a pump and a stream of its own, so that several of one topic do not disturb each other and whatever
+ends one leaves the others be. An event was hydrated by the stream, once; the document is executed with it as its root,
+in a thread, which reads what the selection wants besides, as over HTTP.
+
+What a socket keeps is bounded: how many subscriptions, how many of one topic, the tokens of all their documents
+together, each text counted once, and the variables of each.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from io import BytesIO
+
+import msgspec
+import structlog
+from graphql import FragmentDefinitionNode, GraphQLError
+from graphql.execution.collect_fields import collect_fields
+from graphql.execution.values import get_argument_values
+from rest_framework.exceptions import ParseError
+
+from accounts.doors.graphql import GraphQLContext
+from accounts.entities import Viewer
+from config.graphql.answers import answered, refusals
+from config.graphql.bounds import ORDINARY_PAGE, Size
+from config.graphql.documents import Invalid
+from config.graphql.events import WANTED, Wanted, event_of
+from config.graphql.messages import Next, Refused, encode
+from config.graphql.requests import Prepared, prepared
+from config.graphql.scanning import MAX_TOKENS, TooMuch, count_tokens
+from config.graphql.schema import schema
+from config.graphql.variables import GraphQLParser
+from feed.doors.graphql_live import EventOut
+from feed.live.frames import BadFrame
+from feed.live.listener import listener
+from feed.live.quota import quota
+from feed.live.registry import LiveQueue
+from feed.live.streams.stream import Topic
+from feed.live.streams.table import make_stream
+from feed.live.subscriptions import Subscriptions
+from feed.live.threads import PAGE_THREADS, reading
+from feed.live.told import Failed, Frame, Subscribed
+from feed.live.turns import Turns
+from storage.errors import BadRequest, ServiceError
+from storage.web.paging import decode_settled
+
+SUBSCRIPTIONS_A_SOCKET = 20
+"""A page of tweets whose counts are followed, say."""
+OF_ONE_TOPIC = 3
+"""Two parts of a page that ask for the same; each hydrates what comes."""
+TOKENS_A_SOCKET = MAX_TOKENS
+"""Of all documents: half a megabyte of memory at most."""
+MAX_VARIABLES_BYTES = 2_048
+"""A cursor has forty."""
+EVENTS_AT_A_TIME = PAGE_THREADS // 2
+"""Of all readers; of each, one: however many sockets somebody has, theirs take one thread."""
+
+log = structlog.get_logger(__name__)
+turns = Turns(EVENTS_AT_A_TIME)
+
+
+class Asked(msgspec.Struct, frozen=True, eq=False):
+    """What a `subscribe` asks for, which is possible."""
+
+    request: Prepared
+    wanted: Wanted
+    after: int | None
+    """The place to replay from, None for only what is new."""
+    tokens: int
+    """Of the document."""
+
+
+def asked_in(payload: msgspec.Raw) -> Asked:
+    """Returns what a `subscribe` asks for. Raises `Invalid`, `BadRequest`, and `BadFrame` for what is no object.
+
+    Costs what a document costs over HTTP: call it in a thread.
+    """
+    if bytes(payload)[:1] != b"{":
+        raise BadFrame
+    try:
+        given = GraphQLParser().parse(BytesIO(payload))
+    except ParseError as error:
+        raise BadRequest("The payload is not valid JSON, or names a key twice.", code="parse_error") from error
+    request = prepared(given, subscription=True)
+    if request.size.requests > 1:
+        message = f"An event could hold {request.size.total} values; {ORDINARY_PAGE} are allowed: ask for less of it."
+        raise Invalid([TooMuch(message, request.operation)])
+    if len(msgspec.json.encode(request.variables)) > MAX_VARIABLES_BYTES:
+        raise BadRequest(f"Variables of a subscription have {MAX_VARIABLES_BYTES} bytes at most.", code="bad_variables")
+    wanted = _wanted(request)
+    after = decode_settled(wanted.after) if wanted.after is not None else None
+    return Asked(request, wanted, after, count_tokens(request.document.text))
+
+
+def _wanted(request: Prepared) -> Wanted:
+    """Returns the stream of the only field that the specification lets a subscription have."""
+    fragments = {
+        each.name.value: each for each in request.document.node.definitions if isinstance(each, FragmentDefinitionNode)
+    }
+    known, root = schema.graphql_schema, schema.graphql_schema.subscription_type
+    assert root is not None  # noqa: S101 - there is one in the schema
+    fields = collect_fields(known, fragments, dict(request.coerced), root, request.operation.selection_set)
+    for [field, *_] in fields.values():
+        name = field.name.value
+        return WANTED[name](get_argument_values(root.fields[name], field, dict(request.coerced)))
+    raise Invalid([GraphQLError("Nothing is selected.", request.operation, extensions={"code": "bad_query"})])
+
+
+class Subscriber:
+    """A subscription, from `begin` to `end`; one that ends by itself tells the client why, and calls `over`."""
+
+    def __init__(
+        self,
+        subscriber_id: str,
+        asked: Asked,
+        viewer: Viewer,
+        send: Callable[[str], Awaitable[None]],
+        over: Callable[[str], None],
+    ) -> None:
+        self.queue = LiveQueue()
+        self.asked = asked
+        self._id = subscriber_id
+        self._viewer = viewer
+        self._send = send
+        self._over = over
+        self._stream = make_stream(asked.wanted.stream, viewer, self._tell)
+        self._subscriptions = Subscriptions(self.queue, self._tell)
+        self._begun = False
+        self._replaying = True
+        self._uncounted = 0
+        """Of what was replayed: less than a request."""
+        self._ended = False
+        self._pumping: asyncio.Task[None] | None = None
+
+    @property
+    def topic(self) -> Topic:
+        return self._stream.topic
+
+    async def begin(self) -> None:
+        """Listens; what is published from then on is told."""
+        await listener.listen_to(self.topic)
+        if not self._ended:
+            self._subscriptions.subscribe(self._stream, self.asked.after)
+            self._pumping = asyncio.create_task(self._pump())
+
+    def end(self) -> None:
+        """Forgets it; nothing more is told. Idempotent."""
+        self._ended = True
+        self._subscriptions.end()
+        if self._pumping is not None and self._pumping is not asyncio.current_task():
+            self._pumping.cancel()
+
+    async def _pump(self) -> None:
+        try:
+            while True:
+                await self._subscriptions.tell(await self.queue.get())
+                self._replaying = False
+        except OSError:
+            self.end()  # the client is gone
+        except (Invalid, ServiceError) as error:
+            await self._refuse(error)
+        except Exception as error:
+            log.exception("graphql_subscription_failed")
+            await self._refuse(error)
+
+    async def _refuse(self, error: Exception) -> None:
+        """Ends it, and says why; the id may be used again when the client hears of it."""
+        if self._ended:
+            return
+        self._over(self._id)
+        with contextlib.suppress(OSError):
+            await self._send(encode(Refused(self._id, refusals(error))))
+
+    async def _tell(self, frame: Frame) -> None:
+        """Tells the client what a stream says. A backend that is down later is no news: the stream catches up.
+
+        Raises `Invalid` for a stream that could not be begun, and `OverQuota`.
+        """
+        if isinstance(frame, Subscribed):
+            self._begun = True
+        elif isinstance(frame, Failed) and not self._begun:
+            raise Invalid([GraphQLError(frame.detail, extensions={"code": frame.code})])
+        event = event_of(frame)
+        if event is not None:
+            await self._send(await self._answer(event))
+
+    async def _answer(self, event: EventOut) -> str:
+        """Executes the document for an event, in its turn."""
+        if event.tweet is not None:
+            await self._count(self.asked.request.size)
+        step = partial(reading, _answer, self._id, self.asked.request, self._viewer, event)
+        return await turns.take(self._viewer.id, step)
+
+    async def _count(self, size: Size) -> None:
+        """Counts what HTTP would: a request for a page that is opened, and for what is replayed as it adds up.
+
+        What is new, and opens none, is not counted: nobody has asked for it now. Raises `OverQuota`.
+        """
+        self._uncounted += size.total if self._replaying else 0
+        if size.pages or self._uncounted >= ORDINARY_PAGE:
+            self._uncounted = 0
+            await quota.count(self._viewer.id)
+
+
+def _answer(subscriber_id: str, request: Prepared, viewer: Viewer, event: EventOut) -> str:
+    context = GraphQLContext(viewer, most_values=request.size.most_values)
+    return encode(Next(subscriber_id, answered(request, context, root=event).body))
+
+
+def check_room(subscriber: Subscriber, others: Collection[Subscriber]) -> None:
+    """Raises `BadRequest` for a subscription that is one too many beside the others of its socket."""
+    if len(others) >= SUBSCRIPTIONS_A_SOCKET:
+        raise _no_room(f"A socket has {SUBSCRIPTIONS_A_SOCKET} subscriptions at most")
+    if sum(each.topic == subscriber.topic for each in others) >= OF_ONE_TOPIC:
+        raise _no_room(f"A socket has {OF_ONE_TOPIC} subscriptions of the same at most")
+    asked = {each.asked.request.document: each.asked.tokens for each in (*others, subscriber)}
+    if sum(asked.values()) > TOKENS_A_SOCKET:
+        raise _no_room(f"The documents of a socket's subscriptions have {TOKENS_A_SOCKET} tokens at most")
+
+
+def _no_room(why: str) -> BadRequest:
+    return BadRequest(f"{why}: complete another one first.", code="too_many_subscriptions")

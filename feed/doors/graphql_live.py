@@ -1,0 +1,73 @@
+"""GraphQL subscriptions: their fields, and an event as the schema has it.
+
+A field is resolved once for each event, which is the root. What it listens to stands in config/graphql/events.py.
+"""
+
+import graphene
+import msgspec
+from graphql import GraphQLResolveInfo
+
+from tweets.doors.graphql import Tweet
+from tweets.reading.hydration import TweetOut
+
+
+class TweetCountsOut(msgspec.Struct, frozen=True):
+    """A tweet's counts, and whose they are."""
+
+    id: str
+    replies: int
+    retweets: int
+    quotes: int
+    likes: int
+
+
+class EventOut(msgspec.Struct, frozen=True):
+    """One thing that happened; what else could have is None."""
+
+    cursor: str | None = None
+    tweet: TweetOut | None = None
+    deleted_id: str | None = None
+    counts: TweetCountsOut | None = None
+    gap_after: str | None = None
+
+
+class TweetCounts(graphene.ObjectType):
+    """How many have reacted to a tweet by now."""
+
+    id = graphene.ID(required=True, description="The tweet's.")
+    replies = graphene.Int(required=True, description="Direct ones.")
+    retweets = graphene.Int(required=True, description="Retweets.")
+    quotes = graphene.Int(required=True, description="Tweets that quote it.")
+    likes = graphene.Int(required=True, description="Likes.")
+
+
+class TimelineEvent(graphene.ObjectType):
+    """What happened, and the rest null. After a resume some come twice: drop what you have seen by its id."""
+
+    cursor = graphene.String(description="With `tweet`: as `after` it is safe to resume from, here and at REST.")
+    tweet = graphene.Field(Tweet, description="It came.")
+    deleted_id = graphene.ID(description="The tweet with this id is gone.")
+    counts = graphene.Field(TweetCounts, description="They have changed.")
+    gap_after = graphene.String(
+        description="You fell behind, or resumed from too far back: page up from this cursor (`before`) for the rest."
+    )
+
+
+def the_event(event: EventOut, _info: GraphQLResolveInfo, **_arguments: str | None) -> EventOut:
+    """Resolves every field of `Subscription`: its arguments said what to listen to."""
+    return event
+
+
+class LiveSubscriptions:
+    """The fields of the schema's `Subscription`."""
+
+    home_timeline = graphene.Field(
+        TimelineEvent,
+        resolver=the_event,
+        after=graphene.Argument(
+            graphene.String,
+            description="A cursor of an event, or of a page: first what may have been missed since, oldest first. "
+            "Without it only what is new.",
+        ),
+        description="What comes into your home timeline, and what leaves it.",
+    )
