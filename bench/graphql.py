@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import httpx
 import msgspec
 
-from bench import home, shares
+from bench import cpu, home, shares
 from bench.results import Figure, Reach, Result, Row, at_least
 from bench.seeding import Person
 from bench.stack import PRODUCT, Stack, web_command
@@ -55,12 +55,16 @@ def measure(stack: Stack) -> Result:
         pages = home.read_once(stack.url + home.PATH, readers)
         wait_until(lambda: answers_200(f"{stock}/healthz"), seconds=30)
         sizes = {name: _same_from_both(stack.url, stock, readers[0], body) for name, body in DOCUMENTS.items()}
-        rows = [
-            row
-            for connections in CONNECTIONS
-            for name, body in DOCUMENTS.items()
-            for row in _rows(stack.url, stock, readers, body, f"{name}, {connections}")
-        ]
+        tokens = [reader.token for reader in readers]
+        rows = []
+        for connections in CONNECTIONS:
+            for name, body in DOCUMENTS.items():
+                asked = [
+                    _Asked(f"{stack.url}/graphql", stack.pids()["web"], [body]),
+                    _Asked(stack.url + home.PATH, stack.pids()["web"], []),
+                    _Asked(f"{stock}/graphql", stock_web.pid, [body]),
+                ]
+                rows += _rows(name, asked, tokens, connections)
     finally:
         stop([stock_web], grace_seconds=5)
     told = {
@@ -83,42 +87,52 @@ def _same_from_both(ours: str, stock: str, reader: Person, body: str) -> int:
     return len(answers[0].content)
 
 
-def _rows(ours: str, stock: str, readers: Sequence[Person], body: str, case: str) -> list[Row]:
-    tokens = [reader.token for reader in readers]
-    connections = int(case.rpartition(" ")[2])
-    case = f"{case} connection{'s' if connections > 1 else ''}"
-    runs: list[tuple[Load, Load, Load]] = []
-    for _ in range(RUNS):
-        runs.append(
-            (
-                _load(f"{ours}/graphql", tokens, connections, [body]),
-                _load(ours + home.PATH, tokens, connections, []),
-                _load(f"{stock}/graphql", tokens, connections, [body]),
-            )
-        )
-    measured, rest, stocks = zip(*runs, strict=True)
+class _Asked(msgspec.Struct, frozen=True):
+    """One of the three: where it is, the process that leads its servers, and what is posted, if anything is."""
+
+    url: str
+    pid: int
+    bodies: list[str]
+
+    def load(self, tokens: Sequence[str], connections: int) -> "_Measured":
+        def ask(seconds: float) -> Load:
+            return wrk(self.url, connections=connections, seconds=seconds, tokens=tokens, bodies=self.bodies)
+
+        ask(WARM_SECONDS)
+        before = cpu.seconds({"web": self.pid})
+        load = ask(SECONDS)
+        spent = cpu.between(before, cpu.seconds({"web": self.pid}))["web"]
+        return _Measured(load, 1e3 * spent / (load.per_second * SECONDS))
+
+
+class _Measured(msgspec.Struct, frozen=True):
+    load: Load
+    cpu_ms: float
+    """Processor time of the web servers for a request."""
+
+
+def _rows(name: str, asked: Sequence[_Asked], tokens: Sequence[str], connections: int) -> list[Row]:
+    case = f"{name}, {connections} connection{'s' if connections > 1 else ''}"
+    runs = [[each.load(tokens, connections) for each in asked] for _ in range(RUNS)]
+    ours, rest, stock = zip(*runs, strict=True)
     return [
-        _row(f"{case}, to REST", measured, "REST", rest, TO_REST),
-        _row(f"{case}, to the stock view", measured, "stock view", stocks, TO_STOCK),
+        _row(f"{case}, to REST", ours, "REST", rest, TO_REST),
+        _row(f"{case}, to the stock view", ours, "stock view", stock, TO_STOCK),
     ]
 
 
-def _row(case: str, ours: Sequence[Load], name: str, reference: Sequence[Load], reach: Reach) -> Row:
+def _row(case: str, ours: Sequence[_Measured], name: str, reference: Sequence[_Measured], reach: Reach) -> Row:
     return Row(
         case,
-        Figure("ours", "requests/s", [load.per_second for load in ours]),
-        Figure(name, "requests/s", [load.per_second for load in reference]),
+        Figure("ours", "requests/s", [each.load.per_second for each in ours]),
+        Figure(name, "requests/s", [each.load.per_second for each in reference]),
         reach,
         [
-            Figure("p50", "ms", [load.p50_ms for load in ours]),
-            Figure("p99", "ms", [load.p99_ms for load in ours]),
-            Figure("reference p50", "ms", [load.p50_ms for load in reference]),
-            Figure("reference p99", "ms", [load.p99_ms for load in reference]),
-            Figure("errors", "", [float(load.errors) for load in (*ours, *reference)]),
+            Figure("CPU of web", "ms", [each.cpu_ms for each in ours]),
+            Figure("reference's", "ms", [each.cpu_ms for each in reference]),
+            Figure("p50", "ms", [each.load.p50_ms for each in ours]),
+            Figure("p99", "ms", [each.load.p99_ms for each in ours]),
+            Figure("reference p99", "ms", [each.load.p99_ms for each in reference]),
+            Figure("errors", "", [float(each.load.errors) for each in (*ours, *reference)]),
         ],
     )
-
-
-def _load(url: str, tokens: Sequence[str], connections: int, bodies: Sequence[str]) -> Load:
-    wrk(url, connections=connections, seconds=WARM_SECONDS, tokens=tokens, bodies=bodies)
-    return wrk(url, connections=connections, seconds=SECONDS, tokens=tokens, bodies=bodies)
