@@ -101,7 +101,7 @@ def steps_of(fields: str, *things: object) -> list[str]:
 
 
 def told(result: Any) -> object:
-    return result.data, [(each.message, each.path, each.locations) for each in result.errors or []]
+    return repr(result.data), [(each.message, each.path, each.locations) for each in result.errors or []]
 
 
 def thing(**values: object) -> SimpleNamespace:
