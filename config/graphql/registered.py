@@ -2,9 +2,9 @@
 
 Nothing is promised of them: whoever names one that is gone is told so, and sends the text again, which works without
 Redis as well. So what they may take is bounded, and nobody can use it up for the others:
-- a document has its place by its hash, one of `PLACES`: there are never more;
+- there are `PLACES` and never more; of these each document has `CHOICES` by its hash;
 - it has `MAX_BYTES` at most, and was valid, or it is not kept;
-- what stands in a place stays until it ends, so nobody drives it out; one that finds its place taken is not kept;
+- what stands in a place stays until it ends, so nobody drives it out; one that finds its places taken is not kept;
 - one address brings `NEW_DOCUMENTS` at most; what is known already does not count.
 What is read is looked at: only a text of that hash is one.
 """
@@ -23,6 +23,8 @@ from storage.redis.reads import Read
 
 PLACES = 2_048
 """An application has some dozens. All of them full are 32 MB."""
+CHOICES = 4
+"""With one, two of an application's sixty documents would meet as often as not, and one would be sent each time."""
 MAX_BYTES = 16 * 1024
 """The whole of a page of tweets and what they quote is 1 KB."""
 LIFE_SECONDS = 86_400
@@ -31,6 +33,7 @@ NEW_DOCUMENTS = Policy("document", 60, 3_600)
 IN_MEMORY = 256
 """Of these, in each process: 4 MB. A document is the same for ever, so none of them is outdated."""
 
+Held = tuple[bytes | None, ...]
 SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 _memory: LRUCache[str, str] = LRUCache(IN_MEMORY)
@@ -44,10 +47,10 @@ def find(sha256: str) -> str | None:
     if (text := _remembered(sha256)) is not None:
         return text
     try:
-        [held] = timeline_node().ask(_place(sha256))
+        [held] = timeline_node().ask(_places(sha256))
     except Unavailable:
         return None
-    return _taken(sha256, held)
+    return _found(sha256, held)
 
 
 def keep(sha256: str, text: str, address: str) -> None:
@@ -59,32 +62,32 @@ def keep(sha256: str, text: str, address: str) -> None:
     if len(raw) > MAX_BYTES:
         return
     try:
-        [held] = timeline_node().ask(_place(sha256))
-        if held is None and _may_bring(address):
-            [done] = timeline_node().round_trip(("SET", _key(sha256), raw, "NX", "EX", LIFE_SECONDS))
-            held = raw if done else None
+        [held] = timeline_node().ask(_places(sha256))
+        free = next((key for key, it in zip(_keys(sha256), held, strict=True) if it is None), None)
+        if _found(sha256, held) is None and free is not None and _may_bring(address):
+            timeline_node().round_trip(("SET", free, raw, "NX", "EX", LIFE_SECONDS))
     except Unavailable:
         return
-    _taken(sha256, held)
 
 
 def _may_bring(address: str) -> bool:
     return not settings.RATE_LIMITS or not hit_all((NEW_DOCUMENTS, f"rate:document:{address}"))[0].exceeded
 
 
-def _place(sha256: str) -> Read[bytes | None]:
-    return Read((("GET", _key(sha256)),), lambda held: held)
+def _keys(sha256: str) -> list[str]:
+    return [f"document:{int(sha256[8 * each : 8 * each + 8], 16) % PLACES}" for each in range(CHOICES)]
 
 
-def _key(sha256: str) -> str:
-    return f"document:{int(sha256[:8], 16) % PLACES}"
+def _places(sha256: str) -> Read[Held]:
+    return Read(tuple(("GET", key) for key in _keys(sha256)), lambda *held: held)
 
 
-def _taken(sha256: str, held: bytes | None) -> str | None:
-    """Returns what stands in a place, if it is the document of that hash, and remembers it."""
-    if held is None or hashlib.sha256(held).hexdigest() != sha256:
+def _found(sha256: str, held: Held) -> str | None:
+    """Returns the document of that hash, if it is among what stands in its places, and remembers it."""
+    raw = next((it for it in held if it is not None and hashlib.sha256(it).hexdigest() == sha256), None)
+    if raw is None:
         return None
-    text = held.decode()
+    text = raw.decode()
     with _remembering:
         _memory[sha256] = text
     return text
