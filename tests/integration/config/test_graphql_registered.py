@@ -80,6 +80,13 @@ class TestRegistering:
         forget()
         assert ada.post(named(ME, sha(ME).upper())).json() == me, "in other processes as well"
 
+    def test_a_process_remembers_what_it_has_seen(self, ada: Door) -> None:
+        ada.post(named(ME, query=ME))
+        ada.post(named(ME))
+        timeline_node().round_trip(*[("DEL", key) for key in registered._keys(sha(ME))])
+        assert "data" in ada.post(named(ME)).json()
+        assert not is_known(ME)
+
     def test_and_by_get_in_any_order(self, ada: Door) -> None:
         assert code_of(by_get(ada, **named(ME))) == "PERSISTED_QUERY_NOT_FOUND"
         assert by_get(ada, **named(ME, query=ME)).json() == {"data": {"me": {"username": "ada"}}}
