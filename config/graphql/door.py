@@ -22,10 +22,10 @@ from structlog.contextvars import get_contextvars
 from accounts.doors.graphql import GraphQLContext
 from accounts.entities import Viewer
 from accounts.sessions.authentication import count_further, viewer_or_none
-from config.graphql.asking import Variables, asked_in, given_in_address
+from config.graphql.addresses import given_in_address
 from config.graphql.documents import CheckedDocument, Invalid, answers_a_token, checked_document, is_write
 from config.graphql.page import has_page, page, wants_page
-from config.graphql.persisted import register
+from config.graphql.persisted import document_of, register
 from config.graphql.repeats import Executed, executed_once
 from config.graphql.scanning import TooMuch
 from config.graphql.schema import schema
@@ -38,6 +38,8 @@ from storage.web.client_address import client_address
 from storage.web.revalidation import Revalidated
 
 log = structlog.get_logger(__name__)
+
+Variables = dict[str, object]
 
 PASSES_LATER = (401, 429)
 """Refusals of a field after which other fields may have written, so that the key stays open: REST frees it."""
@@ -77,12 +79,12 @@ class GraphQLEndpoint(Revalidated):
 
     def _answer(self, request: Request, given: Mapping[str, object]) -> HttpResponseBase:
         try:
-            asked = asked_in(given)
-            document = checked_document(asked.query)
-            operation = document.operation(asked.operation_name)
+            query, variables, name = _parameters(given, document_of(given.get("query"), given.get("extensions")))
+            document = checked_document(query)
+            operation = document.operation(name)
             if request.method != "POST" and is_write(operation):
                 raise Invalid([GraphQLError(BY_POST, extensions={"code": "not_by_get"})], status=405)
-            size = document.size(operation, check_variables(document, operation, asked.variables))
+            size = document.size(operation, check_variables(document, operation, variables))
         except Invalid as refused:
             return self._refused(refused)
         viewer = viewer_or_none(request)
@@ -93,11 +95,11 @@ class GraphQLEndpoint(Revalidated):
                 "An answer that holds a token is not kept: send it without Idempotency-Key.", code=NOT_KEPT
             )
         count_further(request._request, size.requests - 1)
-        register(asked.document, client_address(request._request))
+        register(given.get("query"), given.get("extensions"), client_address(request._request))
 
         def answer(operation_ids: Callable[[], int] | None = None) -> Executed:
             context = GraphQLContext(viewer, operation_ids, request._request, most_values=size.most_values)
-            return _executed(document, context, asked.variables, asked.operation_name)
+            return _executed(document, context, variables, name)
 
         if repeatable:
             assert key is not None and viewer is not None  # noqa: S101, PT018 - for the types
@@ -112,6 +114,17 @@ class GraphQLEndpoint(Revalidated):
             self.headers = {**self.headers, "Allow": "POST"}
         body = {"errors": [_formatted(error) for error in refused.errors]}
         return Response(body, status=refused.status, headers={"Cache-Control": FOR_NOBODY})
+
+
+def _parameters(data: Mapping[str, object], query: object) -> tuple[str, Variables | None, str | None]:
+    variables, operation = data.get("variables"), data.get("operationName")
+    if not isinstance(query, str) or not query.strip():
+        raise BadRequest("query must be a GraphQL document.", code="bad_query")
+    if not (variables is None or isinstance(variables, dict)):
+        raise BadRequest("variables must be an object.", code="bad_variables")
+    if not (operation is None or isinstance(operation, str)):
+        raise BadRequest("operationName must be a string.", code="bad_operation")
+    return query, variables, operation
 
 
 def _cache_control(viewer: Viewer | None, executed: Executed) -> str:

@@ -31,13 +31,6 @@ NOT_SUPPORTED = ("PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED")
 VERSION = 1
 
 
-class Named(msgspec.Struct, frozen=True):
-    """The document that is meant, and the hash that came with its text."""
-
-    text: object
-    sent_with: str | None = None
-
-
 class _Persisted(msgspec.Struct):
     sha256Hash: str
     version: int = 1
@@ -47,7 +40,7 @@ class _Extensions(msgspec.Struct):
     persistedQuery: _Persisted | None = None
 
 
-def document_of(query: object, extensions: object) -> Named:
+def document_of(query: object, extensions: object) -> object:
     """Returns the document that is meant: `query`, or the one that `extensions` name.
 
     Costs a hash at most, and for one that was registered and is new to this process one Redis round trip. Raises
@@ -55,21 +48,25 @@ def document_of(query: object, extensions: object) -> Named:
     """
     named = _hash_in(extensions)
     if query is None and named is not None:
-        return Named(_known(named))
+        return _known(named)
     if not isinstance(query, str) or (named is None and not settings.GRAPHQL_DOCUMENTS_ONLY):
-        return Named(query)
+        return query
     own = hashlib.sha256(query.encode()).hexdigest()
     if named not in (None, own):
         raise BadRequest("sha256Hash is not that of query.", code="bad_query")
     if settings.GRAPHQL_DOCUMENTS_ONLY and own not in _listed():
         raise Invalid([_refusal("Only listed documents are executed here.", "not_listed")])
-    return Named(query, named)
+    return query
 
 
-def register(document: Named, address: str) -> None:
-    """Keeps a valid document that came with its hash, for who names it next. Costs as `registered.keep` does."""
-    if document.sent_with is not None and isinstance(document.text, str) and _registering():
-        registered.keep(document.sent_with, document.text, address)
+def register(query: object, extensions: object, address: str) -> None:
+    """Keeps a document that came with its hash, and was found to be valid, for who names it next.
+
+    `address` is whom it counts for. Costs as `registered.keep` does, and nothing without a hash.
+    """
+    named = _hash_in(extensions)
+    if named is not None and isinstance(query, str) and _registering():
+        registered.keep(named, query, address)
 
 
 def _known(named: str) -> str:
