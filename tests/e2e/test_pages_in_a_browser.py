@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.browser import Tab, browser, program
 from tests.e2e.conftest import OPERATOR, PASSWORD, Server
+from tests.e2e.live_sockets import on_one_store
 
 pytestmark = pytest.mark.e2e
 
@@ -97,6 +98,7 @@ def test_a_page_may_open_a_socket_to_its_own_site(tab: Tab, server: Server) -> N
     assert tab.complaints == []
 
 
+@on_one_store
 class TestGraphiQL:
     QUERY, RESULT = (f"document.querySelector('{place} .CodeMirror').CodeMirror" for place in (
         ".graphiql-query-editor", ".result-window"
@@ -104,9 +106,8 @@ class TestGraphiQL:
 
     @pytest.fixture(autouse=True)
     def opened(self, tab: Tab, server: Server) -> None:
-        tab.open(f"{server.url}/graphql")
-        tab.run("sessionStorage.clear()")
-        tab.complaints.clear()
+        tab.open(f"{server.url}/problems/refused")
+        tab.run("sessionStorage.clear(), localStorage.clear()")
         tab.open(f"{server.url}/graphql")
         tab.until("document.querySelector('.graphiql-query-editor .CodeMirror')")
 

@@ -81,13 +81,15 @@ mutation SignIn($input: CreateTokenInput!) {
   },
   "Live home timeline": {
     query: `# Each tweet as it comes in, over a WebSocket. It wants a token.
-subscription LiveHome {
-  homeTimeline {
+# With a cursor as "after" first what was missed since.
+subscription LiveHome($after: String) {
+  homeTimeline(after: $after) {
     cursor
     tweet { id text author { username } }
     deletedId
   }
 }
 `,
+    variables: { after: null },
   },
 };

@@ -25,11 +25,10 @@ async function fetcher(asked, options) {
   return Symbol.asyncIterator in Object(answer) ? inWords(answer) : answer;
 }
 
-/* The same events; what a socket ends with is an error in words. */
+/* The same events; that there is no socket is an error in words, as how one closed is already. */
 function inWords(events) {
   const source = events[Symbol.asyncIterator]();
   const failed = (why) => {
-    if (why instanceof CloseEvent) throw new Error(`The socket was closed: ${why.code} ${why.reason}`.trim());
     throw why instanceof Event ? new Error("The socket cannot be opened.") : why;
   };
   return {
