@@ -14,7 +14,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos attack bench bench-degraded capacity lint format lock audit openapi asyncapi schema clean
+.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos attack bench bench-degraded capacity lint format lock audit openapi asyncapi schema graphiql clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ asyncapi: $(RUNTIME)  ## Write docs/asyncapi.json anew
 
 schema: $(RUNTIME)  ## Write schema.graphql anew
 	$(BIN)/python manage.py graphql_schema --schema config.graphql.schema.schema --out schema.graphql
+
+graphiql: $(RUNTIME)  ## Fetch the files of the page at /graphql anew (npm), and check their hashes
+	@$(BIN)/python -m deploy.graphiql
 
 clean:  ## Remove everything that was installed or built, but not DATA_DIR
 	rm -rf $(VENV) .cassandra .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

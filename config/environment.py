@@ -106,11 +106,17 @@ class Environment:
     graphql_introspection: bool | None
     """GRAPHQL_INTROSPECTION=on|off: whether clients may ask for the GraphQL schema, and are told of names that they
     did not write; default on, in production off."""
+    graphiql: bool | None
+    """GRAPHIQL=on|off: whether GET /graphql shows browsers a page to try GraphQL on; default on, in production off. It
+    wants GRAPHQL_INTROSPECTION, without which it has no documentation and completes nothing."""
     graphql_documents: str
     """GRAPHQL_DOCUMENTS: a JSON file of GraphQL documents by their SHA-256, which clients may name by that; default
     none."""
     graphql_documents_only: bool
     """GRAPHQL_DOCUMENTS_ONLY=on|off, default off: whether other documents than those are refused."""
+    graphql_registering: bool
+    """GRAPHQL_REGISTERING=on|off, default on: whether clients may register documents by their hash, which are kept for
+    a day, as far as there is room. Off with GRAPHQL_DOCUMENTS_ONLY."""
     prometheus_multiproc_dir: str
     """PROMETHEUS_MULTIPROC_DIR: an empty directory in which several processes of one server add up their metrics.
     The client reads it by itself, too; default none, each process counts for itself."""
@@ -166,8 +172,10 @@ def _read(env: Env) -> Environment:
         log_format=_log_format(env, production),
         metrics_token=env.str("METRICS_TOKEN", ""),
         graphql_introspection=env.bool("GRAPHQL_INTROSPECTION", None),
+        graphiql=env.bool("GRAPHIQL", None),
         graphql_documents=env.str("GRAPHQL_DOCUMENTS", ""),
         graphql_documents_only=env.bool("GRAPHQL_DOCUMENTS_ONLY", False),
+        graphql_registering=env.bool("GRAPHQL_REGISTERING", True),
         prometheus_multiproc_dir=env.str("PROMETHEUS_MULTIPROC_DIR", ""),
     )
 

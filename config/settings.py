@@ -45,8 +45,10 @@ MAX_FOLLOWING = ENV.max_following
 SWEEP_AFTER_SECONDS = ENV.sweep_after_seconds
 METRICS_TOKEN = ENV.metrics_token
 GRAPHQL_INTROSPECTION = ENV.graphql_introspection
+GRAPHIQL = ENV.graphiql
 GRAPHQL_DOCUMENTS = ENV.graphql_documents
 GRAPHQL_DOCUMENTS_ONLY = ENV.graphql_documents_only
+GRAPHQL_REGISTERING = ENV.graphql_registering
 PROMETHEUS_MULTIPROC_DIR = ENV.prometheus_multiproc_dir
 
 INSTALLED_APPS = [

@@ -100,7 +100,7 @@ class ProblemPage(Page):
             raise Http404
         status, title = TITLES[kind]
         told = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": MEANINGS[kind]}
-        if _prefers_a_page(request._request):
+        if prefers_a_page(request._request):
             response = HttpResponse(render_to_string("config/problem.html", told))
         else:
             response = HttpResponse(encoded(told), content_type=MsgspecRenderer.media_type)
@@ -135,5 +135,6 @@ def openapi_document() -> bytes:
         return _made[None]
 
 
-def _prefers_a_page(request: HttpRequest) -> bool:
+def prefers_a_page(request: HttpRequest) -> bool:
+    """Returns whether the client would rather have a page than JSON, as browsers would."""
     return request.get_preferred_type([MsgspecRenderer.media_type, "text/html"]) == "text/html"
