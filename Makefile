@@ -14,7 +14,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos attack bench bench-degraded capacity lint format lock audit openapi schema clean
+.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos attack bench bench-degraded capacity lint format lock audit openapi asyncapi schema graphiql clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ manage: $(RUNTIME)  ## Run a manage.py command beside `make run`: DO="audit_time
 cassandra: $(RUNTIME)  ## Run a Cassandra node in the foreground (Java 17 and Maven)
 	@$(BIN)/python -m deploy.cassandra --end-with-parent
 
-test: $(DEVELOPMENT)  ## Run every test, in two runs side by side; those with Cassandra need Java 17 and Maven
+test: $(DEVELOPMENT)  ## Run every test, in three runs side by side; those with Cassandra need Java 17 and Maven
 	@$(BIN)/python -m deploy.cassandra --check
 	@$(BIN)/python -m tests.side_by_side -- $(PYTEST_ARGS)
 
@@ -75,7 +75,7 @@ fuzz: $(DEVELOPMENT)  ## Send every operation of the OpenAPI document FUZZ_EXAMP
 property: $(DEVELOPMENT)  ## Carry out random interleavings against an oracle: EXAMPLES=2000 SEED=1 (PYTEST_ARGS="-k embedded")
 	EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(BIN)/python -m pytest -s tests/property/test_timelines.py $(PYTEST_ARGS)
 
-bench: $(DEVELOPMENT)  ## Measure speed beside references, in half an hour: NAMES="home post" STORE=cassandra OUT=data/bench
+bench: $(DEVELOPMENT)  ## Measure speed beside references, in 35 minutes: NAMES="home post" STORE=cassandra OUT=data/bench
 	@$(BIN)/python -m bench $(NAMES) $(if $(STORE),--store $(STORE)) $(if $(OUT),--out $(OUT))
 
 bench-%: $(DEVELOPMENT)
@@ -116,8 +116,14 @@ audit: $(DEVELOPMENT)  ## Look the locked versions up among advisories: of OSV's
 openapi: $(RUNTIME)  ## Write docs/openapi.json anew
 	$(BIN)/python manage.py spectacular --format openapi-json --file docs/openapi.json --validate --fail-on-warn
 
+asyncapi: $(RUNTIME)  ## Write docs/asyncapi.json anew
+	$(BIN)/python manage.py asyncapi --file docs/asyncapi.json
+
 schema: $(RUNTIME)  ## Write schema.graphql anew
 	$(BIN)/python manage.py graphql_schema --schema config.graphql.schema.schema --out schema.graphql
+
+graphiql: $(RUNTIME)  ## Fetch the files of the page at /graphql anew (npm), and check their hashes
+	@$(BIN)/python -m deploy.graphiql
 
 clean:  ## Remove everything that was installed or built, but not DATA_DIR
 	rm -rf $(VENV) .cassandra .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -78,6 +78,9 @@ class Environment:
     up to 320 KB each that nobody has read."""
     max_unsigned_by_address: int
     """MAX_UNSIGNED_BY_ADDRESS, default 32 of these. Counted with RATE_LIMITS on."""
+    drain_seconds: float
+    """DRAIN_SECONDS, default 5 s over which a live process that was told to end sends its sockets away, so that not all
+    come to the others at once. Less than the server's own patience (`--timeout-graceful-shutdown`)."""
     timeline_shards: int
     """TIMELINE_SHARDS, default 8: hash tags over which timelines spread, a handful a node.
     Change it in all processes at once: the timeline Redis is emptied and every timeline rebuilds."""
@@ -103,11 +106,17 @@ class Environment:
     graphql_introspection: bool | None
     """GRAPHQL_INTROSPECTION=on|off: whether clients may ask for the GraphQL schema, and are told of names that they
     did not write; default on, in production off."""
+    graphiql: bool | None
+    """GRAPHIQL=on|off: whether GET /graphql shows browsers a page to try GraphQL on; default on, in production off. It
+    wants GRAPHQL_INTROSPECTION, without which it has no documentation and completes nothing."""
     graphql_documents: str
     """GRAPHQL_DOCUMENTS: a JSON file of GraphQL documents by their SHA-256, which clients may name by that; default
     none."""
     graphql_documents_only: bool
     """GRAPHQL_DOCUMENTS_ONLY=on|off, default off: whether other documents than those are refused."""
+    graphql_registering: bool
+    """GRAPHQL_REGISTERING=on|off, default on: whether clients may register documents by their hash, which are kept for
+    a day, as far as there is room. Off with GRAPHQL_DOCUMENTS_ONLY."""
     prometheus_multiproc_dir: str
     """PROMETHEUS_MULTIPROC_DIR: an empty directory in which several processes of one server add up their metrics.
     The client reads it by itself, too; default none, each process counts for itself."""
@@ -152,6 +161,7 @@ def _read(env: Env) -> Environment:
         max_sockets_by_address=env.int("MAX_SOCKETS_BY_ADDRESS", 500, validate=_positive("MAX_SOCKETS_BY_ADDRESS")),
         max_unsigned_sockets=env.int("MAX_UNSIGNED_SOCKETS", 1000, validate=_positive("MAX_UNSIGNED_SOCKETS")),
         max_unsigned_by_address=env.int("MAX_UNSIGNED_BY_ADDRESS", 32, validate=_positive("MAX_UNSIGNED_BY_ADDRESS")),
+        drain_seconds=env.float("DRAIN_SECONDS", 5.0, validate=_not_negative("DRAIN_SECONDS")),
         timeline_shards=env.int("TIMELINE_SHARDS", 8),
         timeline_cap=env.int("TIMELINE_CAP", 800),
         active_days=env.int("ACTIVE_DAYS", 30),
@@ -162,8 +172,10 @@ def _read(env: Env) -> Environment:
         log_format=_log_format(env, production),
         metrics_token=env.str("METRICS_TOKEN", ""),
         graphql_introspection=env.bool("GRAPHQL_INTROSPECTION", None),
+        graphiql=env.bool("GRAPHIQL", None),
         graphql_documents=env.str("GRAPHQL_DOCUMENTS", ""),
         graphql_documents_only=env.bool("GRAPHQL_DOCUMENTS_ONLY", False),
+        graphql_registering=env.bool("GRAPHQL_REGISTERING", True),
         prometheus_multiproc_dir=env.str("PROMETHEUS_MULTIPROC_DIR", ""),
     )
 
@@ -205,9 +217,9 @@ def _redis_place(url: str) -> tuple[str | None, int, str]:
     return parts.hostname, parts.port or REDIS_PORT, parts.path.strip("/") or "0"
 
 
-def _not_negative(name: str) -> Callable[[int], None]:
-    def check(value: int) -> None:
-        if value < 0:
+def _not_negative(name: str) -> Callable[[float], None]:
+    def check(value: float) -> None:
+        if not 0 <= value < float("inf"):
             raise UnsafeEnvironment(f"{name}={value}: must not be negative")
 
     return check

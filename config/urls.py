@@ -6,7 +6,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 
 from config.graphql.door import GraphQLEndpoint
-from config.http.pages import LivePage, OpenAPIEndpoint, ProblemPage, sent_to
+from config.http.pages import AsyncAPIEndpoint, LivePage, OpenAPIEndpoint, ProblemPage, sent_to
 from config.observability.health import healthz, readyz
 from config.observability.metrics import metrics
 
@@ -27,6 +27,7 @@ urlpatterns = [
     path("api/v1/", include("tweets.urls")),
     path("api/v1/", include("accounts.urls")),
     path("api/v1/openapi.json", OpenAPIEndpoint.as_view(), name="openapi"),
+    path("api/v1/asyncapi.json", AsyncAPIEndpoint.as_view(), name="asyncapi"),
     path("api/docs/", docs, name="docs"),
     path("api/docs/live/", LivePage.as_view(), name="live-docs"),
     path("api", to_docs),

@@ -78,6 +78,8 @@ def environment(options: Options, env: Mapping[str, str]) -> dict[str, str]:
         "STORE": options.store,
         "SECRET_KEY": env.get("SECRET_KEY") or kept_secret(options.data_dir / "secret_key"),
         "PYTHONUNBUFFERED": "1",
+        # There is no other process for the sockets to go to.
+        "DRAIN_SECONDS": "0",
         # What a password's hash took (19 MiB) goes back to the machine, and is not kept for each thread that hashed.
         MALLOC: env.get(MALLOC) or "1048576",
     }

@@ -1,4 +1,4 @@
-"""The committed OpenAPI document, and whether an answer is what it says."""
+"""The committed OpenAPI and AsyncAPI documents, and whether an answer, or a frame, is what they say."""
 
 import json
 import re
@@ -9,6 +9,7 @@ from typing import Any
 from openapi_schema_validator import OAS31Validator
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "openapi.json"
+LIVE_DOCUMENT = DOCUMENT.with_name("asyncapi.json")
 
 
 @cache
@@ -41,3 +42,24 @@ def operation_of(method: str, path: str) -> dict[str, Any]:
 
 def validator(schema: dict[str, Any]) -> Any:
     return OAS31Validator({**schema, "components": document()["components"]})
+
+
+@cache
+def live_document() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(LIVE_DOCUMENT.read_text())
+    return read
+
+
+def check_told(frame: dict[str, Any]) -> None:
+    """Fails unless the AsyncAPI document describes a frame that a client was told."""
+    errors = [error.message for error in _told(frame["type"]).iter_errors(frame)]
+    assert not errors, f"{frame}: {errors}"
+
+
+@cache
+def _told(kind: str) -> Any:
+    described = live_document()
+    names = [each["$ref"].rpartition("/")[2] for each in described["operations"]["told"]["messages"]]
+    schemas = described["components"]["schemas"]
+    [schema] = [schemas[name] for name in names if schemas[name]["properties"]["type"]["const"] == kind]
+    return OAS31Validator({**schema, "additionalProperties": False, "components": described["components"]})

@@ -193,10 +193,10 @@ class UpdateProfile(graphene.Mutation):
 class AccountMutations:
     """The fields of one's own account that stand in the schema's `Mutation`."""
 
-    register = Register.Field(required=True)
-    create_token = CreateToken.Field(required=True)
-    revoke_token = RevokeToken.Field(required=True)
-    update_profile = UpdateProfile.Field(required=True)
+    register = Register.Field()
+    create_token = CreateToken.Field()
+    revoke_token = RevokeToken.Field()
+    update_profile = UpdateProfile.Field()
 
 
 def _request(info: GraphQLResolveInfo) -> HttpRequest:

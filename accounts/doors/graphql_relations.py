@@ -134,9 +134,9 @@ class Unmute(Relating):
 class RelationMutations:
     """The fields of how people stand to each other in the schema's `Mutation`."""
 
-    follow = Follow.Field(required=True)
-    unfollow = Unfollow.Field(required=True)
-    block = Block.Field(required=True)
-    unblock = Unblock.Field(required=True)
-    mute = Mute.Field(required=True)
-    unmute = Unmute.Field(required=True)
+    follow = Follow.Field()
+    unfollow = Unfollow.Field()
+    block = Block.Field()
+    unblock = Unblock.Field()
+    mute = Mute.Field()
+    unmute = Unmute.Field()

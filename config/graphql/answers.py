@@ -17,7 +17,8 @@ from config.http.idempotency import may_be_over
 from config.http.problems import problem_of
 from feed.live.frames import OverQuota
 from storage.errors import Crowded, ServiceError, TooMany
-from storage.web.batches import BatchingExecution, TooManyValues
+from storage.web.attributes import TooManyValues
+from storage.web.batches import BatchingExecution
 
 log = structlog.get_logger(__name__)
 

@@ -1,12 +1,13 @@
-"""Documents that are known by their hash: an allow-list that a deployment brings, and can make the only ones.
+"""Documents that are known by their hash, so that clients need not send them.
 
-The list is a JSON object of documents by their SHA-256 in hexadecimal, in the file GRAPHQL_DOCUMENTS. A request names
-one of them in the form of Apollo's clients, and needs no `query`:
+A request names one by its SHA-256 in hexadecimal, in the form of Apollo's automatic persisted queries, and needs no
+`query`:
 
     {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "…"}}, "variables": {…}}
 
-Clients that send the hash first and the text when they are told that it is not known work as well. Nothing that clients
-send is added to the list.
+There are two sorts. A deployment may bring a list, the file GRAPHQL_DOCUMENTS, a JSON object of documents by their
+hash, and can make those the only ones (GRAPHQL_DOCUMENTS_ONLY). And clients may register theirs (GRAPHQL_REGISTERING):
+one that is told that its hash is not known sends it with the text, which is then kept for a while (registered.py).
 """
 
 import hashlib
@@ -18,6 +19,7 @@ import msgspec
 from django.conf import settings
 from graphql import GraphQLError
 
+from config.graphql import registered
 from config.graphql.documents import Invalid
 from storage.errors import BadRequest
 
@@ -26,8 +28,12 @@ NOT_SUPPORTED = ("PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED")
 """Message and code as Apollo's clients know them: send the text; do not try again with hashes."""
 
 
+VERSION = 1
+
+
 class _Persisted(msgspec.Struct):
     sha256Hash: str
+    version: int = 1
 
 
 class _Extensions(msgspec.Struct):
@@ -35,16 +41,14 @@ class _Extensions(msgspec.Struct):
 
 
 def document_of(query: object, extensions: object) -> object:
-    """Returns the document that is meant: `query`, or the listed one that `extensions` name. Costs a hash at most.
+    """Returns the document that is meant: `query`, or the one that `extensions` name.
 
-    Raises `Invalid` for one that is not in the list, `BadRequest` for a hash that is not the text's.
+    Costs a hash at most, and for one that was registered and is new to this process one Redis round trip. Raises
+    `Invalid` for one that is not known, or not listed where it must be, `BadRequest` for a hash that is not the text's.
     """
     named = _hash_in(extensions)
     if query is None and named is not None:
-        listed = _listed()
-        if named not in listed:
-            raise Invalid([_refusal(*(NOT_FOUND if listed else NOT_SUPPORTED))], status=200)
-        return listed[named]
+        return _known(named)
     if not isinstance(query, str) or (named is None and not settings.GRAPHQL_DOCUMENTS_ONLY):
         return query
     own = hashlib.sha256(query.encode()).hexdigest()
@@ -55,12 +59,38 @@ def document_of(query: object, extensions: object) -> object:
     return query
 
 
+def register(query: object, extensions: object, address: str) -> None:
+    """Keeps a document that came with its hash, and was found to be valid, for who names it next.
+
+    `address` is whom it counts for. Costs as `registered.keep` does, and nothing without a hash.
+    """
+    named = _hash_in(extensions)
+    if named is not None and isinstance(query, str) and _registering():
+        registered.keep(named, query, address)
+
+
+def _known(named: str) -> str:
+    listed = _listed()
+    text = listed.get(named)
+    if text is None and _registering():
+        text = registered.find(named)
+    if text is None:
+        raise Invalid([_refusal(*(NOT_FOUND if listed or _registering() else NOT_SUPPORTED))], status=200)
+    return text
+
+
+def _registering() -> bool:
+    return bool(settings.GRAPHQL_REGISTERING and not settings.GRAPHQL_DOCUMENTS_ONLY)
+
+
 def _hash_in(extensions: object) -> str | None:
     """Other extensions are nobody's business."""
     try:
         named = msgspec.convert(extensions or {}, _Extensions).persistedQuery
     except msgspec.ValidationError as error:
         raise BadRequest("extensions.persistedQuery must have a sha256Hash.", code="bad_query") from error
+    if named is not None and named.version != VERSION:
+        raise BadRequest(f"extensions.persistedQuery is of version {VERSION} here.", code="bad_query")
     return named.sha256Hash.lower() if named is not None else None
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
+import msgspec
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
@@ -14,6 +15,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from config.http.asyncapi import asyncapi_document
 from config.http.problems import KINDS, OTHER_KIND
 from feed.live.frames import CloseCode
 from storage.web.rest import MsgspecRenderer, encoded
@@ -75,6 +77,20 @@ class OpenAPIEndpoint(Revalidated, Page):
         return HttpResponse(openapi_document(), content_type=OpenApiJsonRenderer.media_type)
 
 
+class AsyncAPIEndpoint(Revalidated, Page):
+    """GET /api/v1/asyncapi.json: the live feed, on the host that is asked."""
+
+    cache_control = "no-cache"
+    varies_by = ("Accept-Encoding", "Host")
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        protocol = "wss" if request.is_secure() else "ws"
+        openapi = msgspec.json.decode(openapi_document())
+        document = asyncapi_document(openapi, host=request.get_host(), protocol=protocol)
+        return HttpResponse(encoded(document), content_type=MsgspecRenderer.media_type)
+
+
 class ProblemPage(Page):
     """GET /problems/<kind>, as JSON or, for browsers, as a page."""
 
@@ -84,7 +100,7 @@ class ProblemPage(Page):
             raise Http404
         status, title = TITLES[kind]
         told = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": MEANINGS[kind]}
-        if _prefers_a_page(request._request):
+        if prefers_a_page(request._request):
             response = HttpResponse(render_to_string("config/problem.html", told))
         else:
             response = HttpResponse(encoded(told), content_type=MsgspecRenderer.media_type)
@@ -119,5 +135,6 @@ def openapi_document() -> bytes:
         return _made[None]
 
 
-def _prefers_a_page(request: HttpRequest) -> bool:
+def prefers_a_page(request: HttpRequest) -> bool:
+    """Returns whether the client would rather have a page than JSON, as browsers would."""
     return request.get_preferred_type([MsgspecRenderer.media_type, "text/html"]) == "text/html"

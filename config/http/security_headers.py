@@ -5,7 +5,7 @@ dead. No other site may frame it, no form of it may lead elsewhere. What is no p
 Referrer-Policy, Cross-Origin-Opener-Policy and HSTS are Django's SecurityMiddleware's. `SecurityFields`
 (config/http/middleware.py) puts all of them on answers.
 
-Two constants and no nonce: no answer costs more than a header, and what is a script is told by where it stands.
+Constants and no nonce: no answer costs more than a header, and what is a script is told by where it stands.
 """
 
 POLICY = "Content-Security-Policy"
@@ -24,6 +24,10 @@ PAGE = "; ".join(
         "frame-ancestors 'none'",
     ]
 )
+SCROLL_LOCK = "sha256-Y/huXlwoYkVyQlxwSVcCi1RCDGDCSVBzDt0hYP9qlTc="
+"""Of the one style sheet that a script of GraphiQL's makes: it keeps the page from scrolling below a dialog or menu."""
+GRAPHIQL_PAGE = PAGE.replace("style-src 'self'", f"style-src 'self' '{SCROLL_LOCK}'")
+"""Of /graphql alone. That text passes, and no other: neither a style element that differs, nor any style attribute."""
 DEBUG_PAGE = PAGE.replace("-src 'self';", "-src 'self' 'unsafe-inline';")
 """Django's own pages about an error have their scripts and styles in them; DEBUG is refused in production."""
 NO_PAGE = "default-src 'none'; frame-ancestors 'none'"

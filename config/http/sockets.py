@@ -7,6 +7,7 @@ uvicorn's own, named by its option `--ws`, with bounds that it does not have:
   of a message that never ends: as many as a client's messages may be (feed/live/guard.py), then 4429.
 - A handshake has HANDSHAKE_SECONDS.
 - Whatever ends, its connection is gone ENDING_SECONDS later, though the client read nothing of what is left.
+- A server that is told to end sends its sockets away one by one, over DRAIN_SECONDS (1012).
 
 So what a client has sent, and nobody has read, is 64 KB of an unfinished message and what one read of the connection
 brought, 256 KB; after a message nothing is read until it was taken. A connection that is half open is found by the
@@ -14,9 +15,11 @@ server's own pings, `--ws-ping-interval` and `--ws-ping-timeout`.
 """
 
 import asyncio
+import random
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
@@ -55,6 +58,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """The payload of the last ping of ours that was answered."""
         self._failed = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._leaving: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -62,6 +66,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._abort_in(None)
+        if self._leaving is not None:
+            self._leaving.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -112,6 +118,18 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.accept":
             self._abort_in(None)
+
+    def shutdown(self) -> None:
+        """Sends the client away (1012: come back) at a moment of its own within DRAIN_SECONDS, served until then."""
+        if self.handshake_complete and not self.close_sent:
+            moment = random.uniform(0, settings.DRAIN_SECONDS)  # noqa: S311 - not a secret
+            self._leaving = self.loop.call_later(moment, self._leave)
+        else:
+            super().shutdown()
+
+    def _leave(self) -> None:
+        super().shutdown()
+        self._abort_in(ENDING_SECONDS)
 
     def _allows(self, frame: Frame) -> bool:
         """Counts a frame, but for the answer to a ping of ours."""

@@ -101,4 +101,4 @@ class Report(graphene.Mutation):
 class FeedMutations:
     """The fields of reports that stand in the schema's `Mutation`."""
 
-    report = Report.Field(required=True)
+    report = Report.Field()

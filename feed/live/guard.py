@@ -19,6 +19,7 @@ import msgspec
 
 from feed.live.frames import CloseCode
 from feed.live.places import Full, places
+from feed.live.shared_places import shared_places
 from feed.live.windows import Window
 from storage.web.client_address import scope_address
 
@@ -66,7 +67,10 @@ class Guard:
             places.token_came(self._address)
 
     def sign_in(self, reader_id: int) -> bool:
-        """Counts the socket as that reader's. Returns False if the reader has too many, and then is to be closed."""
+        """Counts the socket as that reader's. Returns False if the reader has too many here, and then is to be closed.
+
+        Of those in other processes shared_places.py knows.
+        """
         self.token_came()
         self._reader_id = reader_id
         return places.sign_in(reader_id)
@@ -97,6 +101,8 @@ class Guard:
         """Gives the socket's place back."""
         self._auth_timeout.cancel()
         places.leave(self._address, self._reader_id, had_token=self._had_token)
+        if self._reader_id is not None:
+            shared_places.left(self._reader_id)
 
     def _time_out(self) -> None:
         self._closing = asyncio.get_running_loop().create_task(self._close_for_time())

@@ -25,6 +25,7 @@ from fanout.live.presence import REFRESH_SECONDS, Presence
 from fanout.live.watermark import WATERMARK_SECONDS, watermark
 from feed.live.heard import heard
 from feed.live.registry import registry
+from feed.live.shared_places import shared_places
 from feed.live.streams.missed import suspended_among
 from feed.live.streams.stream import HOME, READER, SignalKind, Topic
 from feed.live.threads import housekeeping
@@ -62,7 +63,8 @@ class Listener:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._subscribed = loop, asyncio.Event()
-            steps = (self._listen, self._keep_present, self._watch_accounts, self._read_watermark)
+            own = (self._listen, self._keep_present, self._watch_accounts, self._read_watermark)
+            steps = (*own, shared_places.keep_telling)
             self._tasks = [loop.create_task(_for_ever(step)) for step in steps]
 
     async def listen_to(self, topic: Topic) -> None:

@@ -1,18 +1,18 @@
 """How many sockets this process has: in all, of each address and reader, and how many have offered no token yet.
 
-Counted in memory, so each bound holds in one process by itself: how many sockets somebody has over all processes is
-not known here. It belongs to the event loop. Costs a dictionary entry for each address and reader.
+Counted in memory, so each bound holds in one process by itself; how many sockets a reader has over all processes
+shared_places.py knows. It belongs to the event loop. Costs a dictionary entry for each address and reader.
 """
 
 import resource
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
 from django.conf import settings
 
 SOCKETS_A_READER = 20
-"""In this process; somebody with more open tabs than that is a program gone wrong."""
+"""In this process, and over all; somebody with more open tabs than that is a program gone wrong."""
 OTHER_FILES = 256
 """File descriptors that are left to backends and files."""
 MOST_REQUESTS = 2_000
@@ -62,6 +62,14 @@ class Places:
         self._readers.add(reader_id)
         return self._readers.of(reader_id) <= SOCKETS_A_READER
 
+    def sockets_of(self, reader_id: int) -> int:
+        """Returns how many sockets the reader has here."""
+        return self._readers.of(reader_id)
+
+    def readers(self) -> Iterable[int]:
+        """Returns who has any."""
+        return self._readers.keys()
+
     def leave(self, address: str, reader_id: int | None, *, had_token: bool) -> None:
         """Forgets a socket: of that reader, if it had signed in."""
         self._all.remove(address)
@@ -80,6 +88,9 @@ class _Counts(Generic[K]):
 
     def of(self, key: K) -> int:
         return self._counts.get(key, 0)
+
+    def keys(self) -> Iterable[K]:
+        return self._counts.keys()
 
     def add(self, key: K) -> None:
         self.total += 1

@@ -21,6 +21,7 @@ from feed.live.frames import BadFrame, CloseCode
 from feed.live.guard import guard_of
 from feed.live.listener import listener
 from feed.live.registry import LiveQueue, registry
+from feed.live.shared_places import shared_places
 from feed.live.streams.stream import READER, Signal, Topic
 from feed.live.threads import housekeeping
 from storage.errors import Forbidden, NotSignedIn, ServiceError, TooMany, Unavailable
@@ -109,7 +110,7 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         if viewer is None:
             return
         self._viewer = viewer
-        if not guard.sign_in(viewer.id):
+        if not (guard.sign_in(viewer.id) and await shared_places.has_place(viewer.id)):
             await self._end(CloseCode.TOO_MANY)
             return
         registry.add(Topic(READER, viewer.id), self._queue)

@@ -31,13 +31,15 @@ def program() -> str | None:
 
 
 class Tab:
-    """One page at a time. `complaints` is what the browser has said against pages since it was emptied."""
+    """One page at a time. `complaints` is what the browser has said against pages since it was emptied, `asked` are the
+    addresses that it has asked for."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._number = 0
         self._loaded = False
         self.complaints: list[str] = []
+        self.asked: list[str] = []
         for domain in DOMAINS:
             self._call(f"{domain}.enable")
 
@@ -60,6 +62,11 @@ class Tab:
     def until(self, script: str) -> None:
         assert wait_until(lambda: self.run(f"Boolean({script})"), seconds=ANSWER_SECONDS), f"{script} stays false"
 
+    def press(self, key: str, code: int) -> None:
+        """As a person does: a key by its name and its virtual key code, 9 for Tab."""
+        for kind in ("rawKeyDown", "keyUp"):
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+
     def leave(self, script: str) -> Self:
         """Does what leads to another page, and returns when that one is loaded."""
         self._loaded = False
@@ -80,6 +87,8 @@ class Tab:
     def _hear(self, event: str, said: dict[str, Any]) -> None:
         if event == "Page.loadEventFired":
             self._loaded = True
+        elif event in ("Network.requestWillBeSent", "Network.webSocketCreated"):
+            self.asked.append(said["request"]["url"] if "request" in said else said["url"])
         elif event == "Log.entryAdded" and said["entry"]["level"] == "error":
             self.complaints.append(said["entry"]["text"])
         elif event == "Runtime.exceptionThrown":

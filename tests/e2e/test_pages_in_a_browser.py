@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.browser import Tab, browser, program
 from tests.e2e.conftest import OPERATOR, PASSWORD, Server
+from tests.e2e.live_sockets import on_one_store
 
 pytestmark = pytest.mark.e2e
 
@@ -26,6 +27,7 @@ def shared_tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 def tab(shared_tab: Tab) -> Tab:
     shared_tab.open("about:blank")
     shared_tab.complaints.clear()
+    shared_tab.asked.clear()
     return shared_tab
 
 
@@ -94,6 +96,91 @@ def test_a_page_may_open_a_socket_to_its_own_site(tab: Tab, server: Server) -> N
     )
     assert said == "ready"
     assert tab.complaints == []
+
+
+@on_one_store
+class TestGraphiQL:
+    QUERY, RESULT = (f"document.querySelector('{place} .CodeMirror').CodeMirror" for place in (
+        ".graphiql-query-editor", ".result-window"
+    ))  # fmt: skip
+
+    @pytest.fixture(autouse=True)
+    def opened(self, tab: Tab, server: Server) -> None:
+        tab.open(f"{server.url}/problems/refused")
+        tab.run("sessionStorage.clear(), localStorage.clear()")
+        tab.open(f"{server.url}/graphql")
+        tab.until("document.querySelector('.graphiql-query-editor .CodeMirror')")
+
+    def sign_in(self, tab: Tab, token: str) -> None:
+        tab.run(f"document.querySelector('#token').value = {json.dumps(token)}")
+        tab.run("document.querySelector('#token').dispatchEvent(new Event('change'))")
+
+    def execute(self, tab: Tab, example: str, operation: str, **variables: str) -> None:
+        tab.run(f"document.querySelector('#example').value = {json.dumps(example)}")
+        tab.run("document.querySelector('#examples button').click()")
+        if variables:
+            tab.run(f"editor.variableEditor.setValue({json.dumps(json.dumps(variables))})")
+        tab.until(f"document.querySelector('.graphiql-tab-active')?.textContent.startsWith('{operation}')")
+        tab.run("document.querySelector('.graphiql-execute-button').click()")
+
+    def test_examples_are_executed_for_who_is_signed_in_by_the_field(self, tab: Tab, server: Server) -> None:
+        person = server.sign_up()
+        text = f"by {person.username}"
+        person.post(text)
+        self.sign_in(tab, person.token)
+        tab.until(f"document.querySelector('#who').textContent === '@{person.username}'")
+        self.execute(tab, "Home timeline", "Home")
+        tab.until(f"{self.RESULT}.getValue().includes({json.dumps(text)})")
+        self.execute(tab, "Post a tweet", "Post")
+        tab.until(f"{self.RESULT}.getValue().includes('createTweet')")
+        assert "Hello from GraphiQL" in str(person.home()["data"])
+        assert tab.run("Object.keys(localStorage)") == []
+        assert person.token not in str(tab.asked)
+        assert tab.complaints == []
+
+    def test_a_subscription_is_shown_as_it_comes_in(self, tab: Tab, server: Server) -> None:
+        person = server.sign_up()
+        person.post("long ago")
+        cursor = person.home()["meta"]["prev_cursor"]
+        person.post("missed since")
+        self.sign_in(tab, person.token)
+        self.execute(tab, "Live home timeline", "LiveHome", after=cursor)
+        tab.until(f"{self.RESULT}.getValue().includes('missed since')")
+        person.post("just now")
+        tab.until(f"{self.RESULT}.getValue().includes('just now')")
+        tab.run("document.querySelector('.graphiql-execute-button').click()")
+        tab.until("document.querySelector('.graphiql-execute-button').getAttribute('aria-label').startsWith('Execute')")
+        assert person.token not in str(tab.asked)
+        assert tab.complaints == []
+
+    def test_it_works_with_the_keyboard_shows_the_schema_and_asks_no_other_host(self, tab: Tab, server: Server) -> None:
+        tab.run(f"{self.QUERY}.focus()")
+        tab.press("Tab", 9)
+        assert "Execute" in tab.run("document.activeElement.getAttribute('aria-label')")
+        tab.run("document.querySelector('[aria-label=\"Show Documentation Explorer\"]').click()")
+        tab.until("document.querySelector('.graphiql-doc-explorer').textContent.includes('TweetConnection')")
+        tab.run("document.querySelector('[aria-label=\"Open settings dialog\"]').click()")
+        tab.until("document.querySelector('.graphiql-dialog')")
+        tab.press("Escape", 27)
+        tab.until("!document.querySelector('.graphiql-dialog')")
+        assert {address.split("/")[2] for address in tab.asked} == {server.url.split("/")[2]}
+        assert len(tab.asked) > 8
+        assert tab.complaints == []
+
+    def test_each_example_is_a_document_of_the_schema(self, tab: Tab) -> None:
+        """As far as the schema has such operations."""
+        mistakes = tab.run(
+            """(async () => {
+                const { getIntrospectionQuery, buildClientSchema, parse, validate } = GraphiQL.GraphQL;
+                const answer = await ask({ query: getIntrospectionQuery() });
+                const schema = buildClientSchema(answer.data);
+                return Object.values(EXAMPLES).map(({ query }) => parse(query)).filter(
+                    (document) => schema.getRootType(document.definitions[0].operation)
+                ).map((document) => validate(schema, document).map(String));
+            })()"""
+        )
+        assert len(mistakes) > 4
+        assert mistakes == [[]] * len(mistakes)
 
 
 @pytest.mark.parametrize(

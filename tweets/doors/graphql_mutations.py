@@ -226,11 +226,11 @@ class Unbookmark(Marking):
 class TweetMutations:
     """The fields of tweets that stand in the schema's `Mutation`."""
 
-    create_tweet = CreateTweet.Field(required=True)
-    delete_tweet = DeleteTweet.Field(required=True)
-    like = Like.Field(required=True)
-    unlike = Unlike.Field(required=True)
-    retweet = Retweet.Field(required=True)
-    unretweet = Unretweet.Field(required=True)
-    bookmark = Bookmark.Field(required=True)
-    unbookmark = Unbookmark.Field(required=True)
+    create_tweet = CreateTweet.Field()
+    delete_tweet = DeleteTweet.Field()
+    like = Like.Field()
+    unlike = Unlike.Field()
+    retweet = Retweet.Field()
+    unretweet = Unretweet.Field()
+    bookmark = Bookmark.Field()
+    unbookmark = Unbookmark.Field()

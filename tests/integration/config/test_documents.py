@@ -22,7 +22,7 @@ OPERATIONS = [
     for path, operations in document()["paths"].items()
     for method, operation in operations.items()
 ]
-UNDOCUMENTED = {"/api/v1/openapi.json"}
+UNDOCUMENTED = {"/api/v1/openapi.json", "/api/v1/asyncapi.json"}
 """The document itself."""
 
 

@@ -231,8 +231,9 @@ class TestDocuments:
         )
 
     def test_only_posts_of_json_up_to_64_kb(self, ada: Door) -> None:
-        answer = ada.client.get("/graphql?query={__typename}")
-        assert (answer.status_code, answer["Allow"]) == (405, "POST, OPTIONS")
+        """And what an address asks for (test_graphql_registered.py)."""
+        answer = ada.client.put("/graphql?query={__typename}")
+        assert (answer.status_code, answer["Allow"]) == (405, "GET, POST, HEAD, OPTIONS")
         assert ada.post(b"{ __typename }", "application/graphql").status_code == 415
         assert ada.post(b"query={__typename}", "application/x-www-form-urlencoded").status_code == 415
         assert ada.ask("{ __typename }" + " " * 65_000).status_code == 200

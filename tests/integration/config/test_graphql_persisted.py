@@ -1,4 +1,5 @@
-"""Documents that clients name by their hash, and a list of them that is the only one."""
+"""Documents that clients name by their hash: of a list, which may be the only one. Others are registered
+(test_graphql_registered.py)."""
 
 import hashlib
 import json
@@ -34,6 +35,11 @@ def listed(settings: Settings, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def not_registering(settings: Settings) -> None:
+    settings.GRAPHQL_REGISTERING = False
+
+
 @pytest.fixture
 def ada() -> Door:
     return Door(new_person("ada"))
@@ -67,7 +73,17 @@ def test_a_hash_that_is_not_the_text_s(ada: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    "extensions", [7, "x", [], {"persistedQuery": 7}, {"persistedQuery": {}}, {"other": 1}], ids=str
+    "extensions",
+    [
+        7,
+        "x",
+        [],
+        {"persistedQuery": 7},
+        {"persistedQuery": {}},
+        {"persistedQuery": {"version": 2, "sha256Hash": "x"}},
+        {"other": 1},
+    ],
+    ids=str,
 )
 def test_what_else_stands_in_extensions(ada: Door, extensions: Any) -> None:
     sound = extensions in ([], {"other": 1})

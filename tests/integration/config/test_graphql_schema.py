@@ -20,6 +20,8 @@ from config.graphql.schema import schema
 
 RELEASED = Path(__file__).parents[2] / "released" / "schema.graphql"
 """A copy of schema.graphql as of the last release; replaced when the next one is made."""
+DELIBERATE = {"Mutation.createTweet changed type from CreateTweet! to CreateTweet."}
+"""Changed on purpose, as CHANGELOG.md says: one refused write nulled what the others of a document had answered."""
 SCHEMA = schema.graphql_schema
 ROOTS = {SCHEMA.query_type, SCHEMA.mutation_type, SCHEMA.subscription_type}
 
@@ -45,7 +47,8 @@ def test_everything_is_described() -> None:
 
 
 def test_nothing_that_was_released_is_gone_or_means_something_else() -> None:
-    assert find_breaking_changes(build_schema(RELEASED.read_text()), SCHEMA) == []
+    changes = find_breaking_changes(build_schema(RELEASED.read_text()), SCHEMA)
+    assert {each.description for each in changes} == DELIBERATE
 
 
 def test_a_breaking_change_would_be_seen() -> None:

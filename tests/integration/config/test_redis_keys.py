@@ -1,6 +1,7 @@
 """The table of keys in docs/data.md has every key that the product makes, and none that it does not; and a command
 names the keys that we say it does."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from fanout.delivery import celebrities
 from fanout.live.presence import Presence
+from fanout.live.sockets import SocketCounts
 from fanout.orders import handlers, sweeper
 from feed.operations import strays
 from feed.tasks import search_strays
@@ -26,6 +28,7 @@ from storage.redis.node import RedisNode, broker_node, timeline_node
 from storage.redis.reads import Command, Read
 from storage.stores import associations
 from tests.backends import timeline_redis_down
+from tests.integration.querying import Door
 from tests.integration.speaking import Api, on_one_store
 from tests.people import PASSWORD, new_person
 from tests.work import open_orders, say_what_has_settled, work_off_everything
@@ -43,6 +46,8 @@ NEVER_HERE = {
     "unacked_index": "of Celery's workers",
     "unacked_mutex": "of Celery's workers",
 }
+
+QUERY = "{ __typename }"
 
 
 def rows_of(title: str) -> list[str]:
@@ -100,10 +105,12 @@ def ask(api: Api, method: str, path: str, body: Any = None) -> None:
 
 def people_come(seen: Seen) -> None:
     nobody = Api()
+    sha = hashlib.sha256(QUERY.encode()).hexdigest()
     with seen.after():
         ask(nobody, "POST", "/auth/register", {"username": "ada", "email": "ada@example.org", "password": PASSWORD})
         ask(nobody, "POST", "/auth/token", {"username": "ada", "password": PASSWORD})
         ask(nobody, "GET", "/feed/public")
+        assert Door().post({"query": QUERY, "extensions": {"persistedQuery": {"sha256Hash": sha}}}).status_code == 200
         assert Client(headers={"Authorization": "Bearer none"}).get("/api/v1/me").status_code == 401
 
 
@@ -159,6 +166,7 @@ def everything_happens(seen: Seen) -> None:
     people_read_and_write(seen, author, reader)
     with seen.after(), patch.object(strays, "MOMENT_SECONDS", 0.0):
         Presence().appear([reader.id])
+        SocketCounts().tell({reader.id: 1})
         search_strays()
         say_what_has_settled()
     orders_are_sent(seen, author, reader)

@@ -16,7 +16,7 @@ from django.test import Client, override_settings
 
 from accounts.models import User
 from config.http import pages
-from config.http.security_headers import FEATURES, NO_PAGE, PAGE
+from config.http.security_headers import FEATURES, GRAPHIQL_PAGE, NO_PAGE, PAGE, SCROLL_LOCK
 from tests.people import PASSWORD, ApiClient, new_person
 from tests.routes import routes
 
@@ -38,7 +38,8 @@ pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
 def is_safe_page(answer: Any) -> bool:
     assert answer["Content-Type"].startswith("text/html"), answer["Content-Type"]
-    assert {name: answer.get(name) for name in PAGE_FIELDS} == PAGE_FIELDS
+    own = {"Content-Security-Policy": GRAPHIQL_PAGE} if answer.request["PATH_INFO"] == "/graphql" else {}
+    assert {name: answer.get(name) for name in PAGE_FIELDS} == PAGE_FIELDS | own
     found = INLINE.findall(re.sub(r"(?s)<pre>.*?</pre>", "", answer.content.decode()))
     assert found == [], f"{answer.request['PATH_INFO']} has {found} in it"
     return True
@@ -88,7 +89,7 @@ class TestPages:
             else:
                 assert answer["X-Content-Type-Options"] == "nosniff", path
                 assert "frame-ancestors 'none'" in answer["Content-Security-Policy"], path
-        assert found == {"/api/docs/", "/api/docs/live/", "/problems/{kind}", "/admin/"}
+        assert found == {"/api/docs/", "/api/docs/live/", "/problems/{kind}", "/graphql", "/admin/"}
 
     def test_each_page_of_the_admin(self, signed_in: Client, boss: User) -> None:
         statuses = {}
@@ -165,6 +166,12 @@ def test_a_page_runs_scripts_of_this_site_only() -> None:
     assert allowed["default-src"] == allowed["frame-ancestors"] == allowed["base-uri"] == "'none'"
     assert allowed["script-src"] == allowed["style-src"] == allowed["connect-src"] == "'self'"
     assert "unsafe" not in PAGE
+
+
+def test_graphiql_s_page_may_have_one_style_sheet_more() -> None:
+    """By the hash of its text; tests/e2e/test_pages_in_a_browser.py shows that it is the one."""
+    assert GRAPHIQL_PAGE.replace(f" '{SCROLL_LOCK}'", "") == PAGE
+    assert SCROLL_LOCK.startswith("sha256-")
 
 
 def test_production_passes_django_s_own_check(tmp_path: Path) -> None:

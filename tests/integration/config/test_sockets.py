@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from pytest_django.fixtures import Settings
 
 from config.http import sockets
 from config.http.sockets import MAX_MESSAGE_BYTES, SocketProtocol
@@ -209,6 +210,24 @@ def test_a_close_that_is_not_answered_ends_all_the_same(served: Served) -> None:
     client = Client(served).say(frame(TEXT, b"bye"))
     assert client.close_code() == 4400
     assert served.has_nobody(10)
+
+
+def test_a_server_that_ends_sends_its_sockets_away_one_by_one_and_serves_them_until_then(
+    served: Served, settings: Settings
+) -> None:
+    settings.DRAIN_SECONDS = 2.0
+    clients = [Client(served) for _ in range(20)]
+    begun = time.monotonic()
+    served.server.should_exit = True
+    assert wait_until(lambda: not served.server.servers[0].is_serving(), seconds=5)
+    for client in clients:
+        client.say(frame(TEXT, b"hi"))
+    answers = [client.next() for client in clients]
+    assert answers.count((TEXT, b"hi")) >= 10
+    left = {client: kind for client, (kind, _) in zip(clients, answers, strict=True) if kind == TEXT}
+    assert {client.close_code() for client in left} == {1012}
+    assert served.has_nobody(5)
+    assert 1.0 < time.monotonic() - begun < 4.0
 
 
 @pytest.mark.parametrize("field", ["X-Long: " + "x" * 9_000, "Sec-WebSocket-Key: short"])

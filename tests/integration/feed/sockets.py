@@ -13,6 +13,7 @@ from accounts.sessions import tokens
 from config.asgi import websocket
 from feed.live.threads import housekeeping
 from storage.errors import Unavailable
+from tests.documented import check_told
 from tests.work import work_off_everything
 
 SECONDS = 60.0
@@ -28,9 +29,12 @@ class Socket:
         untyped: Any = ApplicationCommunicator
         self._communicator = untyped(websocket, scope)
 
-    async def open(self, *, after: str | None = None) -> None:
+    async def enter(self) -> None:
         await self._communicator.send_input({"type": "websocket.connect"})
         assert (await self._communicator.receive_output(SECONDS))["type"] == "websocket.accept"
+
+    async def open(self, *, after: str | None = None) -> None:
+        await self.enter()
         assert (await self.frame())["type"] == "ready"
         await self.say(type="subscribe", stream="home", **({} if after is None else {"after": after}))
         assert (await self.frame())["type"] == "subscribed"
@@ -81,6 +85,7 @@ class Socket:
         sent = await self._communicator.receive_output(SECONDS)
         assert sent["type"] == "websocket.send", sent
         frame: dict[str, Any] = json.loads(sent["text"])
+        check_told(frame)
         return frame
 
 

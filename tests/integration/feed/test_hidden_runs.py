@@ -27,6 +27,12 @@ pytestmark = pytest.mark.usefixtures("product")
 MANY, SOME = 1_300, 90
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may be on a page is found however busy the machine is."""
+    monkeypatch.setattr(walking, "WALK_SECONDS", 60.0)
+
+
 def write(author: User, tweet_id: int) -> None:
     """Without an order: the timelines of followers are cold."""
     tweet = Tweet(

@@ -252,6 +252,7 @@ class TestResuming:
             await socket.close()
             await act(lambda: suspended_long_ago(before, staff))
             await act(lambda: services.suspend(author, by=staff))
+            await until(lambda: {author.pk, before.pk} <= listener._seen_changes.keys() and not listener._changed)
             [again] = await opened(reader, after=cursor)
             assert deletions(await replayed(again, reader)) == tweets
             assert tweet not in tweets

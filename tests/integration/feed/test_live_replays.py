@@ -132,7 +132,11 @@ def test_of_a_reader_one_page_is_read_at_a_time_over_all_sockets_and_of_all_read
         await socket.close()
 
     async def scenario() -> None:
-        await asyncio.gather(*(replay(place, socket) for place, socket in enumerate(sockets)))
+        reads.held.clear()
+        replays = asyncio.gather(*(replay(place, socket) for place, socket in enumerate(sockets)))
+        await until(lambda: reads.most >= AT_A_TIME)
+        reads.held.set()
+        await replays
         assert len(reads.all) == len(sockets)
         assert reads.most == AT_A_TIME
 

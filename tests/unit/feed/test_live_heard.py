@@ -27,10 +27,15 @@ class Log:
         return found
 
 
+async def without_threads(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Runs it here: the pool's threads have connections to databases, left by whoever had them before."""
+    return function(*arguments)
+
+
 @pytest.fixture
 def log() -> Any:
     log = Log()
-    with patch.object(heard_module, "tweet_store", lambda: log):
+    with patch.object(heard_module, "tweet_store", lambda: log), patch.object(heard_module, "reading", without_threads):
         yield log
 
 
