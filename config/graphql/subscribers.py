@@ -158,7 +158,7 @@ class Subscriber:
         try:
             while True:
                 await self._subscriptions.tell(await self.queue.get())
-                self._replaying = False
+                self._replaying = not self._begun
         except OSError:
             self.end()  # the client is gone
         except (Invalid, ServiceError) as error:

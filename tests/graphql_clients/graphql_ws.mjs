@@ -15,16 +15,16 @@ const client = createClient({
   connectionParams: { authorization: `Bearer ${token}` },
 });
 
-let pongs = 0;
-client.on("pong", (received) => (pongs += received ? 1 : 0));
+const pong = new Promise((resolve) => client.on("pong", (received) => received && resolve()));
 try {
   for await (const { data } of client.iterate({ query, variables: { after } })) {
     say(data.homeTimeline);
-    if (data.homeTimeline.deletedId) break;
+    if (!data.homeTimeline.deletedId) continue;
+    await pong;
+    break;
   }
   await client.iterate({ query: "subscription { weather }" }).next();
 } catch (refused) {
   say({ refused: refused.code ?? refused[0].extensions.code });
 }
-say({ pongs: pongs > 0 });
 await client.dispose();
