@@ -1,6 +1,6 @@
 """`make bench`: every bench, or those named, with a table of what they found.
 
-    make bench                  # all of them, under half an hour
+    make bench                  # all of them, in 35 minutes
     make bench-home             # one
     make bench NAMES="home post" STORE=embedded OUT=data/bench
 

@@ -38,14 +38,14 @@ PATH = "/api/v1/feed/home"
 
 
 def measure(stack: Stack) -> Result:
-    readers = _seed()
+    readers = seed()
     bare_url = f"http://{LOOPBACK}:{free_port()}"
     reference_web = stack.start(web_command(bare_url, "bench.bare:application", stack.size.web, name="bare"))
     try:
-        pages = _read_once(stack.url + PATH, readers)
+        pages = read_once(stack.url + PATH, readers)
         _seed_reference(Redis.from_url(stack.env["TIMELINE_REDIS_URL"]), readers, pages)
         wait_until(lambda: answers_200(f"{bare_url}/healthz"), seconds=30)
-        [stored] = _read_once(bare_url + PATH, readers[:1])
+        [stored] = read_once(bare_url + PATH, readers[:1])
         rows = [_row(stack.url + PATH, bare_url + PATH, readers, connections) for connections in CONNECTIONS]
     finally:
         stop([reference_web], grace_seconds=5)
@@ -58,8 +58,8 @@ def measure(stack: Stack) -> Result:
     return Result("home", stack.env["STORE"], rows, settings)
 
 
-def _seed() -> list[Person]:
-    """Readers with timelines of the authors whom they follow."""
+def seed() -> list[Person]:
+    """READERS new people with timelines of the authors whom they follow."""
     draw = random.Random(1)  # noqa: S311 - a graph, no secret
     authors = [author.id for author in seeding.people(AUTHORS, signed_in=0, prefix="author")]
     readers = seeding.people(READERS)
@@ -72,7 +72,7 @@ def _seed() -> list[Person]:
     return readers
 
 
-def _read_once(url: str, readers: Sequence[Person]) -> list[bytes]:
+def read_once(url: str, readers: Sequence[Person]) -> list[bytes]:
     """Each reader's page; what it needs is cached then."""
     with ThreadPoolExecutor(8) as pool, httpx.Client(timeout=60) as client:
 
