@@ -2,7 +2,7 @@
 
 Three kinds of bounds, each taking time in proportion to the document:
 - how often things stand in it (`LIMITS`): the specification's rules take the square of some, and
-  what costs an ordinary page to be looked at must not be;
+  what costs an ordinary page in graphql-core's own loop to be looked at must not be;
 - how deep its fields nest, and how many values its answer can hold (its *complexity*): a field
   counts once for each item of the pages that it stands in;
 - what costs something however little of it is answered: opening a page, and writing.

@@ -29,7 +29,8 @@ from config.graphql.variables import GraphQLParser, check_variables
 from config.http.idempotency import HEADER, may_be_over
 from config.http.problems import problem_of
 from storage.errors import BadRequest, Crowded, ServiceError, TooMany
-from storage.web.batches import BatchingExecution, TooManyValues
+from storage.web.attributes import TooManyValues
+from storage.web.batches import BatchingExecution
 
 log = structlog.get_logger(__name__)
 

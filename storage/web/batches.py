@@ -9,9 +9,12 @@ loop, and a document without such fields is executed as graphql-core executes it
     def resolve_relationship(person, info):
         return later(relationships, viewer_id, of=int(person.id))
 
+What needs no resolver at all is read without the executor's steps (attributes.py).
+
 graphql-core's own way to wait is awaitables, and costs a task of asyncio's for each field (ADR 011).
 """
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -32,16 +35,14 @@ from graphql import (
 from graphql.execution.execute import get_field_def
 from graphql.pyutils import Path
 
+from storage.web.attributes import Attribute, Attributes, TooManyValues
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 Read = Callable[..., Mapping[Hashable, object]]
 """Takes keys, and then what else was given with them; answers values by key, None where a key is missing. A value that
 is an exception is the error of that key's fields; what it raises, of all."""
-
-
-class TooManyValues(BaseException):
-    """An answer has grown past what its document may cost. Past every `except Exception` of the executor: it ends."""
 
 
 _PENDING = object()
@@ -130,7 +131,9 @@ class BatchingExecution(ExecutionContext):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._place: _Place | None = None
-        self._values_left: int | None = getattr(self.context_value, "most_values", None)
+        most: int | None = getattr(self.context_value, "most_values", None)
+        self._values_left: float = math.inf if most is None else most
+        self._attributes = Attributes(self, Later)
         self._waiting: list[_Waiting] = []
         self._known: dict[_Group, dict[Hashable, object]] = {}
 
@@ -179,7 +182,7 @@ class BatchingExecution(ExecutionContext):
         path: Path,
         result: Any,
     ) -> Any:
-        if is_non_null_type(return_type.of_type) or not isinstance(result, Sequence):
+        if is_non_null_type(return_type.of_type) or not isinstance(result, list | tuple):
             return super().complete_list_value(return_type, field_nodes, info, path, result)
         completed: list[Any] = []
         holder = self._place
@@ -203,10 +206,12 @@ class BatchingExecution(ExecutionContext):
         path: Path | None,
         field_nodes: list[FieldNode],
     ) -> None:
-        if self._values_left is not None:
-            self._values_left -= 1
-            if self._values_left < 0:
-                raise TooManyValues
+        attribute = self._attributes.of(parent_type, field_nodes)
+        if attribute is not None and self._was_read(results, response_name, attribute, source):
+            return
+        self._values_left -= 1
+        if self._values_left < 0:
+            raise TooManyValues
         holder, field_path = self._place, Path(path, response_name, parent_type.name)
         self._place = _Place(
             results, response_name, field_path, holder, parent_type=parent_type, field_nodes=field_nodes
@@ -217,6 +222,14 @@ class BatchingExecution(ExecutionContext):
             self._place = holder
         if value is not Undefined:
             results[response_name] = value
+
+    def _was_read(self, results: dict[str, Any], response_name: str, attribute: Attribute, source: object) -> bool:
+        try:
+            results[response_name], values = self._attributes.read(attribute, source, self._values_left)
+        except Exception:
+            return False
+        self._values_left -= values
+        return True
 
     def _read_waiting(self) -> None:
         """Reads and completes until no field waits. Raises the error of a field up to which nothing may be null."""
