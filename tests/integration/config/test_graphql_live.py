@@ -230,8 +230,8 @@ class TestRefusals:
             ({"query": SUBSCRIBE + " " * 21_000 + "#"}, "too_complex", "characters"),
             (
                 {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}},
-                "PERSISTED_QUERY_NOT_SUPPORTED",
-                "PersistedQueryNotSupported",
+                "PERSISTED_QUERY_NOT_FOUND",
+                "PersistedQueryNotFound",
             ),
         ],
     )
