@@ -148,13 +148,60 @@ def hydrated(
         visibility = Visibility(viewer.id if viewer is not None else None)
     asked = marks.read(viewer.id) if viewer is not None else NOTHING
     page, known_marks = _load(ids, visibility, asked, extra, suspended=suspended)
+    loaded = _with_inner(page, visibility, suspended=suspended)
+    return _views([each for each in ids if each in page.tweets], loaded, page.unreadable, viewer, known_marks)
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """What is the same for all viewers of some tweets: with suspended people's, and nothing of any viewer."""
+
+    ids: tuple[int, ...]
+    """Of those that are there, in the order asked for."""
+    loaded: _Loaded
+
+
+def shared(ids: Sequence[int]) -> Shared:
+    """Returns what `seen_by` makes into what one viewer sees. Costs what `hydrate` does, and raises `Unavailable`."""
+    everybody = Visibility(None)
+    page, _ = _load(ids, everybody, suspended=True)
+    return Shared(tuple(each for each in ids if each in page.tweets), _with_inner(page, everybody, suspended=True))
+
+
+def seen_by(viewer: Viewer, tweets: Shared, *, suspended: bool = False) -> list[TweetOut]:
+    """Returns the tweets as `hydrate` does, as of the moment when they were loaded.
+
+    One Redis round trip, for whom the viewer must not see now and what the viewer has marked. Raises `Unavailable`.
+    """
+    visibility, known_marks = Visibility(viewer.id), None
+    try:
+        excluded, known_marks = timeline_node().ask(visibility.read(), marks.read(viewer.id))
+    except Unavailable:
+        visibility.know_without_redis()
+    else:
+        visibility.know(excluded)
+    authors = tweets.loaded.authors
+    hidden = visibility.hidden_among(authors)
+    seen = {each.id for each in authors.values() if each.id not in hidden and (suspended or not each.suspended)}
+    shown = {each.id: each for each in tweets.loaded.tweets.values() if each.author_id in seen}
+    loaded = structs.replace(tweets.loaded, tweets=shown)
+    return _views([each for each in tweets.ids if each in shown], loaded, set(), viewer, known_marks).tweets
+
+
+def _with_inner(page: _Loaded, visibility: Visibility, *, suspended: bool) -> _Loaded:
+    """Loads what is shown within the page's tweets and is not among them."""
     inner = _inner_ids(page.tweets) - page.tweets.keys()
-    loaded = page.also(_load(sorted(inner), visibility, suspended=suspended)[0]) if inner else page
+    return page.also(_load(sorted(inner), visibility, suspended=suspended)[0]) if inner else page
+
+
+def _views(
+    ids: Sequence[int], loaded: _Loaded, unreadable: set[int], viewer: Viewer | None, known_marks: KnownMarks | None
+) -> Hydrated:
+    """The loaded tweets of these `ids`, for the viewer; those whose originals are not there are left out."""
     flags = marks.flags(viewer.id, _originals(loaded.tweets), known_marks) if viewer is not None else {}
-    tweets = [page.tweets[each] for each in ids if each in page.tweets]
+    tweets = [loaded.tweets[each] for each in ids]
     complete = [each for each in tweets if each.retweet_of_id is None or each.retweet_of_id in loaded.tweets]
     lacking = {each.id for each in tweets if each.retweet_of_id in loaded.unreadable}
-    return Hydrated([_show(tweet, loaded, flags) for tweet in complete], page.unreadable | lacking)
+    return Hydrated([_show(tweet, loaded, flags) for tweet in complete], unreadable | lacking)
 
 
 def new_tweet_out(tweet: Tweet, author: Account) -> TweetOut:
