@@ -16,14 +16,15 @@ told with a cursor of 100. The sweep, half a minute later, finds both; 110 is to
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Protocol
 
 from msgspec import structs
 
 from accounts.graph import exclusions
-from accounts.graph.exclusions import hidden_among, refreshed
+from accounts.graph.exclusions import Exclusions, hidden_among, refreshed
 from feed.live.pacing import Pacing
 from feed.live.registry import registry
 from feed.live.streams.stream import TWEET, Signal, SignalKind, Topic
@@ -38,14 +39,16 @@ from tweets.stores.port import tweet_store
 LOOK_SECONDS = 1.0
 """Between two looks at counts: no client is told of a tweet's more often."""
 SWEEP_SECONDS = 10.0
-SWEPT = 200
+SWEPT = 1_000
 """Replies of one tweet that a sweep reads; of more, the next one reads on."""
+AT_ONCE = 500
+"""Tweets that are read together, and viewers of whom it is asked in one round trip whom they must not see."""
 SIGHT_SECONDS = 5.0
 """How often it is looked whether who watches may still see."""
 LARGE_SECONDS = tweet_counts.STALE_SECONDS + tweet_counts.RECOUNT_LEASE_SECONDS
 """After so long, large counts that were cached before a change have been counted anew, whoever had begun to."""
-VIEWERS_AT_ONCE = 500
-"""Of whom it is asked in one round trip whom they must not see."""
+REFRESHED = 50
+"""Viewers whose exclusions are read from the store within one look: Redis was emptied, and the others' turn comes."""
 
 
 class Watching(Protocol):
@@ -109,8 +112,7 @@ class Watched:
         """Has the stream told; `counts` are what it has just read, the tweet's channel being heard already."""
         watch = self._watches.setdefault(tweet_id, Watch(tweet_id, counts, settled_place()))
         watch.streams.add(stream)
-        if watch.counts != counts:
-            self.changed(tweet_id)
+        self.changed(tweet_id)  # since it was read, too
         return watch
 
     def remove(self, watch: Watch, stream: Watching) -> None:
@@ -136,12 +138,14 @@ class Watched:
             self.replies.add(watch.topic, reply_id, watch.place)
 
     async def look(self) -> None:
-        """Reads the counts of all tweets of which something was published, once there are some; tells what has changed.
+        """Reads the counts of tweets of which something was published, once there are some; tells what has changed.
 
-        A Redis round trip, and what it costs to count what is not cached. Raises `Unavailable`, and looks again then.
+        A Redis round trip for AT_ONCE of them, and what it costs to count what is not cached; of more, the next look
+        reads on. Raises `Unavailable`, and looks again then.
         """
         await self._changed.wait()
-        due = {each.tweet_id: (each, each.changes) for each in self._watches.values() if each.is_due}
+        all_due = (each for each in self._watches.values() if each.is_due)
+        due = {each.tweet_id: (each, each.changes) for each in islice(all_due, AT_ONCE)}
         found = await reading(_counts, list(due)) if due else {}
         for tweet_id, (watch, changes) in due.items():
             if found[tweet_id].large and changes != watch.looked_at:
@@ -157,21 +161,30 @@ class Watched:
             self.tell(Signal(SignalKind.COUNTS, watch.topic, watch.place))
 
     async def sweep(self) -> None:
-        """Tells of replies that nobody was told of, and looks at the counts. One store read for all tweets."""
+        """Tells of replies that nobody was told of, and looks at the counts. A store read for AT_ONCE tweets.
+
+        Raises `Unavailable`.
+        """
         began = [each for each in self._watches.values() if each.began]
-        settled = settled_place()
-        ranges = {each.tweet_id: Range(None, each.place, SWEPT) for each in began}
-        found = await reading(_replies_to, ranges) if ranges else {}
-        for watch in began:
-            ids = sorted(found[watch.tweet_id])
-            for reply_id in ids:
-                if reply_id <= settled:
-                    self.replies.add(watch.topic, reply_id, watch.place)
-            watch.place = max(watch.place, min(settled, ids[-1]) if len(ids) == SWEPT else settled)
-            self.changed(watch.tweet_id)
+        for start in range(0, len(began), AT_ONCE):
+            some = began[start : start + AT_ONCE]
+            settled = settled_place()
+            found = await reading(_replies_to, {each.tweet_id: Range(None, each.place, SWEPT) for each in some})
+            for watch in some:
+                self._sweep(watch, sorted(found[watch.tweet_id]), settled)
+
+    def _sweep(self, watch: Watch, reply_ids: Sequence[int], settled: int) -> None:
+        for reply_id in reply_ids:
+            if reply_id <= settled:
+                self.replies.add(watch.topic, reply_id, watch.place)
+        watch.place = max(watch.place, min(settled, reply_ids[-1]) if len(reply_ids) == SWEPT else settled)
+        self.changed(watch.tweet_id)
 
     async def look_at_viewers(self) -> None:
-        """Tells who may not see the tweet that they watch any more. A Redis round trip for VIEWERS_AT_ONCE of them."""
+        """Tells who may not see the tweet that they watch any more. A Redis round trip for AT_ONCE of them.
+
+        Raises `Unavailable`.
+        """
         streams = [stream for watch in self._watches.values() for stream in watch.streams]
         authors: dict[int, set[int]] = {}
         for stream in streams:
@@ -202,16 +215,15 @@ def _replies_to(ranges: Mapping[int, Range]) -> dict[int, list[int]]:
 
 
 def _hidden(authors: Mapping[int, Collection[int]]) -> dict[int, frozenset[int]]:
-    """Whom of these authors each viewer must not see."""
-    viewers = list(authors)
-    found: dict[int, frozenset[int]] = {}
-    for start in range(0, len(viewers), VIEWERS_AT_ONCE):
-        some = viewers[start : start + VIEWERS_AT_ONCE]
+    """Whom of these authors each viewer must not see; of REFRESHED viewers at most that is asked of the store."""
+    viewers, known = list(authors), dict[int, Exclusions]()
+    for start in range(0, len(viewers), AT_ONCE):
+        some = viewers[start : start + AT_ONCE]
         answers = timeline_node().ask_all([exclusions.read(each) for each in some])
-        for viewer_id, cached in zip(some, answers, strict=True):
-            known = cached if cached is not None else refreshed(viewer_id)
-            found[viewer_id] = hidden_among(viewer_id, known, authors[viewer_id], home=False)
-    return found
+        known |= {each: cached for each, cached in zip(some, answers, strict=True) if cached is not None}
+    for viewer_id in islice((each for each in viewers if each not in known), REFRESHED):
+        known[viewer_id] = refreshed(viewer_id)
+    return {each: hidden_among(each, found, authors[each], home=False) for each, found in known.items()}
 
 
 watched = Watched()

@@ -104,7 +104,7 @@ class ReplayingStream(ABC):
             case SignalKind.GONE:
                 await self._send_deleted(self._screen.leave(signal.entry_id))
             case SignalKind.SUSPENDED:
-                await self._send_deleted(self._screen.leave_by(signal.authors))
+                await self._tell_suspended(signal.authors)
             case SignalKind.RESYNC:
                 await self._catch_up()
             case SignalKind.OVERFLOW:
@@ -268,9 +268,13 @@ class ReplayingStream(ABC):
         while missed and missed[0].op <= place:
             each = missed.popleft()
             if each.tweet_id is None:
-                await self._send_deleted(self._screen.leave_by({each.author_id}))
+                await self._tell_suspended({each.author_id})
             else:
                 await self._send_deleted(self._screen.leave(each.tweet_id, unseen=each.unseen))
+
+    async def _tell_suspended(self, authors: Set[int]) -> None:
+        """Takes off the screen what is by, or retweets, suspended people."""
+        await self._send_deleted(self._screen.leave_by(authors))
 
     async def _send_deleted(self, entry_ids: Sequence[int]) -> None:
         for entry_id in entry_ids:

@@ -61,7 +61,8 @@ class TweetStream(ReplayingStream):
     async def begin(self) -> None:
         """Tells the client that it is subscribed; one that resumes what it has missed, and the counts."""
         await super().begin()
-        await self._tell_counts()
+        if self._told is None:
+            await self._tell_counts()
 
     async def handle(self, signal: Signal) -> None:
         """Tells the client what the signal says. Raises `Over` behind the end."""
@@ -72,8 +73,7 @@ class TweetStream(ReplayingStream):
                 await self._end()
             case SignalKind.SUSPENDED:
                 await self._end_unless_seen()
-                if not sees_suspended(self._viewer):
-                    await super().handle(signal)
+                await super().handle(signal)
             case SignalKind.HIDDEN:
                 if self.viewer_id in signal.viewers:
                     await self._end_unless_seen()
@@ -114,6 +114,11 @@ class TweetStream(ReplayingStream):
 
     def _may_show(self, tweet: TweetOut) -> bool:
         return tweet.reply_to_id == str(self._subject)
+
+    async def _tell_suspended(self, authors: Set[int]) -> None:
+        """Leaves what they wrote to staff, who see it."""
+        if not sees_suspended(self._viewer):
+            await super()._tell_suspended(authors)
 
     async def _tell_counts(self) -> None:
         counts = self._watch.counts if self._watch is not None else None

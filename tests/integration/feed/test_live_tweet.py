@@ -19,6 +19,7 @@ from feed.live.listener import listener
 from feed.live.threads import housekeeping
 from feed.live.watching import watched
 from storage.redis.node import timeline_node
+from storage.web.paging import decode_cursor
 from tests.backends import connected_anew, counted_round_trips
 from tests.integration.feed.reading import operator
 from tests.integration.feed.sockets import Socket, delivered, until
@@ -42,9 +43,10 @@ def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts are looked at ten times a second, and what nobody publishes twice."""
+    """Counts are looked at ten times a second, and blocks twice; no sweep makes good what was not published."""
     monkeypatch.setattr(listener_module, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(listener_module, "SIGHT_SECONDS", 0.5)
+    monkeypatch.setattr(listener_module, "SWEEP_SECONDS", 600.0)
 
 
 async def opened(tweet: int, *readers: User, after: str | None = None) -> list[Socket]:
@@ -184,15 +186,16 @@ class TestCounts:
     def test_large_counts_are_looked_at_until_they_are_counted_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """They are not changed by what changes them, and may have been counted a moment before."""
         monkeypatch.setattr(counts, "LARGE", 2)
-        monkeypatch.setattr(counts, "STALE_SECONDS", 1.0)
         author, people = new_person(), [new_person() for _ in range(3)]
         tweet = post(author)
         for person in people[:2]:
             liking.like(viewer=viewer(person), tweet_id=tweet)
-        read(f"/tweets/{tweet}", author)
 
         async def scenario() -> None:
             [socket] = await opened(tweet, author)
+            monkeypatch.setattr(counts, "STALE_SECONDS", 0.0)
+            await housekeeping(read, f"/tweets/{tweet}", author)
+            monkeypatch.setattr(counts, "STALE_SECONDS", 1.0)
             await housekeeping(liking.like, viewer=viewer(people[2]), tweet_id=tweet)
             assert (await counts_until(socket, likes=3))[-1] == NOTHING | {"likes": 3}
             await close(socket)
@@ -292,7 +295,9 @@ class TestReplies:
             frame = await reply_of(socket)
             assert frame["tweet"]["id"] == str(told)
             [again] = await opened(tweet, author, after=frame["cursor"])
-            assert {(await reply_of(again))["tweet"]["id"] for _ in range(2)} == {str(untold), str(told)}
+            replayed = [await reply_of(again) for _ in range(2)]
+            assert [each["tweet"]["id"] for each in replayed] == [str(untold), str(told)]
+            assert all(decode_cursor(each["cursor"]) < untold for each in (frame, *replayed))
             with patch.object(watching, "settled_place", lambda: told + 1):
                 assert (await reply_of(socket))["tweet"]["id"] == str(untold)
                 await until(lambda: watched._watches[tweet].place > told)
@@ -334,7 +339,8 @@ class TestTheEnd:
         run(scenario)
 
     @on_one_store
-    def test_nothing_is_told_after_a_block_however_soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("what", ["a reply", "counts"])
+    def test_nothing_is_told_after_a_block_however_soon(self, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(listener_module, "SIGHT_SECONDS", 60.0)
         author, readers = new_person(), [new_person(), new_person()]
         tweet = post(author)
@@ -343,7 +349,10 @@ class TestTheEnd:
             sockets = await opened(tweet, *readers)
             for reader in readers:
                 await housekeeping(blocks.block, reader.id, author.id)
-            await housekeeping(post, author, "an answer", reply_to=tweet)
+            if what == "counts":
+                await housekeeping(liking.like, viewer=viewer(author), tweet_id=tweet)
+            else:
+                await housekeeping(post, author, "an answer", reply_to=tweet)
             for socket in sockets:
                 assert await socket.frame() == {"type": "delete", "stream": f"tweet:{tweet}", "id": str(tweet)}
             assert await sockets[0].is_silent(0.3)
@@ -456,7 +465,7 @@ def _impatient() -> Iterator[None]:
 
 
 @on_one_store
-@pytest.mark.usefixtures("_impatient")
+@pytest.mark.usefixtures("_impatient", "deferred_writes_run")
 @pytest.mark.parametrize("how", ["dead", "flushed"])
 def test_behind_an_outage_or_a_flush_counts_are_right_and_no_reply_is_missing(timeline_redis: Valkey, how: str) -> None:
     author, reader = new_person(), new_person()
@@ -483,6 +492,8 @@ def test_behind_an_outage_or_a_flush_counts_are_right_and_no_reply_is_missing(ti
                 told = frame["counts"]
             elif frame["type"] == "tweet":
                 found.add(frame["tweet"]["id"])
+        await housekeeping(liking.unlike, viewer=viewer(reader), tweet_id=tweet)
+        await counts_until(socket, replies=2)
         await close(socket)
 
     run(scenario)
