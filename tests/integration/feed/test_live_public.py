@@ -1,16 +1,19 @@
 """The public stream: told once, what the public feed shows to each viewer, at a pace, and without a hole."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from accounts.graph import blocks, exclusions
+from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from accounts.people import services
 from deploy.valkey import Valkey
+from fanout.delivery import pushing
+from fanout.live.channel import PUBLIC_CHANNEL
 from fanout.live.watermark import watermark
 from feed.live import pacing, sharing
 from feed.live.channels import channels
@@ -23,10 +26,14 @@ from feed.live.threads import housekeeping
 from feed.timelines.public import public_page
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
+from storage.redis.reads import Command
+from storage.stores import associations
 from storage.web.paging import PageRequest, decode_cursor, encode_cursor
 from tests.backends import connected_anew, counted_round_trips
+from tests.integration.fanout.followers import followed_by_active
 from tests.integration.feed.reading import operator
 from tests.integration.feed.sockets import Socket, delivered, until
+from tests.integration.pulling import a_celebrity
 from tests.integration.tweeting import post, viewer
 from tests.outages import server_down
 from tests.people import ApiClient, new_person
@@ -62,6 +69,11 @@ def page_of(reader: User, query: str = "") -> list[dict[str, Any]]:
     """What GET /feed/public shows to them."""
     data: list[dict[str, Any]] = ApiClient(reader).get(f"/api/v1/feed/public?limit=100{query}").json()["data"]
     return data
+
+
+def published(*trips: Sequence[Command]) -> list[object]:
+    """Which entries the commands of these round trips tell to everybody."""
+    return [command[2] for trip in trips for command in trip if command[:2] == ("PUBLISH", PUBLIC_CHANNEL)]
 
 
 class Crowd:
@@ -140,21 +152,27 @@ class TestCosts:
 
     def test_it_is_published_once_with_the_author_s_copy_and_costs_no_round_trip(self) -> None:
         author = new_person()
-        published: list[Any] = []
         with counted_round_trips() as posting:
             tweet = post(author)
         assert len(posting) == 1
-        node = timeline_node()
-        send = node._send
-
-        def watched(commands: Any) -> Any:
-            published.extend(each[1:] for each in commands if each[0] == "PUBLISH")
-            return send(commands)
-
-        with counted_round_trips() as trips, patch.object(node, "_send", watched):
+        with counted_round_trips() as trips:
             work_off_everything()
         assert len(trips) == 2, "the snapshot, and the push"
-        assert published == [("live:public", tweet)]
+        assert published(*posting, *trips) == [tweet]
+
+    def test_so_is_a_large_author_s_in_slices_in_parts_and_when_it_is_pulled(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("IN_ONE_TRIP", "PUSHED_AT_ONCE"):
+            monkeypatch.setattr(pushing, name, 2)
+        in_slices, in_parts = new_person(), new_person()
+        followed_by_active(in_slices, 5)
+        associations().grow(in_parts.id, FOLLOW, 2)
+        for author in (in_slices, in_parts, a_celebrity(new_person())):
+            tweet = post(author)
+            with counted_round_trips() as trips:
+                work_off_everything()
+            assert published(*trips) == [tweet]
 
     def test_a_channel_is_heard_while_somebody_wants_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("feed.live.channels.KEPT_SECONDS", 0.0)

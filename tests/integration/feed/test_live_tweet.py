@@ -9,6 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from accounts.graph import blocks
+from accounts.graph.exclusions import Exclusions
 from accounts.models import User
 from accounts.people import services
 from deploy.valkey import Valkey
@@ -411,13 +412,6 @@ class TestCosts:
         author, reader = new_person(), new_person()
         tweet = post(author)
         me = viewer(reader)
-        node, published = timeline_node(), list[Any]()
-        send = node._send
-
-        def watched_commands(commands: Any) -> Any:
-            published.extend(each for each in commands if each[0] == "PUBLISH")
-            return send(commands)
-
         acts: list[tuple[Callable[[], object], int]] = [
             (lambda: liking.like(viewer=me, tweet_id=tweet), 4),
             (lambda: liking.unlike(viewer=me, tweet_id=tweet), 2),
@@ -426,12 +420,31 @@ class TestCosts:
         ]
         for act, _ in acts:
             act()
-        with patch.object(node, "_send", watched_commands):
-            for act, trips in acts:
-                with counted_round_trips() as made:
-                    act()
-                assert len(made) == trips, made
-        assert published == []
+        for act, trips in acts:
+            with counted_round_trips() as made:
+                act()
+            assert len(made) == trips, made
+            assert not [command for trip in made for command in trip if command[0] == "PUBLISH"], "a script does it"
+
+    def test_whether_viewers_may_still_see_is_one_round_trip_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(listener_module, "SIGHT_SECONDS", 600.0)
+        monkeypatch.setattr(watching, "REFRESHED", 1)
+        author, readers = new_person(), [new_person() for _ in range(3)]
+        tweets = [post(author), post(author)]
+
+        async def scenario() -> None:
+            sockets = [socket for tweet in tweets for socket in await opened(tweet, *readers)]
+            with counted_round_trips() as made:
+                await watched.look_at_viewers()
+            asked = [trip for trip in made if any("exclusions" in str(command) for command in trip)]
+            assert [len(trip) for trip in asked] == [3]
+            await housekeeping(timeline_node().round_trip, ("FLUSHALL",))
+            with patch.object(watching, "refreshed", return_value=Exclusions()) as refreshed:
+                await watched.look_at_viewers()
+            assert refreshed.call_count == 1, "the others' turn comes"
+            await close(*sockets)
+
+        run(scenario)
 
     def test_a_tweet_is_heard_of_while_it_is_watched(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("feed.live.channels.KEPT_SECONDS", 0.0)
