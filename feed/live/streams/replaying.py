@@ -31,7 +31,7 @@ from storage.errors import StillSearching, Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.web.paging import Page, PageRequest, encode_cursor
 from tweets.entities import Deletion
-from tweets.reading.hydration import TweetOut, seen_by
+from tweets.reading.hydration import TweetOut
 from tweets.reading.showing import Showing, showing_of
 
 REPLAY_PAGE = 100
@@ -175,7 +175,7 @@ class ReplayingStream(ABC):
         """Shows what many sockets are told of: read once for all of them, but for what differs by viewer."""
         self._behind = True
         with self._being_read():
-            found = await reading(seen_by, self._viewer, await sharing.of(entries))
+            found = await sharing.seen_by(self._viewer, entries)
         await self._show_read(found)
 
     async def _show_read(self, tweets: Sequence[TweetOut]) -> None:

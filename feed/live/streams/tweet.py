@@ -25,7 +25,7 @@ from storage.errors import NotFound
 from storage.web.paging import Page, PageRequest
 from tweets.entities import Deletion
 from tweets.reading.bodies import tweets_by_id
-from tweets.reading.hydration import CountsOut, TweetOut, seen_by
+from tweets.reading.hydration import CountsOut, TweetOut
 from tweets.reading.selectors import no_such_tweet, tweet_out
 from tweets.reading.showing import Showing, showings
 from tweets.reading.threads import replies_page
@@ -106,8 +106,8 @@ class TweetStream(ReplayingStream):
         self._behind = True
         subjects = dict.fromkeys((self._tweet_id, self._subject))
         with self._being_read():
-            found = await sharing.of((*subjects, *entries))
-            seen = await reading(seen_by, self._viewer, found, suspended=sees_suspended(self._viewer))
+            staff = sees_suspended(self._viewer)
+            seen = await sharing.seen_by(self._viewer, (*subjects, *entries), suspended=staff)
         if str(self._tweet_id) not in {tweet.id for tweet in seen}:
             await self._end_unless_seen()
         await self._show_read(seen)
