@@ -149,7 +149,7 @@ class Listener:
             if message is None:
                 raise RedisError("the subscription is silent")
             if message["type"] == "message":
-                self._take(message["channel"].decode(), message["data"])
+                await self._take(message["channel"].decode(), message["data"])
             elif message["type"] == "pong" and message["data"]:
                 registry.watermark = max(registry.watermark, int(message["data"]))
             elif message["type"] == "subscribe":
@@ -165,13 +165,13 @@ class Listener:
         elif was_late:
             registry.resync_all()
 
-    def _take(self, name: str, payload: bytes) -> None:
+    async def _take(self, name: str, payload: bytes) -> None:
         """Puts one message into the queues of those whom it concerns, or where it waits for its beat."""
         if name == channel.GONE_CHANNEL:
             gone = channel.decode_gone(payload)
             heard.add(gone.op, gone.tweet_id, gone.author_id)
             sharing.gone(gone.tweet_id)
-            registry.gone(gone.tweet_id)
+            await registry.gone(gone.tweet_id)
         elif name == PUBLIC_CHANNEL:
             self._public.add(PUBLIC, int(payload), registry.watermark)
         elif (tweet_id := channel.tweet_of(name)) is not None:

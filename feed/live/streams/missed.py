@@ -7,6 +7,7 @@ known to every process within a second (listener.py), long before a watermark pa
 
 from collections.abc import Callable, Collection, Sequence, Set
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,14 +17,18 @@ from accounts.people.selectors import suspended_since
 from feed.live.heard import TooMany, heard
 from feed.live.threads import reading
 from storage.ids.snowflakes import id_time, id_us, make_id, now_us
-from tweets.entities import Deletion, Tweet
+from tweets.entities import Deletion
 from tweets.reading.bodies import tweets_by_id
 from tweets.stores.port import DELETIONS_DAYS
 
 ASKED_ABOUT = 100
 """About more authors than this it costs less to read whom the reader follows."""
 LOOKED_AT = 1_000
-"""Deleted tweets that are read to know what they were; a page of more is loaded anew."""
+"""Deleted tweets that are read at once, to know what they were."""
+REMEMBERED = 50_000
+"""Of so many it is known what they were: 10 MB."""
+TOLD = 1_000
+"""Deletions that a client is told though nobody knows that it has the tweets; of more, it is told to load anew."""
 DAY_US = 24 * 3600 * 1_000_000
 
 
@@ -41,6 +46,17 @@ class Missed(msgspec.Struct, frozen=True):
 
 Among = Callable[[Sequence[Deletion]], Set[int]]
 """Returns which tweets of these deletions a client may have whatever is known. Raises `TooMany`, and `Unavailable`."""
+
+
+class Was(NamedTuple):
+    """What a deleted tweet was."""
+
+    in_public: bool
+    reply_to_id: int | None
+
+
+_were: dict[int, Was] = {}
+"""By id; what a tweet was never changes. Several threads may read one at the same time."""
 
 
 async def missed_since(after: int, on_screen: Collection[int], among: Among) -> list[Missed]:
@@ -66,14 +82,29 @@ def by_followees(reader_id: int, deletions: Sequence[Deletion]) -> set[int]:
     return {each.tweet_id for each in deletions if each.author_id in near}
 
 
-def that_are(listed: Callable[[Tweet], bool], deletions: Sequence[Deletion]) -> set[int]:
-    """Returns those that stood in a listing. A Redis round trip, and for what is not cached a store read and another.
+def that_were(listed: Callable[[Was], bool], deletions: Sequence[Deletion]) -> set[int]:
+    """Returns those that stood in a listing. What they were is remembered, since sockets resume together.
 
-    Raises `TooMany` for more than LOOKED_AT.
+    Costs `tweets_by_id` for each LOOKED_AT of which it is not. Raises `TooMany` for more than TOLD of them.
     """
-    if len(deletions) > LOOKED_AT:
+    found = {tweet_id for tweet_id, was in _what_they_were([each.tweet_id for each in deletions]) if listed(was)}
+    if len(found) > TOLD:
         raise TooMany
-    return {each.id for each in tweets_by_id([each.tweet_id for each in deletions]).values() if listed(each)}
+    return found
+
+
+def _what_they_were(tweet_ids: Sequence[int]) -> list[tuple[int, Was]]:
+    known = {each: was for each in tweet_ids if (was := _were.get(each)) is not None}
+    unknown = [each for each in tweet_ids if each not in known]
+    for start in range(0, len(unknown), LOOKED_AT):
+        read = tweets_by_id(unknown[start : start + LOOKED_AT])
+        fresh = {each.id: Was(each.in_public, each.reply_to_id) for each in read.values()}
+        known |= fresh
+        for tweet_id, was in fresh.items():
+            if len(_were) >= REMEMBERED:
+                _were.clear()
+            _were[tweet_id] = was
+    return list(known.items())
 
 
 def _near(reader_id: int, authors: set[int]) -> set[int]:

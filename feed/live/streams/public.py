@@ -11,7 +11,7 @@ from accounts.entities import Viewer
 from fanout.live.channel import PUBLIC_CHANNEL
 from fanout.live.watermark import watermark as known_watermark
 from feed.live.channels import channels
-from feed.live.streams.missed import that_are
+from feed.live.streams.missed import that_were
 from feed.live.streams.replaying import ON_SCREEN, ReplayingStream
 from feed.live.streams.stream import PUBLIC, Send
 from feed.live.threads import housekeeping
@@ -46,4 +46,4 @@ class PublicStream(ReplayingStream):
         return showings(tweet_store().public(limit=ON_SCREEN))[::-1]
 
     def _unseen(self, deletions: Sequence[Deletion]) -> Set[int]:
-        return that_are(lambda tweet: tweet.in_public, deletions)
+        return that_were(lambda was: was.in_public, deletions)

@@ -15,7 +15,7 @@ from accounts.graph.exclusions import Visibility, sees_suspended
 from fanout.live.channel import tweet_channel
 from feed.live.channels import channels
 from feed.live.sharing import sharing
-from feed.live.streams.missed import that_are
+from feed.live.streams.missed import that_were
 from feed.live.streams.replaying import ON_SCREEN, ReplayingStream
 from feed.live.streams.stream import TWEET, Over, Send, Signal, SignalKind, Topic
 from feed.live.threads import reading
@@ -147,7 +147,7 @@ class TweetStream(ReplayingStream):
         return showings(tweet_store().replies(self._subject, limit=ON_SCREEN))[::-1]
 
     def _unseen(self, deletions: Sequence[Deletion]) -> Set[int]:
-        return that_are(lambda tweet: tweet.reply_to_id == self._subject, deletions)
+        return that_were(lambda was: was.reply_to_id == self._subject, deletions)
 
 
 def _subject_of(tweet_id: int) -> int:

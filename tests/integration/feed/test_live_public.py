@@ -19,6 +19,7 @@ from feed.live import pacing, sharing
 from feed.live.channels import channels
 from feed.live.listener import listener
 from feed.live.registry import registry
+from feed.live.streams import missed as left_meanwhile
 from feed.live.streams import replaying
 from feed.live.streams.public import PublicStream
 from feed.live.streams.stream import PUBLIC, Signal, SignalKind
@@ -203,6 +204,7 @@ class Told:
     """A stream of somebody's, and the frames that its client was sent."""
 
     def __init__(self, person: User) -> None:
+        self.person = person
         self.frames: list[Any] = []
         self.stream = PublicStream(viewer(person), self._send)
 
@@ -336,9 +338,15 @@ class TestResuming:
 
         async def scenario() -> None:
             await told.subscribe(after=last, watermark=last)
-            assert {frame.id for frame in told.frames[1:]} == {str(deleted), str(staying)}, (
-                "replies are in no public feed"
-            )
+            left = {frame.id for frame in told.frames[1:]}
+            assert left == {str(deleted), str(staying)}, "a reply is in no public feed"
+            again, once_more = Told(told.person), Told(told.person)
+            with patch.object(left_meanwhile, "tweets_by_id", side_effect=AssertionError("known already")):
+                await again.subscribe(after=last, watermark=last)
+            assert {frame.id for frame in again.frames[1:]} == left
+            with patch.object(left_meanwhile, "TOLD", 0):
+                await once_more.subscribe(after=last, watermark=last)
+            assert decode_cursor(once_more.frames[1].after) == last
 
         run(scenario)
 

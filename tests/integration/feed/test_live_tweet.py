@@ -187,6 +187,7 @@ class TestCounts:
     def test_large_counts_are_looked_at_until_they_are_counted_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """They are not changed by what changes them, and may have been counted a moment before."""
         monkeypatch.setattr(counts, "LARGE", 2)
+        monkeypatch.setattr(counts, "RECOUNT_LEASE_SECONDS", 1)
         author, people = new_person(), [new_person() for _ in range(3)]
         tweet = post(author)
         for person in people[:2]:

@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
+from feed.live import registry
 from feed.live.registry import LiveQueue, Registry
 from feed.live.streams import screen as screen_module
 from feed.live.streams.screen import Screen
@@ -106,7 +107,11 @@ class Shown:
         return self._author in authors
 
 
-def test_only_those_are_told_who_may_have_it_on_their_screens() -> None:
+@pytest.mark.parametrize("asked_at_a_time", [1, registry.ASKED])
+def test_only_those_are_told_who_may_have_it_on_their_screens(
+    asked_at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "ASKED", asked_at_a_time)
     sockets = Registry()
     queue, other = LiveQueue(), LiveQueue()
     first, second = Shown(10, ADA), Shown(20, BOB)
@@ -115,15 +120,15 @@ def test_only_those_are_told_who_may_have_it_on_their_screens() -> None:
     sockets.watermark = 7
 
     async def scenario() -> None:
-        sockets.gone(30)
-        sockets.gone(20)
+        await sockets.gone(30)
+        await sockets.gone(20)
         await sockets.suspended(frozenset({ADA, CLEO}))
         assert await other.get() == Signal(SignalKind.GONE, second.topic, 7, 20)
         assert await queue.get() == Signal(SignalKind.SUSPENDED, first.topic, 7, authors=frozenset({ADA, CLEO}))
         sockets.remove(second.topic, other)
         sockets.unwatch(first, queue, instead=None)
-        sockets.gone(20)
-        sockets.gone(10)
+        await sockets.gone(20)
+        await sockets.gone(10)
         for each in (queue, other):
             each.put(last := Signal(SignalKind.RESYNC))
             assert await each.get() is last
