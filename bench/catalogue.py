@@ -30,6 +30,13 @@ BENCHES: dict[str, Bench] = {
         Bench("memory", "bytes and resident sizes", Size(web=2, workers=2, beat=True), stores=("cassandra",)),
         Bench("mixed", "everything at once, at rising rates", Size(web=2, workers=2, beat=True), ("cassandra",)),
         Bench("costs", "processor time of each operation", Size(web=2, workers=2, beat=True), ("cassandra",)),
+        Bench(
+            "live",
+            "frames, sockets, and how soon",
+            # One client's 5,000 sockets.
+            Size(web=1, workers=2, env={"RATE_LIMITS": "off"}),
+            stores=("embedded",),
+        ),
         Bench("growth", "the same as there is more and more of it", Size(web=2), stores=("cassandra",)),
     )
 }
