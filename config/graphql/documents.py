@@ -5,10 +5,11 @@ Where introspection is off, no message suggests a name that the client did not w
 """
 
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from threading import Lock
 
 import msgspec
+from cachetools import LRUCache
 from django.conf import settings
 from graphql import (
     DocumentNode,
@@ -37,11 +38,16 @@ MAX_ERRORS = 20
 """Mistakes listed of one document, or of its variables."""
 DOCUMENTS_KEPT = 128
 """Parsed and validated documents kept in memory; clients send the same few again and again. At most 0.5 MB each."""
-
+TOKENS_A_REQUEST = 50
+"""Of a text that is not known: to refuse it costs less than so many ordinary pages."""
 SIZES_KEPT = 64
 """Of each document."""
 
 _SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
+
+
+CountMore = Callable[[int], None]
+"""Counts so many requests more at the rate limits of who asks; raises beyond them."""
 
 
 class Invalid(Exception):
@@ -132,9 +138,24 @@ def answers_a_token(document: CheckedDocument, operation: OperationDefinitionNod
     return False
 
 
-def checked_document(query: str) -> CheckedDocument:
-    """Returns what the text says. Raises `Invalid` with what is wrong; what is wrong is not kept."""
-    return _checked(query.rstrip(), introspection=has_introspection())
+def checked_document(query: str, *, count_more: CountMore = lambda _: None) -> CheckedDocument:
+    """Returns what the text says. Raises `Invalid` with what is wrong; what is wrong is not kept.
+
+    To read a text that is not known takes long: before that is done, `count_more` is told how many requests it counts
+    as besides the one, for each TOKENS_A_REQUEST one, and may raise.
+    """
+    text, introspection = query.rstrip(), has_introspection()
+    with _keeping:
+        known = _kept.get((text, introspection))
+    if known is None:
+        known = _checked(text, introspection=introspection, count_more=count_more)
+        with _keeping:
+            _kept[text, introspection] = known
+    return known
+
+
+_kept: LRUCache[tuple[str, bool], CheckedDocument] = LRUCache(DOCUMENTS_KEPT)
+_keeping = Lock()
 
 
 def has_introspection() -> bool:
@@ -143,10 +164,9 @@ def has_introspection() -> bool:
     return not settings.PRODUCTION if chosen is None else chosen
 
 
-@lru_cache(DOCUMENTS_KEPT)
-def _checked(query: str, *, introspection: bool) -> CheckedDocument:
+def _checked(query: str, *, introspection: bool, count_more: CountMore) -> CheckedDocument:
     try:
-        check_text(query)
+        count_more(check_text(query) // TOKENS_A_REQUEST)
         document = parse(query, max_tokens=MAX_TOKENS)
         bounds = check_bounds(schema.graphql_schema, document, introspection=introspection)
     except GraphQLError as error:

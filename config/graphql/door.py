@@ -68,7 +68,7 @@ class GraphQLEndpoint(Revalidated):
 
     def _answer(self, request: Request, given: Mapping[str, object]) -> HttpResponseBase:
         try:
-            asked = prepared(given)
+            asked = prepared(given, count_more=lambda amount: count_further(request._request, amount))
             if request.method != "POST" and is_write(asked.operation):
                 raise Invalid([GraphQLError(BY_POST, extensions={"code": "not_by_get"})], status=405)
         except Invalid as refused:

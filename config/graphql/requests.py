@@ -6,7 +6,7 @@ import msgspec
 from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
 from config.graphql.bounds import Size
-from config.graphql.documents import CheckedDocument, Invalid, checked_document
+from config.graphql.documents import CheckedDocument, CountMore, Invalid, checked_document
 from config.graphql.persisted import document_of
 from config.graphql.variables import check_variables
 from storage.errors import BadRequest
@@ -29,13 +29,16 @@ class Prepared(msgspec.Struct, frozen=True, eq=False):
     size: Size
 
 
-def prepared(given: Mapping[str, object], *, subscription: bool = False) -> Prepared:
+def prepared(
+    given: Mapping[str, object], *, subscription: bool = False, count_more: CountMore = lambda _: None
+) -> Prepared:
     """Returns what {query, variables, operationName, extensions} ask for: a subscription, or a query or mutation.
 
+    What reading a text that is not known costs is told to `count_more` (documents.py), which may raise.
     Raises `BadRequest` for what is no request, `Invalid` for what cannot be executed, or not here.
     """
     query, variables, name = _parameters(given, document_of(given.get("query"), given.get("extensions")))
-    document = checked_document(query)
+    document = checked_document(query, count_more=count_more)
     operation = document.operation(name)
     if (operation.operation is OperationType.SUBSCRIPTION) is not subscription:
         elsewhere = FOR_HTTP if subscription else FOR_SOCKETS

@@ -42,11 +42,16 @@ class TooMuch(GraphQLError):
         super().__init__(message, node, extensions={"code": "too_complex"})
 
 
-def check_text(query: str) -> None:
-    """Raises `TooMuch`. Says nothing about texts that are no document; the parser does."""
+def check_text(query: str) -> int:
+    """Returns how many tokens the text has. Raises `TooMuch`.
+
+    Says nothing about texts that are no document; the parser does.
+    """
     if len(query) > MAX_CHARACTERS:
         raise TooMuch(f"The document has {len(query)} characters; {MAX_CHARACTERS} are allowed: use variables.")
     tokens = _TOKEN.findall(query)
+    if len(tokens) > MAX_TOKENS:
+        raise TooMuch(f"The document has {len(tokens)} tokens; {MAX_TOKENS} are allowed.")
     digits = max((len(token) for token in tokens if token[0] in _NUMERIC), default=0)
     if digits > MAX_DIGITS:
         raise TooMuch(f"A number of {digits} digits; {MAX_DIGITS} are allowed.")
@@ -55,8 +60,7 @@ def check_text(query: str) -> None:
     deepest = _deepest(tokens)
     if deepest > MAX_BRACKETS:
         raise TooMuch(f"The document is nested too deeply: {deepest} brackets; {MAX_BRACKETS} are allowed.")
-    if len(tokens) > MAX_TOKENS:
-        raise TooMuch(f"The document has {len(tokens)} tokens; {MAX_TOKENS} are allowed.")
+    return len(tokens)
 
 
 def count_tokens(query: str) -> int:

@@ -111,7 +111,7 @@ class GraphQLConsumer(LiveConsumer):
     async def _begin(self, message: ClientMessage, viewer: Viewer) -> None:
         try:
             await quota.count(viewer.id)
-            asked = await reading(asked_in, message.payload)
+            asked = await reading(asked_in, message.payload, viewer.id)
             subscriber = Subscriber(message.id, asked, viewer, self.send, self._complete)
             check_room(subscriber, self._subscribers.values())
         except (Invalid, ServiceError) as error:

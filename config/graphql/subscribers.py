@@ -35,7 +35,7 @@ from config.graphql.variables import GraphQLParser
 from feed.doors.graphql_live import EventOut
 from feed.live.frames import BadFrame
 from feed.live.listener import listener
-from feed.live.quota import quota
+from feed.live.quota import count_more, quota
 from feed.live.registry import LiveQueue
 from feed.live.streams.stream import Topic
 from feed.live.streams.table import make_stream
@@ -72,8 +72,10 @@ class Asked(msgspec.Struct, frozen=True, eq=False):
     """Of the document."""
 
 
-def asked_in(payload: msgspec.Raw) -> Asked:
-    """Returns what a `subscribe` asks for. Raises `Invalid`, `BadRequest`, and `BadFrame` for what is no object.
+def asked_in(payload: msgspec.Raw, reader_id: int) -> Asked:
+    """Returns what a reader's `subscribe` asks for.
+
+    Raises `Invalid`, `BadRequest`, `BadFrame` for what is no object, and `OverQuota`.
 
     Costs what a document costs over HTTP: call it in a thread.
     """
@@ -83,7 +85,7 @@ def asked_in(payload: msgspec.Raw) -> Asked:
         given = GraphQLParser().parse(BytesIO(payload))
     except ParseError as error:
         raise BadRequest("The payload is not valid JSON, or names a key twice.", code="parse_error") from error
-    request = prepared(given, subscription=True)
+    request = prepared(given, subscription=True, count_more=lambda amount: count_more(reader_id, amount))
     if request.size.requests > 1:
         message = f"An event could hold {request.size.total} values; {ORDINARY_PAGE} are allowed: ask for less of it."
         raise Invalid([TooMuch(message, request.operation)])

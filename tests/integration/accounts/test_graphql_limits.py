@@ -1,11 +1,13 @@
 """How much one may ask of the GraphQL door: REST's quota, by what a document costs, and REST's limits of signing in."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.sessions import authentication
+from config.graphql import documents
 from config.graphql.bounds import ORDINARY_PAGE
 from storage.redis import rate_limits
 from storage.redis.node import timeline_node
@@ -31,6 +33,13 @@ def limits_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
     rate_limits._memory.storage.reset()
 
 
+@pytest.fixture(autouse=True)
+def texts_are_free(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it costs to read a text that is not known is a matter of its own."""
+    if request.function is not test_a_text_that_is_not_known_counts_by_its_tokens:
+        monkeypatch.setattr(documents, "TOKENS_A_REQUEST", 10_000)
+
+
 def left(answer: Any) -> int:
     return int(answer["RateLimit"].split("r=")[1].split(";")[0])
 
@@ -38,6 +47,18 @@ def left(answer: Any) -> int:
 def writes(count: int) -> str:
     each = " ".join(f'a{n}: createTweet(input: {{text: "{n}"}}) {{ errors {{ code }} }}' for n in range(count))
     return f"mutation {{ {each} }}"
+
+
+def test_a_text_that_is_not_known_counts_by_its_tokens() -> None:
+    door = Door(new_person())
+    known = "{ me { " + " ".join(f"a{n}: id" for n in range(40)) + " } }"
+    assert [left(door.ask(known)) for _ in range(2)] == [QUOTA - 1 - 2, QUOTA - 1 - 2 - 1]
+    refused = known.replace("a39: id", "nonsense")
+    assert [left(door.ask(refused)) for _ in range(2)] == [QUOTA - 4 - 3, QUOTA - 4 - 6]
+    long = refused.replace("id", "id " * 4)
+    assert left(door.ask(long)) == QUOTA - 10 - 1 - 4
+    with patch.object(documents, "parse", side_effect=AssertionError):
+        assert door.ask(long.replace("nonsense", "other" + " id" * 100)).status_code == 429
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from config.graphql.bounds import (
     _Measure,
     check_bounds,
 )
-from config.graphql.documents import MAX_ERRORS, Invalid, checked_document
+from config.graphql.documents import MAX_ERRORS, TOKENS_A_REQUEST, Invalid, checked_document
 from config.graphql.requests import prepared
 from config.graphql.scanning import _TOKEN, MAX_BRACKETS, MAX_CHARACTERS, MAX_TOKENS, check_text
 from config.graphql.schema import schema
@@ -43,9 +43,9 @@ AFTER = 'after: "AAAAAAAAAAE.c2lnbmF0dXJl"'
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
-    documents._checked.cache_clear()
+    documents._kept.clear()
     yield
-    documents._checked.cache_clear()
+    documents._kept.clear()
 
 
 def refusals(query: str) -> list[GraphQLError]:
@@ -166,7 +166,7 @@ class TestCounts:
             ("{ __typename }\n" + "#\n" * 1_000, "tokens"),
             ("{ homeTimeline" * 300, "deep"),
             ("{ a(b: " + "[" * 300 + "]" * 300 + ") }", "deep"),
-            ("{ a(b: " + "{a:" * 300 + "1" + "}" * 300 + ") }", "deep"),
+            ("{ a(b: " + "{a:" * 150 + "1" + "}" * 150 + ") }", "deep"),
         ],
         ids=lambda value: value[:40],
     )
@@ -302,6 +302,14 @@ def calls_of_a_refusal(query: str) -> int:
     return calls(refused)
 
 
+def further_requests(query: str) -> int:
+    """How many requests the text counts as besides the one."""
+    counted: list[int] = []
+    with suppress(Invalid):
+        checked_document(query, count_more=counted.append)
+    return sum(counted)
+
+
 def calls_of_a_page() -> int:
     """An ordinary page of twenty whole tweets, whose document is known, without what reading them costs."""
     quoted = SimpleNamespace(**dict.fromkeys(LEAVES, "1"), **OBJECTS, retweet_of=None, quote_of=None)
@@ -359,7 +367,15 @@ class TestWork:
         ids=lambda query: query[:40],
     )
     def test_a_refusal_is_cheaper_than_an_ordinary_page(self, query: str) -> None:
-        assert calls_of_a_refusal(query) < calls_of_a_page()
+        counted = 1 + further_requests(query)
+        documents._kept.clear()
+        assert calls_of_a_refusal(query) < counted * calls_of_a_page()
+        assert counted <= 1 + MAX_TOKENS // TOKENS_A_REQUEST
+
+    def test_what_is_not_known_counts_by_its_tokens_once(self) -> None:
+        query = "{ me { " + " ".join(f"a{n}: id" for n in range(40)) + " } }"
+        assert (further_requests(query), further_requests(query)) == (2, 0)
+        assert further_requests("{ me { id } }") == 0
 
     def test_measuring_takes_time_in_proportion_to_the_document(self) -> None:
         few, many = (
@@ -371,7 +387,8 @@ class TestWork:
     def test_no_fragments_that_are_allowed_cost_more_than_two_pages(self) -> None:
         allowed = max(count for count in range(1, 31) if is_allowed(meeting(count, "id")))
         assert 10 < allowed < 30
-        assert calls_of_a_refusal(meeting(allowed, "zz")) < 2 * calls_of_a_page()
+        counted = 1 + further_requests(meeting(allowed, "zz"))
+        assert calls_of_a_refusal(meeting(allowed, "zz")) < counted * 2 * calls_of_a_page()
 
     def test_a_name_that_messages_would_repeat_is_bounded(self) -> None:
         assert is_allowed(f"query {'A' * 200} {{ __typename }}")
