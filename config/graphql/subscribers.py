@@ -28,6 +28,7 @@ from config.graphql.bounds import ORDINARY_PAGE, Size
 from config.graphql.documents import Invalid
 from config.graphql.events import WANTED, Wanted, event_of
 from config.graphql.messages import Next, Refused, encode
+from config.graphql.persisted import register
 from config.graphql.requests import Prepared, prepared
 from config.graphql.scanning import MAX_TOKENS, TooMuch, count_tokens
 from config.graphql.schema import schema
@@ -72,8 +73,8 @@ class Asked(msgspec.Struct, frozen=True, eq=False):
     """Of the document."""
 
 
-def asked_in(payload: msgspec.Raw, reader_id: int) -> Asked:
-    """Returns what a reader's `subscribe` asks for.
+def asked_in(payload: msgspec.Raw, reader_id: int, address: str) -> Asked:
+    """Returns what a reader's `subscribe` asks for; a document that came with its hash is kept, as over HTTP.
 
     Raises `Invalid`, `BadRequest`, `BadFrame` for what is no object, and `OverQuota`.
 
@@ -93,6 +94,7 @@ def asked_in(payload: msgspec.Raw, reader_id: int) -> Asked:
         raise BadRequest(f"Variables of a subscription have {MAX_VARIABLES_BYTES} bytes at most.", code="bad_variables")
     wanted = _wanted(request)
     after = decode_settled(wanted.after) if wanted.after is not None else None
+    register(given.get("query"), given.get("extensions"), address)
     return Asked(request, wanted, after, count_tokens(request.document.text))
 
 
