@@ -18,6 +18,8 @@ from rest_framework.views import APIView
 from config.http.asyncapi import asyncapi_document
 from config.http.problems import KINDS, OTHER_KIND
 from feed.live.frames import CloseCode
+from feed.live.pacing import AT_A_TIME, BEAT_SECONDS
+from feed.live.subscriptions import MOST_STREAMS
 from storage.web.rest import MsgspecRenderer, encoded
 from storage.web.revalidation import Revalidated
 
@@ -114,7 +116,8 @@ class LivePage(Page):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
         codes = {each.name: each.value for each in CloseCode}
-        return HttpResponse(render_to_string("config/live.html", {"codes": codes}))
+        bounds = {"pace": round(AT_A_TIME / BEAT_SECONDS), "streams": MOST_STREAMS}
+        return HttpResponse(render_to_string("config/live.html", {"codes": codes, **bounds}))
 
 
 def sent_to(place: str) -> Callable[[HttpRequest], HttpResponseBase]:

@@ -28,7 +28,7 @@ from fanout.timelines.snapshots import PushSnapshot
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
-from storage.redis.reads import Read
+from storage.redis.reads import Command, Read
 from storage.redis.shards import by_shard
 from storage.stores import outbox
 
@@ -49,15 +49,20 @@ PUSH_TRIES = 3
 def deliver(order: Order, read: Callable[[], list[int]]) -> list[int]:
     """Puts the order's entry into the timelines of the readers that `read` answers, and returns these.
 
+    With the author, who is the first reader of one push of an entry, it is told to everybody's streams: once.
     Nobody, and nothing is pushed, if the order was closed before. Costs a round trip for the snapshot, a store
     read, `read`, and a round trip a slice; two more at most for a slice in which somebody is connected.
     Raises `Unavailable`.
     """
 
+    entry_id, author_id = order.args
+
     def push(snapshot: PushSnapshot) -> list[int]:
         readers = read()
+        to_all = [channel.came_command(entry_id)] if readers[:1] == [author_id] else []
         for shards in slices(readers):
-            _deliver_slice(order.args[0], shards, snapshot)
+            _deliver_slice(entry_id, shards, snapshot, to_all)
+            to_all = []
         return readers
 
     return with_snapshot(order, push, closed=[])
@@ -107,14 +112,18 @@ def slices(readers: Sequence[int]) -> Iterator[ByShard]:
         yield found
 
 
-def _deliver_slice(entry_id: int, shards: ByShard, snapshot: PushSnapshot) -> None:
-    """Puts the entry into the timelines of a slice. Raises `StaleSnapshot` when one refuses the snapshot.
+def _deliver_slice(entry_id: int, shards: ByShard, snapshot: PushSnapshot, to_all: Sequence[Command] = ()) -> None:
+    """Puts the entry into the timelines of a slice, and sends `to_all` along.
+
+    Raises `StaleSnapshot` when one refuses the snapshot.
 
     Timelines first, and presence after them in the same round trip: a socket that appears too late to be
     present here replays its timeline after it appeared, and so finds the entry there.
     """
     commands = materialised.deliver_commands(entry_id, shards, snapshot)
-    _, look = timeline_node().ask(Read(tuple(commands), _refuse_stale), presence.look(shards))
+    _, look, _ = timeline_node().ask(
+        Read(tuple(commands), _refuse_stale), presence.look(shards), Read(tuple(to_all), _ignored)
+    )
     tell(LiveKind.TWEET, entry_id, look.readers())
 
 
@@ -132,7 +141,7 @@ def _retract_slice(entry_id: int, shards: ByShard) -> None:
 
 
 def _ignored(*_answers: int) -> None:
-    """Drops how many held the entry."""
+    """Drops how many held the entry, or listen."""
 
 
 def tell(kind: LiveKind, entry_id: int, connected: ByShard) -> None:

@@ -1,8 +1,12 @@
-"""Publishing to live processes: ids only, one channel a shard and one of deletions, every live process listens.
+"""Publishing to live processes: ids only.
 
-Entries come and go by the timelines of *readers*, whom a message names. That a tweet is gone is told once for all,
-and names nobody: each process looks who of its sockets has something on the screen that shows it, such as a
-retweet of it that reached them by somebody else's followers.
+Entries come and go by the timelines of *readers*, whom a message names: one channel a shard. That a tweet is gone is
+told once for all, and names nobody: each process looks who of its sockets has something on the screen that shows it,
+such as a retweet of it that reached them by somebody else's followers. To these every live process listens.
+
+What comes into the public feed is told once for all, too, and what happens to a tweet on a channel of its own: to
+these a process listens while one of its sockets wants them. Redis looks a channel up in a table, and with nobody
+there that is all that a message costs.
 
 A message that is lost loses nothing: sockets resume from a watermark (watermark.py)
 and live processes re-read the timeline after any interruption.
@@ -13,7 +17,7 @@ from enum import StrEnum
 import msgspec
 
 from storage.redis.reads import Command
-from storage.redis.shards import shard_tag
+from storage.redis.shards import shard_tag, timeline_shard
 
 
 class LiveKind(StrEnum):
@@ -69,6 +73,32 @@ def gone_command(op: int, tweet_id: int, author_id: int) -> Command:
 def decode_gone(payload: bytes) -> GoneMessage:
     """Returns the message; raises `msgspec.DecodeError` for what is none."""
     return _gone_decoder.decode(payload)
+
+
+PUBLIC_CHANNEL = "live:public"
+"""Where entries are told that may be in the public feed: fan-out does not know which of them are retweets."""
+
+
+def came_command(entry_id: int) -> Command:
+    """Returns the command that tells of an entry that was delivered, the one time that it is told there."""
+    return ("PUBLISH", PUBLIC_CHANNEL, entry_id)
+
+
+_OF_A_TWEET = "live:tweet:"
+
+
+def tweet_channel(tweet_id: int) -> str:
+    """The name of a tweet's channel, in the slot of the tweet's counts: who changes these publishes in the same step.
+
+    A message is the id of a new reply to the tweet; 0 when only its counts have changed.
+    """
+    return f"{shard_tag(timeline_shard(tweet_id))}:{_OF_A_TWEET}{tweet_id}"
+
+
+def tweet_of(name: str) -> int | None:
+    """Returns whose channel it is; None if it is no tweet's."""
+    _, found, tweet_id = name.partition(_OF_A_TWEET)
+    return int(tweet_id) if found else None
 
 
 def decode(payload: bytes) -> LiveMessage:

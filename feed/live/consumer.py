@@ -68,11 +68,10 @@ class FeedConsumer(LiveConsumer):
             await quota.count(viewer.id)
             stream = make_stream(frame.stream, viewer, self._write)
             after = decode_settled(frame.after) if frame.after is not None else None
+            await listener.listen_to(stream.topic)
+            self._subscriptions.subscribe(stream, after)
         except (BadRequest, OverQuota) as error:
             await self._write(failed(error))
-            return
-        await listener.listen_to(stream.topic)
-        self._subscriptions.subscribe(stream, after)
 
     async def _unsubscribe(self, frame: ClientFrame, viewer: Viewer) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The process's one subscription to fan-out's live channels, and its readers' presence.
+"""The process's one subscription to what is published for live processes, and its readers' presence.
 
 Started by the first socket. A subscription that breaks is made again, and whatever was
 published meanwhile is made good: every reader of the process is told to resync. The same
@@ -11,7 +11,9 @@ answers come in order, and everything published before has then been put into th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
 
 import redis.asyncio
 import structlog
@@ -21,14 +23,19 @@ from redis.exceptions import RedisError
 
 from accounts.account_cache.accounts import RECENT_CHANGES, Changes
 from fanout.live import channel
+from fanout.live.channel import PUBLIC_CHANNEL, tweet_channel
 from fanout.live.presence import REFRESH_SECONDS, Presence
 from fanout.live.watermark import WATERMARK_SECONDS, watermark
+from feed.live.channels import KEPT_SECONDS, channels
 from feed.live.heard import heard
+from feed.live.pacing import BEAT_SECONDS, Pacing
 from feed.live.registry import registry
 from feed.live.shared_places import shared_places
+from feed.live.sharing import sharing
 from feed.live.streams.missed import suspended_among
-from feed.live.streams.stream import HOME, READER, SignalKind, Topic
+from feed.live.streams.stream import HOME, PUBLIC, READER, SignalKind, Topic
 from feed.live.threads import housekeeping
+from feed.live.watching import LOOK_SECONDS, SIGHT_SECONDS, SWEEP_SECONDS, watched
 from storage.errors import Unavailable
 from storage.redis.node import greet_async, timeline_node
 from storage.redis.shards import timeline_shard
@@ -53,6 +60,7 @@ class Listener:
         self._tasks: list[asyncio.Task[None]] = []
         self._subscribed = asyncio.Event()
         self._presence = Presence()
+        self._public = Pacing()
         self._watermark = 0
         self._seen_changes: Changes = {}
         self._changed: set[int] = set()
@@ -63,14 +71,28 @@ class Listener:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._subscribed = loop, asyncio.Event()
-            own = (self._listen, self._keep_present, self._watch_accounts, self._read_watermark)
-            steps = (*own, shared_places.keep_telling)
+            for each in (channels, watched, self._public):
+                each.start_anew()
+            steps = (
+                self._listen,
+                self._keep_present,
+                self._watch_accounts,
+                self._read_watermark,
+                self._tell_public,
+                self._tell_replies,
+                self._look_at_counts,
+                self._sweep_replies,
+                self._look_at_viewers,
+                self._drop_channels,
+                shared_places.keep_telling,
+            )
             self._tasks = [loop.create_task(_for_ever(step)) for step in steps]
 
     async def listen_to(self, topic: Topic) -> None:
         """Has what is published to the topic arrive here from now on, if it is within a moment; else a RESYNC follows.
 
-        Home timelines are published to those who are present. Failing that, the refresh does it and resyncs.
+        Home timelines are published to those who are present. Failing that, the refresh does it and resyncs. Other
+        streams ask for their channels themselves (channels.py), once they know which these are.
         """
         await self._subscription_stands()
         if topic.subject == HOME:
@@ -100,6 +122,7 @@ class Listener:
             log.warning("live_subscription_lost", error=type(error).__name__)
         finally:
             self._subscribed.clear()
+            channels.end()
             heard.end()
         await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -111,8 +134,9 @@ class Listener:
             redis_connect_func=greet_async,
         )
         async with client, client.pubsub() as subscription:
-            shards = range(settings.TIMELINE_SHARDS)
-            await subscription.subscribe(channel.GONE_CHANNEL, *(channel.channel(shard) for shard in shards))
+            shards = [channel.channel(shard) for shard in range(settings.TIMELINE_SHARDS)]
+            channels.begin(partial(_say, subscription))
+            await subscription.subscribe(channel.GONE_CHANNEL, *shards, *channels.wanted)
             pinger = asyncio.create_task(self._ping(subscription))
             try:
                 await self._receive(subscription)
@@ -125,24 +149,36 @@ class Listener:
             if message is None:
                 raise RedisError("the subscription is silent")
             if message["type"] == "message":
-                self._take(message["channel"], message["data"])
+                self._take(message["channel"].decode(), message["data"])
             elif message["type"] == "pong" and message["data"]:
                 registry.watermark = max(registry.watermark, int(message["data"]))
-            elif not self._subscribed.is_set():
-                self._subscribed.set()
-                heard.begin()
-                registry.resync_all()
+            elif message["type"] == "subscribe":
+                self._stands(message["channel"].decode())
 
-    @staticmethod
-    def _take(name: bytes, payload: bytes) -> None:
-        """Puts one message into the queues of those whom it concerns."""
-        if name == channel.GONE_CHANNEL.encode():
+    def _stands(self, name: str) -> None:
+        """A channel is heard: with the first one, all that the subscription began with, as Redis does that at once."""
+        was_late = channels.stands(name)
+        if not self._subscribed.is_set():
+            self._subscribed.set()
+            heard.begin()
+            registry.resync_all()
+        elif was_late:
+            registry.resync_all()
+
+    def _take(self, name: str, payload: bytes) -> None:
+        """Puts one message into the queues of those whom it concerns, or where it waits for its beat."""
+        if name == channel.GONE_CHANNEL:
             gone = channel.decode_gone(payload)
             heard.add(gone.op, gone.tweet_id, gone.author_id)
+            sharing.gone(gone.tweet_id)
             registry.gone(gone.tweet_id)
-            return
-        arrived = channel.decode(payload)
-        registry.signal(HOME, arrived.readers, SignalKind(arrived.kind), arrived.entry_id)
+        elif name == PUBLIC_CHANNEL:
+            self._public.add(PUBLIC, int(payload), registry.watermark)
+        elif (tweet_id := channel.tweet_of(name)) is not None:
+            watched.changed(tweet_id, int(payload))
+        else:
+            arrived = channel.decode(payload)
+            registry.signal(HOME, arrived.readers, SignalKind(arrived.kind), arrived.entry_id)
 
     async def _ping(self, subscription: PubSub) -> None:
         """The watermark travels in the PING and comes back behind everything published before."""
@@ -154,6 +190,33 @@ class Listener:
         """Reads the watermark, apart from the PING, which must go on while the store hangs."""
         self._watermark = await housekeeping(watermark.read)
         await asyncio.sleep(WATERMARK_SECONDS)
+
+    async def _tell_public(self) -> None:
+        for signal in await self._public.beat():
+            registry.tell(signal)
+        await asyncio.sleep(BEAT_SECONDS)
+
+    async def _tell_replies(self) -> None:
+        for signal in await watched.replies.beat():
+            watched.tell(signal)
+        await asyncio.sleep(BEAT_SECONDS)
+
+    async def _look_at_counts(self) -> None:
+        await watched.look()
+        await asyncio.sleep(LOOK_SECONDS)
+
+    async def _sweep_replies(self) -> None:
+        await asyncio.sleep(SWEEP_SECONDS)
+        await watched.sweep()
+
+    async def _look_at_viewers(self) -> None:
+        await asyncio.sleep(SIGHT_SECONDS)
+        await watched.look_at_viewers()
+
+    async def _drop_channels(self) -> None:
+        await asyncio.sleep(KEPT_SECONDS)
+        public = {PUBLIC_CHANNEL} if registry.ids(PUBLIC.subject) else set()
+        await channels.drop_all_but(public | {tweet_channel(each) for each in watched.ids})
 
     async def _keep_present(self) -> None:
         """Refreshes the presence of every reader here."""
@@ -176,7 +239,14 @@ class Listener:
             suspended = await housekeeping(suspended_among, changed)
             self._changed -= changed
             if suspended:
+                sharing.forget()
                 await registry.suspended(suspended)
+
+
+async def _say(subscription: PubSub, command: str, names: Sequence[str]) -> None:
+    """Asks for channels, or ends them; who receives finds out by itself if the connection is broken."""
+    with suppress(RedisError, OSError):
+        await (subscription.subscribe if command == "SUBSCRIBE" else subscription.unsubscribe)(*names)
 
 
 def _recent_changes() -> tuple[Changes]:

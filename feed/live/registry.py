@@ -108,6 +108,12 @@ class Registry:
                 for queue in queues:
                     queue.put(signal)
 
+    def tell(self, signal: Signal) -> None:
+        """Tells whoever listens to the signal's topic."""
+        if signal.topic is not None:
+            for queue in self._queues[signal.topic.subject].get(signal.topic.id, ()):
+                queue.put(signal)
+
     def gone(self, tweet_id: int) -> None:
         """Tells the streams whose clients may have the tweet, or a retweet of it, on their screens.
 

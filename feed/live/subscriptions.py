@@ -12,9 +12,12 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 
 from feed.live.registry import LiveQueue, registry
-from feed.live.streams.stream import Send, Signal, SignalKind, Stream, Topic, Wish
+from feed.live.streams.stream import Over, Send, Signal, SignalKind, Stream, Topic, Wish
 from feed.live.told import Subscribed, failed
-from storage.errors import Unavailable
+from storage.errors import BadRequest, NotFound, Unavailable
+
+MOST_STREAMS = 20
+"""That one socket may have at a time: a screen of each costs up to 140 KB (streams/screen.py)."""
 
 
 class Subscriptions:
@@ -33,10 +36,16 @@ class Subscriptions:
         """Asks for the stream, from the place `after` on or from now on; in place of the one that listens there.
 
         A replay of that one stops if the new one has its own; without, it goes on, as the client waits for it.
-        Nothing for a socket that has ended meanwhile: nobody would take its queue out of the registry.
+        Nothing for a socket that has ended meanwhile: nobody would take its queue out of the registry. Raises
+        `BadRequest` for one more than MOST_STREAMS.
         """
         if self._ended:
             return
+        if stream.topic not in self._topics and len(self._topics) >= MOST_STREAMS:
+            raise BadRequest(
+                f"A socket has {MOST_STREAMS} subscriptions at most; end one of them first.",
+                code="too_many_subscriptions",
+            )
         self._topics.add(stream.topic)
         registry.add(stream.topic, self._queue)
         registry.watch(stream, self._queue)
@@ -111,13 +120,29 @@ class Subscriptions:
             standing.wanted = False
 
     async def _carry_on(self, step: Awaitable[None], topic: Topic) -> None:
-        """Awaits the step; a backend that is down for a moment costs the topic a resync, not the socket."""
+        """Awaits the step; a backend that is down for a moment costs the topic a resync, not the socket.
+
+        A stream that there is not, or that ends by itself, is forgotten."""
         try:
             await step
+        except NotFound as error:
+            self._let_go(topic)
+            await self._send(failed(error))
+        except Over:
+            self._let_go(topic)
         except Unavailable as error:
             await self._send(failed(error))
             resync = Signal(SignalKind.RESYNC, topic)
             asyncio.get_running_loop().call_later(error.retry_after_seconds, self._queue.put, resync)
+
+    def _let_go(self, topic: Topic) -> None:
+        """Forgets the stream that listens to the topic; not what the client has asked for since it began."""
+        self._close([each for each in self._streams if each == topic])
+        wish = self._wishes.get(topic)
+        if wish is None or wish.taken:
+            self._wishes.pop(topic, None)
+            self._topics.discard(topic)
+            registry.remove(topic, self._queue)
 
     def _close(self, topics: Iterable[Topic]) -> None:
         for topic in topics:

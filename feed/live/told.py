@@ -4,7 +4,7 @@ import msgspec
 
 from feed.live.frames import OverQuota
 from storage.errors import ServiceError
-from tweets.reading.hydration import TweetOut
+from tweets.reading.hydration import CountsOut, TweetOut
 
 
 class Frame(msgspec.Struct, frozen=True, tag_field="type"):
@@ -38,6 +38,14 @@ class TweetLeft(Frame, frozen=True, tag="delete"):
 
     stream: str
     id: str
+
+
+class CountsChanged(Frame, frozen=True, tag="counts"):
+    """A tweet's counts have changed, to these; of a retweet its original's."""
+
+    stream: str
+    id: str
+    counts: CountsOut
 
 
 class Gap(Frame, frozen=True, tag="gap"):

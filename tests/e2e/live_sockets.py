@@ -41,9 +41,9 @@ class Live:
         assert self.next() == {"type": "ready"}
         return self
 
-    def subscribe(self, after: str | None = None) -> "Live":
-        self.send("subscribe", stream="home", **({} if after is None else {"after": after}))
-        assert self.next() == {"type": "subscribed", "stream": "home"}
+    def subscribe(self, after: str | None = None, *, stream: str = "home") -> "Live":
+        self.send("subscribe", stream=stream, **({} if after is None else {"after": after}))
+        assert self.next() == {"type": "subscribed", "stream": stream}
         return self
 
     def tweets(self, count: int) -> list[Frame]:

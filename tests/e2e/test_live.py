@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import Server
-from tests.e2e.live_sockets import Opener, cursor_of, follower_of, opener, small_socket
+from tests.e2e.live_sockets import Frame, Opener, cursor_of, follower_of, opener, small_socket
 
 pytestmark = pytest.mark.e2e
 
@@ -15,6 +16,11 @@ pytestmark = pytest.mark.e2e
 def opened(server: Server) -> Iterator[Opener]:
     with ExitStack() as connections:
         yield opener(server, connections)
+
+
+def _id_in(frame: Frame) -> str:
+    found: str = frame["tweet"]["id"] if frame["type"] == "tweet" else frame["id"]
+    return found
 
 
 class TestNews:
@@ -45,6 +51,23 @@ class TestNews:
         strange = stranger.post("unfollowed")
         author.post("a reply to somebody else", reply_to=strange)
         assert [author.post("the next in the timeline")] == live.ids(1)
+
+    def test_the_public_feed_and_one_tweet_have_streams_of_their_own(self, server: Server, opened: Opener) -> None:
+        author, reader = server.sign_up(), server.sign_up()
+        tweet = author.post("looked at")
+        live = opened(reader.token).ready().subscribe(stream="public").subscribe(stream=f"tweet:{tweet}")
+        reply = reader.post("an answer", reply_to=tweet)
+        public = author.post("for everybody")
+        frames: dict[tuple[str, str], Any] = {}
+        wanted = {("tweet", f"tweet:{tweet}"): reply, ("tweet", "public"): public, ("counts", f"tweet:{tweet}"): tweet}
+        while {key: _id_in(frame) for key, frame in frames.items()} != wanted:
+            frame = live.next()
+            frames[frame["type"], frame["stream"]] = frame
+        assert frames["counts", f"tweet:{tweet}"]["counts"] == {"replies": 1, "retweets": 0, "quotes": 0, "likes": 0}
+        author.delete(tweet)
+        while (frame := live.next())["type"] != "delete":
+            assert frame["type"] == "counts"
+        assert frame["id"] == tweet
 
     def test_deleting_is_told(self, server: Server, opened: Opener) -> None:
         author = server.sign_up()

@@ -32,11 +32,13 @@ Redis is not refused for its numbers.
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import msgspec
 
+from fanout.live.channel import tweet_channel
 from storage import stores
 from storage.errors import Unavailable
 from storage.redis.guarded_cache import GUARD_SECONDS, GuardedCache
@@ -174,9 +176,28 @@ def fill(counts: Mapping[int, Counts], *, generation: bytes | None, at: float | 
     return COUNTS.fill(small, generation=generation) + COUNTS.overwrite(large, generation=generation)
 
 
-def invalidate(ids: Iterable[int]) -> list[Command]:
-    """Returns commands to send after the store was written and before the writer is answered."""
-    return [_changed.call([COUNTS.key(each)], GUARD_SECONDS) for each in ids]
+def invalidate(ids: Iterable[int], *, reply_id: int = 0) -> list[Command]:
+    """Returns commands to send after the store was written and before the writer is answered; one for each.
+
+    Whoever listens to the tweets is told by them: also of the new reply, if it is one that has changed the counts.
+    """
+    return [_changed.call([COUNTS.key(each)], GUARD_SECONDS, tweet_channel(each), reply_id) for each in ids]
+
+
+def counts_of(ids: Sequence[int]) -> dict[int, Counts]:
+    """Returns the counts of the tweets, as pages show them. One Redis round trip, and what `recounted` costs.
+
+    Works without Redis. Raises `Unavailable` as `recounted` does.
+    """
+    node = timeline_node()
+    try:
+        [cached] = node.ask(COUNTS.read(ids))
+    except Unavailable:
+        return recounted({}, ids, generation=None)[0]
+    counted, fills = recounted(cached.values, ids, generation=node.generation_of(cached.generation))
+    with suppress(Unavailable):
+        node.round_trip(*fills)
+    return counted
 
 
 class _Spare:

@@ -18,7 +18,7 @@ from msgspec import Raw, structs
 
 from accounts.account_cache.accounts import RECENT_CHANGES, Changes, accounts_by_id
 from accounts.entities import Account, Viewer
-from accounts.graph.exclusions import Visibility
+from accounts.graph.exclusions import Exclusions, Visibility
 from storage.errors import Unavailable
 from storage.ids.snowflakes import created_at
 from storage.redis.node import timeline_node
@@ -148,13 +148,84 @@ def hydrated(
         visibility = Visibility(viewer.id if viewer is not None else None)
     asked = marks.read(viewer.id) if viewer is not None else NOTHING
     page, known_marks = _load(ids, visibility, asked, extra, suspended=suspended)
+    loaded = _with_inner(page, visibility, suspended=suspended)
+    return _views([each for each in ids if each in page.tweets], loaded, page.unreadable, viewer, known_marks)
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """What is the same for all viewers of some tweets: with suspended people's, and nothing of any viewer."""
+
+    ids: tuple[int, ...]
+    """Of those that are there, in the order asked for."""
+    loaded: _Loaded
+
+
+def shared(ids: Sequence[int]) -> Shared:
+    """Returns what `seen_by` makes into what one viewer sees. Costs what `hydrate` does, and raises `Unavailable`."""
+    everybody = Visibility(None)
+    page, _ = _load(ids, everybody, suspended=True)
+    return Shared(tuple(each for each in ids if each in page.tweets), _with_inner(page, everybody, suspended=True))
+
+
+def seen_by(viewers: Sequence[Viewer], tweets: Shared, *, suspended: bool = False) -> dict[int, list[TweetOut]]:
+    """Returns the tweets as `hydrate` does for each viewer, as of the moment when they were loaded.
+
+    One Redis round trip for all viewers: whom they must not see now, and what they have marked. What of that is not
+    cached costs each what it costs a page. Raises `Unavailable`.
+    """
+    known = _known_of([viewer.id for viewer in viewers])
+    return {viewer.id: _seen(viewer, tweets, *known[viewer.id], suspended=suspended) for viewer in viewers}
+
+
+def _known_of(viewer_ids: Sequence[int]) -> dict[int, tuple[Visibility, KnownMarks | None]]:
+    """Whom each viewer may see, and what Redis knows of their marks."""
+    visibilities = {each: Visibility(each) for each in viewer_ids}
+    try:
+        answers = timeline_node().ask_all([_of_viewer(each, visibilities[each]) for each in viewer_ids])
+    except Unavailable:
+        for visibility in visibilities.values():
+            visibility.know_without_redis()
+        return {each: (visibility, None) for each, visibility in visibilities.items()}
+    for viewer_id, (excluded, _) in zip(viewer_ids, answers, strict=True):
+        visibilities[viewer_id].know(excluded)
+    return {each: (visibilities[each], marked) for each, (_, marked) in zip(viewer_ids, answers, strict=True)}
+
+
+def _of_viewer(viewer_id: int, visibility: Visibility) -> Read[tuple[Exclusions | None, KnownMarks | None]]:
+    hidden, marked = visibility.read(), marks.read(viewer_id)
+    size = len(hidden.commands)
+    return Read(
+        hidden.commands + marked.commands,
+        lambda *answers: (hidden.decode(*answers[:size]), marked.decode(*answers[size:])),
+    )
+
+
+def _seen(
+    viewer: Viewer, tweets: Shared, visibility: Visibility, known_marks: KnownMarks | None, *, suspended: bool
+) -> list[TweetOut]:
+    authors = tweets.loaded.authors
+    hidden = visibility.hidden_among(authors)
+    seen = {each.id for each in authors.values() if each.id not in hidden and (suspended or not each.suspended)}
+    shown = {each.id: each for each in tweets.loaded.tweets.values() if each.author_id in seen}
+    loaded = structs.replace(tweets.loaded, tweets=shown)
+    return _views([each for each in tweets.ids if each in shown], loaded, set(), viewer, known_marks).tweets
+
+
+def _with_inner(page: _Loaded, visibility: Visibility, *, suspended: bool) -> _Loaded:
+    """Loads what is shown within the page's tweets and is not among them."""
     inner = _inner_ids(page.tweets) - page.tweets.keys()
-    loaded = page.also(_load(sorted(inner), visibility, suspended=suspended)[0]) if inner else page
+    return page.also(_load(sorted(inner), visibility, suspended=suspended)[0]) if inner else page
+
+
+def _views(
+    ids: Sequence[int], loaded: _Loaded, unreadable: set[int], viewer: Viewer | None, known_marks: KnownMarks | None
+) -> Hydrated:
+    """The loaded tweets of these `ids`, for the viewer; those whose originals are not there are left out."""
     flags = marks.flags(viewer.id, _originals(loaded.tweets), known_marks) if viewer is not None else {}
-    tweets = [page.tweets[each] for each in ids if each in page.tweets]
+    tweets = [loaded.tweets[each] for each in ids]
     complete = [each for each in tweets if each.retweet_of_id is None or each.retweet_of_id in loaded.tweets]
     lacking = {each.id for each in tweets if each.retweet_of_id in loaded.unreadable}
-    return Hydrated([_show(tweet, loaded, flags) for tweet in complete], page.unreadable | lacking)
+    return Hydrated([_show(tweet, loaded, flags) for tweet in complete], unreadable | lacking)
 
 
 def new_tweet_out(tweet: Tweet, author: Account) -> TweetOut:

@@ -133,7 +133,11 @@ def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: SeenGeneration | 
     if order is not None:
         generation = seen.generation if seen is not None else None
         commands.append(deliver_to_author_command(tweet.id, tweet.author_id, generation))
-    return commands + counts.invalidate(_counting(tweet))
+    if tweet.reply_to_id is not None:
+        commands += counts.invalidate([tweet.reply_to_id], reply_id=tweet.id)
+    if tweet.quote_of_id is not None:
+        commands += counts.invalidate([tweet.quote_of_id])
+    return commands
 
 
 def _fills_of_new(tweet: Tweet, seen: SeenGeneration | None, *, repeatable: bool) -> list[Command]:

@@ -1,155 +1,53 @@
-"""The home stream of one socket: replay from a cursor, then live, then whatever goes wrong.
+"""The home stream of one socket: what comes into, and leaves, its reader's home timeline (replaying.py has the rest).
 
-A frame's cursor is the signal's watermark, never the tweet's own id: order of ids is order
-of birth, not of visibility. Whoever resumes from it may see a tweet again, and drops it by id.
-
-**What leaves** is told as `delete` under the id of each entry that the client may have on its screen (screen.py): a
-tweet's own, and those of the retweets that show it. Of entries by whom the reader follows, or by the reader, also where
-it is not known that the client has them. A quoting tweet stays, and shows nothing in the quoted one's place.
+Of entries by whom the reader follows, or by the reader, `delete` is told also where it is not known that the client has
+them.
 """
 
-import asyncio
-from collections import deque
-from collections.abc import Callable, Iterator, Set
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence, Set
 from functools import partial
-from typing import ParamSpec, TypeVar
 
 from accounts.entities import Viewer
 from accounts.graph.exclusions import Visibility
 from fanout.live.watermark import watermark as known_watermark
-from feed.live.frames import OverQuota
-from feed.live.heard import TooMany
-from feed.live.quota import quota
-from feed.live.registry import registry
-from feed.live.streams.missed import Missed, missed_since
-from feed.live.streams.screen import Screen
+from feed.live.streams.missed import by_followees
+from feed.live.streams.replaying import ON_SCREEN, ReplayingStream
 from feed.live.streams.stream import HOME, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
-from feed.live.told import Gap, Subscribed, TweetCame, TweetLeft
 from feed.live.turns import turns
 from feed.timelines.home import InHome, home_page, newest_standing, stands_in_home, warm
-from storage.errors import StillSearching, Unavailable
-from storage.ids.snowflakes import MAX_ID
-from storage.web.paging import Page, PageRequest, encode_cursor
+from storage.web.paging import Page, PageRequest
+from tweets.entities import Deletion
 from tweets.reading.hydration import TweetOut, hydrate
-from tweets.reading.showing import Showing, showing_of, showings
+from tweets.reading.showing import Showing, showings
 
 HOME_STREAM = "home"
-REPLAY_PAGE = 100
-REPLAY_LIMIT = 1_000
-"""Tweets that a resume sends; a client that missed more is told to page (`gap`)."""
-ON_SCREEN = 200
-"""Entries that a client may have from pages, or from a socket before this one: two of the largest pages."""
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
-class HomeStream:
-    """A `Stream` (stream.py) of what comes into, and leaves, the viewer's home timeline.
-
-    Everything at or below `_safe` has been sent. Whatever fails with `Unavailable` leaves the
-    stream *behind*: `_safe` stands still, tweets wait, and the next RESYNC replays from it. What is replayed is read in
-    turns with other replays (turns.py), and what the client has asked for counts in its quota, page by page.
-    """
-
-    name = HOME_STREAM
+class HomeStream(ReplayingStream):
+    """A `Stream` (stream.py) of the viewer's home timeline."""
 
     def __init__(self, viewer: Viewer, send: Send) -> None:
-        self.topic = Topic(HOME, viewer.id)
-        self.wanted = True
-        self._viewer = viewer
-        self._send = send
-        self._safe = 0
-        self._behind = False
-        self._screen = Screen()
-        self._looked = False
-        """Whether the screen holds what stood in the timeline before."""
-        self._reading = True
-        """Whether something is being read that will be on the screen."""
+        super().__init__(HOME_STREAM, Topic(HOME, viewer.id), viewer, send)
 
     async def open(self, after: int | None, watermark: int) -> None:
         """Finds where to begin, as `Stream` promises, and makes the reader's timeline if need be.
 
         Whoever listens is active, and frames are of what stands in their timeline.
         """
-        self._safe = watermark or await housekeeping(known_watermark.read)
+        safe = watermark or await housekeeping(known_watermark.read)
         await turns.take(self._viewer.id, partial(reading, warm, self._viewer.id))
-        if after is not None:
-            self._safe = min(after, self._safe)
-            self._behind = True
-        try:
-            await self._look_at_screen()
-        except Unavailable:
-            self._behind = True
-
-    async def begin(self) -> None:
-        """Tells the client that from now on it gets what is new; and first what it has missed."""
-        await self._send(Subscribed(self.name))
-        if self._behind:
-            await self._catch_up(asked=True)
+        await self._begin_at(after, safe)
 
     async def handle(self, signal: Signal) -> None:
         """Tells the client what the signal says."""
-        match signal.kind:
-            case SignalKind.TWEET if not self._behind:
-                self._safe = max(self._safe, signal.watermark)
-                await self._show(signal.entry_id)
-            case SignalKind.DELETE:
-                await self._send_deleted(self._screen.leave(signal.entry_id, unseen=True))
-            case SignalKind.GONE:
-                await self._send_deleted(self._screen.leave(signal.entry_id))
-            case SignalKind.SUSPENDED:
-                await self._send_deleted(self._screen.leave_by(signal.authors))
-            case SignalKind.RESYNC:
-                await self._catch_up()
-            case SignalKind.OVERFLOW:
-                await self._gap(self._safe)
-                self._behind = True
-                await self._look_at_screen()
-                self._behind = False
+        if signal.kind is not SignalKind.TWEET:
+            await super().handle(signal)
+        elif not self._behind:
+            self._safe = max(self._safe, signal.watermark)
+            await self._show_standing(signal.entry_id)
 
-    def shows(self, tweet_id: int) -> bool:
-        """Returns whether an entry on the screen, or on its way there, is or retweets the tweet."""
-        return self._reading or self._screen.shows(tweet_id)
-
-    def shows_any_by(self, authors: Set[int]) -> bool:
-        """Returns the same of entries that are by, or retweet, one of the authors."""
-        return self._reading or self._screen.shows_any_by(authors)
-
-    def close(self) -> None:
-        """Has nothing to give back."""
-
-    async def _look_at_screen(self) -> None:
-        """Learns what the client may have from before, once. Raises `Unavailable`: who calls leaves the stream behind,
-        as cursors above a deletion that could not be told would hide it."""
-        if not self._looked:
-            self._screen.put(await self._read_in_turn(_standing, self._viewer.id))
-            self._looked = True
-
-    async def _read(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Reads what is then put on the screen, before anything else is awaited.
-
-        What is deleted meanwhile is told behind it.
-        """
-        with self._being_read():
-            return await reading(function, *args, **kwargs)
-
-    async def _read_in_turn(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Does the same as a step of a replay."""
-        with self._being_read():
-            return await turns.take(self._viewer.id, partial(reading, function, *args, **kwargs))
-
-    @contextmanager
-    def _being_read(self) -> Iterator[None]:
-        self._reading = True
-        try:
-            yield
-        finally:
-            self._reading = False
-
-    async def _show(self, entry_id: int) -> None:
+    async def _show_standing(self, entry_id: int) -> None:
         """Shows what stands in the reader's timeline now: the list of readers it was pushed by may be stale.
 
         The tweet is newer than the watermark that came with it, since its order was still open.
@@ -163,110 +61,13 @@ class HomeStream:
             self._behind = False
             return
         visibility = Visibility(self._viewer.id, home=True)
-        tweets = await self._read(hydrate, [entry_id], viewer=self._viewer, visibility=visibility)
-        self._screen.put(map(showing_of, tweets))
-        self._behind = False
-        for tweet in tweets:
-            await self._send_tweet(tweet)
+        await self._show_read(await self._read(hydrate, [entry_id], viewer=self._viewer, visibility=visibility))
 
-    async def _catch_up(self, *, asked: bool = False) -> None:
-        """Sends everything above `_safe` that is visible by now, oldest first; and what has left since, in between.
+    def _page(self, request: PageRequest) -> Page[TweetOut]:
+        return home_page(self._viewer, request)
 
-        Up to REPLAY_LIMIT, and of what the client has asked for up to its quota, the first page being counted; a `gap`
-        tells where to page on. Ends where it is once the stream is not wanted any more.
+    def _standing(self) -> list[Showing]:
+        return showings(newest_standing(self._viewer.id, ON_SCREEN))[::-1]
 
-        Begins no higher than the watermark, so that a cursor taken from a REST page is as
-        safe to resume from as one taken from a frame. What has left goes before every frame whose
-        cursor is above it: a client that resumes from that one was told.
-        """
-        self._behind = True
-        if self._is_over():
-            return
-        missed = await self._missed()
-        watermark = registry.watermark or self._safe
-        place = self._safe
-        for number in range(REPLAY_LIMIT // REPLAY_PAGE):
-            if asked and number and not await self._within_quota():
-                await self._page_on(missed)
-                break
-            if self._is_over():
-                return
-            page = await self._read_in_turn(_replayed, self._viewer, place)
-            self._screen.put(map(showing_of, reversed(page.items)))
-            for tweet in reversed(page.items):
-                if self._is_over():
-                    return
-                await self._move_to(min(int(tweet.id), watermark), missed)
-                await self._send_tweet(tweet)
-                await asyncio.sleep(0)  # a page is sent in 10 ms, within which others' signals come
-            place = page.newer if page.newer is not None else place
-            await self._move_to(min(place, watermark), missed)
-            if len(page.items) < REPLAY_PAGE and not page.cut_short:
-                await self._tell_missed(missed, MAX_ID)
-                break
-        else:
-            await self._page_on(missed)
-        self._behind = False
-
-    def _is_over(self) -> bool:
-        return not self.wanted
-
-    async def _page_on(self, missed: deque[Missed]) -> None:
-        await self._tell_missed(missed, MAX_ID)
-        await self._gap(self._safe)
-
-    async def _within_quota(self) -> bool:
-        try:
-            await quota.count(self._viewer.id)
-        except OverQuota:
-            return False
-        return True
-
-    async def _missed(self) -> deque[Missed]:
-        """Returns what has left since `_safe`. Where that is too much, or cannot be known, a `gap` says so.
-
-        Raises `Unavailable` where it cannot be known what the client may have.
-        """
-        await self._look_at_screen()
-        with suppress(TooMany, Unavailable):
-            since = partial(missed_since, self._viewer.id, self._safe, self._screen.authors())
-            return deque(await turns.take(self._viewer.id, since))
-        await self._gap(self._safe)
-        return deque()
-
-    async def _move_to(self, place: int, missed: deque[Missed]) -> None:
-        """Raises `_safe`, once everything that has left up to there is told."""
-        safe = max(self._safe, place)
-        await self._tell_missed(missed, safe)
-        self._safe = safe
-
-    async def _tell_missed(self, missed: deque[Missed], place: int) -> None:
-        while missed and missed[0].op <= place:
-            each = missed.popleft()
-            if each.tweet_id is None:
-                await self._send_deleted(self._screen.leave_by({each.author_id}))
-            else:
-                await self._send_deleted(self._screen.leave(each.tweet_id, unseen=each.by_followee))
-
-    async def _send_deleted(self, entry_ids: list[int]) -> None:
-        for entry_id in entry_ids:
-            await self._send(TweetLeft(self.name, str(entry_id)))
-
-    async def _send_tweet(self, tweet: TweetOut) -> None:
-        await self._send(TweetCame(self.name, encode_cursor(self._safe), tweet))
-
-    async def _gap(self, after: int) -> None:
-        await self._send(Gap(self.name, encode_cursor(after)))
-
-
-def _replayed(viewer: Viewer, place: int) -> Page[TweetOut]:
-    """The page above `place`. One for which nothing was found in time is empty, and goes on where that ended."""
-    try:
-        return home_page(viewer, PageRequest(limit=REPLAY_PAGE, after=place))
-    except StillSearching as error:
-        return Page([], older=None, newer=error.examined, cut_short=True)
-
-
-def _standing(reader_id: int) -> list[Showing]:
-    """What the newest entries of the reader's timeline show, the newest last."""
-    return showings(newest_standing(reader_id, ON_SCREEN))[::-1]
+    def _unseen(self, deletions: Sequence[Deletion]) -> Set[int]:
+        return by_followees(self._viewer.id, deletions)

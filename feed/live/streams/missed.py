@@ -5,7 +5,7 @@ open order, so a deletion below it had been told before the cursor was made. A s
 known to every process within a second (listener.py), long before a watermark passes it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from datetime import datetime
 
 import msgspec
@@ -16,11 +16,14 @@ from accounts.people.selectors import suspended_since
 from feed.live.heard import TooMany, heard
 from feed.live.threads import reading
 from storage.ids.snowflakes import id_time, id_us, make_id, now_us
-from tweets.entities import Deletion
+from tweets.entities import Deletion, Tweet
+from tweets.reading.bodies import tweets_by_id
 from tweets.stores.port import DELETIONS_DAYS
 
 ASKED_ABOUT = 100
 """About more authors than this it costs less to read whom the reader follows."""
+LOOKED_AT = 1_000
+"""Deleted tweets that are read to know what they were; a page of more is loaded anew."""
 DAY_US = 24 * 3600 * 1_000_000
 
 
@@ -32,25 +35,45 @@ class Missed(msgspec.Struct, frozen=True):
     tweet_id: int | None
     """The tweet that was deleted; None of a suspension."""
     author_id: int
-    by_followee: bool = False
-    """Whether the tweet's author is the reader, or is followed: then it may be on the screen, whatever is known."""
+    unseen: bool = False
+    """Whether the client is told though nobody knows that it has the tweet: it may have it from before."""
 
 
-async def missed_since(reader_id: int, after: int, on_screen: Collection[int]) -> list[Missed]:
+Among = Callable[[Sequence[Deletion]], Set[int]]
+"""Returns which tweets of these deletions a client may have whatever is known. Raises `TooMany`, and `Unavailable`."""
+
+
+async def missed_since(after: int, on_screen: Collection[int], among: Among) -> list[Missed]:
     """Returns what was missed since the cursor `after`, in its order; suspensions only of the authors `on_screen`.
 
-    Costs what it costs to know the deletions (`heard.since`), a read of the follows among their authors, a Redis round
-    trip for the accounts, and a SQL query if one of them is suspended. Raises `TooMany`, and `Unavailable`.
+    Costs what it costs to know the deletions (`heard.since`), `among`, a Redis round trip for the accounts, and a SQL
+    query if one of them is suspended. Raises `TooMany`, and `Unavailable`.
     """
     if now_us() - id_us(after) > DELETIONS_DAYS * DAY_US:
         raise TooMany
-    return await reading(_missed, reader_id, after, on_screen, await heard.since(after))
+    return await reading(_missed, after, on_screen, await heard.since(after), among)
 
 
-def _missed(reader_id: int, after: int, on_screen: Collection[int], deletions: Sequence[Deletion]) -> list[Missed]:
-    near = _near(reader_id, {each.author_id for each in deletions})
-    gone = [Missed(each.op, each.tweet_id, each.author_id, each.author_id in near) for each in deletions]
+def _missed(after: int, on_screen: Collection[int], deletions: Sequence[Deletion], among: Among) -> list[Missed]:
+    unseen = among(deletions)
+    gone = [Missed(each.op, each.tweet_id, each.author_id, each.tweet_id in unseen) for each in deletions]
     return sorted([*gone, *_suspensions(after, on_screen)], key=lambda each: each.op)
+
+
+def by_followees(reader_id: int, deletions: Sequence[Deletion]) -> set[int]:
+    """Returns those by whom the reader follows, or by the reader: in home, they may be there. A store read."""
+    near = _near(reader_id, {each.author_id for each in deletions})
+    return {each.tweet_id for each in deletions if each.author_id in near}
+
+
+def that_are(listed: Callable[[Tweet], bool], deletions: Sequence[Deletion]) -> set[int]:
+    """Returns those that stood in a listing. A Redis round trip, and for what is not cached a store read and another.
+
+    Raises `TooMany` for more than LOOKED_AT.
+    """
+    if len(deletions) > LOOKED_AT:
+        raise TooMany
+    return {each.id for each in tweets_by_id([each.tweet_id for each in deletions]).values() if listed(each)}
 
 
 def _near(reader_id: int, authors: set[int]) -> set[int]:

@@ -16,17 +16,22 @@ import msgspec
 from accounts.entities import Viewer
 from feed.live.told import Frame
 
-HOME = "home"
-"""The subject of topics that are about a reader's home timeline."""
-READER = "reader"
-"""The subject of topics that are about a reader's account and tokens: every socket listens to its own."""
-
 
 class Topic(NamedTuple):
     """A subject that signals are about, and the id of whose or which it is."""
 
     subject: str
     id: int
+
+
+HOME = "home"
+"""The subject of topics that are about a reader's home timeline."""
+PUBLIC = Topic("public", 0)
+"""The one topic that is about the public feed."""
+TWEET = "tweet"
+"""The subject of topics that are about one tweet."""
+READER = "reader"
+"""The subject of topics that are about a reader's account and tokens: every socket listens to its own."""
 
 
 class SignalKind(StrEnum):
@@ -48,6 +53,14 @@ class SignalKind(StrEnum):
     """The client no longer wants the stream of this topic."""
     RECHECK = "recheck"
     """The reader's account or tokens have changed: is the socket still allowed?"""
+    TWEETS = "tweets"
+    """`entries` came, the newest last, to a topic that is told at a pace (pacing.py)."""
+    SKIPPED = "skipped"
+    """So many came to such a topic that some were left out."""
+    COUNTS = "counts"
+    """The counts of the topic's tweet have changed."""
+    HIDDEN = "hidden"
+    """`viewers` may not see the topic's tweet any more."""
 
 
 class Signal(msgspec.Struct, frozen=True):
@@ -58,6 +71,8 @@ class Signal(msgspec.Struct, frozen=True):
     """None of a RESYNC or OVERFLOW that is about everything the socket listens to; see `concerns`."""
     watermark: int = 0
     entry_id: int = 0
+    entries: tuple[int, ...] = ()
+    viewers: frozenset[int] = frozenset()
     authors: frozenset[int] = frozenset()
     wish: "Wish | None" = None
     """Of a SUBSCRIBE."""
@@ -65,6 +80,10 @@ class Signal(msgspec.Struct, frozen=True):
     def concerns(self, topic: Topic) -> bool:
         """Returns whether a stream that listens to `topic` is to be told."""
         return self.topic is None or self.topic == topic
+
+
+class Over(Exception):
+    """A stream has ended by itself, and has told its client so."""
 
 
 @dataclass(eq=False, slots=True)
@@ -88,7 +107,8 @@ class Stream(Protocol):
     First `open`, then `begin`, then `handle` for each signal, then `close`. A stream that was
     made and never opened holds nothing. Whatever raises `Unavailable` is told to the client as
     an error, and the stream is sent a RESYNC when the backend may be back: so a stream
-    remembers what it could not tell, and tells it then.
+    remembers what it could not tell, and tells it then. What raises `NotFound` is told as an error, too, and
+    ends the stream; so does what raises `Over`, of which the client is told nothing more.
     """
 
     wanted: bool
@@ -107,14 +127,15 @@ class Stream(Protocol):
         """Finds where to begin; nothing has been told to the client when it raises `Unavailable`.
 
         `after` is the place to replay from, None for only what is new. `watermark` is the one at
-        the moment of subscribing, 0 while the process has none.
+        the moment of subscribing, 0 while the process has none. Raises `NotFound` if there is nothing to stream.
         """
 
     async def begin(self) -> None:
         """Tells the client that it is subscribed, and what it has missed. Raises `Unavailable`."""
 
     async def handle(self, signal: Signal) -> None:
-        """Tells the client what a TWEET, DELETE, GONE, SUSPENDED, RESYNC or OVERFLOW says. Raises `Unavailable`."""
+        """Tells the client what a signal of these says, if it is for the stream: TWEET, TWEETS, SKIPPED, COUNTS,
+        DELETE, GONE, SUSPENDED, HIDDEN, RESYNC, OVERFLOW. Raises `Unavailable`, `NotFound`, `Over`."""
 
     def shows(self, tweet_id: int) -> bool:
         """Returns whether the client may have an entry on its screen that is, or retweets, the tweet.

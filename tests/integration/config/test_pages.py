@@ -11,7 +11,10 @@ from config.http.problems import KINDS, OTHER_KIND
 from config.http.refusals import PROBLEMS
 from feed.live.frames import CloseCode
 from feed.live.guard import AUTH_SECONDS
+from feed.live.pacing import AT_A_TIME, BEAT_SECONDS
 from feed.live.streams.table import STREAMS
+from feed.live.streams.tweet import TWEET_STREAM
+from feed.live.subscriptions import MOST_STREAMS
 from tests.documented import document
 from tests.integration.config.raising import is_problem
 from tests.threads import run_together
@@ -104,7 +107,9 @@ class TestLivePage:
         page = Client().get("/api/docs/live/").content.decode()
         assert f"within {AUTH_SECONDS:.0f} seconds" in " ".join(page.split())
         assert all(f"<td>{code.value}</td>" in page for code in CloseCode)
-        assert all(f'"stream": "{name}"' in page for name in STREAMS)
+        assert all(f"<td><code>{name}</code></td>" in page for name in (*STREAMS, f"{TWEET_STREAM}&lt;id&gt;"))
+        assert f"at most {AT_A_TIME / BEAT_SECONDS:.0f} tweets a second" in " ".join(page.split())
+        assert f"at most {MOST_STREAMS} subscriptions" in page
 
     def test_it_is_linked_from_the_readme_the_docs_and_the_document(self) -> None:
         docs = Client().get("/api/docs/").content.decode()

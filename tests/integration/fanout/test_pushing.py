@@ -1,6 +1,7 @@
 """Pages of followers, pushed in slices under one snapshot; what a tweet to a thousand costs in round trips."""
 
 from collections.abc import Iterable
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -77,12 +78,12 @@ def test_a_page_whose_snapshot_is_stale_half_way_is_read_and_pushed_again(monkey
     [order] = open_orders()
     push, taken = pushing._deliver_slice, list[bool]()
 
-    def push_and_lose(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> None:
+    def push_and_lose(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot, *to_all: Any) -> None:
         if len(taken) == 1:
             timeline_node().round_trip(("FLUSHALL",))
             make_active(readers)
         taken.append(False)
-        push(entry_id, shards, snapshot)
+        push(entry_id, shards, snapshot, *to_all)
         taken[-1] = True
 
     with patch.object(pushing, "_deliver_slice", push_and_lose):
@@ -100,10 +101,10 @@ def test_a_slice_that_redis_does_not_take_leaves_the_order_open(monkeypatch: pyt
     [order] = open_orders()
     push = pushing._deliver_slice
 
-    def push_or_fail(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> None:
+    def push_or_fail(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot, *to_all: Any) -> None:
         if any(readers[3].id in of_shard for of_shard in shards.values()):
             raise Unavailable("redis_timelines")
-        push(entry_id, shards, snapshot)
+        push(entry_id, shards, snapshot, *to_all)
 
     with patch.object(pushing, "_deliver_slice", push_or_fail), pytest.raises(Unavailable):
         handlers.work_off(order)

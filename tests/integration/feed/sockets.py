@@ -29,15 +29,21 @@ class Socket:
         untyped: Any = ApplicationCommunicator
         self._communicator = untyped(websocket, scope)
 
+    async def open(self, *, stream: str = "home", after: str | None = None) -> None:
+        await self.sign_in()
+        await self.subscribe(stream, after=after)
+
+    async def sign_in(self) -> None:
+        await self.enter()
+        assert (await self.frame())["type"] == "ready"
+
     async def enter(self) -> None:
         await self._communicator.send_input({"type": "websocket.connect"})
         assert (await self._communicator.receive_output(SECONDS))["type"] == "websocket.accept"
 
-    async def open(self, *, after: str | None = None) -> None:
-        await self.enter()
-        assert (await self.frame())["type"] == "ready"
-        await self.say(type="subscribe", stream="home", **({} if after is None else {"after": after}))
-        assert (await self.frame())["type"] == "subscribed"
+    async def subscribe(self, stream: str, *, after: str | None = None) -> None:
+        await self.say(type="subscribe", stream=stream, **({} if after is None else {"after": after}))
+        assert await self.frame() == {"type": "subscribed", "stream": stream}
 
     async def until(self, tweet: int) -> list[int]:
         """The tweets that come, each once, as a client has them that drops what it has seen."""

@@ -11,7 +11,7 @@ from accounts.graph import follows
 from fanout.timelines import materialised
 from feed.live import heard
 from feed.live.registry import registry
-from feed.live.streams import home
+from feed.live.streams import home, replaying
 from feed.live.streams.stream import Signal, SignalKind
 from feed.live.threads import housekeeping
 from feed.timelines.home import home_page
@@ -93,7 +93,7 @@ def test_a_replay_that_broke_off_forgets_no_deletion_and_tells_none_twice(told: 
 
     async def scenario() -> None:
         with (
-            patch.object(home, "REPLAY_PAGE", 1),
+            patch.object(replaying, "REPLAY_PAGE", 1),
             patch.object(home, "home_page", side_effect=breaks_off),
             pytest.raises(Unavailable),
         ):
@@ -139,7 +139,7 @@ def test_while_the_store_cannot_tell_what_was_deleted_the_replay_goes_on_behind_
     first, second = told.post(), told.post()
 
     async def scenario() -> None:
-        with patch.object(home, "missed_since", side_effect=Unavailable("store")):
+        with patch.object(replaying, "missed_since", side_effect=Unavailable("store")):
             await told.subscribe(after=first, watermark=LATER)
         assert said(told.frames)[1:] == [("gap", first), ("tweet", second)]
 

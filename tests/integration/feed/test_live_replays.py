@@ -11,11 +11,12 @@ from pytest_django.fixtures import Settings
 
 from accounts.sessions import authentication
 from feed.live import quota as live_quota
-from feed.live.streams import home
+from feed.live.streams import home, replaying
 from feed.live.threads import housekeeping
 from feed.live.turns import AT_A_TIME
+from feed.timelines.home import home_page
 from storage.redis.rate_limits import Policy, hit_all
-from storage.web.paging import decode_cursor, encode_cursor
+from storage.web.paging import PageRequest, decode_cursor, encode_cursor
 from tests.integration.feed.sockets import SECONDS, Socket, delivered, until
 from tests.integration.feed.test_live_stream import Told
 from tests.people import new_person
@@ -47,12 +48,12 @@ class Reads:
         self.most = 0
         self._now: list[int] = []
         self._lock = threading.Lock()
-        self._replayed = home._replayed
+        self._page = home_page
         self.held = threading.Event()
         """Clear while no page comes to its end."""
         self.held.set()
 
-    def __call__(self, viewer: Any, place: int) -> Any:
+    def __call__(self, viewer: Any, request: PageRequest) -> Any:
         with self._lock:
             self.all.append(viewer.id)
             self._now.append(viewer.id)
@@ -60,7 +61,7 @@ class Reads:
             self.most = max(self.most, len(self._now))
         try:
             assert self.held.wait(SECONDS)
-            return self._replayed(viewer, place)
+            return self._page(viewer, request)
         finally:
             with self._lock:
                 self._now.remove(viewer.id)
@@ -69,7 +70,7 @@ class Reads:
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     reads = Reads()
-    monkeypatch.setattr(home, "_replayed", reads)
+    monkeypatch.setattr(home, "home_page", reads)
     return reads
 
 
@@ -108,7 +109,7 @@ def test_further_pages_of_a_replay_count_and_beyond_the_quota_the_client_is_told
         hit_all((limits, authentication.user_rate_key(told.viewer.id)))
 
     async def scenario() -> None:
-        with patch.object(home, "REPLAY_PAGE", 2):
+        with patch.object(replaying, "REPLAY_PAGE", 2):
             await told.subscribe(after=ids[0], watermark=ids[-1])
         *shown, gap = told.frames[1:]
         assert [int(frame["tweet"]["id"]) for frame in shown] == ids[1:7]
@@ -175,7 +176,7 @@ def test_a_replay_that_nobody_wants_any_more_stops(reads: Reads, end: str) -> No
 
     async def scenario() -> None:
         reads.held.clear()
-        with patch.object(home, "REPLAY_PAGE", 2):
+        with patch.object(replaying, "REPLAY_PAGE", 2):
             await socket.open(after=encode_cursor(ids[0]))
             await until(lambda: len(reads.all) == 1)
             if end == "close":

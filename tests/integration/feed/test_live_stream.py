@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.people import services
 from fanout.timelines import materialised
 from feed.live.registry import registry
-from feed.live.streams import home
+from feed.live.streams import home, replaying
 from feed.live.streams.home import HomeStream
 from feed.live.streams.stream import Signal, SignalKind
 from feed.live.told import Frame, encode
@@ -142,7 +142,7 @@ def test_who_missed_more_than_a_replay_holds_is_told_to_page(told: Told) -> None
     ids = [told.post() for _ in range(7)]
 
     async def scenario() -> None:
-        with patch.object(home, "REPLAY_PAGE", 2), patch.object(home, "REPLAY_LIMIT", 4):
+        with patch.object(replaying, "REPLAY_PAGE", 2), patch.object(replaying, "REPLAY_LIMIT", 4):
             await told.subscribe(after=ids[0], watermark=ids[-1])
         gap = told.frames.pop()
         assert [int(frame["tweet"]["id"]) for frame in told.frames[1:]] == ids[1:5]
@@ -246,13 +246,13 @@ def test_a_replay_in_which_nothing_is_found_in_time_goes_on_where_it_ended(
     home_page(told.viewer, PageRequest())
     services.suspend(author, by=new_person(staff=True))
     monkeypatch.setattr(walking, "WALK_SECONDS", 0.0)
-    monkeypatch.setattr(home, "REPLAY_PAGE", 2)
+    monkeypatch.setattr(replaying, "REPLAY_PAGE", 2)
 
     async def scenario() -> None:
         await told.subscribe(after=start, watermark=last)
         shown = [frame["tweet"]["id"] for frame in told.frames if frame["type"] == "tweet"]
         assert shown == [str(last)]
-        with patch.object(home, "REPLAY_LIMIT", 4):
+        with patch.object(replaying, "REPLAY_LIMIT", 4):
             again = told.again()
             await again.subscribe(after=start, watermark=last)
         [gap] = [frame for frame in again.frames if frame["type"] == "gap"]

@@ -9,11 +9,11 @@ import pytest
 
 from accounts.entities import Account, Viewer
 from feed.live.registry import LiveQueue, Registry
-from feed.live.streams.stream import READER, Signal, SignalKind, Stream, Topic
+from feed.live.streams.stream import READER, Over, Signal, SignalKind, Stream, Topic
 from feed.live.streams.table import make_stream
-from feed.live.subscriptions import Subscriptions
+from feed.live.subscriptions import MOST_STREAMS, Subscriptions
 from feed.live.told import Frame, encode
-from storage.errors import BadRequest, Unavailable
+from storage.errors import BadRequest, NotFound, Unavailable
 
 SUN, RAIN = Topic("weather", 1), Topic("weather", 2)
 
@@ -21,11 +21,18 @@ SUN, RAIN = Topic("weather", 1), Topic("weather", 2)
 class Weather:
     """A stream that writes down what happens to it."""
 
-    def __init__(self, topic: Topic, *, fails: Callable[[str], bool] = lambda _step: False) -> None:
+    def __init__(
+        self,
+        topic: Topic,
+        *,
+        fails: Callable[[str], bool] = lambda _step: False,
+        error: Callable[[], Exception] = lambda: Unavailable("store"),
+    ) -> None:
         self.topic = topic
         self.wanted = True
         self.steps: list[str] = []
         self._fails = fails
+        self._error = error
 
     @property
     def name(self) -> str:
@@ -52,7 +59,7 @@ class Weather:
     def _note(self, step: str) -> None:
         self.steps.append(step)
         if self._fails(step):
-            raise Unavailable("store")
+            raise self._error()
 
     def take(self) -> list[str]:
         steps, self.steps = self.steps, []
@@ -255,7 +262,57 @@ def test_one_that_stopped_for_a_newer_one_which_failed_is_wanted_again_and_repla
     run(scenario)
 
 
-@pytest.mark.parametrize("name", ["", "weather", "home:1", "Home"])
+def test_what_there_is_not_is_an_error_and_forgotten(sockets: Registry) -> None:
+    nothing = Weather(SUN, fails=lambda step: step.startswith("open"), error=lambda: NotFound("No weather."))
+
+    async def scenario() -> None:
+        socket = Socket()
+        await socket.subscribed(nothing)
+        assert socket.frames == [{"type": "error", "code": "not_found", "detail": "No weather."}]
+        assert nothing.steps == ["open None 0", "close"]
+        assert sockets.ids("weather") == []
+        await socket.subscribed(again := Weather(SUN))
+        assert again.steps == ["open None 0", "begin"]
+
+    run(scenario)
+
+
+def test_what_ends_by_itself_is_forgotten_and_what_was_asked_for_since_is_begun(sockets: Registry) -> None:
+    first, second = (Weather(SUN, fails=lambda step: step == "gone 7", error=Over) for _ in range(2))
+
+    async def scenario() -> None:
+        socket = Socket()
+        await socket.subscribed(first)
+        socket.queue.put(Signal(SignalKind.GONE, SUN, entry_id=7))
+        socket.subscriptions.subscribe(second, None)
+        await socket.pump()
+        assert first.steps[2:] == ["gone 7", "close"]
+        assert second.steps == ["open None 0", "begin"]
+        assert sockets.ids("weather") == [SUN.id]
+        socket.queue.put(Signal(SignalKind.GONE, SUN, entry_id=7))
+        await socket.pump()
+        assert sockets.ids("weather") == []
+        assert socket.frames == [], "a stream tells its end itself"
+
+    run(scenario)
+
+
+def test_a_socket_has_so_many_streams(sockets: Registry) -> None:
+    async def scenario() -> None:
+        socket = Socket()
+        await socket.subscribed(*[Weather(Topic("weather", number)) for number in range(MOST_STREAMS)])
+        with pytest.raises(BadRequest) as refused:
+            socket.subscriptions.subscribe(Weather(Topic("weather", MOST_STREAMS)), None)
+        assert refused.value.code == "too_many_subscriptions"
+        assert len(sockets.ids("weather")) == MOST_STREAMS
+        await socket.subscribed(Weather(SUN))
+        socket.subscriptions.unsubscribe(SUN)
+        await socket.subscribed(Weather(Topic("weather", MOST_STREAMS)))
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("name", ["", "weather", "home:1", "Home", "public:1", "tweet"])
 def test_there_is_no_stream_of_another_name(name: str) -> None:
     ann = Viewer(1, Account(1, "ann", "Ann", "", None, verified=False, suspended=False, is_staff=False), "")
     with pytest.raises(BadRequest) as refused:

@@ -1,0 +1,49 @@
+"""The public stream of one socket: what the public feed shows to its viewer, as it comes, at a pace (pacing.py).
+
+Fan-out tells each entry once, with the author's own copy, before its order is done: so the watermark, which stands
+below the oldest open order, is as safe to resume from here as in home. What is told may be a retweet, which the feed
+does not list, or by somebody hidden from the viewer: that is found when it is read.
+"""
+
+from collections.abc import Sequence, Set
+
+from accounts.entities import Viewer
+from fanout.live.channel import PUBLIC_CHANNEL
+from fanout.live.watermark import watermark as known_watermark
+from feed.live.channels import channels
+from feed.live.streams.missed import that_are
+from feed.live.streams.replaying import ON_SCREEN, ReplayingStream
+from feed.live.streams.stream import PUBLIC, Send
+from feed.live.threads import housekeeping
+from feed.timelines.public import public_page
+from storage.web.paging import Page, PageRequest
+from tweets.entities import Deletion
+from tweets.reading.hydration import TweetOut
+from tweets.reading.showing import Showing, showings
+from tweets.stores.port import tweet_store
+
+PUBLIC_STREAM = "public"
+
+
+class PublicStream(ReplayingStream):
+    """A `Stream` (stream.py) of the public feed."""
+
+    def __init__(self, viewer: Viewer, send: Send) -> None:
+        super().__init__(PUBLIC_STREAM, PUBLIC, viewer, send)
+
+    async def open(self, after: int | None, watermark: int) -> None:
+        """Finds where to begin, once the process hears of the public feed."""
+        await channels.hear(PUBLIC_CHANNEL)
+        await self._begin_at(after, watermark or await housekeeping(known_watermark.read))
+
+    def _may_show(self, tweet: TweetOut) -> bool:
+        return tweet.retweet_of is None
+
+    def _page(self, request: PageRequest) -> Page[TweetOut]:
+        return public_page(self._viewer, request)
+
+    def _standing(self) -> list[Showing]:
+        return showings(tweet_store().public(limit=ON_SCREEN))[::-1]
+
+    def _unseen(self, deletions: Sequence[Deletion]) -> Set[int]:
+        return that_are(lambda tweet: tweet.in_public, deletions)

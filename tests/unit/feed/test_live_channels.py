@@ -1,0 +1,77 @@
+"""Channels that are heard while somebody wants them: asked for once, waited for, asked for again, and dropped."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import pytest
+
+from feed.live import channels as channels_module
+from feed.live.channels import Channels
+
+
+class Server:
+    """What was said to it."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, ...]] = []
+
+    async def say(self, command: str, names: Sequence[str]) -> None:
+        self.said.append((command, *names))
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(scenario())
+
+
+def test_whoever_asks_waits_until_the_server_has_said_that_it_is_heard() -> None:
+    async def scenario() -> None:
+        channels, server = Channels(), Server()
+        channels.begin(server.say)
+        asking = [asyncio.create_task(channels.hear("a")) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert not any(each.done() for each in asking)
+        assert not channels.stands("a")
+        await asyncio.gather(*asking)
+        await channels.hear("a")
+        assert set(server.said) == {("SUBSCRIBE", "a")}
+
+    run(scenario)
+
+
+def test_while_there_is_no_subscription_it_waits_for_one_and_says_when_that_came_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(channels_module, "HEARD_SECONDS", 0.01)
+
+    async def scenario() -> None:
+        channels, server = Channels(), Server()
+        await channels.hear("a")
+        assert channels.wanted == ["a"]
+        channels.begin(server.say)
+        assert channels.stands("a"), "who waited has given up, and has to resync"
+        assert not channels.stands("a")
+        channels.end()
+        await channels.hear("a")
+        assert channels.wanted == ["a"]
+
+    run(scenario)
+
+
+def test_what_nobody_wants_is_dropped_but_not_what_was_asked_for_a_moment_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        channels, server = Channels(), Server()
+        channels.begin(server.say)
+        for name in ("a", "b"):
+            asking = asyncio.create_task(channels.hear(name))
+            await asyncio.sleep(0)
+            channels.stands(name)
+            await asking
+        await channels.drop_all_but(["a"])
+        assert channels.wanted == ["a", "b"]
+        monkeypatch.setattr(channels_module, "KEPT_SECONDS", 0.0)
+        await channels.drop_all_but(["a"])
+        assert channels.wanted == ["a"]
+        assert server.said[2:] == [("UNSUBSCRIBE", "b")]
+
+    run(scenario)
