@@ -65,6 +65,12 @@ class Refused(ServerMessage, frozen=True, tag="error"):
     payload: Sequence[dict[str, object]]
 
 
+class Completed(ServerMessage, frozen=True, tag="complete"):
+    """The subscription is over, as there is nothing more to tell."""
+
+    id: str
+
+
 _decoder = msgspec.json.Decoder(ClientMessage)
 _encode = msgspec.json.Encoder().encode
 

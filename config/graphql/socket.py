@@ -32,6 +32,7 @@ from feed.live.socket import NOBODYS, LiveConsumer, token_in
 from feed.live.streams.stream import Signal
 from feed.live.threads import reading
 from storage.errors import ServiceError, Unavailable
+from storage.web.client_address import scope_address
 
 
 class GraphQLConsumer(LiveConsumer):
@@ -111,7 +112,7 @@ class GraphQLConsumer(LiveConsumer):
     async def _begin(self, message: ClientMessage, viewer: Viewer) -> None:
         try:
             await quota.count(viewer.id)
-            asked = await reading(asked_in, message.payload, viewer.id)
+            asked = await reading(asked_in, message.payload, viewer.id, scope_address(self.scope))
             subscriber = Subscriber(message.id, asked, viewer, self.send, self._complete)
             check_room(subscriber, self._subscribers.values())
         except (Invalid, ServiceError) as error:

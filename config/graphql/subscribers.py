@@ -27,7 +27,8 @@ from config.graphql.answers import answered, refusals
 from config.graphql.bounds import ORDINARY_PAGE, Size
 from config.graphql.documents import Invalid
 from config.graphql.events import WANTED, Wanted, event_of
-from config.graphql.messages import Next, Refused, encode
+from config.graphql.messages import Completed, Next, Refused, ServerMessage, encode
+from config.graphql.persisted import register
 from config.graphql.requests import Prepared, prepared
 from config.graphql.scanning import MAX_TOKENS, TooMuch, count_tokens
 from config.graphql.schema import schema
@@ -72,8 +73,8 @@ class Asked(msgspec.Struct, frozen=True, eq=False):
     """Of the document."""
 
 
-def asked_in(payload: msgspec.Raw, reader_id: int) -> Asked:
-    """Returns what a reader's `subscribe` asks for.
+def asked_in(payload: msgspec.Raw, reader_id: int, address: str) -> Asked:
+    """Returns what a reader's `subscribe` asks for; a document that came with its hash is kept, as over HTTP.
 
     Raises `Invalid`, `BadRequest`, `BadFrame` for what is no object, and `OverQuota`.
 
@@ -93,6 +94,7 @@ def asked_in(payload: msgspec.Raw, reader_id: int) -> Asked:
         raise BadRequest(f"Variables of a subscription have {MAX_VARIABLES_BYTES} bytes at most.", code="bad_variables")
     wanted = _wanted(request)
     after = decode_settled(wanted.after) if wanted.after is not None else None
+    register(given.get("query"), given.get("extensions"), address)
     return Asked(request, wanted, after, count_tokens(request.document.text))
 
 
@@ -156,24 +158,25 @@ class Subscriber:
 
     async def _pump(self) -> None:
         try:
-            while True:
+            while not self._ended:
                 await self._subscriptions.tell(await self.queue.get())
                 self._replaying = not self._begun
+                if self._begun and not self._subscriptions.has(self.topic):
+                    await self._finish(Completed(self._id))
         except OSError:
             self.end()  # the client is gone
         except (Invalid, ServiceError) as error:
-            await self._refuse(error)
+            await self._finish(Refused(self._id, refusals(error)))
         except Exception as error:
             log.exception("graphql_subscription_failed")
-            await self._refuse(error)
+            await self._finish(Refused(self._id, refusals(error)))
 
-    async def _refuse(self, error: Exception) -> None:
-        """Ends it, and says why; the id may be used again when the client hears of it."""
-        if self._ended:
-            return
-        self._over(self._id)
-        with contextlib.suppress(OSError):
-            await self._send(encode(Refused(self._id, refusals(error))))
+    async def _finish(self, last: ServerMessage) -> None:
+        """Ends it, and says so; the id may be used again when the client hears of it."""
+        if not self._ended:
+            self._over(self._id)
+            with contextlib.suppress(OSError):
+                await self._send(encode(last))
 
     async def _tell(self, frame: Frame) -> None:
         """Tells the client what a stream says. A backend that is down later is no news: the stream catches up.

@@ -58,16 +58,35 @@ def the_event(event: EventOut, _info: GraphQLResolveInfo, **_arguments: str | No
     return event
 
 
+def after() -> graphene.Argument:
+    """Returns the argument of every field."""
+    return graphene.Argument(
+        graphene.String,
+        description="A cursor of an event, or of a page: first what may have been missed since, oldest first. "
+        "Without it only what is new.",
+    )
+
+
 class LiveSubscriptions:
     """The fields of the schema's `Subscription`."""
 
     home_timeline = graphene.Field(
         TimelineEvent,
         resolver=the_event,
-        after=graphene.Argument(
-            graphene.String,
-            description="A cursor of an event, or of a page: first what may have been missed since, oldest first. "
-            "Without it only what is new.",
-        ),
+        after=after(),
         description="What comes into your home timeline, and what leaves it.",
+    )
+    public_timeline = graphene.Field(
+        TimelineEvent,
+        resolver=the_event,
+        after=after(),
+        description="What comes into the public timeline, as you may see it, and what leaves it; in a rush the newest.",
+    )
+    tweet_activity = graphene.Field(
+        TimelineEvent,
+        resolver=the_event,
+        id=graphene.Argument(graphene.ID, required=True, description="The tweet's."),
+        after=after(),
+        description="Of one tweet: `counts` when they have changed, at most once a second, and new direct replies. "
+        "Ends with its `deletedId` when it is gone, or hidden from you.",
     )

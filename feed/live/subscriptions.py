@@ -79,6 +79,10 @@ class Subscriptions:
                 if signal.concerns(topic):
                     await self._carry_on(stream.handle(signal), topic)
 
+    def has(self, topic: Topic) -> bool:
+        """Returns whether a stream listens to the topic that has been opened, and has not ended since."""
+        return topic in self._streams
+
     def end(self) -> None:
         """Forgets every stream. Idempotent."""
         self._ended = True

@@ -1,5 +1,6 @@
 """GraphQL subscriptions: what is told, resumed, refused, and what ends one of them."""
 
+import hashlib
 from typing import Any
 from unittest.mock import patch
 
@@ -192,6 +193,8 @@ class TestSeveral:
         run(scenario)
 
 
+NAMED = {"persistedQuery": {"version": 1, "sha256Hash": hashlib.sha256(SUBSCRIBE.encode()).hexdigest()}}
+UNKNOWN = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
 PAGES = " ".join(f"{name}: replies {{ edges {{ cursor }} }}" for name in "abc")
 PAGE = "replies(first: 1) { edges { node { id } } }"
 
@@ -228,11 +231,7 @@ class TestRefusals:
                 "An event could hold",
             ),
             ({"query": SUBSCRIBE + " " * 21_000 + "#"}, "too_complex", "characters"),
-            (
-                {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}},
-                "PERSISTED_QUERY_NOT_FOUND",
-                "PersistedQueryNotFound",
-            ),
+            ({"extensions": UNKNOWN}, "PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound"),
         ],
     )
     def test_what_cannot_be_is_an_error_of_that_id_and_no_more(
@@ -259,6 +258,18 @@ class TestRefusals:
             socket = await opened(people.token)
             await socket.subscribe()
             assert [code for code, _ in await socket.refused()] == ["not_listed"]
+            await socket.close()
+
+        run(scenario)
+
+    def test_a_document_that_came_with_its_hash_is_known_by_that(self, people: People) -> None:
+        async def scenario() -> None:
+            socket = await opened(people.token)
+            await socket.subscribed("1", extensions=NAMED)
+            await socket.say("subscribe", id="2", payload={"extensions": NAMED})
+            await socket.is_silent()
+            await people.post()
+            assert {(await socket.message())["id"] for _ in range(2)} == {"1", "2"}
             await socket.close()
 
         run(scenario)
