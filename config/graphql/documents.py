@@ -12,6 +12,7 @@ import msgspec
 from cachetools import LRUCache
 from django.conf import settings
 from graphql import (
+    BREAK,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -22,10 +23,13 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     TypeInfo,
+    Visitor,
+    VisitorAction,
     get_operation_ast,
     is_non_null_type,
     parse,
     validate,
+    visit,
 )
 from graphql.validation import ValidationContext
 
@@ -119,6 +123,26 @@ def is_write(operation: OperationDefinitionNode) -> bool:
     return operation.operation is OperationType.MUTATION
 
 
+def may_write(document: CheckedDocument) -> bool:
+    """Returns whether one of its operations changes anything."""
+    return any(map(is_write, _operations(document.node)))
+
+
+def holds_texts(document: CheckedDocument) -> bool:
+    """Returns whether texts are written into it, in place of variables. Costs a walk through the document."""
+    finder = _Texts()
+    visit(document.node, finder)
+    return finder.found
+
+
+class _Texts(Visitor):
+    found = False
+
+    def enter_string_value(self, *_: object) -> VisitorAction:
+        self.found = True
+        return BREAK
+
+
 def answers_a_token(document: CheckedDocument, operation: OperationDefinitionNode) -> bool:
     """Returns whether one of the operation's fields answers a token. Costs a walk through the document."""
     fragments = {
@@ -169,11 +193,12 @@ def _checked(query: str, *, introspection: bool, count_more: CountMore) -> Check
         count_more(check_text(query) // TOKENS_A_REQUEST)
         document = parse(query, max_tokens=MAX_TOKENS)
         bounds = check_bounds(schema.graphql_schema, document, introspection=introspection)
+        errors = validate(schema.graphql_schema, document, max_errors=MAX_ERRORS, hide_suggestions=not introspection)
     except GraphQLError as error:
-        raise Invalid([_refusal(error)]) from error
+        # One of the rules raises what it finds: of a subscription's root it knows no variables.
+        raise Invalid([_refusal(error if introspection else _without_suggestion(error))]) from error
     except RecursionError as error:
         raise Invalid([_refusal(GraphQLError("The document is nested too deeply."))]) from error
-    errors = validate(schema.graphql_schema, document, max_errors=MAX_ERRORS, hide_suggestions=not introspection)
     if errors:
         raise Invalid([_refusal(error if introspection else _without_suggestion(error)) for error in errors])
     by_name = {name_of(operation): bounded for operation, bounded in bounds}

@@ -58,7 +58,7 @@ class GraphQLEndpoint(Revalidated):
     def get(self, request: Request) -> HttpResponseBase:
         if wants_page(request._request):
             raise NotAcceptable("There is no page here: send a document, and it is answered in JSON.")
-        return self._answer(request, given_in_address(request._request.GET))
+        return self._answer(request, given_in_address(request._request))
 
     @extend_schema(exclude=True)
     def post(self, request: Request) -> HttpResponseBase:
@@ -81,7 +81,7 @@ class GraphQLEndpoint(Revalidated):
                 "An answer that holds a token is not kept: send it without Idempotency-Key.", code=NOT_KEPT
             )
         count_further(request._request, asked.size.requests - 1)
-        register(given.get("query"), given.get("extensions"), client_address(request._request))
+        register(given.get("query"), given.get("extensions"), asked.document, client_address(request._request))
 
         def answer(operation_ids: Callable[[], int] | None = None) -> Executed:
             context = GraphQLContext(viewer, operation_ids, request._request, most_values=asked.size.most_values)

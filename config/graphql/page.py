@@ -17,11 +17,13 @@ DOCUMENT_PARAMETERS = ("query", "extensions")
 
 def wants_page(request: HttpRequest) -> bool:
     """Returns whether a browser opens the address itself, and no document of it is asked for."""
-    return (
-        request.method in ("GET", "HEAD")
-        and not any(name in request.GET for name in DOCUMENT_PARAMETERS)
-        and prefers_a_page(request)
-    )
+    return request.method in ("GET", "HEAD") and prefers_a_page(request) and not _names_a_document(request)
+
+
+def _names_a_document(request: HttpRequest) -> bool:
+    """Looks at the address without reading it, which is counted."""
+    parameters = request.META.get("QUERY_STRING", "").split("&")
+    return any(each.partition("=")[0] in DOCUMENT_PARAMETERS for each in parameters)
 
 
 def has_page() -> bool:

@@ -20,7 +20,7 @@ from django.conf import settings
 from graphql import GraphQLError
 
 from config.graphql import registered
-from config.graphql.documents import Invalid
+from config.graphql.documents import CheckedDocument, Invalid, holds_texts, may_write
 from storage.errors import BadRequest
 
 NOT_FOUND = ("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND")
@@ -59,14 +59,26 @@ def document_of(query: object, extensions: object) -> object:
     return query
 
 
-def register(query: object, extensions: object, address: str) -> None:
+def register(query: object, extensions: object, document: CheckedDocument, address: str) -> None:
     """Keeps a document that came with its hash, and was found to be valid, for who names it next.
 
-    `address` is whom it counts for. Costs as `registered.keep` does, and nothing without a hash.
+    Not one that writes, and has texts in it: a hash is no secret, and a password may be one of them. `address` is whom
+    it counts for. Costs as `registered.keep` does, and nothing without a hash.
     """
     named = _hash_in(extensions)
-    if named is not None and isinstance(query, str) and _registering():
+    if named is None or not isinstance(query, str) or not _registering():
+        return
+    if not (may_write(document) and holds_texts(document)):
         registered.keep(named, query, address)
+
+
+def is_listed(query: object, extensions: object) -> bool:
+    """Returns whether the document that is meant is one of the deployment's own. Costs a hash if there is a list."""
+    listed = _listed()
+    if not listed:
+        return False
+    named = hashlib.sha256(query.encode()).hexdigest() if isinstance(query, str) else _hash_in(extensions)
+    return named in listed
 
 
 def _known(named: str) -> str:

@@ -7,7 +7,7 @@ from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
 from config.graphql.bounds import Size
 from config.graphql.documents import CheckedDocument, CountMore, Invalid, checked_document
-from config.graphql.persisted import document_of
+from config.graphql.persisted import document_of, is_listed
 from config.graphql.variables import check_variables
 from storage.errors import BadRequest
 
@@ -37,14 +37,19 @@ def prepared(
     What reading a text that is not known costs is told to `count_more` (documents.py), which may raise.
     Raises `BadRequest` for what is no request, `Invalid` for what cannot be executed, or not here.
     """
-    query, variables, name = _parameters(given, document_of(given.get("query"), given.get("extensions")))
-    document = checked_document(query, count_more=count_more)
+    sent, extensions = given.get("query"), given.get("extensions")
+    query, variables, name = _parameters(given, document_of(sent, extensions))
+    document = checked_document(query, count_more=_for_nothing if is_listed(sent, extensions) else count_more)
     operation = document.operation(name)
     if (operation.operation is OperationType.SUBSCRIPTION) is not subscription:
         elsewhere = FOR_HTTP if subscription else FOR_SOCKETS
         raise Invalid([GraphQLError(elsewhere, extensions={"code": "bad_operation"})])
     coerced = check_variables(document, operation, variables)
     return Prepared(document, operation, variables, coerced, name, document.size(operation, coerced))
+
+
+def _for_nothing(_: int) -> None:
+    """What the deployment has brought itself counts as the one request."""
 
 
 def _parameters(data: Mapping[str, object], query: object) -> tuple[str, Variables | None, str | None]:

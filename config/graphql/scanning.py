@@ -17,12 +17,16 @@ MAX_TOKENS = 800
 MAX_BRACKETS = 60
 """Open at once. Fields may be twelve deep, and introspection's own query opens ten."""
 
+MAX_LINES = 300
+"""To say where a mistake is, graphql-core counts the lines before it, for each mistake anew. The introspection query
+has a hundred."""
 MAX_DIGITS = 400
 """Of a number. Python reads up to 4,300; the largest float has 309."""
 
 MAX_NAME = 200
 """Characters. Messages repeat names, some of them twenty times."""
 
+_LINE_BREAK = re.compile(r"\r\n|[\n\r]")
 _TOKEN = re.compile(
     r'"""(?:[^"\\]++|\\(?:""")?+|"(?!""))*+(?:""")?+'  # a block string, ended or not
     r'|"(?:[^"\\\r\n]++|\\.)*+"?+'
@@ -49,6 +53,9 @@ def check_text(query: str) -> int:
     """
     if len(query) > MAX_CHARACTERS:
         raise TooMuch(f"The document has {len(query)} characters; {MAX_CHARACTERS} are allowed: use variables.")
+    lines = 1 + len(_LINE_BREAK.findall(query))
+    if lines > MAX_LINES:
+        raise TooMuch(f"The document has {lines} lines; {MAX_LINES} are allowed.")
     tokens = _TOKEN.findall(query)
     if len(tokens) > MAX_TOKENS:
         raise TooMuch(f"The document has {len(tokens)} tokens; {MAX_TOKENS} are allowed.")

@@ -7,6 +7,7 @@ Only subscriptions are executed here; the token comes in `connection_init` or in
 
 import secrets
 
+import structlog
 from msgspec import UNSET
 from structlog.contextvars import bound_contextvars
 
@@ -33,6 +34,8 @@ from feed.live.streams.stream import Signal
 from feed.live.threads import reading
 from storage.errors import ServiceError, Unavailable
 from storage.web.client_address import scope_address
+
+log = structlog.get_logger(__name__)
 
 
 class GraphQLConsumer(LiveConsumer):
@@ -116,6 +119,12 @@ class GraphQLConsumer(LiveConsumer):
             subscriber = Subscriber(message.id, asked, viewer, self.send, self._complete)
             check_room(subscriber, self._subscribers.values())
         except (Invalid, ServiceError) as error:
+            await self._write(Refused(message.id, refusals(error)))
+            return
+        except BadFrame:
+            raise
+        except Exception as error:
+            log.exception("graphql_subscribe_failed")
             await self._write(Refused(message.id, refusals(error)))
             return
         if not self._ended:

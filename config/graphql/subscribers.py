@@ -94,7 +94,7 @@ def asked_in(payload: msgspec.Raw, reader_id: int, address: str) -> Asked:
         raise BadRequest(f"Variables of a subscription have {MAX_VARIABLES_BYTES} bytes at most.", code="bad_variables")
     wanted = _wanted(request)
     after = decode_settled(wanted.after) if wanted.after is not None else None
-    register(given.get("query"), given.get("extensions"), address)
+    register(given.get("query"), given.get("extensions"), request.document, address)
     return Asked(request, wanted, after, count_tokens(request.document.text))
 
 

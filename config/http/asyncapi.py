@@ -59,8 +59,13 @@ CODES = {
 }
 
 
-def asyncapi_document(openapi: Schema, *, host: str = "localhost:8000", protocol: str = "ws") -> Schema:
-    """Returns the document, for a server at `host`; `openapi` is the OpenAPI document of the same process."""
+def described_at(document: Schema, *, host: str, protocol: str) -> Schema:
+    """Returns the document for a server at `host`."""
+    return document | {"servers": _servers(host, protocol)}
+
+
+def asyncapi_document(openapi: Schema) -> Schema:
+    """Returns the document, for a server on one's own machine; `openapi` is the process's OpenAPI document."""
     schemas = _told_schemas() | {_name(kind): _said_schema(kind) for kind in SAID}
     messages = {
         name: {
@@ -74,7 +79,7 @@ def asyncapi_document(openapi: Schema, *, host: str = "localhost:8000", protocol
         "asyncapi": VERSION,
         "info": {"title": "Feed, live", "version": openapi["info"]["version"], "description": _description()},
         "defaultContentType": "application/json",
-        "servers": {"feed": {"host": host, "protocol": protocol, "security": [{"$ref": _security("bearer")}]}},
+        "servers": _servers("localhost:8000", "ws"),
         "channels": {"feed": _channel(messages)},
         "operations": {
             "said": _operation("receive", "What clients say.", [_name(kind) for kind in SAID]),
@@ -98,6 +103,10 @@ def asyncapi_document(openapi: Schema, *, host: str = "localhost:8000", protocol
 def told_frames() -> list[type[told.Frame]]:
     """Returns every kind of frame that a client may be told, in the order of told.py."""
     return told.Frame.__subclasses__()
+
+
+def _servers(host: str, protocol: str) -> Schema:
+    return {"feed": {"host": host, "protocol": protocol, "security": [{"$ref": "#/components/securitySchemes/bearer"}]}}
 
 
 def _channel(messages: Mapping[str, object]) -> Schema:
@@ -164,10 +173,6 @@ def _referred(schemas: Mapping[str, Schema]) -> Iterator[str]:
 def _name(kind: str) -> str:
     """The name of a client's message, which no frame of the server's has."""
     return f"Client{kind.capitalize()}"
-
-
-def _security(name: str) -> str:
-    return f"#/components/securitySchemes/{name}"
 
 
 def _description() -> str:

@@ -1,6 +1,7 @@
 """What the site shows beside the API: its OpenAPI document, what a problem's type means, how the live feed works."""
 
 from collections.abc import Callable
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -15,7 +16,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from config.http.asyncapi import asyncapi_document
+from config.http.asyncapi import asyncapi_document, described_at
 from config.http.problems import KINDS, OTHER_KIND
 from feed.live.frames import CloseCode
 from feed.live.pacing import AT_A_TIME, BEAT_SECONDS
@@ -88,8 +89,7 @@ class AsyncAPIEndpoint(Revalidated, Page):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
         protocol = "wss" if request.is_secure() else "ws"
-        openapi = msgspec.json.decode(openapi_document())
-        document = asyncapi_document(openapi, host=request.get_host(), protocol=protocol)
+        document = described_at(_asyncapi_document(), host=request.get_host(), protocol=protocol)
         return HttpResponse(encoded(document), content_type=MsgspecRenderer.media_type)
 
 
@@ -123,6 +123,11 @@ class LivePage(Page):
 def sent_to(place: str) -> Callable[[HttpRequest], HttpResponseBase]:
     """Returns a view that sends on to `place`, for now."""
     return lambda request: HttpResponseRedirect(place)
+
+
+@cache
+def _asyncapi_document() -> dict[str, Any]:
+    return asyncapi_document(msgspec.json.decode(openapi_document()))
 
 
 def openapi_document() -> bytes:

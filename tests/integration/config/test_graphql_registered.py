@@ -14,13 +14,13 @@ from storage.redis.node import timeline_node
 from tests.backends import timeline_redis_down
 from tests.integration.querying import Door
 from tests.integration.speaking import on_one_store
-from tests.people import new_person
+from tests.people import PASSWORD, new_person
 
 pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 
 ME = "query Me { me { username } }"
 USER = "query User($name: String!) { user(username: $name) { username bio } }"
-BIO = 'mutation Bio { updateProfile(input: {bio: "by address"}) { user { bio } } }'
+BIO = "mutation Bio($bio: String!) { updateProfile(input: {bio: $bio}) { user { bio } } }"
 
 
 def sha(text: str) -> str:
@@ -167,7 +167,46 @@ class TestBounds:
         assert is_known(texts[2]), "another address has its own"
 
 
+class TestTexts:
+    SIGN_IN = 'mutation { createToken(input: {username: "ada", password: "PASSWORD"}) { token } }'
+
+    def test_a_password_that_is_written_into_a_document_is_not_kept(self, ada: Door) -> None:
+        written = self.SIGN_IN.replace("PASSWORD", PASSWORD)
+        assert Door().post(named(written, query=written)).json()["data"]["createToken"]["token"]
+        forget()
+        assert code_of(Door().post(named(written))) == "PERSISTED_QUERY_NOT_FOUND"
+        both = f"query Q {{ me {{ id }} }} {written.replace('mutation', 'mutation M')}"
+        Door().post(named(both, query=both, operationName="Q"))
+        assert code_of(Door().post(named(both, operationName="M"))) == "PERSISTED_QUERY_NOT_FOUND"
+        assert timeline_node().round_trip(("KEYS", "document:*")) == [[]]
+
+    def test_one_that_takes_it_as_a_variable_is_and_so_is_a_query_with_texts(self, ada: Door) -> None:
+        taking = "mutation($p: String!) { createToken(input: {username: $p, password: $p}) { errors { code } } }"
+        query = '{ user(username: "ada") { bio } }'
+        for text in (taking, query):
+            Door().post(named(text, query=text, variables={"p": "x"}))
+            forget()
+            assert "errors" not in Door().post(named(text, variables={"p": "x"})).json()
+
+
 class TestGet:
+    @pytest.mark.parametrize(
+        ("variables", "says"),
+        [('{"name": "ada", "name": "bob"}', "twice"), ('{"name": 1e999}', "$name"), ('{}, "query": "{ me }"', "JSON")],
+    )
+    def test_variables_are_read_as_those_of_a_body(self, variables: str, says: str) -> None:
+        answer = by_get(Door(), query=USER, variables=variables)
+        assert answer.status_code == 400
+        assert says in answer.json()["detail"]
+
+    def test_too_many_parameters_are_the_client_s_mistake_and_counted(
+        self, limited: None, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        answer = Door().client.get("/graphql?" + "&".join(f"a{n}=1" for n in range(1_100)))
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_query")
+        assert "RateLimit" in answer
+        assert not [each for each in caplog.records if each.exc_info]
+
     def test_a_query_in_the_address(self, ada: Door) -> None:
         given: dict[str, Any] = {"query": f"{ME} {USER}", "operationName": "User", "variables": {"name": "ada"}}
         assert by_get(ada, **given).json() == {"data": {"user": {"username": "ada", "bio": ""}}}
@@ -175,9 +214,8 @@ class TestGet:
 
     @pytest.mark.parametrize("by_hash", [True, False])
     def test_a_mutation_is_refused(self, ada: Door, by_hash: bool) -> None:
-        assert ada.post(named(BIO, query=BIO)).json()["data"]
-        ada.post({"query": BIO.replace("by address", "by body")})
-        given: dict[str, Any] = named(BIO) if by_hash else {"query": BIO}
+        assert ada.post(named(BIO, query=BIO, variables={"bio": "by body"})).json()["data"]
+        given: dict[str, Any] = (named(BIO) if by_hash else {"query": BIO}) | {"variables": {"bio": "by address"}}
         answer = by_get(ada, **given)
         assert (answer.status_code, answer["Allow"], code_of(answer)) == (405, "POST", "not_by_get")
         assert "by POST" in answer.json()["errors"][0]["message"]

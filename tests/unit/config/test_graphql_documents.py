@@ -163,7 +163,9 @@ class TestCounts:
             ("{ homeTimeline(after: [" + "1 " * 1_000 + "]) { edges { cursor } } }", "tokens"),
             ("{" + "x" * 20_000 + "}", "characters"),
             ("{ __typename }" + "#" * 20_000, "characters"),
-            ("{ __typename }\n" + "#\n" * 1_000, "tokens"),
+            ("{ __typename }\n" + "#\n" * 1_000, "lines"),
+            ("{" + "\n" * 300 + " nonsense }", "lines"),
+            ('{ user(username: """' + "\r\n" * 300 + '""") { id } }', "lines"),
             ("{ homeTimeline" * 300, "deep"),
             ("{ a(b: " + "[" * 300 + "]" * 300 + ") }", "deep"),
             ("{ a(b: " + "{a:" * 150 + "1" + "}" * 150 + ") }", "deep"),
@@ -272,6 +274,11 @@ class TestIntrospection:
         with override_settings(PRODUCTION=True):
             assert not any("Did you mean" in error.message for error in refusals(query))
         assert suggested or "includ" in query
+
+    @pytest.mark.parametrize("directive", ["@include(if: $v)", "@skip", '@include(if: "x")'])
+    def test_what_a_rule_raises_is_a_mistake_like_any_other(self, directive: str) -> None:
+        query = f"subscription($v: Boolean!) {{ homeTimeline {directive} {{ cursor }} }}"
+        assert refusal(query).extensions == {"code": "bad_query"}
 
     def test_where_it_is_on_it_is_bounded(self) -> None:
         query = "{" + " ".join(f"a{n}: __schema {{ types {{ name }} }}" for n in range(11)) + "}"
