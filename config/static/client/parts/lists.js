@@ -1,0 +1,160 @@
+// A list that goes on as one scrolls: entries by id, each once; live ones wait behind a bar until they are asked for.
+import { read } from "../net/api.js";
+import { inWords } from "../net/problems.js";
+import { on } from "../events.js";
+import { flag, make } from "./dom.js";
+import { refreshActions } from "./actions.js";
+import { announce } from "./notices.js";
+import { several } from "./text.js";
+import { original, tweetCard } from "./tweet.js";
+import { icon } from "./icons.js";
+
+const MOST_SHOWN = 1_000;
+/** Entries; with more the browser gets slow, and it goes on by hand only. */
+const MOST_WAITING = 100;
+const AHEAD = "800px";
+
+/** Returns a list of tweets below `path`, which keeps up with what is told of them. */
+export function tweetList(options) {
+  const list = pagedList({ ...options, item: tweetCard });
+  const { signal } = options;
+  on("changed", (tweet) => refreshActions(list.element, tweet), signal);
+  on("gone", (ids) => list.remove((tweet) => ids.includes(tweet.id) || ids.includes(original(tweet).id)), signal);
+  on("gone", (ids) => ids.forEach((id) => unquote(list.element, id)), signal);
+  on("hidden", (username) => list.remove((tweet) => isBy(tweet, username)), signal);
+  return list;
+}
+
+function unquote(element, id) {
+  for (const quote of element.querySelectorAll(`[data-quotes="${CSS.escape(id)}"]`)) quote.remove();
+}
+
+const isBy = (tweet, username) => [tweet, original(tweet)].some((each) => each.author.username === username);
+
+/** Returns {element, load, add, wait, remove, reload}. `item` makes an entry's element; `loaded` hears of the first page;
+ *  `pick` finds the entries in an answer. */
+export function pagedList({ path, query = {}, item, label, empty, signal, loaded = () => {}, pick = (data) => data }) {
+  const shown = new Map();
+  let [waiting, cursor, isLoading, isOutdated] = [[], null, false, false];
+  const entries = make("ul", { class: "entries", "aria-label": label });
+  const bar = make("button", { type: "button", class: "bar", hidden: true, onclick: showWaiting });
+  const said = make("p", { class: "said" });
+  const more = make("button", { type: "button", class: "more", hidden: true, onclick: () => load() }, "Show more");
+  const element = make("section", { class: "list", "aria-label": label, "aria-busy": "true" }, bar, entries, said, more);
+
+  async function load({ anew = false } = {}) {
+    if (isLoading) return;
+    isLoading = true;
+    flag(more, "disabled", true);
+    said.textContent = shown.size && !anew ? "" : "Loading…";
+    try {
+      const page = await read(path, { ...query, cursor: anew ? null : cursor, signal });
+      if (anew) clear();
+      const isFirst = !shown.size;
+      pick(page.data).forEach((each) => put(each, "append"));
+      cursor = page.meta.next_cursor;
+      flag(more, "hidden", !cursor);
+      more.textContent = "Show more";
+      said.textContent = shown.size ? "" : empty;
+      if (isFirst) loaded(page);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      said.textContent = inWords(error);
+      more.textContent = "Try again";
+      flag(more, "hidden", false);
+    } finally {
+      isLoading = false;
+      flag(more, "disabled", false);
+      element.setAttribute("aria-busy", "false");
+      watch();
+    }
+  }
+
+  function clear() {
+    shown.clear();
+    entries.replaceChildren();
+    [waiting, isOutdated] = [[], false];
+    refreshBar();
+  }
+
+  function put(each, how) {
+    if (shown.has(each.id)) return;
+    const entry = make("li", {}, item(each));
+    shown.set(each.id, { each, entry });
+    entries[how](entry);
+    said.textContent = "";
+  }
+
+  /** Keeps an entry back until it is asked for. */
+  function wait(each) {
+    if (shown.has(each.id) || waiting.some(({ id }) => id === each.id)) return;
+    waiting = waiting.filter((other) => original(other).id !== original(each).id);
+    waiting.push(each);
+    if (waiting.length > MOST_WAITING) isOutdated = true;
+    waiting.splice(0, waiting.length - MOST_WAITING);
+    refreshBar();
+    announce(bar.textContent);
+  }
+
+  function refreshBar() {
+    flag(bar, "hidden", !waiting.length && !isOutdated);
+    const number = waiting.length === MOST_WAITING ? `${MOST_WAITING}+ new tweets` : several(waiting.length, "new tweet");
+    bar.replaceChildren(icon("up"), isOutdated && !waiting.length ? "Show what is new" : number);
+    element.dispatchEvent(new CustomEvent("waiting", { detail: waiting.length }));
+  }
+
+  async function showWaiting() {
+    if (isOutdated || shown.size + waiting.length > MOST_SHOWN) {
+      await load({ anew: true });
+    } else {
+      const arrived = [...waiting].sort(byId);
+      waiting = [];
+      arrived.forEach((each) => put(each, "prepend"));
+      refreshBar();
+    }
+    scrollTo({ top: 0 });
+    entries.querySelector("a")?.focus({ preventScroll: true });
+  }
+
+  function remove(isGone) {
+    for (const [id, { each, entry }] of shown) {
+      if (!isGone(each)) continue;
+      const isFocused = entry.contains(document.activeElement);
+      const neighbour = entry.nextElementSibling ?? entry.previousElementSibling;
+      entry.remove();
+      shown.delete(id);
+      if (isFocused) (neighbour?.querySelector("a") ?? element.closest(".page")?.querySelector("h1"))?.focus();
+    }
+    waiting = waiting.filter((each) => !isGone(each));
+    refreshBar();
+    if (!shown.size && !cursor && !isLoading) said.textContent = empty;
+  }
+
+  // The next page is asked for before the end comes into view.
+  const observer = new IntersectionObserver(([{ isIntersecting }]) => {
+    if (isIntersecting && !more.hidden && more.textContent === "Show more" && shown.size < MOST_SHOWN) load();
+  }, { rootMargin: `0px 0px ${AHEAD} 0px` });
+  function watch() {
+    observer.unobserve(more);
+    observer.observe(more);
+  }
+  signal.addEventListener("abort", () => observer.disconnect());
+  addEventListener("online", () => more.textContent === "Try again" && load(), { signal });
+
+  load();
+  return {
+    element,
+    add: (each) => put(each, "prepend"),
+    wait,
+    remove,
+    /** What is shown may have missed something: loads it anew, at once if its beginning is in view. */
+    outdate() {
+      isOutdated = true;
+      if (scrollY < 200) load({ anew: true });
+      else refreshBar();
+    },
+  };
+}
+
+/** Snowflakes, the older first. */
+const byId = (one, other) => (BigInt(one.id) < BigInt(other.id) ? -1 : 1);

@@ -1,0 +1,5 @@
+// Before anything is drawn: the look that was chosen on this device, if one was. No module, so that it does not wait.
+{
+  const chosen = localStorage.getItem("theme");
+  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
+}

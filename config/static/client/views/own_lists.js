@@ -1,0 +1,34 @@
+// What is one's own business: bookmarks, whom one blocks, whom one mutes.
+import { on } from "../events.js";
+import { me } from "../net/session.js";
+import { pagedList, tweetList } from "../parts/lists.js";
+import { endButton, personCard } from "../parts/people.js";
+import { heading } from "./heading.js";
+import { signInView } from "./sign_in.js";
+
+export function bookmarksView(page) {
+  if (!me()) return signInView(page);
+  const list = tweetList({
+    path: "/me/bookmarks",
+    label: "Bookmarked tweets",
+    empty: "No bookmarks. Only you can see the ones you set.",
+    signal: page.signal,
+  });
+  on("changed", ({ id, viewer }) => !viewer?.bookmarked && list.remove((each) => each.id === id), page.signal);
+  return [heading(page, "Bookmarks"), list.element];
+}
+
+export const blocksView = (page) => people(page, "Blocked people", "block", "You block nobody.");
+export const mutesView = (page) => people(page, "Muted people", "mute", "You mute nobody.");
+
+function people(page, title, kind, empty) {
+  if (!me()) return signInView(page);
+  const list = pagedList({
+    path: `/me/${kind}s`,
+    label: title,
+    empty,
+    signal: page.signal,
+    item: (person) => personCard(person, endButton(person.username, kind, () => list.remove(({ id }) => id === person.id))),
+  });
+  return [heading(page, title, { isBelow: true }), list.element];
+}
