@@ -18,7 +18,7 @@ PATH = Path(__file__).parents[1] / "config/static/client/weights/tables.js"
 HEADING = """\
 // What a text's weight depends on, as tweets/parsing has it. Written by tests/weight_tables.py: do not edit.
 """
-LINE = 110
+LINE = 90
 ESCAPE = re.compile(r"\\U00([0-9a-f]{6})")
 CLASSES = (
     "ACCENTED",
@@ -45,7 +45,7 @@ NUMBERS = {
 
 
 def tables() -> str:
-    """Returns the module, in ASCII."""
+    """Returns the module."""
     others = [name for group in BY_FIRST_CHARACTER.values() for name in group]
     made = [HEADING, *(f"export const {name} = {number};" for name, number in NUMBERS.items())]
     made += [f"export const {name} = {_text(_in_javascript(getattr(characters, name)))};" for name in CLASSES]
@@ -57,14 +57,15 @@ def tables() -> str:
 
 def _in_javascript(pattern: str) -> str:
     """Returns the regular expression as JavaScript writes it, under its flag u."""
-    return ESCAPE.sub(lambda found: rf"\u{{{int(found[1], 16):x}}}", pattern)
+    escaped = ESCAPE.sub(lambda found: rf"\u{{{int(found[1], 16):x}}}", pattern)
+    return "".join(each if each.isascii() else rf"\u{{{ord(each):x}}}" for each in escaped)
 
 
 def _text(text: str) -> str:
     """Returns a string, over several lines if need be."""
     pieces = [text[place : place + LINE] for place in range(0, len(text), LINE)]
-    return "\n  + ".join(map(json.dumps, pieces))
+    return "\n  + ".join(json.dumps(piece, ensure_ascii=False) for piece in pieces)
 
 
 if __name__ == "__main__":
-    PATH.write_text(tables())
+    PATH.write_text(tables(), encoding="utf-8")

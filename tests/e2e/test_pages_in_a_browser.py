@@ -1,24 +1,19 @@
 """The site's pages in a real browser: they work under their policy, and what is put into one does not."""
 
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.browser import Tab, browser, program
+from tests.e2e.browser import Browser, Tab
 from tests.e2e.conftest import OPERATOR, PASSWORD, Server
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def shared_tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    if program() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must try the pages in a browser: install chromium.")
-        pytest.skip("no browser was found: install chromium")
-    with browser(tmp_path_factory.mktemp("browser")) as tab:
+def shared_tab(shared_browser: Browser) -> Iterator[Tab]:
+    with shared_browser.tab() as tab:
         yield tab
 
 

@@ -1,8 +1,7 @@
 // What one part of the page tells the others:
 //
 //   session       someone signed in or out
-//   network       the browser came online or went offline
-//   connection    the live connection's state changed: its name
+//   connection    the live connection's state has changed: its name
 //   arrived       a tweet came over the socket: {tweet, cursor}
 //   gap           too much was missed to be told: load anew what is shown
 //   posted        a tweet of one's own was posted: the tweet

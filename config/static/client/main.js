@@ -1,6 +1,8 @@
 // The page to try the product on: what is shown at which address, and who keeps it going.
 import { on } from "./events.js";
+import { read } from "./net/api.js";
 import { start } from "./net/live.js";
+import { keep, token } from "./net/session.js";
 import { addNotices, notice } from "./parts/notices.js";
 import { begin, restart } from "./router.js";
 import { addShell } from "./shell.js";
@@ -35,6 +37,7 @@ const main = addShell(document.body);
 addNotices(document.body);
 begin(main, ROUTES);
 start();
+if (token()) read("/me").then(({ data }) => keep(data), () => {});
 on("session", (because) => {
   start();
   restart(because ? "/sign-in" : "/");

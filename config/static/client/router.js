@@ -1,5 +1,5 @@
-// Addresses within the page, without loading it anew. A page that was left is kept as it stood, so that going back shows
-// the same lines at the same place.
+// Addresses within the page, without loading it anew. A page that was left is kept as it stood, so that going back
+// shows the same lines at the same place.
 import { make } from "./parts/dom.js";
 import { announce } from "./parts/notices.js";
 
@@ -9,8 +9,8 @@ const SITE = "Feed";
 let routes = [];
 let main = null;
 let current = null;
-const kept = new Map();
 /** By the key of their history entry, the one left last at the end. */
+const kept = new Map();
 
 /** Shows the page of the present address in the element; `known` are [pattern, view] pairs, the last for all else. */
 export function begin(element, known) {
@@ -101,23 +101,23 @@ function forget(key) {
   kept.delete(key);
 }
 
-/** Who comes back finds the focus where it was; who comes anew, on the heading, which is read out. */
+let isFirst = true;
+/** Who comes back finds the focus where it was; who comes anew, on the heading, which is read out. A page that the
+ *  browser has just loaded begins at its beginning. */
 function settleFocus(page, isReturn) {
-  const heading = page.element.querySelector("h1");
-  if (isReturn && page.active?.isConnected) {
-    page.active.focus({ preventScroll: true });
-  } else if (document.activeElement === document.body || main.contains(document.activeElement) || !isFirst) {
-    heading?.focus({ preventScroll: true });
+  const place = isReturn && page.active?.isConnected ? page.active : page.element.querySelector("h1");
+  if (!isFirst) {
+    place?.focus({ preventScroll: true });
+    announce(page.title);
   }
-  if (!isFirst) announce(page.title);
   isFirst = false;
 }
-let isFirst = true;
 
 /** Links to places of the page are followed within it. */
 function follow(event) {
   const link = event.target.closest?.("a[href]");
-  if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const isForBrowser = event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+  if (!link || event.defaultPrevented || isForBrowser) return;
   if (link.origin !== location.origin || link.target || !isOurs(link.pathname)) return;
   event.preventDefault();
   if (link.pathname === location.pathname) open(link.pathname, { replace: true });

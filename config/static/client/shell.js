@@ -4,7 +4,7 @@ import { connection } from "./net/live.js";
 import { me } from "./net/session.js";
 import { composer } from "./parts/composer.js";
 import { openDialog } from "./parts/dialogs.js";
-import { make } from "./parts/dom.js";
+import { make, unseen } from "./parts/dom.js";
 import { icon } from "./parts/icons.js";
 import { avatar, nameOf } from "./parts/text.js";
 import { lookButton } from "./look.js";
@@ -31,7 +31,7 @@ export function addShell(body) {
   on("session", refresh);
   on("person", refresh);
   on("connection", showLight);
-  on("network", showLight);
+  for (const kind of ["online", "offline"]) addEventListener(kind, showLight);
   addEventListener("placed", showPlace);
   return main;
 }
@@ -58,31 +58,51 @@ function ways() {
 }
 
 function way([place, label, name]) {
-  return make("li", {}, make("a", { href: place, title: label }, icon(name), make("span", { class: "label" }, label)));
+  return make("li", {}, make("a", { href: place, title: label, "aria-label": label }, icon(name), labelled(label)));
 }
+
+const labelled = (text) => make("span", { class: "label" }, text);
 
 function writeButton() {
   const write = () => {
     const dialog = openDialog("Write", composer({ done: () => dialog.close() }));
     dialog.querySelector("textarea").focus();
   };
-  return make("button", { type: "button", class: "primary write", title: "Write", onclick: write }, icon("write"), make("span", { class: "label" }, "Write"));
+  return make(
+    "button",
+    { type: "button", class: "primary write", title: "Write", "aria-label": "Write", onclick: write },
+    icon("write"),
+    labelled("Write"),
+  );
 }
 
 function account() {
-  return make("a", { href: "/settings", class: "account", "aria-label": `Signed in as @${me().username}: settings` }, avatar(me()), make("span", { class: "label names" }, nameOf(me()), make("bdi", { class: "handle" }, `@${me().username}`)));
+  return make(
+    "a",
+    { href: "/settings", class: "account" },
+    avatar(me()),
+    unseen("Your settings, "),
+    make("span", { class: "label names" }, nameOf(me()), make("bdi", { class: "handle" }, `@${me().username}`)),
+  );
 }
 
 function doors() {
-  return make("div", { class: "doors" }, make("a", { href: "/sign-up", class: "button primary" }, "Sign up"), make("a", { href: "/sign-in", class: "button" }, "Sign in"));
+  return make(
+    "div",
+    { class: "doors" },
+    make("a", { href: "/sign-up", class: "button primary" }, "Sign up"),
+    make("a", { href: "/sign-in", class: "button" }, "Sign in"),
+  );
 }
 
 function about() {
-  return make("p", { class: "about" }, make("a", { href: "/api/docs/" }, "API"), " · ", make("a", { href: "/api/docs/live/" }, "Live feed"));
+  const pages = [make("a", { href: "/api/docs/" }, "API"), " · ", make("a", { href: "/api/docs/live/" }, "Live feed")];
+  return make("p", { class: "about" }, ...pages);
 }
 
 function light() {
-  return make("p", { class: "light", role: "status" }, make("span", { class: "dot", "aria-hidden": "true" }), make("span", { class: "words" }));
+  const dot = make("span", { class: "dot", "aria-hidden": "true" });
+  return make("p", { class: "light", role: "status" }, dot, make("span", { class: "words" }));
 }
 
 function showLight() {

@@ -4,10 +4,10 @@ import { end, token } from "./session.js";
 
 const ROOT = "/api/v1";
 const ANSWER_MS = 20_000;
-const WAITS_MS = [400, 1_500, 4_000, 8_000];
+const WAITS_MS = [400, 1_500, 4_000, 8_000, 12_000];
 /** Between tries of a write whose fate is not known. */
-const LONGEST_WAIT_S = 10;
 /** What asks for more is told to the person. */
+const LONGEST_WAIT_S = 10;
 
 /** Reads. Answers the JSON. Raises Problem, or Unreachable. */
 export function read(path, { signal, ...query } = {}) {

@@ -1,4 +1,5 @@
-// Who is signed in. The token is kept for this tab, or, if asked to stay signed in, on this device; never in an address.
+// Who is signed in. The token is kept for this tab, or, if asked to stay signed in, on this device; never in an
+// address.
 import { tell } from "../events.js";
 
 const KEY = "session";
@@ -28,6 +29,7 @@ export function begin({ token, user }, { stay }) {
 
 /** Keeps one's own account as it is now. */
 export function keep(user) {
+  if (session?.user.id !== user.id) return;
   session = { ...session, user };
   const place = sessionStorage.getItem(KEY) ? sessionStorage : localStorage;
   place.setItem(KEY, JSON.stringify(session));

@@ -10,7 +10,7 @@ import { make } from "./dom.js";
 import { icon } from "./icons.js";
 import { complain, notice } from "./notices.js";
 import { quoted } from "./quoted.js";
-import { counted, several } from "./text.js";
+import { counted } from "./text.js";
 
 /** Each mark: its name in the path, in viewer and in counts, and how it reads. */
 const MARKS = {
@@ -50,10 +50,12 @@ function fill(row) {
 }
 
 function button(name, label, count, one, act, pressed = null) {
-  const said = count ? `${label}, ${several(count, one, one === "reply" ? "replies" : `${one}s`)}` : label;
+  const many = one === "reply" ? "replies" : `${one}s`;
+  const said = count ? `${label}, ${counted(count)} ${count === 1 ? one : many}` : label;
+  const named = { "aria-label": said, title: label, "aria-pressed": pressed };
   return make(
     "button",
-    { type: "button", class: `act act-${name}`, "data-act": name, "aria-label": said, title: label, "aria-pressed": pressed, onclick: act },
+    { type: "button", class: `act act-${name}`, "data-act": name, ...named, onclick: act },
     icon(name),
     make("span", { class: "count" }, count ? counted(count) : ""),
   );
@@ -66,22 +68,41 @@ function marking(row, name) {
   return button(name, isSet ? unset : set, number, one, () => toggle(row, name), String(isSet));
 }
 
+/** By mark and tweet, while the server is told: whether it is to be set. */
+const wished = new Map();
+
 /** Shows the change at once, and takes it back if the server refuses. */
 async function toggle(row, name) {
   if (!token()) return open("/sign-in");
   const { mark, count } = MARKS[name];
   const before = row.tweet;
   const isSet = !before.viewer?.[mark];
-  const counts = count ? { ...before.counts, [count]: Math.max(0, before.counts[count] + (isSet ? 1 : -1)) } : before.counts;
+  const more = isSet ? 1 : -1;
+  const counts = count ? { ...before.counts, [count]: Math.max(0, before.counts[count] + more) } : before.counts;
   tell("changed", { ...before, counts, viewer: { ...before.viewer, [mark]: isSet } });
+  if (name === "bookmark") notice(isSet ? "Bookmarked." : "Bookmark removed.");
+  const path = `/tweets/${before.id}/${name}`;
+  const isBeingTold = wished.has(path);
+  wished.set(path, isSet);
+  if (isBeingTold) return;
   try {
-    const answer = await writeOnce(isSet ? "PUT" : "DELETE", `/tweets/${before.id}/${name}`);
+    const answer = await tellLatest(path);
     if (answer) tell("changed", answer.data.retweet_of ?? answer.data);
-    if (name === "bookmark") notice(isSet ? "Bookmarked." : "Bookmark removed.");
   } catch (error) {
     tell("changed", before);
     if (error instanceof Problem && error.status === 404) tell("gone", [before.id]);
     complain(error);
+  } finally {
+    wished.delete(path);
+  }
+}
+
+/** Tells the server one wish after the other, until the latest one is fulfilled: none overtakes another. */
+async function tellLatest(path) {
+  for (;;) {
+    const isSet = wished.get(path);
+    const answer = await writeOnce(isSet ? "PUT" : "DELETE", path);
+    if (wished.get(path) === isSet) return answer;
   }
 }
 

@@ -12,7 +12,8 @@ const NEAR = 20;
 const AROUND = 2 * Math.PI * 9;
 
 /** Returns the form. `target` is {reply_to} or {quote_of}; `done` is called with what was posted. */
-export function composer({ label = "What is happening?", action = "Post", target = {}, done = () => {}, beside = null }) {
+export function composer(options) {
+  const { label = "What is happening?", action = "Post", target = {}, done = () => {}, beside = null } = options;
   const [id, counterId] = [newId("text"), newId("counter")];
   const text = make("textarea", { id, rows: 2, dir: "auto", placeholder: label, "aria-describedby": counterId });
   const counter = ring(counterId);

@@ -7,6 +7,7 @@ import { inWords } from "../net/problems.js";
 export function openDialog(title, ...content) {
   const before = document.activeElement;
   const heading = newId("dialog");
+  const end = { type: "button", class: "quiet", "aria-label": "Close", onclick: () => dialog.close() };
   const dialog = make(
     "dialog",
     { "aria-labelledby": heading },
@@ -14,7 +15,7 @@ export function openDialog(title, ...content) {
       "header",
       {},
       make("h2", { id: heading }, title),
-      make("button", { type: "button", class: "quiet", "aria-label": "Close", onclick: () => dialog.close() }, icon("close")),
+      make("button", end, icon("close")),
     ),
     ...content,
   );
@@ -30,10 +31,9 @@ export function openDialog(title, ...content) {
 
 /** Asks, and does it if the answer is yes; what goes wrong is said in the window. */
 export function confirmFirst({ title, text, action, danger = true }, act) {
-  const dialog = openDialog(
-    title,
-    formOf({ submit: action, danger, onsend: act, done: () => dialog.close(), cancel: () => dialog.close() }, make("p", {}, text)),
-  );
+  const close = () => dialog.close();
+  const form = formOf({ submit: action, danger, onsend: act, done: close, cancel: close }, make("p", {}, text));
+  const dialog = openDialog(title, form);
 }
 
 /** Returns a form. While `onsend` works its button waits; a problem stands above the button, and at its fields. */
@@ -72,7 +72,7 @@ function showFaults(form, said, error) {
   const rest = [];
   for (const [name, messages] of Object.entries(error.errors ?? {})) {
     const input = form.elements[name];
-    const fault = input && form.querySelector(`#${CSS.escape(input.getAttribute("aria-describedby")?.split(" ")[0] ?? "none")}`);
+    const fault = input?.closest?.(".field")?.querySelector(".fault");
     if (fault) {
       fault.textContent = messages.join(" ");
       input.setAttribute("aria-invalid", "true");

@@ -31,16 +31,16 @@ function unquote(element, id) {
 
 const isBy = (tweet, username) => [tweet, original(tweet)].some((each) => each.author.username === username);
 
-/** Returns {element, load, add, wait, remove, reload}. `item` makes an entry's element; `loaded` hears of the first page;
- *  `pick` finds the entries in an answer. */
-export function pagedList({ path, query = {}, item, label, empty, signal, loaded = () => {}, pick = (data) => data }) {
+/** Returns a list of what is below `path`. `item` makes an entry's element; `loaded` hears of the first page. */
+export function pagedList({ path, query = {}, item, label, empty, signal, loaded = () => {} }) {
   const shown = new Map();
   let [waiting, cursor, isLoading, isOutdated] = [[], null, false, false];
   const entries = make("ul", { class: "entries", "aria-label": label });
   const bar = make("button", { type: "button", class: "bar", hidden: true, onclick: showWaiting });
   const said = make("p", { class: "said" });
   const more = make("button", { type: "button", class: "more", hidden: true, onclick: () => load() }, "Show more");
-  const element = make("section", { class: "list", "aria-label": label, "aria-busy": "true" }, bar, entries, said, more);
+  const element = make("section", { class: "list", "aria-label": label, "aria-busy": "true" });
+  element.append(bar, entries, said, more);
 
   async function load({ anew = false } = {}) {
     if (isLoading) return;
@@ -51,7 +51,7 @@ export function pagedList({ path, query = {}, item, label, empty, signal, loaded
       const page = await read(path, { ...query, cursor: anew ? null : cursor, signal });
       if (anew) clear();
       const isFirst = !shown.size;
-      pick(page.data).forEach((each) => put(each, "append"));
+      page.data.forEach((each) => put(each));
       cursor = page.meta.next_cursor;
       flag(more, "hidden", !cursor);
       more.textContent = "Show more";
@@ -77,17 +77,26 @@ export function pagedList({ path, query = {}, item, label, empty, signal, loaded
     refreshBar();
   }
 
-  function put(each, how) {
+  function put(each, before = null) {
     if (shown.has(each.id)) return;
-    const entry = make("li", {}, item(each));
+    const entry = make("li", { "data-entry": each.id }, item(each));
     shown.set(each.id, { each, entry });
-    entries[how](entry);
+    entries.insertBefore(entry, before);
     said.textContent = "";
   }
 
-  /** Keeps an entry back until it is asked for. */
+  /** Puts an entry where it belongs by its id: it may have become visible after a younger one. */
+  function insert(each) {
+    let place = entries.firstElementChild;
+    while (place && isNewer(idOf(place), each.id)) place = place.nextElementSibling;
+    put(each, place);
+  }
+
+  /** Keeps an entry back until it is asked for. What is older than all that is shown comes when one gets there. */
   function wait(each) {
+    const last = entries.lastElementChild;
     if (shown.has(each.id) || waiting.some(({ id }) => id === each.id)) return;
+    if (cursor && last && isNewer(idOf(last), each.id)) return;
     waiting = waiting.filter((other) => original(other).id !== original(each).id);
     waiting.push(each);
     if (waiting.length > MOST_WAITING) isOutdated = true;
@@ -98,7 +107,8 @@ export function pagedList({ path, query = {}, item, label, empty, signal, loaded
 
   function refreshBar() {
     flag(bar, "hidden", !waiting.length && !isOutdated);
-    const number = waiting.length === MOST_WAITING ? `${MOST_WAITING}+ new tweets` : several(waiting.length, "new tweet");
+    const isMore = waiting.length === MOST_WAITING;
+    const number = isMore ? `${MOST_WAITING}+ new tweets` : several(waiting.length, "new tweet");
     bar.replaceChildren(icon("up"), isOutdated && !waiting.length ? "Show what is new" : number);
     element.dispatchEvent(new CustomEvent("waiting", { detail: waiting.length }));
   }
@@ -107,9 +117,8 @@ export function pagedList({ path, query = {}, item, label, empty, signal, loaded
     if (isOutdated || shown.size + waiting.length > MOST_SHOWN) {
       await load({ anew: true });
     } else {
-      const arrived = [...waiting].sort(byId);
+      waiting.forEach(insert);
       waiting = [];
-      arrived.forEach((each) => put(each, "prepend"));
       refreshBar();
     }
     scrollTo({ top: 0 });
@@ -132,7 +141,8 @@ export function pagedList({ path, query = {}, item, label, empty, signal, loaded
 
   // The next page is asked for before the end comes into view.
   const observer = new IntersectionObserver(([{ isIntersecting }]) => {
-    if (isIntersecting && !more.hidden && more.textContent === "Show more" && shown.size < MOST_SHOWN) load();
+    const goesOn = !more.hidden && more.textContent === "Show more" && shown.size < MOST_SHOWN;
+    if (isIntersecting && goesOn) load();
   }, { rootMargin: `0px 0px ${AHEAD} 0px` });
   function watch() {
     observer.unobserve(more);
@@ -144,7 +154,7 @@ export function pagedList({ path, query = {}, item, label, empty, signal, loaded
   load();
   return {
     element,
-    add: (each) => put(each, "prepend"),
+    add: insert,
     wait,
     remove,
     /** What is shown may have missed something: loads it anew, at once if its beginning is in view. */
@@ -156,5 +166,7 @@ export function pagedList({ path, query = {}, item, label, empty, signal, loaded
   };
 }
 
-/** Snowflakes, the older first. */
-const byId = (one, other) => (BigInt(one.id) < BigInt(other.id) ? -1 : 1);
+const idOf = (entry) => entry.dataset.entry;
+
+/** Of snowflakes, which are longer than numbers can be. */
+const isNewer = (id, other) => id.length > other.length || (id.length === other.length && id > other);

@@ -13,7 +13,7 @@ export function menu(label, content, choices) {
   const element = make("div", { class: "menu" }, button, list);
 
   function show(isShown) {
-    if (isShown) list.replaceChildren(...choices().map(([name, act, isDangerous]) => make("li", {}, choice(name, act, isDangerous))));
+    if (isShown) list.replaceChildren(...choices().map((each) => make("li", {}, choice(...each))));
     flag(list, "hidden", !isShown);
     button.setAttribute("aria-expanded", String(isShown));
   }

@@ -37,7 +37,8 @@ export function complain(error) {
 function show(text, kind) {
   clearTimeout(hiding);
   const hide = () => place.replaceChildren();
-  const close = make("button", { type: "button", class: "quiet", "aria-label": "Dismiss", onclick: hide }, icon("close"));
+  const named = { type: "button", class: "quiet", "aria-label": "Dismiss" };
+  const close = make("button", { ...named, onclick: hide }, icon("close"));
   place.replaceChildren(make("div", { class: kind }, make("p", {}, text), close));
   hiding = setTimeout(hide, SHOWN_MS);
 }

@@ -2,7 +2,10 @@
 import { make } from "./dom.js";
 
 const LONGEST_SHOWN = 36;
+const REL = "noopener noreferrer nofollow ugc";
 const TONES = 8;
+const TIME_SHIFT = 22n;
+/** Bits of an id below its milliseconds, which hardly differ. */
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const long = new Intl.NumberFormat("en");
 
@@ -30,14 +33,14 @@ function linkTo(said) {
   const cut = Array.from(shown);
   return make(
     "a",
-    { href, rel: "noopener noreferrer nofollow ugc", target: "_blank", title: cut.length > LONGEST_SHOWN ? said : null },
+    { href, dir: "ltr", rel: REL, target: "_blank", title: cut.length > LONGEST_SHOWN ? said : null },
     cut.length > LONGEST_SHOWN ? `${cut.slice(0, LONGEST_SHOWN).join("")}…` : shown,
   );
 }
 
 /** A person's letter on a colour of their own: pictures would come from other hosts. */
 export function avatar(person, size = "") {
-  const tone = Number(BigInt(person.id) % BigInt(TONES));
+  const tone = Number((BigInt(person.id) >> TIME_SHIFT) % BigInt(TONES));
   const letter = [...new Intl.Segmenter("en").segment(person.display_name || person.username)][0].segment;
   return make("span", { class: `avatar tone-${tone} ${size}`, "aria-hidden": "true" }, letter.toUpperCase());
 }

@@ -26,8 +26,8 @@ export function tweetCard(entry, { isLarge = false } = {}) {
     make(
       "div",
       { class: "byline" },
-      make("a", { href: `/@${tweet.author.username}`, class: "author", id: label }, avatar(tweet.author), names(tweet.author)),
-      isLarge ? null : make("a", { href: placeOf(tweet), class: "when" }, unseen("Written "), timeAgo(tweet.created_at)),
+      author(tweet.author, label),
+      isLarge ? null : written(tweet),
       menu("More about this tweet", icon("more"), () => choicesFor(tweet)),
     ),
     make(
@@ -44,9 +44,18 @@ export function tweetCard(entry, { isLarge = false } = {}) {
   return card;
 }
 
+function author(person, id) {
+  return make("a", { href: `/@${person.username}`, class: "author", id }, avatar(person), names(person));
+}
+
+function written(tweet) {
+  return make("a", { href: placeOf(tweet), class: "when" }, unseen("Written "), timeAgo(tweet.created_at));
+}
+
 function retweetedBy(person) {
   const who = person.id === me()?.id ? "You" : nameOf(person);
-  return make("p", { class: "context" }, icon("retweet"), make("a", { href: `/@${person.username}` }, who, " retweeted"));
+  const link = make("a", { href: `/@${person.username}` }, who, " retweeted");
+  return make("p", { class: "context" }, icon("retweet"), link);
 }
 
 function textOf(tweet, isLarge) {

@@ -18,7 +18,7 @@ export function findView(page) {
   async function search(given) {
     const names = [...new Set(given.get("names").match(NAME) ?? [])].slice(0, MOST);
     const people = (await Promise.all(names.map((name) => person(name, page.signal)))).filter(Boolean);
-    found.replaceChildren(...people.map((each) => make("li", {}, personCard(each, isMe(each) || !me() ? null : followButton(each.username, each.relationship)))));
+    found.replaceChildren(...people.map((each) => make("li", {}, personCard(each, buttonFor(each)))));
     said.textContent = people.length ? "" : "Nobody has that username.";
     announce(people.length ? `${people.length} found.` : said.textContent);
   }
@@ -28,8 +28,11 @@ export function findView(page) {
     { name: "names", type: "search", autocapitalize: "none", autocomplete: "off", spellcheck: "false" },
     { hint: "Exact ones; several with spaces between them." },
   );
-  return [heading(page, "Find people"), make("search", { class: "panel" }, formOf({ submit: "Find", onsend: search }, names)), found, said];
+  const form = formOf({ submit: "Find", onsend: search }, names);
+  return [heading(page, "Find people"), make("search", { class: "panel" }, form), found, said];
 }
+
+const buttonFor = (person) => (isMe(person) || !me() ? null : followButton(person.username, person.relationship));
 
 /** Returns the profile; null when there is none of that name. */
 async function person(name, signal) {

@@ -23,12 +23,13 @@ export const mutesView = (page) => people(page, "Muted people", "mute", "You mut
 
 function people(page, title, kind, empty) {
   if (!me()) return signInView(page);
+  const forget = (person) => list.remove(({ id }) => id === person.id);
   const list = pagedList({
     path: `/me/${kind}s`,
     label: title,
     empty,
     signal: page.signal,
-    item: (person) => personCard(person, endButton(person.username, kind, () => list.remove(({ id }) => id === person.id))),
+    item: (person) => personCard(person, endButton(person.username, kind, () => forget(person))),
   });
   return [heading(page, title, { isBelow: true }), list.element];
 }

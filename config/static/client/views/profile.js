@@ -42,7 +42,8 @@ export function profileView(page, { username, part = "" }) {
     } catch (error) {
       if (error.name === "AbortError") return;
       const isNobody = error instanceof Problem && error.status === 404;
-      rest.replaceChildren(make("p", { class: "said" }, isNobody ? "There is nobody here of that name." : inWords(error)));
+      const words = isNobody ? "There is nobody here of that name." : inWords(error);
+      rest.replaceChildren(make("p", { class: "said" }, words));
     }
     card.setAttribute("aria-busy", "false");
   }
@@ -50,7 +51,7 @@ export function profileView(page, { username, part = "" }) {
   function show(person) {
     entitle(page, person.display_name || `@${person.username}`);
     top.querySelector("h1").replaceChildren(make("bdi", {}, person.display_name || `@${person.username}`));
-    card.replaceChildren(...profile(person, show));
+    card.replaceChildren(...profile(person, show).filter(Boolean));
   }
   on("person", (own) => isMe({ username }) && card.childElementCount && reload(own), page.signal);
   async function reload() {
@@ -63,20 +64,27 @@ const place = (username, part) => `/@${username}${part ? `/${part}` : ""}`;
 
 function profile(person, changed) {
   const counts = [
-    ["", several(person.tweets_count, "tweet"), person.tweets_count, "tweets"],
-    ["following", `Follows ${several(person.following_count, "person", "people")}`, person.following_count, "following"],
-    ["followers", several(person.followers_count, "follower"), person.followers_count, "followers"],
+    ["", person.tweets_count, "tweet", "tweets"],
+    ["following", person.following_count, "following", "following"],
+    ["followers", person.followers_count, "follower", "followers"],
   ];
   return [
     make("div", { class: "row apart" }, avatar(person, "big"), controls(person, changed)),
-    make("p", { class: "handle" }, make("bdi", {}, `@${person.username}`), person.relationship?.followed_by ? make("span", { class: "tag" }, "Follows you") : null),
+    make(
+      "p",
+      { class: "handle" },
+      make("bdi", {}, `@${person.username}`),
+      person.relationship?.followed_by ? make("span", { class: "tag" }, "Follows you") : null,
+    ),
     person.bio ? make("p", { class: "text", dir: "auto" }, person.bio) : null,
     make("p", { class: "context" }, `Here since ${monthOf(person.created_at)}`),
     make(
       "ul",
       { class: "counts" },
-      counts.map(([part, said, number, name]) =>
-        make("li", {}, make("a", { href: place(person.username, part), "aria-label": said }, make("strong", {}, counted(number)), ` ${name}`))),
+      counts.map(([part, number, one, many]) => {
+        const link = { href: place(person.username, part), title: several(number, one, many) };
+        return make("li", {}, make("a", link, make("strong", {}, counted(number)), ` ${number === 1 ? one : many}`));
+      }),
     ),
   ];
 }
@@ -122,11 +130,14 @@ function tabBar(username, part, all) {
 }
 
 function listOf(username, part, page) {
-  const common = { label: "List", empty: EMPTY[part], signal: page.signal };
+  const common = { empty: EMPTY[part], signal: page.signal };
   if (part === "followers" || part === "following") {
-    return pagedList({ ...common, path: `/users/${username}/${part}`, label: part, item: (each) => personCard(each) }).element;
+    const item = (each) => personCard(each);
+    return pagedList({ ...common, path: `/users/${username}/${part}`, label: part, item }).element;
   }
-  if (part === "likes") return tweetList({ ...common, path: `/users/${username}/likes`, label: "Liked tweets" }).element;
+  if (part === "likes") {
+    return tweetList({ ...common, path: `/users/${username}/likes`, label: "Liked tweets" }).element;
+  }
   const query = part === "replies" ? {} : { replies: false };
   const list = tweetList({ ...common, path: `/users/${username}/tweets`, query, label: "Tweets" });
   if (isMe({ username })) {

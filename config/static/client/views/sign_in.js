@@ -5,7 +5,8 @@ import { field, formOf } from "../parts/dialogs.js";
 import { make, newId } from "../parts/dom.js";
 import { heading } from "./heading.js";
 
-const NAME = { name: "username", autocomplete: "username", autocapitalize: "none", spellcheck: "false", required: true };
+const TYPED = { autocapitalize: "none", spellcheck: "false", required: true };
+const NAME = { name: "username", autocomplete: "username", ...TYPED };
 const EMAIL = { name: "email", type: "email", autocomplete: "email", required: true };
 const PASSWORD = { name: "password", type: "password", required: true };
 
@@ -17,7 +18,8 @@ export function signInView(page) {
 }
 
 export function signUpView(page) {
-  return entrance(page, "Sign up", "/auth/register", ["Been here before? ", make("a", { href: "/sign-in" }, "Sign in")], [
+  const other = ["Been here before? ", make("a", { href: "/sign-in" }, "Sign in")];
+  return entrance(page, "Sign up", "/auth/register", other, [
     field("Username", NAME, { hint: "Letters, digits and underscores." }),
     field("E-mail address", EMAIL, { hint: "Nobody else sees it." }),
     field("Password", { ...PASSWORD, autocomplete: "new-password" }, { hint: "At least 8 characters." }),

@@ -18,6 +18,7 @@ import { heading } from "./heading.js";
 export function tweetView(page, { id }) {
   const above = make("ol", { class: "entries ancestors", "aria-label": "What it answers" });
   const itself = make("div", { class: "itself", "aria-busy": "true" });
+  const counts = make("ul", { class: "counts" });
   const below = make("div", {});
   load();
 
@@ -29,7 +30,9 @@ export function tweetView(page, { id }) {
       show(data.tweet);
       if (meta.prev_cursor !== undefined) below.append(replies(page, id));
     } catch (error) {
-      if (error.name !== "AbortError") sayGone(error instanceof Problem && error.status === 404 ? "This tweet is not there, or not for you." : inWords(error));
+      if (error.name === "AbortError") return;
+      const isNone = error instanceof Problem && error.status === 404;
+      sayGone(isNone ? "This tweet is not there, or not for you." : inWords(error));
     }
     itself.setAttribute("aria-busy", "false");
   }
@@ -37,10 +40,17 @@ export function tweetView(page, { id }) {
   function show(tweet) {
     correct(placeOf(tweet), page);
     entitle(page, `@${tweet.author.username}: ${[...tweet.text].slice(0, 60).join("")}`);
-    const reply = me() ? composer({ label: `Reply to @${tweet.author.username}`, action: "Reply", target: { reply_to: id } }) : null;
-    itself.replaceChildren(tweetCard(tweet, { isLarge: true }), who(tweet), ...(reply ? [reply] : []));
+    const label = `Reply to @${tweet.author.username}`;
+    const reply = me() ? [composer({ label, action: "Reply", target: { reply_to: id } })] : [];
+    itself.replaceChildren(tweetCard(tweet, { isLarge: true }), counts, ...reply);
+    count(tweet);
     // Where there is something above, one comes to the tweet itself.
-    if (above.childElementCount && page.element.isConnected && page.scroll === 0) itself.scrollIntoView({ block: "start" });
+    const isNew = page.element.isConnected && page.scroll === 0;
+    if (above.childElementCount && isNew) itself.scrollIntoView({ block: "start" });
+  }
+
+  function count(tweet) {
+    counts.replaceChildren(...who(tweet));
   }
 
   function sayGone(words) {
@@ -48,6 +58,7 @@ export function tweetView(page, { id }) {
   }
 
   on("changed", (tweet) => [above, itself].forEach((part) => refreshActions(part, tweet)), page.signal);
+  on("changed", (tweet) => tweet.id === id && count(tweet), page.signal);
   on("gone", (ids) => {
     if (ids.includes(id)) sayGone("This tweet was deleted.");
     ids.forEach((each) => above.querySelector(`[data-entry="${CSS.escape(each)}"]`)?.remove());
@@ -55,11 +66,12 @@ export function tweetView(page, { id }) {
   return [heading(page, "Tweet", { isBelow: true }), above, itself, below];
 }
 
+/** Ways to who liked and retweeted it, if anybody did. */
 function who({ author, id, counts }) {
   const parts = [["likes", "like"], ["retweets", "retweet"]].filter(([part]) => counts[part]);
-  if (!parts.length) return "";
-  const link = ([part, one]) => make("li", {}, make("a", { href: `/@${author.username}/${id}/${part}` }, several(counts[part], one)));
-  return make("ul", { class: "counts" }, parts.map(link));
+  const place = (part) => `/@${author.username}/${id}/${part}`;
+  const link = ([part, one]) => make("li", {}, make("a", { href: place(part) }, several(counts[part], one)));
+  return parts.map(link);
 }
 
 function replies(page, id) {
