@@ -7,13 +7,13 @@ import json
 import shutil
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+import httpx
 from websockets.sync.client import ClientConnection, connect
 
 from deploy.supervisor.processes import wait_until
@@ -84,9 +84,8 @@ class Tab:
         """Gives the page that size, and a system that is dark or light."""
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._call(
-            "Emulation.setEmulatedMedia", features=[scheme, {"name": "prefers-reduced-motion", "value": "reduce"}]
-        )
+        motion = {"name": "prefers-reduced-motion", "value": "reduce"}
+        self._call("Emulation.setEmulatedMedia", features=[scheme, motion])
 
     def cut_off(self, *, offline: bool) -> None:
         """Takes the network away from the page, or gives it back."""
@@ -153,9 +152,8 @@ class Browser:
             self._ask(f"close/{made['id']}", as_json=False)
 
     def _ask(self, what: str, *, as_json: bool = True) -> Any:
-        request = urllib.request.Request(f"http://127.0.0.1:{self._port}/json/{what}", method="PUT")
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
-            return json.load(answer) if as_json else answer.read()
+        answer = httpx.put(f"http://127.0.0.1:{self._port}/json/{what}", timeout=ANSWER_SECONDS).raise_for_status()
+        return answer.json() if as_json else answer.text
 
 
 @contextmanager

@@ -37,6 +37,12 @@ class User:
         self.tab.until("document.querySelector('main h1')")
         return self
 
+    def go(self, place: str) -> Self:
+        """Within the page, as its links lead."""
+        self.tab.run(f"""import("/static/client/router.js").then(({{open}}) => open({json.dumps(place)}))""")
+        self.tab.until("!document.querySelector('[aria-busy=true]')")
+        return self
+
     def become(self, person: Person) -> Self:
         """As if they had signed in in this tab."""
         user = {"id": person.id, "username": person.username, "display_name": person.username, "bio": ""}
@@ -86,9 +92,8 @@ class User:
         """A selector of the tweet that has the text."""
         self.sees(text, CARD)
         mark = "".join(filter(str.isalnum, text))
-        self.tab.run(
-            f"{_all(CARD)}.find((each) => each.innerText.includes({json.dumps(text)})).dataset.mark = '{mark}'"
-        )
+        found = f"{_all(CARD)}.find((each) => each.innerText.includes({json.dumps(text)}))"
+        self.tab.run(f"{found}.dataset.mark = '{mark}'")
         return f"{CARD}[data-mark='{mark}']"
 
     def write(self, text: str, place: str = WRITING) -> Self:
@@ -138,7 +143,7 @@ class AnotherServer:
         self.kill()
 
     def start(self) -> Self:
-        self._process = subprocess.Popen(self._argv, cwd=ROOT, env=self._environment)
+        self._process = subprocess.Popen(self._argv, cwd=ROOT, env=self._environment, stdout=subprocess.DEVNULL)
         assert eventually(self._answers, READY_SECONDS), "it does not start"
         return self
 
@@ -163,7 +168,8 @@ def axe(directory: Path) -> str:
 
 def faults(user: User, script: str, options: str) -> list[Any]:
     """What axe finds in the page as it stands: the rule, and where."""
-    user.tab.run(script)
+    if not user.tab.run("Boolean(window.axe)"):
+        user.tab.run(script)
     found: list[Any] = user.tab.run(
         f"""axe.run(document, {{...{options}, resultTypes: ["violations"]}}).then(({{violations}}) =>
             violations.map((each) => [each.id, each.nodes.map((node) => [node.html, node.failureSummary])]))"""

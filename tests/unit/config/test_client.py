@@ -1,4 +1,4 @@
-"""The code of the page at /: plain modules, which put what people wrote into the page as text, and reach nobody else."""
+"""The code of the page at /: plain modules, which put what people wrote there as text, and ask nobody else."""
 
 import re
 from pathlib import Path
@@ -59,6 +59,5 @@ def test_the_page_names_every_module_and_nothing_that_is_not_there() -> None:
 
 
 def test_what_it_weighs_by_is_what_the_server_weighs_by() -> None:
-    assert weight_tables.PATH.read_text(encoding="utf-8") == weight_tables.tables(), (
-        "python -m tests.weight_tables writes it anew"
-    )
+    """`python -m tests.weight_tables` writes it anew."""
+    assert weight_tables.PATH.read_text(encoding="utf-8") == weight_tables.tables()

@@ -12,6 +12,7 @@ const CLOSED = { NOT_AUTHENTICATED: 4401, FORBIDDEN: 4403, TOO_MANY: 4429 };
 
 let socket = null;
 let cursor = null;
+let isBehind = false;
 let failures = 0;
 let waiting = null;
 let pinging = null;
@@ -26,9 +27,11 @@ export function start() {
   if (token()) connect();
 }
 
-/** Goes on behind that place of the home timeline: what lies above it comes, and may come twice. */
+/** Goes on behind that place of the home timeline: what lies above it comes, and may come twice. A timeline that is
+ *  empty has no such place: what came into it before the stream began is not told, but that something may have. */
 export function follow(after) {
   cursor = after ?? cursor;
+  isBehind = !cursor && state !== "live";
   if (state === "live") subscribe();
 }
 
@@ -36,6 +39,7 @@ export function stop() {
   clearTimeout(waiting);
   clearInterval(pinging);
   cursor = null;
+  isBehind = false;
   failures = 0;
   leave();
   become("off");
@@ -82,6 +86,7 @@ function lost(code) {
   leave();
   if (code === CLOSED.NOT_AUTHENTICATED) return end({ because: "You have been signed out.", ofToken: ended });
   if (code === CLOSED.FORBIDDEN) return become("off");
+  isBehind = !cursor;
   failures += 1;
   const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures);
   const wait = (code === CLOSED.TOO_MANY ? CROWDED_WAIT_MS : longest) * (0.5 + Math.random() / 2);
@@ -100,6 +105,8 @@ function take(frame) {
     subscribe();
   } else if (frame.type === "subscribed") {
     failures = 0;
+    if (isBehind) tell("gap");
+    isBehind = false;
   } else if (frame.type === "tweet") {
     cursor = frame.cursor;
     tell("arrived", frame);
