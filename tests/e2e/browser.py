@@ -43,6 +43,7 @@ class Tab:
         self._socket = socket
         self._number = 0
         self._loaded = False
+        self._losing = False
         self.complaints: list[str] = []
         self.asked: list[str] = []
         for domain in DOMAINS:
@@ -92,6 +93,11 @@ class Tab:
         unbounded = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
         self._call("Network.emulateNetworkConditions", offline=offline, **unbounded)
 
+    def lose_answer(self, to: str) -> None:
+        """Loses the next answer to what the pattern matches: it was carried out, and the page hears of an error."""
+        self._losing = True
+        self._call("Fetch.enable", patterns=[{"urlPattern": to, "requestStage": "Response"}])
+
     def hosts(self) -> set[str]:
         """Whom pages have asked for anything, since `asked` was emptied."""
         self.run("1")
@@ -108,19 +114,29 @@ class Tab:
         return self.settle()
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        self._number += 1
-        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        number = self._send(method, **parameters)
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
             said = json.loads(self._socket.recv(timeout=deadline - time.monotonic()))
-            if said.get("id") == self._number:
+            if said.get("id") == number:
                 return dict(said.get("result", {}))
             if "method" in said:
                 self._hear(said["method"], said["params"])
 
+    def _send(self, method: str, **parameters: Any) -> int:
+        self._number += 1
+        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        return self._number
+
     def _hear(self, event: str, said: dict[str, Any]) -> None:
         if event == "Page.loadEventFired":
             self._loaded = True
+        elif event == "Fetch.requestPaused":
+            way = {"errorReason": "ConnectionReset"} if self._losing else {}
+            self._send(
+                "Fetch.failRequest" if self._losing else "Fetch.continueRequest", requestId=said["requestId"], **way
+            )
+            self._losing = False
         elif event == "Network.requestWillBeSent":
             self.asked.append(said["request"]["url"])
         elif event == "Network.webSocketCreated":

@@ -158,6 +158,38 @@ def test_nothing_is_lost_when_the_server_dies(pair: Sequence[User], server: Serv
         user.tab.asked.clear()
 
 
+def test_an_answer_that_is_lost_posts_nothing_twice(one: User, server: Server) -> None:
+    person = server.sign_up()
+    one.become(person)
+    one.tab.lose_answer("*/api/v1/tweets")
+    one.write("said once").click("Post", "main form").sees("said once", "article.tweet")
+    one.tab.complaints = [said for said in one.tab.complaints if "ERR_CONNECTION_RESET" not in said]
+    assert [each["text"] for each in person.home()["data"]] == ["said once"]
+
+
+def test_what_is_done_about_tweets_and_people_is_done(one: User, server: Server) -> None:
+    person, other = server.sign_up(), server.sign_up()
+    tweet_id = other.post("a tweet of another's")
+    other.post("which is theirs", quote_of=tweet_id)
+    one.become(person)
+    one.open("/settings")
+    one.tab.type("main [name=display_name]", "A new name")
+    one.click("Save", "main form").sees("A new name", ".account")
+    one.go(f"/@{other.username}").click("Bookmark", one.card("which is theirs"))
+    one.click("Retweet", one.card("which is theirs")).click("Quote", one.card("which is theirs"))
+    one.write("and mine", "dialog textarea").click("Quote", "dialog form").sees("Posted", ".notices")
+    one.go("/bookmarks").sees("which is theirs", "article.tweet")
+    one.go("/").sees("You retweeted", "article.tweet").sees("which is theirs", ".quoted").sees(
+        "and mine", "article.tweet"
+    )
+    one.go(f"/@{other.username}").click("More about @").click("Report", ".menu-list").click("Report", "dialog form")
+    one.sees("Thank you", ".notices").click("More about @").click("Mute", ".menu-list").sees("Unmute", ".profile")
+    one.click("Unmute", ".profile").click("More about @").click("Block", ".menu-list").click("Block", "dialog form")
+    one.sees("Unblock", ".profile").go("/").sees_no_more("which is theirs")
+    one.go("/blocks").click("Unblock", "article.person").sees("You block nobody")
+    assert other.client.get(f"/users/{person.username}").json()["data"]["display_name"] == "A new name"
+
+
 def test_going_back_shows_the_same_lines(one: User, server: Server) -> None:
     author = server.sign_up()
     for number in range(30):

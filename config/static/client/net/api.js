@@ -21,8 +21,9 @@ export function write(method, path, body) {
   return request(method, path, { body });
 }
 
-/** Writes under a key, again while nobody knows whether it was carried out: the server does it once. */
-export async function writeOnce(method, path, body, key = newKey()) {
+/** Writes, again while nobody knows whether it was carried out. A POST has a key, under which the server does it once;
+ *  other methods come to the same however often they are sent. */
+export async function writeOnce(method, path, body, key = method === "POST" ? newKey() : null) {
   for (const wait of [...WAITS_MS, null]) {
     try {
       return await request(method, path, { body, key });

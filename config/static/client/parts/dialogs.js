@@ -23,7 +23,9 @@ export function openDialog(title, ...content) {
     dialog.remove();
     if (before?.isConnected) before.focus();
   });
-  dialog.addEventListener("pointerdown", (event) => event.target === dialog && dialog.close());
+  // A click beside it closes it, unless a text would be lost.
+  const isBegun = () => [...dialog.querySelectorAll("textarea")].some((text) => text.value);
+  dialog.addEventListener("pointerdown", (event) => event.target === dialog && !isBegun() && dialog.close());
   document.body.append(dialog);
   dialog.showModal();
   return dialog;

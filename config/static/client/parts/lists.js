@@ -9,10 +9,12 @@ import { several } from "./text.js";
 import { original, tweetCard } from "./tweet.js";
 import { icon } from "./icons.js";
 
-const MOST_SHOWN = 1_000;
 /** Entries; with more the browser gets slow, and it goes on by hand only. */
+const MOST_SHOWN = 1_000;
 const MOST_WAITING = 100;
 const AHEAD = "800px";
+/** Without a further tweet, before what waits is told to screen readers. */
+const QUIET_MS = 800;
 
 /** Returns a list of tweets below `path`, which keeps up with what is told of them. */
 export function tweetList(options) {
@@ -34,7 +36,7 @@ const isBy = (tweet, username) => [tweet, original(tweet)].some((each) => each.a
 /** Returns a list of what is below `path`. `item` makes an entry's element; `loaded` hears of the first page. */
 export function pagedList({ path, query = {}, item, label, empty, signal, loaded = () => {} }) {
   const shown = new Map();
-  let [waiting, cursor, isLoading, isOutdated] = [[], null, false, false];
+  let [waiting, cursor, isLoading, isOutdated, announcing] = [[], null, false, false, null];
   const entries = make("ul", { class: "entries", "aria-label": label });
   const bar = make("button", { type: "button", class: "bar", hidden: true, onclick: showWaiting });
   const said = make("p", { class: "said" });
@@ -102,7 +104,8 @@ export function pagedList({ path, query = {}, item, label, empty, signal, loaded
     if (waiting.length > MOST_WAITING) isOutdated = true;
     waiting.splice(0, waiting.length - MOST_WAITING);
     refreshBar();
-    announce(bar.textContent);
+    clearTimeout(announcing);
+    announcing = setTimeout(() => announce(bar.textContent), QUIET_MS);
   }
 
   function refreshBar() {

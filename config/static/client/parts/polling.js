@@ -5,13 +5,17 @@ const EVERY_MS = 12_000;
 const SLOWEST_MS = 120_000;
 const MOST = 100;
 
-/** Asks for what is above the cursor, `loaded` by a first page, and hands it over, the oldest first. Nothing is asked
- *  while the page is hidden, another one is shown, or the browser is offline. */
+/** By page: what ends its polling. */
+const endings = new WeakMap();
+
+/** Asks for what is above the cursor, that of a first page, and hands it over, the oldest first; in place of what was
+ *  asked for this page before. Nothing is asked while it is hidden, another one is shown, or the browser is offline. */
 export function pollFrom(page, path, cursor, arrived) {
-  let [since, wait, timer] = [cursor, EVERY_MS, null];
+  let [since, wait, timer, isOver] = [cursor, EVERY_MS, null, false];
+  endings.get(page)?.();
   const again = () => {
     clearTimeout(timer);
-    if (!page.signal.aborted) timer = setTimeout(poll, wait);
+    if (!isOver && !page.signal.aborted) timer = setTimeout(poll, wait);
   };
   async function poll() {
     if (document.visibilityState !== "visible" || !page.element.isConnected || !navigator.onLine) return again();
@@ -25,6 +29,10 @@ export function pollFrom(page, path, cursor, arrived) {
     }
     again();
   }
+  endings.set(page, () => {
+    isOver = true;
+    clearTimeout(timer);
+  });
   page.signal.addEventListener("abort", () => clearTimeout(timer));
-  if (since) again();
+  again();
 }

@@ -13,6 +13,9 @@ export function homeView(page) {
   return me() ? timeline(page) : welcome(page);
 }
 
+/** The one whose waiting tweets are counted, if several are kept. */
+let newest = null;
+
 function timeline(page) {
   const list = tweetList({
     path: "/feed/home",
@@ -24,7 +27,9 @@ function timeline(page) {
   on("arrived", ({ tweet }) => list.wait(tweet), page.signal);
   on("posted", list.add, page.signal);
   on("gap", list.outdate, page.signal);
-  list.element.addEventListener("waiting", ({ detail }) => page.element.isConnected && countUnread(detail));
+  newest = page;
+  countUnread(0);
+  list.element.addEventListener("waiting", ({ detail }) => newest === page && countUnread(detail));
   return [heading(page, "Home"), composer({}), list.element];
 }
 
