@@ -29,7 +29,7 @@ export function begin({ token, user }, { stay }) {
 
 /** Keeps one's own account as it is now. */
 export function keep(user) {
-  if (session?.user.id !== user.id) return;
+  if (session?.user.id !== user.id || JSON.stringify(session.user) === JSON.stringify(user)) return;
   session = { ...session, user };
   const place = sessionStorage.getItem(KEY) ? sessionStorage : localStorage;
   place.setItem(KEY, JSON.stringify(session));

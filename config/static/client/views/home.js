@@ -4,7 +4,7 @@ import { follow } from "../net/live.js";
 import { me } from "../net/session.js";
 import { composer } from "../parts/composer.js";
 import { make } from "../parts/dom.js";
-import { tweetList } from "../parts/lists.js";
+import { tweetList } from "../parts/tweet_list.js";
 import { countUnread } from "../router.js";
 import { heading } from "./heading.js";
 import { publicTweets } from "./public.js";
@@ -25,8 +25,8 @@ function timeline(page) {
     loaded: ({ meta }) => follow(meta.prev_cursor),
   });
   on("arrived", ({ tweet }) => list.wait(tweet), page.signal);
-  on("posted", list.add, page.signal);
-  on("gap", list.outdate, page.signal);
+  on("posted", (tweet) => list.add(tweet), page.signal);
+  on("gap", () => list.outdate(), page.signal);
   newest = page;
   countUnread(0);
   list.element.addEventListener("waiting", ({ detail }) => newest === page && countUnread(detail));

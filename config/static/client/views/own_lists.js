@@ -1,8 +1,9 @@
 // What is one's own business: bookmarks, whom one blocks, whom one mutes.
 import { on } from "../events.js";
 import { me } from "../net/session.js";
-import { pagedList, tweetList } from "../parts/lists.js";
+import { PagedList } from "../parts/lists.js";
 import { endButton, personCard } from "../parts/people.js";
+import { tweetList } from "../parts/tweet_list.js";
 import { heading } from "./heading.js";
 import { signInView } from "./sign_in.js";
 
@@ -24,7 +25,7 @@ export const mutesView = (page) => people(page, "Muted people", "mute", "You mut
 function people(page, title, kind, empty) {
   if (!me()) return signInView(page);
   const forget = (person) => list.remove(({ id }) => id === person.id);
-  const list = pagedList({
+  const list = new PagedList({
     path: `/me/${kind}s`,
     label: title,
     empty,

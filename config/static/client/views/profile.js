@@ -5,12 +5,13 @@ import { inWords, Problem } from "../net/problems.js";
 import { me } from "../net/session.js";
 import { make } from "../parts/dom.js";
 import { icon } from "../parts/icons.js";
-import { pagedList, tweetList } from "../parts/lists.js";
+import { PagedList } from "../parts/lists.js";
 import { menu } from "../parts/menus.js";
 import { blockPerson, endButton, followButton, isMe, mutePerson, personCard } from "../parts/people.js";
 import { report } from "../parts/reporting.js";
 import { avatar, counted, several } from "../parts/text.js";
 import { monthOf } from "../parts/times.js";
+import { tweetList } from "../parts/tweet_list.js";
 import { correct, entitle } from "../router.js";
 import { heading } from "./heading.js";
 
@@ -133,7 +134,7 @@ function listOf(username, part, page) {
   const common = { empty: EMPTY[part], signal: page.signal };
   if (part === "followers" || part === "following") {
     const item = (each) => personCard(each);
-    return pagedList({ ...common, path: `/users/${username}/${part}`, label: part, item }).element;
+    return new PagedList({ ...common, path: `/users/${username}/${part}`, label: part, item }).element;
   }
   if (part === "likes") {
     return tweetList({ ...common, path: `/users/${username}/likes`, label: "Liked tweets" }).element;

@@ -1,8 +1,8 @@
 // What everybody writes, newest first; asked for anew now and then.
 import { on } from "../events.js";
 import { me } from "../net/session.js";
-import { tweetList } from "../parts/lists.js";
 import { pollFrom } from "../parts/polling.js";
+import { tweetList } from "../parts/tweet_list.js";
 import { heading } from "./heading.js";
 
 const PATH = "/feed/public";
@@ -18,7 +18,7 @@ export function publicTweets(page) {
     label: "Public tweets",
     empty: "Nobody has written anything yet.",
     signal: page.signal,
-    loaded: ({ meta }) => pollFrom(page, PATH, meta.prev_cursor, list.wait),
+    loaded: ({ meta }) => pollFrom(page, PATH, meta.prev_cursor, (tweet) => list.wait(tweet)),
   });
   if (me()) on("posted", (tweet) => tweet.reply_to_id === null && list.add(tweet), page.signal);
   return list.element;

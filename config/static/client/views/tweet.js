@@ -6,12 +6,13 @@ import { me } from "../net/session.js";
 import { refreshActions } from "../parts/actions.js";
 import { composer } from "../parts/composer.js";
 import { make } from "../parts/dom.js";
-import { pagedList, tweetList } from "../parts/lists.js";
+import { PagedList } from "../parts/lists.js";
 import { personCard } from "../parts/people.js";
 import { pollFrom } from "../parts/polling.js";
 import { several } from "../parts/text.js";
 import { placeOf } from "../parts/quoted.js";
 import { original, tweetCard } from "../parts/tweet.js";
+import { tweetList } from "../parts/tweet_list.js";
 import { correct, entitle, open } from "../router.js";
 import { heading } from "./heading.js";
 
@@ -81,7 +82,7 @@ function replies(page, id) {
     label: "Replies",
     empty: "No replies yet.",
     signal: page.signal,
-    loaded: ({ meta }) => pollFrom(page, path, meta.prev_cursor, list.wait),
+    loaded: ({ meta }) => pollFrom(page, path, meta.prev_cursor, (tweet) => list.wait(tweet)),
   });
   on("posted", (tweet) => tweet.reply_to_id === id && list.add(tweet), page.signal);
   on("arrived", ({ tweet }) => original(tweet).reply_to_id === id && list.wait(original(tweet)), page.signal);
@@ -90,7 +91,7 @@ function replies(page, id) {
 
 export function whoView(page, { username, id, part }) {
   const title = part === "likes" ? "Liked by" : "Retweeted by";
-  const list = pagedList({
+  const list = new PagedList({
     path: `/tweets/${id}/${part}`,
     label: title,
     empty: "Nobody yet.",
