@@ -7,8 +7,8 @@ import { isVisible, MAX_WEIGHT, weightLeft } from "../weights/weights.js";
 import { flag, make, makeSvg, newId } from "./dom.js";
 import { announce, notice } from "./notices.js";
 
-const NEAR = 20;
 /** Characters left from which the number is shown, and told to screen readers. */
+const NEAR = 20;
 const AROUND = 2 * Math.PI * 9;
 
 /** Returns the form. `target` is {reply_to} or {quote_of}; `done` is called with what was posted. */
