@@ -101,6 +101,11 @@ class User:
         self.tab.type(place, text)
         return self
 
+    def post_until_posted(self, text: str) -> Self:
+        """Presses the button again where the page has given up trying by itself."""
+        self.tab.until(f"{_shows(text, CARD)} || {_shows('Not posted', '.problem')}")
+        return self if self.count(text) else self.click("Post", "main form").sees(text, CARD)
+
     def place(self) -> str:
         place: str = self.tab.run("location.pathname")
         return place

@@ -146,7 +146,7 @@ def test_nothing_is_lost_when_the_server_dies(pair: Sequence[User], server: Serv
         ada.write("sent into the dark").click("Post", "main form").sees("Posting…", "main form")
         author.post("meanwhile")
         another.start()
-        ada.sees("sent into the dark", "article.tweet")
+        ada.post_until_posted("sent into the dark")
         bob.until_live().sees("3 new tweets", BAR).click("3 new tweets")
         for text in ("before", "meanwhile", "sent into the dark"):
             assert bob.count(text) == 1
