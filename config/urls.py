@@ -6,7 +6,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 
 from config.graphql.door import GraphQLEndpoint
-from config.http.pages import AsyncAPIEndpoint, LivePage, OpenAPIEndpoint, ProblemPage, sent_to
+from config.http.pages import AsyncAPIEndpoint, ClientPage, LivePage, OpenAPIEndpoint, ProblemPage, sent_to
 from config.observability.health import healthz, readyz
 from config.observability.metrics import metrics
 
@@ -20,6 +20,15 @@ docs = SpectacularSwaggerSplitView.as_view(
     template_name="config/docs.html",
 )
 to_docs = sent_to("/api/docs/")
+client = ClientPage.as_view()
+
+CLIENT_PLACES = (
+    *("public", "find", "bookmarks", "blocks", "mutes", "settings", "sign-in", "sign-up"),
+    "@<str:username>",
+    *(f"@<str:username>/{part}" for part in ("replies", "likes", "followers", "following")),
+    "@<str:username>/<int:tweet_id>",
+    *(f"@<str:username>/<int:tweet_id>/{part}" for part in ("likes", "retweets")),
+)
 
 urlpatterns = [
     # What is asked for most often is found first.
@@ -38,6 +47,9 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
+    # Addresses within the page to try the product on. A name has its @, so that none is another path.
+    path("", client, name="client"),
+    *(path(place, client) for place in CLIENT_PLACES),
 ]
 
 handler400 = "config.http.problems.handler400"

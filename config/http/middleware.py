@@ -48,6 +48,9 @@ class SecurityFields(SecurityMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response = super().process_response(request, response)
         headers = response.headers
+        if response.status_code == 304:
+            # Who asked has the answer, with a policy that this one's would replace: a page would be dead.
+            return response
         if not headers.get("Content-Type", "").startswith("text/html"):
             headers.setdefault(POLICY, NO_PAGE)
             return response

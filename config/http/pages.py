@@ -1,7 +1,9 @@
-"""What the site shows beside the API: its OpenAPI document, what a problem's type means, how the live feed works."""
+"""What the site shows beside the API: its OpenAPI document, what a problem's type means, how the live feed works, and
+the page to try all of it on."""
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -56,6 +58,8 @@ MEANINGS: dict[str, str] = {
 }
 """By kind: what happened, and what to do about it."""
 TITLES = {kind: (status, title) for status, (kind, title) in KINDS.items()} | {OTHER_KIND[0]: (None, OTHER_KIND[1])}
+
+STATIC = Path(__file__).parents[1] / "static"
 
 _making = Lock()
 _made: dict[None, bytes] = {}
@@ -118,6 +122,26 @@ class LivePage(Page):
         codes = {each.name: each.value for each in CloseCode}
         bounds = {"pace": round(AT_A_TIME / BEAT_SECONDS), "streams": MOST_STREAMS}
         return HttpResponse(render_to_string("config/live.html", {"codes": codes, **bounds}))
+
+
+class ClientPage(Revalidated, Page):
+    """GET / and what else is an address within the page to try the product on: the same page, which looks for itself
+    where it is. All of its code is in config/static/client, and it knows no more than the public API."""
+
+    cache_control = "no-cache"
+    varies_by = ("Accept-Encoding",)
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, **place: object) -> HttpResponse:
+        return HttpResponse(client_page())
+
+
+@cache
+def client_page() -> str:
+    """Returns the page. It names every module, so that a browser need not find them one through another."""
+    files = (path.relative_to(STATIC).as_posix() for path in (STATIC / "client").rglob("*.js"))
+    modules = sorted(file for file in files if file != "client/theme.js")
+    return render_to_string("config/client.html", {"modules": modules})
 
 
 def sent_to(place: str) -> Callable[[HttpRequest], HttpResponseBase]:

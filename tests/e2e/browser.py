@@ -7,19 +7,24 @@ import json
 import shutil
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
+import httpx
 from websockets.sync.client import ClientConnection, connect
 
 from deploy.supervisor.processes import wait_until
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
-"""Without its sandbox, which needs rights that containers lack; it sees no page but the product's."""
+OPTIONS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
+    *("--disable-background-timer-throttling", "--disable-renderer-backgrounding"),
+)
+"""Without its sandbox, which needs rights that containers lack; it sees no page but the product's. Tabs that are not in
+front go on as the one that is."""
 START_SECONDS = 60.0
 ANSWER_SECONDS = 60.0
 DOMAINS = ("Page", "Runtime", "Log", "Network", "Audits")
@@ -31,21 +36,26 @@ def program() -> str | None:
 
 
 class Tab:
-    """One page at a time. `complaints` is what the browser has said against pages since it was emptied, `asked` are the
-    addresses that it has asked for."""
+    """One page at a time. `complaints` is what the browser has said against pages since it was emptied, `asked` every
+    address that a page has asked for, sockets included."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._number = 0
         self._loaded = False
+        self._losing = False
         self.complaints: list[str] = []
         self.asked: list[str] = []
         for domain in DOMAINS:
             self._call(f"{domain}.enable")
+        # Each tab believes that it is looked at.
+        self._call("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def open(self, url: str) -> Self:
         """Returns when the page and what it asks for are loaded."""
         self._loaded = False
+        # What is behind another tab is not drawn, and hears of nothing that comes into view.
+        self._call("Page.bringToFront")
         self._call("Page.navigate", url=url)
         return self.settle()
 
@@ -59,13 +69,43 @@ class Tab:
         answer = self._call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         return answer.get("result", {}).get("value")
 
+    def press(self, key: str) -> None:
+        """Presses a key by its name, such as Tab or Enter."""
+        text = {"text": "\r"} if key == "Enter" else {}
+        code = {"Enter": 13, "Tab": 9, "Escape": 27}[key]
+        self._call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, **text)
+        self._call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=code)
+
+    def type(self, place: str, text: str) -> None:
+        """Writes into what the selector finds, in place of what is there."""
+        self.run(f"(document.querySelector({json.dumps(place)}).focus(), document.activeElement.select())")
+        self._call("Input.insertText", text=text)
+
+    def look(self, width: int, height: int, *, dark: bool = False) -> None:
+        """Gives the page that size, and a system that is dark or light."""
+        self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        motion = {"name": "prefers-reduced-motion", "value": "reduce"}
+        self._call("Emulation.setEmulatedMedia", features=[scheme, motion])
+
+    def cut_off(self, *, offline: bool) -> None:
+        """Takes the network away from the page, or gives it back."""
+        unbounded = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self._call("Network.emulateNetworkConditions", offline=offline, **unbounded)
+
+    def lose_answer(self, to: str) -> None:
+        """Loses the next answer to what the pattern matches: it was carried out, and the page hears of an error."""
+        self._losing = True
+        self._call("Fetch.enable", patterns=[{"urlPattern": to, "requestStage": "Response"}])
+
+    def hosts(self) -> set[str]:
+        """Whom pages have asked for anything, since `asked` was emptied."""
+        self.run("1")
+        parts = map(urlsplit, self.asked)
+        return {each.netloc for each in parts if each.scheme in ("http", "https", "ws", "wss")}
+
     def until(self, script: str) -> None:
         assert wait_until(lambda: self.run(f"Boolean({script})"), seconds=ANSWER_SECONDS), f"{script} stays false"
-
-    def press(self, key: str, code: int) -> None:
-        """As a person does: a key by its name and its virtual key code, 9 for Tab."""
-        for kind in ("rawKeyDown", "keyUp"):
-            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
     def leave(self, script: str) -> Self:
         """Does what leads to another page, and returns when that one is loaded."""
@@ -74,21 +114,33 @@ class Tab:
         return self.settle()
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        self._number += 1
-        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        number = self._send(method, **parameters)
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
             said = json.loads(self._socket.recv(timeout=deadline - time.monotonic()))
-            if said.get("id") == self._number:
+            if said.get("id") == number:
                 return dict(said.get("result", {}))
             if "method" in said:
                 self._hear(said["method"], said["params"])
 
+    def _send(self, method: str, **parameters: Any) -> int:
+        self._number += 1
+        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        return self._number
+
     def _hear(self, event: str, said: dict[str, Any]) -> None:
         if event == "Page.loadEventFired":
             self._loaded = True
-        elif event in ("Network.requestWillBeSent", "Network.webSocketCreated"):
-            self.asked.append(said["request"]["url"] if "request" in said else said["url"])
+        elif event == "Fetch.requestPaused":
+            way = {"errorReason": "ConnectionReset"} if self._losing else {}
+            self._send(
+                "Fetch.failRequest" if self._losing else "Fetch.continueRequest", requestId=said["requestId"], **way
+            )
+            self._losing = False
+        elif event == "Network.requestWillBeSent":
+            self.asked.append(said["request"]["url"])
+        elif event == "Network.webSocketCreated":
+            self.asked.append(said["url"])
         elif event == "Log.entryAdded" and said["entry"]["level"] == "error":
             self.complaints.append(said["entry"]["text"])
         elif event == "Runtime.exceptionThrown":
@@ -99,23 +151,36 @@ class Tab:
             self.complaints.append(json.dumps(said["issue"]["details"]["contentSecurityPolicyIssueDetails"]))
 
 
+class Browser:
+    """Its tabs; each is another window to pages, with a sessionStorage of its own."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    @contextmanager
+    def tab(self) -> Iterator[Tab]:
+        """A new one; it is closed afterwards."""
+        made = self._ask("new?about:blank")
+        try:
+            with connect(made["webSocketDebuggerUrl"], max_size=None, compression=None) as socket:
+                yield Tab(socket)
+        finally:
+            self._ask(f"close/{made['id']}", as_json=False)
+
+    def _ask(self, what: str, *, as_json: bool = True) -> Any:
+        answer = httpx.put(f"http://127.0.0.1:{self._port}/json/{what}", timeout=ANSWER_SECONDS).raise_for_status()
+        return answer.json() if as_json else answer.text
+
+
 @contextmanager
-def browser(directory: Path) -> Iterator[Tab]:
-    """A browser with a profile of its own, and its one tab; it is gone afterwards."""
+def browser(directory: Path) -> Iterator[Browser]:
+    """A browser with a profile of its own; it is gone afterwards."""
     argv = [str(program()), *OPTIONS, "--remote-debugging-port=0", f"--user-data-dir={directory}", "about:blank"]
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         port = directory / "DevToolsActivePort"
         assert wait_until(lambda: port.exists() and port.read_text().count("\n") > 0, seconds=START_SECONDS)
-        with connect(_tab(int(port.read_text().split()[0])), max_size=None, compression=None) as socket:
-            yield Tab(socket)
+        yield Browser(int(port.read_text().split()[0]))
     finally:
         process.terminate()
         process.wait(START_SECONDS)
-
-
-def _tab(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=ANSWER_SECONDS) as answer:
-        tabs = json.load(answer)
-    address: str = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
-    return address

@@ -1,12 +1,11 @@
 """The site's pages in a real browser: they work under their policy, and what is put into one does not."""
 
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.browser import Tab, browser, program
+from tests.e2e.browser import Browser, Tab
 from tests.e2e.conftest import OPERATOR, PASSWORD, Server
 from tests.e2e.live_sockets import on_one_store
 
@@ -14,12 +13,8 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def shared_tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    if program() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must try the pages in a browser: install chromium.")
-        pytest.skip("no browser was found: install chromium")
-    with browser(tmp_path_factory.mktemp("browser")) as tab:
+def shared_tab(shared_browser: Browser) -> Iterator[Tab]:
+    with shared_browser.tab() as tab:
         yield tab
 
 
@@ -155,13 +150,13 @@ class TestGraphiQL:
 
     def test_it_works_with_the_keyboard_shows_the_schema_and_asks_no_other_host(self, tab: Tab, server: Server) -> None:
         tab.run(f"{self.QUERY}.focus()")
-        tab.press("Tab", 9)
+        tab.press("Tab")
         assert "Execute" in tab.run("document.activeElement.getAttribute('aria-label')")
         tab.run("document.querySelector('[aria-label=\"Show Documentation Explorer\"]').click()")
         tab.until("document.querySelector('.graphiql-doc-explorer').textContent.includes('TweetConnection')")
         tab.run("document.querySelector('[aria-label=\"Open settings dialog\"]').click()")
         tab.until("document.querySelector('.graphiql-dialog')")
-        tab.press("Escape", 27)
+        tab.press("Escape")
         tab.until("!document.querySelector('.graphiql-dialog')")
         assert {address.split("/")[2] for address in tab.asked} == {server.url.split("/")[2]}
         assert len(tab.asked) > 8

@@ -79,6 +79,23 @@ GET     /api/docs/live/                       -          200    200       200   
 GET     /api                                  -          302    302       302   302     302    302
 GET     /api/                                 -          302    302       302   302     302    302
 GET     /problems/{kind}                      -          200    200       200   200     200    200
+GET     /                                     -          200    200       200   200     200    200
+GET     /public                               -          200    200       200   200     200    200
+GET     /find                                 -          200    200       200   200     200    200
+GET     /bookmarks                            -          200    200       200   200     200    200
+GET     /blocks                               -          200    200       200   200     200    200
+GET     /mutes                                -          200    200       200   200     200    200
+GET     /settings                             -          200    200       200   200     200    200
+GET     /sign-in                              -          200    200       200   200     200    200
+GET     /sign-up                              -          200    200       200   200     200    200
+GET     /@{username}                          -          200    200       200   200     200    200
+GET     /@{username}/replies                  -          200    200       200   200     200    200
+GET     /@{username}/likes                    -          200    200       200   200     200    200
+GET     /@{username}/followers                -          200    200       200   200     200    200
+GET     /@{username}/following                -          200    200       200   200     200    200
+GET     /@{username}/{tweet_id}               -          200    200       200   200     200    200
+GET     /@{username}/{tweet_id}/likes         -          200    200       200   200     200    200
+GET     /@{username}/{tweet_id}/retweets      -          200    200       200   200     200    200
 GET     /healthz                              -          200    200       200   200     200    200
 GET     /readyz                               -          200    200       200   200     200    200
 GET     /metrics                              -          200    200       200   200     200    200
@@ -96,7 +113,8 @@ What a DELETE of a mark or of an edge takes away was made before, by the same ca
 writes that succeed and change nothing. Every other success of a write changes rows; reads and
 refusals change none.
 
-Doors that take no token (registering, signing in, documents, health, metrics) do not look at one either.
+Doors that take no token (registering, signing in, documents, health, metrics, the page to try the product on) do not
+look at one either.
 The admin knows sessions only. GraphQL answers 200 with the errors in the body; its mutation here is a reply; a GET has
 in its address what a POST has in its body.
 """

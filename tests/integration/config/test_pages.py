@@ -82,10 +82,15 @@ class TestRedirects:
 
     @pytest.mark.parametrize(
         "place",
-        ["/nowhere/", "//example.org/", "//example.org", "/graphql//", "/api/v1/", "/graphql/?q=" + "x" * 17_000],
+        ["/nowhere/", "/graphql//", "/api/v1/", "/graphql/?q=" + "x" * 17_000],
     )
     def test_what_is_not_there_either_way_is_404(self, place: str) -> None:
         assert Client().get(place).status_code == 404
+
+    @pytest.mark.parametrize("place", ["//example.org/", "//example.org"])
+    def test_nobody_is_sent_to_another_site(self, place: str) -> None:
+        """Django's client takes such a path for an address, whose path is another one."""
+        assert Client().get("/", PATH_INFO=place).status_code == 404
 
 
 class TestFiles:
@@ -116,6 +121,51 @@ class TestLivePage:
         assert 'href="/api/docs/live/"' in docs
         assert "/api/docs/live/" in README.read_text()
         assert document()["externalDocs"]["url"] == "/api/docs/live/"
+
+
+CLIENT = Path(__file__).parents[3] / "config/static/client/main.js"
+PLACES = (
+    *("/", "/public", "/find", "/bookmarks", "/blocks", "/mutes", "/settings", "/sign-in", "/sign-up"),
+    *("/@ada", "/@nobody_of_that_name", "/@ada/replies", "/@ada/likes", "/@ada/followers", "/@ada/following"),
+    *("/@ada/1", "/@ada/9223372036854775807", "/@ada/1/likes", "/@ada/1/retweets"),
+)
+
+
+class TestClientPage:
+    @pytest.mark.parametrize("place", PLACES)
+    @pytest.mark.parametrize("accept", [None, BROWSER, "application/json"])
+    def test_each_of_its_addresses_is_the_page(self, place: str, accept: str | None) -> None:
+        answer = Client().get(place, headers={"Accept": accept} if accept else {})
+        assert (answer.status_code, answer["Content-Type"]) == (200, "text/html; charset=utf-8")
+        assert answer.content == Client().get("/").content
+        assert answer["Cache-Control"] == "no-cache"
+
+    @pytest.mark.parametrize("place", ["/@", "/@ada/x", "/@ada/1/x", "/@ada/1/likes/x", "/@ada/-1", "/ada", "/home"])
+    def test_other_addresses_are_not(self, place: str) -> None:
+        is_problem(Client().get(place), 404)
+
+    def test_nothing_can_be_sent_to_it(self) -> None:
+        is_problem(Client().post("/"), 405)
+
+    @pytest.mark.parametrize("place", PLACES)
+    def test_it_knows_its_addresses(self, place: str) -> None:
+        """What the server answers with the page, the page has a view for."""
+        known = re.findall(r"^  \[/(\^.+)/, (\w+)\],$", CLIENT.read_text(), re.MULTILINE)
+        patterns = [(re.sub(r"\(\?<", "(?P<", pattern.replace(r"\/", "/")), view) for pattern, view in known]
+        assert next(view for pattern, view in patterns if re.search(pattern, place)) != "nowhereView"
+
+    def test_who_has_it_hears_no_other_policy(self) -> None:
+        """A 304's fields replace those of the page that is kept: one for what is no page would end its scripts."""
+        tag = Client().get("/")["ETag"]
+        answer = Client().get("/", headers={"If-None-Match": tag})
+        assert (answer.status_code, "Content-Security-Policy" in answer) == (304, False)
+
+    def test_its_files_are_served_as_others_are(self) -> None:
+        script, other = Client().get("/static/client/main.js"), Client().get("/static/config/pages.css")
+        assert (script.status_code, script["Content-Type"]) == (200, 'text/javascript; charset="utf-8"')
+        assert script["Cache-Control"] == other["Cache-Control"]
+        for answer in (script, other):
+            answer.close()
 
 
 class TestHosts:

@@ -17,6 +17,7 @@ from django.test import Client, override_settings
 from accounts.models import User
 from config.http import pages
 from config.http.security_headers import FEATURES, GRAPHIQL_PAGE, NO_PAGE, PAGE, SCROLL_LOCK
+from config.urls import CLIENT_PLACES
 from tests.people import PASSWORD, ApiClient, new_person
 from tests.routes import routes
 
@@ -82,14 +83,16 @@ class TestPages:
         for method, path in routes():
             if method != "GET":
                 continue
-            answer = signed_in.get(path.replace("{kind}", "refused").replace("{username}", "boss"))
+            place = path.replace("{kind}", "refused").replace("{username}", "boss")
+            answer = signed_in.get(place if place.startswith("/api/") else place.replace("{tweet_id}", "1"))
             if answer.get("Content-Type", "").startswith("text/html") and answer.content:
                 assert is_safe_page(answer)
                 found.add(path)
             else:
                 assert answer["X-Content-Type-Options"] == "nosniff", path
                 assert "frame-ancestors 'none'" in answer["Content-Security-Policy"], path
-        assert found == {"/api/docs/", "/api/docs/live/", "/problems/{kind}", "/graphql", "/admin/"}
+        of_the_client = {"/", *("/" + re.sub(r"<\w+:(\w+)>", r"{\1}", place) for place in CLIENT_PLACES)}
+        assert found == {"/graphql", "/api/docs/", "/api/docs/live/", "/problems/{kind}", "/admin/", *of_the_client}
 
     def test_each_page_of_the_admin(self, signed_in: Client, boss: User) -> None:
         statuses = {}

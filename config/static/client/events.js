@@ -1,0 +1,21 @@
+// What one part of the page tells the others:
+//
+//   session       someone signed in or out
+//   connection    the live connection's state has changed: its name
+//   arrived       a tweet came over the socket: {tweet, cursor}
+//   gap           too much was missed to be told: load anew what is shown
+//   posted        a tweet of one's own was posted: the tweet
+//   changed       a tweet has other counts or marks: the tweet
+//   gone          entries have left: their ids
+//   hidden        someone was blocked or muted: their username
+//   person        someone's account, as it is now
+const bus = new EventTarget();
+
+/** Calls the listener with what is told, until the signal is aborted. */
+export function on(kind, listener, signal) {
+  bus.addEventListener(kind, (event) => listener(event.detail), { signal });
+}
+
+export function tell(kind, detail) {
+  bus.dispatchEvent(new CustomEvent(kind, { detail }));
+}

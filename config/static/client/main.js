@@ -1,0 +1,45 @@
+// The page to try the product on: what is shown at which address, and who keeps it going.
+import { on } from "./events.js";
+import { read } from "./net/api.js";
+import { start } from "./net/live.js";
+import { keep, token } from "./net/session.js";
+import { addNotices, notice } from "./parts/notices.js";
+import { begin, restart } from "./router.js";
+import { addShell } from "./shell.js";
+import { blocksView, bookmarksView, mutesView } from "./views/own_lists.js";
+import { findView } from "./views/find.js";
+import { homeView } from "./views/home.js";
+import { nowhereView } from "./views/nowhere.js";
+import { profileView } from "./views/profile.js";
+import { publicView } from "./views/public.js";
+import { settingsView } from "./views/settings.js";
+import { signInView, signUpView } from "./views/sign_in.js";
+import { tweetView, whoView } from "./views/tweet.js";
+
+const ROUTES = [
+  [/^\/$/, homeView],
+  [/^\/public$/, publicView],
+  [/^\/find$/, findView],
+  [/^\/bookmarks$/, bookmarksView],
+  [/^\/blocks$/, blocksView],
+  [/^\/mutes$/, mutesView],
+  [/^\/settings$/, settingsView],
+  [/^\/sign-in$/, signInView],
+  [/^\/sign-up$/, signUpView],
+  [/^\/@(?<username>\w+)$/, profileView],
+  [/^\/@(?<username>\w+)\/(?<part>replies|likes|followers|following)$/, profileView],
+  [/^\/@\w+\/(?<id>\d+)$/, tweetView],
+  [/^\/@(?<username>\w+)\/(?<id>\d+)\/(?<part>likes|retweets)$/, whoView],
+  [/^/, nowhereView],
+];
+
+const main = addShell(document.body);
+addNotices(document.body);
+begin(main, ROUTES);
+start();
+if (token()) read("/me").then(({ data }) => keep(data), () => {});
+on("session", (because) => {
+  start();
+  restart(because ? "/sign-in" : "/");
+  if (because) notice(because);
+});
