@@ -68,6 +68,10 @@ class Subscriptions:
             wish.over = True
         self._queue.put(Signal(SignalKind.UNSUBSCRIBE, topic))
 
+    def has(self, topic: Topic) -> bool:
+        """Returns whether a stream of the topic is there, or asked for: not once it has ended by itself."""
+        return topic in self._topics
+
     async def tell(self, signal: Signal) -> None:
         """Begins or ends a stream, or has each one that the signal concerns tell the client what it says."""
         if signal.wish is not None:
