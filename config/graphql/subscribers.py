@@ -155,8 +155,10 @@ class Subscriber:
 
     async def settled(self) -> None:
         """Returns once it is in force, or over; BEGIN_SECONDS after it was asked for in any case."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._settled.wait(), self._until - time.monotonic())
+        left = self._until - time.monotonic()
+        if left > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), left)
 
     def end(self) -> None:
         """Forgets it; nothing more is told. Idempotent."""

@@ -1,7 +1,7 @@
 """The same happenings, seen through both doors for sockets: of every stream each tells the same, in the same order.
 
-One person has a socket at `/ws/feed` and one at `/graphql`, each with all three streams. Happenings come one by one, and
-of each both doors are to tell so many things, and no more; what they tell is compared by stream.
+One person has a socket at `/ws/feed` and one at `/graphql`, each with all three streams. Happenings come one by one,
+and of each both doors are to tell so many things, and no more; what they tell is compared by stream.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class People:
         self.token = token_of(self.reader)
         self.tweet = post(self.followed, "watched")
         work_off_everything()
-        self.ids: dict[str, int] = {}
+        self.ids = {"watched": self.tweet}
 
     def posts(self, name: str, person: Any, **target: Any) -> Callable[[], object]:
         return lambda: self.ids.update({name: post(person, name, **target)})
@@ -76,11 +76,7 @@ class People:
             ("no reply", self.deletes("d", other), {"tweet": 2}),
             ("no tweet", self.deletes("a", followed), {"home": 1, "public": 1}),
             ("no author", lambda: services.suspend(other, by=operator()), {"public": 1, "tweet": 1}),
-            (
-                "the end",
-                lambda: delete_tweet(tweet_id=watched, viewer=viewer(followed)),
-                {"home": 2, "public": 1, "tweet": 1},
-            ),
+            ("the end", self.deletes("watched", followed), {"home": 2, "public": 1, "tweet": 1}),
         ]
 
 
