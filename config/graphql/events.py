@@ -33,8 +33,9 @@ def event_of(frame: Frame) -> EventOut | None:
             return EventOut(cursor=frame.cursor, tweet=frame.tweet)
         case TweetLeft():
             return EventOut(deleted_id=frame.id)
-        case CountsChanged(id=id_, counts=counts):
-            return EventOut(counts=TweetCountsOut(id_, counts.replies, counts.retweets, counts.quotes, counts.likes))
+        case CountsChanged(id=tweet_id, counts=counts):
+            told = TweetCountsOut(tweet_id, counts.replies, counts.retweets, counts.quotes, counts.likes)
+            return EventOut(counts=told)
         case Gap():
             return EventOut(gap_after=frame.after)
     return None

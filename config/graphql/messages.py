@@ -58,17 +58,17 @@ class Next(ServerMessage, frozen=True, tag="next"):
     payload: dict[str, object]
 
 
+class Completed(ServerMessage, frozen=True, tag="complete"):
+    """The subscription is over, as there is nothing more to tell."""
+
+    id: str
+
+
 class Refused(ServerMessage, frozen=True, tag="error"):
     """The subscription is over, or was never begun; why."""
 
     id: str
     payload: Sequence[dict[str, object]]
-
-
-class Completed(ServerMessage, frozen=True, tag="complete"):
-    """The subscription is over, as there is nothing more to tell."""
-
-    id: str
 
 
 _decoder = msgspec.json.Decoder(ClientMessage)

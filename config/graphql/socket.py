@@ -59,7 +59,7 @@ class GraphQLConsumer(LiveConsumer):
             case "connection_init":
                 await self._initialise(object_in(message.payload))
             case "ping":
-                await self._write(Pong(object_in(message.payload) or UNSET))
+                await self._pong(object_in(message.payload))
             case "pong":
                 pass
             case "subscribe" if message.id:
@@ -102,6 +102,13 @@ class GraphQLConsumer(LiveConsumer):
             await self._end(CloseCode.NOT_AUTHENTICATED)
             return
         await self._sign_in(token)
+
+    async def _pong(self, payload: dict[str, object]) -> None:
+        """Answers a ping, behind which what was asked for before it is in force (subscribers.py says how surely)."""
+        for subscriber in list(self._subscribers.values()):
+            await subscriber.settled()
+        if not self._ended:
+            await self._write(Pong(payload or UNSET))
 
     async def _subscribe(self, message: ClientMessage) -> None:
         if self._viewer is None:

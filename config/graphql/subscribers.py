@@ -10,6 +10,7 @@ together, each text counted once, and the variables of each.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from io import BytesIO
@@ -55,6 +56,8 @@ TOKENS_A_SOCKET = MAX_TOKENS
 """Of all documents: half a megabyte of memory at most."""
 MAX_VARIABLES_BYTES = 2_048
 """A cursor has forty."""
+BEGIN_SECONDS = 2.0
+"""How long a `ping` waits for what was asked for before it: clients take a socket that answers much later for dead."""
 EVENTS_AT_A_TIME = PAGE_THREADS // 2
 """Of all readers; of each, one: however many sockets somebody has, theirs take one thread."""
 
@@ -113,7 +116,7 @@ def _wanted(request: Prepared) -> Wanted:
 
 
 class Subscriber:
-    """A subscription, from `begin` to `end`; one that ends by itself tells the client why, and calls `over`."""
+    """A subscription, from `begin` to `end`; one that ends by itself calls `over`, and tells the client so."""
 
     def __init__(
         self,
@@ -132,6 +135,9 @@ class Subscriber:
         self._stream = make_stream(asked.wanted.stream, viewer, self._tell)
         self._subscriptions = Subscriptions(self.queue, self._tell)
         self._begun = False
+        self._settled = asyncio.Event()
+        """It has begun, or is over."""
+        self._until = time.monotonic() + BEGIN_SECONDS
         self._replaying = True
         self._uncounted = 0
         """Of what was replayed: less than a request."""
@@ -149,43 +155,60 @@ class Subscriber:
             self._subscriptions.subscribe(self._stream, self.asked.after)
             self._pumping = asyncio.create_task(self._pump())
 
+    async def settled(self) -> None:
+        """Returns once it is in force, or over; BEGIN_SECONDS after it was asked for in any case."""
+        left = self._until - time.monotonic()
+        if left > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settled.wait(), left)
+
     def end(self) -> None:
         """Forgets it; nothing more is told. Idempotent."""
         self._ended = True
+        self._settled.set()
         self._subscriptions.end()
         if self._pumping is not None and self._pumping is not asyncio.current_task():
             self._pumping.cancel()
 
     async def _pump(self) -> None:
         try:
-            while not self._ended:
+            while self._goes_on:
                 await self._subscriptions.tell(await self.queue.get())
                 self._replaying = not self._begun
-                if self._begun and not self._subscriptions.has(self.topic):
-                    await self._finish(Completed(self._id))
+            await self._be_over(Completed(self._id))
         except OSError:
             self.end()  # the client is gone
         except (Invalid, ServiceError) as error:
-            await self._finish(Refused(self._id, refusals(error)))
+            await self._refuse(error)
         except Exception as error:
             log.exception("graphql_subscription_failed")
-            await self._finish(Refused(self._id, refusals(error)))
+            await self._refuse(error)
 
-    async def _finish(self, last: ServerMessage) -> None:
-        """Ends it, and says so; the id may be used again when the client hears of it."""
-        if not self._ended:
-            self._over(self._id)
-            with contextlib.suppress(OSError):
-                await self._send(encode(last))
+    @property
+    def _goes_on(self) -> bool:
+        """Whether its stream has not ended by itself."""
+        return self._subscriptions.has(self.topic)
+
+    async def _refuse(self, error: Exception) -> None:
+        await self._be_over(Refused(self._id, refusals(error)))
+
+    async def _be_over(self, last: ServerMessage) -> None:
+        """Ends it with the message; the id may be used again when the client hears of it."""
+        if self._ended:
+            return
+        self._over(self._id)
+        with contextlib.suppress(OSError):
+            await self._send(encode(last))
 
     async def _tell(self, frame: Frame) -> None:
         """Tells the client what a stream says. A backend that is down later is no news: the stream catches up.
 
-        Raises `Invalid` for a stream that could not be begun, and `OverQuota`.
+        Raises `Invalid` for a stream that could not be begun, or whose tweet was gone by then, and `OverQuota`.
         """
         if isinstance(frame, Subscribed):
             self._begun = True
-        elif isinstance(frame, Failed) and not self._begun:
+            self._settled.set()
+        elif isinstance(frame, Failed) and not (self._begun and self._goes_on):
             raise Invalid([GraphQLError(frame.detail, extensions={"code": frame.code})])
         event = event_of(frame)
         if event is not None:

@@ -47,7 +47,7 @@ class TimelineEvent(graphene.ObjectType):
     cursor = graphene.String(description="With `tweet`: as `after` it is safe to resume from, here and at REST.")
     tweet = graphene.Field(Tweet, description="It came.")
     deleted_id = graphene.ID(description="The tweet with this id is gone.")
-    counts = graphene.Field(TweetCounts, description="They have changed.")
+    counts = graphene.Field(TweetCounts, description="They have changed; told once a second at most.")
     gap_after = graphene.String(
         description="You fell behind, or resumed from too far back: page up from this cursor (`before`) for the rest."
     )
@@ -58,35 +58,30 @@ def the_event(event: EventOut, _info: GraphQLResolveInfo, **_arguments: str | No
     return event
 
 
-def after() -> graphene.Argument:
-    """Returns the argument of every field."""
-    return graphene.Argument(
+def _events(description: str, **arguments: graphene.Argument) -> graphene.Field:
+    """A field of `Subscription`; each can be resumed."""
+    after = graphene.Argument(
         graphene.String,
         description="A cursor of an event, or of a page: first what may have been missed since, oldest first. "
         "Without it only what is new.",
     )
+    return graphene.Field(TimelineEvent, resolver=the_event, description=description, **arguments, after=after)
 
 
 class LiveSubscriptions:
     """The fields of the schema's `Subscription`."""
 
-    home_timeline = graphene.Field(
-        TimelineEvent,
-        resolver=the_event,
-        after=after(),
-        description="What comes into your home timeline, and what leaves it.",
+    home_timeline = _events("What comes into your home timeline, and what leaves it.")
+    public_timeline = _events(
+        "What comes into the public timeline as you see it, and what leaves it. Of more than anybody can read the "
+        "newest, behind a `gapAfter`."
     )
-    public_timeline = graphene.Field(
-        TimelineEvent,
-        resolver=the_event,
-        after=after(),
-        description="What comes into the public timeline, as you may see it, and what leaves it; in a rush the newest.",
-    )
-    tweet_activity = graphene.Field(
-        TimelineEvent,
-        resolver=the_event,
-        id=graphene.Argument(graphene.ID, required=True, description="The tweet's."),
-        after=after(),
-        description="Of one tweet: `counts` when they have changed, at most once a second, and new direct replies. "
-        "Ends with its `deletedId` when it is gone, or hidden from you.",
+    tweet_activity = _events(
+        "A tweet's counts when they change, and its direct replies as they come and leave. When it is gone, or hidden "
+        "from you, `deletedId` is its own, and the subscription is complete.",
+        id=graphene.Argument(
+            graphene.ID,
+            required=True,
+            description="The tweet's; of a retweet you are told what happens to its original.",
+        ),
     )

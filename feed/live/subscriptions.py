@@ -68,6 +68,10 @@ class Subscriptions:
             wish.over = True
         self._queue.put(Signal(SignalKind.UNSUBSCRIBE, topic))
 
+    def has(self, topic: Topic) -> bool:
+        """Returns whether a stream of the topic is there, or asked for: not once it has ended by itself."""
+        return topic in self._topics
+
     async def tell(self, signal: Signal) -> None:
         """Begins or ends a stream, or has each one that the signal concerns tell the client what it says."""
         if signal.wish is not None:
@@ -78,10 +82,6 @@ class Subscriptions:
             for topic, stream in list(self._streams.items()):
                 if signal.concerns(topic):
                     await self._carry_on(stream.handle(signal), topic)
-
-    def has(self, topic: Topic) -> bool:
-        """Returns whether a stream listens to the topic that has been opened, and has not ended since."""
-        return topic in self._streams
 
     def end(self) -> None:
         """Forgets every stream. Idempotent."""

@@ -92,4 +92,16 @@ subscription LiveHome($after: String) {
 `,
     variables: { after: null },
   },
+  "Live tweet": {
+    query: `# What happens to a tweet, over a WebSocket: its counts, new replies, and its end. It wants a token.
+subscription LiveTweet($id: ID!) {
+  tweetActivity(id: $id) {
+    counts { replies retweets quotes likes }
+    tweet { id text author { username } }
+    deletedId
+  }
+}
+`,
+    variables: { id: "" },
+  },
 };

@@ -87,6 +87,10 @@ class GraphQLSocket:
         assert all(error["extensions"]["requestId"] for error in message["payload"])
         return [(error["extensions"]["code"], error["message"]) for error in message["payload"]]
 
+    async def completed(self, name: str = "1") -> None:
+        """The server has nothing more to tell of the subscription."""
+        assert await self.message() == {"type": "complete", "id": name}
+
     async def closed(self) -> int:
         """The code with which the server closes it, next."""
         sent = await self._communicator.receive_output(SECONDS)
