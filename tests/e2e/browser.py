@@ -4,6 +4,7 @@ Whatever it calls an error is kept, as pages are to have none.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from deploy.supervisor.processes import wait_until
@@ -28,6 +30,14 @@ DOMAINS = ("Page", "Runtime", "Log", "Network", "Audits")
 def program() -> str | None:
     """Returns where a browser is; None where there is none."""
     return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+
+
+def needed() -> None:
+    """Skips the test where there is no browser; in CI that is an error."""
+    if program() is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI must try the pages in a browser: install chromium.")
+        pytest.skip("no browser was found: install chromium")
 
 
 class Tab:
@@ -61,6 +71,10 @@ class Tab:
 
     def until(self, script: str) -> None:
         assert wait_until(lambda: self.run(f"Boolean({script})"), seconds=ANSWER_SECONDS), f"{script} stays false"
+
+    def lift_policies(self) -> None:
+        """Has pages that are opened from now on run whatever a test puts into them."""
+        self._call("Page.setBypassCSP", enabled=True)
 
     def press(self, key: str, code: int) -> None:
         """As a person does: a key by its name and its virtual key code, 9 for Tab."""

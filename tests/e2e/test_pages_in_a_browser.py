@@ -1,12 +1,11 @@
 """The site's pages in a real browser: they work under their policy, and what is put into one does not."""
 
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.browser import Tab, browser, program
+from tests.e2e.browser import Tab, browser, needed
 from tests.e2e.conftest import OPERATOR, PASSWORD, Server
 from tests.e2e.live_sockets import on_one_store
 
@@ -15,10 +14,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def shared_tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    if program() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must try the pages in a browser: install chromium.")
-        pytest.skip("no browser was found: install chromium")
+    needed()
     with browser(tmp_path_factory.mktemp("browser")) as tab:
         yield tab
 
