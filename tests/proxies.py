@@ -27,7 +27,10 @@ class Proxy:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._clients: set[socket.socket] = set()
+        self._dismissed: set[socket.socket] = set()
         self._forsaken: list[threading.Event] = []
+        self.joined = 0
+        """How many connections there have been."""
         self._listener = self._listen(0)
         self.port: int = self._listener.getsockname()[1]
 
@@ -61,13 +64,14 @@ class Proxy:
         forsaken.clear()
         self._forsaken.append(forsaken)
 
-    def tell(self, data: bytes) -> None:
-        """Tells every client something as if the server had; between two of its messages, if it is quiet."""
+    def dismiss(self, last: bytes) -> None:
+        """Tells every client its last as if the server had, and ends its connection at its answer, or what comes next."""
         with self._lock:
             clients = [*self._clients]
+            self._dismissed.update(clients)
         for each in clients:
             with contextlib.suppress(OSError):
-                each.sendall(data)
+                each.sendall(last)
 
     @contextmanager
     def dead(self) -> Iterator[None]:
@@ -104,6 +108,7 @@ class Proxy:
         with self._lock:
             self._open |= {client, server}
             self._clients.add(client)
+            self.joined += 1
         for source, sink in ((client, server), (server, client)):
             threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
 
@@ -111,7 +116,7 @@ class Proxy:
         """Ends when either side is closed."""
         flowing = self._flowing
         with contextlib.suppress(OSError):
-            while data := source.recv(CHUNK):
+            while (data := source.recv(CHUNK)) and source not in self._dismissed:
                 flowing.wait()
                 sink.sendall(data)
         for each in (source, sink):
@@ -121,3 +126,4 @@ class Proxy:
             with self._lock:
                 self._open.discard(each)
                 self._clients.discard(each)
+                self._dismissed.discard(each)

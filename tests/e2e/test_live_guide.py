@@ -46,8 +46,9 @@ class Follower:
     end: Callable[[], None]
     """Ends it as a person does, and sees that it ends well."""
 
-    def has(self, *wanted: str) -> bool:
-        return {*wanted} <= {*self.told()}
+    def hears(self, *wanted: str) -> bool:
+        """Whether it is told these in time."""
+        return wait_until(lambda: {*wanted} <= {*self.told()}, seconds=FRAME_SECONDS)
 
 
 Follow = Callable[[str, str], list[Follower]]
@@ -163,17 +164,16 @@ def have(followers: list[Follower], *tweets: str) -> None:
     """They are told of these tweets in time, and of none twice."""
     wanted = [f"tweet {each}" for each in tweets]
     for each in followers:
-        assert wait_until(lambda each=each: each.has(*wanted), seconds=FRAME_SECONDS), (wanted, each.told())
-        tweets_told = [said for said in each.told() if said.startswith("tweet ")]
-        assert len(tweets_told) == len({*tweets_told})
+        assert each.hears(*wanted), (wanted, each.told())
+        told = [said for said in each.told() if said.startswith("tweet ")]
+        assert len(told) == len({*told})
 
 
 def test_what_was_there_what_comes_and_what_leaves(followers: list[Follower], author: Person) -> None:
     tweet = author.post("soon gone")
     have(followers, tweet)
     author.delete(tweet)
-    for each in followers:
-        assert wait_until(lambda each=each: each.has(f"delete {tweet}"), seconds=FRAME_SECONDS)
+    assert all(each.hears(f"delete {tweet}") for each in followers)
 
 
 def test_what_was_missed_while_the_line_was_cut(followers: list[Follower], author: Person, line: Proxy) -> None:
@@ -183,13 +183,17 @@ def test_what_was_missed_while_the_line_was_cut(followers: list[Follower], autho
 
 
 def test_a_server_that_sends_them_away(followers: list[Follower], author: Person, line: Proxy) -> None:
-    line.tell(COME_BACK)
+    before = line.joined
+    line.dismiss(COME_BACK)
     have(followers, *(author.post(f"after 1012, {number}") for number in range(3)))
+    assert line.joined == before + len(followers)
 
 
 def test_a_connection_that_is_half_open(followers: list[Follower], author: Person, line: Proxy) -> None:
+    before = line.joined
     line.forsake()
     have(followers, *(author.post(f"to nobody {number}") for number in range(3)))
+    assert line.joined == before + len(followers)
 
 
 def test_a_gap(server: Server, follow: Follow, author: Person) -> None:
@@ -198,7 +202,9 @@ def test_a_gap(server: Server, follow: Follow, author: Person) -> None:
     have(both, author.post("in public"))
     posted: list[str] = []
     with ExitStack() as connections, ThreadPoolExecutor(8) as pool:
-        watching = opener(server, connections)(server.sign_up().token).ready().subscribe(stream="public")
+        watching = (
+            opener(server, connections)(server.sign_up().token, ping_interval=None).ready().subscribe(stream="public")
+        )
         for _ in range(MOST_FLOODS):
             posted += pool.map(author.post, [f"one of a flood {number}" for number in range(FLOOD)])
             last = author.post("the last of a flood")
@@ -215,8 +221,8 @@ def test_a_gap(server: Server, follow: Follow, author: Person) -> None:
 
 def test_who_has_signed_out_is_told_so(server: Server, follow: Follow, author: Person) -> None:
     reader = follower_of(server, author)
-    program, page = both = follow(reader.token, "home")
+    of_python, of_page = both = follow(reader.token, "home")
     have(both, author.post("heard"))
     assert reader.client.delete("/auth/token").status_code == 204
-    assert wait_until(lambda: page.has("ended: sign in anew"), seconds=FRAME_SECONDS)
-    assert wait_until(lambda: "Refused: sign in anew" in program.told()[-1], seconds=FRAME_SECONDS)
+    assert of_python.hears("Refused: sign in anew")
+    assert of_page.hears("ended: sign in anew")
