@@ -65,7 +65,7 @@ class Proxy:
         self._forsaken.append(forsaken)
 
     def dismiss(self, last: bytes) -> None:
-        """Tells every client its last as if the server had, and ends its connection at its answer, or what comes next."""
+        """Tells every client its last as if the server had, and ends its connection at its answer."""
         with self._lock:
             clients = [*self._clients]
             self._dismissed.update(clients)
