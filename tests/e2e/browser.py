@@ -4,6 +4,7 @@ Whatever it calls an error is kept, as pages are to have none.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -14,6 +15,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from deploy.supervisor.processes import wait_until
@@ -33,6 +35,14 @@ DOMAINS = ("Page", "Runtime", "Log", "Network", "Audits")
 def program() -> str | None:
     """Returns where a browser is; None where there is none."""
     return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+
+
+def needed() -> None:
+    """Skips the test where there is no browser; in CI that is an error."""
+    if program() is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI must try the pages in a browser: install chromium.")
+        pytest.skip("no browser was found: install chromium")
 
 
 class Tab:
@@ -106,6 +116,10 @@ class Tab:
 
     def until(self, script: str) -> None:
         assert wait_until(lambda: self.run(f"Boolean({script})"), seconds=ANSWER_SECONDS), f"{script} stays false"
+
+    def lift_policies(self) -> None:
+        """Has pages that are opened from now on run whatever a test puts into them."""
+        self._call("Page.setBypassCSP", enabled=True)
 
     def leave(self, script: str) -> Self:
         """Does what leads to another page, and returns when that one is loaded."""

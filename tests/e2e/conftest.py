@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 
 from storage.cassandra import session as cassandra_session
-from tests.e2e.browser import Browser, browser, program
+from tests.e2e.browser import Browser, browser, needed
 from tests.e2e.main_job import KEPT_ALIVE, data
 from tests.e2e.runs import PATIENT, ROOT, Run, Starter, own_environment, processes_of
 from tests.e2e.stand_ins import STAND_INS
@@ -137,10 +137,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="session")
 def shared_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Started once for all tests of pages, if one is there; in CI it has to be."""
-    if program() is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must try the pages in a browser: install chromium.")
-        pytest.skip("no browser was found: install chromium")
+    needed()
     with browser(tmp_path_factory.mktemp("browser")) as opened:
         yield opened
 

@@ -1,10 +1,11 @@
 """The clients of docs/clients.md, as they stand there: compiled, and run against the product through a bad gateway.
 
-And what the OpenAPI document and the schema say of types is what a compiler holds a client to. TypeScript
-needs npm, and the packages that tests/typescript/package-lock.json pins. Without npm it is skipped, and in CI that is
-an error.
+And what the OpenAPI document and the schema say of types is what a compiler holds a client to; the AsyncAPI document is
+one by AsyncAPI's own schema. TypeScript and that schema need npm, and the packages that
+tests/typescript/package-lock.json pins. Without npm what needs them is skipped, and in CI that is an error.
 """
 
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from jsonschema_rs import Draft7Validator
 
+from tests.documented import live_document
 from tests.e2e.conftest import Server
 from tests.e2e.gateway import LOST, REFUSED, RETRY_AFTER_SECONDS, Gateway, gateway
 from tests.e2e.live_sockets import on_one_store
@@ -96,6 +99,20 @@ def site(server: Server) -> Iterator[Gateway]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with what npm has installed."""
+    if shutil.which("npm") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI must compile the TypeScript client: npm is missing")
+        pytest.skip("SKIPPED: the TypeScript client is not compiled, because npm is missing")
+    directory = tmp_path_factory.mktemp("npm")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(PACKAGE / name, directory)
+    run(directory, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", seconds=INSTALL_SECONDS)
+    return directory
+
+
 @pytest.fixture
 def project(tmp_path: Path, page: str, site: Gateway) -> Path:
     """A directory with the page's files, for the site; the schema and the document beside them."""
@@ -104,16 +121,6 @@ def project(tmp_path: Path, page: str, site: Gateway) -> Path:
     shutil.copy(ROOT / "schema.graphql", tmp_path)
     (tmp_path / "openapi.json").write_bytes(httpx.get(f"{site.url}/api/v1/openapi.json").content)
     return tmp_path
-
-
-def npm_install(directory: Path) -> None:
-    if shutil.which("npm") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must compile the TypeScript client: npm is missing")
-        pytest.skip("SKIPPED: the TypeScript client is not compiled, because npm is missing")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(PACKAGE / name, directory)
-    run(directory, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", seconds=INSTALL_SECONDS)
 
 
 def run(directory: Path, *command: str, seconds: int = RUN_SECONDS) -> str:
@@ -132,8 +139,9 @@ def was_patient(site: Gateway) -> None:
 
 
 @on_one_store
-def test_the_typescript_client(project: Path, page: str, site: Gateway) -> None:
-    npm_install(project)
+def test_the_typescript_client(packages: Path, project: Path, page: str, site: Gateway) -> None:
+    shutil.copy(packages / "package.json", project)
+    (project / "node_modules").symlink_to(packages / "node_modules")
     (project / "client.ts").write_text(CLIENT)
     run(project, "node_modules/.bin/openapi-typescript", "openapi.json", "--output", "api.ts")
     run(project, "node", "codegen.mjs")
@@ -147,6 +155,13 @@ def test_the_typescript_client(project: Path, page: str, site: Gateway) -> None:
 def test_the_python_client(project: Path, page: str, site: Gateway) -> None:
     assert run(project, sys.executable, "walk.py") == PRINTED.findall(page)[1]
     was_patient(site)
+
+
+def test_the_asyncapi_document_is_one_by_asyncapi_s_own_schema(packages: Path) -> None:
+    version = live_document()["asyncapi"]
+    schema = packages / "node_modules" / "@asyncapi" / "specs" / "schemas" / f"{version}.json"
+    validator = Draft7Validator(json.loads(schema.read_text()))
+    assert [error.message for error in validator.iter_errors(live_document())] == []
 
 
 def test_the_lock_names_no_download_host() -> None:

@@ -165,6 +165,7 @@ class TestClientPage:
         assert (script.status_code, script["Content-Type"]) == (200, 'text/javascript; charset="utf-8"')
         assert script["Cache-Control"] == other["Cache-Control"]
         for answer in (script, other):
+            assert b"".join(answer)
             answer.close()
 
 
