@@ -108,6 +108,11 @@ class Tab:
         self._losing = True
         self._call("Fetch.enable", patterns=[{"urlPattern": to, "requestStage": "Response"}])
 
+    def complaint(self, word: str) -> str:
+        """Returns one that says the word, once the browser has made it."""
+        assert wait_until(lambda: self.run("1") == 1 and any(word in said for said in self.complaints), seconds=20)
+        return next(said for said in self.complaints if word in said)
+
     def hosts(self) -> set[str]:
         """Whom pages have asked for anything, since `asked` was emptied."""
         self.run("1")
