@@ -22,11 +22,10 @@ from tests.chaos.journal import Journal
 from tests.chaos.oracle import Entry, Item
 from tests.chaos.record import Record
 from tests.chaos.requests import username
+from tests.chaos.schedule import LIVE
 from tests.chaos.screens import Screen
 
 LISTENERS = 6
-LIVE = "web.1"
-"""The web process that serves sockets: the others are production's, which has its own for them."""
 OPEN_SECONDS = 5.0
 LISTEN_SECONDS = 0.5
 SILENCE_SECONDS = 6.0

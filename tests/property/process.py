@@ -66,10 +66,10 @@ class Process:
             self.run(asyncio.sleep(LOOK_SECONDS))
         return True
 
-    def run_a_round(self) -> None:
+    def run_a_round(self, *, seconds: float = ROUND_SECONDS) -> None:
         """Runs until it has looked at everything that it looks at now and then, and knows a newer watermark."""
         begun = now_us()
-        self.run_until(lambda: self.held_us() >= begun, seconds=ROUND_SECONDS)
+        self.run_until(lambda: self.held_us() >= begun, seconds=seconds)
         self.run(asyncio.sleep(STILL_SECONDS))
 
     def die(self) -> None:
