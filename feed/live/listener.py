@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any, TypeVar
 
 import redis.asyncio
 import structlog
@@ -51,7 +52,16 @@ WATCH_SECONDS = 0.5
 """How often accounts that have changed are looked up: a revoked token closes, and what a suspended author wrote leaves
 screens, within a second."""
 
+R = TypeVar("R")
+
 log = structlog.get_logger(__name__)
+
+
+class _NoRetry(Retry):
+    """Raises what broke a connection, and connects nothing anew: who receives and who pings would both do so."""
+
+    async def call_with_retry(self, do: Callable[[], Awaitable[R]], *_: Any, **__: Any) -> R:
+        return await do()
 
 
 class Listener:
@@ -135,7 +145,7 @@ class Listener:
             settings.TIMELINE_REDIS_URL,
             socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
             redis_connect_func=greet_async,
-            retry=Retry(NoBackoff(), 0),
+            retry=_NoRetry(NoBackoff(), 0),
         )
         async with client, client.pubsub() as subscription:
             shards = [channel.channel(shard) for shard in range(settings.TIMELINE_SHARDS)]

@@ -123,6 +123,7 @@ class Client:
             case "subscribed":
                 self.is_open = True
                 if self._after is None:  # an empty page had no cursor: what came in between is on it now
+                    self.screen.clear()
                     self._cursors.append(self._load(EVERYTHING).newer_cursor)
             case "tweet":
                 self._show([int(frame["tweet"]["id"])])
@@ -238,7 +239,8 @@ class ListeningTimelines(Timelines):
             while told := self._told():
                 assert quiet < QUIET_ROUNDS, "; ".join(told)
                 self.process.run_a_round(seconds=PATIENCE_SECONDS)
-                quiet = 0 if any([each.take(self.process) for each in self.clients]) else quiet + 1
+                came = [each.take(self.process) for each in self.clients]
+                quiet = 0 if any(came) else quiet + 1
 
     def _held_us(self) -> int:
         return self.process.held_us()
