@@ -14,8 +14,9 @@ import msgspec
 import pytest
 
 from fanout.live import watermark
-from feed.live.registry import Registry
+from feed.live.registry import LiveQueue
 from feed.live.streams.replaying import ReplayingStream
+from feed.live.streams.stream import Signal, SignalKind
 from feed.live.told import TweetCame
 from storage.ids.settling import settled_place
 from storage.web.paging import Page, encode_cursor
@@ -34,6 +35,12 @@ IN_PASSING = {"embedded": 6, "cassandra": 2}
 """How many the suite carries out on each store: a socket takes longer than a page, and what it rests on is the same."""
 
 _replayed = ReplayingStream._replayed
+_put = LiveQueue.put
+
+
+def _put_no_resync(self: LiveQueue, signal: Signal) -> None:
+    if signal.kind is not SignalKind.RESYNC:
+        _put(self, signal)
 
 
 async def _send_with_its_own_id(self: ReplayingStream, tweet: TweetOut) -> None:
@@ -54,7 +61,7 @@ BUGS: dict[str, Bug] = {
     "a frame's cursor is the tweet's own id": lambda: patch.object(
         ReplayingStream, "_send_tweet", _send_with_its_own_id
     ),
-    "a resync is dropped": lambda: patch.object(Registry, "resync_all", lambda self: None),
+    "resyncs are dropped": lambda: patch.object(LiveQueue, "put", _put_no_resync),
     "a replay ends one short": lambda: patch.object(ReplayingStream, "_replayed", _one_short),
     "open orders do not hold the watermark": lambda: patch.object(watermark, "_fresh_watermark", settled_place),
     "what has left meanwhile is not told": lambda: patch.object(ReplayingStream, "_missed", _nothing_missed),
@@ -62,7 +69,7 @@ BUGS: dict[str, Bug] = {
 FOUND_WITHIN = 60
 LAST_FOUND_BY = {
     "a frame's cursor is the tweet's own id": 5,
-    "a resync is dropped": 5,
+    "resyncs are dropped": 5,
     "what has left meanwhile is not told": 4,
 }
 """The interleavings that found them when they were looked for last, and are tried first."""
