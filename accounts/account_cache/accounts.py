@@ -127,10 +127,18 @@ def accounts_by_id(
 
 
 def account_changed(user_id: int) -> None:
-    """Tells readers of a changed account; call it after the commit and before the answer. One round trip."""
-    _memory.forget(user_id)
+    """Tells readers of a changed account; call it after the commit and before the answer. One round trip.
+
+    Raises nothing: if Redis does not answer, open sockets are not told, unless somebody tells it again.
+    """
     with suppress(Unavailable):
-        timeline_node().round_trip(*ACCOUNTS.invalidate([user_id]), *change_commands(user_id))
+        tell_of_change(user_id)
+
+
+def tell_of_change(user_id: int) -> None:
+    """Does the same. Raises `Unavailable`, and then nobody but this process may know."""
+    _memory.forget(user_id)
+    timeline_node().round_trip(*ACCOUNTS.invalidate([user_id]), *change_commands(user_id))
 
 
 class _Entry(msgspec.Struct, frozen=True):

@@ -14,11 +14,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any, TypeVar
 
 import redis.asyncio
 import structlog
 from django.conf import settings
 from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from accounts.account_cache.accounts import RECENT_CHANGES, Changes
@@ -49,7 +52,16 @@ WATCH_SECONDS = 0.5
 """How often accounts that have changed are looked up: a revoked token closes, and what a suspended author wrote leaves
 screens, within a second."""
 
+R = TypeVar("R")
+
 log = structlog.get_logger(__name__)
+
+
+class _NoRetry(Retry):
+    """Raises what broke a connection, and connects nothing anew: who receives and who pings would both do so."""
+
+    async def call_with_retry(self, do: Callable[[], Awaitable[R]], *_: Any, **__: Any) -> R:
+        return await do()
 
 
 class Listener:
@@ -127,11 +139,13 @@ class Listener:
         await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _subscription(self) -> None:
-        """One connection's life. Ends by raising what broke it."""
+        """One connection's life. Ends by raising what broke it: the client would connect anew by itself, and nobody
+        would make good what was published meanwhile."""
         client = redis.asyncio.Redis.from_url(
             settings.TIMELINE_REDIS_URL,
             socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
             redis_connect_func=greet_async,
+            retry=_NoRetry(NoBackoff(), 0),
         )
         async with client, client.pubsub() as subscription:
             shards = [channel.channel(shard) for shard in range(settings.TIMELINE_SHARDS)]
@@ -182,9 +196,10 @@ class Listener:
 
     async def _ping(self, subscription: PubSub) -> None:
         """The watermark travels in the PING and comes back behind everything published before."""
-        while True:
-            await subscription.execute_command("PING", str(self._watermark))
-            await asyncio.sleep(WATERMARK_SECONDS)
+        with suppress(RedisError, OSError):  # who receives finds out as well
+            while True:
+                await subscription.execute_command("PING", str(self._watermark))
+                await asyncio.sleep(WATERMARK_SECONDS)
 
     async def _read_watermark(self) -> None:
         """Reads the watermark, apart from the PING, which must go on while the store hangs."""

@@ -4,6 +4,8 @@
               └ schedule.py  which fault when   ┘
     stack.py, faults.py      run and break the processes
     clients.py               send the actions over HTTP, repeat what got no answer
+    listeners.py             listen to homes over sockets, and come back when these break
+    screens.py               what such a client was shown, against the oracle
     record.py                what was acknowledged, and since when it is certain
     oracle.py                what every home must therefore show; what no page may
     verify.py                compares all of it with what the stack answers in the end

@@ -28,12 +28,13 @@ from tests.chaos.clients import Crowd
 from tests.chaos.doors import Doors
 from tests.chaos.faults import Faults, Probe
 from tests.chaos.journal import Journal
+from tests.chaos.listeners import Listeners
 from tests.chaos.record import Record
-from tests.chaos.report import Result, show
+from tests.chaos.report import Listened, Result, show
 from tests.chaos.schedule import schedule
 from tests.chaos.settings import Settings
 from tests.chaos.stack import Stack
-from tests.chaos.stream import Stream
+from tests.chaos.stream import Stream, reads
 from tests.chaos.verify import Verifier
 
 OPENING_SECONDS = 120.0
@@ -54,6 +55,7 @@ class Run:
         self._record = Record(slack=settings.slack)
         people = settings.people
         self._crowd = Crowd(self._doors, self._record, self._journal, people=people + 2, seed=settings.seed)
+        self._listeners = Listeners(self._doors, self._journal, seed=settings.seed)
         self._probe = Probe(self._crowd, self._journal, self._stack.urls, (people, people + 1))
         self._faults = Faults(self._stack, self._record, self._journal, schedule(settings), self._probe)
 
@@ -67,12 +69,13 @@ class Run:
             actions = self._break(stream)
             return self._judge(actions)
         finally:
+            self._listeners.stop()
             self._doors.close()
             self._stack.stop()
             self._journal.close()
 
     def _open(self, stream: Stream) -> None:
-        """People join and follow one another before anything breaks."""
+        """People join, follow one another and begin to listen before anything breaks."""
         self._crowd.start()
         self._crowd.admit(stream.opening())
         self._probe.start()
@@ -81,6 +84,7 @@ class Run:
             self._tick()
             if time.time() > deadline:
                 raise CannotStart("The people did not manage to join and follow one another.")
+        self._listeners.start(self._crowd.tokens, filter(reads, range(self._settings.people * 2 // 3)))
 
     def _break(self, stream: Stream) -> int:
         """Actions and faults, until SECONDS are over and every fault has ended; how many actions were due."""
@@ -110,8 +114,9 @@ class Run:
         self._probe.stop()
         verifier = Verifier(self._stack, self._doors, self._record, self._journal, self._crowd.tokens)
         verdict = verifier.verdict(self._faults.last_return)
+        screens = self._listeners.differences(self._record, verifier.everything, self._crowd.tokens)
         self._stack.tick()
-        for difference in verdict.differences:
+        for difference in [*verdict.differences, *screens]:
             self._journal.note("difference", text=difference)
         return Result(
             injected=self._faults.injected,
@@ -121,6 +126,7 @@ class Run:
             actions=actions,
             uncertain=self._record.uncertain,
             tracebacks=self._stack.tracebacks(),
+            listened=Listened(self._listeners.counts(), self._listeners.entries(), screens),
         )
 
     def _tick(self) -> None:

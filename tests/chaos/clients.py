@@ -30,7 +30,13 @@ LOOK_SECONDS = 0.02
 LOST_SHARE = 0.05
 LOST_AFTER_SECONDS = (0.002, 0.03)
 """Of so many writes the first answer is lost: the client hangs up after so long, while the server is at work."""
-SUCCESS = {Kind.JOIN: (200, 201), Kind.DELETE: (204,), **dict.fromkeys(WRITING, (201,))}
+SUCCESS = {
+    Kind.JOIN: (200, 201),
+    Kind.DELETE: (204,),
+    Kind.UNRETWEET: (200, 204),
+    Kind.UNLIKE: (200, 204),
+    **dict.fromkeys(WRITING, (201,)),
+}
 
 
 @dataclass(order=True, slots=True)

@@ -103,6 +103,8 @@ class Record:
                 fact = self.fact(key)
                 fact.pending = False
                 if outcome is Outcome.ACKNOWLEDGED:
+                    if fact.value is value and not fact.uncertain:
+                        begun = min(begun, fact.begun)  # it was so before, and nothing was made
                     fact.value, fact.uncertain, fact.begun, fact.ended = value, False, begun, ended
                 elif outcome is Outcome.UNCERTAIN:
                     fact.uncertain = fact.uncertain or fact.value is not value

@@ -1,6 +1,6 @@
 """The table that a run ends with."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -11,6 +11,15 @@ from tests.chaos.faults import Injected
 from tests.chaos.journal import Finding
 from tests.chaos.schedule import Fault
 from tests.chaos.verify import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Listened:
+    """What came of the clients of the live feed: how many frames of each kind, and sockets that broke."""
+
+    counts: Mapping[str, int]
+    entries: int
+    differences: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +34,11 @@ class Result:
     actions: int
     uncertain: int
     tracebacks: dict[str, int]
+    listened: Listened
 
     @property
     def differences(self) -> int:
-        return len(self.findings) + len(self.verdict.differences)
+        return len(self.findings) + len(self.verdict.differences) + len(self.listened.differences)
 
 
 def show(console: Console, result: Result) -> None:
@@ -48,6 +58,8 @@ def show(console: Console, result: Result) -> None:
     table.add_row("the whole run", str(len(result.injected)), *all_of_it)
     right = "never" if result.verdict.seconds is None else f"{result.verdict.seconds:.1f} s"
     table.add_row("in the end", "", "", "", "", right, str(len(result.verdict.differences)))
+    told = f"{result.listened.counts.get('tweet', 0):,}"
+    table.add_row("live clients", "", told, "", "", "", str(len(result.listened.differences)))
     console.print(table)
     _tell(console, result)
 
@@ -56,6 +68,7 @@ def _tell(console: Console, result: Result) -> None:
     lines = [
         f"{result.actions:,} actions, {result.uncertain} of them never answered for certain; "
         f"{result.verdict.entries:,} entries of home timelines compared.",
+        _live_line(result.listened),
         f"audit_timelines: {result.verdict.audit}",
     ]
     if result.tracebacks:
@@ -63,8 +76,18 @@ def _tell(console: Console, result: Result) -> None:
         lines.append(f"Stack traces in logs (no difference by themselves): {told}")
     lines += [f"DIFFERENCE {each}" for each in _shortened([finding.text for finding in result.findings])]
     lines += [f"DIFFERENCE {each}" for each in _shortened(result.verdict.differences)]
+    lines += [f"DIFFERENCE {each}" for each in _shortened(result.listened.differences)]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _live_line(listened: Listened) -> str:
+    counts = {kind: listened.counts.get(kind, 0) for kind in ("subscribed", "went", "broken", "tweet", "delete", "gap")}
+    return (
+        f"Live: {counts['subscribed']} subscriptions, {counts['went']} hung up, {counts['broken']} broken or refused, "
+        f"{counts['tweet']:,} tweets, {counts['delete']} deletions and {counts['gap']} gaps told; "
+        f"{listened.entries:,} entries compared."
+    )
 
 
 def _shortened(lines: Sequence[str], most: int = 40) -> list[str]:

@@ -23,6 +23,7 @@ class Fault(StrEnum):
     WORKER_HUNG = "worker hung"
     WEB_KILLED = "web killed"
     WEB_HUNG = "web hung"
+    LIVE_KILLED = "live killed"
     BEAT_KILLED = "beat killed"
     BROKER_KILLED = "broker killed"
     BROKER_HUNG = "broker hung"
@@ -43,6 +44,8 @@ class Fault(StrEnum):
         return {"killed": (0.2, 3.0), "hung": (1.0, 5.0), "flushed": (0.0, 0.0)}[self.split()[1]]
 
 
+LIVE = "web.1"
+"""The web process that serves sockets, as that of `make run` does: production has processes of their own for them."""
 SEVERAL = {"worker": 2, "web": 3}
 """Processes that there are more of than one; "web" is counted by stack.py as well."""
 
@@ -98,5 +101,6 @@ def _a_round(dice: random.Random, deck: Iterator[Fault], number: int, begins: fl
         at, seconds = begins + dice.uniform(0, SPREAD_SECONDS), dice.uniform(*fault.seconds)
         place = dice.randint(1, SEVERAL.get(fault.victim, 1))
         target = f"{fault.victim}.{place}" if fault.victim in SEVERAL else fault.victim
+        target = LIVE if fault is Fault.LIVE_KILLED else target
         hit.setdefault(target, Injection(number, round(at, 2), fault, target, round(seconds, 2)))
     return sorted(hit.values(), key=lambda each: each.at)

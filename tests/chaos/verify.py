@@ -69,6 +69,11 @@ class Verifier:
         verdict.entries = self._compared
         return verdict
 
+    @property
+    def everything(self) -> list[Entry]:
+        """The entries of every author's listing, as they were read last."""
+        return self._entries
+
     def _until_right(self, verdict: Verdict, since: float) -> list[str]:
         """What is still wrong when the patience is over."""
         deadline = since + RIGHT_SECONDS + self._record.slack + PATIENCE_SECONDS

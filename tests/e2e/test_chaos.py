@@ -51,5 +51,6 @@ def test_nothing_is_lost_doubled_or_wrong(tmp_path: Path) -> None:
     requests = [each for each in seen if each["event"] == "request"]
     assert len({each["kind"] for each in requests if each["outcome"] == "acknowledged"}) >= 12
     assert [each for each in requests if each["outcome"] == "again"] != []
+    assert [each for each in seen if each["event"] == "socket" and each["resumed"]] != []
     assert [path.name for path in log.parent.iterdir()] == ["log.jsonl"]
     assert [pid for directory in tmp_path.iterdir() for pid in processes_of(directory)] == []

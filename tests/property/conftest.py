@@ -8,6 +8,7 @@ from django.test import override_settings
 
 from accounts.account_cache import accounts
 from deploy.valkey import Valkey
+from tests.property.listening import ListeningTimelines
 from tests.property.machine import Timelines
 from tests.property.polled import PolledTimelines
 
@@ -27,3 +28,9 @@ def new_world(store: str, empty_outbox: None, redis_servers: None, timeline_redi
 def new_polled_world(new_world: NewWorld, timeline_redis: Valkey) -> Iterator[NewWorld]:
     with ThreadPoolExecutor(8) as threads:
         yield lambda: PolledTimelines(timeline_redis, threads)
+
+
+@pytest.fixture
+def new_listening_world(new_world: NewWorld, timeline_redis: Valkey) -> Iterator[NewWorld]:
+    with ThreadPoolExecutor(8) as threads:
+        yield lambda: ListeningTimelines(timeline_redis, threads)

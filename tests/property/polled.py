@@ -4,6 +4,7 @@ Whatever comes into a home after a poller's first page must be shown by a poll, 
 becomes visible. Not what a change of people brings in or takes out: that is no new tweet.
 """
 
+from collections.abc import Iterable, Set
 from contextlib import suppress
 
 from storage.errors import Unavailable
@@ -28,7 +29,7 @@ class Poller:
         self._world = world
         self.person = person
         self.shown: set[int] = set()
-        self._since_facts = len(world.unsteady)
+        self.since_facts = len(world.unsteady)
         self._cursor: str | None = None
         self._take(EVERYTHING)
 
@@ -45,19 +46,6 @@ class Poller:
                 return
         raise AssertionError(f"{name(self._world, self.person)} polls without end")
 
-    def missed(self) -> list[int]:
-        """Entries of the home that no page has shown, and that nothing but their posting has brought in."""
-        entries = self._world.oracle.entries
-        excused = self._unsteady_people()
-        tweets = {entries[each].shown for each in self.shown}
-        return [
-            each.entry.id
-            for each in self._world.oracle.home(self.person)
-            if each.sure
-            and each.entry.shown not in tweets
-            and not excused & {each.entry.author, entries[each.entry.shown].author}
-        ]
-
     def _take(self, request: PageRequest) -> bool:
         page = reading(self._world, self.person, request).run()
         assert isinstance(page, Page)
@@ -65,12 +53,6 @@ class Poller:
         self.shown |= {int(tweet.id) for tweet in items}
         self._cursor = page.newer_cursor
         return bool(items)
-
-    def _unsteady_people(self) -> set[int]:
-        """Those of whom something else has changed since than what they wrote, between them and this person."""
-        people = {*self._world.people}
-        facts = [fact for fact in self._world.unsteady[self._since_facts :] if fact.one in people]
-        return {each for fact in facts for each in _others(fact, self.person)}
 
 
 class PolledTimelines(Timelines):
@@ -94,12 +76,35 @@ class PolledTimelines(Timelines):
         for poller in self.pollers:
             if poller.person in self._present():
                 poller.come_to_an_end(2)
-                missed = poller.missed()
+                missed = never_shown(self.world, poller.person, poller.shown, poller.since_facts)
                 assert not missed, f"{name(self.world, poller.person)} was never shown {names(self.world, missed)}"
 
     def _sweep(self) -> None:
         with suppress(Unavailable):
             say_what_has_settled()
+
+
+def never_shown(world: World, person: int, shown: Set[int], since_facts: int) -> list[int]:
+    """Entries of the home that are not among the `shown`, and that nothing but their posting has brought in.
+
+    `since_facts` is how many of `world.unsteady` there were when the person began to look.
+    """
+    entries = world.oracle.entries
+    excused = changed_people(world, person, world.unsteady[since_facts:])
+    tweets = {entries[each].shown for each in shown}
+    return [
+        each.entry.id
+        for each in world.oracle.home(person)
+        if each.sure
+        and each.entry.shown not in tweets
+        and not excused & {each.entry.author, entries[each.entry.shown].author}
+    ]
+
+
+def changed_people(world: World, person: int, facts: Iterable[Fact]) -> set[int]:
+    """Those of whom something else has changed by these facts than what they wrote, between them and this person."""
+    people = {*world.people}
+    return {each for fact in facts if fact.one in people for each in _others(fact, person)}
 
 
 def _others(fact: Fact, person: int) -> set[int]:

@@ -37,7 +37,7 @@ def examples(store: str) -> int:
     return int(EXAMPLES or IN_PASSING[store])
 
 
-def run(seed: int, new_world: NewWorld) -> None:
+def run(seed: int, new_world: NewWorld, steps_of: Callable[[int], list[Step]] = steps_of) -> None:
     """One interleaving; one that fails is made smaller and told."""
     steps = steps_of(seed)
     try:

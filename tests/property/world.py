@@ -7,7 +7,7 @@ has had its time to make good what it could not say (`recover`).
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -88,6 +88,9 @@ class World:
         """Facts of people that somebody has begun to change, ever."""
         self._server = server
         self._threads = threads
+        self.holding: list[Callable[[], int]] = []
+        """Moments, in microseconds, after which nothing has settled yet for anybody, however fast its clock runs."""
+        self._under_way: list[Action] = []
         self._hooks = ExitStack()
         self._down: ExitStack | None = None
         self._untold: list[Fact] = []
@@ -107,6 +110,10 @@ class World:
     def user(self, person: int) -> User:
         return self.users[self.people.index(person)]
 
+    def meanwhile(self, context: AbstractContextManager[object]) -> None:
+        """Enters it until the world is closed."""
+        self._hooks.enter_context(context)
+
     def begin_with(self, follows: Sequence[tuple[int, int]]) -> None:
         """A graph to start from, of people who have no timelines."""
         changes = [Change(reader, FOLLOW, author, ids.next(), present=True) for reader, author in follows]
@@ -121,15 +128,18 @@ class World:
         """Carries it out, up to its place if it has one; None if it was refused or has stopped."""
         self.oracle.doubt(action.changes)
         self.unsteady += action.changes
+        self._under_way.append(action)
         if action.place is not None and action.start(self._threads):
             self._write(action)
             self.stopped.append(action)
+            self._under_way.remove(action)
             return None
         return self._end(action, action.run if action.place is None else action.finish)
 
     def go_on(self, action: Action) -> None:
         """Lets a stopped operation end."""
         self.stopped.remove(action)
+        self._under_way.append(action)
         self._end(action, action.finish)
 
     def _end(self, action: Action, call: Callable[[], object]) -> object:
@@ -142,6 +152,8 @@ class World:
         else:
             assert action.allowed is not False, f"{action.name} should have been refused"
             self._write(action)
+        finally:
+            self._under_way.remove(action)
         if self._down is not None:
             self._untold += action.changes
         else:
@@ -260,9 +272,14 @@ class World:
         stopping(self._hooks, accounts, "_from_sql", after="accounts read")
 
     def _settling_us(self) -> int:
-        """A clock by which everything has settled that is not stopped before it was written."""
-        begun = min((action.began_us for action in self.stopped if action.writes_late), default=now_us())
-        return begun + settling.SETTLE_SECONDS * 1_000_000
+        """A clock by which everything has settled that is not stopped before it was written.
+
+        Nor, for whoever looks from outside while an operation goes on, what that may still write.
+        """
+        late = [action.began_us for action in self.stopped if action.writes_late]
+        others = [action.began_us for action in self._under_way] if current() is None else []
+        held = [held() for held in self.holding]
+        return min([*late, *others, *held, now_us()]) + settling.SETTLE_SECONDS * 1_000_000
 
     def _watch_adds(self) -> None:
         """Tells the oracle of each new entry when it is about to be written: its id is not known before."""

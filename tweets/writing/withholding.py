@@ -27,6 +27,7 @@ minutes; nearly everybody within seconds.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from accounts.account_cache.accounts import tell_of_change
 from accounts.graph import counts as people_counts
 from accounts.graph.kinds import FOLLOW, SHUT_OUT
 from accounts.people.selectors import shut_out_among
@@ -72,7 +73,14 @@ _Stage = Callable[[int, int, bool], _Page]
 
 
 def withhold_person(order: Order) -> None:
-    """Handles a WITHHOLD_ORDER, and marks it done or hands it on. Raises `Unavailable`, and then it is still open."""
+    """Handles a WITHHOLD_ORDER, and marks it done or hands it on. Raises `Unavailable`, and then it is still open.
+
+    Begins with telling everybody of the account's change again, as Redis may not have answered who made it: no page
+    needs that after 10 s, but open sockets are told of a suspension by nothing else. The order is older than
+    the suspension, and holds the watermark below it until then; so whoever resumes is told, too.
+    """
+    if order.args[1:] == (0, 0):
+        tell_of_change(order.args[0])
     _walk(order, _STAGES, _is_shut_out)
 
 

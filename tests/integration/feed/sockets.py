@@ -80,6 +80,22 @@ class Socket:
         assert sent["type"] == "websocket.close", sent
         return int(sent["code"])
 
+    def arrived(self) -> list[dict[str, Any]]:
+        """The frames that have come and were not taken yet; of a socket that was closed `{"type": "closed"}` last."""
+        found: list[dict[str, Any]] = []
+        while not self._communicator.output_queue.empty():
+            sent = self._communicator.output_queue.get_nowait()
+            if sent["type"] == "websocket.send":
+                found.append(json.loads(sent["text"]))
+                check_told(found[-1])
+            elif sent["type"] == "websocket.close":
+                found.append({"type": "closed", "code": sent["code"]})
+        return found
+
+    async def come(self) -> None:
+        """Opens the socket, and waits for nothing."""
+        await self._communicator.send_input({"type": "websocket.connect"})
+
     async def say(self, **frame: Any) -> None:
         await self._communicator.send_input({"type": "websocket.receive", "text": json.dumps(frame)})
 

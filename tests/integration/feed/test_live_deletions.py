@@ -13,6 +13,7 @@ from accounts.models import User
 from accounts.people import services
 from feed.live.listener import listener
 from feed.live.threads import housekeeping
+from tests.backends import timeline_redis_down
 from tests.integration.feed.reading import a_reader_of, operator
 from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.tweeting import post, viewer
@@ -198,6 +199,22 @@ class TestSuspensions:
             await act(lambda: services.suspend(retweeter, by=staff))
             assert await socket.deleted(1) == [entry]
             await act(deleted, tweet, author)
+            assert await socket.deleted(1) == [tweet]
+            await socket.close()
+
+        run(scenario)
+
+    def test_what_redis_was_not_told_its_order_tells(self) -> None:
+        author, staff = new_person(), operator()
+        reader = a_reader_of(author)
+
+        async def scenario() -> None:
+            [socket] = await opened(reader)
+            tweet = await act(post, author)
+            assert await socket.until(tweet) == [tweet]
+            with timeline_redis_down():
+                await housekeeping(lambda: services.suspend(author, by=staff))
+            await delivered()
             assert await socket.deleted(1) == [tweet]
             await socket.close()
 

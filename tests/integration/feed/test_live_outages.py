@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -17,6 +18,7 @@ from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.tweeting import post
 from tests.outages import server_down
 from tests.people import new_person
+from tests.work import work_off_everything
 
 pytestmark = pytest.mark.usefixtures("product")
 
@@ -68,6 +70,34 @@ def test_what_was_pushed_while_an_emptied_redis_knew_of_nobody_comes_too(timelin
         during = await housekeeping(post, author)
         await delivered()
         assert await socket.until(during) == [during]
+        await socket.close()
+
+    asyncio.run(lives_through_it())
+
+
+def test_what_was_published_while_a_connection_was_broken_for_a_moment_comes_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Redis is there all the time, and knows who is present: nothing but the end of the connection tells of it."""
+    monkeypatch.setattr(listener_module, "SILENCE_SECONDS", 600.0)
+    author, reader = new_person(), new_person()
+    follows.follow(reader.id, author.id)
+    socket = Socket(reader)
+
+    def breaks() -> int:
+        timeline_node().round_trip(("CLIENT", "KILL", "TYPE", "pubsub"))
+        during = post(author)
+        work_off_everything()
+        return during
+
+    async def lives_through_it() -> None:
+        await socket.open()
+        before = await housekeeping(post, author)
+        await delivered()
+        assert await socket.until(before) == [before]
+        with ThreadPoolExecutor(1) as thread:
+            during = thread.submit(breaks).result()  # meanwhile this process stands still
+        assert during in await socket.until(during)
         await socket.close()
 
     asyncio.run(lives_through_it())

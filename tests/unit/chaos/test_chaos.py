@@ -11,6 +11,7 @@ from deploy.errors import CannotStart
 from tests.chaos.oracle import Entry, Item, Reading, expected_home, paged
 from tests.chaos.record import ALLOWED_SECONDS, Outcome, Record
 from tests.chaos.schedule import LAST_SECONDS, Fault, schedule
+from tests.chaos.screens import Screen
 from tests.chaos.settings import Settings
 from tests.chaos.stream import Action, Kind, Stream, reads
 from tests.chaos.verify import differences_of_fact
@@ -233,3 +234,47 @@ class TestFactsAgainstTheStore:
         assert differences_of_fact(fact, count, "it") == []
         assert fact.value is bool(count)
         assert differences_of_fact(fact, 2, "it") == ["store: it is there 2 times"]
+
+
+class TestLiveScreens:
+    """What a client of the live feed has on its screen, against the oracle."""
+
+    def screen(self, story: Story) -> Screen:
+        return Screen(BOB, story.now + 0.1)
+
+    def wrong(self, story: Story, screen: Screen) -> list[str]:
+        return screen.differences(story.record, story.entries(), PEOPLE)
+
+    def test_what_was_shown_and_stands_is_right(self, story: Story) -> None:
+        story(BOB, Kind.FOLLOW, ADA)
+        screen = self.screen(story)
+        number = story(ADA, Kind.POST)
+        screen.show([item(number)])
+        assert self.wrong(story, screen) == []
+
+    def test_what_was_never_shown_is_told(self, story: Story) -> None:
+        story(BOB, Kind.FOLLOW, ADA)
+        screen = self.screen(story)
+        number = story(ADA, Kind.POST)
+        assert self.wrong(story, screen) == [f"client of person 1 was never shown entry {1000 * number}"]
+
+    def test_what_is_gone_has_to_be_told(self, story: Story) -> None:
+        story(BOB, Kind.FOLLOW, ADA)
+        screen = self.screen(story)
+        number = story(ADA, Kind.POST)
+        screen.show([item(number)])
+        story(ADA, Kind.DELETE, number)
+        assert self.wrong(story, screen) == [
+            f"client of person 1 was never told the end of entry {1000 * number} of tweet {number}"
+        ]
+        screen.on_it.clear()
+        assert self.wrong(story, screen) == []
+
+    def test_what_a_change_of_people_brings_or_takes_is_told_to_nobody(self, story: Story) -> None:
+        number = story(ADA, Kind.POST)
+        screen = self.screen(story)
+        story(BOB, Kind.FOLLOW, ADA)
+        assert self.wrong(story, screen) == []
+        screen.show([item(number)])
+        story(BOB, Kind.UNFOLLOW, ADA)
+        assert self.wrong(story, screen) == []
