@@ -5,7 +5,7 @@ import asyncio
 from django.conf import settings
 
 from feed.live import listener
-from feed.live.registry import QUEUE_SIZE, LiveQueue, Registry
+from feed.live.registry import MOST_ASKED, QUEUE_SIZE, LiveQueue, Registry
 from feed.live.streams.stream import HOME, Signal, SignalKind, Topic
 
 ANNS_HOME, BENS_HOME = Topic(HOME, 1), Topic(HOME, 2)
@@ -55,6 +55,20 @@ def test_so_does_what_it_last_asked_of_each_of_its_streams() -> None:
     kept = everything_in(queue)
     assert sorted(kept[:2], key=asked.index) == asked
     assert kept[2] == Signal(SignalKind.OVERFLOW)
+
+
+def test_a_client_that_asks_on_and_on_and_does_not_read_is_to_be_ended_and_raises_nothing() -> None:
+    queue, patient = LiveQueue(), LiveQueue()
+    for number in range(10 * QUEUE_SIZE):
+        queue.put(Signal(SignalKind.UNSUBSCRIBE, Topic("weather", number)))
+        patient.put(Signal(SignalKind.UNSUBSCRIBE, Topic("weather", number % MOST_ASKED)))
+        for each in (queue, patient):
+            each.put(tweet(number))
+    assert queue.asked_too_much
+    assert queue.recheck.is_set()
+    assert everything_in(queue) == []
+    assert not patient.asked_too_much
+    assert len(everything_in(patient)) > MOST_ASKED
 
 
 def test_a_recheck_does_not_wait_behind_anything() -> None:
