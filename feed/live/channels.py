@@ -40,9 +40,15 @@ class Channels:
         """What a new subscription is to begin with."""
         return list(self._asked)
 
-    def begin(self, say: Say) -> None:
-        """A subscription has begun, with what was `wanted`."""
+    async def begin(self, say: Say, names: Collection[str]) -> None:
+        """A subscription has begun, with what was `wanted` then: asks it for what came to be wanted meanwhile.
+
+        Nobody asks it before: while it connects, redis-py's takes one caller.
+        """
         self._say = say
+        came = [name for name in self._asked if name not in names]
+        if came:
+            await say("SUBSCRIBE", came)
 
     def end(self) -> None:
         """The subscription is broken."""

@@ -26,7 +26,7 @@ from fanout.live import channel
 from fanout.live.channel import PUBLIC_CHANNEL, tweet_channel
 from fanout.live.presence import REFRESH_SECONDS, Presence
 from fanout.live.watermark import WATERMARK_SECONDS, watermark
-from feed.live.channels import KEPT_SECONDS, channels
+from feed.live.channels import HEARD_SECONDS, KEPT_SECONDS, channels
 from feed.live.heard import heard
 from feed.live.pacing import BEAT_SECONDS, Pacing
 from feed.live.registry import registry
@@ -122,7 +122,6 @@ class Listener:
             log.warning("live_subscription_lost", error=type(error).__name__)
         finally:
             self._subscribed.clear()
-            channels.end()
             heard.end()
         await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -135,12 +134,14 @@ class Listener:
         )
         async with client, client.pubsub() as subscription:
             shards = [channel.channel(shard) for shard in range(settings.TIMELINE_SHARDS)]
-            channels.begin(partial(_say, subscription))
-            await subscription.subscribe(channel.GONE_CHANNEL, *shards, *channels.wanted)
+            wanted = channels.wanted
+            await subscription.subscribe(channel.GONE_CHANNEL, *shards, *wanted)
             pinger = asyncio.create_task(self._ping(subscription))
             try:
+                await channels.begin(partial(_say, subscription), wanted)
                 await self._receive(subscription)
             finally:
+                channels.end()
                 pinger.cancel()
 
     async def _receive(self, subscription: PubSub) -> None:
@@ -244,9 +245,13 @@ class Listener:
 
 
 async def _say(subscription: PubSub, command: str, names: Sequence[str]) -> None:
-    """Asks for channels, or ends them; who receives finds out by itself if the connection is broken."""
+    """Asks for channels, or ends them; who receives finds out by itself if the connection is broken.
+
+    One that takes nothing for HEARD_SECONDS is broken then.
+    """
     with suppress(RedisError, OSError):
-        await (subscription.subscribe if command == "SUBSCRIBE" else subscription.unsubscribe)(*names)
+        async with asyncio.timeout(HEARD_SECONDS):
+            await (subscription.subscribe if command == "SUBSCRIBE" else subscription.unsubscribe)(*names)
 
 
 def _recent_changes() -> tuple[Changes]:
