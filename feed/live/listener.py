@@ -33,7 +33,7 @@ from feed.live.registry import registry
 from feed.live.shared_places import shared_places
 from feed.live.sharing import sharing
 from feed.live.streams.missed import suspended_among
-from feed.live.streams.stream import HOME, PUBLIC, READER, SignalKind, Topic
+from feed.live.streams.stream import HOME, PUBLIC, READER, TWEET, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping
 from feed.live.watching import LOOK_SECONDS, SIGHT_SECONDS, SWEEP_SECONDS, watched
 from storage.errors import Unavailable
@@ -164,7 +164,7 @@ class Listener:
             heard.begin()
             registry.resync_all()
         elif was_late:
-            registry.resync_all()
+            _resync(name)
 
     async def _take(self, name: str, payload: bytes) -> None:
         """Puts one message into the queues of those whom it concerns, or where it waits for its beat."""
@@ -242,6 +242,15 @@ class Listener:
             if suspended:
                 sharing.forget()
                 await registry.suspended(suspended)
+
+
+def _resync(name: str) -> None:
+    """Tells those whom the channel's messages are for that they may have missed some."""
+    tweet_id = channel.tweet_of(name)
+    if tweet_id is None:
+        registry.tell(Signal(SignalKind.RESYNC, PUBLIC, registry.watermark))
+    else:
+        watched.tell(Signal(SignalKind.RESYNC, Topic(TWEET, tweet_id), registry.watermark))
 
 
 async def _say(subscription: PubSub, command: str, names: Sequence[str]) -> None:

@@ -31,6 +31,8 @@ class LiveQueue:
         """Set by a RECHECK, which must not wait behind what a slow client has not read; and with `asked_too_much`."""
         self.asked_too_much = False
         """The socket is to be ended: its client asks on and on, and does not read. Nothing is added any more."""
+        self._resyncs = False
+        """A RESYNC of everything waits, and behind it no stream that is to begin: the next one says nothing more."""
 
     def put(self, signal: Signal) -> None:
         """Adds a signal; never blocks, and never raises. A full queue is emptied, for one OVERFLOW in its place.
@@ -39,13 +41,15 @@ class LiveQueue:
         """
         if signal.kind is SignalKind.RECHECK:
             self.recheck.set()
-        elif self._has_room():
+        elif not (self._resyncs and _resyncs_all(signal)) and self._has_room():
+            self._resyncs = _resyncs_all(signal) or (self._resyncs and signal.kind is not SignalKind.SUBSCRIBE)
             self._signals.put_nowait(signal)
 
     def _has_room(self) -> bool:
         """Makes room if need be; False once the client has asked too much."""
         if self._signals.full():
             dropped = [self._signals.get_nowait() for _ in range(self._signals.qsize())]
+            self._resyncs = False
             asked = _last_asked(dropped)
             self.asked_too_much = len(asked) > MOST_ASKED
             if self.asked_too_much:
@@ -57,7 +61,14 @@ class LiveQueue:
 
     async def get(self) -> Signal:
         """Returns the next signal, once there is one."""
-        return await self._signals.get()
+        signal = await self._signals.get()
+        if _resyncs_all(signal):
+            self._resyncs = False
+        return signal
+
+
+def _resyncs_all(signal: Signal) -> bool:
+    return signal.topic is None and signal.kind is SignalKind.RESYNC
 
 
 def _last_asked(signals: list[Signal]) -> Collection[Signal]:

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from redis.asyncio.connection import AbstractConnection
 
 from accounts.graph import follows
 from deploy.valkey import Valkey
-from fanout.live.channel import PUBLIC_CHANNEL
+from fanout.live.channel import PUBLIC_CHANNEL, tweet_channel
 from feed.live import listener as listener_module
 from feed.live.channels import HEARD_SECONDS, channels
 from feed.live.listener import START_SECONDS, listener
+from feed.live.registry import LiveQueue, registry
+from feed.live.streams.stream import PUBLIC, READER, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping
 from storage.redis.node import greet_async, timeline_node
 from tests.backends import connected_anew
@@ -60,6 +63,12 @@ def test_what_was_posted_while_redis_was_down_comes_when_it_is_back(
     asyncio.run(lives_through_it())
 
 
+def waiting(queue: LiveQueue) -> list[Signal]:
+    """What is in the queue, and stays there."""
+    untyped: Any = queue._signals
+    return list(untyped._queue)
+
+
 @on_one_store
 class TestAStreamThatAsksForItsChannel:
     def test_while_the_subscription_connects_hears_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,6 +86,27 @@ class TestAStreamThatAsksForItsChannel:
             await channels.hear(PUBLIC_CHANNEL)
             async with asyncio.timeout(5):
                 await until(lambda: PUBLIC_CHANNEL in channels._standing)
+
+        asyncio.run(scenario())
+
+    def test_too_late_has_its_own_streams_resync_once_and_nobody_else(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("feed.live.channels.HEARD_SECONDS", 0.0)
+
+        async def scenario() -> None:
+            everybody, public = LiveQueue(), LiveQueue()
+            registry.add(reader := Topic(READER, 1), everybody)
+            registry.add(PUBLIC, public)
+            listener.start()
+            for name in map(tweet_channel, range(1, 51)):
+                await channels.hear(name)
+            await until(lambda: tweet_channel(50) in channels._standing)
+            assert [(each.kind, each.topic) for each in waiting(everybody)] == [(SignalKind.RESYNC, None)]
+            await channels.hear(PUBLIC_CHANNEL)
+            await until(lambda: PUBLIC_CHANNEL in channels._standing)
+            assert [(each.kind, each.topic) for each in waiting(public)] == [(SignalKind.RESYNC, PUBLIC)]
+            assert len(waiting(everybody)) == 1
+            registry.remove(reader, everybody)
+            registry.remove(PUBLIC, public)
 
         asyncio.run(scenario())
 

@@ -48,12 +48,15 @@ def test_while_there_is_no_subscription_it_waits_for_one_and_says_when_that_came
         channels, server = Channels(), Server()
         await channels.hear("a")
         assert channels.wanted == ["a"]
-        await channels.begin(server.say, channels.wanted)
-        assert channels.stands("a"), "who waited has given up, and has to resync"
-        assert not channels.stands("a")
+        began_with = channels.wanted
+        await channels.hear("b")
+        await channels.begin(server.say, began_with)
+        assert not channels.stands("a"), "everybody resyncs with the subscription"
+        assert channels.stands("b"), "who waited has given up, and has to resync"
+        assert not channels.stands("b")
         channels.end()
         await channels.hear("a")
-        assert channels.wanted == ["a"]
+        assert channels.wanted == ["a", "b"]
 
     run(scenario)
 

@@ -71,6 +71,26 @@ def test_a_client_that_asks_on_and_on_and_does_not_read_is_to_be_ended_and_raise
     assert len(everything_in(patient)) > MOST_ASKED
 
 
+def test_of_resyncs_of_everything_one_waits_and_one_behind_each_stream_that_is_to_begin() -> None:
+    queue, resync, subscribe = LiveQueue(), Signal(SignalKind.RESYNC), Signal(SignalKind.SUBSCRIBE, ANNS_HOME)
+    of_one_topic = Signal(SignalKind.RESYNC, ANNS_HOME)
+    for _ in range(3):
+        queue.put(resync)
+    queue.put(of_one_topic)
+    queue.put(subscribe)
+    for _ in range(3):
+        queue.put(resync)
+    assert everything_in(queue) == [resync, of_one_topic, subscribe, resync]
+
+
+def test_one_that_comes_while_the_one_before_is_worked_off_waits() -> None:
+    queue, resync = LiveQueue(), Signal(SignalKind.RESYNC)
+    queue.put(resync)
+    assert asyncio.run(queue.get()) == resync
+    queue.put(resync)
+    assert everything_in(queue) == [resync]
+
+
 def test_a_recheck_does_not_wait_behind_anything() -> None:
     queue = LiveQueue()
     for number in range(QUEUE_SIZE):
