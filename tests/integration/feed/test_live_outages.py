@@ -101,6 +101,7 @@ class TestAStreamThatAsksForItsChannel:
                 await channels.hear(name)
             await until(lambda: tweet_channel(50) in channels._standing)
             assert [(each.kind, each.topic) for each in waiting(everybody)] == [(SignalKind.RESYNC, None)]
+            channels._late.add(PUBLIC_CHANNEL)
             await channels.hear(PUBLIC_CHANNEL)
             await until(lambda: PUBLIC_CHANNEL in channels._standing)
             assert [(each.kind, each.topic) for each in waiting(public)] == [(SignalKind.RESYNC, PUBLIC)]
