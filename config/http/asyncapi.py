@@ -55,7 +55,7 @@ CODES = {
     CloseCode.NOT_AUTHENTICATED: "no token, or one that is not good or no longer: sign in anew",
     CloseCode.FORBIDDEN: "the account is suspended, or the page that opened the socket is of a foreign origin",
     CloseCode.AUTH_TIMEOUT: "no token came in time",
-    CloseCode.TOO_MANY: "too many sockets or frames: come back later",
+    CloseCode.TOO_MANY: "too many sockets or frames, or too much asked for and not read: come back later",
 }
 
 

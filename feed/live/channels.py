@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 HEARD_SECONDS = 2.0
-"""How long a new stream waits for its channel; afterwards everybody resyncs when that stands."""
+"""How long a new stream waits for its channel; afterwards those of the topic resync when that stands."""
 KEPT_SECONDS = 10.0
 """A channel is kept for so long after somebody asked for it, whoever wants it."""
 
@@ -40,9 +40,17 @@ class Channels:
         """What a new subscription is to begin with."""
         return list(self._asked)
 
-    def begin(self, say: Say) -> None:
-        """A subscription has begun, with what was `wanted`."""
+    async def begin(self, say: Say, names: Collection[str]) -> None:
+        """A subscription has begun, with what was `wanted` then: asks it for what came to be wanted meanwhile.
+
+        None of what it begins with is late: everybody resyncs. Nobody asks it before: while one of redis-py's connects,
+        it bears one caller only.
+        """
         self._say = say
+        self._late.difference_update(names)
+        came = [name for name in self._asked if name not in names]
+        if came:
+            await say("SUBSCRIBE", came)
 
     def end(self) -> None:
         """The subscription is broken."""

@@ -29,14 +29,14 @@ from fanout.live import channel
 from fanout.live.channel import PUBLIC_CHANNEL, tweet_channel
 from fanout.live.presence import REFRESH_SECONDS, Presence
 from fanout.live.watermark import WATERMARK_SECONDS, watermark
-from feed.live.channels import KEPT_SECONDS, channels
+from feed.live.channels import HEARD_SECONDS, KEPT_SECONDS, channels
 from feed.live.heard import heard
 from feed.live.pacing import BEAT_SECONDS, Pacing
 from feed.live.registry import registry
 from feed.live.shared_places import shared_places
 from feed.live.sharing import sharing
 from feed.live.streams.missed import suspended_among
-from feed.live.streams.stream import HOME, PUBLIC, READER, SignalKind, Topic
+from feed.live.streams.stream import HOME, PUBLIC, READER, TWEET, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping
 from feed.live.watching import LOOK_SECONDS, SIGHT_SECONDS, SWEEP_SECONDS, watched
 from storage.errors import Unavailable
@@ -134,7 +134,6 @@ class Listener:
             log.warning("live_subscription_lost", error=type(error).__name__)
         finally:
             self._subscribed.clear()
-            channels.end()
             heard.end()
         await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -149,12 +148,14 @@ class Listener:
         )
         async with client, client.pubsub() as subscription:
             shards = [channel.channel(shard) for shard in range(settings.TIMELINE_SHARDS)]
-            channels.begin(partial(_say, subscription))
-            await subscription.subscribe(channel.GONE_CHANNEL, *shards, *channels.wanted)
+            wanted = channels.wanted
+            await subscription.subscribe(channel.GONE_CHANNEL, *shards, *wanted)
             pinger = asyncio.create_task(self._ping(subscription))
             try:
+                await channels.begin(partial(_say, subscription), wanted)
                 await self._receive(subscription)
             finally:
+                channels.end()
                 pinger.cancel()
 
     async def _receive(self, subscription: PubSub) -> None:
@@ -177,7 +178,7 @@ class Listener:
             heard.begin()
             registry.resync_all()
         elif was_late:
-            registry.resync_all()
+            _resync(name)
 
     async def _take(self, name: str, payload: bytes) -> None:
         """Puts one message into the queues of those whom it concerns, or where it waits for its beat."""
@@ -258,10 +259,23 @@ class Listener:
                 await registry.suspended(suspended)
 
 
+def _resync(name: str) -> None:
+    """Tells those whom the channel's messages are for that they may have missed some."""
+    tweet_id = channel.tweet_of(name)
+    if tweet_id is None:
+        registry.tell(Signal(SignalKind.RESYNC, PUBLIC, registry.watermark))
+    else:
+        watched.tell(Signal(SignalKind.RESYNC, Topic(TWEET, tweet_id), registry.watermark))
+
+
 async def _say(subscription: PubSub, command: str, names: Sequence[str]) -> None:
-    """Asks for channels, or ends them; who receives finds out by itself if the connection is broken."""
+    """Asks for channels, or ends them; who receives finds out by itself if the connection is broken.
+
+    One that takes nothing for HEARD_SECONDS is broken then.
+    """
     with suppress(RedisError, OSError):
-        await (subscription.subscribe if command == "SUBSCRIBE" else subscription.unsubscribe)(*names)
+        async with asyncio.timeout(HEARD_SECONDS):
+            await (subscription.subscribe if command == "SUBSCRIBE" else subscription.unsubscribe)(*names)
 
 
 def _recent_changes() -> tuple[Changes]:

@@ -12,12 +12,14 @@ here and not when the frame is sent, since what waits behind it may be older.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from feed.live.streams.stream import READER, Signal, SignalKind, Stream, Topic
 
 QUEUE_SIZE = 256
 """Signals that a socket may lag behind; ids only, so about 30 KB."""
+MOST_ASKED = 64
+"""Topics of which a socket that lags behind may have asked for something: three times the streams that it may have."""
 
 
 class LiveQueue:
@@ -26,29 +28,50 @@ class LiveQueue:
     def __init__(self) -> None:
         self._signals: asyncio.Queue[Signal] = asyncio.Queue(QUEUE_SIZE)
         self.recheck = asyncio.Event()
-        """Set by a RECHECK, which must not wait behind what a slow client has not read."""
+        """Set by a RECHECK, which must not wait behind what a slow client has not read; and with `asked_too_much`."""
+        self.asked_too_much = False
+        """The socket is to be ended: its client asks on and on, and does not read. Nothing is added any more."""
+        self._resyncs = False
+        """A RESYNC of everything waits, and behind it no stream that is to begin: the next one says nothing more."""
 
     def put(self, signal: Signal) -> None:
-        """Adds a signal; never blocks. A full queue is emptied, for one OVERFLOW in its place.
+        """Adds a signal; never blocks, and never raises. A full queue is emptied, for one OVERFLOW in its place.
 
-        Not lost with the rest: what the client last asked for, of each topic. A socket's streams
-        are far fewer than QUEUE_SIZE, so that always has room.
+        Not lost with the rest: what the client last asked for, of each topic; of more than MOST_ASKED the socket ends.
         """
         if signal.kind is SignalKind.RECHECK:
             self.recheck.set()
-            return
+        elif not (self._resyncs and _resyncs_all(signal)) and self._has_room():
+            self._resyncs = _resyncs_all(signal) or (self._resyncs and signal.kind is not SignalKind.SUBSCRIBE)
+            self._signals.put_nowait(signal)
+
+    def _has_room(self) -> bool:
+        """Makes room if need be; False once the client has asked too much."""
         if self._signals.full():
             dropped = [self._signals.get_nowait() for _ in range(self._signals.qsize())]
-            for kept in [*_last_asked(dropped), Signal(SignalKind.OVERFLOW)]:
-                self._signals.put_nowait(kept)
-        self._signals.put_nowait(signal)
+            self._resyncs = False
+            asked = _last_asked(dropped)
+            self.asked_too_much = len(asked) > MOST_ASKED
+            if self.asked_too_much:
+                self.recheck.set()
+            else:
+                for kept in [*asked, Signal(SignalKind.OVERFLOW)]:
+                    self._signals.put_nowait(kept)
+        return not self.asked_too_much
 
     async def get(self) -> Signal:
         """Returns the next signal, once there is one."""
-        return await self._signals.get()
+        signal = await self._signals.get()
+        if _resyncs_all(signal):
+            self._resyncs = False
+        return signal
 
 
-def _last_asked(signals: list[Signal]) -> Iterable[Signal]:
+def _resyncs_all(signal: Signal) -> bool:
+    return signal.topic is None and signal.kind is SignalKind.RESYNC
+
+
+def _last_asked(signals: list[Signal]) -> Collection[Signal]:
     """The last thing that the client asked for of each topic."""
     asked = (SignalKind.SUBSCRIBE, SignalKind.UNSUBSCRIBE)
     return {signal.topic: signal for signal in signals if signal.kind in asked}.values()

@@ -130,13 +130,19 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
             await self._end(CloseCode.SERVER_ERROR)
 
     async def _keep_checking(self) -> None:
-        """Looks at the token when told to, and now and then, however far behind the pump is."""
+        """Looks at the token when told to, and now and then, however far behind the pump is.
+
+        And ends the socket when its client has asked too much.
+        """
         while not self._ended:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._queue.recheck.wait(), RECHECK_SECONDS)
             self._queue.recheck.clear()
             try:
-                await self._checked_viewer()
+                if self._queue.asked_too_much:
+                    await self._end(CloseCode.TOO_MANY)
+                else:
+                    await self._checked_viewer()
             except OSError:
                 self._forget()  # the client is gone
                 return

@@ -59,7 +59,9 @@ class Subscriptions:
         self._queue.put(Signal(SignalKind.SUBSCRIBE, stream.topic, registry.watermark, wish=wish))
 
     def unsubscribe(self, topic: Topic) -> None:
-        """Asks for an end of the stream that listens to the topic, if there is one."""
+        """Asks for an end of the stream that listens to the topic, if there is one; else it does nothing."""
+        if topic not in self._topics:
+            return
         self._topics.discard(topic)
         registry.remove(topic, self._queue)
         self._stop(topic)

@@ -95,6 +95,8 @@ class Watched:
         """Begins with nothing, on the event loop of who calls."""
         self.replies.start_anew()
         self._watches: dict[int, Watch] = {}
+        self._due: dict[int, Watch] = {}
+        """Whose counts are to be looked at, who has waited longest first."""
         self._changed = asyncio.Event()
 
     @property
@@ -120,11 +122,18 @@ class Watched:
         watch.streams.discard(stream)
         if not watch.streams and self._watches.get(watch.tweet_id) is watch:
             del self._watches[watch.tweet_id]
+            self._due.pop(watch.tweet_id, None)
 
     async def begin(self, watch: Watch) -> None:
-        """Learns the newest replies of a tweet that has just come to be watched. A store read. Raises `Unavailable`."""
+        """Learns the newest replies of a tweet that has just come to be watched. A store read. Raises `Unavailable`.
+
+        Of streams that come together whoever has read first: behind that a reply is new to one that was told so.
+        """
+        if watch.began:
+            return
+        found = await reading(_replies, watch.tweet_id, watch.place)
         if not watch.began:
-            self.replies.know(watch.topic, await reading(_replies, watch.tweet_id, watch.place))
+            self.replies.know(watch.topic, found)
             watch.began = True
 
     def changed(self, tweet_id: int, reply_id: int = 0) -> None:
@@ -133,6 +142,7 @@ class Watched:
         if watch is None:
             return
         watch.changes += 1
+        self._due.setdefault(tweet_id, watch)
         self._changed.set()
         if reply_id:
             self.replies.add(watch.topic, reply_id, watch.place)
@@ -141,19 +151,26 @@ class Watched:
         """Reads the counts of tweets of which something was published, once there are some; tells what has changed.
 
         A Redis round trip for AT_ONCE of them, and what it costs to count what is not cached; of more, the next look
-        reads on. Raises `Unavailable`, and looks again then.
+        reads on, and comes to each in its turn. Raises `Unavailable`, and looks again then.
         """
         await self._changed.wait()
-        all_due = (each for each in self._watches.values() if each.is_due)
-        due = {each.tweet_id: (each, each.changes) for each in islice(all_due, AT_ONCE)}
+        due = {each.tweet_id: (each, each.changes) for each in islice(self._due.values(), AT_ONCE)}
         found = await reading(_counts, list(due)) if due else {}
         for tweet_id, (watch, changes) in due.items():
             if found[tweet_id].large and changes != watch.looked_at:
                 watch.look_until = time.monotonic() + LARGE_SECONDS
             watch.looked_at = changes
             self._know(watch, _out(found[tweet_id]))
-        if not any(each.is_due for each in self._watches.values()):
+            self._take_turn(watch)
+        if not self._due:
             self._changed.clear()
+
+    def _take_turn(self, watch: Watch) -> None:
+        """Puts one that was looked at behind all others, if it is to be looked at on."""
+        if self._due.get(watch.tweet_id) is watch:
+            del self._due[watch.tweet_id]
+            if watch.is_due:
+                self._due[watch.tweet_id] = watch
 
     def _know(self, watch: Watch, counts: CountsOut) -> None:
         if watch.counts != counts:

@@ -23,11 +23,11 @@ SECONDS = 60.0
 class Socket:
     """One socket of the live server, in this process."""
 
-    def __init__(self, person: User) -> None:
+    def __init__(self, person: User, application: Any = websocket) -> None:
         token = f"Bearer {tokens.issue(person)}".encode()
         scope = {"type": "websocket", "path": "/ws/feed", "headers": [(b"authorization", token)], "subprotocols": []}
         untyped: Any = ApplicationCommunicator
-        self._communicator = untyped(websocket, scope)
+        self._communicator = untyped(application, scope)
 
     async def open(self, *, stream: str = "home", after: str | None = None) -> None:
         await self.sign_in()
@@ -109,6 +109,26 @@ class Socket:
         frame: dict[str, Any] = json.loads(sent["text"])
         check_told(frame)
         return frame
+
+
+class SlowSocket(Socket):
+    """One whose client reads while `reads` is set, as it is at first; but a close is always sent."""
+
+    def __init__(self, person: User) -> None:
+        super().__init__(person, self._slow)
+        self.reads = asyncio.Event()
+        self.reads.set()
+        self.waits = asyncio.Event()
+        """Something is being written that the client does not read."""
+
+    async def _slow(self, scope: Any, receive: Any, send: Any) -> None:
+        async def slow(message: Any) -> None:
+            if message["type"] == "websocket.send" and not self.reads.is_set():
+                self.waits.set()
+                await self.reads.wait()
+            await send(message)
+
+        await websocket(scope, receive, slow)
 
 
 async def until(condition: Callable[[], bool]) -> None:

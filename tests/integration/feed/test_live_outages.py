@@ -4,17 +4,24 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
+from redis.asyncio.connection import AbstractConnection
 
 from accounts.graph import follows
 from deploy.valkey import Valkey
+from fanout.live.channel import PUBLIC_CHANNEL, tweet_channel
 from feed.live import listener as listener_module
-from feed.live.listener import listener
+from feed.live.channels import HEARD_SECONDS, channels
+from feed.live.listener import START_SECONDS, listener
+from feed.live.registry import LiveQueue, registry
+from feed.live.streams.stream import PUBLIC, READER, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping
-from storage.redis.node import timeline_node
+from storage.redis.node import greet_async, timeline_node
 from tests.backends import connected_anew
 from tests.integration.feed.sockets import Socket, delivered, until
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post
 from tests.outages import server_down
 from tests.people import new_person
@@ -56,6 +63,76 @@ def test_what_was_posted_while_redis_was_down_comes_when_it_is_back(
         await socket.close()
 
     asyncio.run(lives_through_it())
+
+
+def waiting(queue: LiveQueue) -> list[Signal]:
+    """What is in the queue, and stays there."""
+    untyped: Any = queue._signals
+    return list(untyped._queue)
+
+
+@on_one_store
+class TestAStreamThatAsksForItsChannel:
+    def test_while_the_subscription_connects_hears_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        delays = iter([0.9, 0.3])
+
+        async def slowly(connection: AbstractConnection) -> None:
+            await asyncio.sleep(next(delays, 0.0))
+            await greet_async(connection)
+
+        monkeypatch.setattr(listener_module, "greet_async", slowly)
+
+        async def scenario() -> None:
+            listener.start()
+            await asyncio.sleep(0.1)
+            await channels.hear(PUBLIC_CHANNEL)
+            async with asyncio.timeout(5):
+                await until(lambda: PUBLIC_CHANNEL in channels._standing)
+
+        asyncio.run(scenario())
+
+    def test_too_late_has_its_own_streams_resync_once_and_nobody_else(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("feed.live.channels.HEARD_SECONDS", 0.0)
+
+        async def scenario() -> None:
+            everybody, public = LiveQueue(), LiveQueue()
+            registry.add(reader := Topic(READER, 1), everybody)
+            registry.add(PUBLIC, public)
+            listener.start()
+            for name in map(tweet_channel, range(1, 51)):
+                await channels.hear(name)
+            await until(lambda: tweet_channel(50) in channels._standing)
+            assert [(each.kind, each.topic) for each in waiting(everybody)] == [(SignalKind.RESYNC, None)]
+            channels._late.add(PUBLIC_CHANNEL)
+            await channels.hear(PUBLIC_CHANNEL)
+            await until(lambda: PUBLIC_CHANNEL in channels._standing)
+            assert [(each.kind, each.topic) for each in waiting(public)] == [(SignalKind.RESYNC, PUBLIC)]
+            assert len(waiting(everybody)) == 1
+            registry.remove(reader, everybody)
+            registry.remove(PUBLIC, public)
+
+        asyncio.run(scenario())
+
+    def test_while_redis_hangs_hears_it_behind_that(self, timeline_redis: Valkey) -> None:
+        author, reader, other = new_person(), new_person(), new_person()
+        first, socket = Socket(reader), Socket(other)
+
+        async def scenario() -> None:
+            await first.open()
+            await socket.sign_in()
+            with server_down(timeline_redis, "hung"):
+                await until(lambda: not listener._subscribed.is_set())
+                await socket.say(type="subscribe", stream="public")
+                await asyncio.sleep(START_SECONDS + HEARD_SECONDS / 2)
+            while (frame := await socket.frame())["type"] != "subscribed":
+                assert frame["code"] == "unavailable"
+            tweet = await housekeeping(post, author)
+            await delivered()
+            assert await socket.until(tweet) == [tweet]
+            for each in (first, socket):
+                await each.close()
+
+        asyncio.run(scenario())
 
 
 def test_what_was_pushed_while_an_emptied_redis_knew_of_nobody_comes_too(timeline_redis: Valkey) -> None:

@@ -249,17 +249,6 @@ class TestPace:
 
         run(scenario)
 
-    def test_a_slow_reader_is_told_to_page_and_holds_up_nobody(self) -> None:
-        told = Told(new_person())
-
-        async def scenario() -> None:
-            await told.subscribe(after=None, watermark=5)
-            await told.stream.handle(Signal(SignalKind.OVERFLOW))
-            [gap] = told.frames[1:]
-            assert decode_cursor(gap.after) == 5
-
-        run(scenario)
-
 
 @pytest.fixture
 def _forgotten_watermark() -> Iterator[None]:

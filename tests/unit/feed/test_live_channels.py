@@ -27,7 +27,7 @@ def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def test_whoever_asks_waits_until_the_server_has_said_that_it_is_heard() -> None:
     async def scenario() -> None:
         channels, server = Channels(), Server()
-        channels.begin(server.say)
+        await channels.begin(server.say, channels.wanted)
         asking = [asyncio.create_task(channels.hear("a")) for _ in range(3)]
         await asyncio.sleep(0)
         assert not any(each.done() for each in asking)
@@ -48,12 +48,33 @@ def test_while_there_is_no_subscription_it_waits_for_one_and_says_when_that_came
         channels, server = Channels(), Server()
         await channels.hear("a")
         assert channels.wanted == ["a"]
-        channels.begin(server.say)
-        assert channels.stands("a"), "who waited has given up, and has to resync"
-        assert not channels.stands("a")
+        began_with = channels.wanted
+        await channels.hear("b")
+        await channels.begin(server.say, began_with)
+        assert not channels.stands("a"), "everybody resyncs with the subscription"
+        assert channels.stands("b"), "who waited has given up, and has to resync"
+        assert not channels.stands("b")
         channels.end()
         await channels.hear("a")
-        assert channels.wanted == ["a"]
+        assert channels.wanted == ["a", "b"]
+
+    run(scenario)
+
+
+def test_what_is_asked_for_while_a_subscription_connects_is_said_when_it_has_begun() -> None:
+    async def scenario() -> None:
+        channels, server = Channels(), Server()
+        asking = [asyncio.create_task(channels.hear("a"))]
+        await asyncio.sleep(0)
+        began_with = channels.wanted
+        asking.append(asyncio.create_task(channels.hear("b")))
+        await asyncio.sleep(0)
+        assert server.said == []
+        await channels.begin(server.say, began_with)
+        assert server.said == [("SUBSCRIBE", "b")]
+        for name in ("a", "b"):
+            assert not channels.stands(name)
+        await asyncio.gather(*asking)
 
     run(scenario)
 
@@ -61,7 +82,7 @@ def test_while_there_is_no_subscription_it_waits_for_one_and_says_when_that_came
 def test_what_nobody_wants_is_dropped_but_not_what_was_asked_for_a_moment_ago(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         channels, server = Channels(), Server()
-        channels.begin(server.say)
+        await channels.begin(server.say, channels.wanted)
         for name in ("a", "b"):
             asking = asyncio.create_task(channels.hear(name))
             await asyncio.sleep(0)

@@ -5,7 +5,7 @@ import asyncio
 from django.conf import settings
 
 from feed.live import listener
-from feed.live.registry import QUEUE_SIZE, LiveQueue, Registry
+from feed.live.registry import MOST_ASKED, QUEUE_SIZE, LiveQueue, Registry
 from feed.live.streams.stream import HOME, Signal, SignalKind, Topic
 
 ANNS_HOME, BENS_HOME = Topic(HOME, 1), Topic(HOME, 2)
@@ -55,6 +55,40 @@ def test_so_does_what_it_last_asked_of_each_of_its_streams() -> None:
     kept = everything_in(queue)
     assert sorted(kept[:2], key=asked.index) == asked
     assert kept[2] == Signal(SignalKind.OVERFLOW)
+
+
+def test_a_client_that_asks_on_and_on_and_does_not_read_is_to_be_ended_and_raises_nothing() -> None:
+    queue, patient = LiveQueue(), LiveQueue()
+    for number in range(10 * QUEUE_SIZE):
+        queue.put(Signal(SignalKind.UNSUBSCRIBE, Topic("weather", number)))
+        patient.put(Signal(SignalKind.UNSUBSCRIBE, Topic("weather", number % MOST_ASKED)))
+        for each in (queue, patient):
+            each.put(tweet(number))
+    assert queue.asked_too_much
+    assert queue.recheck.is_set()
+    assert everything_in(queue) == []
+    assert not patient.asked_too_much
+    assert len(everything_in(patient)) > MOST_ASKED
+
+
+def test_of_resyncs_of_everything_one_waits_and_one_behind_each_stream_that_is_to_begin() -> None:
+    queue, resync, subscribe = LiveQueue(), Signal(SignalKind.RESYNC), Signal(SignalKind.SUBSCRIBE, ANNS_HOME)
+    of_one_topic = Signal(SignalKind.RESYNC, ANNS_HOME)
+    for _ in range(3):
+        queue.put(resync)
+    queue.put(of_one_topic)
+    queue.put(subscribe)
+    for _ in range(3):
+        queue.put(resync)
+    assert everything_in(queue) == [resync, of_one_topic, subscribe, resync]
+
+
+def test_one_that_comes_while_the_one_before_is_worked_off_waits() -> None:
+    queue, resync = LiveQueue(), Signal(SignalKind.RESYNC)
+    queue.put(resync)
+    assert asyncio.run(queue.get()) == resync
+    queue.put(resync)
+    assert everything_in(queue) == [resync]
 
 
 def test_a_recheck_does_not_wait_behind_anything() -> None:

@@ -135,6 +135,20 @@ def test_unsubscribing_ends_one_stream_and_no_other(sockets: Registry) -> None:
     run(scenario)
 
 
+def test_unsubscribing_what_is_not_subscribed_puts_nothing_into_the_queue(sockets: Registry) -> None:
+    sun = Weather(SUN)
+
+    async def scenario() -> None:
+        socket = Socket()
+        await socket.subscribed(sun)
+        for number in range(2, 1_000):
+            socket.subscriptions.unsubscribe(Topic("weather", number))
+        await socket.pump()
+        assert sun.steps == ["open None 0", "begin"], "and no overflow"
+
+    run(scenario)
+
+
 def test_a_stream_that_could_not_be_opened_leaves_the_one_before_it_be(sockets: Registry) -> None:
     first, second = Weather(SUN), Weather(SUN, fails=lambda step: step.startswith("open"))
 
