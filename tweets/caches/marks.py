@@ -87,6 +87,8 @@ class ViewerFlags(msgspec.Struct, frozen=True):
 
 
 UNMARKED = ViewerFlags()
+OF_A_FILL = b"F"
+"""What a version begins with, and is longer by, that a reader has set where there was none."""
 UNKNOWN_VERSION = b"unknown"
 """No version is like it: what is cached is dropped."""
 
@@ -123,6 +125,11 @@ def flags(viewer_id: int, tweet_ids: Collection[int], cached: KnownMarks | None)
 def tell(cached: KnownMarks, tweet_ids: Collection[int]) -> bool:
     """Returns whether the cached marks say of all these tweets what is marked, so that `flags` asks nobody."""
     return all(not each.among(tweet_ids)[1] for each in cached.values())
+
+
+def is_of_a_change(version: bytes | None) -> bool:
+    """Returns whether the viewer has changed a mark within VERSION_SECONDS, by what stands at their `version_key`."""
+    return version is not None and len(version) != len(OF_A_FILL) + 8
 
 
 def version(viewer_id: int) -> bytes | None:
@@ -170,7 +177,7 @@ def _read_and_keep(viewer_id: int) -> KnownMarks:
 
     Nothing when Redis does not answer: then only the page's own tweets are looked up.
     """
-    token = secrets.token_bytes(8)
+    token = OF_A_FILL + secrets.token_bytes(8)
     try:
         _, version_now, graph_now = timeline_node().round_trip(
             ("SET", version_key(viewer_id), token, "NX", "EX", VERSION_SECONDS),

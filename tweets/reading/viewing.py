@@ -84,7 +84,7 @@ def _is_unmarked(said: _Signs, tweet_ids: Collection[int]) -> bool:
     """Whether it is proved that the viewer has marked none of the tweets. See above."""
     oldest, seen = min(tweet_ids), timeline_node().seen
     return (
-        said.marks_version is None
+        not marks.is_of_a_change(said.marks_version)
         and now_us() - id_us(oldest) < YOUNG_SECONDS * 1_000_000
         and seen is not None
         and seen.generation == said.generation
