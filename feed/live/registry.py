@@ -12,7 +12,7 @@ here and not when the frame is sent, since what waits behind it may be older.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from feed.live.streams.stream import READER, Signal, SignalKind, Stream, Topic
 
@@ -21,12 +21,14 @@ QUEUE_SIZE = 256
 
 
 class LiveQueue:
-    """The signals that one socket still has to be told; never holds more than QUEUE_SIZE signals."""
+    """The signals that one socket still has to be told; never holds more than QUEUE_SIZE signals.
 
-    def __init__(self) -> None:
+    `recheck` is called for a RECHECK, which must not wait behind what a slow client has not read.
+    """
+
+    def __init__(self, recheck: Callable[[], None] | None = None) -> None:
         self._signals: asyncio.Queue[Signal] = asyncio.Queue(QUEUE_SIZE)
-        self.recheck = asyncio.Event()
-        """Set by a RECHECK, which must not wait behind what a slow client has not read."""
+        self._recheck = recheck
 
     def put(self, signal: Signal) -> None:
         """Adds a signal; never blocks. A full queue is emptied, for one OVERFLOW in its place.
@@ -35,7 +37,8 @@ class LiveQueue:
         are far fewer than QUEUE_SIZE, so that always has room.
         """
         if signal.kind is SignalKind.RECHECK:
-            self.recheck.set()
+            if self._recheck is not None:
+                self._recheck()
             return
         if self._signals.full():
             dropped = [self._signals.get_nowait() for _ in range(self._signals.qsize())]
