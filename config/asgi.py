@@ -1,6 +1,7 @@
 """The live server: sockets only, `uvicorn config.asgi:application`. HTTP belongs to wsgi.py, but for what asks how
 this process is (config/serving/probes.py)."""
 
+import gc
 from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
@@ -18,8 +19,15 @@ from feed.routing import websocket_urlpatterns
 __all__ = ["BoundedProtocol", "application", "websocket"]
 
 PROBING_THREADS = 2
+COLLECTED_AFTER = (50_000, 20, 50)
+"""Python's thresholds for collecting cycles, which are 700, 10 and 10 by themselves. A frame to each of a thousand
+sockets makes thousands of objects at once that end without it, and each collection looked through what all sockets
+keep: half of a frame's processor time (docs/adr/037). Cycles may wait for as much as 10 MB."""
 
 routes = [path("graphql", cast(Any, GraphQLConsumer.as_asgi())), *websocket_urlpatterns]
 websocket = Guarded(cast(Any, URLRouter(routes)))
 http = Probes(cast(Any, WSGIMiddleware(cast(Any, wsgi.application), workers=PROBING_THREADS)))
 application = Layer(cast(Any, ProtocolTypeRouter({"http": http, "websocket": websocket})), reading=False)
+
+gc.freeze()  # what is loaded by now stays
+gc.set_threshold(*COLLECTED_AFTER)

@@ -60,7 +60,8 @@ NO_VERSION = bytes(8)
 _fill = Script(Path(__file__).parent / "lua" / "fill_exclusions.lua")
 
 
-_key = key_of_person("exclusions")
+exclusions_key = key_of_person("exclusions")
+"""Where a person's exclusions stand."""
 
 
 class Exclusions(msgspec.Struct, frozen=True, array_like=True):
@@ -90,10 +91,11 @@ def sees_suspended(viewer: Viewer | None) -> bool:
 
 def read(viewer_id: int) -> Read[Exclusions | None]:
     """Returns the cached exclusions; None when there are none, or the graph has changed since. One command."""
-    return Read((("MGET", _key(viewer_id), graph_version_key(viewer_id)),), _decode)
+    return Read((("MGET", exclusions_key(viewer_id), graph_version_key(viewer_id)),), decode)
 
 
-def _decode(answer: tuple[bytes | None, bytes | None]) -> Exclusions | None:
+def decode(answer: tuple[bytes | None, bytes | None]) -> Exclusions | None:
+    """Returns what the value of a viewer's `exclusions_key` says beside their graph version, as `read` has it."""
     value, version = answer
     if value is None or value[:1] != READY:
         return None
@@ -118,14 +120,15 @@ def refreshed(viewer_id: int) -> Exclusions:
     placeholder = PLACEHOLDER + secrets.token_bytes(8)
     try:
         [_, version] = timeline_node().round_trip(
-            ("SET", _key(viewer_id), placeholder, "EX", PLACEHOLDER_SECONDS), ("GET", graph_version_key(viewer_id))
+            ("SET", exclusions_key(viewer_id), placeholder, "EX", PLACEHOLDER_SECONDS),
+            ("GET", graph_version_key(viewer_id)),
         )
     except Unavailable:
         return from_store(viewer_id)
     exclusions = from_store(viewer_id)
     value = READY + _encode(_Cached(version or NO_VERSION, exclusions))
     with suppress(Unavailable):
-        timeline_node().round_trip(_fill.call([_key(viewer_id)], placeholder, value, TTL_SECONDS))
+        timeline_node().round_trip(_fill.call([exclusions_key(viewer_id)], placeholder, value, TTL_SECONDS))
     return exclusions
 
 
@@ -182,6 +185,11 @@ class Visibility:
         """Takes the place of `know` when Redis did not answer, so that it is not asked again. Store reads."""
         if self._viewer_id is not None and self._exclusions is None:
             self._exclusions = from_store(self._viewer_id)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether `hidden_among` costs nothing."""
+        return self._exclusions is not None and not self._exclusions.beyond
 
     def hidden_among(self, author_ids: Collection[int]) -> frozenset[int]:
         """Returns the authors among these whose tweets must not be shown. Raises `Unavailable`.

@@ -32,6 +32,7 @@ from fanout.live.watermark import WATERMARK_SECONDS, watermark
 from feed.live.channels import HEARD_SECONDS, KEPT_SECONDS, channels
 from feed.live.heard import heard
 from feed.live.pacing import BEAT_SECONDS, Pacing
+from feed.live.rechecking import rechecking
 from feed.live.registry import registry
 from feed.live.shared_places import shared_places
 from feed.live.sharing import sharing
@@ -97,6 +98,7 @@ class Listener:
                 self._look_at_viewers,
                 self._drop_channels,
                 shared_places.keep_telling,
+                rechecking.keep_checking,
             )
             self._tasks = [loop.create_task(_for_ever(step)) for step in steps]
 

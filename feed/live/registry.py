@@ -12,7 +12,7 @@ here and not when the frame is sent, since what waits behind it may be older.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from feed.live.streams.stream import READER, Signal, SignalKind, Stream, Topic
 
@@ -23,12 +23,15 @@ MOST_ASKED = 64
 
 
 class LiveQueue:
-    """The signals that one socket still has to be told; never holds more than QUEUE_SIZE signals."""
+    """The signals that one socket still has to be told; never holds more than QUEUE_SIZE signals.
 
-    def __init__(self) -> None:
+    `recheck` is called for a RECHECK, which must not wait behind what a slow client has not read; and with
+    `asked_too_much`.
+    """
+
+    def __init__(self, recheck: Callable[[], None] | None = None) -> None:
         self._signals: asyncio.Queue[Signal] = asyncio.Queue(QUEUE_SIZE)
-        self.recheck = asyncio.Event()
-        """Set by a RECHECK, which must not wait behind what a slow client has not read; and with `asked_too_much`."""
+        self._recheck = recheck
         self.asked_too_much = False
         """The socket is to be ended: its client asks on and on, and does not read. Nothing is added any more."""
         self._resyncs = False
@@ -40,10 +43,14 @@ class LiveQueue:
         Not lost with the rest: what the client last asked for, of each topic; of more than MOST_ASKED the socket ends.
         """
         if signal.kind is SignalKind.RECHECK:
-            self.recheck.set()
+            self._have_rechecked()
         elif not (self._resyncs and _resyncs_all(signal)) and self._has_room():
             self._resyncs = _resyncs_all(signal) or (self._resyncs and signal.kind is not SignalKind.SUBSCRIBE)
             self._signals.put_nowait(signal)
+
+    def _have_rechecked(self) -> None:
+        if self._recheck is not None:
+            self._recheck()
 
     def _has_room(self) -> bool:
         """Makes room if need be; False once the client has asked too much."""
@@ -53,7 +60,7 @@ class LiveQueue:
             asked = _last_asked(dropped)
             self.asked_too_much = len(asked) > MOST_ASKED
             if self.asked_too_much:
-                self.recheck.set()
+                self._have_rechecked()
             else:
                 for kept in [*asked, Signal(SignalKind.OVERFLOW)]:
                     self._signals.put_nowait(kept)

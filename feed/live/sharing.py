@@ -80,8 +80,8 @@ class Sharing:
         return await asyncio.shield(read.task)
 
     def gone(self, tweet_id: int) -> None:
-        """Forgets what was read of a tweet that was deleted."""
-        for ids in [each for each in self._reads if tweet_id in each]:
+        """Forgets what shows a tweet that was deleted, and what is being read, which may."""
+        for ids in [ids for ids, read in self._reads.items() if _may_show(read.task, tweet_id)]:
             del self._reads[ids]
 
     def forget(self) -> None:
@@ -91,6 +91,10 @@ class Sharing:
 
 async def _read(ids: tuple[int, ...]) -> Shared:
     return await reading(shared, ids)
+
+
+def _may_show(task: "asyncio.Task[Shared]", tweet_id: int) -> bool:
+    return not task.done() or _has_failed(task) or task.result().shows(tweet_id)
 
 
 def _has_failed(task: "asyncio.Task[Any]") -> bool:

@@ -20,6 +20,7 @@ from accounts.sessions.tokens import authenticate
 from feed.live.frames import BadFrame, CloseCode
 from feed.live.guard import guard_of
 from feed.live.listener import listener
+from feed.live.rechecking import rechecking
 from feed.live.registry import LiveQueue, registry
 from feed.live.shared_places import shared_places
 from feed.live.streams.stream import READER, Signal, Topic
@@ -29,8 +30,6 @@ from storage.web.client_address import scope_address
 
 NOBODYS = ""
 """A token that signs nobody in."""
-RECHECK_SECONDS = 30.0
-"""A socket's token is looked at anew this often, for what no change announces: its expiry."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +39,12 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
-        self._token = ""
+        self.token = ""
         self._viewer: Viewer | None = None
-        self._queue = LiveQueue()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._queue = LiveQueue(self.look_at_token)
+        self._pumping: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
+        self._to_check = False
         self._ended = False
 
     async def __call__(self, *connection: Any) -> None:
@@ -105,7 +106,7 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
     async def _sign_in(self, token: str) -> None:
         guard = guard_of(self.scope)
         guard.token_came()
-        self._token = token
+        self.token = token
         viewer = await self._checked_viewer()
         if viewer is None:
             return
@@ -115,7 +116,8 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
             return
         registry.add(Topic(READER, viewer.id), self._queue)
         listener.start()
-        self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._keep_checking())]
+        rechecking.add(self)
+        self._pumping = asyncio.create_task(self._pump())
         await self.signed_in(viewer)
 
     async def _pump(self) -> None:
@@ -129,23 +131,27 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
             log.exception("live_socket_failed")
             await self._end(CloseCode.SERVER_ERROR)
 
-    async def _keep_checking(self) -> None:
-        """Looks at the token when told to, and now and then, however far behind the pump is.
+    def look_at_token(self) -> None:
+        """Looks at the token anew, however far behind the pump is; once more if that is under way.
 
         And ends the socket when its client has asked too much.
         """
-        while not self._ended:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._queue.recheck.wait(), RECHECK_SECONDS)
-            self._queue.recheck.clear()
-            try:
+        self._to_check = True
+        if self._checking is None and not self._ended:
+            self._checking = asyncio.get_running_loop().create_task(self._check())
+
+    async def _check(self) -> None:
+        try:
+            while self._to_check and not self._ended:
+                self._to_check = False
                 if self._queue.asked_too_much:
                     await self._end(CloseCode.TOO_MANY)
                 else:
                     await self._checked_viewer()
-            except OSError:
-                self._forget()  # the client is gone
-                return
+        except OSError:
+            self._forget()  # the client is gone
+        finally:
+            self._checking = None
 
     async def _checked_viewer(self) -> Viewer | None:
         """Returns whose the token is; closes the socket when it is nobody's. A backend that is down proves nothing.
@@ -154,7 +160,7 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         """
         address = scope_address(self.scope) if self._viewer is None else None
         try:
-            viewer = await housekeeping(authenticate, self._token, address)
+            viewer = await housekeeping(authenticate, self.token, address)
         except NotSignedIn:
             await self._end(CloseCode.NOT_AUTHENTICATED)
         except TooMany:
@@ -177,9 +183,10 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
     def _forget(self) -> None:
         if self._viewer is not None:
             registry.remove(Topic(READER, self._viewer.id), self._queue)
+        rechecking.remove(self)
         self.end_streams()
-        for task in self._tasks:
-            if task is not asyncio.current_task():
+        for task in (self._pumping, self._checking):
+            if task is not None and task is not asyncio.current_task():
                 task.cancel()
 
     def _header_token(self) -> str | None:

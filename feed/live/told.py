@@ -1,5 +1,7 @@
 """What clients are told, as `feed.v1` has it: streams tell it whatever the socket speaks, which puts it into words."""
 
+from functools import cached_property
+
 import msgspec
 
 from feed.live.frames import OverQuota
@@ -7,8 +9,13 @@ from storage.errors import ServiceError
 from tweets.reading.hydration import CountsOut, TweetOut
 
 
-class Frame(msgspec.Struct, frozen=True, tag_field="type"):
-    """Any frame of the server's."""
+class Frame(msgspec.Struct, frozen=True, tag_field="type", dict=True):
+    """Any frame of the server's; `dict` holds its text, once somebody asked for it."""
+
+    @cached_property
+    def text(self) -> str:
+        """The frame as clients of `feed.v1` read it."""
+        return _encode(self).decode()
 
 
 class Ready(Frame, frozen=True, tag="ready"):
@@ -67,8 +74,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 def encode(frame: Frame) -> str:
-    """Returns a frame as clients of `feed.v1` read it."""
-    return _encode(frame).decode()
+    """Returns a frame as clients of `feed.v1` read it; made once of one that is told to many."""
+    return frame.text
 
 
 def failed(error: ServiceError) -> Failed:

@@ -87,6 +87,8 @@ class ViewerFlags(msgspec.Struct, frozen=True):
 
 
 UNMARKED = ViewerFlags()
+OF_A_FILL = b"F"
+"""What a version begins with, and is longer by, that a reader has set where there was none."""
 UNKNOWN_VERSION = b"unknown"
 """No version is like it: what is cached is dropped."""
 
@@ -120,13 +122,23 @@ def flags(viewer_id: int, tweet_ids: Collection[int], cached: KnownMarks | None)
     }
 
 
+def tell(cached: KnownMarks, tweet_ids: Collection[int]) -> bool:
+    """Returns whether the cached marks say of all these tweets what is marked, so that `flags` asks nobody."""
+    return all(not each.among(tweet_ids)[1] for each in cached.values())
+
+
+def is_of_a_change(version: bytes | None) -> bool:
+    """Returns whether the viewer has changed a mark within VERSION_SECONDS, by what stands at their `version_key`."""
+    return version is not None and len(version) != len(OF_A_FILL) + 8
+
+
 def version(viewer_id: int) -> bytes | None:
     """Returns the version of the viewer's marks, to be read before a change and given to `changed`.
 
     One round trip. None when Redis does not answer.
     """
     try:
-        [found] = timeline_node().round_trip(("GET", _version_key(viewer_id)))
+        [found] = timeline_node().round_trip(("GET", version_key(viewer_id)))
     except Unavailable:
         return None
     return found or b""
@@ -135,7 +147,7 @@ def version(viewer_id: int) -> bytes | None:
 def changed(viewer_id: int, kind: str, tweet_id: int, *, made: bool, marks_version: bytes | None) -> Command:
     """Returns the command to send after the store was written and before it is answered; see `untold`."""
     return _change.call(
-        (_marks_key(viewer_id), _version_key(viewer_id)),
+        (_marks_key(viewer_id), version_key(viewer_id)),
         marks_version if marks_version is not None else UNKNOWN_VERSION,
         secrets.token_bytes(8),
         VERSION_SECONDS,
@@ -165,16 +177,16 @@ def _read_and_keep(viewer_id: int) -> KnownMarks:
 
     Nothing when Redis does not answer: then only the page's own tweets are looked up.
     """
-    token = secrets.token_bytes(8)
+    token = OF_A_FILL + secrets.token_bytes(8)
     try:
         _, version_now, graph_now = timeline_node().round_trip(
-            ("SET", _version_key(viewer_id), token, "NX", "EX", VERSION_SECONDS),
-            ("GET", _version_key(viewer_id)),
+            ("SET", version_key(viewer_id), token, "NX", "EX", VERSION_SECONDS),
+            ("GET", version_key(viewer_id)),
             ("GET", graph_version_key(viewer_id)),
         )
         values = {kind: _encode(_newest(viewer_id, kind)) for kind in KINDS}
         fields = [each for pair in ({"graph": graph_now or b""} | values).items() for each in pair]
-        keys = (_marks_key(viewer_id), _version_key(viewer_id))
+        keys = (_marks_key(viewer_id), version_key(viewer_id))
         timeline_node().round_trip(_fill.call(keys, version_now or b"", TTL_SECONDS, *fields))
     except Unavailable as error:
         if error.backend != timeline_node().name:
@@ -204,4 +216,6 @@ def _pack(number: int) -> bytes:
     return number.to_bytes(8, "big")
 
 
-_marks_key, _version_key = key_of_person("marks"), key_of_person("marked")
+_marks_key = key_of_person("marks")
+version_key = key_of_person("marked")
+"""Where the version of a person's marks stands for VERSION_SECONDS after a change, or a fill."""

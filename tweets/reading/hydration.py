@@ -18,7 +18,7 @@ from msgspec import Raw, structs
 
 from accounts.account_cache.accounts import RECENT_CHANGES, Changes, accounts_by_id
 from accounts.entities import Account, Viewer
-from accounts.graph.exclusions import Exclusions, Visibility
+from accounts.graph.exclusions import Visibility
 from storage.errors import Unavailable
 from storage.ids.snowflakes import created_at
 from storage.redis.node import timeline_node
@@ -29,9 +29,10 @@ from storage.web.paging import Page, PageRequest
 from storage.web.walking import Source
 from tweets.caches import counts, marks
 from tweets.caches.counts import COUNTS, Counted, Counts
-from tweets.caches.marks import KnownMarks, ViewerFlags
+from tweets.caches.marks import UNMARKED, KnownMarks, ViewerFlags
 from tweets.caches.tweets import TWEETS
 from tweets.entities import Entities, Tweet
+from tweets.reading.viewing import Known, known_of, known_without_redis
 from tweets.stores.port import tweet_store
 
 NO_COUNTS = Counts()
@@ -149,7 +150,8 @@ def hydrated(
     asked = marks.read(viewer.id) if viewer is not None else NOTHING
     page, known_marks = _load(ids, visibility, asked, extra, suspended=suspended)
     loaded = _with_inner(page, visibility, suspended=suspended)
-    return _views([each for each in ids if each in page.tweets], loaded, page.unreadable, viewer, known_marks)
+    flags = marks.flags(viewer.id, _originals(loaded.tweets), known_marks) if viewer is not None else {}
+    return _views([each for each in ids if each in page.tweets], loaded, page.unreadable, flags)
 
 
 class Shared(msgspec.Struct, frozen=True):
@@ -158,6 +160,20 @@ class Shared(msgspec.Struct, frozen=True):
     ids: tuple[int, ...]
     """Of those that are there, in the order asked for."""
     loaded: _Loaded
+
+    @property
+    def originals(self) -> list[int]:
+        """Returns the tweets that a viewer may have marked."""
+        return _originals(self.loaded.tweets)
+
+    def author_of(self, tweet_id: int) -> int | None:
+        """Returns whose tweet or retweet it is, None if it is not there."""
+        tweet = self.loaded.tweets.get(tweet_id)
+        return tweet.author_id if tweet is not None else None
+
+    def shows(self, tweet_id: int) -> bool:
+        """Returns whether a tweet is one of these, or shown within one."""
+        return tweet_id in self.loaded.tweets
 
 
 def shared(ids: Sequence[int]) -> Shared:
@@ -170,45 +186,48 @@ def shared(ids: Sequence[int]) -> Shared:
 def seen_by(viewers: Sequence[Viewer], tweets: Shared, *, suspended: bool = False) -> dict[int, list[TweetOut]]:
     """Returns the tweets as `hydrate` does for each viewer, as of the moment when they were loaded.
 
-    One Redis round trip for all viewers: whom they must not see now, and what they have marked. What of that is not
-    cached costs each what it costs a page. Raises `Unavailable`.
+    One Redis round trip for all viewers, or two: whom they must not see now, and what they have marked (viewing.py).
+    What of that is not cached costs each what it costs a page. Raises `Unavailable`.
     """
-    known = _known_of([viewer.id for viewer in viewers])
-    return {viewer.id: _seen(viewer, tweets, *known[viewer.id], suspended=suspended) for viewer in viewers}
-
-
-def _known_of(viewer_ids: Sequence[int]) -> dict[int, tuple[Visibility, KnownMarks | None]]:
-    """Whom each viewer may see, and what Redis knows of their marks."""
-    visibilities = {each: Visibility(each) for each in viewer_ids}
+    ids = [viewer.id for viewer in viewers]
     try:
-        answers = timeline_node().ask_all([_of_viewer(each, visibilities[each]) for each in viewer_ids])
+        known, _ = known_of(ids, tweets.originals, NOTHING, home=False)
     except Unavailable:
-        for visibility in visibilities.values():
-            visibility.know_without_redis()
-        return {each: (visibility, None) for each, visibility in visibilities.items()}
-    for viewer_id, (excluded, _) in zip(viewer_ids, answers, strict=True):
-        visibilities[viewer_id].know(excluded)
-    return {each: (visibilities[each], marked) for each, (_, marked) in zip(viewer_ids, answers, strict=True)}
+        known = known_without_redis(ids)
+    return views_of(known, tweets, suspended=suspended)
 
 
-def _of_viewer(viewer_id: int, visibility: Visibility) -> Read[tuple[Exclusions | None, KnownMarks | None]]:
-    hidden, marked = visibility.read(), marks.read(viewer_id)
-    size = len(hidden.commands)
-    return Read(
-        hidden.commands + marked.commands,
-        lambda *answers: (hidden.decode(*answers[:size]), marked.decode(*answers[size:])),
-    )
+def views_of(known: Mapping[int, Known], tweets: Shared, *, suspended: bool = False) -> dict[int, list[TweetOut]]:
+    """Returns the tweets as each viewer sees them of whom this is known; one list for all who see the same.
+
+    Costs nothing but what of a viewer is not known. Raises `Unavailable`.
+    """
+    views: dict[tuple[frozenset[int], tuple[ViewerFlags, ...]], list[TweetOut]] = {}
+    found = {}
+    for viewer_id, of_viewer in known.items():
+        hidden = of_viewer.visibility.hidden_among(tweets.loaded.authors)
+        flags = _flags(viewer_id, tweets, of_viewer)
+        key = hidden, tuple(flags.values())
+        if key not in views:
+            views[key] = _seen(tweets, hidden, flags, suspended=suspended)
+        found[viewer_id] = views[key]
+    return found
+
+
+def _flags(viewer_id: int, tweets: Shared, known: Known) -> Mapping[int, ViewerFlags]:
+    if known.unmarked:
+        return dict.fromkeys(tweets.originals, UNMARKED)
+    return marks.flags(viewer_id, tweets.originals, known.marks)
 
 
 def _seen(
-    viewer: Viewer, tweets: Shared, visibility: Visibility, known_marks: KnownMarks | None, *, suspended: bool
+    tweets: Shared, hidden: frozenset[int], flags: Mapping[int, ViewerFlags], *, suspended: bool
 ) -> list[TweetOut]:
-    authors = tweets.loaded.authors
-    hidden = visibility.hidden_among(authors)
-    seen = {each.id for each in authors.values() if each.id not in hidden and (suspended or not each.suspended)}
+    authors = tweets.loaded.authors.values()
+    seen = {each.id for each in authors if each.id not in hidden and (suspended or not each.suspended)}
     shown = {each.id: each for each in tweets.loaded.tweets.values() if each.author_id in seen}
     loaded = structs.replace(tweets.loaded, tweets=shown)
-    return _views([each for each in tweets.ids if each in shown], loaded, set(), viewer, known_marks).tweets
+    return _views([each for each in tweets.ids if each in shown], loaded, set(), flags).tweets
 
 
 def _with_inner(page: _Loaded, visibility: Visibility, *, suspended: bool) -> _Loaded:
@@ -217,11 +236,8 @@ def _with_inner(page: _Loaded, visibility: Visibility, *, suspended: bool) -> _L
     return page.also(_load(sorted(inner), visibility, suspended=suspended)[0]) if inner else page
 
 
-def _views(
-    ids: Sequence[int], loaded: _Loaded, unreadable: set[int], viewer: Viewer | None, known_marks: KnownMarks | None
-) -> Hydrated:
-    """The loaded tweets of these `ids`, for the viewer; those whose originals are not there are left out."""
-    flags = marks.flags(viewer.id, _originals(loaded.tweets), known_marks) if viewer is not None else {}
+def _views(ids: Sequence[int], loaded: _Loaded, unreadable: set[int], flags: Mapping[int, ViewerFlags]) -> Hydrated:
+    """The loaded tweets of these `ids`, with a viewer's flags; those whose originals are not there are left out."""
     tweets = [loaded.tweets[each] for each in ids]
     complete = [each for each in tweets if each.retweet_of_id is None or each.retweet_of_id in loaded.tweets]
     lacking = {each.id for each in tweets if each.retweet_of_id in loaded.unreadable}

@@ -10,12 +10,13 @@ from functools import partial
 from accounts.entities import Viewer
 from accounts.graph.exclusions import Visibility
 from fanout.live.watermark import watermark as known_watermark
+from feed.live.arrivals import arrivals
 from feed.live.streams.missed import by_followees
 from feed.live.streams.replaying import ON_SCREEN, ReplayingStream
 from feed.live.streams.stream import HOME, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
 from feed.live.turns import turns
-from feed.timelines.home import InHome, home_page, newest_standing, stands_in_home, warm
+from feed.timelines.home import InHome, home_page, newest_standing, warm
 from storage.web.paging import Page, PageRequest
 from tweets.entities import Deletion
 from tweets.reading.hydration import TweetOut, hydrate
@@ -50,18 +51,20 @@ class HomeStream(ReplayingStream):
     async def _show_standing(self, entry_id: int) -> None:
         """Shows what stands in the reader's timeline now: the list of readers it was pushed by may be stale.
 
+        Read together with others who are told (arrivals.py); whoever would cost more than they do, by themselves.
+
         The tweet is newer than the watermark that came with it, since its order was still open.
         """
         self._behind = True
-        stands = await self._read(stands_in_home, self._viewer.id, entry_id)
-        if stands is InHome.UNKNOWN:
+        with self._being_read():
+            seen = await arrivals.seen_by(self._viewer, entry_id)
+            if seen is InHome.STANDS:
+                visibility = Visibility(self._viewer.id, home=True)
+                seen = await reading(hydrate, [entry_id], viewer=self._viewer, visibility=visibility)
+        if isinstance(seen, InHome):
             await self._catch_up()
-            return
-        if stands is InHome.MISSING:
-            self._behind = False
-            return
-        visibility = Visibility(self._viewer.id, home=True)
-        await self._show_read(await self._read(hydrate, [entry_id], viewer=self._viewer, visibility=visibility))
+        else:
+            await self._show_read(seen)
 
     def _page(self, request: PageRequest) -> Page[TweetOut]:
         return home_page(self._viewer, request)

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import ParamSpec, TypeVar
 
 from accounts.entities import Viewer
@@ -39,6 +39,8 @@ REPLAY_LIMIT = 1_000
 """Tweets that a resume sends; a client that missed more is told to page (`gap`)."""
 ON_SCREEN = 200
 """Entries that a client may have from pages, or from a socket before this one: two of the largest pages."""
+FRAMES_KEPT = 128
+"""Frames that are told to many at the same time, and of which each has its text: about 3 KB each."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -281,7 +283,13 @@ class ReplayingStream(ABC):
             await self._send(TweetLeft(self.name, str(entry_id)))
 
     async def _send_tweet(self, tweet: TweetOut) -> None:
-        await self._send(TweetCame(self.name, encode_cursor(self._safe), tweet))
+        await self._send(_tweet_came(self.name, self._safe, tweet))
 
     async def _gap(self, after: int) -> None:
         await self._send(Gap(self.name, encode_cursor(after)))
+
+
+@lru_cache(FRAMES_KEPT)
+def _tweet_came(name: str, safe: int, tweet: TweetOut) -> TweetCame:
+    """One frame, whose text is made once, for all sockets of the process that are told the same."""
+    return TweetCame(name, encode_cursor(safe), tweet)

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.sessions import bad_tokens
 from config.asgi import websocket
-from feed.live import socket as live_socket
+from feed.live import rechecking
 from storage.redis import rate_limits
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Policy
@@ -71,7 +71,7 @@ def test_behind_a_proxy_it_is_the_client_who_is_counted(settings: Settings) -> N
 
 def test_a_socket_that_was_let_in_is_not_closed_for_its_neighbours_bad_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own token is looked at all the same, in SQL if need be."""
-    monkeypatch.setattr(live_socket, "RECHECK_SECONDS", 0.05)
+    monkeypatch.setattr(rechecking, "RECHECK_SECONDS", 0.05)
     token = ApiClient(new_person()).token
     untyped: Any = ApplicationCommunicator
     headers = [(b"authorization", f"Bearer {token}".encode())]

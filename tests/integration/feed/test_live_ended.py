@@ -9,7 +9,7 @@ from accounts.models import User
 from accounts.people import services
 from accounts.sessions.ending import end_all
 from feed.live.frames import CloseCode
-from feed.live.socket import RECHECK_SECONDS
+from feed.live.rechecking import RECHECK_SECONDS
 from feed.live.threads import housekeeping
 from tests.integration.feed.sockets import Socket
 from tests.people import PASSWORD, new_person

@@ -30,9 +30,9 @@ def test_forgetting_names_the_keys_of_their_owners() -> None:
     assert set(purge_command(reader)[1:]) == {
         materialised.timeline_key(reader),
         graph_version_key(reader),
-        exclusions._key(reader),
+        exclusions.exclusions_key(reader),
         marks._marks_key(reader),
-        marks._version_key(reader),
+        marks.version_key(reader),
     }
 
 

@@ -12,6 +12,16 @@ from storage.errors import Unavailable
 from tweets.reading.hydration import Shared
 
 
+class Read:
+    """What was read of some tweets; an object of its own."""
+
+    def __init__(self, ids: tuple[int, ...]) -> None:
+        self.ids = ids
+
+    def shows(self, tweet_id: int) -> bool:
+        return tweet_id in self.ids
+
+
 class Reads:
     """The batches that were read; the store does not answer while it is `down`."""
 
@@ -24,7 +34,7 @@ class Reads:
         await asyncio.sleep(0)
         if self.down:
             raise Unavailable("store")
-        return object()
+        return Read(ids)
 
 
 @pytest.fixture

@@ -1,0 +1,46 @@
+"""An entry as many readers have it in their home timelines, looked at together: for the sockets of a process.
+
+Says what `stands_in_home` (home.py) and `hydrate` say of each reader, but leaves out who would cost a read of their
+own, so that whoever is known to no cache holds up none of the others.
+"""
+
+from collections.abc import Sequence
+
+from fanout.timelines import standing
+from fanout.timelines.standing import Standing
+from feed.timelines.home import InHome
+from storage.redis.node import timeline_node
+from tweets.reading.hydration import Shared, TweetOut, views_of
+from tweets.reading.viewing import known_of
+
+Told = Sequence[TweetOut] | InHome
+"""What a reader is to be shown; else UNKNOWN, to read the page, or STANDS, to be shown what they alone are asked of."""
+
+
+def seen_at_home(reader_ids: Sequence[int], entry_id: int, entry: Shared) -> dict[int, Told]:
+    """Returns what each reader sees of the entry, of which `entry` was loaded: nothing where it does not stand.
+
+    One Redis round trip for all readers; one more if some merge its author, and one if some may have marked what it
+    shows. Raises `Unavailable`.
+    """
+    author_id = entry.author_of(entry_id)
+    if author_id is None:
+        return dict.fromkeys(reader_ids, ())
+    asked = standing.read(reader_ids, entry_id, author_id)
+    known, found = known_of(reader_ids, entry.originals, asked, home=True)
+    there, unknown = _with_recents(found, entry_id, author_id)
+    told: dict[int, Told] = dict.fromkeys(reader_ids, ())
+    told |= dict.fromkeys(unknown, InHome.UNKNOWN) | dict.fromkeys(there, InHome.STANDS)
+    return told | views_of({each: known[each] for each in there if known[each].tells(entry.originals)}, entry)
+
+
+def _with_recents(found: Standing, entry_id: int, author_id: int) -> tuple[list[int], list[int]]:
+    """Returns in whose timelines the entry stands, and whose cannot tell."""
+    there, unknown = list(found.there), list(found.unknown)
+    answers = timeline_node().ask_all(standing.in_recents(entry_id, author_id, found.merging))
+    for readers, is_there in zip(found.merging.values(), answers, strict=True):
+        if is_there is None:
+            unknown += readers
+        elif is_there:
+            there += readers
+    return there, unknown
