@@ -16,8 +16,10 @@ from deploy.valkey import Valkey
 from fanout.live.channel import tweet_channel
 from feed.live import listener as listener_module
 from feed.live import watching
+from feed.live.channels import channels
 from feed.live.listener import listener
 from feed.live.threads import housekeeping
+from feed.live.turns import AT_A_TIME, turns
 from feed.live.watching import watched
 from storage.redis.node import timeline_node
 from storage.web.paging import decode_cursor
@@ -470,6 +472,31 @@ class TestCosts:
             assert tweet not in watched.ids
 
         run(scenario)
+
+
+@on_one_store
+def test_a_stream_that_waits_for_its_turn_to_be_read_keeps_its_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feed.live.channels.KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(listener_module, "KEPT_SECONDS", 0.05)
+    author = new_person()
+    tweet = post(author)
+
+    async def scenario() -> None:
+        socket, others_are_read = await housekeeping(Socket, author), asyncio.Event()
+        replays = [asyncio.create_task(turns.take(-number, others_are_read.wait)) for number in range(AT_A_TIME)]
+        await socket.sign_in()
+        await socket.say(type="subscribe", stream=f"tweet:{tweet}")
+        await until(lambda: tweet_channel(tweet) in channels.wanted)
+        assert await socket.is_silent(0.5)
+        others_are_read.set()
+        await asyncio.gather(*replays)
+        assert (await socket.frame())["type"] == "subscribed"
+        await housekeeping(liking.like, viewer=viewer(author), tweet_id=tweet)
+        async with asyncio.timeout(10):
+            await counts_until(socket, likes=1)
+        await close(socket)
+
+    run(scenario)
 
 
 @pytest.fixture
