@@ -80,11 +80,14 @@ class TweetStream(ReplayingStream):
             case SignalKind.HIDDEN:
                 if self.viewer_id in signal.viewers:
                     await self._end_unless_seen()
-            case SignalKind.RESYNC | SignalKind.OVERFLOW:
+            case SignalKind.RESYNC:
                 await self._end_unless_seen()
                 await super().handle(signal)
-                await self._tell_counts()
-                watched.changed(self._subject)
+                await self._make_good_counts()
+            case SignalKind.OVERFLOW:
+                await super().handle(signal)  # first the gap: what was dropped is below it, whatever fails now
+                await self._end_unless_seen()
+                await self._make_good_counts()
             case _:
                 await super().handle(signal)
 
@@ -135,12 +138,18 @@ class TweetStream(ReplayingStream):
         self._told = counts
         await self._send(CountsChanged(self.name, str(self._subject), counts))
 
+    async def _make_good_counts(self) -> None:
+        await self._tell_counts()
+        watched.changed(self._subject)
+
     async def _end_unless_seen(self) -> None:
-        """Reads the tweet as REST would, and ends if that finds none. Raises `Over`, and `Unavailable`."""
+        """Reads the tweet as REST would, and ends if that finds none. Raises `Over`; `Unavailable` leaves it behind."""
+        behind, self._behind = self._behind, True
         try:
             await reading(tweet_out, self._tweet_id, self._viewer)
         except NotFound:
             await self._end()
+        self._behind = behind
 
     async def _end(self) -> None:
         await self._send_deleted([self._tweet_id])

@@ -18,9 +18,14 @@ from feed.live import listener as listener_module
 from feed.live import watching
 from feed.live.channels import channels
 from feed.live.listener import listener
+from feed.live.streams import tweet as tweet_stream
+from feed.live.streams.stream import Signal, SignalKind
+from feed.live.streams.tweet import TweetStream
 from feed.live.threads import housekeeping
+from feed.live.told import Gap, TweetCame
 from feed.live.turns import AT_A_TIME, turns
 from feed.live.watching import watched
+from storage.errors import Unavailable
 from storage.redis.node import timeline_node
 from storage.web.paging import decode_cursor
 from tests.backends import connected_anew, counted_round_trips
@@ -495,6 +500,37 @@ def test_a_stream_that_waits_for_its_turn_to_be_read_keeps_its_channel(monkeypat
         async with asyncio.timeout(10):
             await counts_until(socket, likes=1)
         await close(socket)
+
+    run(scenario)
+
+
+@on_one_store
+@pytest.mark.parametrize("kind", [SignalKind.RESYNC, SignalKind.OVERFLOW])
+def test_what_was_dropped_before_an_outage_is_below_every_cursor_behind_it(kind: SignalKind) -> None:
+    author, reader = new_person(), new_person()
+    tweet = post(author)
+    told: list[Any] = []
+
+    async def send(frame: Any) -> None:
+        told.append(frame)
+
+    async def scenario() -> None:
+        listener.start()
+        stream = TweetStream(await housekeeping(viewer, reader), send, tweet)
+        await stream.open(None, 0)
+        await stream.begin()
+        dropped, later = [await housekeeping(post, author, "an answer", reply_to=tweet) for _ in range(2)]
+        with patch.object(tweet_stream, "tweet_out", side_effect=Unavailable("store")), pytest.raises(Unavailable):
+            await stream.handle(Signal(kind))
+        await stream.handle(Signal(SignalKind.TWEETS, stream.topic, later, entries=(later,)))
+        await stream.handle(Signal(SignalKind.RESYNC))
+        found = [int(frame.tweet.id) for frame in told if isinstance(frame, TweetCame)]
+        if kind is SignalKind.RESYNC:
+            assert found == [dropped, later]
+        else:
+            [gap] = [frame for frame in told if isinstance(frame, Gap)]
+            assert decode_cursor(gap.after) < dropped
+        stream.close()
 
     run(scenario)
 
