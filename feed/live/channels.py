@@ -1,13 +1,14 @@
 """The channels that this process hears only while one of its sockets wants them: the public feed's, and tweets'.
 
 They ride on the process's one subscription (listener.py), however many sockets want one. A channel is asked for before
-anything is read that its messages are about: so whatever changes after the reading is told. One that nobody wants any
-more is dropped some seconds later, since whoever looks at tweets comes back to them, and a socket that has just asked
-is not known by its stream yet.
+anything is read that its messages are about: so whatever changes after the reading is told. It is wanted from then on,
+however long the reading waits for its turn, until whoever asked leaves; and one that nobody wants any more is dropped
+some seconds later, since whoever looks at tweets comes back to them.
 """
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 HEARD_SECONDS = 2.0
@@ -30,6 +31,8 @@ class Channels:
         self._say: Say | None = None
         self._asked: dict[str, float] = {}
         """When each was asked for last, by the monotonic clock."""
+        self._wanting: Counter[str] = Counter()
+        """How many want each."""
         self._standing: set[str] = set()
         self._waiting: dict[str, asyncio.Event] = {}
         self._late: set[str] = set()
@@ -58,7 +61,8 @@ class Channels:
         self._standing.clear()
 
     async def hear(self, name: str) -> None:
-        """Returns once the channel is heard, or after HEARD_SECONDS."""
+        """Wants the channel, until `leave`; returns once it is heard, or after HEARD_SECONDS."""
+        self._wanting[name] += 1
         self._asked[name] = time.monotonic()
         if name in self._standing:
             return
@@ -71,19 +75,29 @@ class Channels:
             self._waiting.pop(name, None)
             self._late.add(name)
 
+    def leave(self, name: str) -> None:
+        """Undoes one `hear`."""
+        self._wanting[name] -= 1
+        if not self._wanting[name]:
+            del self._wanting[name]
+
     def stands(self, name: str) -> bool:
-        """The server has said that the channel is heard; answers whether somebody had given that up."""
-        self._standing.add(name)
+        """The server has said that the channel is heard; answers whether somebody had given that up.
+
+        One that was dropped before this answer came counts no more: the word that ends it is on its way.
+        """
+        if name in self._asked:
+            self._standing.add(name)
         if name in self._waiting:
             self._waiting.pop(name).set()
         was_late = name in self._late
         self._late.discard(name)
         return was_late
 
-    async def drop_all_but(self, wanted: Collection[str]) -> None:
+    async def drop_unwanted(self) -> None:
         """Hears no more what nobody wants, and nobody has asked for lately."""
         ends = time.monotonic() - KEPT_SECONDS
-        dropped = [name for name, asked_at in self._asked.items() if asked_at <= ends and name not in wanted]
+        dropped = [name for name, asked_at in self._asked.items() if asked_at <= ends and name not in self._wanting]
         for name in dropped:
             del self._asked[name]
             self._standing.discard(name)

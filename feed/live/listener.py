@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 
 from accounts.account_cache.accounts import RECENT_CHANGES, Changes
 from fanout.live import channel
-from fanout.live.channel import PUBLIC_CHANNEL, tweet_channel
+from fanout.live.channel import PUBLIC_CHANNEL
 from fanout.live.presence import REFRESH_SECONDS, Presence
 from fanout.live.watermark import WATERMARK_SECONDS, watermark
 from feed.live.channels import HEARD_SECONDS, KEPT_SECONDS, channels
@@ -233,8 +233,7 @@ class Listener:
 
     async def _drop_channels(self) -> None:
         await asyncio.sleep(KEPT_SECONDS)
-        public = {PUBLIC_CHANNEL} if registry.ids(PUBLIC.subject) else set()
-        await channels.drop_all_but(public | {tweet_channel(each) for each in watched.ids})
+        await channels.drop_unwanted()
 
     async def _keep_present(self) -> None:
         """Refreshes the presence of every reader here."""

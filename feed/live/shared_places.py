@@ -34,13 +34,18 @@ class SharedPlaces:
         self._refresh_at = 0.0
 
     async def has_place(self, reader_id: int) -> bool:
-        """Returns whether a reader whose new socket was counted here has not too many now. A Redis round trip."""
+        """Returns whether a reader whose new socket was counted here has not too many now. A Redis round trip.
+
+        It is told again soon: what was said here may have come behind that the socket has left, or not at all.
+        """
         own = self._places.sockets_of(reader_id)
         try:
             others = await housekeeping(self._counts.tell, {reader_id: own})
         except Unavailable:
             log.warning("sockets_counted_without_redis")
             return True
+        finally:
+            self._stale.add(reader_id)
         return own + others[reader_id] <= SOCKETS_A_READER
 
     def left(self, reader_id: int) -> None:

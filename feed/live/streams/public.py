@@ -30,11 +30,19 @@ class PublicStream(ReplayingStream):
 
     def __init__(self, viewer: Viewer, send: Send) -> None:
         super().__init__(PUBLIC_STREAM, PUBLIC, viewer, send)
+        self._hears = False
 
     async def open(self, after: int | None, watermark: int) -> None:
         """Finds where to begin, once the process hears of the public feed."""
+        self._hears = True
         await channels.hear(PUBLIC_CHANNEL)
         await self._begin_at(after, watermark or await housekeeping(known_watermark.read))
+
+    def close(self) -> None:
+        """Hears of the public feed no more."""
+        if self._hears:
+            self._hears = False
+            channels.leave(PUBLIC_CHANNEL)
 
     def _may_show(self, tweet: TweetOut) -> bool:
         return tweet.retweet_of is None

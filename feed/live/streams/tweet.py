@@ -43,6 +43,8 @@ class TweetStream(ReplayingStream):
         self.authors: frozenset[int] = frozenset()
         self._tweet_id = tweet_id
         self._subject = tweet_id
+        self._channel: str | None = None
+        """What it hears, of the subject."""
         self._watch: Watch | None = None
         self._told: CountsOut | None = None
         """The counts that the client has; None of one that resumes, and may have any."""
@@ -50,7 +52,8 @@ class TweetStream(ReplayingStream):
     async def open(self, after: int | None, watermark: int) -> None:
         """Begins to watch the tweet, and then reads it. Raises `NotFound`, in REST's words, for who may not see it."""
         self._subject = await reading(_subject_of, self._tweet_id)
-        await channels.hear(tweet_channel(self._subject))
+        self._channel = tweet_channel(self._subject)
+        await channels.hear(self._channel)
         shown = await self._read_in_turn(tweet_out, self._tweet_id, self._viewer)
         self.authors = frozenset(int(each.author.id) for each in (shown, shown.retweet_of) if each is not None)
         self._told = shown.counts if after is None else None
@@ -77,11 +80,14 @@ class TweetStream(ReplayingStream):
             case SignalKind.HIDDEN:
                 if self.viewer_id in signal.viewers:
                     await self._end_unless_seen()
-            case SignalKind.RESYNC | SignalKind.OVERFLOW:
+            case SignalKind.RESYNC:
                 await self._end_unless_seen()
                 await super().handle(signal)
-                await self._tell_counts()
-                watched.changed(self._subject)
+                await self._make_good_counts()
+            case SignalKind.OVERFLOW:
+                await super().handle(signal)  # first the gap: what was dropped is below it, whatever fails now
+                await self._end_unless_seen()
+                await self._make_good_counts()
             case _:
                 await super().handle(signal)
 
@@ -94,7 +100,10 @@ class TweetStream(ReplayingStream):
         return not self.authors.isdisjoint(authors) or super().shows_any_by(authors)
 
     def close(self) -> None:
-        """Watches the tweet no more."""
+        """Watches the tweet, and hears of it, no more."""
+        if self._channel is not None:
+            channels.leave(self._channel)
+            self._channel = None
         if self._watch is not None:
             watched.remove(self._watch, self)
 
@@ -129,12 +138,18 @@ class TweetStream(ReplayingStream):
         self._told = counts
         await self._send(CountsChanged(self.name, str(self._subject), counts))
 
+    async def _make_good_counts(self) -> None:
+        await self._tell_counts()
+        watched.changed(self._subject)
+
     async def _end_unless_seen(self) -> None:
-        """Reads the tweet as REST would, and ends if that finds none. Raises `Over`, and `Unavailable`."""
+        """Reads the tweet as REST would, and ends if that finds none. Raises `Over`; `Unavailable` leaves it behind."""
+        behind, self._behind = self._behind, True
         try:
             await reading(tweet_out, self._tweet_id, self._viewer)
         except NotFound:
             await self._end()
+        self._behind = behind
 
     async def _end(self) -> None:
         await self._send_deleted([self._tweet_id])

@@ -1,6 +1,7 @@
 """A reader's sockets are counted over all live processes, and a process that dies is forgotten."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +17,7 @@ from feed.live.shared_places import SharedPlaces
 from feed.live.threads import housekeeping
 from storage import stores
 from storage.redis.node import timeline_node
-from tests.integration.feed.sockets import Socket
+from tests.integration.feed.sockets import SECONDS, Socket, until
 from tests.integration.speaking import on_one_store
 from tests.outages import server_down
 from tests.people import new_person
@@ -130,5 +131,33 @@ def test_a_socket_too_many_of_another_process_is_closed() -> None:
         await second.enter()
         assert await second.closed() == CloseCode.TOO_MANY
         await first.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_is_said_at_sign_in_and_comes_behind_that_the_socket_has_left_is_made_good(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shared, "TELL_SECONDS", 0)
+    reader, told_that_it_left = stores.ids.next(), threading.Event()
+
+    async def scenario() -> None:
+        process = Process()
+        tell = process.shared._counts.tell
+
+        def slowly(counts: dict[int, int]) -> dict[int, int]:
+            if counts[reader] == 1:
+                assert told_that_it_left.wait(SECONDS)
+            return tell(counts)
+
+        monkeypatch.setattr(process.shared._counts, "tell", slowly)
+        coming = asyncio.create_task(process.come(reader))
+        await until(lambda: process.places.sockets_of(reader) == 1)
+        process.go(reader)
+        await process.shared.keep_telling()
+        told_that_it_left.set()
+        assert await coming
+        await process.shared.keep_telling()
+        assert await housekeeping(SocketCounts().tell, {reader: 0}) == {reader: 0}
 
     asyncio.run(scenario())

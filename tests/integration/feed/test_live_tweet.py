@@ -16,9 +16,16 @@ from deploy.valkey import Valkey
 from fanout.live.channel import tweet_channel
 from feed.live import listener as listener_module
 from feed.live import watching
+from feed.live.channels import channels
 from feed.live.listener import listener
+from feed.live.streams import tweet as tweet_stream
+from feed.live.streams.stream import Signal, SignalKind
+from feed.live.streams.tweet import TweetStream
 from feed.live.threads import housekeeping
+from feed.live.told import Gap, TweetCame
+from feed.live.turns import AT_A_TIME, turns
 from feed.live.watching import watched
+from storage.errors import Unavailable
 from storage.redis.node import timeline_node
 from storage.web.paging import decode_cursor
 from tests.backends import connected_anew, counted_round_trips
@@ -470,6 +477,62 @@ class TestCosts:
             assert tweet not in watched.ids
 
         run(scenario)
+
+
+@on_one_store
+def test_a_stream_that_waits_for_its_turn_to_be_read_keeps_its_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feed.live.channels.KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(listener_module, "KEPT_SECONDS", 0.05)
+    author = new_person()
+    tweet = post(author)
+
+    async def scenario() -> None:
+        socket, others_are_read = await housekeeping(Socket, author), asyncio.Event()
+        replays = [asyncio.create_task(turns.take(-number, others_are_read.wait)) for number in range(AT_A_TIME)]
+        await socket.sign_in()
+        await socket.say(type="subscribe", stream=f"tweet:{tweet}")
+        await until(lambda: tweet_channel(tweet) in channels.wanted)
+        assert await socket.is_silent(0.5)
+        others_are_read.set()
+        await asyncio.gather(*replays)
+        assert (await socket.frame())["type"] == "subscribed"
+        await housekeeping(liking.like, viewer=viewer(author), tweet_id=tweet)
+        async with asyncio.timeout(10):
+            await counts_until(socket, likes=1)
+        await close(socket)
+
+    run(scenario)
+
+
+@on_one_store
+@pytest.mark.parametrize("kind", [SignalKind.RESYNC, SignalKind.OVERFLOW])
+def test_what_was_dropped_before_an_outage_is_below_every_cursor_behind_it(kind: SignalKind) -> None:
+    author, reader = new_person(), new_person()
+    tweet = post(author)
+    told: list[Any] = []
+
+    async def send(frame: Any) -> None:
+        told.append(frame)
+
+    async def scenario() -> None:
+        listener.start()
+        stream = TweetStream(await housekeeping(viewer, reader), send, tweet)
+        await stream.open(None, 0)
+        await stream.begin()
+        dropped, later = [await housekeeping(post, author, "an answer", reply_to=tweet) for _ in range(2)]
+        with patch.object(tweet_stream, "tweet_out", side_effect=Unavailable("store")), pytest.raises(Unavailable):
+            await stream.handle(Signal(kind))
+        await stream.handle(Signal(SignalKind.TWEETS, stream.topic, later, entries=(later,)))
+        await stream.handle(Signal(SignalKind.RESYNC))
+        found = [int(frame.tweet.id) for frame in told if isinstance(frame, TweetCame)]
+        if kind is SignalKind.RESYNC:
+            assert found == [dropped, later]
+        else:
+            [gap] = [frame for frame in told if isinstance(frame, Gap)]
+            assert decode_cursor(gap.after) < dropped
+        stream.close()
+
+    run(scenario)
 
 
 @pytest.fixture

@@ -82,17 +82,39 @@ def test_what_is_asked_for_while_a_subscription_connects_is_said_when_it_has_beg
 def test_what_nobody_wants_is_dropped_but_not_what_was_asked_for_a_moment_ago(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> None:
         channels, server = Channels(), Server()
-        await channels.begin(server.say, channels.wanted)
-        for name in ("a", "b"):
+        await channels.begin(server.say, [])
+        for name in ("a", "a", "b"):
             asking = asyncio.create_task(channels.hear(name))
             await asyncio.sleep(0)
             channels.stands(name)
             await asking
-        await channels.drop_all_but(["a"])
+        channels.leave("a")
+        channels.leave("b")
+        await channels.drop_unwanted()
         assert channels.wanted == ["a", "b"]
         monkeypatch.setattr(channels_module, "KEPT_SECONDS", 0.0)
-        await channels.drop_all_but(["a"])
-        assert channels.wanted == ["a"]
+        await channels.drop_unwanted()
+        assert channels.wanted == ["a"], "one of two that asked wants it still"
         assert server.said[2:] == [("UNSUBSCRIBE", "b")]
+        channels.leave("a")
+        await channels.drop_unwanted()
+        assert channels.wanted == []
+
+    run(scenario)
+
+
+def test_the_answer_to_what_was_dropped_meanwhile_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels_module, "HEARD_SECONDS", 0.01)
+    monkeypatch.setattr(channels_module, "KEPT_SECONDS", 0.0)
+
+    async def scenario() -> None:
+        channels, server = Channels(), Server()
+        await channels.begin(server.say, [])
+        await channels.hear("a")
+        channels.leave("a")
+        await channels.drop_unwanted()
+        channels.stands("a")
+        await channels.hear("a")
+        assert server.said == [("SUBSCRIBE", "a"), ("UNSUBSCRIBE", "a"), ("SUBSCRIBE", "a")]
 
     run(scenario)
