@@ -420,18 +420,18 @@ class TestCosts:
         author, reader = new_person(), new_person()
         tweet = post(author)
         me = viewer(reader)
-        acts: list[tuple[Callable[[], object], int]] = [
-            (lambda: liking.like(viewer=me, tweet_id=tweet), 4),
-            (lambda: liking.unlike(viewer=me, tweet_id=tweet), 2),
-            (lambda: post(author), 1),
-            (lambda: post(author, reply_to=tweet), 3),
+        acts: list[tuple[Callable[[], object], int, int]] = [
+            (lambda: liking.like(viewer=me, tweet_id=tweet), 4, 5),
+            (lambda: liking.unlike(viewer=me, tweet_id=tweet), 2, 3),
+            (lambda: post(author), 1, 4),
+            (lambda: post(author, reply_to=tweet), 3, 7),
         ]
-        for act, _ in acts:
+        for act, _, _ in acts:
             act()
-        for act, trips in acts:
+        for act, trips, commands in acts:
             with counted_round_trips() as made:
                 act()
-            assert len(made) == trips, made
+            assert [len(made), sum(map(len, made))] == [trips, commands], made
             assert not [command for trip in made for command in trip if command[0] == "PUBLISH"], "a script does it"
 
     def test_whether_viewers_may_still_see_is_one_round_trip_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
