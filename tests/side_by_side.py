@@ -36,8 +36,8 @@ def _integration(*packages: str) -> list[str]:
 
 
 RUNS = {
-    "feeds": _integration("feed", "fanout", "tweets"),
-    "doors": ["tests/unit", "tests/property", "tests/contract", *_integration("accounts", "config")],
+    "feeds": [*_integration("feed", "fanout", "tweets", "accounts"), "tests/contract"],
+    "doors": ["tests/unit", "tests/property", *_integration("config")],
     "product": [*_integration("storage"), "tests/e2e"],
 }
 """What each pytest run takes, in this order."""
