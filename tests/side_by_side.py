@@ -1,12 +1,12 @@
-"""Every test in three pytest runs at once, beside one Cassandra node that all share; lint as well, if asked.
+"""Every test in two pytest runs at once, beside one Cassandra node that both share; lint as well, if asked.
 
     python -m tests.side_by_side [lint] -- [pytest's options]
 
-Tests of the whole product mostly wait for processes of their own, and the others for servers half of their time: the
-three keep two cores busy. Each run has servers and databases of its own, and in Cassandra a keyspace. Its lines
-come as they are printed, behind its name. The last line adds up what all counted.
+Tests of the whole product mostly wait for processes of their own, and the others keep one core busy: together
+they take little longer than the slower of the two. Each run has servers and databases of its own, and in
+Cassandra a keyspace. Its lines come as they are printed, behind its name. The last line adds up what both counted.
 
-Exit status 0 when everything passed. The first Ctrl-C (or SIGTERM) is handed on to all, which end what they
+Exit status 0 when everything passed. The first Ctrl-C (or SIGTERM) is handed on to both, which end what they
 started; the second one kills.
 """
 
@@ -29,18 +29,11 @@ from deploy.supervisor.ports import LOOPBACK, free_port
 from deploy.supervisor.processes import Child, Hooks, start, wait_until
 
 ROOT = Path(__file__).parent.parent
-
-
-def _integration(*packages: str) -> list[str]:
-    return [f"tests/integration/{package}" for package in packages]
-
-
 RUNS = {
-    "feeds": [*_integration("feed", "fanout", "tweets", "accounts"), "tests/contract"],
-    "doors": ["tests/unit", "tests/property", *_integration("config")],
-    "product": [*_integration("storage"), "tests/e2e"],
+    "servers": [f"tests/integration/{package}" for package in ("storage", "fanout", "tweets", "feed", "config")],
+    "product": ["tests/unit", "tests/property", "tests/contract", "tests/integration/accounts", "tests/e2e"],
 }
-"""What each pytest run takes, in this order."""
+"""What each pytest run takes, in this order: first what needs no Cassandra, which starts meanwhile."""
 NOTHING_COLLECTED = 5
 JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 """As in tests/settings.py, which says why."""

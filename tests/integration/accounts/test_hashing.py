@@ -29,9 +29,11 @@ def hashers_of_production(settings: Settings, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def crowd() -> Iterator[Any]:
-    """Inside what it returns, another thread hashes and will not end."""
+    """Inside what it returns, another thread hashes and will not end. As many may wait as in a process of production."""
+    waiting = TURNS._waiting
+    TURNS.let_wait(hashing_turns.WAITING)
     yield hashing_elsewhere
-    TURNS.start_anew()
+    TURNS.let_wait(waiting)
 
 
 @contextmanager

@@ -160,6 +160,7 @@ class TestClientPage:
         answer = Client().get("/", headers={"If-None-Match": tag})
         assert (answer.status_code, "Content-Security-Policy" in answer) == (304, False)
 
+    @pytest.mark.usefixtures("database")
     def test_its_files_are_served_as_others_are(self) -> None:
         script, other = Client().get("/static/client/main.js"), Client().get("/static/config/pages.css")
         assert (script.status_code, script["Content-Type"]) == (200, 'text/javascript; charset="utf-8"')
