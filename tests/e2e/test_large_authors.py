@@ -198,7 +198,7 @@ def test_a_worker_killed_half_way_loses_nothing_and_doubles_nothing(
     monkeypatch.setattr(sweeper, "RESEND_SECONDS", 1)
     victim = hire("victim", FANOUT_FIRST, held_at=crowd.parts // 4)
     hire("other", BULK_FIRST)
-    orders = {}
+    orders: dict[int, Order] = {}
     while not wait_until(is_held, seconds=HELD_SECONDS):
         assert len(orders) < 10, "the other one does everything"
         posting = posted(crowd.author)

@@ -29,7 +29,7 @@ def hashers_of_production(settings: Settings, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def crowd() -> Iterator[Any]:
-    """Inside what it returns, another thread hashes and will not end. As many may wait as in a process of production."""
+    """Inside what it returns, another thread hashes and will not end. As many may wait as in production's process."""
     waiting = TURNS._waiting
     TURNS.let_wait(hashing_turns.WAITING)
     yield hashing_elsewhere
