@@ -3,9 +3,10 @@
 `EXAMPLES` and `SEED` are as in test_timelines.py.
 """
 
+import gc
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
@@ -26,8 +27,16 @@ from tests.property.listening import listening_steps_of
 from tests.property.test_timelines import EXAMPLES, SEED, run
 from tweets.reading.hydration import TweetOut
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+pytestmark = [pytest.mark.filterwarnings(f"ignore:{said}:ResourceWarning") for said in ("unclosed", "loop is closed")]
 """Processes die while they connect."""
+
+
+@pytest.fixture(autouse=True)
+def _swept_up() -> Iterator[None]:
+    """What dead processes have left is collected here, and not in the next test."""
+    yield
+    gc.collect()
+
 
 Bug = Callable[[], AbstractContextManager[object]]
 
