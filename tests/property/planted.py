@@ -119,7 +119,7 @@ BUGS: dict[str, Bug] = {
 
 RARE = {"deliver ignores the tombstone", "deliver ignores the generation of its snapshot"}
 """Found as well, but they take more interleavings than each run of the tests should."""
-FOUND_WITHIN = {bug: 120 for bug in BUGS if bug not in RARE}
+FOUND_WITHIN = {bug: 60 for bug in BUGS if bug not in RARE}
 """Those that are planted at each run of the tests, and the interleavings that are tried to find them."""
 LAST_FOUND_BY = {
     "retract leaves a timeline alone that is being rebuilt": 42,
