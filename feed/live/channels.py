@@ -72,7 +72,6 @@ class Channels:
         try:
             await asyncio.wait_for(stands.wait(), HEARD_SECONDS)
         except TimeoutError:
-            self._waiting.pop(name, None)
             self._late.add(name)
 
     def leave(self, name: str) -> None:

@@ -7,7 +7,6 @@ was said of it ends. While Redis is away each process's own bound holds. It belo
 import asyncio
 import time
 from collections.abc import Iterable
-from itertools import islice
 
 import structlog
 
@@ -58,8 +57,9 @@ class SharedPlaces:
         if time.monotonic() >= self._refresh_at:
             self._refresh_at = time.monotonic() + REFRESH_SECONDS
             self._stale.update(self._places.readers())
-        while self._stale:
-            await self._tell(list(islice(self._stale, READERS_A_TRIP)))
+        stale = list(self._stale)
+        for start in range(0, len(stale), READERS_A_TRIP):
+            await self._tell(stale[start : start + READERS_A_TRIP])
 
     async def _tell(self, readers: Iterable[int]) -> None:
         counts = {reader: self._places.sockets_of(reader) for reader in readers}

@@ -74,6 +74,8 @@ class Watch:
     looked_at: int = 0
     """Which of the changes the counts show."""
     look_until: float = 0.0
+    newcomer: int | None = None
+    """Which of the changes somebody came with, who may have read other counts than were told before."""
 
     @property
     def topic(self) -> Topic:
@@ -115,6 +117,7 @@ class Watched:
         watch = self._watches.setdefault(tweet_id, Watch(tweet_id, counts, settled_place()))
         watch.streams.add(stream)
         self.changed(tweet_id)  # since it was read, too
+        watch.newcomer = watch.changes
         return watch
 
     def remove(self, watch: Watch, stream: Watching) -> None:
@@ -173,8 +176,11 @@ class Watched:
                 self._due[watch.tweet_id] = watch
 
     def _know(self, watch: Watch, counts: CountsOut) -> None:
-        if watch.counts != counts:
+        """Tells whoever has others, once there is somebody who may have: each stream knows what it was told."""
+        came = watch.newcomer is not None and watch.newcomer <= watch.looked_at
+        if watch.counts != counts or came:
             watch.counts = counts
+            watch.newcomer = None if came else watch.newcomer
             self.tell(Signal(SignalKind.COUNTS, watch.topic, watch.place))
 
     async def sweep(self) -> None:

@@ -108,6 +108,28 @@ def test_everybody_is_told_again_in_time_and_nothing_is_left_of_who_has_gone(mon
     assert timeline_node().round_trip(*(("EXISTS", sockets_key(reader)) for reader in readers)) == [0] * 5
 
 
+def test_readers_who_come_and_go_while_it_tells_hold_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes meanwhile has the next turn: a round ends, so that everybody's is told again in time."""
+    monkeypatch.setattr(shared, "TELL_SECONDS", 0)
+    told: list[int] = []
+    process = Process()
+
+    def tell(counts: dict[int, int]) -> dict[int, int]:
+        told.extend(counts)
+        process.shared.left(max(counts) + 1)
+        return dict.fromkeys(counts, 0)
+
+    monkeypatch.setattr(process.shared._counts, "tell", tell)
+    process.shared.left(1)
+
+    async def scenario() -> None:
+        for expected in ([1], [1, 2]):
+            await asyncio.wait_for(process.shared.keep_telling(), 5)
+            assert told == expected
+
+    asyncio.run(scenario())
+
+
 def test_without_redis_each_process_has_its_own_bound(timeline_redis: Valkey) -> None:
     reader = stores.ids.next()
 

@@ -61,6 +61,27 @@ def test_while_there_is_no_subscription_it_waits_for_one_and_says_when_that_came
     run(scenario)
 
 
+def test_of_several_who_wait_those_behind_one_that_has_given_up_are_told_and_nothing_is_late_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(channels_module, "HEARD_SECONDS", 0.2)
+
+    async def scenario() -> None:
+        channels, server = Channels(), Server()
+        await channels.begin(server.say, [])
+        first = asyncio.create_task(channels.hear("a"))
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(channels.hear("a"))
+        await first
+        assert channels.stands("a"), "the first has given up"
+        began = asyncio.get_running_loop().time()
+        await second
+        assert asyncio.get_running_loop().time() - began < 0.05
+        assert not channels.stands("a")
+
+    run(scenario)
+
+
 def test_what_is_asked_for_while_a_subscription_connects_is_said_when_it_has_begun() -> None:
     async def scenario() -> None:
         channels, server = Channels(), Server()

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from feed.live import watching
+from feed.live.registry import registry
 from feed.live.streams.stream import TWEET, Topic
 from feed.live.watching import AT_ONCE, Watched
 from tweets.caches.counts import Counts
@@ -72,6 +73,43 @@ def test_what_changes_while_it_is_looked_at_is_looked_at_again_and_what_nobody_w
         assert looked == [[2, 1], [1]]
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(watched.look(), 0.01)
+
+    asyncio.run(scenario())
+
+
+def test_who_comes_to_a_watch_that_has_moved_on_is_told_the_counts_it_did_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[Topic | None] = []
+    now = Counts()
+
+    async def count(_function: object, some: list[int]) -> dict[int, Counts]:
+        return dict.fromkeys(some, now)
+
+    monkeypatch.setattr(watching, "reading", count)
+    monkeypatch.setattr(registry, "tell", lambda signal: told.append(signal.topic))
+
+    async def scenario() -> None:
+        nonlocal now
+        watched = Watched()
+        watched.add(7, Stream(7), NOTHING)
+        await watched.look()
+        told.clear()
+        await watched_again(watched)
+        assert told == [], "nothing has changed, and nobody came"
+        now = Counts(likes=1)
+        watched.changed(7)
+        await watched.look()
+        watched.add(7, Stream(7), NOTHING)  # it had read before the like, and comes behind the look
+        assert len(told) == 1
+        await watched.look()
+        assert len(told) == 2
+        await watched_again(watched)
+        assert len(told) == 2
+
+    async def watched_again(watched: Watched) -> None:
+        watched.changed(7)
+        await watched.look()
 
     asyncio.run(scenario())
 
