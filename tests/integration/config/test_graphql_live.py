@@ -202,6 +202,22 @@ PAGE = "replies(first: 1) { edges { node { id } } }"
 
 
 class TestRefusals:
+    def test_what_nobody_foresaw_is_an_error_of_that_id_and_logged_and_the_others_go_on(
+        self, people: People, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def scenario() -> None:
+            socket = await opened(people.token)
+            await socket.subscribed("1")
+            with patch.object(subscribers, "prepared", side_effect=RuntimeError("a secret")):
+                await socket.subscribe("2")
+                assert await socket.refused("2") == [("server_error", "Something went wrong on our side.")]
+            tweet = await people.post()
+            assert await socket.until(tweet, "1") == [tweet]
+            await socket.close()
+
+        run(scenario)
+        assert "graphql_subscribe_failed" in caplog.text
+
     @pytest.mark.parametrize(
         ("payload", "code", "words"),
         [

@@ -10,6 +10,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from config.graphql import persisted
+from storage.redis import rate_limits
 from tests.integration.querying import Door
 from tests.integration.speaking import on_one_store
 from tests.people import new_person
@@ -50,6 +51,28 @@ def test_a_listed_document_needs_no_text(ada: Door) -> None:
     body = {"extensions": named(ME), "variables": {"with": True}}
     assert ada.post(body).json() == {"data": {"me": {"username": "ada", "bio": ""}}}
     assert ada.post({"extensions": named(ME, sha(ME).upper())}).json() == {"data": {"me": {"username": "ada"}}}
+
+
+@pytest.mark.parametrize("by_hash", [True, False])
+def test_reading_a_listed_document_counts_as_the_one_request(
+    ada: Door, listed: Path, settings: Settings, by_hash: bool
+) -> None:
+    settings.RATE_LIMITS = True
+    large = "{ me { " + " ".join(f"a{number}: id" for number in range(60 + by_hash)) + " } }"
+    other = large.replace("id", "username")
+    listed.write_text(json.dumps({sha(large): large}))
+    persisted._read.cache_clear()
+    left = [
+        int(answer["RateLimit"].split("r=")[1].split(";")[0])
+        for answer in (
+            ada.post({"query": "{ me { id } }"}),
+            ada.post({"extensions": named(large)} if by_hash else {"query": large}),
+            ada.post({"query": other}),
+        )
+    ]
+    assert left[0] - left[1] == 1
+    assert left[1] - left[2] > 1
+    rate_limits._memory.storage.reset()
 
 
 @pytest.mark.parametrize("code", ["PERSISTED_QUERY_NOT_FOUND", "PERSISTED_QUERY_NOT_SUPPORTED"])
