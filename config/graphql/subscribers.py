@@ -51,7 +51,7 @@ from storage.web.paging import decode_settled
 SUBSCRIPTIONS_A_SOCKET = 20
 """A page of tweets whose counts are followed, say."""
 OF_ONE_TOPIC = 3
-"""Two parts of a page that ask for the same; each hydrates what comes."""
+"""Two parts of a page that ask for the same; each executes what comes."""
 TOKENS_A_SOCKET = MAX_TOKENS
 """Of all documents: half a megabyte of memory at most."""
 MAX_VARIABLES_BYTES = 2_048

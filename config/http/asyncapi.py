@@ -55,7 +55,8 @@ CODES = {
     CloseCode.NOT_AUTHENTICATED: "no token, or one that is not good or no longer: sign in anew",
     CloseCode.FORBIDDEN: "the account is suspended, or the page that opened the socket is of a foreign origin",
     CloseCode.AUTH_TIMEOUT: "no token came in time",
-    CloseCode.TOO_MANY: "too many sockets or frames, or too much asked for and not read: come back later",
+    CloseCode.TOO_MANY: "too many sockets or frames, too much asked for and not read, or too many bad tokens from one "
+    "address: come back later",
 }
 
 
@@ -180,6 +181,6 @@ def _description() -> str:
     return (
         "What happens in timelines while one listens. A guide stands at `/api/docs/live/`.\n\n"
         f"A client's frame has {MAX_FRAME_CHARS:,} characters at most, and {FRAMES_A_WINDOW} may come in "
-        f"{WINDOW_SECONDS:.0f} seconds. A socket is closed with one of these codes, or with 1012 by a server that ends "
-        f"(come back, and resume):\n{codes}"
+        f"{WINDOW_SECONDS:.0f} seconds. A socket is closed with one of these codes, with 1009 for a message "
+        f"of more than 64 KB, or with 1012 by a server that ends (come back, and resume):\n{codes}"
     )

@@ -1,6 +1,6 @@
 """Clients of the live feed: each listens to one person's home, and comes back whenever its socket breaks.
 
-They do what docs/clients.md says: the first page over REST, `subscribe` from its cursor, then each time from the last
+They do what docs/live.md says: the first page over REST, `subscribe` from its cursor, then each time from the last
 frame's; ids that were seen are dropped, and behind a `gap` it is paged from its `after`.
 """
 

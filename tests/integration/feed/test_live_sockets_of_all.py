@@ -9,7 +9,7 @@ import pytest
 from deploy.supervisor.processes import wait_until
 from deploy.valkey import Valkey
 from fanout.live import sockets as counted
-from fanout.live.sockets import SocketCounts, sockets_key
+from fanout.live.sockets import KEPT_SECONDS, SocketCounts, sockets_key
 from feed.live import shared_places as shared
 from feed.live.frames import CloseCode
 from feed.live.places import Places
@@ -141,6 +141,22 @@ def test_without_redis_each_process_has_its_own_bound(timeline_redis: Valkey) ->
 
     with server_down(timeline_redis, "killed"):
         asyncio.run(scenario())
+
+
+def test_a_socket_that_has_left_is_told_of_soon() -> None:
+    person, other = new_person(), SocketCounts()
+
+    async def scenario() -> None:
+        socket = await housekeeping(Socket, person)
+        await socket.open()
+        await until(lambda: person.pk not in shared.shared_places._stale)
+        assert await housekeeping(other.tell, {person.pk: 0}) == {person.pk: 1}
+        await socket.close()
+        async with asyncio.timeout(KEPT_SECONDS / 3):
+            while await housekeeping(other.tell, {person.pk: 0}) != {person.pk: 0}:
+                await asyncio.sleep(0.05)
+
+    asyncio.run(scenario())
 
 
 def test_a_socket_too_many_of_another_process_is_closed() -> None:

@@ -1,4 +1,4 @@
-// What no stream tells is asked for now and then, while the page is looked at.
+// What this page subscribes to no stream for is asked for now and then, while the page is looked at.
 import { read } from "../net/api.js";
 
 const EVERY_MS = 12_000;
