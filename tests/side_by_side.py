@@ -4,7 +4,8 @@
 
 Tests of the whole product mostly wait for processes of their own, and the others keep one core busy: together
 they take little longer than the slower of the two. Each run has servers and databases of its own, and in
-Cassandra a keyspace. Its lines come as they are printed, behind its name. The last line adds up what both counted.
+Cassandra a keyspace. Its lines come as they are printed, behind its name. The last
+lines say once more what failed, and add up what both counted.
 
 Exit status 0 when everything passed. The first Ctrl-C (or SIGTERM) is handed on to both, which end what they
 started; the second one kills.
@@ -43,6 +44,8 @@ END_SECONDS = 30.0
 OUTCOMES = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "error", "errors", "warning", "warnings")
 CLOSING = re.compile(rf"=* ?(\d+ (?:{'|'.join(OUTCOMES)})(?:, \d+ (?:{'|'.join(OUTCOMES)}))*) in \d.*")
 COUNT = re.compile(r"(\d+) ([a-z]+)")
+FAILURE = re.compile(r"(FAILED|ERROR) \S+\.py\b")
+FAILURE_LENGTH = 300
 
 
 class Interrupted(Exception):
@@ -56,6 +59,7 @@ class Part:
         self.name = name
         self.child: Child = start(name, argv, env=environment, cwd=ROOT)
         self.counted: Counter[str] = Counter()
+        self.failures: list[str] = []
         self._printer = threading.Thread(target=self._print, daemon=True)
         self._printer.start()
 
@@ -77,6 +81,7 @@ class Part:
         for raw in self.child.output:
             line = raw.decode(errors="replace").rstrip("\n")
             self.counted += counted(line)
+            self.failures += failures(line)
             print(f"{self.name:<8}| {line}", flush=True)
 
 
@@ -86,6 +91,11 @@ def counted(line: str) -> Counter[str]:
     if closing is None:
         return Counter()
     return Counter({outcome.removesuffix("s"): int(number) for number, outcome in COUNT.findall(closing[1])})
+
+
+def failures(line: str) -> list[str]:
+    """The line, cut, where pytest's summary says with it what failed; nothing of any other line."""
+    return [line[:FAILURE_LENGTH]] if FAILURE.match(line) else []
 
 
 def closing_line(parts: Sequence[Part]) -> str:
@@ -127,6 +137,7 @@ def run(with_lint: bool, options: Sequence[str]) -> int:
     for part in parts:
         if not is_well(part):
             print(f"{part.name} failed (exit status {part.status}); see its lines above.")
+            print(*part.failures, sep="\n")
     print(closing_line(parts), flush=True)
     tested = any(part.counted["passed"] for part in parts)
     return 0 if tested and all(map(is_well, parts)) else 1

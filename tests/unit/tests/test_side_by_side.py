@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.side_by_side import ROOT, RUNS, counted
+from tests.side_by_side import ROOT, RUNS, counted, failures
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,20 @@ from tests.side_by_side import ROOT, RUNS, counted
 )
 def test_only_closing_lines_count(line: str, counts: dict[str, int]) -> None:
     assert counted(line) == Counter(counts)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("FAILED tests/unit/test_x.py::test_y[a b] - assert 1 == 2", True),
+        ("ERROR tests/unit/test_x.py", True),
+        ("SKIPPED [3] tests/unit/test_x.py:7: no", False),
+        ("2026 FAILED tests/unit/test_x.py::test_y", False),
+        ("FAILED to connect", False),
+    ],
+)
+def test_what_failed_is_said_again(line: str, said: bool) -> None:
+    assert failures(line) == ([line] if said else [])
 
 
 def test_every_test_belongs_to_exactly_one_run() -> None:
