@@ -60,7 +60,7 @@ def create_tweet(
         path=parent.path_below if parent else (),
     )
     order = deliver_order(tweet.id, author.id) if tweet.in_home else None
-    tweet_store().add(tweet, order, edges=_quote_edges(tweet, op=tweet.id, present=True))
+    tweet_store().add(tweet, order, edges=quote_edges(tweet, op=tweet.id, present=True))
     fills = _fills_of_new(tweet, seen, repeatable=tweet_id is not None)
     tell(fills, order, guards=_new_tweet_guards(tweet, order, seen))
     return tweet
@@ -94,7 +94,7 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
     if tweet is not None and tweet.deleted:
         # Whoever deleted it may not have come so far as to tell anybody.
-        tell([], guards=_gone_tweet_guards(tweet))
+        tell([], guards=guards_of_change(tweet))
     if tweet is None or tweet.deleted:
         raise no_such_tweet()
     if tweet.author_id != viewer.id and not viewer.is_staff:
@@ -103,11 +103,11 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer) -> None:
     if tweet.retweet_of_id is not None:
         undo_retweet(author_id=tweet.author_id, original_id=tweet.retweet_of_id, by=viewer.id)
         return
-    op = ids.next(above=tweet.id)
+    op = ids.next(above=max(tweet.id, tweet.changed_op))
     order = retract_order(op, tweet.id, tweet.author_id)
-    edges = _quote_edges(tweet, op=op, present=False)
+    edges = quote_edges(tweet, op=op, present=False)
     tweet_store().delete(tweet, op=op, by=viewer.id, order=order, edges=edges)
-    tell([], order, guards=_gone_tweet_guards(tweet))
+    tell([], order, guards=guards_of_change(tweet))
 
 
 def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None:
@@ -120,7 +120,7 @@ def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
 
 
-def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
+def quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
     """Returns the edge that quotes are counted by; written together with the quoting tweet."""
     if tweet.quote_of_id is None:
         return []
@@ -158,7 +158,8 @@ def _fills_of_new(tweet: Tweet, seen: SeenGeneration | None, *, repeatable: bool
     )
 
 
-def _gone_tweet_guards(tweet: Tweet) -> list[Command]:
+def guards_of_change(tweet: Tweet) -> list[Command]:
+    """Returns what caches are told when a tweet was deleted or restored."""
     return (
         TWEETS.invalidate([tweet.id])
         + counts.invalidate(_counting(tweet))

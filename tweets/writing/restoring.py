@@ -1,0 +1,97 @@
+"""Restoring what staff deleted: an operation like any other, later than the deletion, with an order of its own.
+
+What the store keeps of a deleted tweet is all of it (deletion is a flag), so a restoration takes the flag off and
+writes the rows of its listings again, with a RESTORE order, in one write. What the author deleted stays deleted, and
+so does a retweet: whoever retweeted may do so again, and a second entry of the pair must not come back
+(writing/retweeting.py).
+
+**Which of the two holds.** Operations on one tweet are made above the last one, and the greatest wins in the store, in
+whatever order writes arrive (tweets/stores/port.py). In Redis it wins as well: tombstones carry operations
+(fanout/timelines/materialised.py), and an order that a later operation has overtaken pushes nothing
+(writing/changed.py). For example, tweet 90 is deleted by 100, restored by 105 and deleted again by 110:
+
+1. A worker is still retracting for 100 when 105 is written. The order of 105 lifts the tombstones, which then refuse
+   100's commands; what these took out before that, 105's puts back.
+2. 110 is written while 105's worker is between two slices. The order of 110 lays tombstones, which refuse 105's.
+3. The order of 105 is sent again after a minute: its tweet was changed by 110, so it is marked done, and no more.
+
+A socket that is open is told of the tweet again as of one that arrives. Who resumes from a cursor above it is not:
+it stands in their timeline, where it always stood.
+"""
+
+import structlog
+
+from accounts.account_cache.accounts import accounts_by_id
+from accounts.entities import Viewer
+from fanout.delivery import fan_out
+from fanout.orders.handlers import Context
+from fanout.orders.kinds import RESTORE, entry_and_author
+from fanout.timelines.materialised import discard_command
+from storage.errors import Refused, Unavailable
+from storage.ports.outbox import Order
+from storage.redis.node import timeline_node
+from storage.stores import ids, outbox
+from tweets.caches import counts
+from tweets.caches.tweets import TWEETS
+from tweets.entities import Tweet
+from tweets.reading.selectors import no_such_tweet
+from tweets.stores.port import tweet_store
+from tweets.writing.after_write import tell
+from tweets.writing.posting import guards_of_change, quote_edges
+from tweets.writing.withholding import look_at_retweets
+
+log = structlog.get_logger(__name__)
+
+
+def restore_tweet(*, tweet_id: int, viewer: Viewer) -> None:
+    """Restores a tweet that staff deleted. It can be read everywhere when this returns; in timelines as soon as its
+    order was worked off, in its author's own at once.
+
+    Raises `NotFound`; `Refused` for what is not deleted, was deleted by its author, is a retweet, or whose author is
+    gone; `Unavailable`. Costs one store read, one store write, the author's account and one Redis round trip.
+    """
+    tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
+    if tweet is None:
+        raise no_such_tweet()
+    check_restorable(tweet)
+    op = ids.next(above=max(tweet.id, tweet.changed_op))
+    order = Order(id=op, kind=RESTORE, args=(tweet.id, tweet.author_id))
+    tweet_store().restore(tweet, op=op, order=order, edges=quote_edges(tweet, op=op, present=True))
+    guards = [*guards_of_change(tweet), discard_command(tweet.author_id)]
+    if tweet.reply_to_id is not None:
+        guards += counts.invalidate([tweet.reply_to_id], reply_id=tweet.id)
+    tell([], order, guards=guards)
+    log.info("tweet_restored", tweet=tweet.id, by=viewer.id, order=op)
+
+
+def check_restorable(tweet: Tweet) -> None:
+    """Raises `Refused` unless the tweet may be restored by whoever may restore any. The author's account."""
+    if not tweet.deleted:
+        raise Refused("tweet_id", "It is not deleted.", code="not_deleted")
+    if not tweet.deleted_by_staff:
+        raise Refused("tweet_id", "Its author deleted it; only what staff deleted is restored.", code="by_author")
+    if tweet.retweet_of_id is not None:
+        raise Refused("tweet_id", "A retweet is not restored; whoever made it may retweet again.", code="retweet")
+    if not accounts_by_id([tweet.author_id]):
+        raise Refused("tweet_id", "Its author does not exist any more.", code="gone")
+
+
+def handle(order: Order, context: Context) -> None:
+    """Handles a RESTORE order: has its retweets counted again, and puts it back into timelines.
+
+    Idempotent. Errors are those of `fan_out.deliver`; `Unavailable` as well while the row that was written with the
+    order cannot be seen yet.
+    """
+    entry_id, _ = entry_and_author(order)
+    tweet = tweet_store().get_many([entry_id]).get(entry_id)
+    if tweet is None or tweet.changed_op < order.id:
+        raise Unavailable("store")
+    if tweet.changed_op > order.id:
+        outbox().mark_done(order.id)
+        return
+    look_at_retweets(order)
+    if tweet.in_home:
+        fan_out.restore(order, context)
+        return
+    timeline_node().round_trip(*TWEETS.invalidate([entry_id]))
+    outbox().mark_done(order.id)
