@@ -25,6 +25,19 @@ class Status(models.TextChoices):
     CLOSED = "closed"
 
 
+class FigureSample(models.Model):
+    """What the figures were in one slot of ten seconds (operations/figures.py); `slot` counts from the Unix epoch."""
+
+    slot = models.BigIntegerField(primary_key=True)
+    figures = models.JSONField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.slot)
+
+
 class Report(models.Model):
     """One person's report about one tweet or one person; `person` is whom it is about in both cases.
 

@@ -3,10 +3,19 @@
 import structlog
 from celery import shared_task
 
-from feed.operations import strays
+from feed.operations import figures, strays
 from storage.errors import Unavailable
 
 log = structlog.get_logger(__name__)
+
+
+@shared_task(name="feed.sample_figures", ignore_result=True)
+def sample_figures() -> None:
+    """Keeps the figures of the last slot that is complete (operations/figures.py)."""
+    try:
+        figures.keep_sample()
+    except Unavailable as error:
+        log.warning("figures_not_kept", backend=error.backend)
 
 
 @shared_task(name="feed.search_strays", ignore_result=True)

@@ -33,6 +33,7 @@ from storage.redis.deferred_writes import timeline_writes
 from storage.redis.generations import begin
 from storage.redis.node import broker_node, timeline_node
 from storage.redis.shards import forget_keys
+from storage.redis.tallies import Tallies, tallies
 from tests.order import shuffled
 from tests.settings import EXTERNAL_CASSANDRA, REDIS_PASSWORD, TEST_DIR
 from tweets.stores.port import tweet_store
@@ -112,6 +113,13 @@ def _nobody_writes_later(request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     """Processes that forget what Redis did not take: what the orders make good is then seen by itself."""
     if "deferred_writes_run" not in request.fixturenames:
         monkeypatch.setattr(timeline_writes, "keep", lambda write: None)
+
+
+@pytest.fixture(autouse=True)
+def _figures_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread tells Redis of them while round trips are counted: a test that wants them there tells them itself."""
+    monkeypatch.setattr(Tallies, "_start", lambda tallies: None)
+    tallies.start_anew()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ from fanout.delivery import celebrities, pushing, recent_delivery
 from fanout.delivery.celebrities import DeliveryMode
 from fanout.delivery.pushing import Push
 from fanout.live import channel
-from fanout.orders import resending
+from fanout.orders import figures, resending
 from fanout.orders.dispatch import enqueue_part
 from fanout.orders.handlers import Context
 from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, PoisonedOrder, entry_and_author
@@ -131,7 +131,7 @@ def work_off_part(order: Order, part: int, parts: int, *, after: int = 0, resent
             enqueue_part(order, part, parts, after=rest, resent=resent)
             return False
     if outbox().mark_part_done(order.id, part, parts=parts):
-        outbox().mark_done(order.id)
+        _mark_done(order)
     return True
 
 
@@ -161,7 +161,7 @@ def _push_or_hand_out(order: Order, push: Push, *, resent: bool) -> int | None:
     if first.rest is not None:
         _hand_out(order, 1, after=first.rest, resent=resent)
         return None
-    outbox().mark_done(order.id)
+    _mark_done(order)
     return first.followers
 
 
@@ -169,7 +169,14 @@ def _push_to_author(order: Order, push: Push) -> None:
     """Pushes to the author alone, since nobody else has the entry in their timeline, and marks the order done."""
     _entry_id, author_id = order.args
     push(order, lambda: [author_id])
+    _mark_done(order)
+
+
+def _mark_done(order: Order) -> None:
+    """Marks an order that was pushed, and counts how late a delivery was."""
     outbox().mark_done(order.id)
+    if order.kind == DELIVER:
+        figures.count_done(order.args[0])
 
 
 def _end_delivery(op: int, entry_id: int, author_id: int) -> None:

@@ -23,6 +23,7 @@ from typing import TypeVar
 from fanout.live import channel, presence
 from fanout.live.channel import LiveKind
 from fanout.live.presence import ByShard
+from fanout.orders import figures
 from fanout.orders.handlers import is_overtaken
 from fanout.timelines import materialised, snapshots
 from fanout.timelines.materialised import StaleSnapshot, raise_if_stale
@@ -150,14 +151,17 @@ def _deliver_slice(entry_id: int, shards: ByShard, commands: Sequence[Command], 
     Timelines first, and presence after them in the same round trip: a socket that appears too late to be
     present here replays its timeline after it appeared, and so finds the entry there.
     """
-    _, look, _ = timeline_node().ask(
+    active, look, _ = timeline_node().ask(
         Read(tuple(commands), _refuse_stale), presence.look(shards), Read(tuple(to_all), _ignored)
     )
+    figures.count_reached(entry_id, active)
     tell(LiveKind.TWEET, entry_id, look.readers())
 
 
-def _refuse_stale(*answers: int) -> None:
+def _refuse_stale(*answers: int) -> int:
+    """How many timelines took part. Raises `StaleSnapshot`."""
     raise_if_stale(answers)
+    return sum(answers)
 
 
 def _retract_slice(order: Order, shards: ByShard, snapshot: PushSnapshot) -> None:

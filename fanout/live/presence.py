@@ -166,3 +166,11 @@ def present_key(shard: int, epoch: int) -> str:
 def current_epoch() -> int:
     """The number of the minute, by this process's clock."""
     return int(time.time()) // EPOCH_SECONDS
+
+
+def connected() -> Read[int]:
+    """A read of how many people are connected, of which somebody who left may be for up to two minutes. One command a
+    shard."""
+    epoch = current_epoch()
+    commands = tuple(("SCARD", present_key(shard, epoch)) for shard in range(settings.TIMELINE_SHARDS))
+    return Read(commands, lambda *counts: sum(counts))

@@ -32,9 +32,13 @@ from storage.errors import Unavailable
 from storage.ids.settling import settled_place
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Read
+from storage.redis.tallies import tallies
 from storage.web.paging import MOST_COUNTED, Page, PageRequest, first_fetch
 from tweets.reading.hydration import Hydrated, TweetOut, full_page, hydrated
 from tweets.stores.port import tweet_store
+
+WARM, COLD = "home_warm", "home_cold"
+"""Pages of home, as processes count them together (storage/redis/tallies.py)."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +58,9 @@ def home_page(viewer: Viewer, request: PageRequest, *, prefetched: Prefetched | 
     down. Raises `Unavailable` when the store is needed and does not answer.
     """
     home = _Home(viewer, prefetched)
-    return full_page(request, home, home.hydrate)
+    page = full_page(request, home, home.hydrate)
+    tallies.count(WARM if home.was_warm else COLD)
+    return page
 
 
 def prefetch(reader_id: int, request: PageRequest) -> Read[Prefetched]:
@@ -136,6 +142,8 @@ class _Home:
         self._visibility = Visibility(viewer.id, home=True)
         self._authors: list[int] | None = None
         self._cold = False
+        self.was_warm = True
+        """Whether the timeline served as it was found, without being made anew or passed over."""
         self._to_touch = False
         self._settled: int | None = None
         self._last: Window | None = None
@@ -145,7 +153,7 @@ class _Home:
         """Returns entry ids newest first below `before`, or the nearest above `after`; fewer only at the end."""
         window = None if self._cold else self._window(before, after, limit)
         if window is None:
-            self._cold = True
+            self._cold, self.was_warm = True, False
             return self._pull(before=before, after=after, limit=limit)
         self._to_touch = window.to_touch
         self._meet(window.settled)
@@ -186,6 +194,8 @@ class _Home:
         try:
             prefetched, self._prefetched = self._prefetched, None
             own = prefetched.window if prefetched is not None else self._read(before, after, limit)
+            if _outdated(own):
+                self.was_warm = False
             if _outdated(own) and self._renew(own):
                 own = self._read(before, after, limit)
             if own is None or not own.of_this_epoch:

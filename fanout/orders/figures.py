@@ -1,0 +1,77 @@
+"""What workers count of fan-out: deliveries, how late they were, and, of a few entries, how far they have come.
+
+*Lag* is the time from an entry's birth until the last of its followers was pushed to: until its order was done. It is
+counted in classes that grow by a quarter of a doubling, so that percentiles of all workers together are right to 19 %,
+however many they are.
+
+An entry's own figures are notes: of at most some twenty entries a second and process, for NOTED_SECONDS. What an
+entry's timelines hold now is looked up where it matters (feed/operations/fanning.py).
+"""
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+
+from storage.ids.snowflakes import id_us, now_us
+from storage.redis import tallies as tally
+from storage.redis.reads import Read
+from storage.redis.tallies import tallies
+
+DELIVERIES, ENTRIES, LAG = "deliveries", "entries", "lag:"
+CLASSES_A_DOUBLING = 4
+NOTED_SECONDS = 600
+
+
+class Note(msgspec.Struct, frozen=True):
+    """What workers noted of one entry: active timelines that were reached, and when its order was done, if it was."""
+
+    reached: int
+    done_us: int | None
+
+
+def count_reached(entry_id: int, active: int) -> None:
+    """Counts deliveries into so many active timelines."""
+    tallies.count(DELIVERIES, active)
+    tallies.note(note_key(entry_id), "reached", active, kept_seconds=NOTED_SECONDS)
+
+
+def count_done(entry_id: int) -> None:
+    """Counts an entry whose order is done, and how late that was."""
+    done_us = now_us()
+    tallies.count(ENTRIES)
+    tallies.count(f"{LAG}{class_of((done_us - id_us(entry_id)) / 1_000)}")
+    tallies.note(note_key(entry_id), "done_us", done_us, kept_seconds=NOTED_SECONDS)
+
+
+def note_of(entry_id: int) -> Read[Note | None]:
+    """Returns a read, for the broker, of what was noted of the entry; None if nothing was, or no longer."""
+
+    def decode(found: dict[bytes, bytes]) -> Note | None:
+        if not found:
+            return None
+        numbers = tally.read("").decode(found)
+        return Note(numbers.get("reached", 0), numbers.get("done_us"))
+
+    return Read((("HGETALL", note_key(entry_id)),), decode)
+
+
+def note_key(entry_id: int) -> str:
+    return f"fanned:{entry_id}"
+
+
+def class_of(milliseconds: float) -> int:
+    """Returns the class of a lag: 0 up to a millisecond, and one more for each quarter of a doubling."""
+    return 0 if milliseconds <= 1 else math.ceil(math.log2(milliseconds) * CLASSES_A_DOUBLING)
+
+
+def percentile(counted: Mapping[str, int], share: float) -> float | None:
+    """Returns the upper bound, in milliseconds, of the class in which that share of the lags ends; None without any."""
+    classes = sorted((int(name.removeprefix(LAG)), n) for name, n in counted.items() if name.startswith(LAG))
+    wanted = share * sum(n for _, n in classes)
+    passed = 0
+    for number, n in classes:
+        passed += n
+        if passed >= wanted:
+            return math.pow(2, number / CLASSES_A_DOUBLING)
+    return None
