@@ -24,6 +24,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
 from accounts.models import User, privileged
@@ -34,6 +36,9 @@ from storage.ids.snowflakes import MAX_ID
 admin.site.unregister(AuthToken)
 """Knox lists digests; deleting one there would leave it in the cache."""
 admin.site.unregister(Group)
+admin.site.unregister(TOTPDevice)
+admin.site.unregister(StaticDevice)
+"""They hold secrets; setting up and forgetting are accounts/staff/two_step.py's."""
 
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 

@@ -24,6 +24,7 @@ BIO_MAX = 160
 """Both as a person counts; see storage/characters.py."""
 EMAIL_MAX = 254
 """RFC 5321's longest path, less the angle brackets."""
+REASON_MAX = 1_000
 STAMP_MAX = 32
 """Of a security stamp: 128 random bits in hex, or none yet."""
 
@@ -69,6 +70,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     verified = models.BooleanField(default=False)
     is_staff = models.BooleanField("staff", default=False, help_text="May sign in to the admin and delete any tweet.")
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
+    suspended_until = models.DateTimeField(null=True, blank=True, editable=False)
+    """When it ends by itself (people/services.py), None: when somebody ends it."""
     suspended_by = models.ForeignKey(
         "self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
@@ -97,6 +100,13 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.UniqueConstraint(
                 Lower("email"), name="email_any_case", violation_error_message="This e-mail address is taken."
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["suspended_until"],
+                condition=models.Q(suspended_until__isnull=False),
+                name="suspensions_that_end",
+            )
         ]
 
     def __str__(self) -> str:
@@ -229,3 +239,70 @@ def privileged(path: str = "") -> models.Q:
         | models.Q((f"{path}pk__in", groups._default_manager.values("user_id")))
         | models.Q((f"{path}pk__in", permissions._default_manager.values("user_id")))
     )
+
+
+class StaffActions(models.QuerySet["StaffAction"]):
+    """Entries to look at."""
+
+    def update(self, **_: Any) -> int:
+        raise TypeError("An entry of the log of staff is never changed.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise TypeError("An entry of the log of staff is never deleted.")
+
+
+class StaffAction(models.Model):
+    """One thing that a member of staff did (staff/log.py). It is written once, and never changed or deleted.
+
+    It has no foreign key in SQL: nothing that happens to people later may touch it. The permissions of the desk that
+    belong to no table of their own stand here (staff/roles.py).
+    """
+
+    by = models.ForeignKey(User, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    by_name = models.CharField("who", max_length=USERNAME_MAX)
+    action = models.CharField(max_length=50)
+    subject_kind = models.CharField(max_length=20)
+    subject_id = models.BigIntegerField("id")
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    reason = models.CharField(max_length=REASON_MAX, blank=True, default="")
+    request_id = models.CharField(max_length=128, blank=True, default="")
+    at = models.DateTimeField("when", auto_now_add=True)
+
+    objects = StaffActions.as_manager()
+
+    class Meta:
+        verbose_name = "action of staff"
+        verbose_name_plural = "log of staff"
+        default_permissions = ()
+        permissions = [
+            ("suspend_people", "Can suspend and restore people"),
+            ("verify_people", "Can mark people as verified"),
+            ("sign_out_people", "Can sign people out everywhere"),
+            ("handle_reports", "Can read and decide reports"),
+            ("view_tweets", "Can look tweets up"),
+            ("delete_tweets", "Can delete anybody's tweets"),
+            ("restore_tweets", "Can restore deleted tweets"),
+            ("view_timelines", "Can see anybody's home timeline"),
+            ("rebuild_timelines", "Can rebuild home timelines"),
+            ("view_fanout", "Can see fan-out and dead letters"),
+            ("replay_dead_letters", "Can replay dead letters"),
+            ("drop_dead_letters", "Can drop dead letters"),
+            ("view_staff_log", "Can read the log of staff"),
+        ]
+        indexes = [
+            models.Index(fields=["subject_kind", "subject_id", "-id"], name="staff_log_by_subject"),
+            models.Index(fields=["by", "-id"], name="staff_log_by_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject_kind} {self.subject_id}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Writes a new one. Raises `TypeError` for one that is there."""
+        if not self._state.adding:
+            raise TypeError("An entry of the log of staff is never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("An entry of the log of staff is never deleted.")

@@ -103,6 +103,9 @@ class Environment:
     metrics_token: str
     """METRICS_TOKEN: what /metrics asks for as a bearer token; default none, and everyone may read it. Production must
     have one: figures tell how much there is of everything, and a scrape costs."""
+    staff_two_step: bool | None
+    """STAFF_TWO_STEP=on|off: whether staff prove themselves to the admin by a code of their authenticator as well as by
+    their password; default off, in production on."""
     graphql_introspection: bool | None
     """GRAPHQL_INTROSPECTION=on|off: whether clients may ask for the GraphQL schema, and are told of names that they
     did not write; default on, in production off."""
@@ -171,6 +174,7 @@ def _read(env: Env) -> Environment:
         token_days=env.int("TOKEN_DAYS", 90),
         log_format=_log_format(env, production),
         metrics_token=env.str("METRICS_TOKEN", ""),
+        staff_two_step=env.bool("STAFF_TWO_STEP", None),
         graphql_introspection=env.bool("GRAPHQL_INTROSPECTION", None),
         graphiql=env.bool("GRAPHIQL", None),
         graphql_documents=env.str("GRAPHQL_DOCUMENTS", ""),

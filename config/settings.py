@@ -44,6 +44,7 @@ PUSH_MAX_FOLLOWERS = ENV.push_max_followers
 MAX_FOLLOWING = ENV.max_following
 SWEEP_AFTER_SECONDS = ENV.sweep_after_seconds
 METRICS_TOKEN = ENV.metrics_token
+STAFF_TWO_STEP = ENV.production if ENV.staff_two_step is None else ENV.staff_two_step
 GRAPHQL_INTROSPECTION = ENV.graphql_introspection
 GRAPHIQL = ENV.graphiql
 GRAPHQL_DOCUMENTS = ENV.graphql_documents
@@ -52,7 +53,7 @@ GRAPHQL_REGISTERING = ENV.graphql_registering
 PROMETHEUS_MULTIPROC_DIR = ENV.prometheus_multiproc_dir
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -60,6 +61,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "knox",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -69,7 +73,7 @@ INSTALLED_APPS = [
     "fanout",
     "tweets",
     "feed",
-    "config",
+    "config.apps.ConfigConfig",
 ]
 MIDDLEWARE = [
     "config.observability.requests.RequestIdMiddleware",
@@ -176,6 +180,8 @@ PASSWORD_HASHERS = [
 """New passwords by the first; those brought along from elsewhere are rehashed at sign-in."""
 AUTHENTICATION_BACKENDS = ["accounts.doors.staff.StaffSignIn"]
 """The admin's door: counted as signing in over the API is."""
+OTP_TOTP_ISSUER = "Feed"
+"""What an authenticator calls this site."""
 REST_KNOX = {"TOKEN_TTL": timedelta(days=ENV.token_days), "AUTO_REFRESH": False}
 
 REST_FRAMEWORK = {
@@ -291,6 +297,8 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 """The admin's cookies. Lax, so that a link to a report in a letter works; what writes is a POST with a CSRF token."""
+SESSION_COOKIE_AGE = 12 * 3600
+"""A working day, from signing in: who comes back tomorrow proves who they are again."""
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0

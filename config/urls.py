@@ -10,8 +10,6 @@ from config.http.pages import AsyncAPIEndpoint, ClientPage, LivePage, OpenAPIEnd
 from config.observability.health import healthz, readyz
 from config.observability.metrics import metrics
 
-admin.site.site_header = admin.site.site_title = "Feed"
-
 docs = SpectacularSwaggerSplitView.as_view(
     url_name="openapi",
     url_self="/api/docs/",

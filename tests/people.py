@@ -2,11 +2,14 @@
 
 import itertools
 
+from django.apps import apps
+from django.contrib.auth.models import Group
 from django.test import Client
 
 from accounts.models import User
 from accounts.people import services
 from accounts.sessions import tokens
+from accounts.staff.roles import Role, make_roles
 
 PASSWORD = "correct-horse-41"
 _numbers = itertools.count(1)
@@ -19,6 +22,16 @@ def new_person(username: str | None = None, *, staff: bool = False) -> User:
     if staff:
         User.objects.filter(pk=person.pk).update(is_staff=True, is_superuser=True)
         person.refresh_from_db()
+    return person
+
+
+def new_staff(role: Role, username: str | None = None) -> User:
+    """Somebody of staff who has this role and no other right."""
+    make_roles(apps)
+    person = new_person(username)
+    User.objects.filter(pk=person.pk).update(is_staff=True)
+    person.groups.add(Group.objects.get(name=role))
+    person.refresh_from_db()
     return person
 
 

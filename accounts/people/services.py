@@ -19,10 +19,13 @@ from accounts.people import rules
 from accounts.people.purge import purge_reading
 from accounts.people.selectors import find_login, get_user
 from accounts.people.withholding import order_withholding
+from accounts.sessions.ending import end_all
 from accounts.sessions.hashing_turns import TURNS
 from accounts.sessions.throttles import PasswordTry
 from accounts.sql import sql_or_unavailable
+from accounts.staff import log as staff_log
 from storage.errors import Crowded, Forbidden, NotSignedIn
+from storage.ids.snowflakes import rfc3339
 
 log = structlog.get_logger(__name__)
 
@@ -123,23 +126,59 @@ def update_profile(
     return person
 
 
-def suspend(person: User, *, by: User) -> None:
+@sql_or_unavailable()
+def suspend(person: User, *, by: User, until: datetime | None = None, reason: str = "") -> None:
     """Shuts the person out of every door from the next request on, and hides what they wrote. Idempotent.
 
-    What their reading left in Redis goes (people/purge.py); a reader who is restored finds it complete again.
+    It ends by itself soon after `until` (`end_suspensions`), if given; suspending again with another moment changes
+    that. What their reading left in Redis goes (people/purge.py); a reader who is restored finds it complete again.
     Counts leave them out within seconds (people/withholding.py).
     """
     order_withholding(person.id)
-    _set_suspension(person, at=datetime.now(UTC), by=by)
-    transaction.on_commit(lambda: purge_reading(person.id))
+    with transaction.atomic():
+        at = datetime.now(UTC)
+        _set_suspension(person, at=at, until=until, by=by, reason=reason)
+        transaction.on_commit(lambda: purge_reading(person.id))
     log.info("account_suspended", user_id=person.id, by=by.id)
 
 
-def restore(person: User, *, by: User) -> None:
-    """Undoes a suspension; tokens from before it are good again, and their marks are counted again. Idempotent."""
+@sql_or_unavailable()
+def restore(person: User, *, by: User | None, reason: str = "") -> None:
+    """Undoes a suspension; tokens from before it are good again, and their marks are counted again. Idempotent.
+
+    `by` is None when it ends by itself.
+    """
     order_withholding(person.id)
-    _set_suspension(person, at=None, by=None)
-    log.info("account_restored", user_id=person.id, by=by.id)
+    with transaction.atomic():
+        _set_suspension(person, at=None, until=None, by=by, reason=reason)
+    log.info("account_restored", user_id=person.id, by=None if by is None else by.id)
+
+
+@sql_or_unavailable()
+def sign_out(person: User, *, by: User, reason: str = "") -> None:
+    """Ends everything that the person is signed in with, as `end_all` does. Raises `Unavailable`."""
+    with transaction.atomic():
+        end_all(person.id)
+        staff_log.record(by=by, action="sign out", subject=staff_log.person(person.id), reason=reason)
+    log.info("account_signed_out", user_id=person.id, by=by.id)
+
+
+@sql_or_unavailable()
+def set_verified(person: User, verified: bool, *, by: User, reason: str = "") -> None:
+    """Marks the person as who they say they are, or takes the mark away. Idempotent. Raises `Unavailable`."""
+    with transaction.atomic():
+        if not User.objects.filter(pk=person.pk).exclude(verified=verified).update(verified=verified):
+            return
+        person.verified = verified
+        staff_log.record(
+            by=by,
+            action="verify" if verified else "unverify",
+            subject=staff_log.person(person.id),
+            before={"verified": not verified},
+            after={"verified": verified},
+            reason=reason,
+        )
+        announce(person, ["verified"])
 
 
 def announce(person: User, fields: list[str]) -> None:
@@ -148,12 +187,31 @@ def announce(person: User, fields: list[str]) -> None:
         transaction.on_commit(lambda: account_changed(person.id))
 
 
-@sql_or_unavailable()
-def _set_suspension(person: User, *, at: datetime | None, by: User | None) -> None:
-    changed = User.objects.filter(pk=person.pk, suspended_at__isnull=at is not None)
-    if changed.update(suspended_at=at, suspended_by=by):
-        person.suspended_at, person.suspended_by = at, by
+def _set_suspension(person: User, *, at: datetime | None, until: datetime | None, by: User | None, reason: str) -> None:
+    """Changes it where it is not so already, and logs that; for a suspension that stands, its end. In a transaction."""
+    standing = User.objects.select_for_update().filter(pk=person.pk)
+    before = standing.values_list("suspended_at", "suspended_until").first() or (None, None)
+    lasts = at is not None and before[0] is not None
+    after = (before[0] if lasts else at, until)
+    if before != after:
+        person.suspended_at, person.suspended_until = after
+        person.suspended_by = by if at is not None else None
+        person.save(update_fields=["suspended_at", "suspended_until", "suspended_by"])
+        staff_log.record(
+            by=by,
+            action="restore" if at is None else "suspend",
+            subject=staff_log.person(person.id),
+            before=_as_told(*before),
+            after=_as_told(*after),
+            reason=reason,
+        )
     transaction.on_commit(lambda: account_changed(person.id))
+
+
+def _as_told(suspended_at: datetime | None, until: datetime | None) -> dict[str, str | None]:
+    """A suspension as the log has it."""
+    told = {"suspended": suspended_at, "until": until}
+    return {name: None if moment is None else rfc3339(moment) for name, moment in told.items()}
 
 
 def _apply(person: User, change: ProfileChange, tried: PasswordTry | None) -> list[str]:

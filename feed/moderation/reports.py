@@ -8,6 +8,7 @@ from accounts.entities import Viewer
 from accounts.models import User
 from accounts.people.selectors import find_user, get_user
 from accounts.sql import sql_or_unavailable
+from accounts.staff import log as staff_log
 from feed.models import COMMENT_MAX, Reason, Report, Status
 from storage.errors import NotFound, Refused
 from storage.ids.snowflakes import created_at
@@ -60,8 +61,11 @@ def report_person(*, by: Viewer, username: str, reason: str, comment: str = "") 
 def close_report(report: Report, *, by: User) -> None:
     """Marks it as dealt with; reporting the same again is then a new report. Idempotent."""
     changed = Report.objects.filter(pk=report.pk, status=Status.OPEN)
-    if changed.update(status=Status.CLOSED, closed_by=by):
-        log.info("report_closed", report_id=report.pk, by=by.id)
+    with transaction.atomic():
+        if not changed.update(status=Status.CLOSED, closed_by=by):
+            return
+        staff_log.record(by=by, action="close", subject=staff_log.Subject("report", report.pk), reason=report.note)
+    log.info("report_closed", report_id=report.pk, by=by.id)
 
 
 @sql_or_unavailable()

@@ -1,0 +1,75 @@
+"""The log of what staff did: who, what, to whom or what, before, after, why, when, in which request.
+
+**Services write it**, not doors, so that the admin, the API and commands leave the same trace. What changes SQL calls
+`record` inside the transaction that changes it: both hold, or neither. What changes another store calls it before:
+then nothing is done without a trace, and an entry may stand for a try that the store did not answer.
+
+Nobody edits or deletes an entry: the model refuses it, the desk shows them only, and on PostgreSQL a trigger refuses
+it to whoever speaks SQL as the application does (migration 0004). SQLite has no such trigger: its file belongs to
+whoever runs the process. Entries name people as they were called then, and outlive them.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from structlog.contextvars import get_contextvars
+
+from accounts.entities import Viewer
+from accounts.models import REASON_MAX, StaffAction, User
+from storage.errors import Refused
+
+BY_ITSELF = "(by itself)"
+"""Who did what no person did: a suspension that ended at its time, a command."""
+
+
+class Subject(NamedTuple):
+    """What something was done to, such as ("tweet", 7265412345678901248)."""
+
+    kind: str
+    id: int
+
+
+def person(user_id: int) -> Subject:
+    return Subject("person", user_id)
+
+
+def tweet(tweet_id: int) -> Subject:
+    return Subject("tweet", tweet_id)
+
+
+def record(
+    *,
+    by: User | Viewer | None,
+    action: str,
+    subject: Subject,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+    reason: str = "",
+) -> None:
+    """Writes one entry; in the caller's transaction, if there is one. One SQL statement.
+
+    `before` and `after` are what JSON can hold, no secrets, and large numbers as strings. None did it by itself.
+    """
+    StaffAction(
+        by_id=None if by is None else by.id,
+        by_name=BY_ITSELF if by is None else by.username,
+        action=action,
+        subject_kind=subject.kind,
+        subject_id=subject.id,
+        before=dict(before or {}),
+        after=dict(after or {}),
+        reason=reason,
+        request_id=str(get_contextvars().get("request_id", "")),
+    ).save()
+
+
+def checked_reason(reason: str) -> str:
+    """Returns the reason without the white space around it. Raises `Refused` for none, one too long, and NUL."""
+    reason = reason.strip()
+    if not reason:
+        raise Refused("reason", "Say why.", code="required")
+    if len(reason) > REASON_MAX:
+        raise Refused("reason", f"A reason has at most {REASON_MAX:,} characters.", code="too_long")
+    if "\0" in reason:
+        raise Refused("reason", "A reason has no NUL characters.")
+    return reason

@@ -1,0 +1,110 @@
+"""What of the product needs somebody now, for the start page of the desk: each line with where it is dealt with.
+
+Bounded reads only: a count stops at COUNTED. A backend that does not answer is a line as well, and hides no other.
+"""
+
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+
+import msgspec
+from django.urls import NoReverseMatch, reverse
+
+from accounts import sql
+from accounts.sql import sql_or_unavailable
+from accounts.staff.roles import Right
+from feed.models import Report, Status
+from storage.breakers import Breaker, State
+from storage.errors import Unavailable
+from storage.ids.snowflakes import id_time
+from storage.redis.node import broker_node, timeline_node
+from storage.stores import dead_letters, outbox, store_breaker
+
+COUNTED = 1_000
+LATE_SECONDS = 30
+"""As /readyz has it: an open order of this age was sent again several times."""
+
+BREAKERS: dict[str, Callable[[], Breaker]] = {
+    "timeline Redis": lambda: timeline_node().breaker,
+    "broker": lambda: broker_node().breaker,
+    "store": store_breaker,
+    "database": lambda: sql.breaker,
+}
+
+
+class Need(msgspec.Struct, frozen=True):
+    """One line: what, how much of it, since when, and whether it waits for somebody."""
+
+    what: str
+    figure: str
+    detail: str = ""
+    urgent: bool = False
+    url: str = ""
+
+
+def needs_attention(rights: Collection[Right]) -> list[Need]:
+    """Returns the lines for who has these rights. A few reads of SQL and of the store; raises nothing."""
+    looks: list[tuple[Right, str, Callable[[], Need]]] = [
+        (Right.HANDLE_REPORTS, "Open reports", _open_reports),
+        (Right.VIEW_FANOUT, "Dead letters", _dead_letters),
+        (Right.VIEW_FANOUT, "Orders that wait", _open_orders),
+    ]
+    needs = [_looked(what, look) for right, what, look in looks if right in rights]
+    if Right.VIEW_FANOUT in rights:
+        needs += [_breaker(name, breaker()) for name, breaker in BREAKERS.items()]
+    return needs
+
+
+def _looked(what: str, look: Callable[[], Need]) -> Need:
+    try:
+        return look()
+    except Unavailable as error:
+        return Need(what, "unknown", f"{error.message}", urgent=True)
+
+
+@sql_or_unavailable()
+def _open_reports() -> Need:
+    waiting = Report.objects.filter(status=Status.OPEN)
+    count = waiting.order_by()[:COUNTED].count()
+    oldest = waiting.order_by("id").values_list("id", flat=True).first() if count else None
+    detail = "" if oldest is None else f"the oldest since {age(id_time(oldest))}"
+    return Need("Open reports", _figure(count), detail, urgent=count > 0, url=_url("admin:desk_queue"))
+
+
+def _dead_letters() -> Need:
+    count = dead_letters().count(limit=COUNTED)
+    return Need("Dead letters", _figure(count), urgent=count > 0, url=_url("admin:desk_dead_letters"))
+
+
+def _open_orders() -> Need:
+    count, oldest = outbox().count_open(limit=COUNTED), outbox().oldest_open()
+    since = None if oldest is None else id_time(oldest)
+    late = since is not None and (datetime.now(UTC) - since).total_seconds() > LATE_SECONDS
+    detail = "" if since is None else f"the oldest since {age(since)}"
+    return Need("Orders that wait", _figure(count), detail, urgent=late, url=_url("admin:desk_fanout"))
+
+
+def _breaker(name: str, breaker: Breaker) -> Need:
+    closed = breaker.state is State.CLOSED
+    return Need(f"Breaker: {name}", breaker.state, "" if closed else "in this process", urgent=not closed)
+
+
+def age(since: datetime) -> str:
+    """Returns how long ago it was, in the largest unit that says something: "3 hours"."""
+    seconds = max(0, int((datetime.now(UTC) - since).total_seconds()))
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            count = seconds // length
+            return f"{count} {unit}" + ("s" if count > 1 else "")
+    return f"{seconds} second" + ("" if seconds == 1 else "s")
+
+
+def _figure(count: int) -> str:
+    return f"{count:,} or more" if count >= COUNTED else f"{count:,}"
+
+
+def _url(name: str) -> str:
+    """Returns where it is dealt with, if there is such a page."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,126 @@
+"""Rights and roles: the table, the groups that are made of it, and the log that nobody changes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
+from structlog.contextvars import bound_contextvars
+
+from accounts.models import StaffAction
+from accounts.people import services
+from accounts.staff import log
+from accounts.staff.roles import TABLE, Right, Role, make_roles, may
+from storage.errors import Refused
+from tests.integration.accounts.test_stamp_migration import postgres, sqlite
+from tests.people import new_person, new_staff
+
+__all__ = ["postgres", "sqlite"]
+
+pytestmark = pytest.mark.usefixtures("database", "redis_servers")
+
+ENTRIES = ("accounts", "0004_staff")
+engines = pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+
+
+def held_by_groups() -> dict[str, set[str]]:
+    return {group.name: {each.codename for each in group.permissions.all()} for group in Group.objects.all()}
+
+
+def test_every_right_stands_in_the_table_and_is_a_permission() -> None:
+    assert {*TABLE} == {*Right}
+    known = {*Permission.objects.filter(content_type__app_label="accounts").values_list("codename", flat=True)}
+    assert {str(right) for right in Right} <= known
+    assert {name for name, _ in StaffAction._meta.permissions} <= {str(right) for right in Right}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_may_what_the_table_says_and_nothing_else(role: Role) -> None:
+    person = new_staff(role)
+    assert {right for right in Right if may(person, right)} == {right for right in Right if role in TABLE[right]}
+
+
+def test_who_is_no_longer_staff_may_nothing() -> None:
+    person = new_staff(Role.ADMINISTRATOR)
+    person.is_staff = False
+    assert not any(may(person, right) for right in Right)
+    suspended = new_staff(Role.ADMINISTRATOR)
+    services.suspend(suspended, by=new_person(staff=True))
+    assert not any(may(suspended, right) for right in Right)
+
+
+@engines
+def test_the_migration_makes_them_and_may_run_again(request: pytest.FixtureRequest, engine: str) -> None:
+    request.getfixturevalue(engine)
+    make_roles(apps)
+    made = held_by_groups()
+    assert made == {str(role): {str(right) for right, roles in TABLE.items() if role in roles} for role in Role}
+    Group.objects.get(name="viewer").permissions.add(Permission.objects.get(codename="verify_people"))
+    MigrationRecorder(connection).record_unapplied(*ENTRIES)
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+    assert held_by_groups()["viewer"] == made["viewer"] | {"verify_people"}, "what was given besides stays"
+
+
+def entry() -> StaffAction:
+    log.record(by=new_person(), action="look", subject=log.tweet(2**62), reason="to see")
+    return StaffAction.objects.latest("pk")
+
+
+def test_an_entry_says_who_did_what_and_in_which_request() -> None:
+    person = new_person("ada")
+    with bound_contextvars(request_id="abc"):
+        log.record(by=person, action="verify", subject=log.person(7), before={"verified": False}, reason="<b>")
+    row = StaffAction.objects.get()
+    assert (row.by, row.by_name, row.action, row.subject_kind, row.subject_id) == (person, "ada", "verify", "person", 7)
+    assert (row.before, row.after, row.reason, row.request_id) == ({"verified": False}, {}, "<b>", "abc")
+
+
+def test_an_entry_is_neither_changed_nor_deleted() -> None:
+    row = entry()
+    with pytest.raises(TypeError):
+        row.save()
+    with pytest.raises(TypeError):
+        row.delete()
+    with pytest.raises(TypeError):
+        StaffAction.objects.update(reason="")
+    with pytest.raises(TypeError):
+        StaffAction.objects.filter(pk=row.pk).delete()
+
+
+def test_postgresql_refuses_whoever_speaks_sql(request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue("postgres")
+    row = entry()
+    for statement in ("UPDATE accounts_staffaction SET reason = ''", "DELETE FROM accounts_staffaction"):
+        with pytest.raises(DatabaseError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+    assert StaffAction.objects.get().reason == row.reason
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 1_001, "a\0b"])
+def test_what_is_no_reason(reason: str) -> None:
+    with pytest.raises(Refused):
+        log.checked_reason(reason)
+
+
+def test_an_entry_and_its_change_hold_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    ada, boss = new_person(), new_person(staff=True)
+
+    def fail(**_: Any) -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(log, "record", fail)
+    acts: list[Callable[[], None]] = [
+        lambda: services.suspend(ada, by=boss),
+        lambda: services.set_verified(ada, True, by=boss),
+        lambda: services.sign_out(ada, by=boss),
+    ]
+    for act in acts:
+        with pytest.raises(DatabaseError):
+            act()
+    ada.refresh_from_db()
+    assert (ada.suspended_at, ada.verified, ada.security_stamp) == (None, False, "")
