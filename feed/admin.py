@@ -16,12 +16,15 @@ from django.utils.safestring import mark_safe
 
 from accounts.admin import PersonAdmin, operator_of
 from accounts.models import User, privileged
+from feed.desk import fan_out, timelines, tweets
 from feed.models import Report
 from feed.moderation.evidence import TweetOut, newest_tweets, tweet_for_staff
 from feed.moderation.reports import close_report
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_time
 
+PAGES = (fan_out, timelines, tweets)
+"""Modules of pages: imported, they are on the desk."""
 UNANSWERED = "The store does not answer; try again in a moment."
 
 admin.site.unregister(User)

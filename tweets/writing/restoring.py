@@ -23,11 +23,14 @@ import structlog
 
 from accounts.account_cache.accounts import accounts_by_id
 from accounts.entities import Viewer
+from accounts.sql import sql_or_unavailable
+from accounts.staff import log as staff_log
+from accounts.staff.roles import Right, staff_may
 from fanout.delivery import fan_out
 from fanout.orders.handlers import Context
 from fanout.orders.kinds import RESTORE, entry_and_author
 from fanout.timelines.materialised import discard_command
-from storage.errors import Refused, Unavailable
+from storage.errors import Forbidden, Refused, Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 from storage.stores import ids, outbox
@@ -43,17 +46,30 @@ from tweets.writing.withholding import look_at_retweets
 log = structlog.get_logger(__name__)
 
 
-def restore_tweet(*, tweet_id: int, viewer: Viewer) -> None:
+def restore_tweet(*, tweet_id: int, viewer: Viewer, reason: str) -> None:
     """Restores a tweet that staff deleted. It can be read everywhere when this returns; in timelines as soon as its
-    order was worked off, in its author's own at once.
+    order was worked off, in its author's own at once. The log of staff tells of it (accounts/staff).
 
-    Raises `NotFound`; `Refused` for what is not deleted, was deleted by its author, is a retweet, or whose author is
-    gone; `Unavailable`. Costs one store read, one store write, the author's account and one Redis round trip.
+    Raises `Forbidden` for who has not the right; `NotFound`; `Refused` for no reason, and for what is not deleted, was
+    deleted by its author, is a retweet, or whose author is gone; `Unavailable`. Costs up to four SQL statements, one
+    store read, one store write, the author's account and one Redis round trip.
     """
+    if not (viewer.is_staff and staff_may(viewer.id, Right.RESTORE_TWEETS)):
+        raise Forbidden("You may not restore tweets.")
+    reason = staff_log.checked_reason(reason)
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
     if tweet is None:
         raise no_such_tweet()
     check_restorable(tweet)
+    with sql_or_unavailable():
+        staff_log.record(
+            by=viewer,
+            action="restore",
+            subject=staff_log.tweet(tweet.id),
+            before={"deleted_by": str(tweet.deleted_by)},
+            after={"author": str(tweet.author_id), "text": tweet.text},
+            reason=reason,
+        )
     op = ids.next(above=max(tweet.id, tweet.changed_op))
     order = Order(id=op, kind=RESTORE, args=(tweet.id, tweet.author_id))
     tweet_store().restore(tweet, op=op, order=order, edges=quote_edges(tweet, op=op, present=True))

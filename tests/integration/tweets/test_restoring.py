@@ -6,7 +6,8 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.graph import follows
-from accounts.models import User
+from accounts.models import StaffAction, User
+from accounts.staff.roles import Role
 from fanout.delivery import celebrities, pushing
 from fanout.orders import attempts, handlers
 from fanout.orders.kinds import RESTORE, RETRACT
@@ -14,14 +15,14 @@ from fanout.timelines import materialised
 from fanout.timelines.builds import finish_build, open_build
 from feed.operations.audit import Person, Report, audit
 from feed.timelines.public import public_page
-from storage.errors import NotFound, Refused
+from storage.errors import Forbidden, NotFound, Refused
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 from storage.stores import outbox
 from storage.web.paging import PageRequest
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, in_redis, post, seen, viewer
-from tests.people import new_person
+from tests.people import new_person, new_staff
 from tests.work import open_orders, work_off_everything
 from tweets.caches import author_counts
 from tweets.reading.selectors import author_page
@@ -38,7 +39,7 @@ class Scene:
     """A follower who is active, and a tweet that staff has deleted; no order is open."""
 
     def __init__(self) -> None:
-        self.author, self.reader, self.staff = new_person(), new_person(), new_person(staff=True)
+        self.author, self.reader, self.staff = new_person(), new_person(), new_staff(Role.MODERATOR)
         follows.follow(self.reader.id, self.author.id)
         home(self.reader)
         self.older, self.tweet, self.newer = (post(self.author, text) for text in ("older", "rude", "newer"))
@@ -49,7 +50,7 @@ class Scene:
         return self.order(RETRACT)
 
     def restore(self) -> Order:
-        restore_tweet(tweet_id=self.tweet, viewer=viewer(self.staff))
+        restore_tweet(tweet_id=self.tweet, viewer=viewer(self.staff), reason="A mistake.")
         return self.order(RESTORE)
 
     def order(self, kind: str) -> Order:
@@ -103,7 +104,7 @@ def test_a_restored_reply_and_quote_are_counted_and_listed_again(scene: Scene) -
         if not each:
             delete_tweet(tweet_id=reply, viewer=viewer(scene.staff))
         else:
-            restore_tweet(tweet_id=reply, viewer=viewer(scene.staff))
+            restore_tweet(tweet_id=reply, viewer=viewer(scene.staff), reason="A mistake.")
         work_off_everything()
         listed = [int(tweet.id) for tweet in replies_page(scene.tweet, None, PageRequest()).items]
         assert (seen(scene.tweet).counts.replies, seen(scene.older).counts.quotes) == (counted, counted)
@@ -261,14 +262,30 @@ def test_a_restored_tweet_can_be_deleted_again_by_its_author_for_good(scene: Sce
 def test_what_cannot_be_restored_is_refused(scene: Scene) -> None:
     staff = viewer(scene.staff)
     with pytest.raises(Refused, match="not deleted"):
-        restore_tweet(tweet_id=scene.tweet, viewer=staff)
+        restore_tweet(tweet_id=scene.tweet, viewer=staff, reason="why")
     with pytest.raises(NotFound):
-        restore_tweet(tweet_id=7, viewer=staff)
+        restore_tweet(tweet_id=7, viewer=staff, reason="why")
     retweet(viewer=viewer(scene.reader), tweet_id=scene.tweet)
     entry = home(scene.reader)[0]
     delete_tweet(tweet_id=entry, viewer=staff)
     with pytest.raises(Refused, match="retweet"):
-        restore_tweet(tweet_id=entry, viewer=staff)
+        restore_tweet(tweet_id=entry, viewer=staff, reason="why")
     scene.delete()
     with patch("tweets.writing.restoring.accounts_by_id", return_value={}), pytest.raises(Refused, match="author"):
-        restore_tweet(tweet_id=scene.tweet, viewer=staff)
+        restore_tweet(tweet_id=scene.tweet, viewer=staff, reason="why")
+
+
+@on_one_store
+def test_who_restores_has_the_right_says_why_and_is_logged(scene: Scene) -> None:
+    scene.delete()
+    for person in (scene.author, new_person(), new_staff(Role.VIEWER), new_staff(Role.OPERATOR)):
+        with pytest.raises(Forbidden):
+            restore_tweet(tweet_id=scene.tweet, viewer=viewer(person), reason="why")
+    for reason in ("", "  ", "x" * 1_001, "\0"):
+        with pytest.raises(Refused):
+            restore_tweet(tweet_id=scene.tweet, viewer=viewer(scene.staff), reason=reason)
+    assert not StaffAction.objects.filter(action="restore").exists()
+    scene.restore()
+    [entry] = StaffAction.objects.filter(action="restore")
+    assert (entry.by_id, entry.subject_kind, entry.subject_id) == (scene.staff.id, "tweet", scene.tweet)
+    assert (entry.reason, entry.before) == ("A mistake.", {"deleted_by": str(scene.staff.id)})

@@ -1,0 +1,129 @@
+"""Tweets on the desk: finding one, and one with all that is known of it; deleting and restoring."""
+
+from datetime import UTC, datetime
+
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+
+from accounts.models import REASON_MAX
+from accounts.people.selectors import find_account
+from accounts.staff.roles import Right, may
+from feed.desk.lines import listing_lines, person_line, place_in, reason_in, tweet_line, viewer_of
+from feed.desk.pages import DeskPage, desk_page
+from feed.moderation.tweets import delete_as_staff
+from feed.operations import lookup
+from feed.operations.fanning import fan_out_of
+from feed.operations.lookup import Listing, Sheet, marked_by, quotes_of, replies_to
+from storage.errors import NotFound, Refused
+from storage.ids.snowflakes import created_at
+from tweets.writing.restoring import check_restorable, restore_tweet
+
+LISTS = ("replies", "quotes", "likes", "retweets")
+
+
+@desk_page
+class FindTweets(DeskPage):
+    route, name, title = "tweets/", "tweets", "Find tweets"
+    right, section = Right.VIEW_TWEETS, "Tweets"
+    template_name = "desk/tweets.html"
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        asked = {name: request.GET.get(name, "").strip() for name in ("q", "author", "until")}
+        try:
+            if asked["q"]:
+                tweet_id = lookup.existing(lookup.referred_to(asked["q"]))
+                return HttpResponseRedirect(reverse("admin:desk_tweet", args=[tweet_id]))
+            listed = listing_lines(self._by_author(request, asked)) if asked["author"] else {}
+        except (Refused, NotFound) as error:
+            return self.shown({"asked": asked, "error": error.message}, status=422)
+        return self.shown({"asked": asked, **listed})
+
+    def _by_author(self, request: HttpRequest, asked: dict[str, str]) -> Listing:
+        """From the place of a link to the next page, or else from the time that was asked for."""
+        author = find_account(asked["author"].removeprefix("@"))
+        place = place_in(request)
+        if place is None and asked["until"]:
+            place = lookup.place_of(_moment(asked["until"]))
+        return lookup.by_author(author.id, before=place)
+
+
+@desk_page
+class OneTweet(DeskPage):
+    route, name, title = "tweets/<id:tweet_id>/", "tweet", "Tweet"
+    right = Right.VIEW_TWEETS
+    template_name = "desk/tweet.html"
+
+    def get(self, request: HttpRequest, tweet_id: int) -> HttpResponseBase:
+        found = lookup.sheet(tweet_id)
+        shown = request.GET.get("list", LISTS[0])
+        listing = _listing(shown if shown in LISTS else LISTS[0], tweet_id, place_in(request))
+        fan_out = fan_out_of(found.subject.tweet) if may(request.user, Right.VIEW_FANOUT) else None
+        return self.shown(
+            {
+                "title": f"Tweet {tweet_id}",
+                "tweet": tweet_line(found.subject),
+                "raw": found.subject.tweet,
+                "ancestors": [tweet_line(each) for each in found.ancestors],
+                "quoted": tweet_line(found.quoted) if found.quoted is not None else None,
+                "original": tweet_line(found.original) if found.original is not None else None,
+                "deletion": _deletion(found),
+                "not_restorable": _why_not_restorable(found),
+                "fan_out": fan_out,
+                "lists": LISTS,
+                "list": shown if shown in LISTS else LISTS[0],
+                "reason_max": REASON_MAX,
+                **listing_lines(listing),
+            }
+        )
+
+    def post(self, request: HttpRequest, tweet_id: int) -> HttpResponseBase:
+        action = request.POST.get("action")
+        try:
+            if action == "delete":
+                self.ask(Right.DELETE_TWEETS)
+                delete_as_staff(tweet_id=tweet_id, viewer=viewer_of(request), reason=reason_in(request))
+                return self.back("Deleted. Its retraction from timelines is on its way.")
+            if action == "restore":
+                self.ask(Right.RESTORE_TWEETS)
+                restore_tweet(tweet_id=tweet_id, viewer=viewer_of(request), reason=reason_in(request))
+                return self.back("Restored. It comes back into timelines as its order is worked off.")
+        except (Refused, NotFound) as error:
+            return self.back(error.message, failed=True)
+        return self.back("There is no such action.", failed=True)
+
+
+def _listing(name: str, tweet_id: int, before: int | None) -> Listing:
+    if name == "replies":
+        return replies_to(tweet_id, before=before)
+    if name == "quotes":
+        return quotes_of(tweet_id, before=before)
+    return marked_by(tweet_id, lookup.MARKS[name], before=before)
+
+
+def _deletion(found: Sheet) -> dict[str, object] | None:
+    tweet = found.subject.tweet
+    if tweet.deleted_by is None:
+        return None
+    who = "its author" if not tweet.deleted_by_staff else person_line(tweet.deleted_by, found.deleter)["name"]
+    return {"who": who, "at": created_at(tweet.changed_op) if tweet.changed_op else "before this was noted"}
+
+
+def _why_not_restorable(found: Sheet) -> str:
+    """Says why a deleted tweet cannot be restored; empty if it can, or is not deleted."""
+    if not found.subject.tweet.deleted:
+        return ""
+    try:
+        check_restorable(found.subject.tweet)
+    except Refused as error:
+        return error.message
+    return ""
+
+
+def _moment(text: str) -> datetime:
+    """Returns a time as a form has it, in UTC. Raises `Refused`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refused("until", "That is no time, such as 2026-11-22T18:48.") from error
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
