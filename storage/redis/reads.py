@@ -26,7 +26,7 @@ Command = tuple[str | bytes | int, ...]
 """One Redis command with its arguments, e.g. ("SET", key, value, "EX", 10)."""
 
 
-KEYLESS = ("PING", "TIME", "PUBLISH", "SCAN", "KEYS", "FLUSHDB", "FLUSHALL", "SCRIPT LOAD")
+KEYLESS = ("PING", "TIME", "PUBLISH", "SCAN", "DBSIZE", "RANDOMKEY", "KEYS", "FLUSHDB", "FLUSHALL", "SCRIPT LOAD")
 
 
 class Read(msgspec.Struct, Generic[T_co], frozen=True):

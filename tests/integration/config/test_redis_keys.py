@@ -16,23 +16,29 @@ from pytest_django.fixtures import Settings
 from accounts.graph import follows
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
+from accounts.staff.roles import Role
 from fanout.delivery import celebrities
 from fanout.live.presence import Presence
 from fanout.live.sockets import SocketCounts
 from fanout.orders import handlers, sweeper
 from feed.operations import strays
-from feed.tasks import search_strays
+from feed.operations.homes import home_of
+from feed.tasks import sample_figures, search_strays
 from storage.errors import Unavailable
 from storage.redis import count_cache, rate_limits
 from storage.redis.node import RedisNode, broker_node, timeline_node
 from storage.redis.reads import Command, Read
+from storage.redis.tallies import tallies
 from storage.stores import associations
 from tests.backends import timeline_redis_down
 from tests.integration.querying import Door
 from tests.integration.speaking import Api, on_one_store
-from tests.people import PASSWORD, new_person
+from tests.integration.tweeting import viewer
+from tests.people import PASSWORD, new_person, new_staff
 from tests.work import open_orders, say_what_has_settled, work_off_everything
 from tweets.caches import counts
+from tweets.writing.posting import delete_tweet
+from tweets.writing.restoring import restore_tweet
 
 pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 
@@ -139,6 +145,12 @@ def people_read_and_write(seen: Seen, author: User, reader: User) -> None:
     with seen.after():
         ask(writing, "DELETE", f"/tweets/{tweet}")
         work_off_everything()
+    staff = new_staff(Role.MODERATOR)
+    with seen.after():
+        other = int(writing.tweet("two")["id"])
+        delete_tweet(tweet_id=other, viewer=viewer(staff))
+        restore_tweet(tweet_id=other, viewer=viewer(staff), reason="A mistake.")
+        work_off_everything()
 
 
 def an_author_grows(seen: Seen, author: User, reader: User) -> None:
@@ -171,6 +183,9 @@ def everything_happens(seen: Seen) -> None:
         SocketCounts().tell({reader.id: 1})
         search_strays()
         say_what_has_settled()
+        tallies.tell()
+        sample_figures()
+        home_of(reader.account)
     orders_are_sent(seen, author, reader)
     an_author_grows(seen, author, reader)
 
