@@ -273,6 +273,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "fanout.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "discard": {"task": "fanout.discard", "schedule": 30.0, "options": {"expires": 30}},
+    "end_suspensions": {"task": "feed.end_suspensions", "schedule": 60.0, "options": {"expires": 60}},
     "search_strays": {"task": "feed.search_strays", "schedule": 60.0, "options": {"expires": 60}},
 }
 

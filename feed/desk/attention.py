@@ -10,9 +10,11 @@ import msgspec
 from django.urls import NoReverseMatch, reverse
 
 from accounts import sql
+from accounts.models import User
 from accounts.sql import sql_or_unavailable
 from accounts.staff.roles import Right
-from feed.models import Report, Status
+from feed.models import Status
+from feed.moderation.queue import reports_for
 from storage.breakers import Breaker, State
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_time
@@ -41,10 +43,10 @@ class Need(msgspec.Struct, frozen=True):
     url: str = ""
 
 
-def needs_attention(rights: Collection[Right]) -> list[Need]:
+def needs_attention(operator: User, rights: Collection[Right]) -> list[Need]:
     """Returns the lines for who has these rights. A few reads of SQL and of the store; raises nothing."""
     looks: list[tuple[Right, str, Callable[[], Need]]] = [
-        (Right.HANDLE_REPORTS, "Open reports", _open_reports),
+        (Right.HANDLE_REPORTS, "Open reports", lambda: _open_reports(operator)),
         (Right.VIEW_FANOUT, "Dead letters", _dead_letters),
         (Right.VIEW_FANOUT, "Orders that wait", _open_orders),
     ]
@@ -62,8 +64,8 @@ def _looked(what: str, look: Callable[[], Need]) -> Need:
 
 
 @sql_or_unavailable()
-def _open_reports() -> Need:
-    waiting = Report.objects.filter(status=Status.OPEN)
+def _open_reports(operator: User) -> Need:
+    waiting = reports_for(operator).filter(status=Status.OPEN)
     count = waiting.order_by()[:COUNTED].count()
     oldest = waiting.order_by("id").values_list("id", flat=True).first() if count else None
     detail = "" if oldest is None else f"the oldest since {age(id_time(oldest))}"

@@ -5,13 +5,14 @@ their models as anywhere, and pages without a model stand beside them (desk/page
 themselves by a password and, with STAFF_TWO_STEP, by a second step (desk/signing_in.py).
 """
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
+from accounts.models import User
 from accounts.staff.roles import rights_of
 from feed.desk import signing_in
 from feed.desk.attention import needs_attention
@@ -44,7 +45,10 @@ class DeskSite(AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         rights = rights_of(request.user)
-        return super().index(request, {"needs": needs_attention(rights), "may": rights, **(extra_context or {})})
+        return super().index(
+            request,
+            {"needs": needs_attention(cast(User, request.user), rights), "may": rights, **(extra_context or {})},
+        )
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Returns the menu: what Django lists, and our pages in the sections that they name."""
