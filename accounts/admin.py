@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
@@ -25,7 +26,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
@@ -94,8 +95,19 @@ class SuspendedFilter(admin.SimpleListFilter):
         return queryset if self.value() is None else queryset.filter(suspended_at__isnull=self.value() == "no")
 
 
+class ChosenByIds(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Mixed in where rows are chosen for an action: what is no id is said to be none, and breaks no page."""
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> HttpResponse | None:
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if all(each.isascii() and each.isdecimal() and int(each[:20]) <= MAX_ID for each in chosen):
+            return super().response_action(request, queryset, *args)
+        self.message_user(request, "Choose from the list.", messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
+
 @admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+class PersonAdmin(ChosenByIds, UserAdmin):  # type: ignore[type-arg]
     form = PersonChangeForm
     add_form = PersonCreationForm
     list_display = ("username", "display_name", "email", "created_at", "verified", "is_staff", "suspended_at")
@@ -185,7 +197,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Group)
-class SuperusersGroupAdmin(GroupAdmin):
+class SuperusersGroupAdmin(ChosenByIds, GroupAdmin):
     """Groups, which superusers alone see and change: who changes the rights of their own group changes their own."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:

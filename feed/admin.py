@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 
-from accounts.admin import PersonAdmin, operator_of
+from accounts.admin import ChosenByIds, PersonAdmin, operator_of
 from accounts.models import User, privileged
 from accounts.staff.roles import Right, may
 from feed.desk import moderation, people
@@ -62,7 +62,7 @@ class PersonWithTweetsAdmin(BulkActs, PersonAdmin):
 
 
 @admin.register(Report)
-class ReportAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReportAdmin(ChosenByIds):
     list_display = ("made_at", "about", "tweet_id", "reason", "reporter", "status", "closed_by")
     list_filter = ("status", "reason")
     list_select_related = ("reporter", "person", "closed_by")

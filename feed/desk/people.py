@@ -12,7 +12,7 @@ from knox.models import AuthToken
 from accounts.account_cache.accounts import accounts_by_id
 from accounts.entities import Account
 from accounts.graph.kinds import FOLLOW
-from accounts.models import StaffAction, User
+from accounts.models import StaffAction, User, privileged
 from accounts.people.selectors import get_user
 from accounts.sessions import two_step
 from accounts.sql import sql_or_unavailable
@@ -99,8 +99,8 @@ class PersonPage(DeskPage):
             "tokens": _tokens(person.pk),
             "tweets": _listed("Newest tweets", lambda: newest_tweets(person.pk)),
             "neighbours": [
-                _listed("Newest followers", lambda: _followers(person.pk)),
-                _listed("Followed lately", lambda: _followees(person.pk)),
+                _listed("Newest followers", lambda: _followers(person.pk, self.operator)),
+                _listed("Followed lately", lambda: _followees(person.pk, self.operator)),
             ],
         }
         if may(self.operator, Right.HANDLE_REPORTS):
@@ -128,20 +128,23 @@ def _listed(title: str, read: Callable[[], Sequence[Any]]) -> Listed:
         return Listed(title, None)
 
 
-def _followers(person_id: int) -> list[Account]:
-    """Who followed last; a store read and their accounts. Suspended people as well."""
+def _followers(person_id: int, operator: User) -> list[Account]:
+    """Who followed last; a store read and their accounts. Suspended people as well, staff for superusers only."""
     edges = associations().newest_sources(person_id, FOLLOW, limit=SHOWN)
-    return _accounts([edge.source for edge in edges])
+    return _accounts([edge.source for edge in edges], operator)
 
 
-def _followees(person_id: int) -> list[Account]:
+def _followees(person_id: int, operator: User) -> list[Account]:
     edges = associations().newest_targets(person_id, FOLLOW, limit=SHOWN)
-    return _accounts([edge.target for edge in edges])
+    return _accounts([edge.target for edge in edges], operator)
 
 
-def _accounts(ids: Sequence[int]) -> list[Account]:
+@sql_or_unavailable()
+def _accounts(ids: Sequence[int], operator: User) -> list[Account]:
+    staff = User.objects.filter(privileged(), pk__in=ids).values_list("pk", flat=True)
+    hidden = set() if operator.is_superuser else set(staff)
     accounts = accounts_by_id(ids)
-    return [accounts[each] for each in ids if each in accounts]
+    return [accounts[each] for each in ids if each in accounts and each not in hidden]
 
 
 @sql_or_unavailable()
