@@ -52,7 +52,7 @@ def needs_attention(operator: User, rights: Collection[Right]) -> list[Need]:
     ]
     needs = [_looked(what, look) for right, what, look in looks if right in rights]
     if Right.VIEW_FANOUT in rights:
-        needs += [_breaker(name, breaker()) for name, breaker in BREAKERS.items()]
+        needs.append(_breakers())
     return needs
 
 
@@ -68,7 +68,7 @@ def _open_reports(operator: User) -> Need:
     waiting = reports_for(operator).filter(status=Status.OPEN)
     count = waiting.order_by()[:COUNTED].count()
     oldest = waiting.order_by("id").values_list("id", flat=True).first() if count else None
-    detail = "" if oldest is None else f"the oldest since {age(id_time(oldest))}"
+    detail = "" if oldest is None else f"the oldest for {age(id_time(oldest))}"
     return Need("Open reports", _figure(count), detail, urgent=count > 0, url=_url("admin:desk_queue"))
 
 
@@ -81,13 +81,14 @@ def _open_orders() -> Need:
     count, oldest = outbox().count_open(limit=COUNTED), outbox().oldest_open()
     since = None if oldest is None else id_time(oldest)
     late = since is not None and (datetime.now(UTC) - since).total_seconds() > LATE_SECONDS
-    detail = "" if since is None else f"the oldest since {age(since)}"
+    detail = "" if since is None else f"the oldest for {age(since)}"
     return Need("Orders that wait", _figure(count), detail, urgent=late, url=_url("admin:desk_fanout"))
 
 
-def _breaker(name: str, breaker: Breaker) -> Need:
-    closed = breaker.state is State.CLOSED
-    return Need(f"Breaker: {name}", breaker.state, "" if closed else "in this process", urgent=not closed)
+def _breakers() -> Need:
+    opened = [name for name, breaker in BREAKERS.items() if breaker().state is not State.CLOSED]
+    detail = "" if not opened else f"{', '.join(opened)}, in this process"
+    return Need("Breakers", f"{len(opened)} open" if opened else "all closed", detail, urgent=bool(opened))
 
 
 def age(since: datetime) -> str:
