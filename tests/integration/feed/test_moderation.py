@@ -4,20 +4,26 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from django.db import OperationalError
 
 from accounts.models import StaffAction, User
 from accounts.people import services
 from accounts.people.withholding import order_withholding
+from accounts.staff import log
 from accounts.staff.roles import Role
 from feed.models import Claim, Decision, Kind, Reason, Report, Status, Verdict
 from feed.moderation import deciding, queue
 from feed.moderation.queue import Target
-from storage.errors import Forbidden, NotFound, Refused
+from storage.errors import Forbidden, NotFound, Refused, Unavailable
+from tests.integration.accounts.test_stamp_migration import postgres, sqlite
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post, viewer
 from tests.people import ApiClient, new_person, new_staff
 from tests.threads import run_together
+from tweets.stores.port import tweet_store
 from tweets.writing.posting import delete_tweet
+
+__all__ = ["postgres", "sqlite"]
 
 pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 
@@ -143,6 +149,50 @@ def test_deciding_about_a_tweet_that_is_gone_already(moderator: User, author: Us
     target = of_tweet(author)
     delete_tweet(tweet_id=target.id, viewer=viewer(author))
     assert deciding.decide(target, by=moderator, verdict="delete", note="it was rude").verdict == "delete"
+
+
+def test_a_deletion_that_fails_is_logged(moderator: User, author: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is done without a trace; an entry may stand for a try."""
+    target = of_tweet(author)
+
+    def unanswered(*_: object, **__: object) -> None:
+        raise Unavailable("store")
+
+    monkeypatch.setattr(type(tweet_store()), "delete", unanswered)
+    with pytest.raises(Unavailable):
+        deciding.decide(target, by=moderator, verdict="delete", note="rude")
+    assert StaffAction.objects.get().action == "delete"
+    assert not Decision.objects.exists()
+    assert Report.objects.get().status == Status.OPEN
+    monkeypatch.undo()
+    deciding.decide(target, by=moderator, verdict="delete", note="rude")
+
+
+def test_nothing_is_deleted_that_cannot_be_logged(author: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    tweet, client = post(author), ApiClient(new_staff(Role.MODERATOR))
+
+    def unanswered(**_: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(log, "record", unanswered)
+    assert client.delete(f"/api/v1/tweets/{tweet}").status_code == 503
+    assert client.get(f"/api/v1/tweets/{tweet}").status_code == 200
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_a_case_on_either_database(request: pytest.FixtureRequest, engine: str) -> None:
+    request.getfixturevalue(engine)
+    moderator, author = new_staff(Role.MODERATOR), new_person()
+    target = of_tweet(author, reports=3)
+    assert queue.waiting(moderator, limit=5)[0].reports == 3
+    deciding.claim(target, by=moderator)
+    assert queue.waiting(moderator, limit=5)[0].claimed_by == moderator.username
+    with pytest.raises(Refused):
+        deciding.claim(target, by=new_staff(Role.MODERATOR))
+    deciding.decide(target, by=moderator, verdict="suspend", note="spam", until=datetime.now(UTC))
+    assert queue.waiting(moderator, limit=5) == []
+    assert services.end_suspensions() == 1
+    assert StaffAction.objects.count() == 3
 
 
 @pytest.mark.parametrize(
