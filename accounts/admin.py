@@ -1,4 +1,4 @@
-"""People in Django admin: find them, suspend and restore them, sign them out, set passwords.
+"""People in Django admin: find, add and change them, set passwords; and the log of what staff did.
 
 Whatever changes here is in force for the API once the page has answered, as through any
 other door. Nobody is deleted here: what they wrote would be left without an author.
@@ -11,26 +11,30 @@ made. It includes the moderator, who has the page "Change password" for their ow
 Django's forms and its UserAdmin are generic in their stubs only, so they stand unparametrised.
 """
 
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Iterable
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
-from accounts.models import User, privileged
+from accounts.models import StaffAction, User, privileged
 from accounts.people import rules, services
-from accounts.sessions.ending import end_all
+from accounts.staff import log
+from accounts.staff.roles import Right, may, may_touch
 from storage.ids.snowflakes import MAX_ID
 
 admin.site.unregister(AuthToken)
@@ -91,8 +95,19 @@ class SuspendedFilter(admin.SimpleListFilter):
         return queryset if self.value() is None else queryset.filter(suspended_at__isnull=self.value() == "no")
 
 
+class ChosenByIds(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Mixed in where rows are chosen for an action: what is no id is said to be none, and breaks no page."""
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> HttpResponse | None:
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if all(each.isascii() and each.isdecimal() and int(each[:20]) <= MAX_ID for each in chosen):
+            return super().response_action(request, queryset, *args)
+        self.message_user(request, "Choose from the list.", messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
+
 @admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+class PersonAdmin(ChosenByIds, UserAdmin):  # type: ignore[type-arg]
     form = PersonChangeForm
     add_form = PersonCreationForm
     list_display = ("username", "display_name", "email", "created_at", "verified", "is_staff", "suspended_at")
@@ -101,12 +116,11 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     search_help_text = "The beginning of a username, an e-mail address or an id"
     show_full_result_count = False
     ordering = ("-id",)
-    actions = ("suspend", "restore", "sign_out")
-    readonly_fields = ("id", "username", "created_at", "last_login", "suspended_at", "suspended_by")
+    readonly_fields = ("id", "username", "created_at", "last_login", "suspended_at", "suspended_until", "suspended_by")
     fieldsets = (
         (None, {"fields": ("id", "username", "password", "created_at", "last_login")}),
         ("Profile", {"fields": ("display_name", "email", "bio", "avatar_url", "verified")}),
-        ("Suspension", {"fields": ("suspended_at", "suspended_by")}),
+        ("Suspension", {"fields": ("suspended_at", "suspended_until", "suspended_by")}),
         ("Privileges", {"fields": PRIVILEGES}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "password1", "password2")}),)
@@ -159,39 +173,31 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         """Writes what was changed here and nothing else: what others change meanwhile stands, a suspension too."""
         if not change:
             super().save_model(request, obj, form, change)
+            log.record(by=operator_of(request), action="add", subject=log.person(obj.pk), after={"username": str(obj)})
             return
         columns = {field.name for field in obj._meta.concrete_fields}
         obj.save(update_fields=columns.intersection(form.changed_data))
         services.announce(obj, form.changed_data)
+        if form.changed_data:
+            log.record(
+                by=operator_of(request),
+                action="change",
+                subject=log.person(obj.pk),
+                before={name: _told(form.initial.get(name)) for name in form.changed_data},
+                after={name: _told(form.cleaned_data.get(name)) for name in form.changed_data},
+            )
 
-    @admin.action(description="Suspend: shut out and hide", permissions=["change"])
-    def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        operator = operator_of(request)
-        if queryset.filter(pk=operator.pk).exists():
-            self.message_user(request, "You cannot suspend yourself.", messages.ERROR)
-        others = queryset.exclude(pk=operator.pk)
-        self._each(request, others, "Suspended", lambda person: services.suspend(person, by=operator))
-
-    @admin.action(description="Restore after a suspension", permissions=["change"])
-    def restore(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        operator = operator_of(request)
-        self._each(request, queryset, "Restored", lambda person: services.restore(person, by=operator))
-
-    @admin.action(description="Sign out everywhere", permissions=["change"])
-    def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        self._each(request, queryset, "Signed out", lambda person: end_all(person.pk))
-
-    def _each(self, request: HttpRequest, queryset: QuerySet[User], done: str, act: Callable[[User], object]) -> None:
-        """Acts on each person that this operator may change, and notes it in that person's history."""
-        changed = [person for person in queryset if self.has_change_permission(request, person)]
-        for person in changed:
-            act(person)
-            self.log_change(request, person, f"{done}.")
-        self.message_user(request, f"{done}: {', '.join(map(str, changed)) or 'nobody'}.", messages.SUCCESS)
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """Sets a password, which the log tells and does not hold."""
+        answer: HttpResponse = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and answer.status_code == 302:
+            log.record(by=operator_of(request), action="set a password", subject=log.person(int(id)))
+        return answer
 
 
 @admin.register(Group)
-class SuperusersGroupAdmin(GroupAdmin):
+class SuperusersGroupAdmin(ChosenByIds, GroupAdmin):
     """Groups, which superusers alone see and change: who changes the rights of their own group changes their own."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -205,10 +211,67 @@ class SuperusersGroupAdmin(GroupAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return operator_of(request).is_superuser
 
+    def log_addition(self, request: HttpRequest, obj: Group, message: Any) -> LogEntry:
+        self._record(request, obj, "add a group")
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Group, message: Any) -> LogEntry:
+        self._record(request, obj, "change a group")
+        return super().log_change(request, obj, message)
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        self._record(request, obj, "delete a group")
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
+        for group in queryset:
+            self._record(request, group, "delete a group")
+        super().delete_queryset(request, queryset)
+
+    def _record(self, request: HttpRequest, group: Group, action: str) -> None:
+        rights = sorted(group.permissions.values_list("codename", flat=True))
+        after: dict[str, object] = {"name": group.name, "rights": rights}
+        log.record(by=operator_of(request), action=action, subject=log.Subject("group", group.pk), after=after)
+
+
+@admin.register(StaffAction)
+class StaffLog(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The log of what staff did: to be read, and nothing else, by whoever."""
+
+    list_display = ("at", "by_name", "action", "subject_kind", "subject_id", "reason")
+    list_filter = ("action", "subject_kind")
+    search_fields = ("=subject_id", "=by_name", "=request_id")
+    search_help_text = "The id of a person, tweet or report; the name of who did it; a request's id"
+    show_full_result_count = False
+    ordering = ("-id",)
+    actions = None
+
+    def has_view_permission(self, request: HttpRequest, obj: StaffAction | None = None) -> bool:
+        return may(request.user, Right.VIEW_STAFF_LOG)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Right.VIEW_STAFF_LOG)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: StaffAction | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: StaffAction | None = None) -> bool:
+        return False
+
 
 def _may_touch(request: HttpRequest, person: User | None) -> bool:
     """Whether the operator may touch this person; of nobody in particular, whether they may touch anybody."""
-    return person is None or operator_of(request).is_superuser or not person.is_privileged
+    return person is None or may_touch(operator_of(request), person)
+
+
+def _told(value: object) -> object:
+    """A field's value as the log has it: rights and groups by their names."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    return sorted(map(str, value)) if isinstance(value, Iterable) else str(value)
 
 
 def operator_of(request: HttpRequest) -> User:

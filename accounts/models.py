@@ -68,7 +68,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     bio = models.CharField(max_length=BIO_MAX * MOST_CODE_POINTS, blank=True, default="")
     avatar_url = models.CharField(max_length=500, blank=True, default="", validators=[URLValidator(["https"])])
     verified = models.BooleanField(default=False)
-    is_staff = models.BooleanField("staff", default=False, help_text="May sign in to the admin and delete any tweet.")
+    is_staff = models.BooleanField(
+        "staff", default=False, help_text="May sign in to the desk, and do there what a role allows."
+    )
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
     suspended_until = models.DateTimeField(null=True, blank=True, editable=False)
     """When it ends by itself (people/services.py), None: when somebody ends it."""

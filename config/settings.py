@@ -274,6 +274,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "fanout.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "discard": {"task": "fanout.discard", "schedule": 30.0, "options": {"expires": 30}},
     "sample_figures": {"task": "feed.sample_figures", "schedule": 10.0, "options": {"expires": 10}},
+    "end_suspensions": {"task": "feed.end_suspensions", "schedule": 60.0, "options": {"expires": 60}},
     "search_strays": {"task": "feed.search_strays", "schedule": 60.0, "options": {"expires": 60}},
 }
 

@@ -8,31 +8,42 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 
-from accounts.admin import PersonAdmin, operator_of
+from accounts.admin import ChosenByIds, PersonAdmin, operator_of
 from accounts.models import User, privileged
-from feed.desk import fan_out, timelines, tweets
+from accounts.staff.roles import Right, may
+from feed.desk import fan_out, moderation, people, timelines, tweets
+from feed.desk.bulk import BulkActs
 from feed.models import Report
 from feed.moderation.evidence import TweetOut, newest_tweets, tweet_for_staff
-from feed.moderation.reports import close_report
+from feed.moderation.reports import close_report, note_report
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_time
 
-PAGES = (fan_out, timelines, tweets)
+PAGES = (moderation, people, tweets, timelines, fan_out)
 """Modules of pages: imported, they are on the desk."""
 UNANSWERED = "The store does not answer; try again in a moment."
 
 admin.site.unregister(User)
 
 
+class LeadingToPages(ChangeList):
+    def url_for_result(self, result: Model) -> str:
+        return reverse("admin:desk_person", args=[result.pk])
+
+
 @admin.register(User)
-class PersonWithTweetsAdmin(PersonAdmin):
-    """A person, with what they wrote: an operator suspends and restores nobody unread."""
+class PersonWithTweetsAdmin(BulkActs, PersonAdmin):
+    """People, who lead to their pages on the desk, and acts on several of them; a profile with what they wrote."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return LeadingToPages
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
         given = super().get_fieldsets(request, obj)
@@ -51,7 +62,7 @@ class PersonWithTweetsAdmin(PersonAdmin):
 
 
 @admin.register(Report)
-class ReportAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReportAdmin(ChosenByIds):
     list_display = ("made_at", "about", "tweet_id", "reason", "reporter", "status", "closed_by")
     list_filter = ("status", "reason")
     list_select_related = ("reporter", "person", "closed_by")
@@ -88,6 +99,18 @@ class ReportAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
         reports: QuerySet[Report] = super().get_queryset(request)
         return reports if operator_of(request).is_superuser else reports.exclude(privileged("person__"))
+
+    def save_model(self, request: HttpRequest, obj: Report, form: Any, change: bool) -> None:
+        note_report(obj, form.initial.get("note", ""), by=operator_of(request))
+
+    def has_view_permission(self, request: HttpRequest, obj: Report | None = None) -> bool:
+        return may(request.user, Right.HANDLE_REPORTS)
+
+    def has_change_permission(self, request: HttpRequest, obj: Report | None = None) -> bool:
+        return may(request.user, Right.HANDLE_REPORTS)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, Right.HANDLE_REPORTS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,11 +1,13 @@
 """Reports by people about tweets and people, as rows of SQL, for those who moderate."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 
 from storage import stores
+from storage.ids.snowflakes import id_time
 
 COMMENT_MAX = 1_000
 NOTE_MAX = 2_000
@@ -38,6 +40,61 @@ class FigureSample(models.Model):
         return str(self.slot)
 
 
+class Kind(models.TextChoices):
+    """What a report, and so a claim and a decision, can be about."""
+
+    TWEET = "tweet"
+    PERSON = "person"
+
+
+class Verdict(models.TextChoices):
+    DISMISS = "dismiss", "Nothing is wrong with it"
+    WARN = "warn", "Warn its author"
+    DELETE = "delete", "Delete the tweet"
+    SUSPEND = "suspend", "Suspend its author"
+
+
+class Decision(models.Model):
+    """What was decided about everything that was reported of one target; `person` is whom it concerns in both cases.
+
+    A warning is written down here, counts when the next report comes, and nobody is told of it yet: there are no
+    notifications. It is kept when people go, as the log of staff is.
+    """
+
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    target_id = models.BigIntegerField()
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    verdict = models.CharField(max_length=10, choices=Verdict.choices)
+    note = models.CharField(max_length=NOTE_MAX)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["person", "-id"], name="decisions_by_person")]
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.kind} {self.target_id}"
+
+
+class Claim(models.Model):
+    """That somebody works on what was reported of one target, until `expires_at`; one at a time."""
+
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    target_id = models.BigIntegerField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["kind", "target_id"], name="one_claim_of_a_target")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.target_id}"
+
+
 class Report(models.Model):
     """One person's report about one tweet or one person; `person` is whom it is about in both cases.
 
@@ -56,6 +113,9 @@ class Report(models.Model):
     closed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
+    decision = models.ForeignKey(
+        Decision, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="reports"
+    )
 
     class Meta:
         constraints = [
@@ -70,10 +130,18 @@ class Report(models.Model):
                 name="one_open_report_of_a_person",
             ),
         ]
-        indexes = [models.Index(fields=["status", "-id"], name="reports_by_status")]
+        indexes = [
+            models.Index(fields=["status", "-id"], name="reports_by_status"),
+            models.Index(fields=["person", "-id"], name="reports_by_person"),
+            models.Index(fields=["reporter", "-id"], name="reports_by_reporter"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.target}"
+
+    @property
+    def made_at(self) -> datetime:
+        return id_time(self.id)
 
     @property
     def target(self) -> str:

@@ -3,6 +3,7 @@
 import structlog
 from celery import shared_task
 
+from accounts.people.services import end_suspensions as end_those_that_are_over
 from feed.operations import figures, strays
 from storage.errors import Unavailable
 
@@ -24,3 +25,11 @@ def search_strays() -> None:
         strays.run_daily_search()
     except Unavailable as error:
         log.warning("stray_search_waits", backend=error.backend)
+
+
+@shared_task(name="feed.end_suspensions", ignore_result=True)
+def end_suspensions() -> None:
+    try:
+        end_those_that_are_over()
+    except Unavailable as error:
+        log.warning("suspensions_end_later", backend=error.backend)

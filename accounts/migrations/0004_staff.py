@@ -46,6 +46,13 @@ class Migration(migrations.Migration):
             name="suspended_until",
             field=models.DateTimeField(blank=True, editable=False, null=True),
         ),
+        migrations.AlterField(
+            model_name="user",
+            name="is_staff",
+            field=models.BooleanField(
+                default=False, help_text="May sign in to the desk, and do there what a role allows.", verbose_name="staff"
+            ),
+        ),
         AddIndexOnce(
             model_name="user",
             index=models.Index(

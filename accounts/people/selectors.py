@@ -101,6 +101,12 @@ def suspended_since(user_ids: Collection[int], moment: datetime) -> dict[int, da
 
 
 @sql_or_unavailable()
+def suspensions_over(moment: datetime, limit: int) -> list[User]:
+    """Returns people whose suspensions were to end by then, the longest over first. One SQL query."""
+    return list(User.objects.filter(suspended_until__lte=moment).order_by("suspended_until")[:limit])
+
+
+@sql_or_unavailable()
 def sampled_people(count: int) -> list[tuple[int, str]]:
     """(id, username) of so many people by chance. One SQL query, which looks at everybody."""
     return list(User.objects.order_by("?").values_list("pk", "username")[:count])

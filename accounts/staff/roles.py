@@ -12,7 +12,7 @@ nobody who only looks at, or judges, what was said in public.
 that calls `make_roles` again.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -90,6 +90,11 @@ def rights_of(person: Any) -> frozenset[Right]:
     return frozenset(right for right in Right if may(person, right))
 
 
+def may_touch(operator: User, person: User) -> bool:
+    """Says whether the operator may act on this person: staff are superusers' business. At most one SQL query."""
+    return operator.is_superuser or not person.is_privileged
+
+
 @sql_or_unavailable()
 def staff_may(user_id: int, right: Right) -> bool:
     """Says whether the person of that id has the right, for doors that know an account only.
@@ -98,10 +103,6 @@ def staff_may(user_id: int, right: Right) -> bool:
     """
     person = User.objects.filter(pk=user_id).first()
     return person is not None and may(person, right)
-
-
-def roles_with(right: Right) -> Collection[Role]:
-    return TABLE[right]
 
 
 def make_roles(apps: Any) -> None:

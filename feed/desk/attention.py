@@ -10,9 +10,11 @@ import msgspec
 from django.urls import NoReverseMatch, reverse
 
 from accounts import sql
+from accounts.models import User
 from accounts.sql import sql_or_unavailable
 from accounts.staff.roles import Right
-from feed.models import Report, Status
+from feed.models import Status
+from feed.moderation.queue import reports_for
 from storage.breakers import Breaker, State
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_time
@@ -41,16 +43,16 @@ class Need(msgspec.Struct, frozen=True):
     url: str = ""
 
 
-def needs_attention(rights: Collection[Right]) -> list[Need]:
+def needs_attention(operator: User, rights: Collection[Right]) -> list[Need]:
     """Returns the lines for who has these rights. A few reads of SQL and of the store; raises nothing."""
     looks: list[tuple[Right, str, Callable[[], Need]]] = [
-        (Right.HANDLE_REPORTS, "Open reports", _open_reports),
+        (Right.HANDLE_REPORTS, "Open reports", lambda: _open_reports(operator)),
         (Right.VIEW_FANOUT, "Dead letters", _dead_letters),
         (Right.VIEW_FANOUT, "Orders that wait", _open_orders),
     ]
     needs = [_looked(what, look) for right, what, look in looks if right in rights]
     if Right.VIEW_FANOUT in rights:
-        needs += [_breaker(name, breaker()) for name, breaker in BREAKERS.items()]
+        needs.append(_breakers())
     return needs
 
 
@@ -62,11 +64,11 @@ def _looked(what: str, look: Callable[[], Need]) -> Need:
 
 
 @sql_or_unavailable()
-def _open_reports() -> Need:
-    waiting = Report.objects.filter(status=Status.OPEN)
+def _open_reports(operator: User) -> Need:
+    waiting = reports_for(operator).filter(status=Status.OPEN)
     count = waiting.order_by()[:COUNTED].count()
     oldest = waiting.order_by("id").values_list("id", flat=True).first() if count else None
-    detail = "" if oldest is None else f"the oldest since {age(id_time(oldest))}"
+    detail = "" if oldest is None else f"the oldest for {age(id_time(oldest))}"
     return Need("Open reports", _figure(count), detail, urgent=count > 0, url=_url("admin:desk_queue"))
 
 
@@ -79,13 +81,14 @@ def _open_orders() -> Need:
     count, oldest = outbox().count_open(limit=COUNTED), outbox().oldest_open()
     since = None if oldest is None else id_time(oldest)
     late = since is not None and (datetime.now(UTC) - since).total_seconds() > LATE_SECONDS
-    detail = "" if since is None else f"the oldest since {age(since)}"
+    detail = "" if since is None else f"the oldest for {age(since)}"
     return Need("Orders that wait", _figure(count), detail, urgent=late, url=_url("admin:desk_fanout"))
 
 
-def _breaker(name: str, breaker: Breaker) -> Need:
-    closed = breaker.state is State.CLOSED
-    return Need(f"Breaker: {name}", breaker.state, "" if closed else "in this process", urgent=not closed)
+def _breakers() -> Need:
+    opened = [name for name, breaker in BREAKERS.items() if breaker().state is not State.CLOSED]
+    detail = "" if not opened else f"{', '.join(opened)}, in this process"
+    return Need("Breakers", f"{len(opened)} open" if opened else "all closed", detail, urgent=bool(opened))
 
 
 def age(since: datetime) -> str:

@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django.http import Http404, HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from accounts.entities import Account, Viewer
 from accounts.models import REASON_MAX, User
@@ -56,22 +56,15 @@ def tweet_line(shown: StaffTweet) -> dict[str, Any]:
 
 
 def person_line(person_id: int, account: Account | None) -> dict[str, Any]:
-    """Somebody, who may not exist any more."""
+    """Somebody, who may not exist any more. Staff are superusers' business: their pages are not led to."""
+    is_shown = account is not None and not account.is_staff
     return {
         "id": person_id,
         "name": f"@{account.username}" if account is not None else f"nobody any more ({person_id})",
         "display_name": account.display_name if account is not None else "",
         "suspended": account is not None and account.suspended,
-        "url": _page_of(person_id) if account is not None else "",
+        "url": reverse("admin:desk_person", args=[person_id]) if is_shown else "",
     }
-
-
-def _page_of(person_id: int) -> str:
-    """The person's own page on the desk, if it has one; else Django's form."""
-    try:
-        return reverse("admin:desk_person", args=[person_id])
-    except NoReverseMatch:
-        return reverse("admin:accounts_user_change", args=[person_id])
 
 
 def listing_lines(listing: Listing) -> dict[str, Any]:

@@ -5,13 +5,15 @@ their models as anywhere, and pages without a model stand beside them (desk/page
 themselves by a password and, with STAFF_TWO_STEP, by a second step (desk/signing_in.py).
 """
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.text import slugify
 
+from accounts.models import User
 from accounts.staff.roles import rights_of
 from feed.desk import signing_in
 from feed.desk.attention import needs_attention
@@ -19,6 +21,8 @@ from feed.desk.pages import PAGES, menu_of
 
 SECTIONS = ("Moderation", "People", "Tweets", "Timelines", "Fan-out", "Staff")
 """Their order in the menu; others follow by name."""
+SECTION_OF = {"StaffAction": "Staff", "Group": "Staff"}
+"""Of models that stand elsewhere than their app does."""
 
 
 class DeskSite(AdminSite):
@@ -44,28 +48,29 @@ class DeskSite(AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         rights = rights_of(request.user)
-        return super().index(request, {"needs": needs_attention(rights), "may": rights, **(extra_context or {})})
+        return super().index(
+            request,
+            {"needs": needs_attention(cast(User, request.user), rights), "may": rights, **(extra_context or {})},
+        )
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """Returns the menu: what Django lists, and our pages in the sections that they name."""
+        """Returns the menu: our pages, and the models that Django lists, in the sections that they belong to."""
         listed = super().get_app_list(request, app_label)
         if app_label is not None or not self.has_permission(request):
             return listed
-        sections = {section["name"]: section for section in listed}
-        for name, entries in menu_of(request).items():
-            if name in sections:
-                sections[name]["models"] = [*entries, *sections[name]["models"]]
-            else:
-                sections[name] = _section(name, entries)
-        return sorted(sections.values(), key=_place)
+        entries = menu_of(request)
+        for app in listed:
+            for model in app["models"]:
+                entries.setdefault(SECTION_OF.get(model["object_name"], app["name"]), []).append(model)
+        return sorted((_section(name, each) for name, each in entries.items()), key=_place)
 
 
 def _section(name: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """A section of pages alone; its heading leads to the first of them."""
+    """A section in the form of the admin's menu; its heading leads to the first of its entries."""
     return {
         "name": name,
-        "app_label": name.lower(),
-        "app_url": entries[0]["admin_url"],
+        "app_label": slugify(name),
+        "app_url": entries[0]["admin_url"] or reverse("admin:index"),
         "has_module_perms": True,
         "models": entries,
     }

@@ -69,6 +69,21 @@ def close_report(report: Report, *, by: User) -> None:
 
 
 @sql_or_unavailable()
+@transaction.atomic
+def note_report(report: Report, before: str, *, by: User) -> None:
+    """Writes the report's note, which was `before`, and nothing else of it."""
+    if report.note != before:
+        report.save(update_fields=["note"])
+        staff_log.record(
+            by=by,
+            action="note",
+            subject=staff_log.Subject("report", report.pk),
+            before={"note": before},
+            after={"note": report.note},
+        )
+
+
+@sql_or_unavailable()
 def _report(*, by: Viewer, person: User, tweet_id: int | None, reason: str, comment: str) -> ReportOut:
     if person.id == by.id:
         raise Refused("tweet_id" if tweet_id else "username", "You cannot report yourself.", code="reporting_oneself")

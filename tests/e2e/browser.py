@@ -3,6 +3,7 @@
 Whatever it calls an error is kept, as pages are to have none.
 """
 
+import base64
 import json
 import os
 import shutil
@@ -97,6 +98,10 @@ class Tab:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         motion = {"name": "prefers-reduced-motion", "value": "reduce"}
         self._call("Emulation.setEmulatedMedia", features=[scheme, motion])
+
+    def picture(self, place: Path) -> None:
+        """Writes what is to be seen, as PNG."""
+        place.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
 
     def cut_off(self, *, offline: bool) -> None:
         """Takes the network away from the page, or gives it back."""

@@ -52,8 +52,19 @@ class Server:
         with httpx.Client(base_url=self.url, follow_redirects=True, timeout=30) as browser:
             browser.get("/admin/login/")
             self._submit(browser, "/admin/login/", username=OPERATOR, password=PASSWORD, next="/admin/")
-            done = self._submit(browser, "/admin/accounts/user/", action="suspend", _selected_action=person.id)
+            chosen = {"action": "suspend", "_selected_action": person.id, "confirmed": "yes", "reason": "a test"}
+            done = self._submit(browser, "/admin/accounts/user/", **chosen)
             assert f"Suspended: @{person.username}" in done.text
+
+    def manage(self, code: str) -> None:
+        """Runs Python in a process of the product's own, beside those that serve."""
+        subprocess.run(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+            cwd=ROOT,
+            env=own_environment() | self.variables | {"DATA_DIR": str(self.data_dir)},
+            capture_output=True,
+            check=True,
+        )
 
     def _submit(self, browser: httpx.Client, path: str, **fields: str) -> httpx.Response:
         answer = browser.post(path, data={**fields, "csrfmiddlewaretoken": browser.cookies["csrftoken"]})

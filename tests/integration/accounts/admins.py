@@ -32,7 +32,8 @@ def post(client: Client, path: str, form: dict[str, Any]) -> Any:
 
 def act(client: Client, action: str, *people: User) -> str:
     """Does so with all of them at once; the page that follows."""
-    answer = post(client, PEOPLE, {"action": action, "_selected_action": [str(person.pk) for person in people]})
+    chosen = {"action": action, "_selected_action": [str(person.pk) for person in people]}
+    answer = post(client, PEOPLE, {**chosen, "confirmed": "yes", "reason": "for a reason"})
     assert answer.status_code == 302
     return str(client.get(PEOPLE).content)
 

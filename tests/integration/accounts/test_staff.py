@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import StaffAction, User
 from accounts.people import services
 from accounts.sessions import tokens
 from feed.models import Reason, Report, Status
@@ -16,10 +16,13 @@ from tests.people import PASSWORD, ApiClient, new_person
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
-EVERYTHING = tuple(
-    f"{verb}_{model}"
-    for verb in ("add", "change", "delete", "view")
-    for model in ("user", "group", "permission", "report", "logentry", "session")
+EVERYTHING = (
+    *(
+        f"{verb}_{model}"
+        for verb in ("add", "change", "delete", "view")
+        for model in ("user", "group", "permission", "report", "logentry", "session")
+    ),
+    *(right for right, _ in StaffAction._meta.permissions),
 )
 """The most that a moderator can have been given."""
 DONE = {"suspend": "Suspended", "restore": "Restored", "sign_out": "Signed out"}
@@ -115,8 +118,8 @@ def test_no_action_reaches_them(client: Client, make: Make, action: str) -> None
     before = row(person)
     assert f"{DONE[action]}: @{ada.username}." in act(client, action, person, ada)
     assert f"{DONE[action]}: nobody." in act(client, action, person)
-    everyone = {"action": action, "_selected_action": [str(ada.pk)], "select_across": "1"}
-    assert post(client, PEOPLE, everyone).status_code == 302
+    everyone = {"action": action, "_selected_action": [str(ada.pk)], "select_across": "1", "confirmed": "yes"}
+    assert post(client, PEOPLE, {**everyone, "reason": "for a reason"}).status_code == 302
     assert row(person) == before
     if action != "restore":
         assert signed_in_there.get("/api/v1/me").status_code == 200

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticToken
@@ -195,3 +196,13 @@ def test_secrets_are_not_logged(
 def test_where_it_is_off_a_password_is_enough(person: User, settings: Settings) -> None:
     settings.STAFF_TWO_STEP = False
     assert is_in(signed_in(person))
+
+
+def test_the_command_line_resets_it(person: User) -> None:
+    with_authenticator(person)
+    call_command("reset_two_step", person.username, "--reason", "lost everything")
+    assert not two_step.is_set_up(person)
+    entry = StaffAction.objects.latest("pk")
+    assert (entry.by, entry.subject_id, entry.reason) == (None, person.pk, "lost everything")
+    with pytest.raises(CommandError, match="no such person"):
+        call_command("reset_two_step", "nobody_here")

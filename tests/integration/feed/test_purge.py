@@ -103,7 +103,9 @@ class TestSuspension:
         client = ApiClient()
         client.force_login(operator())
         answer = client.post(
-            "/admin/accounts/user/", {"action": "suspend", "_selected_action": str(reader.id)}, follow=True
+            "/admin/accounts/user/",
+            {"action": "suspend", "_selected_action": str(reader.id), "confirmed": "yes", "reason": "x"},
+            follow=True,
         )
         assert answer.status_code == 200
         assert reading_of(reader) == set()

@@ -29,7 +29,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 PACKAGES = ("config", "feed", "tweets", "fanout", "accounts", "storage", "deploy")
 UNLISTED = ("__init__.py", "apps.py")
 """Modules that say nothing of their own."""
-LOOKED_UP = ("migrations", "management")
+LOOKED_UP = ("migrations", "management", "templatetags")
 """Folders that Django looks up by these names."""
 
 PATH_IN_TEXT = re.compile(rf"`((?:{'|'.join(PACKAGES)}|tests|docs|requirements)/[\w./*-]*\w)(?:::[\w:]+)?`")

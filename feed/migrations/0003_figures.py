@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('feed', '0001_reports'),
+        ('feed', '0002_decisions'),
     ]
 
     operations = [

@@ -1,0 +1,84 @@
+"""Acting on several people at once from their list: a page says on how many and on whom before anything is done.
+
+It stands between the list and the act, and is sent back to the list with the same choice, why, and `confirmed`. The
+operator, and whom the operator may not touch, are left out of the choice, and that is said.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from accounts.admin import operator_of
+from accounts.models import User
+from accounts.staff.roles import may, may_touch
+from feed.desk.acts import ACTS, Act
+
+AT_ONCE = 100
+"""People; each is a few statements and a round trip, and the request has to end."""
+NAMED = 20
+
+Action = Callable[[Any, HttpRequest, QuerySet[User]], HttpResponse | None]
+
+
+def _action(act: Act) -> Action:
+    """The admin's action, which is there for who has its right."""
+
+    def acting(model_admin: Any, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        people = list(queryset[: AT_ONCE + 1])
+        if len(people) > AT_ONCE:
+            model_admin.message_user(request, f"At most {AT_ONCE} people at once.", messages.ERROR)
+            return None
+        operator = operator_of(request)
+        chosen = [each for each in people if each.pk != operator.pk and may_touch(operator, each)]
+        form = act.form(request.POST if "confirmed" in request.POST else None)
+        if not chosen:
+            model_admin.message_user(request, f"{act.done}: nobody.{_left_out(people, operator)}", messages.ERROR)
+            return None
+        if form.is_bound and form.is_valid():
+            for person in chosen:
+                act.do(person, operator, form.cleaned_data["reason"], form.cleaned_data.get("until"))
+            names = ", ".join(map(str, chosen))
+            model_admin.message_user(request, f"{act.done}: {names}.{_left_out(people, operator)}", messages.SUCCESS)
+            return None
+        context = {
+            **model_admin.admin_site.each_context(request),
+            "title": act.label,
+            "act": act,
+            "form": form,
+            "opts": model_admin.model._meta,
+            "chosen": chosen[:NAMED],
+            "count": len(chosen),
+            "more": max(0, len(chosen) - NAMED),
+            "left_out": len(people) - len(chosen),
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "ids": [each.pk for each in chosen],
+        }
+        return TemplateResponse(request, "desk/confirm.html", context)
+
+    acting.__name__ = act.name
+    described = admin.action(description=act.label, permissions=[str(act.right)])(acting)
+    return cast(Action, described)
+
+
+def _left_out(people: Sequence[User], operator: User) -> str:
+    return " You cannot act on yourself." if any(each.pk == operator.pk for each in people) else ""
+
+
+class BulkActs(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Mixed into the admin of people: a method for each right, as Django asks for what an action names."""
+
+    actions = [_action(act) for act in ACTS.values()]
+
+    def has_suspend_people_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, ACTS["suspend"].right)
+
+    def has_verify_people_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, ACTS["verify"].right)
+
+    def has_sign_out_people_permission(self, request: HttpRequest) -> bool:
+        return may(request.user, ACTS["sign_out"].right)

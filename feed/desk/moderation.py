@@ -1,0 +1,141 @@
+"""The queue of reports, and a case of it: what was reported, where it was said, what was decided before, deciding."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+from django import forms
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+
+from accounts.models import User
+from accounts.staff.roles import Right, may
+from feed.desk.attention import age
+from feed.desk.pages import DeskPage, desk_page
+from feed.desk.reasons import SuspensionForm, errors_of
+from feed.models import Kind, Status, Verdict
+from feed.moderation import deciding, queue
+from feed.moderation.evidence import context_of, newest_tweets
+from feed.moderation.queue import Target
+from storage.errors import Refused, Unavailable
+from storage.ids.snowflakes import MAX_ID
+
+ON_A_PAGE = 25
+
+
+@desk_page
+class QueuePage(DeskPage):
+    """What waits, the longest first; a page at a time, from the place that `after` names."""
+
+    route, name, title = "moderation/", "queue", "Queue of reports"
+    right, section = Right.HANDLE_REPORTS, "Moderation"
+    template_name = "desk/queue.html"
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        rows = queue.waiting(cast(User, request.user), after=_place(request.GET.get("after", "")), limit=ON_A_PAGE + 1)
+        shown = rows[:ON_A_PAGE]
+        waiting = [(row, age(row.since), reverse("admin:desk_case", args=row.target)) for row in shown]
+        following = shown[-1].oldest_id if len(rows) > ON_A_PAGE else None
+        return self.shown({"waiting": waiting, "following": following})
+
+
+@desk_page
+class CasePage(DeskPage):
+    """Everything that was reported of one target. Who has claimed it decides; others see that it is being worked on."""
+
+    route, name, title = "moderation/<str:kind>/<id:target_id>/", "case", "Reported"
+    right = Right.HANDLE_REPORTS
+    template_name = "desk/case.html"
+
+    ACTS: ClassVar[Mapping[str, str]] = {"claim": "_claim", "release": "_release", "decide": "_decide"}
+
+    def get(self, request: HttpRequest, kind: str, target_id: int) -> HttpResponseBase:
+        target = _target(kind, target_id)
+        person = queue.person_of(target, self.operator)
+        reports = list(queue.reports_about(target, self.operator).select_related("reporter")[: queue.SHOWN])
+        claim = queue.standing_claim(target)
+        mine = claim is not None and claim.by_id == self.operator.pk
+        context = {
+            "title": f"Reported: {target.kind} {target.id}",
+            "target": target,
+            "person": person,
+            "open": [report for report in reports if report.status == Status.OPEN],
+            "closed": [report for report in reports if report.status != Status.OPEN],
+            "decisions": queue.decisions_about(person.pk),
+            "claim": claim,
+            "mine": mine,
+            "form": DecisionForm(self.operator, target) if mine else None,
+        }
+        return self.shown(context | _evidence(target, person))
+
+    def post(self, request: HttpRequest, kind: str, target_id: int) -> HttpResponseBase:
+        act = self.ACTS.get(request.POST.get("act", ""))
+        if act is None:
+            return self.back("There is no such thing to do.", failed=True)
+        try:
+            answer: HttpResponseBase = getattr(self, act)(_target(kind, target_id))
+        except Refused as error:
+            return self.back(error.message, failed=True)
+        return answer
+
+    @property
+    def operator(self) -> User:
+        return cast(User, self.request.user)
+
+    def _claim(self, target: Target) -> HttpResponseBase:
+        until = deciding.claim(target, by=self.operator)
+        return self.back(f"Yours until {until:%H:%M} UTC.")
+
+    def _release(self, target: Target) -> HttpResponseBase:
+        deciding.release(target, by=self.operator)
+        return self.back("Others may take it.")
+
+    def _decide(self, target: Target) -> HttpResponseBase:
+        form = DecisionForm(self.operator, target, self.request.POST)
+        if not form.is_valid():
+            return self.back(errors_of(form), failed=True)
+        decision = deciding.decide(
+            target,
+            by=self.operator,
+            verdict=form.cleaned_data["verdict"],
+            note=form.cleaned_data["reason"],
+            until=form.cleaned_data["until"],
+        )
+        return self.back(f"Decided: {decision.get_verdict_display()}.", to=reverse("admin:desk_queue"))
+
+
+class DecisionForm(SuspensionForm):
+    """What may be decided of this target by this operator; `until` is for a suspension."""
+
+    verdict = forms.ChoiceField(widget=forms.RadioSelect)
+    field_order = ("verdict", "until", "reason")
+
+    def __init__(self, operator: User, target: Target, *args: Any) -> None:
+        super().__init__(*args)
+        offered = [
+            (verdict.value, verdict.label)
+            for verdict in Verdict
+            if may(operator, deciding.RIGHTS[verdict]) and (verdict != Verdict.DELETE or target.kind == Kind.TWEET)
+        ]
+        cast(forms.ChoiceField, self.fields["verdict"]).choices = offered
+
+
+def _target(kind: str, target_id: int) -> Target:
+    if kind not in Kind.values:
+        raise Http404
+    return Target(Kind(kind), target_id)
+
+
+def _evidence(target: Target, person: User) -> dict[str, Any]:
+    """A tweet where it was said, or what the person wrote lately; None where the store does not answer."""
+    try:
+        if target.kind == Kind.TWEET:
+            return {"said": context_of(target.id)}
+        return {"tweets": newest_tweets(person.pk)}
+    except Unavailable:
+        return {"unanswered": True}
+
+
+def _place(text: str) -> int:
+    """The place that an address names; the beginning for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= MAX_ID else 0
