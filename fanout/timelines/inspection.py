@@ -9,6 +9,9 @@ from fanout.timelines.materialised import epoch_key, settled_key, timeline_key
 from storage.redis.reads import Command, Read
 from storage.redis.shards import generation_key, timeline_shard
 
+RUN_CHARS = 16
+"""Of a generation: the beginning of the server's run id (storage/redis/lua)."""
+
 
 class Inspection(msgspec.Struct, frozen=True):
     """What stands in Redis of one reader's timeline; `trailer` is None if nothing does."""
@@ -39,6 +42,14 @@ class Inspection(msgspec.Struct, frozen=True):
         return "ready" if unpack(self.trailer.epoch) == self.epoch else "of another epoch"
 
 
+def _name_of(generation: bytes | None) -> str:
+    """The run of the server as it calls itself, and the nonce behind it in hex."""
+    if generation is None:
+        return "none"
+    run, nonce = generation[:RUN_CHARS], generation[RUN_CHARS:]
+    return f"{run.decode(errors='replace')}-{nonce.hex()}"
+
+
 def inspect(reader_id: int) -> Read[Inspection]:
     """Returns a read of the reader's timeline. Five commands of a fixed cost."""
     shard, key = timeline_shard(reader_id), timeline_key(reader_id)
@@ -53,8 +64,7 @@ def inspect(reader_id: int) -> Read[Inspection]:
     def decode(marks: list[bytes | None], length: int, ends: list[bytes], size: int | None, seconds: int) -> Inspection:
         generation, *numbers = marks
         version, epoch, settled = (unpack(each or b"") for each in numbers)
-        name = (generation or b"none").decode(errors="replace")
-        found = Inspection(shard, name, version, epoch, settled)
+        found = Inspection(shard, _name_of(generation), version, epoch, settled)
         if len(ends) < 2:
             return found
         return msgspec.structs.replace(

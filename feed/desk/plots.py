@@ -10,8 +10,8 @@ import msgspec
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-WIDTH, HEIGHT = 600, 150
-LEFT, RIGHT, TOP, BOTTOM = 54, 8, 10, 20
+WIDTH, HEIGHT = 600, 170
+LEFT, RIGHT, TOP, BOTTOM = 58, 8, 14, 24
 LINES = 4
 """Colours of lines; a fifth would have the first one's."""
 

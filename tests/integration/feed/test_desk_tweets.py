@@ -118,7 +118,7 @@ class TestOneTweet:
         page = desk.page(f"tweets/{tweet}/")
         for text in ("the root", "the subject", "what it quotes", "an answer"):
             assert text in page
-        assert "1 replies · 1 retweets · 1 quotes · 1 likes" in page
+        assert "1 reply · 1 retweet · 1 quote · 1 like" in page
         assert "a quote of it" not in page
         assert "a quote of it" in desk.page(f"tweets/{tweet}/", list="quotes")
         for name in ("likes", "retweets"):

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from feed.desk.plots import HEIGHT, WIDTH, Points, Span, figure, plot
+from feed.desk.plots import BOTTOM, HEIGHT, WIDTH, Points, Span, figure, plot
 
 SPAN = Span(1_700_000_000, 1_700_003_600)
 
@@ -36,7 +36,7 @@ def test_several_lines_share_a_scale_and_nothing_but_zeros_lies_on_the_ground() 
     low, high = drawn([(SPAN.since, 10.0)], p99=[(SPAN.since, 100.0)])
     assert low[0][1] > high[0][1]
     [zeros] = drawn([(SPAN.since, 0.0), (SPAN.until, 0.0)])
-    assert zeros[0][1] == zeros[1][1] == HEIGHT - 20
+    assert zeros[0][1] == zeros[1][1] == HEIGHT - BOTTOM
 
 
 def test_names_are_text() -> None:
