@@ -1,7 +1,7 @@
 """Acting on several people at once from their list: a page says on how many and on whom before anything is done.
 
 It stands between the list and the act, and is sent back to the list with the same choice, why, and `confirmed`. The
-operator, and whom the operator may not touch, are left out of the choice, and that is said.
+operator is left out of the choice, and that is said; whom they may not touch is not in the list (accounts/admin.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 
 from accounts.admin import operator_of
 from accounts.models import User
-from accounts.staff.roles import may, may_touch
+from accounts.staff.roles import may
 from feed.desk.acts import ACTS, Act
 
 AT_ONCE = 100
@@ -34,7 +34,7 @@ def _action(act: Act) -> Action:
             model_admin.message_user(request, f"At most {AT_ONCE} people at once.", messages.ERROR)
             return None
         operator = operator_of(request)
-        chosen = [each for each in people if each.pk != operator.pk and may_touch(operator, each)]
+        chosen = [each for each in people if each.pk != operator.pk]
         form = act.form(request.POST if "confirmed" in request.POST else None)
         if not chosen:
             model_admin.message_user(request, f"{act.done}: nobody.{_left_out(people, operator)}", messages.ERROR)

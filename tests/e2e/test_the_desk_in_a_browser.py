@@ -128,6 +128,8 @@ def test_each_role_s_pages_work_and_others_are_refused(
             tab.open(server.url + case.path(route))
             assert tab.run("document.querySelector('#site-name').textContent.trim()") == "Feed desk", route
             assert fits(tab), f"{route} at {width}"
+            if width is NARROW and "{tweet}" in route:
+                keep(tab, "desk-narrow")
     assert tab.complaints == []
     menu = tab.run("[...document.querySelectorAll('#nav-sidebar a, #content-main a')].map((each) => each.pathname)")
     for route in REFUSED[role]:
@@ -149,7 +151,9 @@ def test_a_case_is_worked_on_from_end_to_end(tab: Tab, server: Server, staff: di
     assert "<script>alert(1)</script>" in tab.run("document.querySelector('tr.subject').textContent")
     assert "Please stop that." in tab.run("document.querySelector('.evidence').textContent")
     tab.leave("document.querySelector('form input[value=claim]').form.submit()")
+    tab.look(WIDE[0], 1250)
     keep(tab, "desk-case")
+    tab.look(*WIDE)
     tab.run("document.querySelector('input[value=suspend]').checked = true")
     tab.run("document.querySelector('textarea').value = 'Sells followers.'")
     tab.leave("document.querySelector('input[value=decide]').form.submit()")

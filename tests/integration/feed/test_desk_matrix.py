@@ -17,7 +17,7 @@ from feed.models import Report, Status
 from tests.integration.accounts.admins import post
 from tests.integration.feed.desking import CALLERS, Desk, client_of, desk_routes
 from tests.integration.speaking import on_one_store
-from tests.people import ApiClient, new_person
+from tests.people import ApiClient, new_person, new_staff
 
 pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 
@@ -139,6 +139,19 @@ def test_each_act_on_a_person_is_there_for_who_has_its_right(name: str, act: obj
     assert answer.status_code == (302 if allowed else 403)
     assert (state_of(person) != before) is allowed
     assert StaffAction.objects.count() - logged == int(allowed)
+
+
+@pytest.mark.parametrize("name", STAFF)
+def test_staff_are_superusers_to_see_and_to_act_on(name: str) -> None:
+    client, colleague = client_of(name), new_staff(Role.VIEWER)
+    path = f"/admin/desk/people/{colleague.pk}/"
+    allowed = name == "superuser"
+    shown = client.get(path)
+    assert (shown.status_code, colleague.email in shown.content.decode()) == ((200, True) if allowed else (403, False))
+    for act in (*ACTS, "reset_two_step"):
+        answer = post(client, path, {"act": act, "reason": "for a reason"})
+        assert answer.status_code == (302 if allowed else 403), act
+    assert StaffAction.objects.filter(subject_id=colleague.pk).exists() is allowed
 
 
 @pytest.mark.parametrize("name", STAFF)
