@@ -30,7 +30,7 @@ version after the edge was written, so their timeline is made anew before it is 
 pulls the tweet, which was in the store before its order could be worked off.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -42,10 +42,8 @@ from fanout.live import channel
 from fanout.orders import figures, resending
 from fanout.orders.dispatch import enqueue_part
 from fanout.orders.handlers import Context
-from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, PoisonedOrder, entry_and_author
+from fanout.orders.kinds import DELIVER, RETRACT, PoisonedOrder, entry_and_author
 from fanout.orders.queues import BULK
-from fanout.timelines import materialised
-from fanout.timelines.recents import Pulled
 from fanout.timelines.tweet_cache import TWEET_BYTES
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
@@ -74,31 +72,15 @@ def deliver(order: Order, context: Context) -> None:
     Idempotent. Marks the order done when all is done. Raises `Unavailable`, and then it stays open, and
     `PoisonedOrder` for malformed arguments.
     """
-    _bring(order, recent_delivery.deliver, pushing.deliver, context)
-
-
-def restore(order: Order, context: Context) -> None:
-    """Handles the part of a RESTORE order that puts the entry back into timelines. Errors are those of `deliver`.
-
-    First it is told to Redis that the entry is back: what was cached of its body while it was gone, and tombstones.
-    """
-    entry_id, _author_id = entry_and_author(order)
-    lifted = materialised.lift_commands(entry_id, order.id)
-    timeline_node().round_trip(*TWEET_BYTES.invalidate([entry_id]), *lifted)
-    _bring(order, recent_delivery.restore, pushing.restore, context)
-
-
-def _bring(order: Order, to_recents: Callable[[Order, Pulled], None], push: Push, context: Context) -> None:
-    """Puts the order's entry where its author's followers read it now."""
     _entry_id, author_id = entry_and_author(order)
     known = celebrities.delivery_of(author_id)
     if known.since is not None:
-        to_recents(order, (author_id, known.since))
+        recent_delivery.deliver(order, (author_id, known.since))
     followers = None
     if known.mode is DeliveryMode.PULLED:
-        _push_to_author(order, push)
+        _push_to_author(order, pushing.deliver)
     else:
-        followers = _push_or_hand_out(order, push, resent=context.resent)
+        followers = _push_or_hand_out(order, pushing.deliver, resent=context.resent)
     celebrities.reconsider(author_id, known, followers=followers)
 
 
@@ -146,8 +128,6 @@ def _push_of(kind: str) -> Push:
         return pushing.deliver
     if kind == RETRACT:
         return pushing.retract
-    if kind == RESTORE:
-        return pushing.restore
     raise PoisonedOrder(f"no parts: {kind}")
 
 

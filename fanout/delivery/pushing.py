@@ -5,11 +5,10 @@ until a whole pipeline fits. So many readers are pushed to in slices, and who re
 waits for one slice of each worker, no longer. Every slice carries the same snapshot, so nothing depends on
 their order.
 
-**Everything** goes by a snapshot that is taken before the readers are read (timelines/snapshots.py): a
+**Delivering** goes by a snapshot that is taken before the readers are read (timelines/snapshots.py): a
 timeline that was opened since then refuses the entry, and when the snapshot itself is outdated, as Redis was
-emptied or the worker stood still, all of it is done again under a new one. After the snapshot it is looked whether
-the order is open still, and not overtaken: so what a later operation undoes is pushed for as long as a snapshot
-lasts, and no longer.
+emptied or the worker stood still, all of it is done again under a new one. **Retracting** needs none:
+its tombstone is there for whoever comes later.
 
 Worked example: a worker takes a snapshot, reads that Bob follows Ada, and waits. Bob unfollows her and reads,
 so his timeline is made anew, without her. The worker goes on: Bob's timeline was opened after the snapshot and
@@ -24,7 +23,6 @@ from fanout.live import channel, presence
 from fanout.live.channel import LiveKind
 from fanout.live.presence import ByShard
 from fanout.orders import figures
-from fanout.orders.handlers import is_overtaken
 from fanout.timelines import materialised, snapshots
 from fanout.timelines.materialised import StaleSnapshot, raise_if_stale
 from fanout.timelines.snapshots import PushSnapshot
@@ -37,7 +35,7 @@ from storage.stores import outbox
 
 T = TypeVar("T")
 Push = Callable[[Order, Callable[[], list[int]]], list[int]]
-"""`deliver`, `retract` or `restore`."""
+"""`deliver` or `retract`."""
 
 IN_ONE_TRIP = 1_250
 """So few readers are pushed to in one round trip: it holds Redis for some 4 ms, once."""
@@ -58,48 +56,39 @@ def deliver(order: Order, read: Callable[[], list[int]]) -> list[int]:
     Raises `Unavailable`.
     """
 
-    entry_id = order.args[0]
-    return _bring(order, read, lambda shards, snapshot: materialised.deliver_commands(entry_id, shards, snapshot))
-
-
-def restore(order: Order, read: Callable[[], list[int]]) -> list[int]:
-    """Puts the order's entry back into these timelines, and tells of it, at the cost of `deliver`.
-
-    Tombstones have to be lifted before. Nobody, and nothing is pushed, if the order was closed or overtaken before.
-    """
-    entry_id = order.args[0]
-
-    def commands(shards: ByShard, snapshot: PushSnapshot) -> list[Command]:
-        return materialised.restore_commands(entry_id, order.id, shards, snapshot)
-
-    return _bring(order, read, commands)
-
-
-def retract(order: Order, read: Callable[[], list[int]]) -> list[int]:
-    """Takes the order's entry out of the timelines of the readers that `read` answers, and returns these.
-
-    Nobody if the order was closed or overtaken before. Costs what `deliver` costs. Raises `Unavailable`.
-    """
+    entry_id, author_id = order.args
 
     def push(snapshot: PushSnapshot) -> list[int]:
         readers = read()
+        to_all = [channel.came_command(entry_id)] if readers[:1] == [author_id] else []
         for shards in slices(readers):
-            _retract_slice(order, shards, snapshot)
+            _deliver_slice(entry_id, shards, snapshot, to_all)
+            to_all = []
         return readers
 
     return with_snapshot(order, push, closed=[])
 
 
-def with_snapshot(order: Order, push: Callable[[PushSnapshot], T], *, closed: T) -> T:
-    """Returns what `push` answers for a snapshot taken before; `closed`, and nothing pushed, when the order was closed.
+def retract(order: Order, read: Callable[[], list[int]]) -> list[int]:
+    """Takes the order's entry out of the timelines of the readers that `read` answers, and returns these.
 
-    Or when it was overtaken. `push` reads whom it pushes to. It raises `StaleSnapshot` when the snapshot was outdated,
-    and is called again with a new one. Costs a round trip and a store read each time, and another store read for what
-    can be overtaken. Raises `Unavailable` after PUSH_TRIES.
+    Costs `read`, and as `deliver` for each slice. Raises `Unavailable`.
+    """
+    readers = read()
+    for shards in slices(readers):
+        _retract_slice(order.args[0], shards)
+    return readers
+
+
+def with_snapshot(order: Order, push: Callable[[PushSnapshot], T], *, closed: T) -> T:
+    """Returns what `push` answers for a snapshot taken before; `closed` when the order was closed, and nothing pushed.
+
+    `push` reads whom it pushes to. It raises `StaleSnapshot` when the snapshot was outdated, and is called again with
+    a new one. Costs a round trip and a store read each time. Raises `Unavailable` after PUSH_TRIES.
     """
     for _ in range(PUSH_TRIES):
         snapshot = snapshots.take_snapshot()
-        if outbox().open_order(order.id) is None or is_overtaken(order):
+        if outbox().open_order(order.id) is None:
             return closed
         with suppress(StaleSnapshot):
             return push(snapshot)
@@ -124,26 +113,7 @@ def slices(readers: Sequence[int]) -> Iterator[ByShard]:
         yield found
 
 
-_Commands = Callable[[ByShard, PushSnapshot], list[Command]]
-"""What puts an entry into the timelines of a slice."""
-
-
-def _bring(order: Order, read: Callable[[], list[int]], commands: _Commands) -> list[int]:
-    """Puts the order's entry into timelines, by these commands."""
-    entry_id, author_id = order.args
-
-    def push(snapshot: PushSnapshot) -> list[int]:
-        readers = read()
-        to_all = [channel.came_command(entry_id)] if readers[:1] == [author_id] else []
-        for shards in slices(readers):
-            _deliver_slice(entry_id, shards, commands(shards, snapshot), to_all)
-            to_all = []
-        return readers
-
-    return with_snapshot(order, push, closed=[])
-
-
-def _deliver_slice(entry_id: int, shards: ByShard, commands: Sequence[Command], to_all: Sequence[Command] = ()) -> None:
+def _deliver_slice(entry_id: int, shards: ByShard, snapshot: PushSnapshot, to_all: Sequence[Command] = ()) -> None:
     """Puts the entry into the timelines of a slice, and sends `to_all` along.
 
     Raises `StaleSnapshot` when one refuses the snapshot.
@@ -151,6 +121,7 @@ def _deliver_slice(entry_id: int, shards: ByShard, commands: Sequence[Command], 
     Timelines first, and presence after them in the same round trip: a socket that appears too late to be
     present here replays its timeline after it appeared, and so finds the entry there.
     """
+    commands = materialised.deliver_commands(entry_id, shards, snapshot)
     active, look, _ = timeline_node().ask(
         Read(tuple(commands), _refuse_stale), presence.look(shards), Read(tuple(to_all), _ignored)
     )
@@ -164,18 +135,17 @@ def _refuse_stale(*answers: int) -> int:
     return sum(answers)
 
 
-def _retract_slice(order: Order, shards: ByShard, snapshot: PushSnapshot) -> None:
-    """Takes the entry out of the timelines of a slice. Raises `StaleSnapshot` when one refuses the snapshot.
+def _retract_slice(entry_id: int, shards: ByShard) -> None:
+    """Takes the entry out of the timelines of a slice.
 
     Timelines first, as when delivering: a socket that appears too late replays a timeline without the entry."""
-    entry_id = order.args[0]
-    commands = materialised.retract_commands(entry_id, order.id, shards, snapshot)
-    _, look = timeline_node().ask(Read(tuple(commands), _refuse_stale), presence.look(shards))
+    commands = materialised.retract_commands(entry_id, shards)
+    _, look = timeline_node().ask(Read(tuple(commands), _ignored), presence.look(shards))
     tell(LiveKind.DELETE, entry_id, look.readers())
 
 
 def _ignored(*_answers: int) -> None:
-    """Drops how many listen."""
+    """Drops how many held the entry, or listen."""
 
 
 def tell(kind: LiveKind, entry_id: int, connected: ByShard) -> None:

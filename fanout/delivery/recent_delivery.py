@@ -8,9 +8,6 @@ For example, Ada (7) is pulled since 70, and Bob and Cleo are connected. Entry 9
 Had Bob connected after that page, the list would hold 90 already, and resuming from his cursor would replay it.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 from fanout.delivery.pushing import tell, with_snapshot
 from fanout.live import presence
 from fanout.live.channel import LiveKind
@@ -21,7 +18,6 @@ from fanout.timelines.recents import Pulled
 from fanout.timelines.snapshots import PushSnapshot
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command
 
 
 def deliver(order: Order, pulled: Pulled) -> None:
@@ -30,30 +26,18 @@ def deliver(order: Order, pulled: Pulled) -> None:
     A round trip and a store read more than above, for the snapshot. Raises `Unavailable`.
     """
 
-    if _pushed(order, partial(recents.deliver_commands, order.args[0], pulled)):
+    def push(snapshot: PushSnapshot) -> bool:
+        raise_if_stale(timeline_node().round_trip(*recents.deliver_commands(order.args[0], pulled, snapshot)))
+        return True
+
+    if with_snapshot(order, push, closed=False):
         _tell_who_merges(LiveKind.TWEET, order.args[0], pulled)
 
 
 def retract(order: Order, pulled: Pulled) -> None:
-    """Takes the order's entry out of its author's recent lists. Nothing when it was overtaken. Raises `Unavailable`."""
-    if _pushed(order, partial(recents.retract_commands, order.args[0], order.id, pulled)):
-        _tell_who_merges(LiveKind.DELETE, order.args[0], pulled)
-
-
-def restore(order: Order, pulled: Pulled) -> None:
-    """Puts the order's entry back into its author's recent lists. Nothing when it was overtaken."""
-    if _pushed(order, partial(recents.restore_commands, order.args[0], order.id, pulled)):
-        _tell_who_merges(LiveKind.TWEET, order.args[0], pulled)
-
-
-def _pushed(order: Order, commands: Callable[[PushSnapshot], list[Command]]) -> bool:
-    """Sends the commands for a snapshot; whether the order still asked for them. Raises `Unavailable`."""
-
-    def push(snapshot: PushSnapshot) -> bool:
-        raise_if_stale(timeline_node().round_trip(*commands(snapshot)))
-        return True
-
-    return with_snapshot(order, push, closed=False)
+    """Takes the order's entry out of its author's recent lists. Raises `Unavailable`."""
+    timeline_node().round_trip(*recents.retract_commands(order.args[0], pulled))
+    _tell_who_merges(LiveKind.DELETE, order.args[0], pulled)
 
 
 def _tell_who_merges(kind: LiveKind, entry_id: int, pulled: Pulled) -> None:

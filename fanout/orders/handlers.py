@@ -34,32 +34,18 @@ Raises `Unavailable`, and then the order is still open; anything else for an ord
 """
 
 
-IsOvertaken = Callable[[Order], bool]
-"""Says whether a later operation has made the order pointless: that one's own order does what is left to do.
-
-A read of the store, in which what wrote the order can be seen. Raises `Unavailable`.
-"""
-
-
-def _never(_order: Order) -> bool:
-    return False
-
-
 class Handling(msgspec.Struct, frozen=True):
-    """The handler of one kind of order, the queue that it waits in, and what may overtake it besides being closed."""
+    """The handler of one kind of order, and the queue that it waits in."""
 
     handler: Handler
     queue: str
-    is_overtaken: IsOvertaken
 
 
 _table: dict[str, Handling] = {}
 
 
-def register(kind: str, handler: Handler, *, queue: str, is_overtaken: IsOvertaken = _never) -> None:
+def register(kind: str, handler: Handler, *, queue: str) -> None:
     """Has orders of the kind wait in `queue`, one of QUEUES, and handled by `handler`.
-
-    `is_overtaken` is asked before anything of the order is pushed, after the snapshot that it is pushed under.
 
     Raises `ValueError` for a kind that is registered already, or another queue, which no sweep would look at.
     """
@@ -67,17 +53,12 @@ def register(kind: str, handler: Handler, *, queue: str, is_overtaken: IsOvertak
         raise ValueError(f"two handlers of the kind of order {kind}")
     if queue not in QUEUES:
         raise ValueError(f"no queue of whole orders: {queue}")
-    _table[kind] = Handling(handler, queue, is_overtaken)
+    _table[kind] = Handling(handler, queue)
 
 
 def queue_of(kind: str) -> str:
     """Returns the queue of the kind: FANOUT for one that is not registered, where a worker finds it poisoned."""
     return _table[kind].queue if kind in _table else FANOUT
-
-
-def is_overtaken(order: Order) -> bool:
-    """Says whether a later operation has overtaken the order; never of a kind that is not registered."""
-    return order.kind in _table and _table[order.kind].is_overtaken(order)
 
 
 def work_off(order: Order, *, resent: bool = False) -> None:

@@ -34,13 +34,6 @@ tombstone stands. For example, in seconds:
 3. At 20 the worker goes on and pushes 90: the tombstone refuses it.
 4. Had it gone on at 125, after the tombstone: its snapshot is 125 s old, and is refused. It takes another
    one, looks again, and finds the order closed.
-
-**The later of a retraction and a restoration wins** (tweets/writing/restoring.py). A tombstone holds the operation
-that laid it, and restoring *lifts* it: it holds the restoration then. A retraction or restoration of an earlier
-operation does nothing any more; both push under snapshots, and look after these whether a later one has
-overtaken them, so a slow worker of an earlier one is refused as one of a delivery is. For example, 90 was deleted by
-operation 100 and restored by 105, and a worker of each is at it: 100's comes late to a shard where 105 has lifted the
-tombstone, and takes nothing out; or early, and 105's puts back what it took.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,16 +63,13 @@ GONE_SECONDS = 120
 
 LUA = Path(__file__).parent / "lua"
 LAYOUT = LUA / "layout.lua"
-PUSHES = LUA / "pushes.lua"
 INSERT = LUA / "insert.lua"
 STALE_SNAPSHOT = -1
 """What a delivery answers whose snapshot is of another generation or too old; see `raise_if_stale`."""
 
-_deliver = Script(LUA / "deliver.lua", LAYOUT, PUSHES, INSERT)
-_deliver_to_author = Script(LUA / "deliver_to_author.lua", LAYOUT, PUSHES, INSERT)
-_retract = Script(LUA / "retract.lua", LAYOUT, PUSHES)
-_lift = Script(LUA / "lift.lua", LAYOUT, PUSHES)
-_restore = Script(LUA / "restore.lua", LAYOUT, PUSHES, INSERT)
+_deliver = Script(LUA / "deliver.lua", LAYOUT, INSERT)
+_deliver_to_author = Script(LUA / "deliver_to_author.lua", LAYOUT, INSERT)
+_retract = Script(LUA / "retract.lua", LAYOUT)
 _read = Script(LUA / "read.lua", LAYOUT)
 _touch = Script(LUA / "touch.lua", LAYOUT)
 
@@ -194,66 +184,14 @@ def deliver_to_author_command(entry_id: int, author_id: int, generation: bytes |
     )
 
 
-def retract_commands(entry_id: int, op: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> list[Command]:
-    """Returns commands by which operation `op` takes an entry out of the readers' timelines, by shard. Idempotent.
-
-    Give the answers to `raise_if_stale`.
-    """
-    return [
-        retract_from_lists(entry_id, op, shard, timeline_keys(shard, readers), snapshot)
-        for shard, readers in _chunks(shards)
-    ]
+def retract_commands(entry_id: int, shards: dict[int, list[int]]) -> list[Command]:
+    """Returns commands that take an entry out of the readers' timelines for good, by shard. Idempotent."""
+    return [retract_from_lists(entry_id, shard, timeline_keys(shard, readers)) for shard, readers in _chunks(shards)]
 
 
-def retract_from_lists(entry_id: int, op: int, shard: int, keys: Iterable[str], snapshot: PushSnapshot) -> Command:
-    """Returns the command by which operation `op` takes an entry out of lists of one shard."""
-    return _retract.call(
-        (gone_key(shard, entry_id), generation_key(shard), *keys),
-        pack(entry_id),
-        pack(op),
-        GONE_SECONDS,
-        snapshot.taken_us,
-        SNAPSHOT_SECONDS * 1_000_000,
-        snapshot.generation,
-    )
-
-
-def lift_commands(entry_id: int, op: int) -> list[Command]:
-    """Returns commands by which operation `op` has the entry's tombstones give way to its restoration.
-
-    To be sent before the snapshot is taken under which the entry is put back.
-    """
-    return [
-        _lift.call([gone_key(shard, entry_id)], pack(op), GONE_SECONDS) for shard in range(settings.TIMELINE_SHARDS)
-    ]
-
-
-def restore_commands(entry_id: int, op: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> list[Command]:
-    """Returns commands by which operation `op` puts a retracted entry back, as `deliver_commands` puts one in.
-
-    A timeline that is being built ends: it may have been told to leave the entry out.
-    """
-    return [
-        restore_in_lists(entry_id, op, shard, timeline_keys(shard, readers), snapshot, cap=settings.TIMELINE_CAP)
-        for shard, readers in _chunks(shards)
-    ]
-
-
-def restore_in_lists(
-    entry_id: int, op: int, shard: int, keys: Iterable[str], snapshot: PushSnapshot, *, cap: int
-) -> Command:
-    """Returns the command by which operation `op` puts an entry back into lists that are encoded as timelines are."""
-    return _restore.call(
-        (gone_key(shard, entry_id), generation_key(shard), opened_key(shard), *keys),
-        pack(entry_id),
-        cap,
-        TRIM_SLACK,
-        snapshot.taken_us,
-        SNAPSHOT_SECONDS * 1_000_000,
-        snapshot.generation,
-        snapshot.openings[shard],
-        pack(op),
-    )
+def retract_from_lists(entry_id: int, shard: int, keys: Iterable[str]) -> Command:
+    """Returns the command that takes an entry out of lists of one shard for good."""
+    return _retract.call((gone_key(shard, entry_id), *keys), pack(entry_id), GONE_SECONDS)
 
 
 def read(

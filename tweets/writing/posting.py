@@ -63,7 +63,7 @@ def create_tweet(
         path=parent.path_below if parent else (),
     )
     order = deliver_order(tweet.id, author.id) if tweet.in_home else None
-    tweet_store().add(tweet, order, edges=quote_edges(tweet, op=tweet.id, present=True))
+    tweet_store().add(tweet, order, edges=_quote_edges(tweet, op=tweet.id, present=True))
     fills = _fills_of_new(tweet, seen, repeatable=tweet_id is not None)
     tell(fills, order, guards=_new_tweet_guards(tweet, order, seen))
     return tweet
@@ -98,7 +98,7 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer, reason: str = "") -> None:
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
     if tweet is not None and tweet.deleted:
         # Whoever deleted it may not have come so far as to tell anybody.
-        tell([], guards=guards_of_change(tweet))
+        tell([], guards=_gone_tweet_guards(tweet))
     if tweet is None or tweet.deleted:
         raise no_such_tweet()
     if tweet.author_id != viewer.id:
@@ -106,11 +106,11 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer, reason: str = "") -> None:
     if tweet.retweet_of_id is not None:
         undo_retweet(author_id=tweet.author_id, original_id=tweet.retweet_of_id, by=viewer.id)
         return
-    op = ids.next(above=max(tweet.id, tweet.changed_op))
+    op = ids.next(above=tweet.id)
     order = retract_order(op, tweet.id, tweet.author_id)
-    edges = quote_edges(tweet, op=op, present=False)
+    edges = _quote_edges(tweet, op=op, present=False)
     tweet_store().delete(tweet, op=op, by=viewer.id, order=order, edges=edges)
-    tell([], order, guards=guards_of_change(tweet))
+    tell([], order, guards=_gone_tweet_guards(tweet))
 
 
 def _delete_as_staff(tweet: Tweet, viewer: Viewer, reason: str) -> None:
@@ -141,7 +141,7 @@ def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
 
 
-def quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
+def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
     """Returns the edge that quotes are counted by; written together with the quoting tweet."""
     if tweet.quote_of_id is None:
         return []
@@ -179,8 +179,7 @@ def _fills_of_new(tweet: Tweet, seen: SeenGeneration | None, *, repeatable: bool
     )
 
 
-def guards_of_change(tweet: Tweet) -> list[Command]:
-    """Returns what caches are told when a tweet was deleted or restored."""
+def _gone_tweet_guards(tweet: Tweet) -> list[Command]:
     return (
         TWEETS.invalidate([tweet.id])
         + counts.invalidate(_counting(tweet))

@@ -18,7 +18,7 @@ For example, Bob is suspended, and his order has come to his likes when he is re
 3. That one removes the fifty.
 
 **Retries do not multiply orders.** An order writes others only after its last Redis step, just before it is marked
-done; a RETRACT or RESTORE order, which has parts and Redis steps still before it, records that it has.
+done; a RETRACT order, which has parts and Redis steps still before it, records that it has.
 
 Speed: some 2,000 edges a second and worker. Who has 300,000 followers is left out of all their counts after a few
 minutes; nearly everybody within seconds.
@@ -46,7 +46,6 @@ from tweets.caches.author_counts import TWEETS_BY_AUTHOR
 from tweets.entities import Tweet
 from tweets.kinds import LIKE, RETWEET, WITHHELD, WITHHELD_ENTRY, WITHHELD_TWEET
 from tweets.stores.port import tweet_store
-from tweets.writing.changed import is_overtaken
 
 WITHHOLD_RETWEETS_ORDER = "withhold-retweets"
 """The kind of order about the retweets of a tweet; its args are the tweet, 0, and a place among them, 0 for the
@@ -94,26 +93,15 @@ def retract(order: Order, context: Context) -> None:
     """Handles a RETRACT order: orders once that the entry's retweets be withheld, and has fan-out do the rest.
 
     A retweet that is not there yet will be undone by who writes it (writing/retweeting.py). Promises and errors are
-    those of `fan_out.retract`. Two store reads more, and for what was retweeted two more, and two writes. However
+    those of `fan_out.retract`. One store read more, and for what was retweeted two more, and two writes. However
     often it is retried, one order is written; one more each time that a process dies just before it is recorded.
-    """
-    if is_overtaken(order):
-        stores.outbox().mark_done(order.id)
-        return
-    look_at_retweets(order)
-    fan_out.retract(order, context)
-
-
-def look_at_retweets(order: Order) -> None:
-    """Orders, once for a RETRACT or RESTORE order, that the entry's retweets be withheld or counted, as things stand.
-
-    One store read, and for what was retweeted two more, and two writes. Raises `Unavailable`.
     """
     entry_id, _ = entry_and_author(order)
     is_retweeted = stores.associations().count_sources(entry_id, RETWEET) > 0
     if is_retweeted and WITHHOLDING_PART not in stores.outbox().finished_parts(order.id):
         _hand_on(WITHHOLD_RETWEETS_ORDER, (entry_id, 0, 0))
         stores.outbox().mark_part_done(order.id, WITHHOLDING_PART, parts=0)
+    fan_out.retract(order, context)
 
 
 def _walk(order: Order, stages: Sequence[_Stage], is_withheld: Callable[[int], bool]) -> None:

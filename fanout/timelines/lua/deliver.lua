@@ -4,7 +4,7 @@
 local STALE_SNAPSHOT = -1
 local openings = ARGV[7]
 
-if is_stale(ARGV[4], ARGV[5], ARGV[6]) then return STALE_SNAPSHOT end
+if is_stale() then return STALE_SNAPSHOT end
 if is_retracted() then return 0 end
 
 -- Only if some timeline of this shard was opened since the snapshot is each one looked at.

@@ -6,7 +6,13 @@ local id, cap, slack = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local id_high, id_low = struct.unpack(ID_HALVES, id)
 local NEAR = 20
 
--- Of an entry that was put back as well: whoever puts it back brings it to everybody.
+-- Whether tombstones and openings may have been forgotten since.
+local function is_stale()
+    local now = redis.call('TIME')
+    if now[1] * 1000000 + now[2] - tonumber(ARGV[4]) > tonumber(ARGV[5]) then return true end
+    return redis.call('GET', KEYS[2]) ~= ARGV[6]
+end
+
 local function is_retracted() return redis.call('EXISTS', KEYS[1]) == 1 end
 
 -- Raises the floor to the newest entry dropped, in the same step as dropping.

@@ -1,14 +1,9 @@
--- Takes one entry out of the timelines among KEYS, for good; answers how many held it, or STALE_SNAPSHOT.
--- Nothing when an operation after this one has taken it out or put it back already.
--- KEYS: tombstone of the entry, generation, then timelines, all of one shard.
--- ARGV: entry id, operation, seconds of the tombstone, and of the snapshot: microseconds, greatest age, generation.
-local STALE_SNAPSHOT = -1
-local id, operation = ARGV[1], ARGV[2]
-if is_stale(ARGV[4], ARGV[5], ARGV[6]) then return STALE_SNAPSHOT end
-if is_overtaken(KEYS[1], operation) then return 0 end
-redis.call('SET', KEYS[1], operation, 'EX', ARGV[3])
+-- Takes one entry out of the timelines among KEYS, for good; answers how many held it.
+-- KEYS: tombstone of the entry, then timelines, all of one shard. ARGV: entry id, seconds of the tombstone.
+local id = ARGV[1]
+redis.call('SET', KEYS[1], '', 'EX', ARGV[2])
 local held = 0
-for place = 3, #KEYS do
+for place = 2, #KEYS do
     local key = KEYS[place]
     local trailer = redis.call('LINDEX', key, TRAILER)
     if trailer then

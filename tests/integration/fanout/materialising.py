@@ -18,19 +18,8 @@ def deliver(entry_id: int, *readers: int, snapshot: PushSnapshot | None = None) 
     return sum(timeline_node().round_trip(*commands))
 
 
-def retract(entry_id: int, *readers: int, op: int | None = None, snapshot: PushSnapshot | None = None) -> int:
-    commands = materialised.retract_commands(
-        entry_id, op or new_id(), by_shard(readers), snapshot or snapshots.take_snapshot()
-    )
-    return sum(timeline_node().round_trip(*commands))
-
-
-def lift(entry_id: int, op: int) -> None:
-    timeline_node().round_trip(*materialised.lift_commands(entry_id, op))
-
-
-def restore(entry_id: int, *readers: int, op: int, snapshot: PushSnapshot | None = None) -> int:
-    commands = materialised.restore_commands(entry_id, op, by_shard(readers), snapshot or snapshots.take_snapshot())
+def retract(entry_id: int, *readers: int) -> int:
+    commands = materialised.retract_commands(entry_id, by_shard(readers))
     return sum(timeline_node().round_trip(*commands))
 
 

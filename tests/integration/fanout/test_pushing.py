@@ -14,6 +14,7 @@ from fanout.delivery import pushing
 from fanout.orders import handlers
 from fanout.orders.kinds import DELIVER
 from fanout.timelines import builds, materialised
+from fanout.timelines.snapshots import PushSnapshot
 from storage.errors import Unavailable
 from storage.ports.associations import Change
 from storage.redis.node import timeline_node
@@ -77,12 +78,12 @@ def test_a_page_whose_snapshot_is_stale_half_way_is_read_and_pushed_again(monkey
     [order] = open_orders()
     push, taken = pushing._deliver_slice, list[bool]()
 
-    def push_and_lose(entry_id: int, shards: dict[int, list[int]], commands: Any, *to_all: Any) -> None:
+    def push_and_lose(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot, *to_all: Any) -> None:
         if len(taken) == 1:
             timeline_node().round_trip(("FLUSHALL",))
             make_active(readers)
         taken.append(False)
-        push(entry_id, shards, commands, *to_all)
+        push(entry_id, shards, snapshot, *to_all)
         taken[-1] = True
 
     with patch.object(pushing, "_deliver_slice", push_and_lose):
@@ -100,10 +101,10 @@ def test_a_slice_that_redis_does_not_take_leaves_the_order_open(monkeypatch: pyt
     [order] = open_orders()
     push = pushing._deliver_slice
 
-    def push_or_fail(entry_id: int, shards: dict[int, list[int]], commands: Any, *to_all: Any) -> None:
+    def push_or_fail(entry_id: int, shards: dict[int, list[int]], snapshot: PushSnapshot, *to_all: Any) -> None:
         if any(readers[3].id in of_shard for of_shard in shards.values()):
             raise Unavailable("redis_timelines")
-        push(entry_id, shards, commands, *to_all)
+        push(entry_id, shards, snapshot, *to_all)
 
     with patch.object(pushing, "_deliver_slice", push_or_fail), pytest.raises(Unavailable):
         handlers.work_off(order)
