@@ -34,16 +34,13 @@ class Entities(msgspec.Struct, frozen=True):
 
 
 class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One tweet. Immutable but for its deletion, and its restoration by staff.
+    """One tweet. Immutable but for its deletion.
 
     `in_home` was decided when it was posted: True for everything but a reply to somebody
     else, so that push and pull give the same home timeline.
 
     `path` holds the nearest ancestors, at most PATH_MAX, the parent last: what a reply
     replies to never changes, so a thread of any depth is read PATH_MAX levels at a time.
-
-    `changed_op` is the operation that deleted or restored it last, 0 if none ever did: of a deletion and a
-    restoration the greater one holds, and an order of a smaller one has been overtaken.
     """
 
     id: int
@@ -57,7 +54,6 @@ class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
     retweet_of_id: int | None = None
     deleted_by: int | None = None
     path: tuple[int, ...] = ()
-    changed_op: int = 0
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -65,11 +61,6 @@ class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def deleted(self) -> bool:
         return self.deleted_by is not None
-
-    @property
-    def deleted_by_staff(self) -> bool:
-        """Returns whether it is gone, and not by its author's hand: then staff may restore it."""
-        return self.deleted_by is not None and self.deleted_by != self.author_id
 
     @property
     def in_public(self) -> bool:

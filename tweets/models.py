@@ -20,7 +20,6 @@ class TweetRow(EmbeddedModel):
     retweet_of = models.BigIntegerField(null=True)
     deleted_by = models.BigIntegerField(null=True)
     deleted_op = models.BigIntegerField(null=True)
-    changed_op = models.BigIntegerField(default=0)
     path = models.JSONField(default=list)
 
     class Meta:

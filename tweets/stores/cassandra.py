@@ -22,17 +22,12 @@ from tweets.stores import cassandra_deletions
 from tweets.stores.cassandra_public import PublicLog
 from tweets.stores.pull import nearest_of
 
-COLUMNS = (
-    "id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, deleted_by, path, changed_op"
-)
+COLUMNS = "id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, deleted_by, path"
 INSERT_TWEET = (
     "INSERT INTO tweets (id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, path)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 )
-FLAG_DELETED = "UPDATE tweets USING TIMESTAMP ? SET deleted_by = ?, changed_op = ? WHERE id = ?"
-NAME_RESTORATION = "UPDATE tweets USING TIMESTAMP ? SET changed_op = ? WHERE id = ?"
-UNFLAG_DELETED = "DELETE deleted_by FROM tweets USING TIMESTAMP ? WHERE id = ?"
-"""A tombstone of one cell; restorations are rare, and made by hand."""
+FLAG_DELETED = "UPDATE tweets USING TIMESTAMP ? SET deleted_by = ? WHERE id = ?"
 SELECT_TWEETS = f"SELECT {COLUMNS} FROM tweets WHERE id IN ?"  # noqa: S608
 
 SELECT_MONTHS = "SELECT author, month FROM author_months WHERE author IN ?"
@@ -101,12 +96,12 @@ class CassandraTweets:
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         """Makes one logged batch, after one round trip when there are edges.
 
-        The listings' rows go, the tweet's own row stays, flagged. Later than the tweet's own write, and than its
-        restoration, even by a clock that is behind.
+        The listings' rows go, the tweet's own row stays, flagged. Later than the tweet's own write
+        even by a clock that is behind.
         """
-        timestamp = _after(tweet, op)
+        timestamp = max(write_timestamp(op), write_timestamp(tweet.id) + 1)
         statements: list[Statement] = [
-            (FLAG_DELETED, (timestamp, by, op, tweet.id)),
+            (FLAG_DELETED, (timestamp, by, tweet.id)),
             _by_author.delete((tweet.author_id,), tweet.id, timestamp=timestamp),
             _home_entries.delete((tweet.author_id,), tweet.id, timestamp=timestamp),
             self._public.delete(tweet.id, timestamp=timestamp),
@@ -118,24 +113,6 @@ class CassandraTweets:
             statements.append(_replies.delete((tweet.reply_to_id,), tweet.id, timestamp=timestamp))
         if tweet.retweet_of_id is not None:
             statements.append((REMOVE_RETWEET, (timestamp, tweet.author_id, tweet.retweet_of_id, tweet.id)))
-        _write(statements, order, edges)
-
-    def restore(self, tweet: Tweet, *, op: int, order: Order, edges: Sequence[Change] = ()) -> None:
-        """Makes one logged batch, after one round trip when there are edges: what `add` writes, but later."""
-        timestamp = _after(tweet, op)
-        statements: list[Statement] = [
-            (UNFLAG_DELETED, (timestamp, tweet.id)),
-            (NAME_RESTORATION, (timestamp, op, tweet.id)),
-            *_by_author.insert((tweet.author_id,), tweet.id, timestamp=timestamp),
-        ]
-        if tweet.in_home:
-            statements.append(_home_entries.insert((tweet.author_id,), tweet.id, timestamp=timestamp)[0])
-        if tweet.reply_to_id is not None:
-            statements += _replies.insert((tweet.reply_to_id,), tweet.id, timestamp=timestamp)
-        if tweet.in_public:
-            statements += self._public.insert(tweet.id, timestamp=timestamp)
-        if tweet.changed_op:
-            statements.append(cassandra_deletions.remove(tweet.changed_op, tweet.id, timestamp=timestamp))
         _write(statements, order, edges)
 
     def deletions(self, *, after: int, before: int = MAX_ID, limit: int) -> list[Deletion]:
@@ -195,11 +172,6 @@ def _write(statements: list[Statement], order: Order | None, edges: Sequence[Cha
         return
     write_with_order([*statements, *change_statements(edges)], order)
     stores.associations().measure(edges)
-
-
-def _after(tweet: Tweet, op: int) -> int:
-    """The timestamp of operation `op`: later than whatever was written of the tweet as it was read."""
-    return max(write_timestamp(op), write_timestamp(max(tweet.id, tweet.changed_op)) + 1)
 
 
 def _newest_first(log: MonthLog, owner: int, before: int | None, after: int | None, limit: int) -> list[int]:
@@ -291,8 +263,7 @@ def _values(tweet: Tweet) -> tuple[object, ...]:
 
 
 def _tweet(row: session.Row) -> Tweet:
-    tweet_id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, *state = row
-    deleted_by, path, changed_op = state
+    tweet_id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, deleted_by, path = row
     return Tweet(
         id=tweet_id,
         author_id=author,
@@ -305,5 +276,4 @@ def _tweet(row: session.Row) -> Tweet:
         retweet_of_id=retweet_of,
         deleted_by=deleted_by,
         path=tuple(path or ()),
-        changed_op=changed_op or 0,
     )

@@ -73,20 +73,12 @@ class EmbeddedTweets:
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         with writing():
             TweetRow.objects.bulk_create([_row(tweet)], ignore_conflicts=True)
-            _unless_overtaken(tweet, op).update(deleted_by=by, deleted_op=op, changed_op=op)
+            TweetRow.objects.filter(id=tweet.id).update(deleted_by=by, deleted_op=op)
             if tweet.in_home:
                 close_order(tweet.id)
             write_changes(edges)
             if order is not None:
                 write_order(order)
-
-    def restore(self, tweet: Tweet, *, op: int, order: Order, edges: Sequence[Change] = ()) -> None:
-        with writing():
-            _unless_overtaken(tweet, op).update(deleted_by=None, deleted_op=None, changed_op=op)
-            write_changes(edges)
-            write_order(order)
-        if edges:
-            stores.associations().measure(edges)
 
     def deletions(self, *, after: int, before: int = MAX_ID, limit: int) -> list[Deletion]:
         rows = TweetRow.objects.filter(deleted_op__gt=after, deleted_op__lt=before).order_by("-deleted_op")
@@ -163,11 +155,6 @@ def _present() -> "QuerySet[TweetRow]":
     return TweetRow.objects.filter(deleted_by=None)
 
 
-def _unless_overtaken(tweet: Tweet, op: int) -> "QuerySet[TweetRow]":
-    """The tweet's row, if no later operation than `op` has deleted or restored it."""
-    return TweetRow.objects.filter(id=tweet.id, changed_op__lte=op)
-
-
 def _newest_first(rows: "QuerySet[TweetRow]", before: int | None, after: int | None, limit: int) -> list[int]:
     if before is not None:
         rows = rows.filter(id__lt=before)
@@ -207,5 +194,4 @@ def _tweet(row: TweetRow) -> Tweet:
         retweet_of_id=row.retweet_of,
         deleted_by=row.deleted_by,
         path=tuple(row.path),
-        changed_op=row.changed_op,
     )

@@ -33,15 +33,7 @@ class TweetStore(Protocol):
 
         The edges, the order and its place among the `deletions` are written with it, and the order that
         announced the tweet is closed, or nothing. Wins over an `add` of the same
-        tweet that arrives later, over a `restore` of a smaller operation too. Idempotent.
-        """
-
-    def restore(self, tweet: Tweet, *, op: int, order: Order, edges: Sequence[Change] = ()) -> None:
-        """Takes the flag off a deleted tweet and puts it back into its listings, as operation `op`.
-
-        `tweet` is the tweet as `get_many` has it, deleted, and no retweet; `op` is above its `changed_op`. The edges
-        and the order are written with it, and its place among the `deletions` goes, or nothing. The greatest
-        operation of its deletions and restorations wins, in whatever order they arrive. Idempotent.
+        tweet that arrives later. Idempotent.
         """
 
     def deletions(self, *, after: int, before: int = MAX_ID, limit: int) -> list[Deletion]:
