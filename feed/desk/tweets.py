@@ -1,4 +1,4 @@
-"""Tweets on the desk: finding one, and one with all that is known of it; deleting and restoring."""
+"""Tweets on the desk: finding one, and one with all that is known of it; deleting one."""
 
 from datetime import UTC, datetime
 
@@ -16,8 +16,6 @@ from feed.operations import lookup
 from feed.operations.fanning import fan_out_of
 from feed.operations.lookup import Listing, Sheet, marked_by, quotes_of, replies_to
 from storage.errors import NotFound, Refused
-from storage.ids.snowflakes import created_at
-from tweets.writing.restoring import check_restorable, restore_tweet
 
 LISTS = ("replies", "quotes", "likes", "retweets")
 
@@ -67,8 +65,7 @@ class OneTweet(DeskPage):
                 "ancestors": [tweet_line(each) for each in found.ancestors],
                 "quoted": tweet_line(found.quoted) if found.quoted is not None else None,
                 "original": tweet_line(found.original) if found.original is not None else None,
-                "deletion": _deletion(found),
-                "not_restorable": _why_not_restorable(found),
+                "deleted_by": _deleter(found),
                 "fan_out": fan_out,
                 "lists": LISTS,
                 "list": shown if shown in LISTS else LISTS[0],
@@ -84,10 +81,6 @@ class OneTweet(DeskPage):
                 self.ask(Right.DELETE_TWEETS)
                 delete_as_staff(tweet_id=tweet_id, viewer=viewer_of(request), reason=reason_in(request))
                 return self.back("Deleted. Its retraction from timelines is on its way.")
-            if action == "restore":
-                self.ask(Right.RESTORE_TWEETS)
-                restore_tweet(tweet_id=tweet_id, viewer=viewer_of(request), reason=reason_in(request))
-                return self.back("Restored. It comes back into timelines as its order is worked off.")
         except (Refused, NotFound) as error:
             return self.back(error.message, failed=True)
         return self.back("There is no such action.", failed=True)
@@ -101,23 +94,16 @@ def _listing(name: str, tweet_id: int, before: int | None) -> Listing:
     return marked_by(tweet_id, lookup.MARKS[name], before=before)
 
 
-def _deletion(found: Sheet) -> dict[str, object] | None:
+def _deleter(found: Sheet) -> str:
+    """Returns who deleted the tweet, empty of one that is there."""
     tweet = found.subject.tweet
     if tweet.deleted_by is None:
-        return None
-    who = "its author" if not tweet.deleted_by_staff else person_line(tweet.deleted_by, found.deleter)["name"]
-    return {"who": who, "at": created_at(tweet.changed_op) if tweet.changed_op else "before this was noted"}
-
-
-def _why_not_restorable(found: Sheet) -> str:
-    """Says why a deleted tweet cannot be restored; empty if it can, or is not deleted."""
-    if not found.subject.tweet.deleted:
         return ""
-    try:
-        check_restorable(found.subject.tweet)
-    except Refused as error:
-        return error.message
-    return ""
+    return (
+        "its author"
+        if tweet.deleted_by == tweet.author_id
+        else str(person_line(tweet.deleted_by, found.deleter)["name"])
+    )
 
 
 def _moment(text: str) -> datetime:
