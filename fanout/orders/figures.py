@@ -4,7 +4,7 @@
 counted in classes that grow by a quarter of a doubling, so that percentiles of all workers together are right to 19 %,
 however many they are.
 
-An entry's own figures are notes: of at most some twenty entries a second and process, for NOTED_SECONDS. What an
+An entry's own figures are notes: of at most some five entries a second and process, for NOTED_SECONDS. What an
 entry's timelines hold now is looked up where it matters (feed/operations/fanning.py).
 """
 
@@ -41,7 +41,7 @@ def count_done(entry_id: int) -> None:
     done_us = now_us()
     tallies.count(ENTRIES)
     tallies.count(f"{LAG}{class_of((done_us - id_us(entry_id)) / 1_000)}")
-    tallies.note(note_key(entry_id), "done_us", done_us, kept_seconds=NOTED_SECONDS)
+    tallies.note_once(note_key(entry_id), "done_us", done_us, kept_seconds=NOTED_SECONDS)
 
 
 def note_of(entry_id: int) -> Read[Note | None]:

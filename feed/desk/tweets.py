@@ -99,11 +99,9 @@ def _deleter(found: Sheet) -> str:
     tweet = found.subject.tweet
     if tweet.deleted_by is None:
         return ""
-    return (
-        "its author"
-        if tweet.deleted_by == tweet.author_id
-        else str(person_line(tweet.deleted_by, found.deleter)["name"])
-    )
+    if tweet.deleted_by == tweet.author_id:
+        return "its author"
+    return str(person_line(tweet.deleted_by, found.deleter)["name"])
 
 
 def _moment(text: str) -> datetime:

@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 import structlog
 from django.db import IntegrityError, transaction
+from msgspec import structs
 
 from accounts import sql
 from accounts.sql import sql_or_unavailable
@@ -78,24 +79,23 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
 def keep_sample() -> None:
     """Samples the last complete slot, unless that was done, and forgets what is older than KEPT_SECONDS.
 
-    A fixed number of round trips and reads. Raises `Unavailable` if SQL does not answer.
+    Of the slot before, which is passed over when a task runs a moment late, what was counted in it is kept as well. A
+    fixed number of round trips and reads. Raises `Unavailable` if SQL does not answer.
     """
     slot = current_slot() - BEHIND
-    if not _is_kept(slot):
-        _keep(sampled(slot))
+    if _is_kept(slot):
+        return
+    before = slot - 1
+    if _is_kept(before - 1) and not _is_kept(before):
+        _keep(_counted_in(before))
+    _keep(sampled(slot))
 
 
 def sampled(slot: int) -> Sample:
     """Returns the sample of a slot: what was counted in it, and what is so now. Raises nothing for who is down."""
-    counted = _answered(lambda: broker_node().ask(tallies.read(tallies.slot_key(slot)))[0])
     backlog = _answered(_backlog) or (None, None, None)
-    return Sample(
-        slot=slot,
-        deliveries=None if counted is None else counted.get(DELIVERIES, 0) / SLOT_SECONDS,
-        entries=None if counted is None else counted.get(ENTRIES, 0) / SLOT_SECONDS,
-        lag_p50_ms=percentile(counted or {}, 0.5),
-        lag_p99_ms=percentile(counted or {}, 0.99),
-        hit_share=_share(counted or {}),
+    return structs.replace(
+        _counted_in(slot),
         queues=_answered(lambda: resending.queue_lengths(QUEUES)),
         open_orders=backlog[0],
         oldest_open_seconds=backlog[1],
@@ -103,6 +103,21 @@ def sampled(slot: int) -> Sample:
         timelines=_answered(active_timelines),
         connected=_answered(lambda: timeline_node().ask(presence.connected())[0]),
         open_breakers=[name for name, breaker in BREAKERS.items() if breaker().state is not State.CLOSED],
+    )
+
+
+def _counted_in(slot: int) -> Sample:
+    """What all processes counted in the slot; nothing where the broker does not answer."""
+    counted = _answered(lambda: broker_node().ask(tallies.read(tallies.slot_key(slot)))[0])
+    if counted is None:
+        return Sample(slot=slot)
+    return Sample(
+        slot=slot,
+        deliveries=counted.get(DELIVERIES, 0) / SLOT_SECONDS,
+        entries=counted.get(ENTRIES, 0) / SLOT_SECONDS,
+        lag_p50_ms=percentile(counted, 0.5),
+        lag_p99_ms=percentile(counted, 0.99),
+        hit_share=_share(counted),
     )
 
 

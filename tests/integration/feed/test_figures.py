@@ -1,5 +1,6 @@
 """Figures of the last hours: counted by all processes, sampled at a fixed cost, kept for hours and no longer."""
 
+import threading
 from typing import Any
 from unittest.mock import patch
 
@@ -56,6 +57,14 @@ def test_a_slot_has_what_was_counted_in_it_and_what_is_so() -> None:
     assert sampled(slot + 1).deliveries == 0.0
 
 
+def ended(process: Tallies) -> None:
+    """Its thread has begun, and then ended."""
+    thread = process._thread
+    assert thread is not None
+    thread.join(30)
+    assert process._thread is None
+
+
 @on_one_store
 class TestKeeping:
     def test_a_slot_is_kept_once_and_told_in_order(self) -> None:
@@ -67,6 +76,22 @@ class TestKeeping:
             assert [sample.slot for sample in samples(3600)] == [slot - BEHIND, slot + 1 - BEHIND]
             assert [sample.slot for sample in samples(SLOT_SECONDS)] == [slot + 1 - BEHIND]
             assert samples(3600)[0].at == (slot - BEHIND) * SLOT_SECONDS
+
+    def test_a_slot_that_a_late_task_has_passed_over_is_made_good(self) -> None:
+        slot = current_slot()
+        for each, deliveries in ((slot, 10), (slot + 1, 20), (slot + 2, 30)):
+            with now_is(each):
+                tallies.count("deliveries", deliveries)
+        tallies.tell()
+        for each in (slot + BEHIND, slot + BEHIND + 2):
+            with now_is(each):
+                sample_figures()
+        with now_is(slot + BEHIND + 2):
+            assert [(each.slot, each.deliveries) for each in samples(3600)] == [
+                (slot, 1.0),
+                (slot + 1, 2.0),
+                (slot + 2, 3.0),
+            ]
 
     def test_of_two_who_sample_at_once_one_is_kept(self) -> None:
         with now_is(current_slot()), patch.object(figures, "_is_kept", return_value=False):
@@ -135,6 +160,28 @@ class TestTallies:
         assert len(broker_node().round_trip(("KEYS", "fanned:*"))[0]) == KEYS_AT_ONCE
         assert broker_node().ask(tally.read("fanned:0")) == ({"reached": 2},)
         assert len(broker_node().round_trip(("KEYS", "tally:*"))[0]) == 1
+
+    def test_of_two_who_note_a_moment_the_first_is_believed(self) -> None:
+        for process, moment in ((Tallies(), 7), (Tallies(), 9)):
+            process.note_once("fanned:1", "done_us", moment, kept_seconds=60)
+            process.note("fanned:1", "reached", 2, kept_seconds=60)
+            process.tell()
+        assert broker_node().ask(tally.read("fanned:1")) == ({"done_us": 7, "reached": 4},)
+
+    def test_whatever_ends_a_thread_another_one_is_begun(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.undo()
+        monkeypatch.setattr(tally, "TOLD_EVERY_SECONDS", 0.01)
+        monkeypatch.setattr(threading, "excepthook", lambda _: None)
+        process = Tallies()
+        with patch.object(threading.Thread, "start", side_effect=RuntimeError):
+            process.count("deliveries", 1)
+        with patch.object(Tallies, "tell", side_effect=ValueError):
+            process.count("deliveries", 2)
+            ended(process)
+        process.count("deliveries", 4)
+        ended(process)
+        [keys] = broker_node().round_trip(("KEYS", "tally:*"))
+        assert broker_node().ask(tally.read(keys[0].decode())) == ({"deliveries": 7},)
 
     def test_counting_works_while_redis_is_down_and_tells_what_comes_after(self) -> None:
         process = Tallies()
