@@ -39,7 +39,7 @@ from feed.live.frames import BadFrame
 from feed.live.listener import listener
 from feed.live.quota import count_more, quota
 from feed.live.registry import LiveQueue
-from feed.live.streams.stream import Topic
+from feed.live.streams.stream import Stream
 from feed.live.streams.table import make_stream
 from feed.live.subscriptions import Subscriptions
 from feed.live.threads import PAGE_THREADS, reading
@@ -132,7 +132,9 @@ class Subscriber:
         self._viewer = viewer
         self._send = send
         self._over = over
-        self._stream = make_stream(asked.wanted.stream, viewer, self._tell)
+        self._stream: Stream | None = make_stream(asked.wanted.stream, viewer, self._tell)
+        """None once it has ended, since it keeps whom it tells."""
+        self.topic = self._stream.topic
         self._subscriptions = Subscriptions(self.queue, self._tell)
         self._begun = False
         self._settled = asyncio.Event()
@@ -144,14 +146,10 @@ class Subscriber:
         self._ended = False
         self._pumping: asyncio.Task[None] | None = None
 
-    @property
-    def topic(self) -> Topic:
-        return self._stream.topic
-
     async def begin(self) -> None:
         """Listens; what is published from then on is told."""
         await listener.listen_to(self.topic)
-        if not self._ended:
+        if self._stream is not None:
             self._subscriptions.subscribe(self._stream, self.asked.after)
             self._pumping = asyncio.create_task(self._pump())
 
@@ -165,10 +163,13 @@ class Subscriber:
     def end(self) -> None:
         """Forgets it; nothing more is told. Idempotent."""
         self._ended = True
+        self._stream = None
         self._settled.set()
         self._subscriptions.end()
+        self.queue.forget()
         if self._pumping is not None and self._pumping is not asyncio.current_task():
             self._pumping.cancel()
+        self._pumping = None  # it keeps how it was cancelled, which keeps the subscription
 
     async def _pump(self) -> None:
         try:

@@ -100,6 +100,7 @@ class Channels:
         for name in dropped:
             del self._asked[name]
             self._standing.discard(name)
+            self._late.discard(name)
             self._waiting.pop(name, None)
         if dropped and self._say is not None:
             await self._say("UNSUBSCRIBE", dropped)

@@ -14,12 +14,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import redis.asyncio
 import structlog
 from django.conf import settings
 from redis.asyncio.client import PubSub
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -162,6 +163,9 @@ class Listener:
 
     async def _receive(self, subscription: PubSub) -> None:
         while True:
+            connection = cast(AbstractConnection | None, subscription.connection)
+            if connection is None or not connection.is_connected:
+                raise RedisError("the subscription has lost its connection")  # get_message would connect anew
             message = await subscription.get_message(timeout=SILENCE_SECONDS)
             if message is None:
                 raise RedisError("the subscription is silent")
