@@ -158,7 +158,8 @@ class Subscriber:
         left = self._until - time.monotonic()
         if left > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._settled.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._settled.wait()
 
     def end(self) -> None:
         """Forgets it; nothing more is told. Idempotent."""

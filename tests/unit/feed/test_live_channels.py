@@ -159,3 +159,23 @@ def test_a_channel_that_was_late_and_dropped_is_not_late_when_it_is_wanted_again
         await asking
 
     run(scenario)
+
+
+@pytest.mark.parametrize("order", ["heard first", "cancelled first"])
+def test_who_is_cancelled_as_the_channel_is_heard_ends(order: str) -> None:
+    """As when a process ends: a task that goes on would hold it up."""
+
+    async def scenario() -> None:
+        channels = Channels()
+        asking = asyncio.create_task(channels.hear("a"))
+        await asyncio.sleep(0)
+        if order == "heard first":
+            channels.stands("a")
+            asking.cancel()
+        else:
+            asking.cancel()
+            channels.stands("a")
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+
+    run(scenario)
