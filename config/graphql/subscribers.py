@@ -38,8 +38,8 @@ from feed.doors.graphql_live import EventOut
 from feed.live.frames import BadFrame
 from feed.live.listener import listener
 from feed.live.quota import count_more, quota
-from feed.live.registry import LiveQueue
-from feed.live.streams.stream import Stream
+from feed.live.registry import LiveQueue, registry
+from feed.live.streams.stream import READER, Stream, Topic
 from feed.live.streams.table import make_stream
 from feed.live.subscriptions import Subscriptions
 from feed.live.threads import PAGE_THREADS, reading
@@ -135,6 +135,8 @@ class Subscriber:
         self._stream: Stream | None = make_stream(asked.wanted.stream, viewer, self._tell)
         """None once it has ended, since it keeps whom it tells."""
         self.topic = self._stream.topic
+        self._of_reader = Topic(READER, viewer.id)
+        """What concerns every stream of the reader's comes into each queue by itself."""
         self._subscriptions = Subscriptions(self.queue, self._tell)
         self._begun = False
         self._settled = asyncio.Event()
@@ -150,6 +152,7 @@ class Subscriber:
         """Listens; what is published from then on is told."""
         await listener.listen_to(self.topic)
         if self._stream is not None:
+            registry.add(self._of_reader, self.queue)
             self._subscriptions.subscribe(self._stream, self.asked.after)
             self._pumping = asyncio.create_task(self._pump())
 
@@ -165,6 +168,7 @@ class Subscriber:
         """Forgets it; nothing more is told. Idempotent."""
         self._ended = True
         self._stream = None
+        registry.remove(self._of_reader, self.queue)
         self._settled.set()
         self._subscriptions.end()
         self.queue.forget()

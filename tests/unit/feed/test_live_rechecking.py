@@ -1,7 +1,7 @@
 """Tokens that are looked at together: only the socket whose token is not good looks for itself."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -27,7 +27,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
         found.append(tokens)
         return set(tokens) - {"ended"}
 
+    async def housekeeping(ask: Callable[..., set[str]], tokens: Sequence[str]) -> set[str]:
+        return ask(tokens)
+
     monkeypatch.setattr(module, "good_among", good_among)
+    monkeypatch.setattr(module, "housekeeping", housekeeping)
     monkeypatch.setattr(module, "RECHECK_SECONDS", 0.0)
     monkeypatch.setattr(module, "TOGETHER", 2)
     return found
