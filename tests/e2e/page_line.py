@@ -8,7 +8,7 @@ from typing import Any
 from tests.e2e.browser import Tab
 
 SCRIPT = """
-window.line = { opened: 0, said: [], refusals: [], lost: 0, gaps: 0, isDeaf: false };
+window.line = { opened: 0, said: [], begun: [], refusals: [], lost: 0, gaps: 0, isDeaf: false };
 window.WebSocket = class extends WebSocket {
     constructor(...how) {
         super(...how);
@@ -17,6 +17,7 @@ window.WebSocket = class extends WebSocket {
         this.addEventListener("message", (event) => {
             const { type, stream } = JSON.parse(event.data);
             if (event.isTrusted && line.isDeaf && stream && type !== "subscribed") event.stopImmediatePropagation();
+            if (event.isTrusted && type === "subscribed") line.begun.push(stream);
             if (event.isTrusted && type === "subscribed" && line.gaps-- > 0)
                 setTimeout(() => this.hear({ type: "gap", stream, after: "" }));
         });
@@ -57,7 +58,8 @@ class Line:
         self._tab.run("line.socket.end(1006)")
 
     def gap(self, stream: str) -> None:
-        """The server says that there is more than it tells."""
+        """The server says, of a stream that has begun, that there is more than it tells."""
+        self._tab.until(f"line.begun.includes({json.dumps(stream)})")
         frame = {"type": "gap", "stream": stream, "after": ""}
         self._tab.run(f"line.socket.hear({json.dumps(frame)})")
 
