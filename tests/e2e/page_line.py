@@ -53,13 +53,17 @@ class Line:
     def set(self, **what: Any) -> None:
         self._tab.run(f"Object.assign(line, {json.dumps(what)})")
 
+    def until_begun(self, stream: str) -> None:
+        """The page is subscribed to it, and has heard so."""
+        self._tab.until(f"line.begun.includes({json.dumps(stream)})")
+
     def cut(self) -> None:
         """The connection is lost."""
         self._tab.run("line.socket.end(1006)")
 
     def gap(self, stream: str) -> None:
         """The server says, of a stream that has begun, that there is more than it tells."""
-        self._tab.until(f"line.begun.includes({json.dumps(stream)})")
+        self.until_begun(stream)
         frame = {"type": "gap", "stream": stream, "after": ""}
         self._tab.run(f"line.socket.hear({json.dumps(frame)})")
 

@@ -130,6 +130,7 @@ class TestAGap:
         author = server.sign_up()
         author.post("of before")
         one.become(author).sees("of before", "article.tweet")
+        wire.until_begun("home")
         one.tab.asked.clear()
         for _ in range(2):
             wire.gap("home")
@@ -142,6 +143,8 @@ class TestAGap:
     def test_what_one_writes_oneself_does_not_wait(self, one: User, wire: Line, server: Server) -> None:
         """Though the stream tells it before the answer to its writer is there."""
         one.become(server.sign_up())
+        wire.until_begun("home")
+        one.tab.until(AT_REST)
         one.tab.hold_answer("*/api/v1/tweets")
         one.write("my own").click("Post", "main form").sees("1 new tweet", BAR)
         one.tab.release()
@@ -152,8 +155,9 @@ class TestAGap:
 class TestPublic:
     def test_it_is_told_of_while_it_is_shown_and_asked_for_never(self, one: User, wire: Line, server: Server) -> None:
         author = server.sign_up()
+        author.post("of before")
         one.become(server.sign_up())
-        one.go("/public")
+        one.go("/public").sees("of before", "article.tweet")
         author.post("of the public")
         one.sees("new tweet", BAR).click("1 new tweet").sees("of the public", "article.tweet")
         one.go("/settings")
@@ -195,6 +199,7 @@ class TestATweet:
         assert other.client.put(f"/tweets/{tweet_id}/like").status_code == 200
         one.sees("1 like", ".counts")
         one.tab.until("document.querySelector('article.large [data-act=like] .count').textContent === '1'")
+        one.tab.until(AT_REST)
         reply = other.post("a reply", reply_to=tweet_id)
         one.sees("1 new tweet", BAR).click("1 new tweet").sees("a reply", "article.tweet")
         one.tab.until("document.querySelector('article.large [data-act=reply] .count').textContent === '1'")
@@ -253,9 +258,11 @@ def _who_was_heard(server: Server, text: str) -> tuple[Person, Person]:
 
 def _hears_gaps_only(one: User, wire: Line) -> None:
     """The page comes back to a server that has a gap behind each `subscribed`, and reads home anew."""
+    wire.until_begun("home")
     one.tab.asked.clear()
-    wire.set(gaps=1_000, said=[])
+    wire.set(gaps=1_000, said=[], begun=[])
     wire.cut()
+    wire.until_begun("home")
     assert eventually(lambda: _reads(one) >= 1, SECONDS)
     one.tab.until(AT_REST)
 

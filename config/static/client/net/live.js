@@ -5,11 +5,14 @@ import { tell } from "../events.js";
 import { connect, send } from "./connection.js";
 
 const AGAIN_SECONDS = 2;
+const LONGEST_SECONDS = 60;
 const PASSING = ["rate_limited", "unavailable"];
 
 /** Those that are followed, by their names. */
 const followed = new Map();
 let asking = null;
+/** How often in a row it was refused. */
+let refusals = 0;
 
 /** Connects if someone is signed in. */
 export function start() {
@@ -71,6 +74,7 @@ export class LiveStream {
 }
 
 function take(frame) {
+  if (frame.type === "subscribed") refusals = 0;
   if (frame.type === "ready") followed.forEach((stream) => stream.subscribe());
   else if (frame.type === "delete") tell("gone", [frame.id]);
   else if (frame.type === "counts") tell("changed", { id: frame.id, counts: frame.counts });
@@ -79,8 +83,9 @@ function take(frame) {
 }
 
 /** An error does not say of which stream it is: whatever has not been answered by then is asked for again. */
-function askAgain(seconds = AGAIN_SECONDS) {
+function askAgain(seconds = Math.min(LONGEST_SECONDS, AGAIN_SECONDS * 2 ** refusals)) {
   clearTimeout(asking);
+  refusals += 1;
   const wait = seconds * 1_000 * (1 + Math.random() / 2);
   asking = setTimeout(() => followed.forEach((stream) => stream.subscribeUnlessAnswered()), wait);
 }
