@@ -46,7 +46,7 @@ check: $(DEVELOPMENT)  ## Run lint and every test, side by side
 
 test-shuffled: $(DEVELOPMENT)  ## Run every test in an order drawn from SEED=1 (a file's tests stay together)
 	@$(BIN)/python -m deploy.cassandra --check
-	@env -u SEED $(BIN)/python -m tests.side_by_side -- --shuffled $(SEED) $(PYTEST_ARGS)
+	@env -u SEED ONCE=1 $(BIN)/python -m tests.side_by_side -- --shuffled $(SEED) $(PYTEST_ARGS)
 
 test-changed: $(DEVELOPMENT)  ## Run, in under two minutes, what concerns the changes since SINCE=HEAD: embedded store, no e2e
 	@$(BIN)/python -m tests.changed $(SINCE) -- $(PYTEST_ARGS)

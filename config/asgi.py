@@ -19,10 +19,10 @@ from feed.routing import websocket_urlpatterns
 __all__ = ["BoundedProtocol", "application", "websocket"]
 
 PROBING_THREADS = 2
-COLLECTED_AFTER = (50_000, 20, 50)
+COLLECTED_AFTER = (50_000, 10, 5)
 """Python's thresholds for collecting cycles, which are 700, 10 and 10 by themselves. A frame to each of a thousand
 sockets makes thousands of objects at once that end without it, and each collection looked through what all sockets
-keep: half of a frame's processor time (docs/adr/037). Cycles may wait for as much as 10 MB."""
+keep: half of a frame's processor time (docs/adr/037). Sockets that have ended wait for none: they are no cycles."""
 
 routes = [path("graphql", cast(Any, GraphQLConsumer.as_asgi())), *websocket_urlpatterns]
 websocket = Guarded(cast(Any, URLRouter(routes)))

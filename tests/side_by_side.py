@@ -7,6 +7,9 @@ they take little longer than the slower of the two. Each run has servers and dat
 Cassandra a keyspace. Its lines come as they are printed, behind its name. The last
 lines say once more what failed, and add up what both counted.
 
+Up to MOST_AGAIN tests that failed are run again, alone: one that then passes has been disturbed by what ran beside it.
+It is named in the last lines, and is to be mended, but is no failure (docs/adr/038). `ONCE=1` runs nothing again.
+
 Exit status 0 when everything passed. The first Ctrl-C (or SIGTERM) is handed on to both, which end what they
 started; the second one kills.
 """
@@ -35,12 +38,15 @@ RUNS = {
     "product": ["tests/unit", "tests/property", "tests/contract", "tests/integration/accounts", "tests/e2e"],
 }
 """What each pytest run takes, in this order: first what needs no Cassandra, which starts meanwhile."""
-NOTHING_COLLECTED = 5
+TESTS_FAILED, NOTHING_COLLECTED = 1, 5
+"""Exit statuses of pytest."""
 JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 """As in tests/settings.py, which says why."""
 MAKES = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
 """Of a surrounding make, and nothing to the one that lints."""
 END_SECONDS = 30.0
+MOST_AGAIN = 3
+"""Of more, something is broken."""
 OUTCOMES = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "error", "errors", "warning", "warnings")
 CLOSING = re.compile(rf"=* ?(\d+ (?:{'|'.join(OUTCOMES)})(?:, \d+ (?:{'|'.join(OUTCOMES)}))*) in \d.*")
 COUNT = re.compile(r"(\d+) ([a-z]+)")
@@ -57,6 +63,10 @@ class Part:
 
     def __init__(self, name: str, argv: Sequence[str], environment: dict[str, str]) -> None:
         self.name = name
+        self.again: Part | None = None
+        """What failed in it, run once more."""
+        self._argv = argv
+        self._environment = environment
         self.child: Child = start(name, argv, env=environment, cwd=ROOT)
         self.counted: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -67,6 +77,12 @@ class Part:
     def status(self) -> int | None:
         """Its exit status; None while it runs."""
         return self.child.returncode
+
+    def run_again(self) -> None:
+        """Starts what failed in it once more."""
+        self.again = Part(
+            self.name, [*self._argv, "--last-failed", "--last-failed-no-failures=none"], self._environment
+        )
 
     def join(self) -> None:
         """Returns when its last line is printed."""
@@ -101,13 +117,30 @@ def failures(line: str) -> list[str]:
 def closing_line(parts: Sequence[Part]) -> str:
     """`N failed, N passed, …` of all parts together; passed and failed are always said."""
     total = sum((part.counted for part in parts), Counter[str]())
+    alone = 0
+    for part in parts:
+        if part.again is not None and is_well(part):
+            alone += part.again.counted["passed"]
+            total -= Counter({outcome: part.counted[outcome] for outcome in ("failed", "error")})
+    total["passed"] += alone
     rest = [f"{total[outcome]} {outcome}" for outcome in ("error", "skipped", "deselected") if total[outcome]]
+    rest += [f"{alone} of them only when alone"] if alone else []
     return ", ".join([f"{total['passed']} passed", f"{total['failed']} failed", *rest])
 
 
 def is_well(part: Part) -> bool:
     """Whether it has ended as it should; options may leave nothing for one of two runs to do."""
+    if part.again is not None:
+        return part.again.status == 0
     return part.status == 0 or (part.name in RUNS and part.status == NOTHING_COLLECTED)
+
+
+def disturbed(parts: Sequence[Part]) -> list[Part]:
+    """Those of which something failed that may pass alone: tests, and few of them, in all parts together."""
+    failing = [part for part in parts if not is_well(part)]
+    few = sum(len(part.failures) for part in failing) <= MOST_AGAIN
+    only_tests = all(part.name in RUNS and part.status == TESTS_FAILED and part.failures for part in failing)
+    return failing if few and only_tests else []
 
 
 def run(with_lint: bool, options: Sequence[str]) -> int:
@@ -123,6 +156,7 @@ def run(with_lint: bool, options: Sequence[str]) -> int:
                 servers.callback(node.stop)
                 node.start(Hooks(while_waiting=lambda: _raise_if_asked(interrupts)))
             _wait_for(parts, interrupts)
+            _run_disturbed_again(parts, interrupts)
         except CannotStart as error:
             print(error, flush=True)
             _end(parts, interrupts)
@@ -131,12 +165,15 @@ def run(with_lint: bool, options: Sequence[str]) -> int:
             _end(parts, interrupts)
             return 128 + signal.SIGINT
         finally:
-            for part in parts:
+            for part in _with_agains(parts):
                 part.child.kill()
                 part.join()
     for part in parts:
         if not is_well(part):
             print(f"{part.name} failed (exit status {part.status}); see its lines above.")
+            print(*part.failures, sep="\n")
+        elif part.again is not None:
+            print(f"{part.name}: passed alone, and had failed beside others; to be mended:")
             print(*part.failures, sep="\n")
     print(closing_line(parts), flush=True)
     tested = any(part.counted["passed"] for part in parts)
@@ -162,7 +199,8 @@ def _start_parts(
     if node is not None:
         environment |= {"CASSANDRA_HOSTS": LOOPBACK, "CASSANDRA_PORT": str(node.port)}
     for name, directories in RUNS.items():
-        pytest_run = [sys.executable, "-m", "pytest", f"--basetemp={directory / name}"]
+        remembers = ["--override-ini", f"cache_dir={directory / f'{name}-cache'}"]
+        pytest_run = [sys.executable, "-m", "pytest", f"--basetemp={directory / name}", *remembers]
         parts.append(Part(name, [*pytest_run, *directories, *options], environment))
 
 
@@ -172,6 +210,19 @@ def _wait_for(parts: Sequence[Part], interrupts: Sequence[int]) -> None:
         seconds=float("inf"),
         while_waiting=lambda: _raise_if_asked(interrupts),
     )
+
+
+def _run_disturbed_again(parts: Sequence[Part], interrupts: Sequence[int]) -> None:
+    """One after the other, so that nothing runs beside a test that is run again."""
+    for part in [] if os.environ.get("ONCE") else disturbed(parts):
+        part.join()
+        print(f"{part.name}: runs again what failed, alone", flush=True)
+        part.run_again()
+        _wait_for(_with_agains([part]), interrupts)
+
+
+def _with_agains(parts: Sequence[Part]) -> list[Part]:
+    return [*parts, *(part.again for part in parts if part.again is not None)]
 
 
 def _catch_interrupts() -> list[int]:
@@ -191,9 +242,10 @@ def _raise_if_asked(interrupts: Sequence[int]) -> None:
 def _end(parts: Sequence[Part], interrupts: Sequence[int]) -> None:
     """Lets each end what it has started, for END_SECONDS or until asked once more."""
     asked = len(interrupts)
-    for part in parts:
+    running = _with_agains(parts)
+    for part in running:
         part.interrupt()
-    wait_until(lambda: len(interrupts) > asked or all(part.status is not None for part in parts), seconds=END_SECONDS)
+    wait_until(lambda: len(interrupts) > asked or all(part.status is not None for part in running), seconds=END_SECONDS)
 
 
 def main(arguments: Sequence[str]) -> int:

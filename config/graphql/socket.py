@@ -73,9 +73,7 @@ class GraphQLConsumer(LiveConsumer):
         await self._write(Acknowledged())
 
     async def tell(self, signal: Signal) -> None:
-        """Passes on what concerns every stream of the reader's."""
-        for subscriber in self._subscribers.values():
-            subscriber.queue.put(signal)
+        """Tells nothing: each subscription has a queue of its own (subscribers.py)."""
 
     async def unavailable(self, error: Unavailable) -> None:
         """Who is not signed in is to come again; who is hears nothing, as the protocol has no word for it."""

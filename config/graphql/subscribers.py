@@ -38,8 +38,8 @@ from feed.doors.graphql_live import EventOut
 from feed.live.frames import BadFrame
 from feed.live.listener import listener
 from feed.live.quota import count_more, quota
-from feed.live.registry import LiveQueue
-from feed.live.streams.stream import Topic
+from feed.live.registry import LiveQueue, registry
+from feed.live.streams.stream import READER, Stream, Topic
 from feed.live.streams.table import make_stream
 from feed.live.subscriptions import Subscriptions
 from feed.live.threads import PAGE_THREADS, reading
@@ -132,7 +132,11 @@ class Subscriber:
         self._viewer = viewer
         self._send = send
         self._over = over
-        self._stream = make_stream(asked.wanted.stream, viewer, self._tell)
+        self._stream: Stream | None = make_stream(asked.wanted.stream, viewer, self._tell)
+        """None once it has ended, since it keeps whom it tells."""
+        self.topic = self._stream.topic
+        self._of_reader = Topic(READER, viewer.id)
+        """What concerns every stream of the reader's comes into each queue by itself."""
         self._subscriptions = Subscriptions(self.queue, self._tell)
         self._begun = False
         self._settled = asyncio.Event()
@@ -144,14 +148,11 @@ class Subscriber:
         self._ended = False
         self._pumping: asyncio.Task[None] | None = None
 
-    @property
-    def topic(self) -> Topic:
-        return self._stream.topic
-
     async def begin(self) -> None:
         """Listens; what is published from then on is told."""
         await listener.listen_to(self.topic)
-        if not self._ended:
+        if self._stream is not None:
+            registry.add(self._of_reader, self.queue)
             self._subscriptions.subscribe(self._stream, self.asked.after)
             self._pumping = asyncio.create_task(self._pump())
 
@@ -160,15 +161,20 @@ class Subscriber:
         left = self._until - time.monotonic()
         if left > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._settled.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._settled.wait()
 
     def end(self) -> None:
         """Forgets it; nothing more is told. Idempotent."""
         self._ended = True
+        self._stream = None
+        registry.remove(self._of_reader, self.queue)
         self._settled.set()
         self._subscriptions.end()
+        self.queue.forget()
         if self._pumping is not None and self._pumping is not asyncio.current_task():
             self._pumping.cancel()
+        self._pumping = None  # it keeps how it was cancelled, which keeps the subscription
 
     async def _pump(self) -> None:
         try:

@@ -52,14 +52,10 @@ def read(reader_ids: Sequence[int], entry_id: int, author_id: int) -> Read[Stand
     return Read(tuple(_command(shard, readers, entry_id, author_id) for shard, readers in chunks), together)
 
 
-def in_recents(entry_id: int, author_id: int, merging: dict[tuple[int, int], list[int]]) -> list[Read[bool | None]]:
-    """Returns for each of `Standing.merging` a read of whether the entry is in that recent list; None: cannot tell."""
-
-    def has(found: recents.Recents) -> bool | None:
-        return None if found.missing or entry_id <= found.floor else found.ids == [entry_id]
-
+def recents_of(entry_id: int, author_id: int, merging: dict[tuple[int, int], list[int]]) -> list[Read[recents.Recents]]:
+    """Returns for each of `Standing.merging` a read of that recent list: the entry, if it is there, and what is not."""
     return [
-        recents.read(readers[0], [(author_id, since)], before=entry_id + 1, count=1).map(has)
+        recents.read(readers[0], [(author_id, since)], before=entry_id + 1, count=1)
         for (_shard, since), readers in merging.items()
     ]
 

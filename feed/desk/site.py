@@ -1,6 +1,6 @@
 """The desk: the admin site of those who moderate and operate, with a start page that says what needs them now.
 
-It is Django's own admin (docs/adr/038-the-desk.md): `admin.site` is this one (config/apps.py), so packages register
+It is Django's own admin (docs/adr/039-the-desk.md): `admin.site` is this one (config/apps.py), so packages register
 their models as anywhere, and pages without a model stand beside them (desk/pages.py). Whoever comes in has proved
 themselves by a password and, with STAFF_TWO_STEP, by a second step (desk/signing_in.py).
 """

@@ -70,7 +70,8 @@ class Channels:
         if self._say is not None:
             await self._say("SUBSCRIBE", [name])
         try:
-            await asyncio.wait_for(stands.wait(), HEARD_SECONDS)
+            async with asyncio.timeout(HEARD_SECONDS):
+                await stands.wait()
         except TimeoutError:
             self._late.add(name)
 
@@ -100,6 +101,7 @@ class Channels:
         for name in dropped:
             del self._asked[name]
             self._standing.discard(name)
+            self._late.discard(name)
             self._waiting.pop(name, None)
         if dropped and self._say is not None:
             await self._say("UNSUBSCRIBE", dropped)

@@ -14,12 +14,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import redis.asyncio
 import structlog
 from django.conf import settings
 from redis.asyncio.client import PubSub
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -52,6 +53,9 @@ SILENCE_SECONDS = 3.0
 WATCH_SECONDS = 0.5
 """How often accounts that have changed are looked up: a revoked token closes, and what a suspended author wrote leaves
 screens, within a second."""
+
+BROKEN = (RedisError, OSError, AttributeError)
+"""What redis-py raises where a connection is broken: the last, where that happens amid a write."""
 
 R = TypeVar("R")
 
@@ -118,7 +122,8 @@ class Listener:
     async def _subscription_stands(self) -> None:
         """Waits until it does, or until that has taken too long."""
         try:
-            await asyncio.wait_for(self._subscribed.wait(), START_SECONDS)
+            async with asyncio.timeout(START_SECONDS):
+                await self._subscribed.wait()
         except TimeoutError:
             log.warning("live_feed_waits_for_redis")
 
@@ -162,6 +167,10 @@ class Listener:
 
     async def _receive(self, subscription: PubSub) -> None:
         while True:
+            _end_if_cancelled()
+            connection = cast(AbstractConnection | None, subscription.connection)
+            if connection is None or not connection.is_connected:
+                raise RedisError("the subscription has lost its connection")  # get_message would connect anew
             message = await subscription.get_message(timeout=SILENCE_SECONDS)
             if message is None:
                 raise RedisError("the subscription is silent")
@@ -199,7 +208,7 @@ class Listener:
 
     async def _ping(self, subscription: PubSub) -> None:
         """The watermark travels in the PING and comes back behind everything published before."""
-        with suppress(RedisError, OSError):  # who receives finds out as well
+        with suppress(*BROKEN):  # who receives finds out as well
             while True:
                 await subscription.execute_command("PING", str(self._watermark))
                 await asyncio.sleep(WATERMARK_SECONDS)
@@ -274,7 +283,7 @@ async def _say(subscription: PubSub, command: str, names: Sequence[str]) -> None
 
     One that takes nothing for HEARD_SECONDS is broken then.
     """
-    with suppress(RedisError, OSError):
+    with suppress(*BROKEN):
         async with asyncio.timeout(HEARD_SECONDS):
             await (subscription.subscribe if command == "SUBSCRIBE" else subscription.unsubscribe)(*names)
 
@@ -286,6 +295,7 @@ def _recent_changes() -> tuple[Changes]:
 async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:
     """Takes the step again and again, whatever goes wrong in it: a loop that ended would never be missed."""
     while True:
+        _end_if_cancelled()
         try:
             await step()
         except Unavailable as error:
@@ -294,6 +304,13 @@ async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("live_feed_step_failed", step=step.__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
+
+
+def _end_if_cancelled() -> None:
+    """Raises `CancelledError` if somebody took it for an error of their own: redis-py does at times, as it connects."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 listener = Listener()

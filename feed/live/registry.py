@@ -66,6 +66,11 @@ class LiveQueue:
                     self._signals.put_nowait(kept)
         return not self.asked_too_much
 
+    def forget(self) -> None:
+        """Lets go of what waits, and of whom it would tell: the socket has ended. Idempotent."""
+        self._recheck = None
+        self._signals = asyncio.Queue(QUEUE_SIZE)
+
     async def get(self) -> Signal:
         """Returns the next signal, once there is one."""
         signal = await self._signals.get()

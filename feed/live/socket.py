@@ -185,9 +185,11 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
             registry.remove(Topic(READER, self._viewer.id), self._queue)
         rechecking.remove(self)
         self.end_streams()
+        self._queue.forget()
         for task in (self._pumping, self._checking):
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
+        self._pumping = None  # it keeps how it was cancelled, which keeps the socket
 
     def _header_token(self) -> str | None:
         """Returns the token of the Authorization header: NOBODYS where none can be found in it, None without one."""

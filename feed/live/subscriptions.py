@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Iterable
 
 from feed.live.registry import LiveQueue, registry
 from feed.live.streams.stream import Over, Send, Signal, SignalKind, Stream, Topic, Wish
-from feed.live.told import Subscribed, failed
+from feed.live.told import Frame, Subscribed, failed
 from storage.errors import BadRequest, NotFound, Unavailable
 
 MOST_STREAMS = 20
@@ -86,11 +86,13 @@ class Subscriptions:
                     await self._carry_on(stream.handle(signal), topic)
 
     def end(self) -> None:
-        """Forgets every stream. Idempotent."""
+        """Forgets every stream, and the socket, so that no search for cycles is needed to free them. Idempotent."""
         self._ended = True
         for topic in self._topics:
             registry.remove(topic, self._queue)
         self._close(list(self._streams))
+        self._wishes.clear()
+        self._send = _to_nobody
 
     async def _answer(self, wish: Wish, watermark: int) -> None:
         """Begins what is wished for, or says that it was begun, or that it would have been. Nothing if it failed."""
@@ -153,3 +155,7 @@ class Subscriptions:
     def _close(self, topics: Iterable[Topic]) -> None:
         for topic in topics:
             self._streams.pop(topic).close()
+
+
+async def _to_nobody(_: Frame) -> None:
+    """Tells a socket that has ended."""

@@ -23,15 +23,13 @@ from typing import Protocol
 
 from msgspec import structs
 
-from accounts.graph import exclusions
-from accounts.graph.exclusions import Exclusions, hidden_among, refreshed
 from feed.live.pacing import Pacing
 from feed.live.registry import registry
+from feed.live.sights import hidden_of
 from feed.live.streams.stream import TWEET, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
 from storage.ids.settling import settled_place
 from storage.ports.ranges import Range
-from storage.redis.node import timeline_node
 from tweets.caches import counts as tweet_counts
 from tweets.reading.hydration import CountsOut
 from tweets.stores.port import tweet_store
@@ -42,13 +40,11 @@ SWEEP_SECONDS = 10.0
 SWEPT = 1_000
 """Replies of one tweet that a sweep reads; of more, the next one reads on."""
 AT_ONCE = 500
-"""Tweets that are read together, and viewers of whom it is asked in one round trip whom they must not see."""
+"""Tweets that are read together."""
 SIGHT_SECONDS = 5.0
 """How often it is looked whether who watches may still see."""
 LARGE_SECONDS = tweet_counts.STALE_SECONDS + tweet_counts.RECOUNT_LEASE_SECONDS
 """After so long, large counts that were cached before a change have been counted anew, whoever had begun to."""
-REFRESHED = 50
-"""Viewers whose exclusions are read from the store within one look: Redis was emptied, and the others' turn comes."""
 
 
 class Watching(Protocol):
@@ -204,7 +200,7 @@ class Watched:
         self.changed(watch.tweet_id)
 
     async def look_at_viewers(self) -> None:
-        """Tells who may not see the tweet that they watch any more. A Redis round trip for AT_ONCE of them.
+        """Tells who may not see the tweet that they watch any more. `hidden_of` has the costs.
 
         Raises `Unavailable`.
         """
@@ -212,7 +208,7 @@ class Watched:
         authors: dict[int, set[int]] = {}
         for stream in streams:
             authors.setdefault(stream.viewer_id, set()).update(stream.authors)
-        hidden = await housekeeping(_hidden, authors) if authors else {}
+        hidden = await housekeeping(hidden_of, authors) if authors else {}
         lost: dict[Topic, set[int]] = {}
         for stream in streams:
             if not hidden.get(stream.viewer_id, frozenset()).isdisjoint(stream.authors):
@@ -235,18 +231,6 @@ def _replies(tweet_id: int, after: int) -> list[int]:
 
 def _replies_to(ranges: Mapping[int, Range]) -> dict[int, list[int]]:
     return tweet_store().replies_to(ranges)
-
-
-def _hidden(authors: Mapping[int, Collection[int]]) -> dict[int, frozenset[int]]:
-    """Whom of these authors each viewer must not see; of REFRESHED viewers at most that is asked of the store."""
-    viewers, known = list(authors), dict[int, Exclusions]()
-    for start in range(0, len(viewers), AT_ONCE):
-        some = viewers[start : start + AT_ONCE]
-        answers = timeline_node().ask_all([exclusions.read(each) for each in some])
-        known |= {each: cached for each, cached in zip(some, answers, strict=True) if cached is not None}
-    for viewer_id in islice((each for each in viewers if each not in known), REFRESHED):
-        known[viewer_id] = refreshed(viewer_id)
-    return {each: hidden_among(each, found, authors[each], home=False) for each, found in known.items()}
 
 
 watched = Watched()

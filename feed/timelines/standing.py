@@ -7,8 +7,10 @@ own, so that whoever is known to no cache holds up none of the others.
 from collections.abc import Sequence
 
 from fanout.timelines import standing
+from fanout.timelines.recents import Recents
 from fanout.timelines.standing import Standing
 from feed.timelines.home import InHome
+from feed.timelines.merging import build
 from storage.redis.node import timeline_node
 from tweets.reading.hydration import Shared, TweetOut, views_of
 from tweets.reading.viewing import known_of
@@ -21,7 +23,7 @@ def seen_at_home(reader_ids: Sequence[int], entry_id: int, entry: Shared) -> dic
     """Returns what each reader sees of the entry, of which `entry` was loaded: nothing where it does not stand.
 
     One Redis round trip for all readers; one more if some merge its author, and one if some may have marked what it
-    shows. Raises `Unavailable`.
+    shows; a recent list that is missing in a shard costs what it costs a page (merging.py). Raises `Unavailable`.
     """
     author_id = entry.author_of(entry_id)
     if author_id is None:
@@ -37,10 +39,23 @@ def seen_at_home(reader_ids: Sequence[int], entry_id: int, entry: Shared) -> dic
 def _with_recents(found: Standing, entry_id: int, author_id: int) -> tuple[list[int], list[int]]:
     """Returns in whose timelines the entry stands, and whose cannot tell."""
     there, unknown = list(found.there), list(found.unknown)
-    answers = timeline_node().ask_all(standing.in_recents(entry_id, author_id, found.merging))
-    for readers, is_there in zip(found.merging.values(), answers, strict=True):
-        if is_there is None:
+    for readers, recent in zip(found.merging.values(), _recents(found, entry_id, author_id), strict=True):
+        if recent.missing or entry_id <= recent.floor:
             unknown += readers
-        elif is_there:
+        elif recent.ids == [entry_id]:
             there += readers
     return there, unknown
+
+
+def _recents(found: Standing, entry_id: int, author_id: int) -> list[Recents]:
+    """Returns what the recent lists of `found.merging` hold; those that are missing are built first."""
+    asked = standing.recents_of(entry_id, author_id, found.merging)
+    answers = timeline_node().ask_all(asked)
+    missing = [
+        (readers[0], recent.missing)
+        for readers, recent in zip(found.merging.values(), answers, strict=True)
+        if recent.missing
+    ]
+    for reader_id, pulled in missing:
+        build(reader_id, pulled)
+    return timeline_node().ask_all(asked) if missing else answers

@@ -30,6 +30,9 @@ OPTIONS = (
 front go on as the one that is."""
 START_SECONDS = 60.0
 ANSWER_SECONDS = 60.0
+Instead = tuple[str, dict[str, Any]]
+"""What becomes of an answer instead of what would: a command of the protocol, and how."""
+HOLD: Instead = ("", {})
 DOMAINS = ("Page", "Runtime", "Log", "Network", "Audits")
 
 
@@ -54,7 +57,8 @@ class Tab:
         self._socket = socket
         self._number = 0
         self._loaded = False
-        self._losing = False
+        self._held: list[str] = []
+        self._instead: Instead | None = None
         self.complaints: list[str] = []
         self.asked: list[str] = []
         for domain in DOMAINS:
@@ -110,8 +114,35 @@ class Tab:
 
     def lose_answer(self, to: str) -> None:
         """Loses the next answer to what the pattern matches: it was carried out, and the page hears of an error."""
-        self._losing = True
+        self._do_instead(to, ("Fetch.failRequest", {"errorReason": "ConnectionReset"}))
+
+    def answer_instead(self, to: str, status: int) -> None:
+        """Has the next answer to what the pattern matches say that status: it was carried out all the same."""
+        self._do_instead(to, ("Fetch.fulfillRequest", {"responseCode": status}))
+
+    def hold_answer(self, to: str) -> None:
+        """Keeps the next answer to what the pattern matches from the page, until `release`."""
+        self._do_instead(to, HOLD)
+
+    def holds(self) -> bool:
+        """Whether an answer is being kept from the page."""
+        return self.run("1") == 1 and bool(self._held)
+
+    def release(self) -> None:
+        for each in self._held:
+            self._call("Fetch.continueRequest", requestId=each)
+        self._held = []
+
+    def _do_instead(self, to: str, instead: Instead) -> None:
+        self._instead = instead
         self._call("Fetch.enable", patterns=[{"urlPattern": to, "requestStage": "Response"}])
+
+    @contextmanager
+    def before_pages(self, script: str) -> Iterator[None]:
+        """Each page that is opened meanwhile finds that the script has run."""
+        made = self._call("Page.addScriptToEvaluateOnNewDocument", source=script)
+        yield
+        self._call("Page.removeScriptToEvaluateOnNewDocument", identifier=made["identifier"])
 
     def complaint(self, word: str) -> str:
         """Returns one that says the word, once the browser has made it."""
@@ -156,11 +187,12 @@ class Tab:
         if event == "Page.loadEventFired":
             self._loaded = True
         elif event == "Fetch.requestPaused":
-            way = {"errorReason": "ConnectionReset"} if self._losing else {}
-            self._send(
-                "Fetch.failRequest" if self._losing else "Fetch.continueRequest", requestId=said["requestId"], **way
-            )
-            self._losing = False
+            method, way = self._instead or ("Fetch.continueRequest", {})
+            self._instead = None
+            if (method, way) == HOLD:
+                self._held.append(said["requestId"])
+            else:
+                self._send(method, requestId=said["requestId"], **way)
         elif event == "Network.requestWillBeSent":
             self.asked.append(said["request"]["url"])
         elif event == "Network.webSocketCreated":

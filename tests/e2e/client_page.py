@@ -18,6 +18,7 @@ from tests.e2e.conftest import PASSWORD, Person, Server
 from tests.e2e.runs import ROOT, eventually, own_environment
 
 READY_SECONDS = 60.0
+DESKTOP = (1280, 900)
 NO_PAGE = "/robots.txt"
 """Of the same origin, where nothing runs."""
 CARD = "article.tweet"
@@ -60,6 +61,11 @@ class User:
         self.tab.run("document.querySelector('main form').requestSubmit()")
         self.username = username
         return self.sees("Home", "h1").until_live()
+
+    def forgive(self, *words: str) -> None:
+        """Takes what was said against the page on purpose off the list, once all of it has been said."""
+        for word in words:
+            self.tab.complaints.remove(self.tab.complaint(word))
 
     def until_live(self) -> Self:
         self.tab.until("document.querySelector('.light').dataset.state === 'live'")
@@ -127,6 +133,22 @@ def users(browser: Browser, url: str, number: int) -> Iterator[Sequence[User]]:
         return
     with browser.tab() as tab, users(browser, url, number - 1) as others:
         yield (User(tab, url), *others)
+
+
+@contextmanager
+def anew(shared: Sequence[User], server: Server) -> Iterator[Sequence[User]]:
+    """Nobody is signed in. Whatever they do, nothing is said against the page, and nobody else is asked."""
+    for user in shared:
+        user.url = server.url
+        user.tab.open(f"{server.url}{NO_PAGE}")
+        user.tab.run("(sessionStorage.clear(), localStorage.clear())")
+        user.tab.look(*DESKTOP)
+        user.tab.complaints.clear()
+        user.tab.asked.clear()
+    yield shared
+    for user in shared:
+        assert user.tab.hosts() <= {server.url.removeprefix("http://")}
+        assert user.tab.complaints == []
 
 
 class AnotherServer:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.browser import Browser
-from tests.e2e.client_page import NO_PAGE, AnotherServer, User, axe, faults, users
+from tests.e2e.client_page import DESKTOP, AnotherServer, User, anew, axe, faults, users
 from tests.e2e.conftest import PASSWORD, Server
 from tests.e2e.live_sockets import on_one_store
 from tests.e2e.runs import eventually
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.e2e, on_one_store]
 
 PACKAGE = Path(__file__).parents[1] / "axe"
 INSTALL_SECONDS = 240
-DESKTOP, PHONE = (1280, 900), (360, 740)
+PHONE = (360, 740)
 SECONDS = 30.0
 SEED = 36
 TEXTS = 1_500
@@ -79,18 +79,9 @@ def shared_pair(server: Server, shared_browser: Browser) -> Iterator[Sequence[Us
 
 @pytest.fixture
 def pair(shared_pair: Sequence[User], server: Server) -> Iterator[Sequence[User]]:
-    """Two people who are not signed in. Whatever they did, nothing was said against the page, and nobody else asked."""
-    for user in shared_pair:
-        user.url = server.url
-        user.tab.open(f"{server.url}{NO_PAGE}")
-        user.tab.run("(sessionStorage.clear(), localStorage.clear())")
-        user.tab.look(*DESKTOP)
-        user.tab.complaints.clear()
-        user.tab.asked.clear()
-    yield shared_pair
-    for user in shared_pair:
-        assert user.tab.hosts() <= {server.url.removeprefix("http://")}
-        assert user.tab.complaints == []
+    """Two people who are not signed in."""
+    with anew(shared_pair, server) as two:
+        yield two
 
 
 @pytest.fixture
@@ -163,8 +154,7 @@ def test_an_answer_that_is_lost_posts_nothing_twice(one: User, server: Server) -
     one.become(person)
     one.tab.lose_answer("*/api/v1/tweets")
     one.write("said once").click("Post", "main form").sees("said once", "article.tweet")
-    lost = one.tab.complaint("ERR_CONNECTION_RESET")
-    one.tab.complaints.remove(lost)
+    one.forgive("ERR_CONNECTION_RESET")
     assert [each["text"] for each in person.home()["data"]] == ["said once"]
 
 

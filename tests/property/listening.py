@@ -51,15 +51,15 @@ KNOWN_STEPS = 3
 """A frame may have been read some steps ago, and have waited since."""
 
 
-def listening_steps_of(seed: int) -> list[Step]:
-    """The steps that the seed means, with those of clients in between."""
+def listening_steps_of(seed: int, moves: float = MOVES) -> list[Step]:
+    """The steps that the seed means, with those of clients in between; with `moves` 0 each stays where it is."""
     dice = Random(f"{seed}:clients")
     meeting, *steps = steps_of(seed)
     found = [meeting, Step("people_listen", {"limits": dice.choice([{}, {}, SMALL])})]
     for step in steps:
-        if dice.random() < MOVES:
-            moves = {"move": dice.choice(MOVE), "who": dice.randrange(LISTENERS)}
-            found.append(Step("client_moves", {**moves, "cursor": dice.choice(CURSORS), "place": dice.randrange(40)}))
+        if dice.random() < moves:
+            what = {"move": dice.choice(MOVE), "who": dice.randrange(LISTENERS)}
+            found.append(Step("client_moves", {**what, "cursor": dice.choice(CURSORS), "place": dice.randrange(40)}))
         found.append(step)
     return found
 

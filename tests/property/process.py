@@ -33,6 +33,7 @@ START_SECONDS = 0.2
 ROUND_SECONDS = 0.15
 """For a round of looks that cannot end, while Redis is away."""
 LOOK_SECONDS = 0.002
+CANCELLED_TIMES, CANCELLED_SECONDS = 3, 20.0
 STILL_SECONDS = 0.006
 """For a watermark that was read after the looks to come back behind what was published."""
 
@@ -136,8 +137,13 @@ def _forget_everything() -> None:
 
 
 async def _cancel_all() -> None:
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """One that takes a cancellation for something else is cancelled again, and fails the run if it goes on."""
+    for _ in range(CANCELLED_TIMES):
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if not tasks or not (await asyncio.wait(tasks, timeout=CANCELLED_SECONDS))[1]:
+            break
+    else:
+        raise AssertionError(f"cannot be cancelled: {asyncio.all_tasks()}")
     await asyncio.sleep(LOOK_SECONDS)  # connections close behind their tasks

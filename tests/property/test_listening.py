@@ -23,7 +23,7 @@ from storage.ids.settling import settled_place
 from storage.web.paging import Page, encode_cursor
 from tests.property.conftest import NewWorld
 from tests.property.interleaving import run_steps
-from tests.property.listening import listening_steps_of
+from tests.property.listening import MOVES, listening_steps_of
 from tests.property.test_timelines import EXAMPLES, SEED, run
 from tweets.reading.hydration import TweetOut
 
@@ -82,6 +82,8 @@ LAST_FOUND_BY = {
     "what has left meanwhile is not told": 4,
 }
 """The interleavings that found them when they were looked for last, and are tried first."""
+OF_WHO_STAYS = {"resyncs are dropped"}
+"""Whoever comes back makes good themselves what such a bug has kept from them: one interleaving in fifty found it."""
 
 
 @pytest.mark.timeout(0)
@@ -101,10 +103,11 @@ def test_whoever_comes_back_misses_nothing(
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.replace(" ", "_"))
 def test_a_planted_bug_is_found(bug: str, new_listening_world: NewWorld) -> None:
     first = LAST_FOUND_BY.get(bug, 1)
+    moves = 0.0 if bug in OF_WHO_STAYS else MOVES
     with BUGS[bug]():
         for seed in [*range(first, FOUND_WITHIN + 1), *range(1, first)]:
             try:
-                run_steps(listening_steps_of(seed), new_listening_world)
+                run_steps(listening_steps_of(seed, moves), new_listening_world)
             except AssertionError:
                 return
     pytest.fail(f"not found in {FOUND_WITHIN} interleavings")

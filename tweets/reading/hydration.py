@@ -194,6 +194,8 @@ def seen_by(viewers: Sequence[Viewer], tweets: Shared, *, suspended: bool = Fals
         known, _ = known_of(ids, tweets.originals, NOTHING, home=False)
     except Unavailable:
         known = known_without_redis(ids)
+    for of_viewer in known.values():
+        of_viewer.visibility.know(None)  # whom Redis has just said nothing of is not asked of again
     return views_of(known, tweets, suspended=suspended)
 
 

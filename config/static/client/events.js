@@ -2,10 +2,8 @@
 //
 //   session       someone signed in or out
 //   connection    the live connection's state has changed: its name
-//   arrived       a tweet came over the socket: {tweet, cursor}
-//   gap           too much was missed to be told: load anew what is shown
 //   posted        a tweet of one's own was posted: the tweet
-//   changed       a tweet has other counts or marks: the tweet
+//   changed       a tweet has other counts or marks: the tweet, or {id, counts} if that is all that is known
 //   gone          entries have left: their ids
 //   hidden        someone was blocked or muted: their username
 //   person        someone's account, as it is now

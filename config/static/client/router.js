@@ -1,5 +1,5 @@
 // Addresses within the page, without loading it anew. A page that was left is kept as it stood, so that going back
-// shows the same lines at the same place.
+// shows the same lines at the same place; its element hears `shown` and `left`.
 import { make } from "./parts/dom.js";
 import { announce } from "./parts/notices.js";
 
@@ -73,7 +73,7 @@ function show(key, { isReturn = false } = {}) {
   current = page;
   main.replaceChildren(page.element);
   showTitle();
-  page.shown?.();
+  page.element.dispatchEvent(new Event("shown"));
   dispatchEvent(new CustomEvent("placed", { detail: location.pathname }));
   scrollTo(0, page.scroll);
   settleFocus(page, isReturn);
@@ -83,7 +83,7 @@ function leave() {
   if (!current) return;
   current.scroll = scrollY;
   current.active = current.element.contains(document.activeElement) ? document.activeElement : null;
-  current.left?.();
+  current.element.dispatchEvent(new Event("left"));
 }
 
 function made(key) {

@@ -1,6 +1,6 @@
 // What stands around every page: the ways to others, the connection's light, who is signed in, light or dark.
 import { on } from "./events.js";
-import { connection } from "./net/live.js";
+import { connection } from "./net/connection.js";
 import { me } from "./net/session.js";
 import { composer } from "./parts/composer.js";
 import { openDialog } from "./parts/dialogs.js";

@@ -11,10 +11,11 @@ before every frame, so that nothing is told after it.
 from collections.abc import Sequence, Set
 
 from accounts.entities import Viewer
-from accounts.graph.exclusions import Visibility, sees_suspended
+from accounts.graph.exclusions import sees_suspended
 from fanout.live.channel import tweet_channel
 from feed.live.channels import channels
 from feed.live.sharing import sharing
+from feed.live.sights import sights
 from feed.live.streams.missed import that_were
 from feed.live.streams.replaying import ON_SCREEN, ReplayingStream
 from feed.live.streams.stream import TWEET, Over, Send, Signal, SignalKind, Topic
@@ -133,7 +134,7 @@ class TweetStream(ReplayingStream):
         counts = self._watch.counts if self._watch is not None else None
         if counts is None or counts == self._told:
             return
-        if await reading(_hidden, self.viewer_id, self.authors):
+        if await sights.hides(self.viewer_id, self.authors):
             await self._end_unless_seen()
         self._told = counts
         await self._send(CountsChanged(self.name, str(self._subject), counts))
@@ -171,7 +172,3 @@ def _subject_of(tweet_id: int) -> int:
     if tweet is None:
         raise no_such_tweet()
     return tweet.retweet_of_id if tweet.retweet_of_id is not None else tweet.id
-
-
-def _hidden(viewer_id: int, authors: Set[int]) -> bool:
-    return bool(Visibility(viewer_id).hidden_among(authors))

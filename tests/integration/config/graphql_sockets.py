@@ -11,7 +11,6 @@ from accounts.models import User
 from accounts.sessions import tokens
 from config.asgi import websocket
 from config.graphql.messages import PROTOCOL
-from feed.live.listener import listener
 from tests.integration.feed.sockets import SECONDS
 
 EVENT = "cursor deletedId gapAfter counts { id likes } tweet { id text author { username } }"
@@ -115,10 +114,4 @@ def token_of(person: User) -> str:
 
 def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Runs it on a loop of its own."""
-
-    async def whole() -> None:
-        await scenario()
-        if listener._loop is asyncio.get_running_loop():
-            await listener._subscription_stands()  # redis-py swallows a cancellation while it connects
-
-    asyncio.run(whole())
+    asyncio.run(scenario())

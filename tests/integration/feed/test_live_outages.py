@@ -7,7 +7,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+import redis.asyncio
 from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import RedisError
 
 from accounts.graph import follows
 from deploy.valkey import Valkey
@@ -110,6 +112,22 @@ class TestAStreamThatAsksForItsChannel:
             assert len(waiting(everybody)) == 1
             registry.remove(reader, everybody)
             registry.remove(PUBLIC, public)
+
+        asyncio.run(scenario())
+
+    def test_a_connection_that_was_lost_amid_a_message_is_not_made_anew_behind_the_back(self) -> None:
+        """Nobody would make good what was published until it stood again."""
+        socket = Socket(new_person())
+
+        async def scenario() -> None:
+            await socket.open()
+            async with redis.asyncio.Redis.from_url(timeline_node().url) as client, client.pubsub() as subscription:
+                await subscription.subscribe("any")
+                assert subscription.connection is not None
+                await subscription.connection.disconnect()
+                with pytest.raises(RedisError, match="lost its connection"):
+                    await listener._receive(subscription)
+            await socket.close()
 
         asyncio.run(scenario())
 

@@ -1,108 +1,40 @@
 """The stream of one tweet: its counts once a second, its replies, and its end for who may not see it any more."""
 
-import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from accounts.graph import blocks
-from accounts.graph.exclusions import Exclusions
-from accounts.models import User
 from accounts.people import services
-from deploy.valkey import Valkey
-from fanout.live.channel import tweet_channel
 from feed.live import listener as listener_module
 from feed.live import watching
-from feed.live.channels import channels
-from feed.live.listener import listener
-from feed.live.streams import tweet as tweet_stream
-from feed.live.streams.stream import Signal, SignalKind
-from feed.live.streams.tweet import TweetStream
 from feed.live.threads import housekeeping
-from feed.live.told import Gap, TweetCame
-from feed.live.turns import AT_A_TIME, turns
 from feed.live.watching import watched
-from storage.errors import Unavailable
-from storage.redis.node import timeline_node
 from storage.web.paging import decode_cursor
-from tests.backends import connected_anew, counted_round_trips
 from tests.integration.feed.reading import operator
 from tests.integration.feed.sockets import Socket, delivered, until
+from tests.integration.feed.tweet_streams import (
+    NOTHING,
+    close,
+    counts_until,
+    ended,
+    opened,
+    read,
+    reply_of,
+    run,
+    without_counts,
+)
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post, viewer
-from tests.outages import server_down
-from tests.people import ApiClient, new_person
+from tests.people import new_person
 from tweets.caches import counts
 from tweets.stores.port import tweet_store
 from tweets.writing import liking
 from tweets.writing.posting import delete_tweet
 from tweets.writing.retweeting import retweet, unretweet
 
-pytestmark = pytest.mark.usefixtures("product")
-on_one_store = pytest.mark.parametrize("store", ["embedded"], indirect=True)
-NOTHING = {"replies": 0, "retweets": 0, "quotes": 0, "likes": 0}
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(scenario())
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts are looked at ten times a second, and blocks twice; no sweep makes good what was not published."""
-    monkeypatch.setattr(listener_module, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(listener_module, "SIGHT_SECONDS", 0.5)
-    monkeypatch.setattr(listener_module, "SWEEP_SECONDS", 600.0)
-
-
-async def opened(tweet: int, *readers: User, after: str | None = None) -> list[Socket]:
-    sockets = [await housekeeping(Socket, reader) for reader in readers]
-    for socket in sockets:
-        await socket.open(stream=f"tweet:{tweet}", after=after)
-    return sockets
-
-
-async def close(*sockets: Socket) -> None:
-    for socket in sockets:
-        await socket.close()
-
-
-async def counts_until(socket: Socket, **expected: int) -> list[dict[str, int]]:
-    """The counts that are told, up to those; replies that come in between are passed over."""
-    told: list[dict[str, int]] = []
-    while not told or told[-1] != NOTHING | expected:
-        frame = await socket.frame()
-        assert frame["type"] in ("counts", "tweet"), frame
-        if frame["type"] == "counts":
-            told.append(frame["counts"])
-    return told
-
-
-async def reply_of(socket: Socket) -> dict[str, Any]:
-    """The next reply; counts that come in between are passed over."""
-    while (frame := await socket.frame())["type"] == "counts":
-        continue
-    assert frame["type"] == "tweet", frame
-    return frame
-
-
-async def ended(socket: Socket, tweet: int) -> None:
-    """The stream ends, and its tweet leaves the screen."""
-    while (frame := await socket.frame())["type"] == "counts":
-        continue
-    assert frame == {"type": "delete", "stream": f"tweet:{tweet}", "id": str(tweet)}
-
-
-def without_counts(tweet: dict[str, Any]) -> dict[str, Any]:
-    """A tweet, without what changes while the others are written."""
-    quoted = tweet["quote_of"]
-    return tweet | {"counts": None, "quote_of": quoted and without_counts(quoted)}
-
-
-def read(path: str, reader: User) -> Any:
-    return ApiClient(reader).get(f"/api/v1{path}").json()
+pytestmark = pytest.mark.usefixtures("product", "quick_looks")
 
 
 class TestCounts:
@@ -412,165 +344,3 @@ class TestRefusals:
             await close(socket)
 
         run(scenario)
-
-
-@on_one_store
-class TestCosts:
-    def test_writing_makes_no_round_trip_more_and_no_command(self) -> None:
-        author, reader = new_person(), new_person()
-        tweet = post(author)
-        me = viewer(reader)
-        acts: list[tuple[Callable[[], object], int, int]] = [
-            (lambda: liking.like(viewer=me, tweet_id=tweet), 4, 5),
-            (lambda: liking.unlike(viewer=me, tweet_id=tweet), 2, 3),
-            (lambda: post(author), 1, 4),
-            (lambda: post(author, reply_to=tweet), 3, 7),
-        ]
-        for act, _, _ in acts:
-            act()
-        for act, trips, commands in acts:
-            with counted_round_trips() as made:
-                act()
-            assert [len(made), sum(map(len, made))] == [trips, commands], made
-            assert not [command for trip in made for command in trip if command[0] == "PUBLISH"], "a script does it"
-
-    def test_whether_viewers_may_still_see_is_one_round_trip_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(listener_module, "SIGHT_SECONDS", 600.0)
-        monkeypatch.setattr(watching, "REFRESHED", 1)
-        author, readers = new_person(), [new_person() for _ in range(3)]
-        tweets = [post(author), post(author)]
-
-        async def scenario() -> None:
-            sockets = [socket for tweet in tweets for socket in await opened(tweet, *readers)]
-            with counted_round_trips() as made:
-                await watched.look_at_viewers()
-            asked = [trip for trip in made if any("exclusions" in str(command) for command in trip)]
-            assert [len(trip) for trip in asked] == [3]
-            await housekeeping(timeline_node().round_trip, ("FLUSHALL",))
-            with patch.object(watching, "refreshed", return_value=Exclusions()) as refreshed:
-                await watched.look_at_viewers()
-            assert refreshed.call_count == 1, "the others' turn comes"
-            await close(*sockets)
-
-        run(scenario)
-
-    def test_a_tweet_is_heard_of_while_it_is_watched(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("feed.live.channels.KEPT_SECONDS", 0.0)
-        monkeypatch.setattr(listener_module, "KEPT_SECONDS", 0.05)
-        author = new_person()
-        tweet = post(author)
-        name = tweet_channel(tweet)
-
-        def listeners() -> int:
-            [[_, count]] = timeline_node().round_trip(("PUBSUB", "NUMSUB", name))
-            return int(count)
-
-        async def scenario() -> None:
-            sockets = await opened(tweet, author, author)
-            assert await housekeeping(listeners) == 1
-            await sockets[0].close()
-            await housekeeping(liking.like, viewer=viewer(author), tweet_id=tweet)
-            await counts_until(sockets[1], likes=1)
-            await sockets[1].close()
-            while await housekeeping(listeners):
-                await asyncio.sleep(0.05)
-            assert tweet not in watched.ids
-
-        run(scenario)
-
-
-@on_one_store
-def test_a_stream_that_waits_for_its_turn_to_be_read_keeps_its_channel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("feed.live.channels.KEPT_SECONDS", 0.0)
-    monkeypatch.setattr(listener_module, "KEPT_SECONDS", 0.05)
-    author = new_person()
-    tweet = post(author)
-
-    async def scenario() -> None:
-        socket, others_are_read = await housekeeping(Socket, author), asyncio.Event()
-        replays = [asyncio.create_task(turns.take(-number, others_are_read.wait)) for number in range(AT_A_TIME)]
-        await socket.sign_in()
-        await socket.say(type="subscribe", stream=f"tweet:{tweet}")
-        await until(lambda: tweet_channel(tweet) in channels.wanted)
-        assert await socket.is_silent(0.5)
-        others_are_read.set()
-        await asyncio.gather(*replays)
-        assert (await socket.frame())["type"] == "subscribed"
-        await housekeeping(liking.like, viewer=viewer(author), tweet_id=tweet)
-        async with asyncio.timeout(10):
-            await counts_until(socket, likes=1)
-        await close(socket)
-
-    run(scenario)
-
-
-@on_one_store
-@pytest.mark.parametrize("kind", [SignalKind.RESYNC, SignalKind.OVERFLOW])
-def test_what_was_dropped_before_an_outage_is_below_every_cursor_behind_it(kind: SignalKind) -> None:
-    author, reader = new_person(), new_person()
-    tweet = post(author)
-    told: list[Any] = []
-
-    async def send(frame: Any) -> None:
-        told.append(frame)
-
-    async def scenario() -> None:
-        listener.start()
-        stream = TweetStream(await housekeeping(viewer, reader), send, tweet)
-        await stream.open(None, 0)
-        await stream.begin()
-        dropped, later = [await housekeeping(post, author, "an answer", reply_to=tweet) for _ in range(2)]
-        with patch.object(tweet_stream, "tweet_out", side_effect=Unavailable("store")), pytest.raises(Unavailable):
-            await stream.handle(Signal(kind))
-        await stream.handle(Signal(SignalKind.TWEETS, stream.topic, later, entries=(later,)))
-        await stream.handle(Signal(SignalKind.RESYNC))
-        found = [int(frame.tweet.id) for frame in told if isinstance(frame, TweetCame)]
-        if kind is SignalKind.RESYNC:
-            assert found == [dropped, later]
-        else:
-            [gap] = [frame for frame in told if isinstance(frame, Gap)]
-            assert decode_cursor(gap.after) < dropped
-        stream.close()
-
-    run(scenario)
-
-
-@pytest.fixture
-def _impatient() -> Iterator[None]:
-    with connected_anew(timeline_node(), timeout_seconds=1.0):
-        yield
-
-
-@on_one_store
-@pytest.mark.usefixtures("_impatient", "deferred_writes_run")
-@pytest.mark.parametrize("how", ["dead", "flushed"])
-def test_behind_an_outage_or_a_flush_counts_are_right_and_no_reply_is_missing(timeline_redis: Valkey, how: str) -> None:
-    author, reader = new_person(), new_person()
-    tweet = post(author)
-
-    async def scenario() -> None:
-        [socket] = await opened(tweet, reader)
-        before = await housekeeping(post, author, "before", reply_to=tweet)
-        assert (await reply_of(socket))["tweet"]["id"] == str(before)
-        await counts_until(socket, replies=1)
-        if how == "dead":
-            with server_down(timeline_redis, "dead"):
-                during = await housekeeping(post, author, "during", reply_to=tweet)
-                await housekeeping(liking.like, viewer=viewer(reader), tweet_id=tweet)
-                await until(lambda: not listener._subscribed.is_set())
-        else:
-            await housekeeping(timeline_node().round_trip, ("FLUSHALL",))
-            during = await housekeeping(post, author, "during", reply_to=tweet)
-            await housekeeping(liking.like, viewer=viewer(reader), tweet_id=tweet)
-        told, found = dict[str, int](), set[str]()
-        while str(during) not in found or told != NOTHING | {"replies": 2, "likes": 1}:
-            frame = await socket.frame()
-            if frame["type"] == "counts":
-                told = frame["counts"]
-            elif frame["type"] == "tweet":
-                found.add(frame["tweet"]["id"])
-        await housekeeping(liking.unlike, viewer=viewer(reader), tweet_id=tweet)
-        await counts_until(socket, replies=2)
-        await close(socket)
-
-    run(scenario)

@@ -139,3 +139,43 @@ def test_the_answer_to_what_was_dropped_meanwhile_does_not_count(monkeypatch: py
         assert server.said == [("SUBSCRIBE", "a"), ("UNSUBSCRIBE", "a"), ("SUBSCRIBE", "a")]
 
     run(scenario)
+
+
+def test_a_channel_that_was_late_and_dropped_is_not_late_when_it_is_wanted_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(channels_module, "HEARD_SECONDS", 0.01)
+    monkeypatch.setattr(channels_module, "KEPT_SECONDS", 0.0)
+
+    async def scenario() -> None:
+        channels, server = Channels(), Server()
+        await channels.begin(server.say, channels.wanted)
+        await channels.hear("a")
+        channels.leave("a")
+        await channels.drop_unwanted()
+        asking = asyncio.create_task(channels.hear("a"))
+        await asyncio.sleep(0)
+        assert not channels.stands("a"), "nobody has given it up"
+        await asking
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("order", ["heard first", "cancelled first"])
+def test_who_is_cancelled_as_the_channel_is_heard_ends(order: str) -> None:
+    """As when a process ends: a task that goes on would hold it up."""
+
+    async def scenario() -> None:
+        channels = Channels()
+        asking = asyncio.create_task(channels.hear("a"))
+        await asyncio.sleep(0)
+        if order == "heard first":
+            channels.stands("a")
+            asking.cancel()
+        else:
+            asking.cancel()
+            channels.stands("a")
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+
+    run(scenario)

@@ -1,130 +1,91 @@
-// The home timeline as it happens, over /ws/feed. A lost connection is taken up again where it was left: the cursor of
-// the newest frame is safe to resume from, and what comes twice is dropped by whoever shows it.
+// Streams of what happens, over the one connection: home, public and tweet:<id>, as docs/live.md has them. A stream is
+// taken up again where it was left: the cursor of its newest frame is safe to resume from, and what comes twice is
+// dropped by whoever shows it.
 import { tell } from "../events.js";
-import { end, token } from "./session.js";
+import { connect, send } from "./connection.js";
 
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 30_000;
-const CROWDED_WAIT_MS = 20_000;
-const PING_EVERY_MS = 25_000;
-const PONG_WITHIN_MS = 10_000;
-const CLOSED = { NOT_AUTHENTICATED: 4401, FORBIDDEN: 4403, TOO_MANY: 4429 };
+const AGAIN_SECONDS = 2;
+const LONGEST_SECONDS = 60;
+const PASSING = ["rate_limited", "unavailable"];
 
-let socket = null;
-let cursor = null;
-let isBehind = false;
-let failures = 0;
-let waiting = null;
-let pinging = null;
-let state = "off";
+/** Those that are followed, by their names. */
+const followed = new Map();
+let asking = null;
+/** How often in a row it was refused. */
+let refusals = 0;
 
-/** Returns off, connecting, live, waiting (to try again) or offline. */
-export const connection = () => state;
-
-/** Connects if someone is signed in, and stays connected until nobody is. */
+/** Connects if someone is signed in. */
 export function start() {
-  stop();
-  if (token()) connect();
+  connect(take);
 }
 
-/** Goes on behind that place of the home timeline: what lies above it comes, and may come twice. A timeline that is
- *  empty has no such place: what came into it before the stream began is not told, but that something may have. */
-export function follow(after) {
-  cursor = after ?? cursor;
-  isBehind = !cursor && state !== "live";
-  if (state === "live") subscribe();
-}
+export class LiveStream {
+  #name;
+  #arrived;
+  #missed;
+  #cursor = null;
+  /** Asked for, and not answered: what is told until then was meant for whoever followed it before. */
+  #isPending = false;
 
-export function stop() {
-  clearTimeout(waiting);
-  clearInterval(pinging);
-  cursor = null;
-  isBehind = false;
-  failures = 0;
-  leave();
-  become("off");
-}
+  /** Once it is followed, `arrived` is given each tweet; `missed` is called when more has happened than is told, so
+   *  that what is shown has to be loaded anew. Deletions and counts are told to all of the page (events.js). */
+  constructor(name, { arrived, missed }) {
+    [this.#name, this.#arrived, this.#missed] = [name, arrived, missed];
+  }
 
-function become(name) {
-  if (state === name) return;
-  state = name;
-  tell("connection", name);
-}
+  /** Follows it, in place of who has followed it: from where it was left, or else from `after` on, the `prev_cursor`
+   *  of a page. Of an empty page there is none: then it is missed what came before the stream began. Stays with what is
+   *  already followed: who loads anew hears meanwhile what comes. */
+  follow(after = null) {
+    this.#cursor ??= after;
+    if (followed.get(this.#name) === this) return;
+    followed.set(this.#name, this);
+    this.subscribe();
+  }
 
-function connect() {
-  clearTimeout(waiting);
-  if (!navigator.onLine) return become("offline");
-  become("connecting");
-  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const opened = new WebSocket(`${scheme}//${location.host}/ws/feed`, ["feed.v1", "bearer", token()]);
-  socket = opened;
-  opened.addEventListener("message", ({ data }) => socket === opened && take(JSON.parse(data)));
-  opened.addEventListener("close", ({ code, reason }) => socket === opened && lost(code, reason));
-  keepAlive(opened);
-}
+  leave() {
+    if (followed.get(this.#name) !== this) return;
+    followed.delete(this.#name);
+    send({ type: "unsubscribe", stream: this.#name });
+  }
 
-/** A connection that does not answer is as good as lost, which the browser may not notice for minutes. */
-function keepAlive(opened) {
-  clearInterval(pinging);
-  let heard = Date.now();
-  opened.addEventListener("message", () => (heard = Date.now()));
-  pinging = setInterval(() => {
-    if (Date.now() - heard > PING_EVERY_MS + PONG_WITHIN_MS) lost();
-    else if (opened.readyState === WebSocket.OPEN) opened.send(JSON.stringify({ type: "ping" }));
-  }, PING_EVERY_MS);
-}
+  subscribe() {
+    this.#isPending = true;
+    send({ type: "subscribe", stream: this.#name, ...(this.#cursor ? { after: this.#cursor } : {}) });
+  }
 
-function leave() {
-  const left = socket;
-  socket = null;
-  left?.close();
-}
+  subscribeUnlessAnswered() {
+    if (this.#isPending) this.subscribe();
+  }
 
-function lost(code) {
-  const ended = token();
-  clearInterval(pinging);
-  leave();
-  if (code === CLOSED.NOT_AUTHENTICATED) return end({ because: "You have been signed out.", ofToken: ended });
-  if (code === CLOSED.FORBIDDEN) return become("off");
-  isBehind = !cursor;
-  failures += 1;
-  const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures);
-  const wait = (code === CLOSED.TOO_MANY ? CROWDED_WAIT_MS : longest) * (0.5 + Math.random() / 2);
-  become(navigator.onLine ? "waiting" : "offline");
-  waiting = setTimeout(connect, wait);
-}
-
-function subscribe() {
-  const after = cursor ? { after: cursor } : {};
-  socket.send(JSON.stringify({ type: "subscribe", stream: "home", ...after }));
-}
-
-function take(frame) {
-  if (frame.type === "ready") {
-    become("live");
-    subscribe();
-  } else if (frame.type === "subscribed") {
-    failures = 0;
-    if (isBehind) tell("gap");
-    isBehind = false;
-  } else if (frame.type === "tweet") {
-    cursor = frame.cursor;
-    tell("arrived", frame);
-  } else if (frame.type === "delete") {
-    tell("gone", [frame.id]);
-  } else if (frame.type === "gap") {
-    tell("gap");
-  } else if (frame.type === "error" && frame.code === "rate_limited") {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => state === "live" && subscribe(), frame.retry_after_seconds * 1_000);
+  take({ type, cursor, tweet }) {
+    if (type === "subscribed") {
+      this.#isPending = false;
+      if (!this.#cursor) this.#missed();
+    } else if (this.#isPending) {
+      return;
+    } else if (type === "tweet") {
+      this.#cursor = cursor;
+      this.#arrived(tweet);
+    } else if (type === "gap") {
+      this.#missed();
+    }
   }
 }
 
-/** There is no need to wait when the network is back, or someone looks. */
-function hurry() {
-  if (state === "waiting" || state === "offline") connect();
+function take(frame) {
+  if (frame.type === "subscribed") refusals = 0;
+  if (frame.type === "ready") followed.forEach((stream) => stream.subscribe());
+  else if (frame.type === "delete") tell("gone", [frame.id]);
+  else if (frame.type === "counts") tell("changed", { id: frame.id, counts: frame.counts });
+  else if (frame.type === "error" && PASSING.includes(frame.code)) askAgain(frame.retry_after_seconds);
+  else followed.get(frame.stream)?.take(frame);
 }
 
-addEventListener("online", hurry);
-addEventListener("offline", () => ["live", "connecting", "waiting"].includes(state) && lost());
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && hurry());
+/** An error does not say of which stream it is: whatever has not been answered by then is asked for again. */
+function askAgain(seconds = Math.min(LONGEST_SECONDS, AGAIN_SECONDS * 2 ** refusals)) {
+  clearTimeout(asking);
+  refusals += 1;
+  const wait = seconds * 1_000 * (1 + Math.random() / 2);
+  asking = setTimeout(() => followed.forEach((stream) => stream.subscribeUnlessAnswered()), wait);
+}

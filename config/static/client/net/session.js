@@ -4,6 +4,8 @@ import { tell } from "../events.js";
 
 const KEY = "session";
 let session = read();
+/** Where it is kept. Another one may be kept on the device meanwhile, for other tabs. */
+let place = sessionStorage.getItem(KEY) ? sessionStorage : localStorage;
 
 function read() {
   try {
@@ -22,8 +24,9 @@ export const me = () => session?.user ?? null;
 /** Begins a session with what the server answered; with `stay` it outlives the tab. */
 export function begin({ token, user }, { stay }) {
   session = { token, user };
-  forget();
-  (stay ? localStorage : sessionStorage).setItem(KEY, JSON.stringify(session));
+  place = stay ? localStorage : sessionStorage;
+  sessionStorage.removeItem(KEY);
+  place.setItem(KEY, JSON.stringify(session));
   tell("session");
 }
 
@@ -31,7 +34,6 @@ export function begin({ token, user }, { stay }) {
 export function keep(user) {
   if (session?.user.id !== user.id || JSON.stringify(session.user) === JSON.stringify(user)) return;
   session = { ...session, user };
-  const place = sessionStorage.getItem(KEY) ? sessionStorage : localStorage;
   place.setItem(KEY, JSON.stringify(session));
   tell("person", user);
 }
@@ -40,18 +42,16 @@ export function keep(user) {
 export function end({ because = "", ofToken = token() } = {}) {
   if (!session || ofToken !== session.token) return;
   session = null;
-  forget();
+  place.removeItem(KEY);
   tell("session", because);
 }
 
-function forget() {
-  sessionStorage.removeItem(KEY);
-  localStorage.removeItem(KEY);
-}
-
-// Another tab signed out of a session that is shared, or into one.
+// Another tab signed out of a session that is shared, or into one; or has changed the account.
 addEventListener("storage", (event) => {
   if (event.key !== KEY || sessionStorage.getItem(KEY)) return;
+  const before = token();
   session = read();
-  tell("session");
+  place = localStorage;
+  if (token() !== before) tell("session");
+  else if (session) tell("person", session.user);
 });

@@ -15,6 +15,8 @@ const AHEAD = 800;
 const NEAR = 200;
 /** Without a further tweet, before what waits is told to screen readers. */
 const QUIET_MS = 800;
+/** Between two times that it loads itself anew under a reader's eyes. */
+const CALM_MS = 15_000;
 const FURTHER = "Show more";
 const AGAIN = "Try again";
 
@@ -24,11 +26,14 @@ export class PagedList {
   #cursor = null;
   #isLoading = false;
   #isOutdated = false;
+  #failed = { anew: false };
+  #meanwhile = [];
+  #renewed = -CALM_MS;
   #announcing = null;
   #entries;
   #said = make("p", { class: "said" });
   #bar = make("button", { type: "button", class: "bar", hidden: true, onclick: () => this.#showWaiting() });
-  #more = make("button", { type: "button", class: "more", hidden: true, onclick: () => this.#load() }, FURTHER);
+  #more = make("button", { type: "button", class: "more", hidden: true, onclick: () => this.#goOn() }, FURTHER);
   #options;
   #observer;
 
@@ -45,6 +50,9 @@ export class PagedList {
 
   /** Puts an entry where it belongs by its id: it may have become visible after a younger one. */
   add(entry) {
+    this.#again(() => this.add(entry));
+    this.#waiting = this.#waiting.filter(({ id }) => id !== entry.id);
+    this.#refreshBar();
     let place = this.#entries.firstElementChild;
     while (place && isNewer(idOf(place), entry.id)) place = place.nextElementSibling;
     this.#put(entry, place);
@@ -52,6 +60,7 @@ export class PagedList {
 
   /** Keeps an entry back until it is asked for. What is older than all that is shown comes when one gets there. */
   wait(entry) {
+    this.#again(() => this.wait(entry));
     const last = this.#entries.lastElementChild;
     if (this.#shown.has(entry.id) || (this.#cursor && last && isNewer(idOf(last), entry.id))) return;
     const { same } = this.#options;
@@ -67,6 +76,7 @@ export class PagedList {
 
   /** Takes out each entry of which that is so. */
   remove(isGone) {
+    this.#again(() => this.remove(isGone));
     for (const { entry, element } of [...this.#shown.values()]) {
       if (isGone(entry)) this.#take(entry.id, element);
     }
@@ -75,38 +85,54 @@ export class PagedList {
     if (!this.#shown.size && !this.#cursor && !this.#isLoading) this.#said.textContent = this.#options.empty;
   }
 
-  /** What is shown may have missed something: loads it anew, at once if its beginning is in view. */
+  /** What is shown may have missed something: loads it anew, at once if its beginning is in view, unless it has done so
+   *  a moment ago. */
   outdate() {
     this.#isOutdated = true;
     if (this.#isLoading) return;
-    if (scrollY < NEAR) this.#load({ anew: true });
+    const isCalm = performance.now() - this.#renewed >= CALM_MS;
+    if (!this.#shown.size || (scrollY < NEAR && isCalm)) this.#load({ anew: true });
     else this.#refreshBar();
+  }
+
+  /** What is told while a page is being read may be younger than what that page has: it is told again behind it. */
+  #again(told) {
+    if (this.#isLoading) this.#meanwhile.push(told);
+  }
+
+  /** The next page; or once more what has failed. */
+  #goOn() {
+    this.#load(this.#more.textContent === AGAIN ? this.#failed : {});
   }
 
   async #load({ anew = false } = {}) {
     if (this.#isLoading) return;
     this.#isLoading = true;
-    if (anew) this.#isOutdated = false;
+    if (anew) [this.#isOutdated, this.#renewed] = [false, performance.now()];
     flag(this.#more, "disabled", true);
-    this.#said.textContent = this.#shown.size ? "" : "Loading…";
+    if (this.#shown.size || !anew) this.#said.textContent = this.#shown.size ? "" : "Loading…";
     try {
       const { path, query, signal } = this.#options;
       this.#show(await read(path, { ...query, cursor: anew ? null : this.#cursor, signal }), anew);
     } catch (error) {
       if (error.name === "AbortError") return;
+      this.#isOutdated ||= anew;
+      this.#failed = { anew };
       this.#said.textContent = inWords(error);
       this.#offer(AGAIN);
+      this.#refreshBar();
     } finally {
       this.#isLoading = false;
       this.element.setAttribute("aria-busy", "false");
       flag(this.#more, "disabled", false);
     }
+    for (const told of this.#meanwhile.splice(0)) told();
     if (this.#isOutdated && this.#more.textContent !== AGAIN) this.outdate();
   }
 
   #show(page, anew) {
     if (anew) this.#clear();
-    const isFirst = !this.#shown.size;
+    const isFirst = anew || this.#cursor === null;
     for (const entry of page.data) this.#put(entry);
     this.#cursor = page.meta.next_cursor;
     this.#said.textContent = this.#shown.size ? "" : this.#options.empty;
@@ -174,7 +200,7 @@ export class PagedList {
     const seen = ([{ isIntersecting }]) => isIntersecting && isNext() && this.#load();
     this.#observer = new IntersectionObserver(seen, { rootMargin: `0px 0px ${AHEAD}px 0px` });
     signal.addEventListener("abort", () => this.#observer.disconnect());
-    addEventListener("online", () => this.#more.textContent === AGAIN && this.#load(), { signal });
+    addEventListener("online", () => this.#more.textContent === AGAIN && this.#goOn(), { signal });
   }
 }
 

@@ -1,24 +1,21 @@
-// What this page subscribes to no stream for is asked for now and then, while the page is looked at.
+// For whoever is not signed in there are no live streams: what is new is asked for now and then, while it is looked at.
 import { read } from "../net/api.js";
 
 const EVERY_MS = 12_000;
 const SLOWEST_MS = 120_000;
 const MOST = 100;
 
-/** By page: what ends its polling. */
-const endings = new WeakMap();
+/** Returns what begins it, given the cursor of a first page: from then on what lies above is handed over, the oldest
+ *  first. Nothing is asked while the page is hidden, another one is shown, or the browser is offline. */
+export function polling(page, path, arrived) {
+  let [since, wait, timer] = [null, EVERY_MS, null];
 
-/** Asks for what is above the cursor, that of a first page, and hands it over, the oldest first; in place of what was
- *  asked for this page before. Nothing is asked while it is hidden, another one is shown, or the browser is offline. */
-export function pollFrom(page, path, cursor, arrived) {
-  let [since, wait, timer, isOver] = [cursor, EVERY_MS, null, false];
-  endings.get(page)?.();
-  const again = () => {
+  function goOn() {
     clearTimeout(timer);
-    if (!isOver && !page.signal.aborted) timer = setTimeout(poll, wait);
-  };
+    if (!page.signal.aborted) timer = setTimeout(poll, wait);
+  }
   async function poll() {
-    if (document.visibilityState !== "visible" || !page.element.isConnected || !navigator.onLine) return again();
+    if (document.visibilityState !== "visible" || !page.element.isConnected || !navigator.onLine) return goOn();
     try {
       const { data, meta } = await read(path, { since, limit: MOST, signal: page.signal });
       since = meta.prev_cursor ?? since;
@@ -27,12 +24,10 @@ export function pollFrom(page, path, cursor, arrived) {
     } catch (error) {
       wait = Math.min(SLOWEST_MS, error.retryAfter ? error.retryAfter * 1_000 : wait * 2);
     }
-    again();
+    goOn();
   }
-  endings.set(page, () => {
-    isOver = true;
-    clearTimeout(timer);
-  });
-  page.signal.addEventListener("abort", () => clearTimeout(timer));
-  again();
+  return (cursor) => {
+    since = cursor;
+    goOn();
+  };
 }

@@ -16,9 +16,12 @@ const COMMENT_MAX = 1_000;
 
 /** Asks for the reason; `about` is {tweet_id} or {username}. */
 export function report(about, inWords) {
-  const key = newKey();
-  const send = (given) =>
-    writeOnce("POST", "/reports", { ...about, reason: given.get("reason") ?? "", comment: given.get("comment") }, key);
+  let [key, keyOf] = ["", null];
+  const send = (given) => {
+    const body = { ...about, reason: given.get("reason") ?? "", comment: given.get("comment") };
+    if (keyOf !== JSON.stringify(body)) [key, keyOf] = [newKey(), JSON.stringify(body)];
+    return writeOnce("POST", "/reports", body, key);
+  };
   const done = () => {
     dialog.close();
     notice("Reported. Thank you.");

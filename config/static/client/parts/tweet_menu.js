@@ -33,9 +33,18 @@ function askToDelete(tweet) {
   confirmFirst(
     { title: "Delete this tweet?", text: "It leaves every timeline, and cannot be brought back.", action: "Delete" },
     async () => {
-      await writeOnce("DELETE", `/tweets/${tweet.id}`);
+      await erase(tweet);
       tell("gone", [tweet.id]);
       notice("Deleted.");
     },
   );
+}
+
+/** One that is not there is as good as deleted: by a try whose answer was lost, or in another window. */
+async function erase(tweet) {
+  try {
+    await writeOnce("DELETE", `/tweets/${tweet.id}`);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+  }
 }

@@ -1,10 +1,9 @@
 // The home timeline, live; for whoever is not signed in, what this is.
 import { on } from "../events.js";
-import { follow } from "../net/live.js";
 import { me } from "../net/session.js";
 import { composer } from "../parts/composer.js";
 import { make } from "../parts/dom.js";
-import { tweetList } from "../parts/tweet_list.js";
+import { liveTweetList } from "../parts/following.js";
 import { countUnread } from "../router.js";
 import { heading } from "./heading.js";
 import { publicTweets } from "./public.js";
@@ -13,24 +12,38 @@ export function homeView(page) {
   return me() ? timeline(page) : welcome(page);
 }
 
-/** The one whose waiting tweets are counted, if several are kept. */
-let newest = null;
+/** The one whose waiting tweets are counted, if several are kept: the one shown last. */
+let latest = null;
 
 function timeline(page) {
-  const list = tweetList({
+  const list = liveTweetList(page, {
     path: "/feed/home",
+    stream: "home",
+    isKept: true,
     label: "Home timeline",
     empty: "Nothing here yet. Find people to follow, or write something.",
-    signal: page.signal,
-    loaded: ({ meta }) => follow(meta.prev_cursor),
   });
-  on("arrived", ({ tweet }) => list.wait(tweet), page.signal);
   on("posted", (tweet) => list.add(tweet), page.signal);
-  on("gap", () => list.outdate(), page.signal);
-  newest = page;
-  countUnread(0);
-  list.element.addEventListener("waiting", ({ detail }) => newest === page && countUnread(detail));
+  countWaiting(page, list);
   return [heading(page, "Home"), composer({}), list.element];
+}
+
+/** In the window's title, whichever page is shown. */
+function countWaiting(page, list) {
+  let waiting = 0;
+  const count = () => latest === page && countUnread(waiting);
+  list.element.addEventListener("waiting", ({ detail }) => {
+    waiting = detail;
+    count();
+  });
+  page.element.addEventListener("shown", () => {
+    latest = page;
+    count();
+  });
+  page.signal.addEventListener("abort", () => {
+    waiting = 0;
+    count();
+  });
 }
 
 function welcome(page) {

@@ -15,7 +15,7 @@ export function bookmarksView(page) {
     empty: "No bookmarks. Only you can see the ones you set.",
     signal: page.signal,
   });
-  on("changed", ({ id, viewer }) => !viewer?.bookmarked && list.remove((each) => each.id === id), page.signal);
+  on("changed", ({ id, viewer }) => viewer?.bookmarked === false && list.remove((each) => each.id === id), page.signal);
   return [heading(page, "Bookmarks"), list.element];
 }
 

@@ -25,7 +25,7 @@ function panel(title, ...content) {
 function profileForm() {
   const { display_name, bio } = me();
   return formOf(
-    { submit: "Save", onsend: (given) => change(Object.fromEntries(given), "Saved.") },
+    { submit: "Save", onsend: (given) => change(writeOnce, given, "Saved.") },
     field("Name", { name: "display_name", value: display_name, dir: "auto", autocomplete: "nickname" }),
     field("About you", { name: "bio", value: bio, rows: 3, dir: "auto" }, { tag: "textarea" }),
   );
@@ -35,7 +35,8 @@ function passwordForm() {
   const form = formOf(
     {
       submit: "Change password",
-      onsend: (given) => change(Object.fromEntries(given), "Changed. You are signed out everywhere else."),
+      // Once only: after a first try that was carried out, the present password would be a wrong one.
+      onsend: (given) => change(write, given, "Changed. You are signed out everywhere else."),
       done: () => form.reset(),
     },
     field("Present password", { name: "current_password", type: "password", autocomplete: "current-password" }),
@@ -44,8 +45,8 @@ function passwordForm() {
   return form;
 }
 
-async function change(fields, said) {
-  const { data } = await writeOnce("PATCH", "/me", fields);
+async function change(send, given, said) {
+  const { data } = await send("PATCH", "/me", Object.fromEntries(given));
   keep(data);
   notice(said);
 }

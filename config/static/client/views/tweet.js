@@ -1,18 +1,17 @@
 // A tweet's own page: what it answers, itself, and what answers it; and who liked or retweeted it.
-import { on } from "../events.js";
+import { on, tell } from "../events.js";
 import { read } from "../net/api.js";
 import { inWords, Problem } from "../net/problems.js";
 import { me } from "../net/session.js";
 import { refreshActions } from "../parts/actions.js";
 import { composer } from "../parts/composer.js";
 import { make } from "../parts/dom.js";
+import { liveTweetList } from "../parts/following.js";
 import { PagedList } from "../parts/lists.js";
 import { personCard } from "../parts/people.js";
-import { pollFrom } from "../parts/polling.js";
 import { several } from "../parts/text.js";
 import { placeOf } from "../parts/quoted.js";
-import { original, tweetCard } from "../parts/tweet.js";
-import { tweetList } from "../parts/tweet_list.js";
+import { tweetCard } from "../parts/tweet.js";
 import { correct, entitle, open } from "../router.js";
 import { heading } from "./heading.js";
 
@@ -20,16 +19,17 @@ export function tweetView(page, { id }) {
   const above = make("ol", { class: "entries ancestors", "aria-label": "What it answers" });
   const itself = make("div", { class: "itself", "aria-busy": "true" });
   const counts = make("ul", { class: "counts" });
+  let shown = null;
   const below = make("div", {});
   load();
 
   async function load() {
     try {
-      const { data, meta } = await read(`/tweets/${id}/thread`, { signal: page.signal, limit: 1 });
+      const { data } = await read(`/tweets/${id}/thread`, { signal: page.signal, limit: 1 });
       if (data.tweet.retweet_of) return open(placeOf(data.tweet.retweet_of), { replace: true });
       above.append(...data.ancestors.map((each) => make("li", { "data-entry": each.id }, tweetCard(each))));
       show(data.tweet);
-      if (meta.prev_cursor !== undefined) below.append(replies(page, id));
+      below.append(replies(page, id));
     } catch (error) {
       if (error.name === "AbortError") return;
       const isNone = error instanceof Problem && error.status === 404;
@@ -51,7 +51,8 @@ export function tweetView(page, { id }) {
   }
 
   function count(tweet) {
-    counts.replaceChildren(...who(tweet));
+    shown = { ...shown, ...tweet };
+    counts.replaceChildren(...who(shown));
   }
 
   function sayGone(words) {
@@ -59,7 +60,7 @@ export function tweetView(page, { id }) {
   }
 
   on("changed", (tweet) => [above, itself].forEach((part) => refreshActions(part, tweet)), page.signal);
-  on("changed", (tweet) => tweet.id === id && count(tweet), page.signal);
+  on("changed", (tweet) => tweet.id === id && shown && count(tweet), page.signal);
   on("gone", (ids) => {
     if (ids.includes(id)) sayGone("This tweet was deleted.");
     ids.forEach((each) => above.querySelector(`[data-entry="${CSS.escape(each)}"]`)?.remove());
@@ -76,17 +77,21 @@ function who({ author, id, counts }) {
 }
 
 function replies(page, id) {
-  const path = `/tweets/${id}/replies`;
-  const list = tweetList({
-    path,
+  const list = liveTweetList(page, {
+    path: `/tweets/${id}/replies`,
+    stream: `tweet:${id}`,
     label: "Replies",
     empty: "No replies yet.",
-    signal: page.signal,
-    loaded: ({ meta }) => pollFrom(page, path, meta.prev_cursor, (tweet) => list.wait(tweet)),
+    missed: () => readCounts(page, id),
   });
   on("posted", (tweet) => tweet.reply_to_id === id && list.add(tweet), page.signal);
-  on("arrived", ({ tweet }) => original(tweet).reply_to_id === id && list.wait(original(tweet)), page.signal);
   return list.element;
+}
+
+/** If that fails, the stream tells the next change of them. */
+async function readCounts(page, id) {
+  const { data } = await read(`/tweets/${id}`, { signal: page.signal }).catch(() => ({ data: null }));
+  if (data) tell("changed", data);
 }
 
 export function whoView(page, { username, id, part }) {

@@ -1,0 +1,62 @@
+"""What an ended socket kept is given back at once, without waiting for Python to look for cycles."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from feed.live.rechecking import rechecking
+from feed.live.registry import registry
+from feed.live.threads import housekeeping
+from tests.integration.config.graphql_sockets import opened, token_of
+from tests.integration.feed.sockets import Socket, until
+from tests.integration.speaking import on_one_store
+from tests.people import new_person
+
+pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
+
+HOME = "subscription { homeTimeline { __typename } }"
+
+
+@pytest.fixture
+def no_cycles_found() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def kept_now() -> list[weakref.ref[Any]]:
+    """The sockets of this process, with the streams and the queues of each."""
+    await until(lambda: bool(registry._streams))
+    streams = [part for (_, queue), stream in registry._streams.items() for part in (queue, stream)]
+    return [weakref.ref(each) for each in (*rechecking._sockets, *streams)]
+
+
+async def a_feed_socket() -> list[weakref.ref[Any]]:
+    socket = await housekeeping(lambda: Socket(new_person()))
+    await socket.open()
+    kept = await kept_now()
+    await socket.close()
+    return kept
+
+
+async def a_graphql_socket() -> list[weakref.ref[Any]]:
+    socket = await opened(await housekeeping(lambda: token_of(new_person())))
+    await socket.subscribed(query=HOME)
+    kept = await kept_now()
+    await socket.close()
+    return kept
+
+
+@pytest.mark.parametrize("life", [a_feed_socket, a_graphql_socket])
+@pytest.mark.usefixtures("no_cycles_found")
+def test_an_ended_socket_is_no_cycle(life: Any) -> None:
+    async def scenario(life: Coroutine[Any, Any, list[weakref.ref[Any]]]) -> None:
+        kept = await life
+        assert len(kept) >= 3
+        await until(lambda: not any(each() is not None for each in kept))
+
+    asyncio.run(scenario(life()))
