@@ -236,7 +236,7 @@ class SuperusersGroupAdmin(ChosenByIds, GroupAdmin):
 
 @admin.register(StaffAction)
 class StaffLog(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The log of what staff did: to be read, and nothing else, by whoever."""
+    """The log of what staff did: to be read, and nothing else; what concerns staff, by superusers (staff/log.py)."""
 
     list_display = ("at", "by_name", "action", "subject_kind", "subject_id", "reason")
     list_filter = ("action", "subject_kind")
@@ -245,6 +245,9 @@ class StaffLog(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     ordering = ("-id",)
     actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StaffAction]:
+        return log.entries_for(operator_of(request)).order_by(*self.ordering)
 
     def has_view_permission(self, request: HttpRequest, obj: StaffAction | None = None) -> bool:
         return may(request.user, Right.VIEW_STAFF_LOG)

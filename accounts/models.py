@@ -265,6 +265,8 @@ class StaffAction(models.Model):
     action = models.CharField(max_length=50)
     subject_kind = models.CharField(max_length=20)
     subject_id = models.BigIntegerField("id")
+    about = models.BigIntegerField("concerns", null=True)
+    """The person whom it was done to, or to whose tweet; None where it concerns nobody (staff/log.py)."""
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     reason = models.CharField(max_length=REASON_MAX, blank=True, default="")

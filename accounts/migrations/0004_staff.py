@@ -69,6 +69,7 @@ class Migration(migrations.Migration):
                 ("action", models.CharField(max_length=50)),
                 ("subject_kind", models.CharField(max_length=20)),
                 ("subject_id", models.BigIntegerField(verbose_name="id")),
+                ("about", models.BigIntegerField(null=True, verbose_name="concerns")),
                 ("before", models.JSONField(default=dict)),
                 ("after", models.JSONField(default=dict)),
                 ("reason", models.CharField(blank=True, default="", max_length=1000)),

@@ -12,14 +12,18 @@ whoever runs the process. Entries name people as they were called then, and outl
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from django.db.models import Exists, OuterRef, QuerySet
 from structlog.contextvars import get_contextvars
 
 from accounts.entities import Viewer
-from accounts.models import REASON_MAX, StaffAction, User
+from accounts.models import REASON_MAX, StaffAction, User, privileged
+from accounts.staff.roles import Right, may
 from storage.errors import Refused
 
 BY_ITSELF = "(by itself)"
 """Who did what no person did: a suspension that ended at its time, a command."""
+DECIDED = "decide: "
+"""How the action begins that closes reports."""
 
 
 class Subject(NamedTuple):
@@ -27,14 +31,32 @@ class Subject(NamedTuple):
 
     kind: str
     id: int
+    about: int | None = None
+    """Whom it concerns, such as the tweet's author: entries that concern staff are superusers' to read."""
 
 
 def person(user_id: int) -> Subject:
-    return Subject("person", user_id)
+    return Subject("person", user_id, user_id)
 
 
-def tweet(tweet_id: int) -> Subject:
-    return Subject("tweet", tweet_id)
+def tweet(tweet_id: int, author_id: int) -> Subject:
+    return Subject("tweet", tweet_id, author_id)
+
+
+def entries_for(reader: User) -> QuerySet[StaffAction]:
+    """Returns the entries that may be read by who has the right to read the log, or to see that part of it.
+
+    Superusers read all of it. To others it tells nothing of whom they may not touch, nor of groups; of reports and what
+    was decided about them only to who handles reports.
+    """
+    entries = StaffAction.objects.all()
+    if reader.is_superuser:
+        return entries
+    staff = User.objects.filter(privileged(), pk=OuterRef("about"))
+    entries = entries.filter(~Exists(staff)).exclude(subject_kind="group")
+    if may(reader, Right.HANDLE_REPORTS):
+        return entries
+    return entries.exclude(subject_kind="report").exclude(action__startswith=DECIDED)
 
 
 def record(
@@ -56,6 +78,7 @@ def record(
         action=action,
         subject_kind=subject.kind,
         subject_id=subject.id,
+        about=subject.about,
         before=dict(before or {}),
         after=dict(after or {}),
         reason=reason,

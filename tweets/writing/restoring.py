@@ -65,7 +65,7 @@ def restore_tweet(*, tweet_id: int, viewer: Viewer, reason: str) -> None:
         staff_log.record(
             by=viewer,
             action="restore",
-            subject=staff_log.tweet(tweet.id),
+            subject=staff_log.tweet(tweet.id, tweet.author_id),
             before={"deleted_by": str(tweet.deleted_by)},
             after={"author": str(tweet.author_id), "text": tweet.text},
             reason=reason,

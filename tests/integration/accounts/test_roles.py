@@ -67,7 +67,7 @@ def test_the_migration_makes_them_and_may_run_again(request: pytest.FixtureReque
 
 
 def entry() -> StaffAction:
-    log.record(by=new_person(), action="look", subject=log.tweet(2**62), reason="to see")
+    log.record(by=new_person(), action="look", subject=log.tweet(2**62, 7), reason="to see")
     return StaffAction.objects.latest("pk")
 
 

@@ -49,7 +49,7 @@ class Desk:
         self.tweet = post(self.author, "rude words")
         for tweet in (self.tweet, None):
             Report.objects.create(reporter=reporter, person=self.author, tweet_id=tweet, reason=Reason.ABUSE)
-        log.record(by=reporter, action="look", subject=log.tweet(self.tweet))
+        log.record(by=reporter, action="look", subject=log.tweet(self.tweet, self.author.pk))
         self.objects = {
             "/admin/accounts/user/": self.author.pk,
             "/admin/accounts/staffaction/": StaffAction.objects.get().pk,
