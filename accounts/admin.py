@@ -35,7 +35,7 @@ from accounts.models import StaffAction, User, privileged
 from accounts.people import rules, services
 from accounts.staff import log
 from accounts.staff.roles import Right, may, may_touch
-from storage.ids.snowflakes import MAX_ID
+from storage.ids.snowflakes import id_in
 
 admin.site.unregister(AuthToken)
 """Knox lists digests; deleting one there would leave it in the cache."""
@@ -100,7 +100,7 @@ class ChosenByIds(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> HttpResponse | None:
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        if all(each.isascii() and each.isdecimal() and int(each[:20]) <= MAX_ID for each in chosen):
+        if all(id_in(each) is not None for each in chosen):
             return super().response_action(request, queryset, *args)
         self.message_user(request, "Choose from the list.", messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())
@@ -145,8 +145,8 @@ class PersonAdmin(ChosenByIds, UserAdmin):  # type: ignore[type-arg]
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> User | None:
         """Returns the person, None for nobody; refuses whom the operator may not touch, on whatever page."""
         person: User | None = super().get_object(request, object_id, from_field)
-        by_id = object_id.isdecimal() and int(object_id) <= MAX_ID
-        if person is None and by_id and User.objects.filter(privileged(), pk=int(object_id)).exists():
+        user_id = id_in(object_id)
+        if person is None and user_id is not None and User.objects.filter(privileged(), pk=user_id).exists():
             raise PermissionDenied
         return person
 
@@ -165,8 +165,8 @@ class PersonAdmin(ChosenByIds, UserAdmin):  # type: ignore[type-arg]
             return queryset, False
         keyed = queryset.alias(username_key=Lower("username"), email_key=Lower("email"))
         wanted = Q(username_key__startswith=term) | Q(email_key=term)
-        if term.isdecimal() and int(term) <= MAX_ID:
-            wanted |= Q(pk=int(term))
+        if (user_id := id_in(term)) is not None:
+            wanted |= Q(pk=user_id)
         return keyed.filter(wanted), False
 
     def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:
