@@ -297,6 +297,9 @@ class StaffAction(models.Model):
         indexes = [
             models.Index(fields=["subject_kind", "subject_id", "-id"], name="staff_log_by_subject"),
             models.Index(fields=["by", "-id"], name="staff_log_by_person"),
+            models.Index(fields=["subject_kind", "-id"], name="staff_log_by_kind"),
+            models.Index(fields=["action", "-id"], name="staff_log_by_action"),
+            models.Index(fields=["request_id"], name="staff_log_by_request"),
         ]
 
     def __str__(self) -> str:

@@ -169,6 +169,9 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["subject_kind", "subject_id", "-id"], name="staff_log_by_subject"),
                     models.Index(fields=["by", "-id"], name="staff_log_by_person"),
+                    models.Index(fields=["subject_kind", "-id"], name="staff_log_by_kind"),
+                    models.Index(fields=["action", "-id"], name="staff_log_by_action"),
+                    models.Index(fields=["request_id"], name="staff_log_by_request"),
                 ],
             },
         ),

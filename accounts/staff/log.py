@@ -24,6 +24,15 @@ BY_ITSELF = "(by itself)"
 """Who did what no person did: a suspension that ended at its time, a command."""
 DECIDED = "decide: "
 """How the action begins that closes reports."""
+KINDS = ("person", "tweet", "report", "order", "group")
+ACTIONS = (
+    *("suspend", "restore", "verify", "unverify", "sign out", "add", "change", "set a password"),
+    *(f"{DECIDED}{verdict}" for verdict in ("dismiss", "warn", "delete", "suspend")),
+    *("close", "note", "delete", "rebuild timeline", "replay dead letter", "drop dead letter"),
+    *("set up two-step sign-in", "reset two-step sign-in", "renew recovery codes", "use a recovery code"),
+    *("add a group", "change a group", "delete a group"),
+)
+"""What the log can be filtered by, without a search through it for what there is."""
 
 
 class Subject(NamedTuple):
