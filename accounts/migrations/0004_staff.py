@@ -12,6 +12,9 @@ END $$;
 DROP TRIGGER IF EXISTS accounts_staffaction_stays ON accounts_staffaction;
 CREATE TRIGGER accounts_staffaction_stays BEFORE UPDATE OR DELETE ON accounts_staffaction
     FOR EACH ROW EXECUTE FUNCTION accounts_staffaction_stays();
+DROP TRIGGER IF EXISTS accounts_staffaction_is_not_emptied ON accounts_staffaction;
+CREATE TRIGGER accounts_staffaction_is_not_emptied BEFORE TRUNCATE ON accounts_staffaction
+    FOR EACH STATEMENT EXECUTE FUNCTION accounts_staffaction_stays();
 """
 
 
@@ -23,7 +26,8 @@ def keep_entries(apps, schema_editor):
 
 def let_go(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute("DROP TRIGGER IF EXISTS accounts_staffaction_stays ON accounts_staffaction")
+        for trigger in ("accounts_staffaction_stays", "accounts_staffaction_is_not_emptied"):
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {trigger} ON accounts_staffaction")
 
 
 ROLES = {

@@ -1,12 +1,17 @@
 """The log of what staff did: who, what, to whom or what, before, after, why, when, in which request.
 
-**Services write it**, not doors, so that the admin, the API and commands leave the same trace. What changes SQL calls
-`record` inside the transaction that changes it: both hold, or neither. What changes another store calls it before:
-then nothing is done without a trace, and an entry may stand for a try that the store did not answer.
+**Services write it**, not doors, so that the admin and the API leave the same trace, and so does a command that calls
+one of them (`reset_two_step`). Other commands leave none: `dead_letters`, `rebuild_timeline`,
+`audit_timelines --repair`, `createsuperuser` and `changepassword` are for whoever runs the product, and know no member
+of staff.
 
-Nobody edits or deletes an entry: the model refuses it, the desk shows them only, and on PostgreSQL a trigger refuses
-it to whoever speaks SQL as the application does (migration 0004). SQLite has no such trigger: its file belongs to
-whoever runs the process. Entries name people as they were called then, and outlive them.
+What changes SQL calls `record` inside the transaction that changes it: both hold, or neither. What changes another
+store calls it before: then nothing is done without a trace, and an entry may stand for a try that the store did not
+answer.
+
+Nobody edits or deletes an entry: the model refuses it, the desk shows them only, and on PostgreSQL triggers refuse
+it, and emptying the table, to whoever speaks SQL as the application does (migration 0004). SQLite has no such trigger:
+its file belongs to whoever runs the process. Entries name people as they were called then, and outlive them.
 """
 
 from collections.abc import Mapping

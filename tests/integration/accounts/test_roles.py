@@ -139,7 +139,8 @@ def test_an_entry_is_neither_changed_nor_deleted() -> None:
 def test_postgresql_refuses_whoever_speaks_sql(request: pytest.FixtureRequest) -> None:
     request.getfixturevalue("postgres")
     row = entry()
-    for statement in ("UPDATE accounts_staffaction SET reason = ''", "DELETE FROM accounts_staffaction"):
+    statements = ("UPDATE accounts_staffaction SET reason = ''", "DELETE FROM accounts_staffaction")
+    for statement in (*statements, "TRUNCATE accounts_staffaction"):
         with pytest.raises(DatabaseError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
     assert StaffAction.objects.get().reason == row.reason
