@@ -22,11 +22,13 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.functional import cached_property
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
@@ -35,7 +37,7 @@ from accounts.models import StaffAction, User, privileged
 from accounts.people import rules, services
 from accounts.staff import log
 from accounts.staff.roles import Right, may, may_touch
-from storage.ids.snowflakes import MAX_ID
+from storage.ids.snowflakes import id_in
 
 admin.site.unregister(AuthToken)
 """Knox lists digests; deleting one there would leave it in the cache."""
@@ -44,6 +46,8 @@ admin.site.unregister(TOTPDevice)
 admin.site.unregister(StaticDevice)
 """They hold secrets; setting up and forgetting are accounts/staff/two_step.py's."""
 
+LISTED = 1_000
+ENDS = f"A list has its first {LISTED:,} rows."
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
@@ -95,12 +99,41 @@ class SuspendedFilter(admin.SimpleListFilter):
         return queryset if self.value() is None else queryset.filter(suspended_at__isnull=self.value() == "no")
 
 
+class ActionFilter(admin.SimpleListFilter):
+    title = parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[StaffAction]") -> list[tuple[str, str]]:
+        return [(action, action.capitalize()) for action in log.ACTIONS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[StaffAction]) -> QuerySet[StaffAction]:
+        return queryset if self.value() is None else queryset.filter(action=self.value())
+
+
+class KindFilter(admin.SimpleListFilter):
+    title, parameter_name = "subject", "subject_kind"
+
+    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[StaffAction]") -> list[tuple[str, str]]:
+        return [(kind, kind.capitalize()) for kind in log.KINDS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[StaffAction]) -> QuerySet[StaffAction]:
+        return queryset if self.value() is None else queryset.filter(subject_kind=self.value())
+
+
+class FirstRows(Paginator):  # type: ignore[type-arg]
+    """Pages of a list's first LISTED rows, which are counted and no others: a count of all people takes minutes."""
+
+    @cached_property
+    def count(self) -> int:
+        rows = cast(QuerySet[Any], self.object_list)
+        return rows.order_by().values("pk")[:LISTED].count()
+
+
 class ChosenByIds(admin.ModelAdmin):  # type: ignore[type-arg]
     """Mixed in where rows are chosen for an action: what is no id is said to be none, and breaks no page."""
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> HttpResponse | None:
         chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        if all(each.isascii() and each.isdecimal() and int(each[:20]) <= MAX_ID for each in chosen):
+        if all(id_in(each) is not None for each in chosen):
             return super().response_action(request, queryset, *args)
         self.message_user(request, "Choose from the list.", messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())
@@ -113,7 +146,8 @@ class PersonAdmin(ChosenByIds, UserAdmin):  # type: ignore[type-arg]
     list_display = ("username", "display_name", "email", "created_at", "verified", "is_staff", "suspended_at")
     list_filter = (SuspendedFilter, "is_staff", "verified")
     search_fields = ("username",)
-    search_help_text = "The beginning of a username, an e-mail address or an id"
+    search_help_text = f"The beginning of a username, an e-mail address or an id. {ENDS}"
+    paginator = FirstRows
     show_full_result_count = False
     ordering = ("-id",)
     readonly_fields = ("id", "username", "created_at", "last_login", "suspended_at", "suspended_until", "suspended_by")
@@ -145,8 +179,8 @@ class PersonAdmin(ChosenByIds, UserAdmin):  # type: ignore[type-arg]
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> User | None:
         """Returns the person, None for nobody; refuses whom the operator may not touch, on whatever page."""
         person: User | None = super().get_object(request, object_id, from_field)
-        by_id = object_id.isdecimal() and int(object_id) <= MAX_ID
-        if person is None and by_id and User.objects.filter(privileged(), pk=int(object_id)).exists():
+        user_id = id_in(object_id)
+        if person is None and user_id is not None and User.objects.filter(privileged(), pk=user_id).exists():
             raise PermissionDenied
         return person
 
@@ -165,8 +199,8 @@ class PersonAdmin(ChosenByIds, UserAdmin):  # type: ignore[type-arg]
             return queryset, False
         keyed = queryset.alias(username_key=Lower("username"), email_key=Lower("email"))
         wanted = Q(username_key__startswith=term) | Q(email_key=term)
-        if term.isdecimal() and int(term) <= MAX_ID:
-            wanted |= Q(pk=int(term))
+        if (user_id := id_in(term)) is not None:
+            wanted |= Q(pk=user_id)
         return keyed.filter(wanted), False
 
     def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:
@@ -236,15 +270,33 @@ class SuperusersGroupAdmin(ChosenByIds, GroupAdmin):
 
 @admin.register(StaffAction)
 class StaffLog(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The log of what staff did: to be read, and nothing else, by whoever."""
+    """The log of what staff did: to be read, and nothing else; what concerns staff, by superusers (staff/log.py)."""
 
     list_display = ("at", "by_name", "action", "subject_kind", "subject_id", "reason")
-    list_filter = ("action", "subject_kind")
-    search_fields = ("=subject_id", "=by_name", "=request_id")
-    search_help_text = "The id of a person, tweet or report; the name of who did it; a request's id"
+    list_filter = (ActionFilter, KindFilter)
+    search_fields = ("subject_id",)
+    search_help_text = f"The id of a person, tweet or report; the name of who did it; a request's id. {ENDS}"
+    paginator = FirstRows
     show_full_result_count = False
     ordering = ("-id",)
     actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StaffAction]:
+        return log.entries_for(operator_of(request)).order_by(*self.ordering)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[StaffAction], search_term: str
+    ) -> tuple[QuerySet[StaffAction], bool]:
+        """Finds what is exactly so, each by an index."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        wanted = Q(by=None) if term == log.BY_ITSELF else Q(request_id=term)
+        if (person := User.objects.with_username(term.removeprefix("@")).first()) is not None:
+            wanted |= Q(by=person)
+        if (subject_id := id_in(term)) is not None:
+            wanted |= Q(subject_kind__in=log.KINDS, subject_id=subject_id)
+        return queryset.filter(wanted), False
 
     def has_view_permission(self, request: HttpRequest, obj: StaffAction | None = None) -> bool:
         return may(request.user, Right.VIEW_STAFF_LOG)

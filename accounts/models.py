@@ -265,6 +265,8 @@ class StaffAction(models.Model):
     action = models.CharField(max_length=50)
     subject_kind = models.CharField(max_length=20)
     subject_id = models.BigIntegerField("id")
+    about = models.BigIntegerField("concerns", null=True)
+    """The person whom it was done to, or to whose tweet; None where it concerns nobody (staff/log.py)."""
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     reason = models.CharField(max_length=REASON_MAX, blank=True, default="")
@@ -295,6 +297,9 @@ class StaffAction(models.Model):
         indexes = [
             models.Index(fields=["subject_kind", "subject_id", "-id"], name="staff_log_by_subject"),
             models.Index(fields=["by", "-id"], name="staff_log_by_person"),
+            models.Index(fields=["subject_kind", "-id"], name="staff_log_by_kind"),
+            models.Index(fields=["action", "-id"], name="staff_log_by_action"),
+            models.Index(fields=["request_id"], name="staff_log_by_request"),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,6 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from accounts.staff.roles import make_roles
 from storage.migrating import AddFieldOnce, AddIndexOnce, CreateModelOnce
 
 KEEP = """
@@ -13,6 +12,9 @@ END $$;
 DROP TRIGGER IF EXISTS accounts_staffaction_stays ON accounts_staffaction;
 CREATE TRIGGER accounts_staffaction_stays BEFORE UPDATE OR DELETE ON accounts_staffaction
     FOR EACH ROW EXECUTE FUNCTION accounts_staffaction_stays();
+DROP TRIGGER IF EXISTS accounts_staffaction_is_not_emptied ON accounts_staffaction;
+CREATE TRIGGER accounts_staffaction_is_not_emptied BEFORE TRUNCATE ON accounts_staffaction
+    FOR EACH STATEMENT EXECUTE FUNCTION accounts_staffaction_stays();
 """
 
 
@@ -24,12 +26,75 @@ def keep_entries(apps, schema_editor):
 
 def let_go(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute("DROP TRIGGER IF EXISTS accounts_staffaction_stays ON accounts_staffaction")
+        for trigger in ("accounts_staffaction_stays", "accounts_staffaction_is_not_emptied"):
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {trigger} ON accounts_staffaction")
+
+
+ROLES = {
+    "viewer": {"view_user", "view_tweets", "view_fanout"},
+    "moderator": {
+        "view_user",
+        "suspend_people",
+        "verify_people",
+        "sign_out_people",
+        "handle_reports",
+        "view_tweets",
+        "delete_tweets",
+        "restore_tweets",
+        "view_fanout",
+    },
+    "operator": {
+        "view_user",
+        "view_tweets",
+        "view_timelines",
+        "rebuild_timelines",
+        "view_fanout",
+        "replay_dead_letters",
+        "drop_dead_letters",
+        "view_staff_log",
+    },
+}
+ROLES["administrator"] = ROLES["moderator"] | ROLES["operator"] | {"change_user", "add_user"}
+"""As of this migration; accounts/staff/roles.py has what the code knows today."""
+TOOK_BEFORE = {
+    "handle_reports": ("feed", "change_report"),
+    "suspend_people": ("accounts", "change_user"),
+    "verify_people": ("accounts", "change_user"),
+    "sign_out_people": ("accounts", "change_user"),
+}
+"""Rights of their own now, by the permission of Django's that they came with before."""
 
 
 def roles(apps, schema_editor):
-    if schema_editor.connection.alias == "default":
-        make_roles(apps)
+    """Makes rights and groups; touches no group that was there, but gives holders of TOOK_BEFORE what they could do."""
+    if schema_editor.connection.alias != "default":
+        return
+    names = dict(apps.get_model("accounts", "StaffAction")._meta.permissions)
+    rights = {right: _right(apps, right, names) for right in sorted(ROLES["administrator"])}
+    for right, (app, codename) in TOOK_BEFORE.items():
+        permission, made = rights[right]
+        if not made:
+            continue
+        before = {"permissions__content_type__app_label": app, "permissions__codename": codename}
+        for group in apps.get_model("auth", "Group").objects.filter(**before):
+            group.permissions.add(permission)
+        before = {f"user_{path}": value for path, value in before.items()}
+        for person in apps.get_model("accounts", "User").objects.filter(**before):
+            person.user_permissions.add(permission)
+    for role, held in ROLES.items():
+        group, made = apps.get_model("auth", "Group").objects.get_or_create(name=role)
+        if made:
+            group.permissions.set([rights[right][0] for right in held])
+
+
+def _right(apps, right, names):
+    """The permission, and whether it was made here: Django makes them only when all migrations have run."""
+    model = "staffaction" if right in names else "user"
+    owner, _ = apps.get_model("contenttypes", "ContentType").objects.get_or_create(app_label="accounts", model=model)
+    name = names.get(right, f"Can {right.replace('_user', ' person')}")
+    return apps.get_model("auth", "Permission").objects.get_or_create(
+        content_type=owner, codename=right, defaults={"name": name}
+    )
 
 
 class Migration(migrations.Migration):
@@ -69,6 +134,7 @@ class Migration(migrations.Migration):
                 ("action", models.CharField(max_length=50)),
                 ("subject_kind", models.CharField(max_length=20)),
                 ("subject_id", models.BigIntegerField(verbose_name="id")),
+                ("about", models.BigIntegerField(null=True, verbose_name="concerns")),
                 ("before", models.JSONField(default=dict)),
                 ("after", models.JSONField(default=dict)),
                 ("reason", models.CharField(blank=True, default="", max_length=1000)),
@@ -107,6 +173,9 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["subject_kind", "subject_id", "-id"], name="staff_log_by_subject"),
                     models.Index(fields=["by", "-id"], name="staff_log_by_person"),
+                    models.Index(fields=["subject_kind", "-id"], name="staff_log_by_kind"),
+                    models.Index(fields=["action", "-id"], name="staff_log_by_action"),
+                    models.Index(fields=["request_id"], name="staff_log_by_request"),
                 ],
             },
         ),

@@ -18,6 +18,7 @@ A sign-in to the admin with the old password makes a session of the old stamp, w
 import secrets
 
 from django.db import transaction
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.models import STAMP_MAX, User
 from accounts.sessions.tokens import revoke_all
@@ -29,11 +30,13 @@ from accounts.sql import sql_or_unavailable
 def end_all(user_id: int, *, but: str | None = None) -> str:
     """Ends every token of the person, except the one with the digest `but`, and every session of the admin.
 
-    From the next request on, and on open sockets within a second. Returns the new security stamp, for a session that
-    is to go on. Idempotent. Three SQL statements and, once committed, a round trip. Raises `Unavailable`.
+    From the next request on, and on open sockets within a second. An authenticator that was shown in one of them and
+    has not proved itself is forgotten. Returns the new security stamp, for a session that is to go on. Idempotent.
+    Four or five SQL statements and, once committed, a round trip. Raises `Unavailable`.
     """
     stamp = secrets.token_hex(STAMP_MAX // 2)
     User.objects.filter(pk=user_id).update(security_stamp=stamp)
+    TOTPDevice.objects.filter(user_id=user_id, confirmed=False).delete()
     revoke_all(user_id, but=but)
     return stamp
 

@@ -4,6 +4,10 @@ Devices and their throttling are django-otp's: a code is good once, and after ea
 looked at later, by twice the time. Whoever guesses at one therefore has some seventeen tries a day, from however many
 addresses; each try counts by address as well, as one at a password does (`tried`).
 
+**An authenticator that has not proved itself belongs to the session that it was shown in**, and to no other: whoever
+knew a password once cannot have it confirmed later by its owner. It goes with whatever ends sessions (`end_all`). Where
+one is set up already, a session alone replaces neither it nor the recovery codes: that takes a code of what is there.
+
 An authenticator's secret stands in SQL as it is: a code cannot be checked by a digest. Recovery codes are 80 random
 bits, shown once, and stand there as digests. Neither is ever logged. Whoever has lost both is let in anew by a
 superuser (`reset`), who has to know whom they speak to.
@@ -13,8 +17,10 @@ import hashlib
 import secrets
 from base64 import b32encode
 
+import msgspec
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -33,6 +39,13 @@ TOTP_DIGITS = 6
 log = structlog.get_logger(__name__)
 
 
+class NewAuthenticator(msgspec.Struct, frozen=True):
+    """One that is not used before `confirm`; its otpauth: URL holds the secret."""
+
+    id: int
+    url: str
+
+
 @sql_or_unavailable()
 def is_set_up(person: User) -> bool:
     """Says whether the person has an authenticator that has proved itself. One SQL query."""
@@ -40,39 +53,50 @@ def is_set_up(person: User) -> bool:
 
 
 @sql_or_unavailable()
-def new_authenticator(person: User) -> str:
-    """Returns the otpauth: URL of an authenticator that is not used before `confirm`; the same until then.
+def new_authenticator(person: User, shown: object = None) -> NewAuthenticator:
+    """Returns the one that this session was shown, by its id, until it is confirmed or gone; else a new one.
 
-    It holds the secret. Two SQL statements.
+    The session keeps the id. What other sessions were shown is good no longer. Up to three SQL statements.
     """
-    device = TOTPDevice.objects.filter(user_id=person.pk, confirmed=False).first()
-    if device is None:
-        device = TOTPDevice.objects.create(user_id=person.pk, name="authenticator", confirmed=False)
-    return str(device.config_url)
+    with transaction.atomic():
+        device = _unconfirmed(person, shown).first()
+        if device is None:
+            TOTPDevice.objects.filter(user_id=person.pk, confirmed=False).delete()
+            device = TOTPDevice.objects.create(user_id=person.pk, name="authenticator", confirmed=False)
+    return NewAuthenticator(device.pk, str(device.config_url))
 
 
 @sql_or_unavailable()
-def confirm(person: User, code: str) -> list[str] | None:
-    """Makes the new authenticator the person's only one if the code is its; returns recovery codes, to be shown once.
+def confirm(person: User, shown: object, code: str, *, current: str = "") -> list[str] | None:
+    """Makes the authenticator that this session was shown the person's only one, if the code is its.
 
-    None for a wrong code. What was there before, recovery codes as well, is good no longer.
+    Returns recovery codes, to be shown once; None for a wrong code. Where one is set up already, `current` is a code of
+    that, or a recovery code: what was there before is good no longer, and whatever the person was signed in with ends.
+    The new stamp is left on `person`, so that the session at hand can go on.
     """
     with transaction.atomic():
-        device = TOTPDevice.objects.select_for_update().filter(user_id=person.pk, confirmed=False).first()
+        device = _unconfirmed(person, shown).select_for_update().first()
         if device is None or not device.verify_token(_digits(code)):
+            return None
+        replaces = is_set_up(person)
+        if replaces and not verify(person, current):
             return None
         TOTPDevice.objects.filter(user_id=person.pk).exclude(pk=device.pk).delete()
         device.confirmed = True
         device.save()
         codes = _new_codes(person)
         _log(person, "set up two-step sign-in")
+        if replaces:
+            person.security_stamp = end_all(person.pk)
     return codes
 
 
 @sql_or_unavailable()
-def renew_codes(person: User) -> list[str]:
-    """Returns new recovery codes, to be shown once; older ones are good no longer."""
+def renew_codes(person: User, *, current: str) -> list[str] | None:
+    """Returns new recovery codes, to be shown once; older ones are good no longer. None for a wrong `current` code."""
     with transaction.atomic():
+        if not verify(person, current):
+            return None
         codes = _new_codes(person)
         _log(person, "renew recovery codes")
     return codes
@@ -103,6 +127,11 @@ def reset(person: User, *, by: User | None, reason: str = "") -> None:
         StaticDevice.objects.filter(user_id=person.pk).delete()
         end_all(person.pk)
         staff_log.record(by=by, action="reset two-step sign-in", subject=staff_log.person(person.pk), reason=reason)
+
+
+def _unconfirmed(person: User, shown: object) -> QuerySet[TOTPDevice]:
+    unconfirmed: QuerySet[TOTPDevice] = TOTPDevice.objects.filter(user_id=person.pk, confirmed=False, pk=shown)
+    return unconfirmed
 
 
 def _use_recovery_code(person: User, code: str) -> bool:

@@ -1,25 +1,43 @@
 """The log of what staff did: who, what, to whom or what, before, after, why, when, in which request.
 
-**Services write it**, not doors, so that the admin, the API and commands leave the same trace. What changes SQL calls
-`record` inside the transaction that changes it: both hold, or neither. What changes another store calls it before:
-then nothing is done without a trace, and an entry may stand for a try that the store did not answer.
+**Services write it**, not doors, so that the admin and the API leave the same trace, and so does a command that calls
+one of them (`reset_two_step`). Other commands leave none: `dead_letters`, `rebuild_timeline`,
+`audit_timelines --repair`, `createsuperuser` and `changepassword` are for whoever runs the product, and know no member
+of staff.
 
-Nobody edits or deletes an entry: the model refuses it, the desk shows them only, and on PostgreSQL a trigger refuses
-it to whoever speaks SQL as the application does (migration 0004). SQLite has no such trigger: its file belongs to
-whoever runs the process. Entries name people as they were called then, and outlive them.
+What changes SQL calls `record` inside the transaction that changes it: both hold, or neither. What changes another
+store calls it before: then nothing is done without a trace, and an entry may stand for a try that the store did not
+answer.
+
+Nobody edits or deletes an entry: the model refuses it, the desk shows them only, and on PostgreSQL triggers refuse
+it, and emptying the table, to whoever speaks SQL as the application does (migration 0004). SQLite has no such trigger:
+its file belongs to whoever runs the process. Entries name people as they were called then, and outlive them.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from django.db.models import Exists, OuterRef, QuerySet
 from structlog.contextvars import get_contextvars
 
 from accounts.entities import Viewer
-from accounts.models import REASON_MAX, StaffAction, User
+from accounts.models import REASON_MAX, StaffAction, User, privileged
+from accounts.staff.roles import Right, may
 from storage.errors import Refused
 
 BY_ITSELF = "(by itself)"
 """Who did what no person did: a suspension that ended at its time, a command."""
+DECIDED = "decide: "
+"""How the action begins that closes reports."""
+KINDS = ("person", "tweet", "report", "order", "group")
+ACTIONS = (
+    *("suspend", "restore", "verify", "unverify", "sign out", "add", "change", "set a password"),
+    *(f"{DECIDED}{verdict}" for verdict in ("dismiss", "warn", "delete", "suspend")),
+    *("close", "note", "delete", "rebuild timeline", "replay dead letter", "drop dead letter"),
+    *("set up two-step sign-in", "reset two-step sign-in", "renew recovery codes", "use a recovery code"),
+    *("add a group", "change a group", "delete a group"),
+)
+"""What the log can be filtered by, without a search through it for what there is."""
 
 
 class Subject(NamedTuple):
@@ -27,14 +45,32 @@ class Subject(NamedTuple):
 
     kind: str
     id: int
+    about: int | None = None
+    """Whom it concerns, such as the tweet's author: entries that concern staff are superusers' to read."""
 
 
 def person(user_id: int) -> Subject:
-    return Subject("person", user_id)
+    return Subject("person", user_id, user_id)
 
 
-def tweet(tweet_id: int) -> Subject:
-    return Subject("tweet", tweet_id)
+def tweet(tweet_id: int, author_id: int) -> Subject:
+    return Subject("tweet", tweet_id, author_id)
+
+
+def entries_for(reader: User) -> QuerySet[StaffAction]:
+    """Returns the entries that may be read by who has the right to read the log, or to see that part of it.
+
+    Superusers read all of it. To others it tells nothing of whom they may not touch, nor of groups; of reports and what
+    was decided about them only to who handles reports.
+    """
+    entries = StaffAction.objects.all()
+    if reader.is_superuser:
+        return entries
+    staff = User.objects.filter(privileged(), pk=OuterRef("about"))
+    entries = entries.filter(~Exists(staff)).exclude(subject_kind="group")
+    if may(reader, Right.HANDLE_REPORTS):
+        return entries
+    return entries.exclude(subject_kind="report").exclude(action__startswith=DECIDED)
 
 
 def record(
@@ -56,6 +92,7 @@ def record(
         action=action,
         subject_kind=subject.kind,
         subject_id=subject.id,
+        about=subject.about,
         before=dict(before or {}),
         after=dict(after or {}),
         reason=reason,

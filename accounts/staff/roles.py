@@ -9,7 +9,8 @@ A home timeline tells whom its reader follows, mutes and blocks; so it is shown 
 nobody who only looks at, or judges, what was said in public.
 
 **A new right** is a member of `Right`, a row in `TABLE`, a line in `StaffAction.Meta.permissions`, and a migration
-that calls `make_roles` again.
+that makes the permission and gives it to the groups of its roles, as 0004 does: a copy of the table as of then, which
+touches nothing else, so that what a superuser took from a role stays taken.
 """
 
 from collections.abc import Mapping
@@ -103,22 +104,3 @@ def staff_may(user_id: int, right: Right) -> bool:
     """
     person = User.objects.filter(pk=user_id).first()
     return person is not None and may(person, right)
-
-
-def make_roles(apps: Any) -> None:
-    """Makes the groups and permissions that are missing, and gives each group what `TABLE` says; takes nothing away.
-
-    For migrations, with their registry of models, and as often as one likes. Django makes permissions only when all
-    migrations have run, so those that groups need are made here, as it would make them.
-    """
-    group, permission = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
-    content_type = apps.get_model("contenttypes", "ContentType")
-    permission_names = dict(apps.get_model(APP, "StaffAction")._meta.permissions)
-    for right, roles in TABLE.items():
-        model = "staffaction" if right in permission_names else "user"
-        owner, _ = content_type.objects.get_or_create(app_label=APP, model=model)
-        name = permission_names.get(right, f"Can {right.replace('_user', ' person')}")
-        made, _ = permission.objects.get_or_create(content_type=owner, codename=str(right), defaults={"name": name})
-        for role in roles:
-            held, _ = group.objects.get_or_create(name=str(role))
-            held.permissions.add(made)

@@ -8,9 +8,7 @@ from django.urls import reverse
 from accounts.entities import Account, Viewer
 from accounts.models import REASON_MAX, User
 from feed.operations.lookup import Listing, Mark, StaffTweet
-from storage.ids.snowflakes import MAX_ID, created_at
-
-ID_DIGITS = len(str(MAX_ID))
+from storage.ids.snowflakes import created_at, id_in
 
 
 def operator_of(request: HttpRequest) -> User:
@@ -29,9 +27,10 @@ def place_in(request: HttpRequest, name: str = "before") -> int | None:
     given = request.GET.get(name, "")
     if not given:
         return None
-    if not (given.isascii() and given.isdecimal() and len(given) <= ID_DIGITS and 0 < int(given) <= MAX_ID):
+    place = id_in(given)
+    if not place:
         raise Http404("That is no place in a list.")
-    return int(given)
+    return place
 
 
 def reason_in(request: HttpRequest) -> str:

@@ -16,6 +16,7 @@ from accounts.models import StaffAction, User, privileged
 from accounts.people.selectors import get_user
 from accounts.sessions import two_step
 from accounts.sql import sql_or_unavailable
+from accounts.staff.log import entries_for
 from accounts.staff.roles import Right, may, may_touch
 from feed.desk.acts import ACTS, Act
 from feed.desk.pages import DeskPage, desk_page
@@ -112,7 +113,7 @@ class PersonPage(DeskPage):
                 "decisions": decisions_about(person.pk)[:SHOWN],
             }
         if may(self.operator, Right.VIEW_STAFF_LOG) or may(self.operator, Right.HANDLE_REPORTS):
-            context["log"] = _log(person.pk)
+            context["log"] = _log(person.pk, self.operator)
         return self.shown(context)
 
     def _acts(self, person: User) -> list[Act]:
@@ -159,5 +160,5 @@ def _reports(operator: User, **of: int) -> list[Report]:
 
 
 @sql_or_unavailable()
-def _log(user_id: int) -> list[StaffAction]:
-    return list(StaffAction.objects.filter(subject_kind="person", subject_id=user_id).order_by("-id")[:SHOWN])
+def _log(user_id: int, reader: User) -> list[StaffAction]:
+    return list(entries_for(reader).filter(subject_kind="person", subject_id=user_id).order_by("-id")[:SHOWN])

@@ -12,6 +12,7 @@ from typing import Any, cast
 import segno
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -25,6 +26,8 @@ from accounts.sessions import two_step
 from accounts.sessions.throttles import password_try
 
 SESSION_KEY = "two_step"
+SHOWN_KEY = "two_step_shown"
+"""Under which the session has the id of the authenticator that it was shown, and may confirm."""
 WRONG = "That code is wrong, was used before, or comes too soon after a wrong one. Wait for the next and try again."
 View = Callable[[HttpRequest], HttpResponseBase]
 
@@ -81,36 +84,47 @@ def ask_for_code(request: HttpRequest) -> HttpResponseBase:
 def set_up(request: HttpRequest) -> HttpResponseBase:
     """Shows a new authenticator's code as a picture, and makes it the person's once they have typed one of its codes.
 
-    Who has one already comes here by it only: a password alone replaces nothing.
+    Who has one already comes here by it only, and is asked for a code of it once more: neither a password alone nor a
+    session that stands open replaces it. Replacing it ends every other session.
     """
     person = _person(request)
-    if two_step.is_set_up(person) and request.session.get(SESSION_KEY) != str(person.pk):
+    replaces = two_step.is_set_up(person)
+    if replaces and request.session.get(SESSION_KEY) != str(person.pk):
         return sent_to_the_second_step(request)
     error = ""
     if request.method == "POST":
         password_try(request)
-        codes = two_step.confirm(person, request.POST.get("code", ""))
+        shown = request.session.get(SHOWN_KEY)
+        codes = two_step.confirm(person, shown, request.POST.get("code", ""), current=request.POST.get("current", ""))
         if codes is not None:
             _note_second_step(request)
+            update_session_auth_hash(request, person)
             return _page(request, "desk/two_step_codes.html", "Recovery codes", {"codes": codes})
         error = WRONG
-    url = two_step.new_authenticator(person)
-    shown = {"picture": segno.make(url, error="m").svg_data_uri(scale=5), "url": url, "error": error}
-    return _page(request, "desk/two_step_set_up.html", "Set up the second step", shown)
+    new = two_step.new_authenticator(person, request.session.get(SHOWN_KEY))
+    request.session[SHOWN_KEY] = new.id
+    picture = segno.make(new.url, error="m").svg_data_uri(scale=5)
+    told = {"picture": picture, "url": new.url, "error": error, "replaces": replaces}
+    return _page(request, "desk/two_step_set_up.html", "Set up the second step", told)
 
 
 @_for_staff
 def recovery_codes(request: HttpRequest) -> HttpResponseBase:
-    """Makes new recovery codes, and shows them once."""
+    """Makes new recovery codes for a code of the authenticator or one of the older, and shows them once."""
     person = _person(request)
     if not two_step.is_set_up(person) or request.session.get(SESSION_KEY) != str(person.pk):
         return sent_to_the_second_step(request)
-    codes = two_step.renew_codes(person) if request.method == "POST" else None
-    return _page(request, "desk/two_step_codes.html", "Recovery codes", {"codes": codes})
+    if request.method == "GET":
+        return _page(request, "desk/two_step_codes.html", "Recovery codes")
+    password_try(request)
+    codes = two_step.renew_codes(person, current=request.POST.get("current", ""))
+    told = {"codes": codes, "error": "" if codes else WRONG}
+    return _page(request, "desk/two_step_codes.html", "Recovery codes", told)
 
 
 def _note_second_step(request: HttpRequest) -> None:
     request.session.cycle_key()
+    request.session.pop(SHOWN_KEY, None)
     request.session[SESSION_KEY] = str(request.user.pk)
 
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.text import slugify
+from django.views.decorators.csrf import csrf_protect
 
 from accounts.models import User
 from accounts.staff.roles import rights_of
@@ -35,10 +36,12 @@ class DeskSite(AdminSite):
         return super().has_permission(request) and signing_in.has_made_every_step(request)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Returns our pages before Django's. Leaving is open to who has made one step of two, which Django's is not."""
         pages: list[URLPattern | URLResolver] = [
             path(f"desk/{page.route}", self.admin_view(page.as_view()), name=f"desk_{page.name}") for page in PAGES
         ]
-        return [*signing_in.routes(), *pages, *super().get_urls()]
+        leaving = path("logout/", csrf_protect(self.logout), name="logout")
+        return [leaving, *signing_in.routes(), *pages, *super().get_urls()]
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Asks for a password; whom it was asked of already, and who has the second step before them, for that."""

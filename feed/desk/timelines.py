@@ -103,7 +103,7 @@ class Explain(TimelinePage):
             tweet_id = lookup.referred_to(asked["tweet"])
         except (Refused, NotFound) as error:
             return self.shown({"asked": asked, "error": error.message}, status=422)
-        explanation = explain(self.reader(request, account.id), tweet_id)
+        explanation = explain(self.reader(request, account.id), tweet_id, by=operator_of(request))
         return self.shown(
             {
                 "asked": asked,

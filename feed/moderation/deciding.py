@@ -109,8 +109,8 @@ def _close(target: Target, person: User, verdict: str, *, by: User, note: str) -
     closed = about.filter(status=Status.OPEN).update(status=Status.CLOSED, closed_by=by, decision=decision, note=note)
     staff_log.record(
         by=by,
-        action=f"decide: {verdict}",
-        subject=staff_log.Subject(str(target.kind), target.id),
+        action=f"{staff_log.DECIDED}{verdict}",
+        subject=staff_log.Subject(str(target.kind), target.id, person.pk),
         before={"open reports": closed},
         reason=note,
     )

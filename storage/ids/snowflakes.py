@@ -35,6 +35,7 @@ EPOCH_US = 1_288_834_974_657_000
 WORKER_BITS = 12
 WORKERS = 1 << WORKER_BITS
 MAX_ID = (1 << 63) - 1
+ID_DIGITS = len(str(MAX_ID))
 
 LEASE_US = 60_000_000
 """One minute: a crashed process's number is free again after that long. Renewed at half time."""
@@ -181,3 +182,10 @@ class IdGenerator:
                 if us >= held.end_us:
                     raise
         return renewed or self._leases().acquire(owner=self._owner, now_us=us, length_us=self._lease_us)
+
+
+def id_in(text: str) -> int | None:
+    """Returns the id that was typed or sent, 0 as well; None for what is none, however many digits it has."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= ID_DIGITS):
+        return None
+    return number if (number := int(text)) <= MAX_ID else None

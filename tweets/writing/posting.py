@@ -125,7 +125,7 @@ def _delete_as_staff(tweet: Tweet, viewer: Viewer, reason: str) -> None:
         staff_log.record(
             by=viewer,
             action="delete",
-            subject=staff_log.tweet(tweet.id),
+            subject=staff_log.tweet(tweet.id, tweet.author_id),
             before={"author": str(tweet.author_id), "text": tweet.text},
             reason=reason,
         )

@@ -4,25 +4,25 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from structlog.contextvars import bound_contextvars
 
-from accounts.models import StaffAction
+from accounts.models import StaffAction, User
 from accounts.people import services
 from accounts.staff import log
-from accounts.staff.roles import TABLE, Right, Role, make_roles, may
+from accounts.staff.roles import TABLE, Right, Role, may
 from storage.errors import Refused
-from tests.integration.accounts.test_stamp_migration import postgres, sqlite
+from tests.integration.accounts.test_stamp_migration import migrated, postgres, sqlite
 from tests.people import new_person, new_staff
 
 __all__ = ["postgres", "sqlite"]
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
+BEFORE = ("accounts", "0003_security_stamp")
 ENTRIES = ("accounts", "0004_staff")
 engines = pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 
@@ -56,7 +56,9 @@ def test_who_is_no_longer_staff_may_nothing() -> None:
 @engines
 def test_the_migration_makes_them_and_may_run_again(request: pytest.FixtureRequest, engine: str) -> None:
     request.getfixturevalue(engine)
-    make_roles(apps)
+    Group.objects.all().delete()
+    MigrationRecorder(connection).record_unapplied(*ENTRIES)
+    migrated()
     made = held_by_groups()
     assert made == {str(role): {str(right) for right, roles in TABLE.items() if role in roles} for role in Role}
     Group.objects.get(name="viewer").permissions.add(Permission.objects.get(codename="verify_people"))
@@ -66,8 +68,50 @@ def test_the_migration_makes_them_and_may_run_again(request: pytest.FixtureReque
     assert held_by_groups()["viewer"] == made["viewer"] | {"verify_people"}, "what was given besides stays"
 
 
+@pytest.fixture
+def upgraded(request: pytest.FixtureRequest, engine: str) -> tuple[User, User]:
+    """A moderator of before rights were, and somebody who looked at people; with groups that have rights or names."""
+    request.getfixturevalue(engine)
+    moderator, viewer = new_person(), new_person()
+    migrated(BEFORE)
+    rights = [*dict(StaffAction._meta.permissions)]
+    Permission.objects.filter(content_type__app_label="accounts", codename__in=rights).delete()
+    Group.objects.all().delete()
+    for name in ("moderator", "helpers"):
+        Group.objects.create(name=name)
+    before = {codename: Permission.objects.get(codename=codename) for codename in ("change_report", "change_user")}
+    Group.objects.get(name="helpers").permissions.set(before.values())
+    moderator.user_permissions.set(before.values())
+    viewer.user_permissions.set([Permission.objects.get(codename="view_user")])
+    migrated()
+    return moderator, viewer
+
+
+@engines
+def test_upgrading_takes_nothing_and_gives_namesakes_nothing(upgraded: tuple[User, User]) -> None:
+    moderator, viewer = upgraded
+    could = {"change_report", "change_user", "handle_reports", "suspend_people", "verify_people", "sign_out_people"}
+    held = held_by_groups()
+    assert held["helpers"] == could
+    assert {each.codename for each in moderator.user_permissions.all()} == could
+    assert {each.codename for each in viewer.user_permissions.all()} == {"view_user"}
+    assert held["moderator"] == set(), "a group of that name is nobody's role"
+    assert held["operator"] == {str(right) for right, roles in TABLE.items() if Role.OPERATOR in roles}
+
+
+@engines
+def test_applying_it_again_gives_back_nothing_that_was_taken(upgraded: tuple[User, User]) -> None:
+    taken = Permission.objects.get(codename="handle_reports")
+    for name in ("helpers", "administrator"):
+        Group.objects.get(name=name).permissions.remove(taken)
+    before = held_by_groups()
+    MigrationRecorder(connection).record_unapplied(*ENTRIES)
+    migrated()
+    assert held_by_groups() == before
+
+
 def entry() -> StaffAction:
-    log.record(by=new_person(), action="look", subject=log.tweet(2**62), reason="to see")
+    log.record(by=new_person(), action="look", subject=log.tweet(2**62, 7), reason="to see")
     return StaffAction.objects.latest("pk")
 
 
@@ -95,7 +139,8 @@ def test_an_entry_is_neither_changed_nor_deleted() -> None:
 def test_postgresql_refuses_whoever_speaks_sql(request: pytest.FixtureRequest) -> None:
     request.getfixturevalue("postgres")
     row = entry()
-    for statement in ("UPDATE accounts_staffaction SET reason = ''", "DELETE FROM accounts_staffaction"):
+    statements = ("UPDATE accounts_staffaction SET reason = ''", "DELETE FROM accounts_staffaction")
+    for statement in (*statements, "TRUNCATE accounts_staffaction"):
         with pytest.raises(DatabaseError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement)
     assert StaffAction.objects.get().reason == row.reason

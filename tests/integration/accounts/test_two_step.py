@@ -44,8 +44,8 @@ def code_of(person: User, *, later: int = 0) -> str:
 
 def with_authenticator(person: User) -> list[str]:
     """Sets one up; its recovery codes. The code that was used for it is not good again."""
-    two_step.new_authenticator(person)
-    codes = two_step.confirm(person, code_of(person))
+    shown = two_step.new_authenticator(person)
+    codes = two_step.confirm(person, shown.id, code_of(person))
     assert codes is not None
     return codes
 

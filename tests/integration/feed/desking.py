@@ -3,18 +3,17 @@
 import re
 from collections.abc import Iterator
 
-from django.apps import apps
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts.models import StaffAction, User
 from accounts.staff import log
-from accounts.staff.roles import Role, make_roles
+from accounts.staff.roles import Role
 from feed.models import Reason, Report
 from tests.integration.accounts.admins import signed_in
 from tests.integration.tweeting import post
-from tests.people import new_person, new_staff
+from tests.people import make_roles, new_person, new_staff
 
 CALLERS = ("nobody", "person", *(str(role) for role in Role), "superuser")
 
@@ -44,12 +43,12 @@ class Desk:
     """What is there to be looked at: somebody who was reported, their tweet, an entry of the log, a group."""
 
     def __init__(self) -> None:
-        make_roles(apps)
+        make_roles()
         self.author, reporter = new_person("loud_author"), new_person("upset_reporter")
         self.tweet = post(self.author, "rude words")
         for tweet in (self.tweet, None):
             Report.objects.create(reporter=reporter, person=self.author, tweet_id=tweet, reason=Reason.ABUSE)
-        log.record(by=reporter, action="look", subject=log.tweet(self.tweet))
+        log.record(by=reporter, action="look", subject=log.tweet(self.tweet, self.author.pk))
         self.objects = {
             "/admin/accounts/user/": self.author.pk,
             "/admin/accounts/staffaction/": StaffAction.objects.get().pk,

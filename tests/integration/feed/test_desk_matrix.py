@@ -26,7 +26,7 @@ route                                             nobody person viewer moderator
 
 /admin/                                           login  login  200    200       200      200           200
 /admin/login/                                     200    200    leads  leads     leads    leads         leads
-/admin/logout/                                    leads  leads  405    405       405      405           405
+/admin/logout/                                    405    405    405    405       405      405           405
 /admin/password_change/                           login  login  200    200       200      200           200
 /admin/password_change/done/                      login  login  200    200       200      200           200
 /admin/autocomplete/                              login  login  403    403       403      403           403
