@@ -40,7 +40,6 @@ ROLES = {
         "handle_reports",
         "view_tweets",
         "delete_tweets",
-        "restore_tweets",
         "view_fanout",
     },
     "operator": {
@@ -162,7 +161,6 @@ class Migration(migrations.Migration):
                     ("handle_reports", "Can read and decide reports"),
                     ("view_tweets", "Can look tweets up"),
                     ("delete_tweets", "Can delete anybody's tweets"),
-                    ("restore_tweets", "Can restore deleted tweets"),
                     ("view_timelines", "Can see anybody's home timeline"),
                     ("rebuild_timelines", "Can rebuild home timelines"),
                     ("view_fanout", "Can see fan-out and dead letters"),
