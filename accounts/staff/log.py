@@ -9,14 +9,17 @@ it to whoever speaks SQL as the application does (migration 0004). SQLite has no
 whoever runs the process. Entries name people as they were called then, and outlive them.
 """
 
+import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from structlog.contextvars import get_contextvars
 
 from accounts.entities import Viewer
 from accounts.models import REASON_MAX, StaffAction, User
 from storage.errors import Refused
+
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 BY_ITSELF = "(by itself)"
 """Who did what no person did: a suspension that ended at its time, a command."""
@@ -48,7 +51,9 @@ def record(
 ) -> None:
     """Writes one entry; in the caller's transaction, if there is one. One SQL statement.
 
-    `before` and `after` are what JSON can hold, no secrets, and large numbers as strings. None did it by itself.
+    `before` and `after` are what JSON can hold, no secrets, and large numbers as strings; NUL and halves of surrogate
+    pairs, which PostgreSQL's JSON cannot hold, are replaced. A longer text than a reason stands in `after`. None did
+    it by itself.
     """
     StaffAction(
         by_id=None if by is None else by.id,
@@ -56,11 +61,22 @@ def record(
         action=action,
         subject_kind=subject.kind,
         subject_id=subject.id,
-        before=dict(before or {}),
-        after=dict(after or {}),
-        reason=reason,
+        before=_storable(before or {}),
+        after=_storable(after or {}),
+        reason=_storable(reason),
         request_id=str(get_contextvars().get("request_id", "")),
     ).save()
+
+
+def _storable(value: Any) -> Any:
+    """The same with what no database of ours holds replaced, however deep it stands."""
+    if isinstance(value, str):
+        return UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        return {_storable(key): _storable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(each) for each in value]
+    return value
 
 
 def checked_reason(reason: str) -> str:

@@ -64,7 +64,9 @@ def close_report(report: Report, *, by: User) -> None:
     with transaction.atomic():
         if not changed.update(status=Status.CLOSED, closed_by=by):
             return
-        staff_log.record(by=by, action="close", subject=staff_log.Subject("report", report.pk), reason=report.note)
+        staff_log.record(
+            by=by, action="close", subject=staff_log.Subject("report", report.pk), after={"note": report.note}
+        )
     log.info("report_closed", report_id=report.pk, by=by.id)
 
 

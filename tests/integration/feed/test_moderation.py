@@ -11,9 +11,10 @@ from accounts.people import services
 from accounts.people.withholding import order_withholding
 from accounts.staff import log
 from accounts.staff.roles import Role
-from feed.models import Claim, Decision, Kind, Reason, Report, Status, Verdict
+from feed.models import NOTE_MAX, Claim, Decision, Kind, Reason, Report, Status, Verdict
 from feed.moderation import deciding, queue
 from feed.moderation.queue import Target
+from feed.moderation.reports import close_report, note_report
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
 from tests.integration.accounts.test_stamp_migration import postgres, sqlite
 from tests.integration.speaking import on_one_store
@@ -193,6 +194,16 @@ def test_a_case_on_either_database(request: pytest.FixtureRequest, engine: str) 
     assert queue.waiting(moderator, limit=5) == []
     assert services.end_suspensions() == 1
     assert StaffAction.objects.count() == 3
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_a_report_with_a_long_note_is_closed(request: pytest.FixtureRequest, engine: str) -> None:
+    request.getfixturevalue(engine)
+    report = reported(new_person())
+    report.note = "x" * NOTE_MAX
+    note_report(report, "", by=new_staff(Role.MODERATOR))
+    close_report(report, by=new_staff(Role.MODERATOR))
+    assert [each.after for each in StaffAction.objects.all()] == [{"note": report.note}] * 2
 
 
 @pytest.mark.parametrize(
