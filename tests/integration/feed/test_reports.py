@@ -8,11 +8,11 @@ from django.test import Client
 from accounts.models import User
 from accounts.people import services
 from feed.models import COMMENT_MAX, Kind, Report, Status
-from feed.moderation import deciding
 from feed.moderation.queue import Target
 from tests.backends import counted_sql
 from tests.integration.accounts.test_admin import post as admin_post
 from tests.integration.accounts.test_admin import signed_in
+from tests.integration.feed.desking import decide
 from tests.integration.speaking import on_one_store
 from tests.people import ApiClient, new_person
 from tests.threads import run_together
@@ -96,7 +96,7 @@ def test_who_is_overtaken_while_reporting_answers_the_report_that_stands(monkeyp
 def test_after_a_report_was_closed_the_same_is_a_new_one() -> None:
     person, reporter, staff = new_person(), ApiClient(new_person()), new_person(staff=True)
     first = report(reporter, username=person.username).json()["data"]["id"]
-    deciding.decide(Target(Kind.PERSON, person.pk), by=staff, verdict="dismiss", note="no")
+    decide(Target(Kind.PERSON, person.pk), by=staff, verdict="dismiss", note="no")
     assert report(reporter, username=person.username).json()["data"]["id"] != first
 
 
