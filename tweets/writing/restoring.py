@@ -50,14 +50,18 @@ def restore_tweet(*, tweet_id: int, viewer: Viewer, reason: str) -> None:
     """Restores a tweet that staff deleted. It can be read everywhere when this returns; in timelines as soon as its
     order was worked off, in its author's own at once. The log of staff tells of it (accounts/staff).
 
-    Raises `Forbidden` for who has not the right; `NotFound`; `Refused` for no reason, and for what is not deleted, was
-    deleted by its author, is a retweet, or whose author is gone; `Unavailable`. Costs up to four SQL statements, one
+    Raises `Forbidden` for who has not the right, for what staff wrote, which is superusers' to restore, and for what
+    oneself wrote; `NotFound`; `Refused` for no reason, and for what is not deleted, was
+    deleted by its author, is a retweet, or whose author is gone; `Unavailable`. Costs up to six SQL statements, one
     store read, one store write, the author's account and one Redis round trip.
     """
-    if not (viewer.is_staff and staff_may(viewer.id, Right.RESTORE_TWEETS)):
-        raise Forbidden("You may not restore tweets.")
-    reason = staff_log.checked_reason(reason)
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
+    author_id = tweet.author_id if tweet is not None else None
+    if not (viewer.is_staff and staff_may(viewer.id, Right.RESTORE_TWEETS, of=author_id)):
+        raise Forbidden("You may not restore this tweet.")
+    if author_id == viewer.id:
+        raise Forbidden("Nobody decides about themselves.")
+    reason = staff_log.checked_reason(reason)
     if tweet is None:
         raise no_such_tweet()
     check_restorable(tweet)

@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.graph import follows
-from accounts.models import StaffAction
+from accounts.models import StaffAction, User
 from accounts.people import services
 from accounts.staff.roles import Role
 from storage.ids.snowflakes import created_at
@@ -249,6 +249,19 @@ class TestActing:
                 assert desk.refused(f"tweets/{tweet_id}/", action=action, reason="x") == 403
         assert tweet_store().get_many([tweet])[tweet].deleted is False
         assert tweet_store().get_many([deleted])[deleted].deleted is True
+
+    @on_one_store
+    def test_tweets_of_staff_are_superusers_to_act_on_and_one_s_own_somebody_else_s(self, desk: Desk) -> None:
+        boss = new_person(staff=True)
+        theirs, deleted, own = post(boss), post(boss), post(desk.person)
+        for tweet in (deleted, own):
+            delete_tweet(tweet_id=tweet, viewer=viewer(new_person(staff=True)))
+        for tweet, action in ((theirs, "delete"), (deleted, "restore"), (own, "restore")):
+            assert 'name="reason"' not in desk.page(f"tweets/{tweet}/")
+            assert desk.refused(f"tweets/{tweet}/", action=action, reason="x") == 403
+        User.objects.filter(pk=desk.person.pk).update(is_superuser=True)
+        for tweet, shown in ((theirs, True), (deleted, True), (own, False)):
+            assert ('name="reason"' in desk.page(f"tweets/{tweet}/")) is shown
 
     @on_one_store
     def test_who_sends_no_token_changes_nothing(self, desk: Desk) -> None:

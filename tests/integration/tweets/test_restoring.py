@@ -22,7 +22,7 @@ from storage.stores import outbox
 from storage.web.paging import PageRequest
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, in_redis, post, seen, viewer
-from tests.people import new_person, new_staff
+from tests.people import ApiClient, new_person, new_staff
 from tests.work import open_orders, work_off_everything
 from tweets.caches import author_counts
 from tweets.reading.selectors import author_page
@@ -273,6 +273,24 @@ def test_what_cannot_be_restored_is_refused(scene: Scene) -> None:
     scene.delete()
     with patch("tweets.writing.restoring.accounts_by_id", return_value={}), pytest.raises(Refused, match="author"):
         restore_tweet(tweet_id=scene.tweet, viewer=staff, reason="why")
+
+
+@on_one_store
+def test_staff_decide_neither_about_their_own_tweets_nor_about_those_of_staff() -> None:
+    boss, moderator = new_person(staff=True), new_staff(Role.MODERATOR)
+    theirs, own = post(boss, "by a superuser"), post(moderator, "by a moderator")
+    assert ApiClient(moderator).delete(f"/api/v1/tweets/{theirs}").status_code == 403
+    for tweet in (theirs, own):
+        delete_tweet(tweet_id=tweet, viewer=viewer(new_person(staff=True)))
+        with pytest.raises(Forbidden):
+            restore_tweet(tweet_id=tweet, viewer=viewer(moderator), reason="why")
+    with pytest.raises(Forbidden):
+        restore_tweet(tweet_id=theirs, viewer=viewer(boss), reason="why")
+    assert {entry.action for entry in StaffAction.objects.all()} == {"delete"}
+    for tweet in (theirs, own):
+        restore_tweet(tweet_id=tweet, viewer=viewer(new_person(staff=True)), reason="why")
+    delete_tweet(tweet_id=own, viewer=viewer(moderator))
+    assert StaffAction.objects.count() == 4, "what one deletes of one's own is no act of staff's"
 
 
 @on_one_store
