@@ -1,13 +1,13 @@
 """Moderation in Django admin: reports, and what people wrote, whoever is suspended.
 
-Reports are read, noted and closed; nobody writes or deletes one here. Those about staff are superusers' to read and
-to close, as staff themselves are (accounts/admin.py): nobody closes what is said of them, or learns who said it.
+Reports are read and noted here, never written or deleted; only a decision closes them (feed/desk/moderation.py).
+Those about staff are superusers' to read, as staff themselves are (accounts/admin.py): nobody learns who said it.
 """
 
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -22,7 +22,7 @@ from feed.desk import fan_out, moderation, people, timelines, tweets
 from feed.desk.bulk import BulkActs
 from feed.models import Report
 from feed.moderation.evidence import TweetOut, newest_tweets, tweet_for_staff
-from feed.moderation.reports import close_report, note_report
+from feed.moderation.reports import note_report
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_time
 
@@ -70,7 +70,6 @@ class ReportAdmin(ChosenByIds):
     search_help_text = "A tweet's id or a username"
     show_full_result_count = False
     ordering = ("-id",)
-    actions = ("close",)
     fields = ("made_at", "about", "tweet_id", "tweet", "reason", "comment", "reporter", "status", "closed_by", "note")
     readonly_fields = tuple(field for field in fields if field != "note")
 
@@ -117,14 +116,6 @@ class ReportAdmin(ChosenByIds):
 
     def has_delete_permission(self, request: HttpRequest, obj: Report | None = None) -> bool:
         return False
-
-    @admin.action(description="Close: dealt with", permissions=["change"])
-    def close(self, request: HttpRequest, queryset: QuerySet[Report]) -> None:
-        reports = list(queryset)
-        for report in reports:
-            close_report(report, by=operator_of(request))
-            self.log_change(request, report, "Closed.")
-        self.message_user(request, f"Closed: {len(reports)}.", messages.SUCCESS)
 
 
 def _line(tweet: TweetOut) -> str:

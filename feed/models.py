@@ -80,11 +80,15 @@ class Decision(models.Model):
 
 
 class Claim(models.Model):
-    """That somebody works on what was reported of one target, until `expires_at`; one at a time."""
+    """That somebody works on what was reported of one target, until `expires_at`; one at a time.
+
+    Its `token` decides, once: the decision takes it, and it is empty while what was decided is carried out.
+    """
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
     target_id = models.BigIntegerField()
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    token = models.CharField(max_length=32)
     expires_at = models.DateTimeField()
 
     class Meta:

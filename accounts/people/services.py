@@ -131,17 +131,20 @@ def update_profile(
 
 
 @sql_or_unavailable()
-def suspend(person: User, *, by: User, until: datetime | None = None, reason: str = "") -> None:
-    """Shuts the person out of every door from the next request on, and hides what they wrote. Idempotent.
+def suspend(
+    person: User, *, by: User, until: datetime | None = None, reason: str = "", may_shorten: bool = False
+) -> None:
+    """Shuts the person out of every door from the next request on, and hides what they wrote.
 
-    It ends by itself soon after `until` (`end_suspensions`), if given; suspending again with another moment changes
-    that. What their reading left in Redis goes (people/purge.py); a reader who is restored finds it complete again.
-    Counts leave them out within seconds (people/withholding.py).
+    It ends by itself soon after `until` (`end_suspensions`), if given. Of one that stands the later end holds, none
+    being the latest, unless `may_shorten`: who asks for that has seen how long it lasts. Again, it is logged again.
+    What their reading left in Redis goes (people/purge.py); a reader who is restored finds it complete again. Counts
+    leave them out within seconds (people/withholding.py).
     """
     order_withholding(person.id)
     with transaction.atomic():
         at = datetime.now(UTC)
-        _set_suspension(person, at=at, until=until, by=by, reason=reason)
+        _set_suspension(person, at=at, until=until, by=by, reason=reason, may_shorten=may_shorten)
         transaction.on_commit(lambda: purge_reading(person.id))
     log.info("account_suspended", user_id=person.id, by=by.id)
 
@@ -207,16 +210,29 @@ def announce(person: User, fields: list[str]) -> None:
         transaction.on_commit(lambda: account_changed(person.id))
 
 
-def _set_suspension(person: User, *, at: datetime | None, until: datetime | None, by: User | None, reason: str) -> None:
-    """Changes it where it is not so already, and logs that; for a suspension that stands, its end. In a transaction."""
+def _set_suspension(
+    person: User,
+    *,
+    at: datetime | None,
+    until: datetime | None,
+    by: User | None,
+    reason: str,
+    may_shorten: bool = False,
+) -> None:
+    """Changes it where it is not so already, of a suspension that stands its end, and logs that; a suspension also
+    where it changed nothing. In a transaction.
+    """
     standing = User.objects.select_for_update().filter(pk=person.pk)
     before = standing.values_list("suspended_at", "suspended_until").first() or (None, None)
     lasts = at is not None and before[0] is not None
+    if lasts and not may_shorten:
+        until = None if before[1] is None or until is None else max(before[1], until)
     after = (before[0] if lasts else at, until)
     if before != after:
         person.suspended_at, person.suspended_until = after
         person.suspended_by = by if at is not None else None
         person.save(update_fields=["suspended_at", "suspended_until", "suspended_by"])
+    if before != after or lasts:
         staff_log.record(
             by=by,
             action="restore" if at is None else "suspend",

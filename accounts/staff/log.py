@@ -14,8 +14,9 @@ it, and emptying the table, to whoever speaks SQL as the application does (migra
 its file belongs to whoever runs the process. Entries name people as they were called then, and outlive them.
 """
 
+import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, QuerySet
 from structlog.contextvars import get_contextvars
@@ -25,6 +26,8 @@ from accounts.models import REASON_MAX, StaffAction, User, privileged
 from accounts.staff.roles import Right, may
 from storage.errors import Refused
 
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
 BY_ITSELF = "(by itself)"
 """Who did what no person did: a suspension that ended at its time, a command."""
 DECIDED = "decide: "
@@ -33,7 +36,7 @@ KINDS = ("person", "tweet", "report", "order", "group")
 ACTIONS = (
     *("suspend", "restore", "verify", "unverify", "sign out", "add", "change", "set a password"),
     *(f"{DECIDED}{verdict}" for verdict in ("dismiss", "warn", "delete", "suspend")),
-    *("close", "note", "delete", "rebuild timeline", "replay dead letter", "drop dead letter"),
+    *("note", "delete", "rebuild timeline", "replay dead letter", "drop dead letter"),
     *("set up two-step sign-in", "reset two-step sign-in", "renew recovery codes", "use a recovery code"),
     *("add a group", "change a group", "delete a group"),
 )
@@ -84,7 +87,9 @@ def record(
 ) -> None:
     """Writes one entry; in the caller's transaction, if there is one. One SQL statement.
 
-    `before` and `after` are what JSON can hold, no secrets, and large numbers as strings. None did it by itself.
+    `before` and `after` are what JSON can hold, no secrets, and large numbers as strings; NUL and halves of surrogate
+    pairs, which PostgreSQL's JSON cannot hold, are replaced. A longer text than a reason stands in `after`. None did
+    it by itself.
     """
     StaffAction(
         by_id=None if by is None else by.id,
@@ -93,11 +98,22 @@ def record(
         subject_kind=subject.kind,
         subject_id=subject.id,
         about=subject.about,
-        before=dict(before or {}),
-        after=dict(after or {}),
-        reason=reason,
+        before=_storable(before or {}),
+        after=_storable(after or {}),
+        reason=_storable(reason),
         request_id=str(get_contextvars().get("request_id", "")),
     ).save()
+
+
+def _storable(value: Any) -> Any:
+    """The same with what no database of ours holds replaced, however deep it stands."""
+    if isinstance(value, str):
+        return UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        return {_storable(key): _storable(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(each) for each in value]
+    return value
 
 
 def checked_reason(reason: str) -> str:

@@ -95,10 +95,20 @@ def may_touch(operator: User, person: User) -> bool:
 
 
 @sql_or_unavailable()
-def staff_may(user_id: int, right: Right) -> bool:
-    """Says whether the person of that id has the right, for doors that know an account only.
+def may_touch_what_is_of(operator: User, person_id: int) -> bool:
+    """Says the same of what that person wrote; who does not exist any more is nobody's. Up to two SQL queries."""
+    person = None if operator.is_superuser else User.objects.filter(pk=person_id).first()
+    return person is None or may_touch(operator, person)
 
-    Up to three SQL queries. Raises `Unavailable`.
+
+@sql_or_unavailable()
+def staff_may(user_id: int, right: Right, *, of: int | None = None) -> bool:
+    """Says whether the person of that id has the right, for doors that know an account only; `of` is whose tweet or
+    else it is about, as `may_touch` has it.
+
+    Up to three SQL queries, and two more with `of`. Raises `Unavailable`.
     """
-    person = User.objects.filter(pk=user_id).first()
-    return person is not None and may(person, right)
+    operator = User.objects.filter(pk=user_id).first()
+    if operator is None or not may(operator, right):
+        return False
+    return of is None or may_touch_what_is_of(operator, of)

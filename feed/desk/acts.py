@@ -24,10 +24,16 @@ class Act(msgspec.Struct, frozen=True):
     fits: Callable[[User], bool]
     """Whether it would change anything of the person."""
     form: type[ReasonForm] = ReasonForm
+    do_on_page: Do | None = None
+    """Instead of `do`, from the person's own page, where one sees what stands."""
 
 
 def _suspend(person: User, by: User, reason: str, until: datetime | None) -> None:
     services.suspend(person, by=by, until=until, reason=reason)
+
+
+def _suspend_on_page(person: User, by: User, reason: str, until: datetime | None) -> None:
+    services.suspend(person, by=by, until=until, reason=reason, may_shorten=True)
 
 
 def _restore(person: User, by: User, reason: str, _: datetime | None) -> None:
@@ -57,6 +63,7 @@ ACTS: Mapping[str, Act] = {
             do=_suspend,
             fits=lambda person: True,
             form=SuspensionForm,
+            do_on_page=_suspend_on_page,
         ),
         Act(
             name="restore",

@@ -52,15 +52,19 @@ class CasePage(DeskPage):
     def get(self, request: HttpRequest, kind: str, target_id: int) -> HttpResponseBase:
         target = _target(kind, target_id)
         person = queue.person_of(target, self.operator)
-        reports = list(queue.reports_about(target, self.operator).select_related("reporter")[: queue.SHOWN])
+        reports = queue.reports_about(target, self.operator).select_related("reporter")
+        waiting = reports.filter(status=Status.OPEN)
+        shown = list(waiting[: queue.SHOWN])
         claim = queue.standing_claim(target)
         mine = claim is not None and claim.by_id == self.operator.pk
         context = {
             "title": f"Reported: {target.kind} {target.id}",
             "target": target,
             "person": person,
-            "open": [report for report in reports if report.status == Status.OPEN],
-            "closed": [report for report in reports if report.status != Status.OPEN],
+            "open": shown,
+            "open_count": waiting.count() if len(shown) == queue.SHOWN else len(shown),
+            "seen": shown[0].pk if shown else 0,
+            "closed": list(reports.exclude(status=Status.OPEN)[: queue.SHOWN]),
             "decisions": queue.decisions_about(person.pk),
             "claim": claim,
             "mine": mine,
@@ -83,20 +87,23 @@ class CasePage(DeskPage):
         return cast(User, self.request.user)
 
     def _claim(self, target: Target) -> HttpResponseBase:
-        until = deciding.claim(target, by=self.operator)
-        return self.back(f"Yours until {until:%H:%M} UTC.")
+        claim = deciding.claim(target, by=self.operator)
+        return self.back(f"Yours until {claim.expires_at:%H:%M} UTC.")
 
     def _release(self, target: Target) -> HttpResponseBase:
         deciding.release(target, by=self.operator)
         return self.back("Others may take it.")
 
     def _decide(self, target: Target) -> HttpResponseBase:
-        form = DecisionForm(self.operator, target, self.request.POST)
+        form, page = DecisionForm(self.operator, target, self.request.POST), PageForm(self.request.POST)
         if not form.is_valid():
             return self.back(errors_of(form), failed=True)
+        if not page.is_valid():
+            return self.back("Work on it first, and decide on its page.", failed=True)
         decision = deciding.decide(
             target,
             by=self.operator,
+            **page.cleaned_data,
             verdict=form.cleaned_data["verdict"],
             note=form.cleaned_data["reason"],
             until=form.cleaned_data["until"],
@@ -118,6 +125,13 @@ class DecisionForm(SuspensionForm):
             if may(operator, deciding.RIGHTS[verdict]) and (verdict != Verdict.DELETE or target.kind == Kind.TWEET)
         ]
         cast(forms.ChoiceField, self.fields["verdict"]).choices = offered
+
+
+class PageForm(forms.Form):
+    """What the page was made with: the claim's token, and the newest report that it shows."""
+
+    token = forms.CharField(max_length=32)
+    seen = forms.IntegerField(min_value=1, max_value=MAX_ID)
 
 
 def _target(kind: str, target_id: int) -> Target:

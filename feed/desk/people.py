@@ -67,7 +67,8 @@ class PersonPage(DeskPage):
         form = act.form(request.POST)
         if not form.is_valid():
             return self.back(errors_of(form), failed=True)
-        act.do(person, self.operator, form.cleaned_data["reason"], form.cleaned_data.get("until"))
+        do = act.do_on_page or act.do
+        do(person, self.operator, form.cleaned_data["reason"], form.cleaned_data.get("until"))
         return self.back(f"{act.done}: {person}.")
 
     @property

@@ -16,6 +16,7 @@ from feed.desk.attention import age
 from feed.desk.lines import operator_of, person_line, place_in, reason_in, tweet_line
 from feed.desk.pages import DeskPage, desk_page
 from feed.operations import homes, lookup
+from feed.operations.audit import ORDERS_READ_BY_A_PAGE
 from feed.operations.explain import explain
 from feed.operations.homes import may_look_at
 from storage.errors import NotFound, Refused
@@ -57,7 +58,9 @@ class OneTimeline(TimelinePage):
     template_name = "desk/timeline.html"
 
     def get(self, request: HttpRequest, reader_id: int) -> HttpResponseBase:
-        reader = self.reader(request, reader_id)
+        return self._page(request, self.reader(request, reader_id))
+
+    def _page(self, request: HttpRequest, reader: Account, audit: dict[str, Any] | None = None) -> HttpResponseBase:
         home = homes.home_of(reader, before=place_in(request))
         entries = [
             {"tweet": tweet_line(each.entry), "way": each.way.value, "shown": each.shown} for each in home.entries
@@ -69,14 +72,16 @@ class OneTimeline(TimelinePage):
                 "timeline": _timeline_line(home.timeline) if home.timeline is not None else None,
                 "entries": entries,
                 "older": home.older,
-                "audit": _audit(reader) if request.GET.get("audit") else None,
+                "audit": audit,
                 "reason_max": REASON_MAX,
             }
         )
 
     def post(self, request: HttpRequest, reader_id: int) -> HttpResponseBase:
-        self.ask(Right.REBUILD_TIMELINES)
         reader = self.reader(request, reader_id)
+        if "audit" in request.POST:
+            return self._audit(request, reader)
+        self.ask(Right.REBUILD_TIMELINES)
         try:
             made = homes.rebuild(reader, by=operator_of(request), reason=reason_in(request))
         except Refused as error:
@@ -86,6 +91,13 @@ class OneTimeline(TimelinePage):
                 "It was overtaken, by its reader or by a change of whom they follow. Try again.", failed=True
             )
         return self.back(f"The home timeline of @{reader.username} was made anew from the store.")
+
+    def _audit(self, request: HttpRequest, reader: Account) -> HttpResponseBase:
+        """It changes nothing, and is no GET: it takes a moment, which no link or image may cost."""
+        try:
+            return self._page(request, reader, _audit(reader))
+        except Refused as error:
+            return self.back(error.message, failed=True)
 
 
 @desk_page
@@ -103,7 +115,8 @@ class Explain(TimelinePage):
             tweet_id = lookup.referred_to(asked["tweet"])
         except (Refused, NotFound) as error:
             return self.shown({"asked": asked, "error": error.message}, status=422)
-        explanation = explain(self.reader(request, account.id), tweet_id, by=operator_of(request))
+        reader, by = self.reader(request, account.id), operator_of(request)
+        explanation = explain(reader, tweet_id, by=by, orders_read=ORDERS_READ_BY_A_PAGE)
         return self.shown(
             {
                 "asked": asked,
@@ -148,6 +161,7 @@ def _audit(reader: Account) -> dict[str, Any]:
     return {
         "inactive": report.inactive,
         "clean": report.clean,
+        "unread": ORDERS_READ_BY_A_PAGE if report.unread else None,
         "differences": [each for finding in findings for each in finding.differences],
         "pending": [each for finding in findings for each in finding.pending],
     }

@@ -8,8 +8,8 @@ from django.urls import reverse
 
 from accounts.models import REASON_MAX
 from accounts.people.selectors import find_account
-from accounts.staff.roles import Right, may
-from feed.desk.lines import listing_lines, person_line, place_in, reason_in, tweet_line, viewer_of
+from accounts.staff.roles import Right, may, may_touch_what_is_of
+from feed.desk.lines import listing_lines, operator_of, person_line, place_in, reason_in, tweet_line, viewer_of
 from feed.desk.pages import DeskPage, desk_page
 from feed.moderation.tweets import delete_as_staff
 from feed.operations import lookup
@@ -56,6 +56,9 @@ class OneTweet(DeskPage):
         found = lookup.sheet(tweet_id)
         shown = request.GET.get("list", LISTS[0])
         listing = _listing(shown if shown in LISTS else LISTS[0], tweet_id, place_in(request))
+        author_id = found.subject.tweet.author_id
+        is_own = author_id == operator_of(request).pk
+        may_touch = may_touch_what_is_of(operator_of(request), author_id)
         fan_out = fan_out_of(found.subject.tweet) if may(request.user, Right.VIEW_FANOUT) else None
         return self.shown(
             {
@@ -66,6 +69,7 @@ class OneTweet(DeskPage):
                 "quoted": tweet_line(found.quoted) if found.quoted is not None else None,
                 "original": tweet_line(found.original) if found.original is not None else None,
                 "deleted_by": _deleter(found),
+                "may_delete": is_own or may_touch,
                 "fan_out": fan_out,
                 "lists": LISTS,
                 "list": shown if shown in LISTS else LISTS[0],

@@ -52,6 +52,7 @@ class Migration(migrations.Migration):
                 key(),
                 ("kind", models.CharField(choices=KINDS, max_length=10)),
                 ("target_id", models.BigIntegerField()),
+                ("token", models.CharField(max_length=32)),
                 ("expires_at", models.DateTimeField()),
                 ("by", person(django.db.models.deletion.CASCADE)),
             ],

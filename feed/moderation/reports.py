@@ -1,7 +1,6 @@
-"""Reporting tweets and people to those who moderate, who answer in the admin (feed/admin.py)."""
+"""Reporting tweets and people to those who moderate, and their notes; what becomes of it is decided in deciding.py."""
 
 import msgspec
-import structlog
 from django.db import IntegrityError, transaction
 
 from accounts.entities import Viewer
@@ -13,8 +12,6 @@ from feed.models import COMMENT_MAX, Reason, Report, Status
 from storage.errors import NotFound, Refused
 from storage.ids.snowflakes import created_at
 from tweets.reading.selectors import visible_tweet
-
-log = structlog.get_logger(__name__)
 
 
 class ReportOut(msgspec.Struct, frozen=True):
@@ -55,19 +52,6 @@ def report_person(*, by: Viewer, username: str, reason: str, comment: str = "") 
     if person.suspended_at is not None:
         raise _nobody()
     return _report(by=by, person=person, tweet_id=None, reason=reason, comment=comment)
-
-
-@sql_or_unavailable()
-def close_report(report: Report, *, by: User) -> None:
-    """Marks it as dealt with; reporting the same again is then a new report. Idempotent."""
-    changed = Report.objects.filter(pk=report.pk, status=Status.OPEN)
-    with transaction.atomic():
-        if not changed.update(status=Status.CLOSED, closed_by=by):
-            return
-        staff_log.record(
-            by=by, action="close", subject=staff_log.Subject("report", report.pk, report.person_id), reason=report.note
-        )
-    log.info("report_closed", report_id=report.pk, by=by.id)
 
 
 @sql_or_unavailable()

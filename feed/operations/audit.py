@@ -41,6 +41,8 @@ MOMENT_SECONDS = 1.0
 """Between the two looks: longer than a request is between its writes, a push between its round trips."""
 ORDERS_READ = 100_000
 """Open orders looked through, oldest first, to explain a difference."""
+ORDERS_READ_BY_A_PAGE = 1_000
+"""The same for who waits for a page: as many as one page of the store."""
 
 
 class Fault(StrEnum):
@@ -78,6 +80,8 @@ class Report(msgspec.Struct):
     differences: int = 0
     pending: int = 0
     repaired: int = 0
+    unread: bool = False
+    """Whether there may have been more open orders than were looked through: a difference may wait for one of those."""
 
     @property
     def clean(self) -> bool:
@@ -86,7 +90,12 @@ class Report(msgspec.Struct):
 
 
 def audit(
-    people: Iterable[Person], report: Report, *, repair: bool, sleep: Callable[[float], None] = time.sleep
+    people: Iterable[Person],
+    report: Report,
+    *,
+    repair: bool,
+    sleep: Callable[[float], None] = time.sleep,
+    orders_read: int = ORDERS_READ,
 ) -> Iterator[list[Finding]]:
     """Looks at everyone's timeline, CHUNK people at a time; yields the findings of each chunk.
 
@@ -97,14 +106,14 @@ def audit(
     """
     rest = iter(people)
     while chunk := list(islice(rest, CHUNK)):
-        findings = _findings(chunk, report, sleep)
+        findings = _findings(chunk, report, sleep, orders_read)
         wrong = [finding.person for finding in findings if finding.differences]
         report.people += len(chunk)
         report.wrong += len(wrong)
         report.differences += sum(len(finding.differences) for finding in findings)
         report.pending += sum(len(finding.pending) for finding in findings)
         if repair and wrong:
-            findings += _repair(wrong, report, sleep)
+            findings += _repair(wrong, report, sleep, orders_read)
         yield findings
 
 
@@ -147,7 +156,9 @@ def differences_together(sources: Sequence[Window], expected: Sequence[int]) -> 
     return sorted(found, reverse=True)
 
 
-def _findings(people: Sequence[Person], report: Report, sleep: Callable[[float], None]) -> list[Finding]:
+def _findings(
+    people: Sequence[Person], report: Report, sleep: Callable[[float], None], orders_read: int
+) -> list[Finding]:
     """The differences of these people that are still there after a moment."""
     first = _look(people)
     report.inactive += sum(differences is None for differences in first.values())
@@ -155,7 +166,8 @@ def _findings(people: Sequence[Person], report: Report, sleep: Callable[[float],
     if not suspects:
         return []
     sleep(MOMENT_SECONDS)
-    orders = outbox().open_orders(before=MAX_ID, limit=ORDERS_READ)
+    orders = outbox().open_orders(before=MAX_ID, limit=orders_read)
+    report.unread |= len(orders) >= orders_read
     second = _look(suspects)
     findings = []
     for person in suspects:
@@ -220,10 +232,12 @@ def _explains(entries: set[int], difference: Difference) -> bool:
     return difference.entry_id in entries and difference.fault in (Fault.MISSING, Fault.EXTRA)
 
 
-def _repair(people: Sequence[Person], report: Report, sleep: Callable[[float], None]) -> list[Finding]:
+def _repair(
+    people: Sequence[Person], report: Report, sleep: Callable[[float], None], orders_read: int
+) -> list[Finding]:
     """Makes the timelines anew; what is wrong after that."""
     for person in people:
         make_anew(person.id)
-    left = [finding for finding in _findings(people, Report(), sleep) if finding.differences]
+    left = [finding for finding in _findings(people, Report(), sleep, orders_read) if finding.differences]
     report.repaired += len(people) - len(left)
     return left

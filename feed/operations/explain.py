@@ -6,8 +6,9 @@ its floor, in an author's recent list, or still on its way. An answer that fits 
 order is a fault, and is called one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
@@ -49,19 +50,20 @@ class Explanation(msgspec.Struct, frozen=True):
     reasons: list[str]
 
 
-def explain(reader: Account, tweet_id: int, *, by: User | None = None) -> Explanation:
+def explain(reader: Account, tweet_id: int, *, by: User | None = None, orders_read: int = ORDERS_READ) -> Explanation:
     """Returns why the reader's home has, or has not, that tweet, quote or retweet now.
 
     `by` is told nothing of whom staff block, unless a superuser; None, who has the command line, all of it.
 
     Some ten reads of the store, one round trip to Redis and the authors' accounts. Nothing is
     changed. While other requests run, an answer may be a moment old: a fault counts when it is
-    told twice. Raises `Unavailable`.
+    told twice. Up to `orders_read` open orders are looked through, once; while there are more, nothing is called a
+    fault that one of the others may explain. Raises `Unavailable`.
     """
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
     if tweet is None:
         return Explanation(Verdict.ABSENT, ["There is no such tweet."])
-    case = _Case(reader, tweet, by)
+    case = _Case(reader, tweet, by, orders_read)
     against = list(case.against())
     return case.absent(against) if against else case.place()
 
@@ -74,8 +76,9 @@ def _is_staff(person_id: int) -> bool:
 class _Case:
     """One reader and one tweet."""
 
-    def __init__(self, reader: Account, tweet: Tweet, by: User | None) -> None:
+    def __init__(self, reader: Account, tweet: Tweet, by: User | None, orders_read: int) -> None:
         self._by = by
+        self._orders_read = orders_read
         self._reader = reader
         self._tweet = tweet
         self._accounts = accounts_by_id([tweet.author_id])
@@ -108,6 +111,8 @@ class _Case:
         wrong = tweet.deleted or not self._follows() or not tweet.in_home
         if wrong and self._open_order(DELIVER, RETRACT, GRAPH_ORDER) is not None:
             return Explanation(Verdict.WAITS, [*against, stands, "The order that takes it out is still open."])
+        if wrong and self._unread():
+            return Explanation(Verdict.WAITS, [*against, stands, self._unread()])
         return Explanation(Verdict.FAULT if wrong else Verdict.ABSENT, [*against, stands])
 
     def place(self) -> Explanation:
@@ -151,6 +156,8 @@ class _Case:
             whom = f"Redis has not been told of a change of whom @{self._reader.username} follows, blocks or mutes"
             waits = f"{whom}: its order is open since {created_at(change.id)}."
             return Explanation(Verdict.WAITS, [waits])
+        if self._unread():
+            return Explanation(Verdict.WAITS, [f"It is missing above the floor. {self._unread()}"])
         return Explanation(
             Verdict.FAULT,
             ["Its order was worked off, and it is missing above the floor. rebuild_timeline makes the timeline anew."],
@@ -199,8 +206,17 @@ class _Case:
                 return self._reader.id in order.args
             return self._tweet.id in order.args[:1]
 
-        orders = outbox().open_orders(before=MAX_ID, limit=ORDERS_READ)
-        return next((order for order in orders if order.kind in kinds and is_about_it(order)), None)
+        return next((order for order in self._open_orders if order.kind in kinds and is_about_it(order)), None)
+
+    def _unread(self) -> str:
+        """Says that open orders were not looked through, if there may be such; empty otherwise."""
+        if len(self._open_orders) < self._orders_read:
+            return ""
+        return f"Only the oldest {self._orders_read:,} open orders were looked through; its own may be among the rest."
+
+    @cached_property
+    def _open_orders(self) -> Sequence[Order]:
+        return outbox().open_orders(before=MAX_ID, limit=self._orders_read)
 
     def _account(self, user_id: int) -> Account | None:
         if user_id not in self._accounts:

@@ -7,6 +7,7 @@ floor. So an inactive reader does not become active by being looked at.
 What the reader is shown of the ids is what hydration says: a page of theirs leaves the same ones out.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
@@ -26,13 +27,14 @@ from feed.operations import audit
 from feed.operations.audit import Finding, Person, Report
 from feed.operations.lookup import StaffTweet, shown_of
 from feed.timelines.rebuild import home_authors, make_anew
-from storage.errors import Forbidden, Unavailable
+from storage.errors import Forbidden, Refused, Unavailable
 from storage.ids.snowflakes import id_us
 from storage.redis.node import timeline_node
 from tweets.reading.hydration import TweetOut, hydrated
 from tweets.stores.port import tweet_store
 
 PAGE = 20
+_AUDITING = threading.Lock()
 
 
 class Way(StrEnum):
@@ -82,10 +84,19 @@ def home_of(reader: Account, *, before: int | None = None) -> Home:
 
 
 def audited(reader: Account) -> tuple[Report, list[Finding]]:
-    """Returns what an audit of this one timeline finds (audit.py), in at most a moment more than it costs there."""
-    report = Report()
-    people = [Person(reader.id, reader.username)]
-    return report, [finding for findings in audit.audit(people, report, repair=False) for finding in findings]
+    """Returns what an audit of this one timeline finds (audit.py), in at most a moment more than it costs there.
+
+    It looks through ORDERS_READ_BY_A_PAGE open orders. Raises `Refused` while this process makes another: each holds a
+    thread for a moment.
+    """
+    if not _AUDITING.acquire(blocking=False):
+        raise Refused("audit", "Another audit is being made. Try again in a moment.", code="busy")
+    try:
+        report, people = Report(), [Person(reader.id, reader.username)]
+        found = audit.audit(people, report, repair=False, orders_read=audit.ORDERS_READ_BY_A_PAGE)
+        return report, [finding for findings in found for finding in findings]
+    finally:
+        _AUDITING.release()
 
 
 @sql_or_unavailable()

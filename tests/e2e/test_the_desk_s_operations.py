@@ -119,7 +119,7 @@ def test_the_pages_fit_a_telephone_and_ask_no_other_host(
     tab: Tab, server: Server, staff: dict[Role, Person], scene: Scene
 ) -> None:
     sign_in(tab, server, staff[Role.ADMINISTRATOR])
-    home, dashboard = f"timelines/{scene.reader.id}/?audit=1", "fan-out/?refresh=off"
+    home, dashboard = f"timelines/{scene.reader.id}/", "fan-out/?refresh=off"
     explain = f"explain/?reader={scene.reader.username}&tweet={scene.tweet}"
     tweets = ["tweets/", f"tweets/?author={scene.author.username}", f"tweets/{scene.tweet}/"]
     for width in (NARROW, WIDE):

@@ -87,8 +87,8 @@ def posted_out(tweet: Tweet, author: Viewer, *, repeatable: bool = False) -> Twe
 
 
 def delete_tweet(*, tweet_id: int, viewer: Viewer, reason: str = "") -> None:
-    """Deletes a tweet; only its author may, and staff who have the right, of whom the log tells (accounts/staff). It is
-    gone everywhere when this returns.
+    """Deletes a tweet; only its author may, and staff who have the right, of whom the log tells (accounts/staff); what
+    staff wrote, superusers only. It is gone everywhere when this returns.
 
     Deleting a retweet is undoing it. Raises `NotFound` (deleted already, or not to be read by the viewer, as
     when a retweet's original is hidden from them; what is one's own is always found), `Forbidden`,
@@ -116,9 +116,9 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer, reason: str = "") -> None:
 def _delete_as_staff(tweet: Tweet, viewer: Viewer, reason: str) -> None:
     """Logs that the viewer, no author, is about to delete it. Raises `Forbidden`, and `NotFound` where it is hidden.
 
-    Costs up to four SQL statements.
+    Costs up to six SQL statements.
     """
-    if not (viewer.is_staff and staff_may(viewer.id, Right.DELETE_TWEETS)):
+    if not (viewer.is_staff and staff_may(viewer.id, Right.DELETE_TWEETS, of=tweet.author_id)):
         tweet_out(tweet.id, viewer)
         raise Forbidden("Only its author may delete a tweet.")
     with sql_or_unavailable():

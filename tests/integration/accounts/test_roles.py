@@ -146,6 +146,17 @@ def test_postgresql_refuses_whoever_speaks_sql(request: pytest.FixtureRequest) -
     assert StaffAction.objects.get().reason == row.reason
 
 
+@engines
+def test_what_no_database_holds_is_logged_without_it(request: pytest.FixtureRequest, engine: str) -> None:
+    """An error of a driver's has any bytes; PostgreSQL's jsonb has neither NUL nor half a character."""
+    request.getfixturevalue(engine)
+    said = {"error": "a\0b", "args": ["\0", "\ud800", 7], "in": {"k\0": None}}
+    log.record(by=None, action="look", subject=log.tweet(7, 9), before=said, after=said, reason="a\0b\udfff")
+    kept = StaffAction.objects.get()
+    assert kept.before == kept.after == {"error": "a\ufffdb", "args": ["\ufffd", "\ufffd", 7], "in": {"k\ufffd": None}}
+    assert kept.reason == "a\ufffdb\ufffd"
+
+
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 1_001, "a\0b"])
 def test_what_is_no_reason(reason: str) -> None:
     with pytest.raises(Refused):

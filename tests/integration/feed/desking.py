@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from django.contrib.auth.models import Group
 from django.test import Client
@@ -10,7 +11,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts.models import StaffAction, User
 from accounts.staff import log
 from accounts.staff.roles import Role
-from feed.models import Reason, Report
+from feed.models import Decision, Reason, Report
+from feed.moderation import deciding
+from feed.moderation.queue import Target
+from storage.ids.snowflakes import MAX_ID
 from tests.integration.accounts.admins import signed_in
 from tests.integration.tweeting import post
 from tests.people import make_roles, new_person, new_staff
@@ -89,3 +93,14 @@ def client_of(name: str) -> Client:
         client.force_login(who)
         return client
     return signed_in(who)
+
+
+def carried_by(page: str) -> dict[str, str]:
+    """What a case's form has of its page besides what is typed; nothing for who has not claimed it."""
+    return dict(re.findall(r'name="(token|seen)" value="(\w+)"', page))
+
+
+def decide(target: Target, *, by: User, **decision: Any) -> Decision:
+    """Claims the target and decides about all that was reported of it by now."""
+    token = deciding.claim(target, by=by).token
+    return deciding.decide(target, by=by, token=token, seen=MAX_ID, **decision)

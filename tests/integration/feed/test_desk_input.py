@@ -15,12 +15,11 @@ from accounts.people import services
 from accounts.staff import log
 from accounts.staff.roles import Role
 from feed.models import Decision, Reason, Report, Status
-from feed.moderation import deciding
 from feed.moderation.queue import Target
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
 from tests.integration.accounts.admins import post, signed_in
-from tests.integration.feed.desking import Desk
+from tests.integration.feed.desking import Desk, carried_by, decide
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post as post_tweet
 from tests.people import ApiClient, new_person, new_staff
@@ -72,7 +71,7 @@ def test_what_people_wrote_is_text(desk: Desk, moderator: User, script: str) -> 
     answer = post_tweet(author, script, reply_to=desk.tweet)
     Report.objects.create(reporter=new_person(), person=author, tweet_id=answer, reason=Reason.SPAM, comment=script)
     services.set_verified(author, True, by=moderator, reason=script)
-    deciding.decide(target, by=moderator, verdict="warn", note=script)
+    decide(target, by=moderator, verdict="warn", note=script)
     admin = signed_in(new_person(staff=True))
     pages = {
         f"/admin/desk/people/{author.pk}/": 3,
@@ -188,12 +187,19 @@ def test_a_form_that_is_none_does_nothing_to_anybody(desk: Desk, client: Client,
         {"act": "decide", "verdict": "dismiss", "reason": HUGE},
         {"act": "decide", "verdict": "dismiss", "reason": "\0"},
         {"act": "decide", "verdict": "suspend", "reason": "why", "until": "yesterday"},
+        *(
+            {"act": "decide", "verdict": "dismiss", "reason": "why", "token": token, "seen": seen}
+            for token, seen in (("", "1"), ("\0", "1"), ("a" * 32, "1"), (HUGE, "1"), ("a", MANY_DIGITS), ("a", "-1"))
+        ),
         {"act": "__class__"},
     ],
     ids=lambda form: str(form)[:60],
 )
 def test_a_form_that_is_no_decision_decides_nothing(desk: Desk, client: Client, form: dict[str, Any]) -> None:
-    assert post(client, f"/admin/desk/moderation/tweet/{desk.tweet}/", form).status_code == 302
+    path = f"/admin/desk/moderation/tweet/{desk.tweet}/"
+    post(client, path, {"act": "claim"})
+    carried = carried_by(client.get(path).content.decode())
+    assert post(client, path, {**carried, **form}).status_code == 302
     assert not Decision.objects.exists()
     assert Report.objects.filter(status=Status.OPEN).count() == 2
 

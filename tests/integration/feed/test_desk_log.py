@@ -8,12 +8,11 @@ from accounts.models import StaffAction, User
 from accounts.people import services
 from accounts.staff import log
 from accounts.staff.roles import Role
-from feed.models import Reason, Report
-from feed.moderation import deciding
+from feed.models import Kind, Reason, Report, Verdict
 from feed.moderation.queue import Target
-from feed.moderation.reports import close_report
+from feed.moderation.reports import note_report
 from tests.integration.accounts.admins import signed_in
-from tests.integration.feed.desking import Desk
+from tests.integration.feed.desking import Desk, decide
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post as post_tweet
 from tests.integration.tweeting import viewer
@@ -40,7 +39,7 @@ def test_what_concerns_staff_is_superusers_to_read(boss: User) -> None:
     services.set_verified(colleague, True, by=boss, reason="why of a person")
     delete_tweet(tweet_id=theirs, viewer=viewer(boss), reason="why of a tweet")
     report = Report.objects.create(reporter=desk.author, person=colleague, reason=Reason.SPAM, note="why of a report")
-    close_report(report, by=boss)
+    note_report(report, "", by=boss)
     log.record(by=boss, action="change a group", subject=log.Subject("group", 1), reason="why of a group")
     services.set_verified(desk.author, True, by=boss, reason="why of a member")
     all_of_it, administrator = read_by(signed_in(boss)), signed_in(new_staff(Role.ADMINISTRATOR))
@@ -55,11 +54,13 @@ def test_what_concerns_staff_is_superusers_to_read(boss: User) -> None:
 
 def test_what_was_decided_is_read_by_who_handles_reports(boss: User) -> None:
     desk = Desk()
-    deciding.decide(Target("tweet", desk.tweet), by=boss, verdict="warn", note="why it was decided")  # type: ignore[arg-type]
-    close_report(Report.objects.get(tweet_id=None), by=boss)
+    decide(Target(Kind.TWEET, desk.tweet), by=boss, verdict=Verdict.WARN, note="why it was decided")
+    report = Report.objects.get(tweet_id=None)
+    report.note = "noted"
+    note_report(report, "", by=boss)
     operator, administrator = new_staff(Role.OPERATOR), new_staff(Role.ADMINISTRATOR)
     seen = {who: {*log.entries_for(who).values_list("action", flat=True)} for who in (operator, administrator)}
-    assert seen == {operator: {"look"}, administrator: {"look", "decide: warn", "close"}}
+    assert seen == {operator: {"look"}, administrator: {"look", "decide: warn", "note"}}
     assert "why it was decided" not in read_by(signed_in(operator))
     assert "why it was decided" in read_by(signed_in(administrator))
 

@@ -15,7 +15,7 @@ from accounts.staff.roles import TABLE, Right, Role
 from feed.desk.acts import ACTS
 from feed.models import Report, Status
 from tests.integration.accounts.admins import post
-from tests.integration.feed.desking import CALLERS, Desk, client_of, desk_routes
+from tests.integration.feed.desking import CALLERS, Desk, carried_by, client_of, desk_routes
 from tests.integration.speaking import on_one_store
 from tests.people import ApiClient, new_person, new_staff
 
@@ -159,8 +159,10 @@ def test_reports_are_decided_by_who_handles_them(name: str) -> None:
     desk, client = Desk(), client_of(name)
     allowed = name == "superuser" or Role(name) in TABLE[Right.HANDLE_REPORTS]
     path = f"/admin/desk/moderation/tweet/{desk.tweet}/"
-    for form in ({"act": "claim"}, {"act": "decide", "verdict": "delete", "reason": "rude"}):
-        assert post(client, path, form).status_code == (302 if allowed else 403)
+    decision = {"act": "decide", "verdict": "delete", "reason": "rude"}
+    for form in ({"act": "claim"}, decision):
+        carried = carried_by(client.get(path).content.decode())
+        assert post(client, path, {**form, **carried}).status_code == (302 if allowed else 403)
     assert Report.objects.filter(status=Status.CLOSED, tweet_id=desk.tweet).exists() is allowed
     assert (ApiClient().get(f"/api/v1/tweets/{desk.tweet}").status_code == 404) is allowed
     for path in ("/admin/", f"/admin/desk/people/{desk.author.pk}/"):

@@ -1,6 +1,7 @@
 """Home timelines on the desk: as their readers see them, and without a trace of having been looked at."""
 
 import re
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -18,6 +19,7 @@ from storage.redis.node import timeline_node
 from storage.stores import outbox
 from storage.web.paging import encode_cursor
 from tests.backends import counted_round_trips, timeline_redis_down
+from tests.integration.accounts.admins import post as press
 from tests.integration.fanout.materialising import raise_epoch, raise_graph_version
 from tests.integration.feed.desk import BAD_IDS, XSS, Desk, assert_harmless
 from tests.integration.speaking import on_one_store
@@ -47,6 +49,13 @@ class Scene:
 
     def ways(self, **asked: int) -> list[tuple[int, Way, bool]]:
         return [(each.entry.id, each.way, each.shown) for each in home_of(self.reader.account, **asked).entries]
+
+
+def audited(desk: Desk, scene: Scene) -> str:
+    """The page after its button was pressed."""
+    answer = press(desk.client, f"/admin/desk/{scene.path}", {"audit": "1"})
+    assert answer.status_code == 200
+    return str(answer.content.decode())
 
 
 @pytest.fixture
@@ -112,7 +121,7 @@ class TestWhereEntriesComeFrom:
         desk.page(scene.path)
         assert timeline_node().round_trip(("TTL", key))[0] <= 1_000
         timeline_node().round_trip(materialised.discard_command(scene.reader.id))
-        desk.page(scene.path, audit="1")
+        audited(desk, scene)
         desk.page("explain/", reader=scene.reader.username, tweet=scene.first)
         assert timeline_node().round_trip(("EXISTS", key)) == [0]
 
@@ -179,16 +188,57 @@ class TestPage:
 class TestAudit:
     def test_right_waiting_and_wrong(self, scene: Scene, desk: Desk) -> None:
         with patch.object(audit, "MOMENT_SECONDS", 0.0):
-            assert "Every entry above the floor is right." in desk.page(scene.path, audit="1")
+            assert "Every entry above the floor is right." in audited(desk, scene)
             late = post(scene.author)
-            page = desk.page(scene.path, audit="1")
+            page = audited(desk, scene)
             assert f"{late}: missing, its order is open" in page
             for order in open_orders():
                 outbox().mark_done(order.id)
-            page = desk.page(scene.path, audit="1")
+            page = audited(desk, scene)
             assert f'<p class="errornote">{late}: missing</p>' in page
             timeline_node().round_trip(materialised.discard_command(scene.reader.id))
-            assert "nothing to compare" in desk.page(scene.path, audit="1")
+            assert "nothing to compare" in audited(desk, scene)
+
+    def test_looking_at_the_page_audits_nothing(self, scene: Scene, desk: Desk) -> None:
+        with patch.object(homes, "audited", side_effect=AssertionError):
+            desk.page(scene.path, audit="1")
+        answer = desk.client.post(f"/admin/desk/{scene.path}", {"audit": "1"})
+        assert answer.status_code == 403, "without a token of the page's"
+
+    @on_one_store
+    def test_one_at_a_time(self, scene: Scene, desk: Desk) -> None:
+        with homes._AUDITING:
+            assert "Another audit" in desk.send(scene.path, audit="1")
+        assert "Another audit" not in audited(desk, scene)
+
+
+class TestManyOpenOrders:
+    """Of many open orders a page looks through some, once, and calls nothing a fault that another may explain."""
+
+    def test_an_audit(self, scene: Scene, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(audit, "MOMENT_SECONDS", 0.0)
+        post(new_person())
+        late = post(scene.author)
+        assert "open orders" not in audited(desk, scene)
+        monkeypatch.setattr(audit, "ORDERS_READ_BY_A_PAGE", 1)
+        page = audited(desk, scene)
+        assert ("Only the oldest" in page, f"{late}: missing" in page) == (True, True)
+
+    def test_an_explanation(self, scene: Scene, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("feed.desk.timelines.ORDERS_READ_BY_A_PAGE", 1)
+        late = post(scene.author)
+        outbox().mark_done(late)
+        asked: dict[str, Any] = {"reader": scene.reader.username, "tweet": late}
+        assert "a fault" in desk.page("explain/", **asked)
+        post(new_person())
+        store = type(outbox())
+        with patch.object(store, "open_orders", autospec=True, side_effect=store.open_orders) as reads:
+            page = desk.page("explain/", **asked)
+        assert ("Only the oldest 1 open orders" in page, "not settled yet" in page) == (True, True)
+        assert [call.kwargs["limit"] for call in reads.call_args_list] == [1]
+        delete_tweet(tweet_id=scene.second, viewer=viewer(scene.author))
+        page = desk.page("explain/", reader=scene.reader.username, tweet=str(scene.second))
+        assert ("Only the oldest 1 open orders" in page, "not settled yet" in page) == (True, True)
 
 
 class TestRebuilding:

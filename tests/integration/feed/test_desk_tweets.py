@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.graph import follows
-from accounts.models import StaffAction
+from accounts.models import StaffAction, User
 from accounts.people import services
 from accounts.staff.roles import Role
 from storage.ids.snowflakes import created_at
@@ -236,6 +236,15 @@ class TestActing:
         if not may:
             assert desk.refused(f"tweets/{tweet}/", action="delete", reason="x") == 403
         assert not tweet_store().get_many([tweet])[tweet].deleted
+
+    @on_one_store
+    def test_tweets_of_staff_are_superusers_to_delete(self, desk: Desk) -> None:
+        theirs = post(new_person(staff=True))
+        assert 'name="reason"' not in desk.page(f"tweets/{theirs}/")
+        assert desk.refused(f"tweets/{theirs}/", action="delete", reason="x") == 403
+        assert not tweet_store().get_many([theirs])[theirs].deleted
+        User.objects.filter(pk=desk.person.pk).update(is_superuser=True)
+        assert 'name="reason"' in desk.page(f"tweets/{theirs}/")
 
     @on_one_store
     def test_who_sends_no_token_changes_nothing(self, desk: Desk) -> None:

@@ -11,11 +11,13 @@ from accounts.people import services
 from accounts.people.withholding import order_withholding
 from accounts.staff import log
 from accounts.staff.roles import Role
-from feed.models import Claim, Decision, Kind, Reason, Report, Status, Verdict
+from feed.models import NOTE_MAX, Claim, Decision, Kind, Reason, Report, Status, Verdict
 from feed.moderation import deciding, queue
 from feed.moderation.queue import Target
+from feed.moderation.reports import note_report
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
 from tests.integration.accounts.test_stamp_migration import postgres, sqlite
+from tests.integration.feed.desking import decide
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post, viewer
 from tests.people import ApiClient, new_person, new_staff
@@ -87,7 +89,7 @@ def test_two_never_work_on_one(moderator: User, author: User) -> None:
     with pytest.raises(Refused, match=f"@{moderator.username} is working on it"):
         deciding.claim(target, by=other)
     with pytest.raises(Refused, match=f"@{moderator.username} is working on it"):
-        deciding.decide(target, by=other, verdict="dismiss", note="nothing")
+        decide(target, by=other, verdict="dismiss", note="nothing")
     assert queue.waiting(other, limit=10)[0].claimed_by == moderator.username
     deciding.claim(target, by=moderator)
     deciding.release(target, by=other)
@@ -125,7 +127,7 @@ def test_a_claim_ends_by_itself(moderator: User, author: User) -> None:
 def test_a_decision_is_done_closes_every_report_and_is_logged(moderator: User, author: User, verdict: Verdict) -> None:
     target, until = of_tweet(author, reports=2), datetime.now(UTC) + timedelta(days=1)
     elsewhere = reported(author)
-    decision = deciding.decide(target, by=moderator, verdict=verdict, note=" rude ", until=until)
+    decision = decide(target, by=moderator, verdict=verdict, note=" rude ", until=until)
     closed = Report.objects.filter(tweet_id=target.id)
     assert {(each.status, each.closed_by, each.decision, each.note) for each in closed} == {
         (Status.CLOSED, moderator, decision, "rude")
@@ -142,13 +144,13 @@ def test_a_decision_is_done_closes_every_report_and_is_logged(moderator: User, a
     assert queue.standing_claim(target) is None
     assert queue.decisions_about(author.pk) == [decision]
     with pytest.raises(Refused, match="open any more"):
-        deciding.decide(target, by=moderator, verdict=verdict, note="again")
+        decide(target, by=moderator, verdict=verdict, note="again")
 
 
 def test_deciding_about_a_tweet_that_is_gone_already(moderator: User, author: User) -> None:
     target = of_tweet(author)
     delete_tweet(tweet_id=target.id, viewer=viewer(author))
-    assert deciding.decide(target, by=moderator, verdict="delete", note="it was rude").verdict == "delete"
+    assert decide(target, by=moderator, verdict="delete", note="it was rude").verdict == "delete"
 
 
 def test_a_deletion_that_fails_is_logged(moderator: User, author: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,12 +162,12 @@ def test_a_deletion_that_fails_is_logged(moderator: User, author: User, monkeypa
 
     monkeypatch.setattr(type(tweet_store()), "delete", unanswered)
     with pytest.raises(Unavailable):
-        deciding.decide(target, by=moderator, verdict="delete", note="rude")
+        decide(target, by=moderator, verdict="delete", note="rude")
     assert StaffAction.objects.get().action == "delete"
     assert not Decision.objects.exists()
     assert Report.objects.get().status == Status.OPEN
     monkeypatch.undo()
-    deciding.decide(target, by=moderator, verdict="delete", note="rude")
+    decide(target, by=moderator, verdict="delete", note="rude")
 
 
 def test_nothing_is_deleted_that_cannot_be_logged(author: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,10 +191,19 @@ def test_a_case_on_either_database(request: pytest.FixtureRequest, engine: str) 
     assert queue.waiting(moderator, limit=5)[0].claimed_by == moderator.username
     with pytest.raises(Refused):
         deciding.claim(target, by=new_staff(Role.MODERATOR))
-    deciding.decide(target, by=moderator, verdict="suspend", note="spam", until=datetime.now(UTC))
+    decide(target, by=moderator, verdict="suspend", note="spam", until=datetime.now(UTC))
     assert queue.waiting(moderator, limit=5) == []
     assert services.end_suspensions() == 1
     assert StaffAction.objects.count() == 3
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_a_long_note_is_kept_and_logged(request: pytest.FixtureRequest, engine: str) -> None:
+    request.getfixturevalue(engine)
+    report = reported(new_person())
+    report.note = "x" * NOTE_MAX
+    note_report(report, "", by=new_staff(Role.MODERATOR))
+    assert StaffAction.objects.get().after == {"note": report.note}
 
 
 @pytest.mark.parametrize(
@@ -200,21 +211,21 @@ def test_a_case_on_either_database(request: pytest.FixtureRequest, engine: str) 
 )
 def test_what_is_no_decision(moderator: User, author: User, verdict: str, note: str) -> None:
     with pytest.raises(Refused):
-        deciding.decide(of_tweet(author), by=moderator, verdict=verdict, note=note)
+        decide(of_tweet(author), by=moderator, verdict=verdict, note=note)
     assert not Decision.objects.exists()
 
 
 def test_a_person_is_not_deleted(moderator: User, author: User) -> None:
     reported(author)
     with pytest.raises(Refused):
-        deciding.decide(Target(Kind.PERSON, author.pk), by=moderator, verdict="delete", note="x")
+        decide(Target(Kind.PERSON, author.pk), by=moderator, verdict="delete", note="x")
 
 
 def test_who_has_not_the_right_decides_nothing(author: User) -> None:
-    target = of_tweet(author)
     for role in (Role.VIEWER, Role.OPERATOR):
+        target = of_tweet(author)
         with pytest.raises(Forbidden):
-            deciding.decide(target, by=new_staff(role), verdict="delete", note="x")
+            decide(target, by=new_staff(role), verdict="delete", note="x")
     boss = new_person(staff=True)
     reported(boss)
     with pytest.raises(Forbidden, match="themselves"):
