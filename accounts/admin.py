@@ -18,6 +18,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
@@ -28,6 +29,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -128,6 +130,29 @@ class FirstRows(Paginator):  # type: ignore[type-arg]
         return rows.order_by().values("pk")[:LISTED].count()
 
 
+class UnsortedList(ChangeList):
+    """A list in its own order, whatever the address says: by another column all rows would be sorted."""
+
+    def get_ordering_field(self, field_name: Any) -> None:
+        """Returns nothing to sort by."""
+        return
+
+
+class LongList(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Mixed in where there are very many rows: of each page the cost is that of the first LISTED, in their order."""
+
+    paginator = FirstRows
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    ordering = ("-id",)
+
+    def get_sortable_by(self, request: HttpRequest) -> tuple[str, ...]:
+        return ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return UnsortedList
+
+
 class ChosenByIds(admin.ModelAdmin):  # type: ignore[type-arg]
     """Mixed in where rows are chosen for an action: what is no id is said to be none, and breaks no page."""
 
@@ -140,16 +165,14 @@ class ChosenByIds(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class PersonAdmin(ChosenByIds, UserAdmin):  # type: ignore[type-arg]
+class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
     form = PersonChangeForm
     add_form = PersonCreationForm
     list_display = ("username", "display_name", "email", "created_at", "verified", "is_staff", "suspended_at")
     list_filter = (SuspendedFilter, "is_staff", "verified")
     search_fields = ("username",)
     search_help_text = f"The beginning of a username, an e-mail address or an id. {ENDS}"
-    paginator = FirstRows
-    show_full_result_count = False
-    ordering = ("-id",)
+    ordering = LongList.ordering
     readonly_fields = ("id", "username", "created_at", "last_login", "suspended_at", "suspended_until", "suspended_by")
     fieldsets = (
         (None, {"fields": ("id", "username", "password", "created_at", "last_login")}),
@@ -223,10 +246,13 @@ class PersonAdmin(ChosenByIds, UserAdmin):  # type: ignore[type-arg]
 
     @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        """Sets a password, which the log tells and does not hold."""
+        """Sets a password, which the log tells and does not hold. One's own takes the old one, on a page of its own."""
+        person_id = id_in(id)
+        if person_id == operator_of(request).pk:
+            return HttpResponseRedirect(reverse("admin:password_change"))
         answer: HttpResponse = super().user_change_password(request, id, form_url)
-        if request.method == "POST" and answer.status_code == 302:
-            log.record(by=operator_of(request), action="set a password", subject=log.person(int(id)))
+        if request.method == "POST" and answer.status_code == 302 and person_id is not None:
+            log.record(by=operator_of(request), action="set a password", subject=log.person(person_id))
         return answer
 
 
@@ -269,16 +295,13 @@ class SuperusersGroupAdmin(ChosenByIds, GroupAdmin):
 
 
 @admin.register(StaffAction)
-class StaffLog(admin.ModelAdmin):  # type: ignore[type-arg]
+class StaffLog(LongList):
     """The log of what staff did: to be read, and nothing else; what concerns staff, by superusers (staff/log.py)."""
 
     list_display = ("at", "by_name", "action", "subject_kind", "subject_id", "reason")
     list_filter = (ActionFilter, KindFilter)
     search_fields = ("subject_id",)
     search_help_text = f"The id of a person, tweet or report; the name of who did it; a request's id. {ENDS}"
-    paginator = FirstRows
-    show_full_result_count = False
-    ordering = ("-id",)
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StaffAction]:

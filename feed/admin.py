@@ -9,13 +9,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 
-from accounts.admin import ChosenByIds, PersonAdmin, operator_of
+from accounts.admin import ENDS, ChosenByIds, LongList, PersonAdmin, UnsortedList, operator_of
 from accounts.models import User, privileged
 from accounts.staff.roles import Right, may
 from feed.desk import fan_out, moderation, people, timelines, tweets
@@ -24,7 +24,7 @@ from feed.models import Report
 from feed.moderation.evidence import TweetOut, newest_tweets, tweet_for_staff
 from feed.moderation.reports import note_report
 from storage.errors import Unavailable
-from storage.ids.snowflakes import id_time
+from storage.ids.snowflakes import id_in, id_time
 
 PAGES = (moderation, people, tweets, timelines, fan_out)
 """Modules of pages: imported, they are on the desk."""
@@ -33,7 +33,7 @@ UNANSWERED = "The store does not answer; try again in a moment."
 admin.site.unregister(User)
 
 
-class LeadingToPages(ChangeList):
+class LeadingToPages(UnsortedList):
     def url_for_result(self, result: Model) -> str:
         return reverse("admin:desk_person", args=[result.pk])
 
@@ -62,14 +62,12 @@ class PersonWithTweetsAdmin(BulkActs, PersonAdmin):
 
 
 @admin.register(Report)
-class ReportAdmin(ChosenByIds):
+class ReportAdmin(LongList, ChosenByIds):
     list_display = ("made_at", "about", "tweet_id", "reason", "reporter", "status", "closed_by")
     list_filter = ("status", "reason")
     list_select_related = ("reporter", "person", "closed_by")
-    search_fields = ("=tweet_id", "=person__username", "=reporter__username")
-    search_help_text = "A tweet's id or a username"
-    show_full_result_count = False
-    ordering = ("-id",)
+    search_fields = ("tweet_id",)
+    search_help_text = f"A tweet's id or a username. {ENDS}"
     fields = ("made_at", "about", "tweet_id", "tweet", "reason", "comment", "reporter", "status", "closed_by", "note")
     readonly_fields = tuple(field for field in fields if field != "note")
 
@@ -98,6 +96,19 @@ class ReportAdmin(ChosenByIds):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
         reports: QuerySet[Report] = super().get_queryset(request)
         return reports if operator_of(request).is_superuser else reports.exclude(privileged("person__"))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Report], search_term: str
+    ) -> tuple[QuerySet[Report], bool]:
+        """Finds what is exactly so, by indexes: reports of a tweet, or about and by whoever has that name."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        named = User.objects.with_username(term.removeprefix("@"))
+        wanted = Q(person__in=named) | Q(reporter__in=named)
+        if (tweet_id := id_in(term)) is not None:
+            wanted |= Q(tweet_id=tweet_id)
+        return queryset.filter(wanted), False
 
     def save_model(self, request: HttpRequest, obj: Report, form: Any, change: bool) -> None:
         note_report(obj, form.initial.get("note", ""), by=operator_of(request))

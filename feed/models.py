@@ -138,6 +138,7 @@ class Report(models.Model):
             models.Index(fields=["status", "-id"], name="reports_by_status"),
             models.Index(fields=["person", "-id"], name="reports_by_person"),
             models.Index(fields=["reporter", "-id"], name="reports_by_reporter"),
+            models.Index(fields=["tweet_id"], name="reports_by_tweet"),
         ]
 
     def __str__(self) -> str:

@@ -70,20 +70,30 @@ def roles(apps, schema_editor):
         return
     names = dict(apps.get_model("accounts", "StaffAction")._meta.permissions)
     rights = {right: _right(apps, right, names) for right in sorted(ROLES["administrator"])}
-    for right, (app, codename) in TOOK_BEFORE.items():
+    for right, before in TOOK_BEFORE.items():
         permission, made = rights[right]
-        if not made:
-            continue
-        before = {"permissions__content_type__app_label": app, "permissions__codename": codename}
-        for group in apps.get_model("auth", "Group").objects.filter(**before):
-            group.permissions.add(permission)
-        before = {f"user_{path}": value for path, value in before.items()}
-        for person in apps.get_model("accounts", "User").objects.filter(**before):
-            person.user_permissions.add(permission)
+        if made:
+            _give(apps, permission, before)
+    if rights["suspend_people"][1]:  # the list leads to people's pages now, which are to be looked at
+        _give(apps, rights["view_user"][0], ("accounts", "change_user"))
+    if rights["delete_tweets"][1]:  # which all of staff could
+        for person in apps.get_model("accounts", "User").objects.filter(is_staff=True, is_superuser=False):
+            person.user_permissions.add(rights["delete_tweets"][0])
     for role, held in ROLES.items():
         group, made = apps.get_model("auth", "Group").objects.get_or_create(name=role)
         if made:
             group.permissions.set([rights[right][0] for right in held])
+
+
+def _give(apps, permission, before):
+    """Gives it to people and groups who hold the other one."""
+    app, codename = before
+    holding = {"permissions__content_type__app_label": app, "permissions__codename": codename}
+    for group in apps.get_model("auth", "Group").objects.filter(**holding):
+        group.permissions.add(permission)
+    holding = {f"user_{path}": value for path, value in holding.items()}
+    for person in apps.get_model("accounts", "User").objects.filter(**holding):
+        person.user_permissions.add(permission)
 
 
 def _right(apps, right, names):
@@ -124,6 +134,14 @@ class Migration(migrations.Migration):
                 fields=["suspended_until"],
                 name="suspensions_that_end",
             ),
+        ),
+        *(
+            AddIndexOnce(model_name="user", index=models.Index(condition=condition, fields=["-id"], name=name))
+            for name, condition in (
+                ("people_suspended", models.Q(("suspended_at__isnull", False))),
+                ("people_of_staff", models.Q(("is_staff", True))),
+                ("people_verified", models.Q(("verified", True))),
+            )
         ),
         CreateModelOnce(
             name="StaffAction",

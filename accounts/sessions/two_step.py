@@ -75,6 +75,7 @@ def confirm(person: User, shown: object, code: str, *, current: str = "") -> lis
     The new stamp is left on `person`, so that the session at hand can go on.
     """
     with transaction.atomic():
+        _lock(person)
         device = _unconfirmed(person, shown).select_for_update().first()
         if device is None or not device.verify_token(_digits(code)):
             return None
@@ -123,10 +124,16 @@ def verify(person: User, code: str) -> bool:
 def reset(person: User, *, by: User | None, reason: str = "") -> None:
     """Forgets the person's second step, so that they set it up anew with their next sign-in; ends their sessions."""
     with transaction.atomic():
+        _lock(person)
         TOTPDevice.objects.filter(user_id=person.pk).delete()
         StaticDevice.objects.filter(user_id=person.pk).delete()
         end_all(person.pk)
         staff_log.record(by=by, action="reset two-step sign-in", subject=staff_log.person(person.pk), reason=reason)
+
+
+def _lock(person: User) -> None:
+    """First the person and then their devices, as `end_all` does, so that two of these wait for one another in turn."""
+    User.objects.select_for_update().filter(pk=person.pk).first()
 
 
 def _unconfirmed(person: User, shown: object) -> QuerySet[TOTPDevice]:

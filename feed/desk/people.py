@@ -85,6 +85,8 @@ class PersonPage(DeskPage):
     def _reset_two_step(self, person: User) -> HttpResponseBase:
         if not self.operator.is_superuser:
             raise PermissionDenied
+        if person.pk == self.operator.pk:
+            return self.back("You cannot act on yourself.", failed=True)
         form = ReasonForm(self.request.POST)
         if not form.is_valid():
             return self.back(errors_of(form), failed=True)
@@ -92,7 +94,7 @@ class PersonPage(DeskPage):
         return self.back(f"Two-step sign-in is to be set up anew: {person}.")
 
     def _page(self, person: User) -> HttpResponseBase:
-        resets = self.operator.is_superuser and person.is_staff
+        resets = self.operator.is_superuser and person.is_staff and person.pk != self.operator.pk
         context = {
             "title": str(person),
             "person": person,

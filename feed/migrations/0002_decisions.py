@@ -79,4 +79,5 @@ class Migration(migrations.Migration):
         AddIndexOnce(
             model_name="report", index=models.Index(fields=["reporter", "-id"], name="reports_by_reporter")
         ),
+        AddIndexOnce(model_name="report", index=models.Index(fields=["tweet_id"], name="reports_by_tweet")),
     ]

@@ -25,6 +25,8 @@ from feed.moderation.queue import Target, person_of, reports_about
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
 from tweets.writing.posting import delete_tweet
 
+DECIDED = "Decided about reports of it."
+"""Why something was done, where the note of the decision is not for everybody who reads that."""
 CLAIM = timedelta(minutes=15)
 """As long as one target takes a moderator who reads; claiming again begins them anew."""
 
@@ -91,8 +93,7 @@ def decide(
     person = _check(target, by)
     _take(target, by, token)
     try:
-        if not reports_about(target, by).filter(status=Status.OPEN, id__lte=seen).exists():
-            raise _closed()
+        _refuse_without_report(target, by, seen)
         _carry_out(target, person, verdict, by=by, note=note, until=until)
         return _close(target, person, verdict, by=by, note=note, seen=seen)
     except Exception:
@@ -107,6 +108,12 @@ def _take(target: Target, by: User, token: str) -> None:
     standing = _claims(target, by).filter(token=token).exclude(token="")
     if not standing.update(token="", expires_at=datetime.now(UTC) + CLAIM):
         raise Refused("claim", "It was decided meanwhile, or is not yours any more. Look at it again.", code="claimed")
+
+
+@sql_or_unavailable()
+def _refuse_without_report(target: Target, by: User, seen: int) -> None:
+    if not reports_about(target, by).filter(status=Status.OPEN, id__lte=seen).exists():
+        raise _closed()
 
 
 @sql_or_unavailable()
@@ -138,11 +145,12 @@ def _check(target: Target, by: User) -> User:
 
 
 def _carry_out(target: Target, person: User, verdict: str, *, by: User, note: str, until: datetime | None) -> None:
+    """The note stands in the log's entry of the decision, which not all read who read these."""
     if verdict == Verdict.SUSPEND:
-        services.suspend(person, by=by, until=until, reason=note)
+        services.suspend(person, by=by, until=until, reason=DECIDED)
     elif verdict == Verdict.DELETE:
         try:
-            delete_tweet(tweet_id=target.id, viewer=Viewer(by.id, by.account, ""), reason=note)
+            delete_tweet(tweet_id=target.id, viewer=Viewer(by.id, by.account, ""), reason=DECIDED)
         except NotFound:
             log.info("reported_tweet_is_gone", tweet_id=target.id)
 

@@ -11,9 +11,10 @@ from pytest_django.fixtures import Settings
 from accounts.models import User
 from accounts.sessions import ending, two_step
 from accounts.staff.roles import Role
+from feed.desk.people import RESET
 from tests.integration.accounts.admins import NEW_PASSWORD, is_in, post, signed_in
 from tests.integration.accounts.test_two_step import CODES, SET_UP, code_of, type_code, with_authenticator
-from tests.people import ApiClient, new_staff
+from tests.people import ApiClient, new_person, new_staff
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
@@ -126,3 +127,15 @@ def test_who_has_made_one_step_can_leave(person: User) -> None:
         assert client.get(SET_UP)["Location"] == "/admin/login/"
         if not two_step.is_set_up(person):
             with_authenticator(person)
+
+
+def test_nobody_takes_over_their_own_second_step_by_way_of_the_desk() -> None:
+    """One's own password takes the old one, and one's own second step the command line or another superuser."""
+    boss = new_person("boss", staff=True)
+    client, _codes = inside(boss)
+    answer = client.get(f"/admin/accounts/user/{boss.pk}/password/")
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/password_change/")
+    page = f"/admin/desk/people/{boss.pk}/"
+    assert "set up anew" not in client.get(page).content.decode()
+    post(client, page, {"act": RESET, "reason": "I say so."})
+    assert TOTPDevice.objects.filter(user=boss, confirmed=True).exists()

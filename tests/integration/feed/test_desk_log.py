@@ -52,15 +52,17 @@ def test_what_concerns_staff_is_superusers_to_read(boss: User) -> None:
     assert StaffAction.objects.filter(about=colleague.pk).count() == 3
 
 
-def test_what_was_decided_is_read_by_who_handles_reports(boss: User) -> None:
+@pytest.mark.parametrize("verdict", [Verdict.WARN, Verdict.DELETE, Verdict.SUSPEND])
+def test_what_was_decided_is_read_by_who_handles_reports(boss: User, verdict: Verdict) -> None:
     desk = Desk()
-    decide(Target(Kind.TWEET, desk.tweet), by=boss, verdict=Verdict.WARN, note="why it was decided")
+    decide(Target(Kind.TWEET, desk.tweet), by=boss, verdict=verdict, note="why it was decided")
     report = Report.objects.get(tweet_id=None)
     report.note = "noted"
     note_report(report, "", by=boss)
     operator, administrator = new_staff(Role.OPERATOR), new_staff(Role.ADMINISTRATOR)
     seen = {who: {*log.entries_for(who).values_list("action", flat=True)} for who in (operator, administrator)}
-    assert seen == {operator: {"look"}, administrator: {"look", "decide: warn", "note"}}
+    done = {"look", *([verdict.value] if verdict is not Verdict.WARN else [])}
+    assert seen == {operator: done, administrator: {*done, f"decide: {verdict}", "note"}}
     assert "why it was decided" not in read_by(signed_in(operator))
     assert "why it was decided" in read_by(signed_in(administrator))
 

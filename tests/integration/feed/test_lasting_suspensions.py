@@ -9,6 +9,7 @@ from accounts.models import StaffAction, User
 from accounts.people import services
 from accounts.staff.roles import Role
 from feed.models import Kind, Reason, Report
+from feed.moderation.deciding import DECIDED
 from feed.moderation.queue import Target
 from tests.integration.accounts.admins import post, signed_in
 from tests.integration.feed.desking import decide
@@ -54,11 +55,11 @@ def test_a_decision_and_a_list_keep_the_later_end(
     decide(reported(decided), by=moderator, verdict="suspend", note="the second", until=asked)
     form = {"action": "suspend", "confirmed": "yes", "reason": "the second", "until": typed(asked)}
     post(client, "/admin/accounts/user/", {**form, "_selected_action": [str(chosen.pk)]})
-    for person in (decided, chosen):
+    for person, reason in ((decided, DECIDED), (chosen, "the second")):
         person.refresh_from_db()
         assert (person.suspended_at is not None, person.suspended_until) == (True, after)
         entries = StaffAction.objects.filter(subject_kind="person", subject_id=person.pk, action="suspend")
-        assert [*entries.order_by("pk").values_list("reason", flat=True)] == ["the first", "the second"]
+        assert [*entries.order_by("pk").values_list("reason", flat=True)] == ["the first", reason]
 
 
 def test_on_the_person_s_page_it_is_what_was_asked_for(client: Client) -> None:
