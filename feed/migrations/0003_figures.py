@@ -1,5 +1,7 @@
 from django.db import migrations, models
 
+from storage.migrating import CreateModelOnce
+
 
 class Migration(migrations.Migration):
 
@@ -8,7 +10,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
+        CreateModelOnce(
             name='FigureSample',
             fields=[
                 ('slot', models.BigIntegerField(primary_key=True, serialize=False)),
