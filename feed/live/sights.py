@@ -11,6 +11,7 @@ from itertools import islice
 from accounts.graph import exclusions
 from accounts.graph.exclusions import Exclusions, Visibility, hidden_among, refreshed
 from feed.live.threads import reading
+from storage.errors import Unavailable
 from storage.redis.node import timeline_node
 
 AT_ONCE = 500
@@ -67,7 +68,7 @@ class Sights:
 def hidden_of(authors: Mapping[int, Collection[int]]) -> dict[int, frozenset[int]]:
     """Returns whom of these authors each viewer must not see, of the viewers whom Redis knows, and of REFRESHED others.
 
-    Raises `Unavailable`.
+    Of these as long as the store answers. Raises `Unavailable` for Redis.
     """
     viewers, known = list(authors), dict[int, Exclusions]()
     for start in range(0, len(viewers), AT_ONCE):
@@ -75,7 +76,10 @@ def hidden_of(authors: Mapping[int, Collection[int]]) -> dict[int, frozenset[int
         answers = timeline_node().ask_all([exclusions.read(each) for each in some])
         known |= {each: cached for each, cached in zip(some, answers, strict=True) if cached is not None}
     for viewer_id in islice((each for each in viewers if each not in known), REFRESHED):
-        known[viewer_id] = refreshed(viewer_id)
+        try:
+            known[viewer_id] = refreshed(viewer_id)
+        except Unavailable:
+            break  # of the others Redis has just told
     return {each: hidden_among(each, found, authors[each], home=False) for each, found in known.items()}
 
 
