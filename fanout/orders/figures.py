@@ -4,7 +4,9 @@
 counted in classes that grow by a quarter of a doubling, so that percentiles of all workers together are right to 19 %,
 however many they are.
 
-What is delivered again counts again. An entry's own figures are notes: of at most some five entries a second and process, for NOTED_SECONDS. What an
+What is delivered again counts again.
+
+An entry's own figures are notes: of at most some five entries a second and process, for NOTED_SECONDS. What an
 entry's timelines hold now is looked up where it matters (feed/operations/fanning.py).
 """
 
