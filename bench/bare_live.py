@@ -5,6 +5,7 @@ least on this server, with its protocol and its event loop. Nobody is asked for 
 """
 
 import json
+from contextlib import suppress
 from typing import Any
 
 FRAME = json.dumps({"type": "tweet", "stream": "home", "cursor": "c" * 43, "tweet": "t" * 700}, separators=(",", ":"))
@@ -25,6 +26,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         while (message := await receive())["type"] == "websocket.receive":
             if message.get("text") == "go":
                 for each in list(_open):
-                    await each({"type": "websocket.send", "text": FRAME})
+                    with suppress(Exception):  # Whoever has left keeps nobody from what is theirs.
+                        await each({"type": "websocket.send", "text": FRAME})
     finally:
         _open.remove(send)

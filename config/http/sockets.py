@@ -16,8 +16,9 @@ server's own pings, `--ws-ping-interval` and `--ws-ping-timeout`.
 
 import asyncio
 import random
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, cast
 
 from django.conf import settings
 from uvicorn.config import Config
@@ -25,10 +26,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.exceptions import ProtocolError
 from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from feed.live.frames import CloseCode
-from feed.live.guard import FRAMES_A_WINDOW, WINDOW_SECONDS
+from feed.live.guard import FRAMES_A_WINDOW, WINDOW_SECONDS, WIRE
 from feed.live.windows import Window
 
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -36,6 +38,8 @@ MAX_MESSAGE_BYTES = 64 * 1024
 HANDSHAKE_SECONDS = 5.0
 CLOSING_SECONDS = 3.0
 """For the client's part of the closing handshake."""
+FRAMES_KEPT = 128
+"""Of those that many are told: 1 to 3 KB each."""
 ENDING_SECONDS = 10.0
 """For what is still to be written to a client that reads slowly."""
 
@@ -66,6 +70,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._abort_in(None)
+        if self.handshake_initiated and self.response.status_code == 101:
+            del self.scope["extensions"][WIRE]  # or the two would keep each other
         if self._leaving is not None:
             self._leaving.cancel()
         super().connection_lost(exc)
@@ -79,6 +85,24 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self._failed = True
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.transport.close()
+
+    def handle_connect(self, event: Request) -> None:
+        """Begins the socket; its scope says how to write to it at once (feed/live/registry.py: `Wire`)."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["extensions"][WIRE] = cast(Any, self)
+
+    def write_now(self, texts: Sequence[str]) -> bool:
+        """Writes text frames past the application's layers; returns False, and writes none, where `send` would wait.
+
+        As `send` would write them: a server's frames have no mask, so that many sockets are told the same bytes.
+        """
+        over = self.close_sent or self._failed or self.transport.is_closing()
+        if over or not self.handshake_complete or not self.writable.is_set():
+            return False
+        for text in texts:
+            self.transport.write(_framed(text))
+        return True
 
     def handle_parser_exception(self) -> None:
         """Tells the client what was wrong, and goes on reading for a moment: who closes at once may not be heard."""
@@ -146,6 +170,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self._deadline = None
         elif seconds is not None and self._deadline is None:
             self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+
+@lru_cache(FRAMES_KEPT)
+def _framed(text: str) -> bytes:
+    """A text frame, made once for all who are told it."""
+    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
 class _CountedProtocol(ServerProtocol):

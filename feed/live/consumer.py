@@ -2,6 +2,7 @@
 
 from accounts.entities import Viewer
 from feed.live.frames import BadFrame, ClientFrame, CloseCode, OverQuota, decode
+from feed.live.guard import guard_of
 from feed.live.listener import listener
 from feed.live.quota import quota
 from feed.live.socket import NOBODYS, LiveConsumer
@@ -27,6 +28,7 @@ class FeedConsumer(LiveConsumer):
         return PROTOCOL if PROTOCOL in offered else BEARER if BEARER in offered else None
 
     async def connected(self, offered: list[str]) -> None:
+        self._queue.wire = guard_of(self.scope).wire
         token = self._offered_token(offered)
         if token is not None:
             await self._sign_in(token)

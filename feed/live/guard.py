@@ -19,6 +19,7 @@ import msgspec
 
 from feed.live.frames import CloseCode
 from feed.live.places import Full, places
+from feed.live.registry import Wire
 from feed.live.shared_places import shared_places
 from feed.live.windows import Window
 from storage.web.client_address import scope_address
@@ -26,6 +27,8 @@ from storage.web.client_address import scope_address
 AUTH_SECONDS = 5.0
 FRAMES_A_WINDOW = 100
 WINDOW_SECONDS = 10.0
+WIRE = "feed.wire"
+"""The extension of a server's scope that holds its `Wire`, where frames can be written at once."""
 SUBPROTOCOLS = ("feed.v1", "graphql-transport-ws", "bearer")
 """Of these a refused socket is given the first that it offers: a browser tells no code of one that gets none."""
 REFUSED_A_SECOND = 50
@@ -47,7 +50,9 @@ class Ended(OSError):
 class Guard:
     """Of one socket, from its handshake to its end."""
 
-    def __init__(self, address: str, receive: Receive, send: Send) -> None:
+    def __init__(self, address: str, receive: Receive, send: Send, wire: Wire | None = None) -> None:
+        self.wire = wire
+        """How to write at once; None of a server that does not say."""
         self._address = address
         self._receive = receive
         self._send = send
@@ -128,7 +133,7 @@ class Guarded:
         if full is not None:
             await self._refuse(full, scope, send)
             return
-        guard = Guard(address, receive, send)
+        guard = Guard(address, receive, send, scope.get("extensions", {}).get(WIRE))
         try:
             await self._application({**scope, "guard": guard}, guard.receive, guard.send)
         except Ended:

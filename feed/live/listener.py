@@ -27,9 +27,10 @@ from redis.exceptions import RedisError
 
 from accounts.account_cache.accounts import RECENT_CHANGES, Changes
 from fanout.live import channel
-from fanout.live.channel import PUBLIC_CHANNEL
+from fanout.live.channel import PUBLIC_CHANNEL, LiveKind
 from fanout.live.presence import REFRESH_SECONDS, Presence
 from fanout.live.watermark import WATERMARK_SECONDS, watermark
+from feed.live.arrivals import arrivals
 from feed.live.channels import HEARD_SECONDS, KEPT_SECONDS, channels
 from feed.live.heard import heard
 from feed.live.pacing import BEAT_SECONDS, Pacing
@@ -204,7 +205,10 @@ class Listener:
             watched.changed(tweet_id, int(payload))
         else:
             arrived = channel.decode(payload)
-            registry.signal(HOME, arrived.readers, SignalKind(arrived.kind), arrived.entry_id)
+            if arrived.kind is LiveKind.TWEET:
+                arrivals.tell(arrived.readers, arrived.entry_id)
+            else:
+                registry.signal(HOME, arrived.readers, SignalKind.DELETE, arrived.entry_id)
 
     async def _ping(self, subscription: PubSub) -> None:
         """The watermark travels in the PING and comes back behind everything published before."""

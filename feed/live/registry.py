@@ -12,9 +12,10 @@ here and not when the frame is sent, since what waits behind it may be older.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
-from feed.live.streams.stream import READER, Signal, SignalKind, Stream, Topic
+from feed.live.streams.stream import HOME, READER, Signal, SignalKind, Stream, Topic
 
 QUEUE_SIZE = 256
 """Signals that a socket may lag behind; ids only, so about 30 KB."""
@@ -22,16 +23,30 @@ MOST_ASKED = 64
 """Topics of which a socket that lags behind may have asked for something: three times the streams that it may have."""
 
 
+class Wire(Protocol):
+    """A connection, past everything that stands between it and a stream (config/http/sockets.py)."""
+
+    def write_now(self, texts: Sequence[str]) -> bool:
+        """Writes text frames; returns False, and writes none, if the client does not read, or somebody has closed."""
+
+
 class LiveQueue:
     """The signals that one socket still has to be told; never holds more than QUEUE_SIZE signals.
 
     `recheck` is called for a RECHECK, which must not wait behind what a slow client has not read; and with
-    `asked_too_much`.
+    `asked_too_much`. Its pump `get`s one signal after the other. While that waits, and nothing else does, somebody else
+    may tell the socket something in the pump's place, between `hold` and `release` (arrivals.py).
     """
 
     def __init__(self, recheck: Callable[[], None] | None = None) -> None:
-        self._signals: asyncio.Queue[Signal] = asyncio.Queue(QUEUE_SIZE)
+        self._signals: list[Signal] = []
+        """A list, though the first leaves first: most are empty, and an empty deque takes ten times as much."""
+        self._pump: asyncio.Future[None] | None = None
+        """What the pump waits for."""
+        self._held = False
         self._recheck = recheck
+        self.wire: Wire | None = None
+        """How to write at once, where that can be done: else the pump does it."""
         self.asked_too_much = False
         """The socket is to be ended: its client asks on and on, and does not read. Nothing is added any more."""
         self._resyncs = False
@@ -46,7 +61,59 @@ class LiveQueue:
             self._have_rechecked()
         elif not (self._resyncs and _resyncs_all(signal)) and self._has_room():
             self._resyncs = _resyncs_all(signal) or (self._resyncs and signal.kind is not SignalKind.SUBSCRIBE)
-            self._signals.put_nowait(signal)
+            self._signals.append(signal)
+            self._wake()
+
+    async def get(self) -> Signal:
+        """Returns the next signal, once there is one, and nobody else holds the queue."""
+        while self._held or not self._signals:
+            self._pump = asyncio.get_running_loop().create_future()
+            try:
+                await self._pump
+            finally:
+                self._pump = None
+        signal = self._signals.pop(0)
+        if _resyncs_all(signal):
+            self._resyncs = False
+        return signal
+
+    def hold(self, expected: Callable[[], bool]) -> bool:
+        """Keeps the pump waiting until `release`, whatever comes; returns whether it does.
+
+        Only if it waits for nothing yet, the client can be written to at once, and it is `expected`.
+        """
+        if self._held or self._signals or self.wire is None or self._pump is None or self._pump.done():
+            return False
+        self._held = expected()
+        return self._held
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the queue is still held: not once its socket has ended."""
+        return self._held
+
+    def write_now(self, texts: Sequence[str]) -> bool:
+        """Writes frames to the client; returns False, and writes none, if that would have to wait."""
+        return self.wire is not None and self.wire.write_now(texts)
+
+    def release(self, first: Signal | None = None) -> None:
+        """Lets the pump go on, with this signal if there is one, before those that came meanwhile."""
+        if self._held:
+            self._held = False
+            if first is not None:
+                self._signals.insert(0, first)
+            self._wake()
+
+    def forget(self) -> None:
+        """Lets go of what waits, and of whom it would tell: the socket has ended. Idempotent."""
+        self._recheck = None
+        self.wire = None
+        self._held = False
+        self._signals = []
+
+    def _wake(self) -> None:
+        if self._signals and not self._held and self._pump is not None and not self._pump.done():
+            self._pump.set_result(None)
 
     def _have_rechecked(self) -> None:
         if self._recheck is not None:
@@ -54,29 +121,16 @@ class LiveQueue:
 
     def _has_room(self) -> bool:
         """Makes room if need be; False once the client has asked too much."""
-        if self._signals.full():
-            dropped = [self._signals.get_nowait() for _ in range(self._signals.qsize())]
+        if len(self._signals) >= QUEUE_SIZE:
+            dropped, self._signals = self._signals, []
             self._resyncs = False
             asked = _last_asked(dropped)
             self.asked_too_much = len(asked) > MOST_ASKED
             if self.asked_too_much:
                 self._have_rechecked()
             else:
-                for kept in [*asked, Signal(SignalKind.OVERFLOW)]:
-                    self._signals.put_nowait(kept)
+                self._signals = [*asked, Signal(SignalKind.OVERFLOW)]
         return not self.asked_too_much
-
-    def forget(self) -> None:
-        """Lets go of what waits, and of whom it would tell: the socket has ended. Idempotent."""
-        self._recheck = None
-        self._signals = asyncio.Queue(QUEUE_SIZE)
-
-    async def get(self) -> Signal:
-        """Returns the next signal, once there is one."""
-        signal = await self._signals.get()
-        if _resyncs_all(signal):
-            self._resyncs = False
-        return signal
 
 
 def _resyncs_all(signal: Signal) -> bool:
@@ -87,6 +141,14 @@ def _last_asked(signals: list[Signal]) -> Collection[Signal]:
     """The last thing that the client asked for of each topic."""
     asked = (SignalKind.SUBSCRIBE, SignalKind.UNSUBSCRIBE)
     return {signal.topic: signal for signal in signals if signal.kind in asked}.values()
+
+
+class Held(NamedTuple):
+    """A socket that is told without its pump: `queue` is held until then, and `stream` expects it."""
+
+    queue: LiveQueue
+    stream: Stream
+    reader_id: int
 
 
 ASKED = 2_000
@@ -144,6 +206,22 @@ class Registry:
                 signal = Signal(kind, Topic(subject, each), self.watermark, entry_id)
                 for queue in queues:
                     queue.put(signal)
+
+    def hold_idle(self, reader_ids: Iterable[int], entry_id: int) -> list[Held]:
+        """Tells whoever listens to the homes of these readers that the entry came.
+
+        But for those that have nothing else to do, which are held, and returned for the caller to tell them.
+        """
+        listening, held = self._queues[HOME], list[Held]()
+        for reader_id in reader_ids:
+            for queue in listening.get(reader_id, ()):
+                topic = Topic(HOME, reader_id)
+                stream = self._streams.get((topic, queue))
+                if stream is not None and queue.hold(stream.expect):
+                    held.append(Held(queue, stream, reader_id))
+                else:
+                    queue.put(Signal(SignalKind.TWEET, topic, self.watermark, entry_id))
+        return held
 
     def tell(self, signal: Signal) -> None:
         """Tells whoever listens to the signal's topic."""

@@ -29,11 +29,12 @@ def seen_at_home(reader_ids: Sequence[int], entry_id: int, entry: Shared) -> dic
     if author_id is None:
         return dict.fromkeys(reader_ids, ())
     asked = standing.read(reader_ids, entry_id, author_id)
-    known, found = known_of(reader_ids, entry.originals, asked, home=True)
+    originals = entry.originals
+    known, found = known_of(reader_ids, originals, asked, home=True)
     there, unknown = _with_recents(found, entry_id, author_id)
     told: dict[int, Told] = dict.fromkeys(reader_ids, ())
     told |= dict.fromkeys(unknown, InHome.UNKNOWN) | dict.fromkeys(there, InHome.STANDS)
-    return told | views_of({each: known[each] for each in there if known[each].tells(entry.originals)}, entry)
+    return told | views_of({each: known[each] for each in there if known[each].tells(originals)}, entry)
 
 
 def _with_recents(found: Standing, entry_id: int, author_id: int) -> tuple[list[int], list[int]]:

@@ -205,21 +205,16 @@ def views_of(known: Mapping[int, Known], tweets: Shared, *, suspended: bool = Fa
     Costs nothing but what of a viewer is not known. Raises `Unavailable`.
     """
     views: dict[tuple[frozenset[int], tuple[ViewerFlags, ...]], list[TweetOut]] = {}
-    found = {}
+    found, originals = {}, tweets.originals
+    unmarked = dict.fromkeys(originals, UNMARKED)
     for viewer_id, of_viewer in known.items():
         hidden = of_viewer.visibility.hidden_among(tweets.loaded.authors)
-        flags = _flags(viewer_id, tweets, of_viewer)
+        flags = unmarked if of_viewer.unmarked else marks.flags(viewer_id, originals, of_viewer.marks)
         key = hidden, tuple(flags.values())
         if key not in views:
             views[key] = _seen(tweets, hidden, flags, suspended=suspended)
         found[viewer_id] = views[key]
     return found
-
-
-def _flags(viewer_id: int, tweets: Shared, known: Known) -> Mapping[int, ViewerFlags]:
-    if known.unmarked:
-        return dict.fromkeys(tweets.originals, UNMARKED)
-    return marks.flags(viewer_id, tweets.originals, known.marks)
 
 
 def _seen(

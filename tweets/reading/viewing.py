@@ -62,10 +62,14 @@ def known_of(
     """
     signs, answer = timeline_node().ask(_signs_of(viewer_ids), extra)
     found = {each: Known(Visibility(each, home=home)) for each in viewer_ids}
+    unmarked_in = _generation_that_proves(tweet_ids)
     for viewer_id, said in signs.items():
+        of_viewer = found[viewer_id]
         if said.excluded is not None:
-            found[viewer_id].visibility.know(said.excluded)
-        found[viewer_id].unmarked = not tweet_ids or _is_unmarked(said, tweet_ids)
+            of_viewer.visibility.know(said.excluded)
+        of_viewer.unmarked = not tweet_ids or (
+            unmarked_in is not None and said.generation == unmarked_in and _is_unmarked(said, min(tweet_ids))
+        )
     asked = [each for each in viewer_ids if not found[each].unmarked]
     for viewer_id, marked in zip(asked, timeline_node().ask_all([marks.read(each) for each in asked]), strict=True):
         found[viewer_id].marks = marked
@@ -80,15 +84,20 @@ def known_without_redis(viewer_ids: Sequence[int]) -> dict[int, Known]:
     return found
 
 
-def _is_unmarked(said: _Signs, tweet_ids: Collection[int]) -> bool:
-    """Whether it is proved that the viewer has marked none of the tweets. See above."""
-    oldest, seen = min(tweet_ids), timeline_node().seen
+def _generation_that_proves(tweet_ids: Collection[int]) -> bytes | None:
+    """The generation in which a viewer without a change has marked none of the tweets; None if none proves it."""
+    seen = timeline_node().seen
+    if seen is None or not tweet_ids:
+        return None
+    written_us = id_us(min(tweet_ids))
+    is_young = now_us() - written_us < YOUNG_SECONDS * 1_000_000
+    return seen.generation if is_young and seen.since_us + SKEW_US < written_us else None
+
+
+def _is_unmarked(said: _Signs, oldest: int) -> bool:
+    """Whether the viewer shows no change of marks since the oldest tweet. See above."""
     return (
         not marks.is_of_a_change(said.marks_version)
-        and now_us() - id_us(oldest) < YOUNG_SECONDS * 1_000_000
-        and seen is not None
-        and seen.generation == said.generation
-        and seen.since_us + SKEW_US < id_us(oldest)
         and int.from_bytes(said.graph_version or b"", "big") + CLOCK_SKEW < oldest
     )
 

@@ -40,6 +40,13 @@ class HomeStream(ReplayingStream):
         await turns.take(self._viewer.id, partial(reading, warm, self._viewer.id))
         await self._begin_at(after, safe)
 
+    def expect(self) -> bool:
+        """As `Stream` promises. What is deleted meanwhile is told behind it (`shows`)."""
+        if self._behind or self._reading:
+            return False
+        self._reading = True
+        return True
+
     async def handle(self, signal: Signal) -> None:
         """Tells the client what the signal says."""
         if signal.kind is not SignalKind.TWEET:

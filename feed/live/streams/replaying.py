@@ -25,7 +25,7 @@ from feed.live.streams.missed import Missed, missed_since
 from feed.live.streams.screen import Screen
 from feed.live.streams.stream import Send, Signal, SignalKind, Topic
 from feed.live.threads import reading
-from feed.live.told import Gap, Subscribed, TweetCame, TweetLeft
+from feed.live.told import Frame, Gap, Subscribed, TweetCame, TweetLeft
 from feed.live.turns import turns
 from storage.errors import StillSearching, Unavailable
 from storage.ids.snowflakes import MAX_ID
@@ -114,6 +114,17 @@ class ReplayingStream(ABC):
                 self._behind = True
                 await self._look_at_screen()
                 self._behind = False
+
+    def expect(self) -> bool:
+        """As `Stream` promises; most are told by their pump only."""
+        return False
+
+    def show(self, tweets: Sequence[TweetOut], showings: Sequence[Showing], watermark: int) -> Sequence[Frame]:
+        """As `Stream` promises."""
+        self._reading = False
+        self._safe = max(self._safe, watermark)
+        self._screen.put(showings)
+        return [_tweet_came(self.name, self._safe, tweet) for tweet in tweets]
 
     def shows(self, tweet_id: int) -> bool:
         """Returns whether an entry on the screen, or on its way there, is or retweets the tweet."""

@@ -6,7 +6,7 @@ A socket holds any number of streams, each by the name that clients write (subsc
 new one is a class that keeps the promises of `Stream`, and a line in the table (table.py).
 """
 
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -15,6 +15,8 @@ import msgspec
 
 from accounts.entities import Viewer
 from feed.live.told import Frame
+from tweets.reading.hydration import TweetOut
+from tweets.reading.showing import Showing
 
 
 class Topic(NamedTuple):
@@ -136,6 +138,19 @@ class Stream(Protocol):
     async def handle(self, signal: Signal) -> None:
         """Tells the client what a signal of these says, if it is for the stream: TWEET, TWEETS, SKIPPED, COUNTS,
         DELETE, GONE, SUSPENDED, HIDDEN, RESYNC, OVERFLOW. Raises `Unavailable`, `NotFound`, `Over`."""
+
+    def expect(self) -> bool:
+        """Lets somebody else read an entry for it, and then call `show`, while its pump waits for nothing.
+
+        Returns whether it does: everything before has been told, and it is shown such entries as they are.
+        """
+
+    def show(self, tweets: Sequence[TweetOut], showings: Sequence[Showing], watermark: int) -> Sequence[Frame]:
+        """Returns the frames of the entry that was expected, as its viewer sees it: none if it is not theirs.
+
+        They are to be written before anything is awaited. `showings` are what the tweets show; the watermark is that of
+        the moment when the entry came.
+        """
 
     def shows(self, tweet_id: int) -> bool:
         """Returns whether the client may have an entry on its screen that is, or retweets, the tweet.

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from asgiref.testing import ApplicationCommunicator
@@ -11,6 +11,7 @@ from asgiref.testing import ApplicationCommunicator
 from accounts.models import User
 from accounts.sessions import tokens
 from config.asgi import websocket
+from feed.live.guard import WIRE
 from feed.live.threads import housekeeping
 from storage.errors import Unavailable
 from tests.documented import check_told
@@ -26,8 +27,13 @@ class Socket:
     def __init__(self, person: User, application: Any = websocket) -> None:
         token = f"Bearer {tokens.issue(person)}".encode()
         scope = {"type": "websocket", "path": "/ws/feed", "headers": [(b"authorization", token)], "subprotocols": []}
+        scope["extensions"] = self.extensions()
         untyped: Any = ApplicationCommunicator
         self._communicator = untyped(application, scope)
+
+    def extensions(self) -> dict[str, Any]:
+        """What the server offers beyond the protocol."""
+        return {}
 
     async def open(self, *, stream: str = "home", after: str | None = None) -> None:
         await self.sign_in()
@@ -109,6 +115,27 @@ class Socket:
         frame: dict[str, Any] = json.loads(sent["text"])
         check_told(frame)
         return frame
+
+
+class WiredSocket(Socket):
+    """One of a server where frames can be written at once."""
+
+    def __init__(self, person: User) -> None:
+        super().__init__(person)
+        self.reads = True
+        self.at_once = 0
+        """Frames that were written so."""
+
+    def extensions(self) -> dict[str, Any]:
+        return {WIRE: self}
+
+    def write_now(self, texts: Sequence[str]) -> bool:
+        if not self.reads or self._communicator.output_queue.full():
+            return False
+        for text in texts:
+            self._communicator.output_queue.put_nowait({"type": "websocket.send", "text": text})
+        self.at_once += len(texts)
+        return True
 
 
 class SlowSocket(Socket):

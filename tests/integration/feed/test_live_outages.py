@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
 import redis.asyncio
@@ -69,8 +68,7 @@ def test_what_was_posted_while_redis_was_down_comes_when_it_is_back(
 
 def waiting(queue: LiveQueue) -> list[Signal]:
     """What is in the queue, and stays there."""
-    untyped: Any = queue._signals
-    return list(untyped._queue)
+    return list(queue._signals)
 
 
 @on_one_store

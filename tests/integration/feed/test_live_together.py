@@ -1,6 +1,7 @@
 """What a tweet brings to many sockets of a process is read together, and each is told what they alone would be."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from storage.errors import Unavailable
 from storage.redis.node import RedisNode, timeline_node
 from storage.redis.reads import Command
 from storage.redis.shards import by_shard
-from tests.integration.feed.sockets import Socket, delivered
+from tests.integration.feed.sockets import Socket, WiredSocket, delivered
 from tests.integration.pulling import a_celebrity
 from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
@@ -39,6 +40,12 @@ def clocks_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests are younger than clocks may differ."""
     monkeypatch.setattr(viewing, "SKEW_US", 0)
     monkeypatch.setattr(viewing, "CLOCK_SKEW", 0)
+
+
+@pytest.fixture(params=[Socket, WiredSocket], ids=["by pumps", "at once"], autouse=True)
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the server offers to write at once: each is told the same."""
+    monkeypatch.setattr(sys.modules[__name__], "Socket", request.param)
 
 
 def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -1,6 +1,7 @@
 """What is put into the queue of a socket, and which sockets' queues a signal is put into."""
 
 import asyncio
+from collections.abc import Sequence
 
 from django.conf import settings
 
@@ -122,3 +123,51 @@ def test_a_signal_goes_to_every_socket_of_its_readers_and_to_no_other() -> None:
 def test_the_waits_until_a_socket_of_somebody_signed_out_is_closed_are_within_a_second() -> None:
     """Until the log of changed accounts is read, and for Redis to answer."""
     assert listener.WATCH_SECONDS + settings.ENV.redis_timeout_seconds <= 1.0
+
+
+class Connection:
+    """A client that reads."""
+
+    def write_now(self, texts: Sequence[str]) -> bool:
+        return True
+
+
+def test_a_queue_is_held_only_while_its_pump_waits_for_nothing() -> None:
+    async def scenario() -> None:
+        queue = LiveQueue()
+        assert not queue.hold(lambda: True), "nobody pumps"
+        pump = asyncio.create_task(queue.get())
+        await asyncio.sleep(0)
+        assert not queue.hold(lambda: True), "nothing can be written at once"
+        queue.wire = Connection()
+        assert not queue.hold(lambda: False), "it is not expected"
+        assert queue.hold(lambda: True)
+        assert not queue.hold(lambda: True), "it is held"
+        queue.put(tweet(2))
+        await asyncio.sleep(0)
+        assert not pump.done()
+        queue.release(tweet(1))
+        assert await pump == tweet(1)
+        assert await queue.get() == tweet(2)
+        queue.put(tweet(3))
+        assert not queue.hold(lambda: True), "something waits"
+        assert await queue.get() == tweet(3)
+
+    asyncio.run(scenario())
+
+
+def test_a_socket_that_has_ended_is_not_held_any_more() -> None:
+    async def scenario() -> None:
+        queue = LiveQueue()
+        queue.wire = Connection()
+        pump = asyncio.create_task(queue.get())
+        await asyncio.sleep(0)
+        assert queue.hold(lambda: True)
+        queue.forget()
+        assert not queue.is_held
+        queue.release(tweet(1))
+        await asyncio.sleep(0)
+        assert not pump.done()
+        pump.cancel()
+
+    asyncio.run(scenario())

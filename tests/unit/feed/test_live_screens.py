@@ -1,7 +1,7 @@
 """What a deletion or a suspension takes off a client's screen: each entry once, whatever shows it."""
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from unittest.mock import patch
 
 import pytest
@@ -11,6 +11,8 @@ from feed.live.registry import LiveQueue, Registry
 from feed.live.streams import screen as screen_module
 from feed.live.streams.screen import Screen
 from feed.live.streams.stream import Signal, SignalKind, Topic
+from feed.live.told import Frame
+from tweets.reading.hydration import TweetOut
 from tweets.reading.showing import Showing
 
 ADA, BOB, CLEO = 1, 2, 3
@@ -99,6 +101,12 @@ class Shown:
     async def handle(self, signal: Signal) -> None: ...
 
     def close(self) -> None: ...
+
+    def expect(self) -> bool:
+        return False
+
+    def show(self, tweets: Sequence[TweetOut], showings: Sequence[Showing], watermark: int) -> Sequence[Frame]:
+        return []
 
     def shows(self, tweet_id: int) -> bool:
         return tweet_id == self.topic.id

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Set
+from collections.abc import Callable, Coroutine, Sequence, Set
 from typing import Any
 
 import pytest
@@ -14,6 +14,8 @@ from feed.live.streams.table import make_stream
 from feed.live.subscriptions import MOST_STREAMS, Subscriptions
 from feed.live.told import Frame, encode
 from storage.errors import BadRequest, NotFound, Unavailable
+from tweets.reading.hydration import TweetOut
+from tweets.reading.showing import Showing
 
 SUN, RAIN = Topic("weather", 1), Topic("weather", 2)
 
@@ -46,6 +48,12 @@ class Weather:
 
     async def handle(self, signal: Signal) -> None:
         self._note(f"{signal.kind} {signal.entry_id}")
+
+    def expect(self) -> bool:
+        return False
+
+    def show(self, tweets: Sequence[TweetOut], showings: Sequence[Showing], watermark: int) -> Sequence[Frame]:
+        return []
 
     def shows(self, tweet_id: int) -> bool:
         return False

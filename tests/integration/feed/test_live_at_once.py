@@ -1,0 +1,184 @@
+"""Sockets that have nothing else to do are told an entry without their pumps, in the same order as by them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from accounts.graph import follows
+from accounts.models import User
+from feed.live import arrivals
+from feed.live.streams.home import HomeStream
+from feed.live.threads import housekeeping, reading
+from feed.timelines.home import InHome
+from tests.integration.feed.sockets import WiredSocket, delivered
+from tests.integration.tweeting import post, viewer
+from tests.people import new_person
+from tests.work import work_off_everything
+from tweets.writing.posting import delete_tweet
+
+pytestmark = [pytest.mark.usefixtures("product"), pytest.mark.parametrize("store", ["embedded"], indirect=True)]
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(scenario())
+
+
+class Looks:
+    """Looks, each of which waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Semaphore(0)
+        self.go = asyncio.Semaphore(0)
+
+    async def read(self, function: Callable[..., Any], *args: Any) -> Any:
+        if function is arrivals.seen_at_home:
+            self.begun.release()
+            await self.go.acquire()
+        return await reading(function, *args)
+
+
+@asynccontextmanager
+async def looked_at() -> AsyncIterator[Looks]:
+    looks = Looks()
+    with patch.object(arrivals, "reading", looks.read):
+        yield looks
+
+
+@asynccontextmanager
+async def told_of(author: User, readers: Sequence[User]) -> AsyncIterator[list[WiredSocket]]:
+    sockets = [await housekeeping(WiredSocket, reader) for reader in readers]
+    for socket in sockets:
+        await socket.open()
+    first = await housekeeping(post, author)
+    await delivered()
+    for socket in sockets:
+        await socket.until(first)
+        socket.at_once = 0
+    yield sockets
+    for socket in sockets:
+        await socket.close()
+
+
+@pytest.fixture
+def author() -> User:
+    return new_person()
+
+
+@pytest.fixture
+def readers(author: User) -> list[User]:
+    found = [new_person() for _ in range(3)]
+    for reader in found:
+        follows.follow(reader.id, author.id)
+    work_off_everything()
+    return found
+
+
+def test_no_pump_is_woken_for_who_has_nothing_else_to_do(author: User, readers: list[User]) -> None:
+    async def scenario() -> None:
+        async with told_of(author, readers) as sockets:
+            with patch.object(HomeStream, "handle", side_effect=AssertionError("a pump was woken")):
+                tweets = []
+                for _ in range(3):
+                    tweets.append(await housekeeping(post, author))
+                    await delivered()
+                    assert [int((await each.frame())["tweet"]["id"]) for each in sockets] == tweets[-1:] * 3
+            assert [each.at_once for each in sockets] == [3, 3, 3]
+
+    run(scenario)
+
+
+def test_what_comes_while_one_is_read_is_told_behind_it(author: User, readers: list[User]) -> None:
+    async def scenario() -> None:
+        async with told_of(author, readers[:1]) as [socket], looked_at() as looks:
+            first = await housekeeping(post, author)
+            await delivered()
+            await looks.begun.acquire()
+            second = await housekeeping(post, author)
+            await housekeeping(lambda: delete_tweet(tweet_id=first, viewer=viewer(author)))
+            await delivered()
+            assert await socket.is_silent(0.2), "the first is still being read"
+            for _ in range(3):
+                looks.go.release()
+            frames = [await socket.frame() for _ in range(2)]
+            told = [(each["type"], each.get("id") or each["tweet"]["id"]) for each in frames]
+            assert ("tweet", str(second)) in told
+            deleted, came = ("delete", str(first)), ("tweet", str(first))
+            assert deleted in told or came in told
+            if came in told:
+                assert (await socket.frame())["id"] == str(first)
+                assert told.index(came) == 0
+
+    run(scenario)
+
+
+def test_who_does_not_read_is_told_by_the_pump_which_waits(author: User, readers: list[User]) -> None:
+    async def scenario() -> None:
+        async with told_of(author, readers) as sockets:
+            sockets[0].reads = False
+            tweet = await housekeeping(post, author)
+            await delivered()
+            assert [int((await each.frame())["tweet"]["id"]) for each in sockets] == [tweet] * 3
+            assert [each.at_once for each in sockets] == [0, 1, 1]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("told", [InHome.UNKNOWN, InHome.STANDS])
+def test_what_a_look_cannot_tell_the_pump_finds_out(author: User, readers: list[User], told: InHome) -> None:
+    async def scenario() -> None:
+        async with told_of(author, readers) as sockets:
+            with patch.object(arrivals, "seen_at_home", lambda ids, *_args: dict.fromkeys(ids, told)):
+                tweet = await housekeeping(post, author)
+                await delivered()
+                for each in sockets:
+                    assert (await each.until(tweet))[-1] == tweet
+            assert [each.at_once for each in sockets] == [0, 0, 0]
+
+    run(scenario)
+
+
+def test_a_socket_that_ends_meanwhile_is_told_nothing_and_holds_up_nobody(author: User, readers: list[User]) -> None:
+    async def scenario() -> None:
+        async with told_of(author, readers) as sockets, looked_at() as looks:
+            tweet = await housekeeping(post, author)
+            await delivered()
+            await looks.begun.acquire()
+            await sockets[0].close()
+            for _ in readers:
+                looks.go.release()
+            assert [int((await each.frame())["tweet"]["id"]) for each in sockets[1:]] == [tweet] * 2
+            assert sockets[0].at_once == 0
+
+    run(scenario)
+
+
+def test_a_look_that_is_cancelled_gives_its_sockets_back(author: User, readers: list[User]) -> None:
+    async def scenario() -> None:
+        async with told_of(author, readers) as sockets, looked_at() as looks:
+            tweet = await housekeeping(post, author)
+            await delivered()
+            await looks.begun.acquire()
+            for look in list(arrivals.arrivals._looks):
+                look.cancel()
+            for _ in range(2 * len(readers)):
+                looks.go.release()
+            for each in sockets:
+                assert (await each.until(tweet))[-1] == tweet
+
+    run(scenario)
+
+
+def test_a_connection_that_fails_holds_up_nobody(author: User, readers: list[User]) -> None:
+    async def scenario() -> None:
+        async with told_of(author, readers) as sockets:
+            with patch.object(sockets[0], "write_now", side_effect=RuntimeError("it is broken")):
+                tweet = await housekeeping(post, author)
+                await delivered()
+                for each in sockets:
+                    assert (await each.until(tweet))[-1] == tweet
+
+    run(scenario)
