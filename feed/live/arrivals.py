@@ -124,7 +124,7 @@ def _write(held: Sequence[Held], seen: Mapping[int, Told], came: _Came) -> None:
     shown: dict[int, list[Showing]] = {}
     for queue, stream, reader_id in held:
         told = seen.get(reader_id, InHome.UNKNOWN)
-        if isinstance(told, InHome) or not queue.is_held:
+        if isinstance(told, InHome):
             queue.release(came.signal(reader_id))
             continue
         if id(told) not in shown:

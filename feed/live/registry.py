@@ -65,8 +65,8 @@ class LiveQueue:
             self._wake()
 
     async def get(self) -> Signal:
-        """Returns the next signal, once there is one, and nobody else holds the queue."""
-        while self._held or not self._signals:
+        """Returns the next signal, once there is one. A pump that waits here sleeps on while the queue is held."""
+        while not self._signals:
             self._pump = asyncio.get_running_loop().create_future()
             try:
                 await self._pump
@@ -82,14 +82,9 @@ class LiveQueue:
 
         Only if it waits for nothing yet, the client can be written to at once, and it is `expected`.
         """
-        if self._held or self._signals or self.wire is None or self._pump is None or self._pump.done():
+        if self._held or self.wire is None or self._pump is None or self._pump.done():
             return False
         self._held = expected()
-        return self._held
-
-    @property
-    def is_held(self) -> bool:
-        """Whether the queue is still held: not once its socket has ended."""
         return self._held
 
     def write_now(self, texts: Sequence[str]) -> bool:

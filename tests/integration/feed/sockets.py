@@ -27,7 +27,7 @@ class Socket:
     def __init__(self, person: User, application: Any = websocket) -> None:
         token = f"Bearer {tokens.issue(person)}".encode()
         scope = {"type": "websocket", "path": "/ws/feed", "headers": [(b"authorization", token)], "subprotocols": []}
-        scope["extensions"] = self.extensions()
+        scope |= {"extensions": self.extensions()}
         untyped: Any = ApplicationCommunicator
         self._communicator = untyped(application, scope)
 

@@ -14,11 +14,13 @@ from feed.live import arrivals
 from feed.live.streams.home import HomeStream
 from feed.live.threads import housekeeping, reading
 from feed.timelines.home import InHome
+from feed.timelines.standing import seen_at_home
 from tests.integration.feed.sockets import WiredSocket, delivered
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
 from tests.work import work_off_everything
 from tweets.writing.posting import delete_tweet
+from tweets.writing.retweeting import retweet
 
 pytestmark = [pytest.mark.usefixtures("product"), pytest.mark.parametrize("store", ["embedded"], indirect=True)]
 
@@ -28,17 +30,18 @@ def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 class Looks:
-    """Looks, each of which waits until it is let go."""
+    """Looks, each of which has read, and tells when it is let go."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Semaphore(0)
         self.go = asyncio.Semaphore(0)
 
     async def read(self, function: Callable[..., Any], *args: Any) -> Any:
-        if function is arrivals.seen_at_home:
+        found = await reading(function, *args)
+        if function is seen_at_home:
             self.begun.release()
             await self.go.acquire()
-        return await reading(function, *args)
+        return found
 
 
 @asynccontextmanager
@@ -98,19 +101,33 @@ def test_what_comes_while_one_is_read_is_told_behind_it(author: User, readers: l
             await delivered()
             await looks.begun.acquire()
             second = await housekeeping(post, author)
+            await delivered()
             await housekeeping(lambda: delete_tweet(tweet_id=first, viewer=viewer(author)))
             await delivered()
-            assert await socket.is_silent(0.2), "the first is still being read"
+            assert await socket.is_silent(0.2), "the first is still being told"
             for _ in range(3):
                 looks.go.release()
-            frames = [await socket.frame() for _ in range(2)]
+            frames = [await socket.frame() for _ in range(3)]
             told = [(each["type"], each.get("id") or each["tweet"]["id"]) for each in frames]
-            assert ("tweet", str(second)) in told
-            deleted, came = ("delete", str(first)), ("tweet", str(first))
-            assert deleted in told or came in told
-            if came in told:
-                assert (await socket.frame())["id"] == str(first)
-                assert told.index(came) == 0
+            assert told[0] == ("tweet", str(first))
+            assert sorted(told[1:]) == [("delete", str(first)), ("tweet", str(second))]
+
+    run(scenario)
+
+
+def test_what_was_told_at_once_is_known_to_be_on_the_screen(author: User, readers: list[User]) -> None:
+    stranger = new_person()
+
+    async def scenario() -> None:
+        async with told_of(author, readers) as sockets:
+            tweet = await housekeeping(post, stranger)
+            await housekeeping(lambda: retweet(viewer=viewer(author), tweet_id=tweet))
+            await delivered()
+            [retweeted] = {int((await each.frame())["tweet"]["id"]) for each in sockets}
+            assert [each.at_once for each in sockets] == [1, 1, 1]
+            await housekeeping(lambda: delete_tweet(tweet_id=tweet, viewer=viewer(stranger)))
+            await delivered()
+            assert [await each.deleted(1) for each in sockets] == [[retweeted]] * 3
 
     run(scenario)
 

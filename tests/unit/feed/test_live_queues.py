@@ -150,7 +150,7 @@ def test_a_queue_is_held_only_while_its_pump_waits_for_nothing() -> None:
         assert await pump == tweet(1)
         assert await queue.get() == tweet(2)
         queue.put(tweet(3))
-        assert not queue.hold(lambda: True), "something waits"
+        assert not queue.hold(lambda: True), "something waits, and nobody pumps"
         assert await queue.get() == tweet(3)
 
     asyncio.run(scenario())
@@ -164,7 +164,7 @@ def test_a_socket_that_has_ended_is_not_held_any_more() -> None:
         await asyncio.sleep(0)
         assert queue.hold(lambda: True)
         queue.forget()
-        assert not queue.is_held
+        assert not queue.write_now([])
         queue.release(tweet(1))
         await asyncio.sleep(0)
         assert not pump.done()
