@@ -26,8 +26,9 @@ class Socket:
 
     def __init__(self, person: User, application: Any = websocket) -> None:
         token = f"Bearer {tokens.issue(person)}".encode()
-        scope = {"type": "websocket", "path": "/ws/feed", "headers": [(b"authorization", token)], "subprotocols": []}
-        scope |= {"extensions": self.extensions()}
+        headers = [(b"authorization", token)]
+        scope: dict[str, Any] = {"type": "websocket", "path": "/ws/feed", "headers": headers, "subprotocols": []}
+        scope["extensions"] = self.extensions()
         untyped: Any = ApplicationCommunicator
         self._communicator = untyped(application, scope)
 

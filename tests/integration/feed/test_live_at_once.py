@@ -95,22 +95,27 @@ def test_no_pump_is_woken_for_who_has_nothing_else_to_do(author: User, readers: 
 
 
 def test_what_comes_while_one_is_read_is_told_behind_it(author: User, readers: list[User]) -> None:
+    """A deletion, too, of which only those are told who may have the tweet: its own author is nobody's they follow."""
+    stranger = new_person()
+
     async def scenario() -> None:
         async with told_of(author, readers[:1]) as [socket], looked_at() as looks:
-            first = await housekeeping(post, author)
+            tweet = await housekeeping(post, stranger)
+            await housekeeping(lambda: retweet(viewer=viewer(author), tweet_id=tweet))
             await delivered()
             await looks.begun.acquire()
             second = await housekeeping(post, author)
             await delivered()
-            await housekeeping(lambda: delete_tweet(tweet_id=first, viewer=viewer(author)))
+            await housekeeping(lambda: delete_tweet(tweet_id=tweet, viewer=viewer(stranger)))
             await delivered()
             assert await socket.is_silent(0.2), "the first is still being told"
             for _ in range(3):
                 looks.go.release()
-            frames = [await socket.frame() for _ in range(3)]
-            told = [(each["type"], each.get("id") or each["tweet"]["id"]) for each in frames]
-            assert told[0] == ("tweet", str(first))
-            assert sorted(told[1:]) == [("delete", str(first)), ("tweet", str(second))]
+            first = await socket.frame()
+            rest = [await socket.frame() for _ in range(2)]
+            assert first["tweet"]["retweet_of"]["id"] == str(tweet)
+            told = sorted((each["type"], each.get("id") or each["tweet"]["id"]) for each in rest)
+            assert told == [("delete", first["tweet"]["id"]), ("tweet", str(second))]
 
     run(scenario)
 
