@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import httpx
 
+from accounts.graph import exclusions
 from bench import crowds, seeding
 from bench.audience import Listener, heard, leave, listen
 from bench.processes import cpu_seconds, resident
@@ -55,6 +56,8 @@ class Town:
         ids = seeding.tweets([author.id for author in authors], ENTRIES)[::-1]
         crowds.make_active([self.alone.id, *(reader.id for reader in self.readers)], ids)
         self.oldest = encode_cursor(ids[-1])
+        for reader in self.readers:  # who opens a socket has looked at a page before
+            exclusions.refreshed(reader.id)
         self.poster_to_all, self.poster_to_one, self.poster_to_some = (Poster(stack, each) for each in authors)
 
 
