@@ -56,8 +56,8 @@ def test_every_page_is_read(cassandra: None) -> None:
 @pytest.mark.cassandra
 def test_each_statement_of_a_batch_keeps_its_own_timestamp(cassandra: None) -> None:
     early, late = new_id(), new_id()
-    session.batch([(INSERT_LEVEL, (early, "k", 1, 10)), (INSERT_LEVEL, (late, "k", 1, 20))])
-    session.batch([(INSERT_LEVEL, (early, "k", 2, 15)), (INSERT_LEVEL, (late, "k", 2, 15))])
+    session.write_all([(INSERT_LEVEL, (early, "k", 1, 10)), (INSERT_LEVEL, (late, "k", 1, 20))])
+    session.write_all([(INSERT_LEVEL, (early, "k", 2, 15)), (INSERT_LEVEL, (late, "k", 2, 15))])
     assert session.execute_many(SELECT_LEVEL, [(early,), (late,)]) == [[(2,)], [(1,)]]
 
 
