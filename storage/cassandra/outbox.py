@@ -136,7 +136,7 @@ def _record(place: Place, order: Row, rest: Sequence[Statement], ends: float) ->
 
 
 def _is_listed(place: Place, now: int) -> bool:
-    """Only of a minute that will not be forgotten for two minutes more; a listing goes with its minute."""
+    """Only of a minute that will not be forgotten for a minute more; a listing goes with its minute."""
     with _lock:
         return place in _listed and now < (place[1] + 2) * MINUTE_US
 
@@ -225,8 +225,15 @@ class CassandraOutbox:
         )
         finished = 0
         for shard, minute, name in islice(left, FINISHED_AT_ONCE):
-            for _, _, _, owed, written_us in session.execute(_WHOLE, (shard, minute, name)):
-                _do_again(owed, written_us)
+            try:
+                for _, _, _, owed, written_us in session.execute(_WHOLE, (shard, minute, name)):
+                    _do_again(owed, written_us)
+            except Unavailable:
+                raise
+            except Exception:
+                # It stays, and is told of each time; the others are finished.
+                logger.exception("a write of minute %d cannot be finished", minute)
+                continue
             session.execute(*_mark((shard, minute), name, now_us))
             finished += 1
         return finished

@@ -12,31 +12,33 @@ is lost or doubled.
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 
 from rich.console import Console
+from rich.table import Table
 
-from deploy.cassandra.nodes import cassandra_nodes, replicated
 from deploy.errors import CannotStart
 from deploy.supervisor.processes import wait_until
-from deploy.supervisor.runner import Backend
 from tests.chaos.doors import Doors
 from tests.chaos.journal import Journal
 from tests.chaos.requests import PASSWORD, username
 from tests.chaos.settings import Settings
 from tests.chaos.stack import Stack
 
-HEAP_MB = 320
 AUTHORS = 8
 READERS = 4
+READERS_NUMBERS = range(AUTHORS, AUTHORS + READERS)
 BEFORE_SECONDS = 10.0
 AFTER_RETURN_SECONDS = 10.0
 FIRST_SECOND = 1.0
 LIMIT_SECONDS = 1.0
 """The slowest hundredth of the first second takes less."""
+JOIN_SECONDS = 60.0
+"""Cold processes and nodes, side by side on a small machine."""
 POST_SECONDS = 10.0
 DELIVERED_SECONDS = 60.0
 TICK_SECONDS = 0.02
@@ -72,19 +74,46 @@ class Phase:
         )
 
 
-def with_nodes(stack: Stack, directory: Path, number: int) -> list[str]:
-    """Puts so many nodes in the place of the stack's one; returns what they are called."""
-    nodes = cassandra_nodes(directory / "cassandra", number, heap_mb=HEAP_MB)
-    variables = {
-        "CASSANDRA_HOSTS": ",".join(node.host for node in nodes),
-        "CASSANDRA_REPLICATION": replicated(number),
-        "CASSANDRA_CONSISTENCY": "LOCAL_QUORUM",
-    }
-    return stack.replace_servers(
-        "cassandra",
-        [Backend(f"Cassandra {place}", node, lambda: variables | {"CASSANDRA_PORT": str(nodes[0].port)})
-         for place, node in enumerate(nodes, 1)],
-    )  # fmt: skip
+def phases_of(posts: Sequence[Post], killed: float, returned: float) -> list[Phase]:
+    """By when they began: before, in the first second, while the node was away, and after its return."""
+    bounds = [0.0, killed, killed + FIRST_SECOND, returned, float("inf")]
+    names = ["before", "first second", "one node away", "after its return"]
+    return [
+        Phase(name, [post for post in posts if low <= post.begun < high])
+        for name, low, high in zip(names, bounds, bounds[1:], strict=False)
+    ]
+
+
+def faults(phases: Sequence[Phase]) -> list[str]:
+    """What the phases show that must not be."""
+    first = phases[1]
+    wrong = [
+        f"{phase.name}: {len(phase.failed)} of {len(phase.posts)} posts failed, such as {phase.failed[0]}"
+        for phase in phases
+        if phase is not first and phase.failed
+    ]
+    if first.slowest(99) >= LIMIT_SECONDS:
+        wrong.append(f"in the first second the slowest hundredth took {first.slowest(99):.2f} s")
+    return wrong
+
+
+def compared(name: str, wanted: set[str], found: Sequence[str]) -> list[str]:
+    """What of these is not there, and what is there more than once."""
+    missing = wanted - set(found)
+    doubled = [tweet_id for tweet_id, times in Counter(found).items() if times > 1]
+    return [f"{name} lacks {len(missing)} of {len(wanted)}: {sorted(missing)[:3]}"] * bool(missing) + [
+        f"{name} holds {doubled[:3]} more than once"
+    ] * bool(doubled)
+
+
+def show(console: Console, phases: Sequence[Phase]) -> None:
+    table = Table("posts that began", "number", "failed", "median ms", "p99 ms", "slowest ms")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for phase in phases:
+        times = [f"{phase.slowest(share) * 1000:.0f}" for share in (50, 99, 100)]
+        table.add_row(phase.name, str(len(phase.posts)), str(len(phase.failed)), *times)
+    console.print(table)
 
 
 class Posting:
@@ -133,19 +162,18 @@ class NodeLoss:
         self._console = console
         self._journal = Journal(directory / "log.jsonl", settings)
         self._stack = Stack(settings, directory, self._journal)
-        self._nodes = with_nodes(self._stack, directory, settings.nodes)
         self._doors = Doors(self._stack.urls)
         self._tokens: dict[int, str] = {}
 
     def go(self) -> list[str]:
         """What is wrong; nothing that was started is left. Raises `CannotStart`."""
         try:
-            self._say(f"Starting {len(self._nodes)} nodes and the stack …")
+            self._say("Starting the nodes and the stack …")
             self._stack.start()
             self._people_join()
             posting = Posting(self._doors, self._tokens, self._settings.rate)
             posting.start()
-            killed, returned = self._kill_one()
+            killed, returned = self._lose_one()
             posting.stop()
             return self._judge(posting.posts, killed, returned)
         finally:
@@ -154,32 +182,37 @@ class NodeLoss:
             self._journal.close()
 
     def _people_join(self) -> None:
-        """Everybody registers, and readers follow every author. Repeated until it is answered: the stack is cold."""
+        """Everybody registers, and readers follow every author."""
         for person in range(AUTHORS + READERS):
             name = username(person)
             body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
-            answer = self._doors.ask("POST", "/auth/register", body=body, wait=60)
+            answer = self._doors.ask("POST", "/auth/register", turn=person, body=body, wait=JOIN_SECONDS)
             if answer.status != 201:
                 raise CannotStart(f"{name} could not join: {answer.status} {answer.error} {answer.body}")
             self._tokens[person] = answer.body["data"]["token"]
-        for reader in range(AUTHORS, AUTHORS + READERS):
+        for reader in READERS_NUMBERS:
             for author in range(AUTHORS):
-                path = f"/users/{username(author)}/follow"
-                self._until(lambda path=path, reader=reader: self._ask("PUT", path, reader) in (200, 204), path)
-            self._until(lambda reader=reader: self._ask("GET", "/feed/home", reader) == 200, "home")
+                self._prepare("PUT", f"/users/{username(author)}/follow", reader)
+            self._prepare("GET", "/feed/home", reader)
 
-    def _kill_one(self) -> tuple[float, float]:
+    def _prepare(self, method: str, path: str, person: int) -> None:
+        answer = self._doors.ask(method, path, token=self._tokens[person], wait=JOIN_SECONDS)
+        if answer.status not in (200, 201, 204):
+            raise CannotStart(f"{method} {path} was answered {answer.status} {answer.error} {answer.body}")
+
+    def _lose_one(self) -> tuple[float, float]:
         """When it was killed, and when it answered again."""
         self._pass(BEFORE_SECONDS)
-        victim = random.Random(self._settings.seed).choice(self._nodes)
-        self._say(f"Killing {victim} …")
+        nodes = [name for name in self._stack.servers if name.startswith("cassandra")]
+        victim = random.Random(self._settings.seed).choice(nodes)
+        self._say(f"Killing {victim} of {', '.join(nodes)} …")
         killed = time.time()
         self._stack.kill(victim)
         self._journal.note("killed", target=victim)
         self._pass(self._settings.seconds)
-        self._stack.restart(victim, while_waiting=self._stack.tick)
         returned = time.time()
-        self._journal.note("returned", target=victim)
+        self._stack.restart(victim, while_waiting=self._stack.tick)
+        self._journal.note("returned", target=victim, after=round(time.time() - returned, 1))
         self._pass(AFTER_RETURN_SECONDS)
         return killed, returned
 
@@ -189,23 +222,23 @@ class NodeLoss:
             if post.status != 201:
                 self._journal.note("failed", after=round(post.begun - killed, 3), status=post.status, error=post.error)
         show(self._console, phases)
-        wrong = [f"{name}: {count} failed" for name, count in failures(phases).items()]
-        slowest = phases[1].slowest(99)
-        if slowest >= LIMIT_SECONDS:
-            wrong.append(f"in the first second the slowest hundredth took {slowest:.2f} s")
-        wrong += [finding.text for finding in self._journal.findings]
         self._say("Looking for every post …")
-        return wrong + self._missing({post.tweet_id: post.author for post in posts if post.status == 201})
+        posted = {post.tweet_id: post.author for post in posts if post.status == 201}
+        found = faults(phases) + [finding.text for finding in self._journal.findings] + self._missing(posted)
+        for each in found:
+            self._journal.note("difference", text=each)
+        return found
 
     def _missing(self, posted: dict[str, int]) -> list[str]:
+        """What is still not there when it should have been delivered."""
         found: list[str] = []
 
-        def nothing_is() -> bool:
+        def all_is_there() -> bool:
             self._stack.tick()
             found[:] = self._differences(posted)
             return not found
 
-        wait_until(nothing_is, seconds=DELIVERED_SECONDS)
+        wait_until(all_is_there, seconds=DELIVERED_SECONDS)
         return found
 
     def _differences(self, posted: dict[str, int]) -> list[str]:
@@ -213,9 +246,11 @@ class NodeLoss:
         wrong = []
         for author in range(AUTHORS):
             own = {tweet_id for tweet_id, by in posted.items() if by == author}
-            wrong += _compared(f"{username(author)}'s timeline", own, self._all(f"/users/{username(author)}/tweets", 0))
-        for reader in range(AUTHORS, AUTHORS + READERS):
-            wrong += _compared(f"{username(reader)}'s home", set(posted), self._all("/feed/home", reader))
+            wrong += compared(
+                f"the timeline of {username(author)}", own, self._all(f"/users/{username(author)}/tweets", 0)
+            )
+        for reader in READERS_NUMBERS:
+            wrong += compared(f"the home of {username(reader)}", set(posted), self._all("/feed/home", reader))
         return wrong
 
     def _all(self, path: str, person: int) -> list[str]:
@@ -227,18 +262,10 @@ class NodeLoss:
             if answer.status != 200:
                 return found
             found += [str(each["id"]) for each in answer.body["data"]]
-            after = answer.body["meta"].get("next_cursor")
-            if not after:
+            cursor = answer.body["meta"].get("next_cursor")
+            if not cursor:
                 return found
-            query = f"?limit={LARGEST_PAGE}&cursor={after}"
-
-    def _ask(self, method: str, path: str, person: int) -> int:
-        return self._doors.ask(method, path, token=self._tokens[person], wait=POST_SECONDS).status
-
-    def _until(self, condition: "object", what: str) -> None:
-        assert callable(condition)
-        if not wait_until(condition, seconds=60.0):
-            raise CannotStart(f"The people did not manage to join and follow one another: {what}")
+            query = f"?limit={LARGEST_PAGE}&cursor={cursor}"
 
     def _pass(self, seconds: float) -> None:
         ends = time.time() + seconds
