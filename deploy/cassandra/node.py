@@ -205,7 +205,14 @@ def jvm_options() -> list[str]:
 def answers_cql(host: str, port: int) -> bool:
     """Returns whether a query there succeeds within a few seconds."""
     profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([host]), request_timeout=5)
-    cluster = Cluster([host], port=port, protocol_version=5, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+    cluster = Cluster(
+        [host],
+        port=port,
+        protocol_version=5,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        # The driver's own is 2 s, which a node that has just come back to a busy cluster may take.
+        control_connection_timeout=10,
+    )
     try:
         return cluster.connect().execute("SELECT release_version FROM system.local").one() is not None
     except Exception:  # The driver's errors share no parent; whatever it is, the node does not serve yet.

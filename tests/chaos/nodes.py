@@ -173,8 +173,10 @@ class NodeLoss:
             self._people_join()
             posting = Posting(self._doors, self._tokens, self._settings.rate)
             posting.start()
-            killed, returned = self._lose_one()
-            posting.stop()
+            try:
+                killed, returned = self._lose_one()
+            finally:
+                posting.stop()
             return self._judge(posting.posts, killed, returned)
         finally:
             self._doors.close()
@@ -211,7 +213,10 @@ class NodeLoss:
         self._journal.note("killed", target=victim)
         self._pass(self._settings.seconds)
         returned = time.time()
-        self._stack.restart(victim, while_waiting=self._stack.tick)
+        try:
+            self._stack.restart(victim, while_waiting=self._stack.tick)
+        except CannotStart as error:
+            self._journal.find(f"{victim} did not come back: {error}")
         self._journal.note("returned", target=victim, after=round(time.time() - returned, 1))
         self._pass(AFTER_RETURN_SECONDS)
         return killed, returned

@@ -200,10 +200,7 @@ def _nodes(directory: Path, number: int) -> list[Backend]:
         "CASSANDRA_REPLICATION": replicated(number),
         "CASSANDRA_CONSISTENCY": "LOCAL_QUORUM",
     }
-    return [
-        Backend(node.host, node, lambda: variables | {"CASSANDRA_PORT": str(nodes[0].port)})  # type: ignore[arg-type]
-        for node in nodes
-    ]
+    return [Backend(node.host, node, lambda: variables | {"CASSANDRA_PORT": str(nodes[0].port)}) for node in nodes]
 
 
 def _server_name(variables: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -262,7 +262,7 @@ class TestTooFewReplicas:
         session.execute(change % 3)
         yield
         session.execute(change % 1)
-        answers_within(60)
+        answers_within(60, session.ping)
 
     def test_the_store_does_not_count_as_answering(self) -> None:
         with pytest.raises(Unavailable):
@@ -287,7 +287,7 @@ def ask() -> None:
     session.execute("SELECT release_version FROM local")
 
 
-def answers_within(seconds: float) -> None:
+def answers_within(seconds: float, ask: Callable[[], None] = ask) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:

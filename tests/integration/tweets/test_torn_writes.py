@@ -6,9 +6,9 @@ Of the store that writes several rows (storage/cassandra/outbox.py); in SQLite a
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
 from unittest.mock import DEFAULT, patch
 
+import msgspec
 import pytest
 from django.test import override_settings
 
@@ -58,10 +58,11 @@ class World:
         tweet_store().add(self.tweet, None)
         forget_known()
 
-    def tweet_of(self, author: int, **fields: Any) -> Tweet:
+    def tweet_of(self, author: int, *, in_home: bool = True, **about: int) -> Tweet:
+        """`about` is what it replies to, quotes or retweets."""
         tweet_id = new_id()
-        return Tweet(**{"id": tweet_id, "author_id": author, "text": "hello", "conversation_id": tweet_id,
-                        "in_home": True} | fields)  # fmt: skip
+        tweet = Tweet(id=tweet_id, author_id=author, text="hello", conversation_id=tweet_id, in_home=in_home)
+        return msgspec.structs.replace(tweet, **about)
 
     def adding(self, tweet: Tweet, kind: str | None = None) -> Write:
         self.about.append(tweet.id)
@@ -125,10 +126,10 @@ WRITES: dict[str, Callable[[World], Write]] = {
     "quoting reply": lambda it: it.adding(
         it.tweet_of(it.bob, in_home=False, reply_to_id=it.tweet.id, quote_of_id=it.tweet.id), QUOTE
     ),
-    "retweet": lambda it: it.adding(it.tweet_of(it.bob, text="", retweet_of_id=it.tweet.id), RETWEET),
+    "retweet": lambda it: it.adding(it.tweet_of(it.bob, retweet_of_id=it.tweet.id), RETWEET),
     "delete": lambda it: it.deleting(it.tweet_of(it.bob, reply_to_id=it.tweet.id)),
     "delete a quote": lambda it: it.deleting(it.tweet_of(it.bob, quote_of_id=it.tweet.id), QUOTE),
-    "unretweet": lambda it: it.deleting(it.tweet_of(it.bob, text="", retweet_of_id=it.tweet.id), RETWEET),
+    "unretweet": lambda it: it.deleting(it.tweet_of(it.bob, retweet_of_id=it.tweet.id), RETWEET),
     "like": lambda it: it.changing(LIKE, it.tweet.id),
     "unlike": lambda it: it.changing(LIKE, it.tweet.id, present=False),
     "follow": lambda it: it.changing(FOLLOW, it.ada, order=True),
