@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import quantiles
 
 from rich.console import Console
 from rich.table import Table
@@ -68,10 +67,8 @@ class Phase:
 
     def slowest(self, share: float) -> float:
         """Seconds that so many of a hundred posts did not exceed."""
-        times = [post.seconds for post in self.posts]
-        return (
-            quantiles(times, n=100, method="inclusive")[int(share) - 1] if len(times) > 1 else max(times, default=0.0)
-        )
+        times = sorted(post.seconds for post in self.posts)
+        return times[min(len(times) - 1, int(len(times) * share / 100))] if times else 0.0
 
 
 def phases_of(posts: Sequence[Post], killed: float, returned: float) -> list[Phase]:

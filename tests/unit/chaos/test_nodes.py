@@ -36,6 +36,12 @@ def test_the_slowest_of_the_first_second() -> None:
     assert len(wrong(posted(100.9, seconds=1.2))) == 1
 
 
+def test_how_long_so_many_of_a_hundred_took() -> None:
+    [phase, *_] = phases_of([posted(90.0, seconds=number / 1000) for number in range(100, 0, -1)], KILLED, RETURNED)
+    assert [phase.slowest(share) for share in (50, 99, 100)] == [0.051, 0.1, 0.1]
+    assert phases_of([], KILLED, RETURNED)[0].slowest(99) == 0.0
+
+
 def test_what_is_lost_or_doubled_is_told() -> None:
     assert compared("home", {"1", "2"}, ["2", "1"]) == []
     assert compared("home", {"1", "2"}, ["2"]) == ["home lacks 1 of 2: ['1']"]
