@@ -87,7 +87,7 @@ bench-degraded: $(DEVELOPMENT)  ## Measure what requests cost while each backend
 capacity: $(DEVELOPMENT)  ## Plan the design point from measured costs: machines, memory, queues, what breaks first (OUT=data/bench)
 	@$(BIN)/python -m bench.capacity $(if $(OUT),--out $(OUT))
 
-chaos: $(DEVELOPMENT)  ## Break a running stack in every way and prove it right: SECONDS=60 SEED=1 STORE=embedded REPLAY=log
+chaos: $(DEVELOPMENT)  ## Break a running stack in every way and prove it right: SECONDS=60 SEED=1 STORE=embedded NODES=1 REPLAY=log
 	@$(BIN)/python -m tests.chaos
 
 attack: $(DEVELOPMENT)  ## Attack a running product, beside ordinary readers: NAMES="slow-bodies" SECONDS=5 SERVERS=run STORE=embedded

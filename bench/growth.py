@@ -147,7 +147,7 @@ def _list_tweets(author: int, tweets: int) -> None:
 
     def write(some: Sequence[int]) -> None:
         logs = (tables._by_author, tables._home_entries)
-        session.batch([log.insert((author,), tweet)[0] for tweet in some for log in logs])
+        session.write_all([log.insert((author,), tweet)[0] for tweet in some for log in logs])
 
     with ThreadPoolExecutor(seeding.THREADS) as pool:
         list(pool.map(write, iter(lambda: _take(ids, TWEETS_A_BATCH), [])))

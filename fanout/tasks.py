@@ -68,8 +68,9 @@ def sweep() -> None:
 
 @shared_task(name="fanout.discard", ignore_result=True)
 def discard() -> None:
-    """Forgets the minutes of the outbox that are done."""
+    """Finishes writes that were left in between, and forgets the minutes of the outbox that are done."""
     try:
+        sweeper.finish()
         sweeper.discard()
     except Unavailable as error:
         log.warning("discard_waits", backend=error.backend)

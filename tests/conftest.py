@@ -28,6 +28,7 @@ from deploy.valkey import Valkey
 from storage import breakers, stores
 from storage.cassandra import session as cassandra_session
 from storage.cassandra.migrations import migrate
+from storage.cassandra.outbox import forget_known
 from storage.redis import deferred_writes
 from storage.redis.deferred_writes import timeline_writes
 from storage.redis.generations import begin
@@ -226,6 +227,7 @@ def empty_cassandra_outbox(cassandra: None) -> None:
         if writes != _truncated_at.get(table):
             cassandra_session.execute(f"TRUNCATE {table}")
             _truncated_at[table] = writes
+    forget_known()
 
 
 def _writes_of_the_outbox() -> dict[str, int]:

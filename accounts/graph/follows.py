@@ -148,7 +148,7 @@ def finish_unfinished(standing: Change) -> None:
     Call it when there is nothing to change, before that is answered: whoever changed it may not have come
     so far as to put it in force, and may have told their client so.
     """
-    order = stores.outbox().open_order(standing.op) if standing.op else None
+    order = stores.outbox().finished_order(standing.op) if standing.op else None
     if order is not None:
         follows = [standing] if standing.kind == FOLLOW else []
         _bring_into_force(order.args, order.id, _counted(follows))

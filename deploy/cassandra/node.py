@@ -4,10 +4,12 @@
         connect(node.host, node.port)
 
 Any number of nodes may run side by side, each a cluster of its own with its own directory and
-ports. The product (`STORE=cassandra make run`, `make cassandra`) and the tests share it.
+ports, or several as one cluster (`nodes.py`). The product (`STORE=cassandra make run`, `make cassandra`) and the
+tests share it.
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from types import TracebackType
@@ -22,7 +24,7 @@ from deploy.supervisor.locks import try_lock
 from deploy.supervisor.ports import LOOPBACK, free_port, is_free
 from deploy.supervisor.processes import NO_HOOKS, Child, Hooks, last_lines, start, stop, wait_until
 
-__all__ = ["CassandraNode", "why_unavailable"]
+__all__ = ["CassandraNode", "Member", "why_unavailable"]
 
 HERE = Path(__file__).parent
 START_SECONDS = 120.0
@@ -35,14 +37,27 @@ COMMITLOG_SYNC = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A node's place in a cluster of several: all have one storage port, on addresses of their own."""
+
+    host: str
+    seed: str
+    storage_port: int
+    token: int
+
+    @property
+    def joins(self) -> bool:
+        return self.host != self.seed
+
+
 class CassandraNode:
     """One node. `stop` or `kill`, then `start` again keeps its port and its data.
 
     `port=0` finds a free one. `commitlog_sync="batch"` makes an acknowledged write durable,
-    "periodic" is faster. The heap is `heap_mb`; the process takes half as much again.
+    "periodic" is faster. The heap is `heap_mb`; the process takes half as much again. As a `member` it
+    is one node of several; the seed has to run when another one starts for the first time.
     """
-
-    host = LOOPBACK
 
     def __init__(
         self,
@@ -52,8 +67,11 @@ class CassandraNode:
         heap_mb: int = 1024,
         commitlog_sync: Literal["batch", "periodic"] = "batch",
         cache: Path = CACHE,
+        member: Member | None = None,
     ) -> None:
         self.port = port
+        self.host = member.host if member is not None else LOOPBACK
+        self._member = member
         self.data_dir = Path(data_dir).absolute()
         self._heap_mb = heap_mb
         self._commitlog_sync = commitlog_sync
@@ -116,7 +134,7 @@ class CassandraNode:
     def _choose_port(self) -> None:
         if not self.port:
             self.port = free_port()
-        elif not is_free(self.port):
+        elif not is_free(self.port, self.host):
             raise CannotStart(f"Port {self.port}, wanted for Cassandra, is taken by another process.")
 
     def _lock_directory(self) -> int:
@@ -129,10 +147,14 @@ class CassandraNode:
 
     def write_configuration(self) -> None:
         template = Template((HERE / "cassandra.yaml").read_text())
+        member = self._member or Member(LOOPBACK, LOOPBACK, free_port(), 0)
         filled = template.substitute(
             directory=self.data_dir,
+            host=member.host,
+            seed=member.seed,
+            bootstrap="false" if member.joins else "true",
             native_port=self.port,
-            storage_port=free_port(),
+            storage_port=member.storage_port,
             commitlog_sync=COMMITLOG_SYNC[self._commitlog_sync],
         )
         (self.data_dir / "cassandra.yaml").write_text(filled)
@@ -145,6 +167,7 @@ class CassandraNode:
             f"-Xmx{self._heap_mb}M",
             f"-javaagent:{jamm}",
             *jvm_options(),
+            f"-Dcassandra.initial_token={self._member.token if self._member is not None else 0}",
             f"-Dcassandra.config={(self.data_dir / 'cassandra.yaml').as_uri()}",
             f"-Dcassandra.storagedir={self.data_dir}",
             f"-Dlogback.configurationFile={HERE / 'logback.xml'}",
@@ -182,7 +205,14 @@ def jvm_options() -> list[str]:
 def answers_cql(host: str, port: int) -> bool:
     """Returns whether a query there succeeds within a few seconds."""
     profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([host]), request_timeout=5)
-    cluster = Cluster([host], port=port, protocol_version=5, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+    cluster = Cluster(
+        [host],
+        port=port,
+        protocol_version=5,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        # The driver's own is 2 s, which a node that has just come back to a busy cluster may take.
+        control_connection_timeout=10,
+    )
     try:
         return cluster.connect().execute("SELECT release_version FROM system.local").one() is not None
     except Exception:  # The driver's errors share no parent; whatever it is, the node does not serve yet.

@@ -53,7 +53,8 @@ def attempt(order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, 
     from its beginning. Raises `Unavailable`; any other error is recorded, and ends here. Costs a store
     read; of an order sent again, another one and two writes.
     """
-    order = stores.outbox().open_order(order_id)
+    outbox = stores.outbox()
+    order = outbox.finished_order(order_id) if is_resent else outbox.open_order(order_id)
     if order is None:
         return
     record = _begin(order, part) if is_resent else None

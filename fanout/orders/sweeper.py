@@ -62,6 +62,14 @@ def sweep() -> int:
     return run.sent
 
 
+def finish() -> int:
+    """Finishes writes without an order that their process left in between; returns how many. Raises `Unavailable`."""
+    finished = outbox().finish_writes(now_us=now_us())
+    if finished:
+        log.info("writes_finished", count=finished)
+    return finished
+
+
 def discard() -> int:
     """Forgets the minutes of the outbox that are done; returns how many. Raises `Unavailable`."""
     return outbox().discard_closed(now_us=now_us())

@@ -1,7 +1,7 @@
 """Associations in Cassandra: one truth, a month log for each end, and the buckets fan-out reads.
 
-`apply` reads the truth and the levels of its edges (one round trip), then writes one logged
-batch in which every row carries its operation's own timestamp. So in the truth and in every
+`apply` reads the truth and the levels of its edges (one round trip), then writes all rows
+or none (outbox.py), each with its operation's own timestamp. So in the truth and in every
 index the last operation wins, whatever the order of arrival; a repeated call changes nothing.
 
 What races can leave behind is a listing row of an operation that another one overtook between
@@ -74,7 +74,7 @@ class CassandraAssociations:
         self._sample = sample
 
     def apply(self, changes: Sequence[Change], order: Order | None = None) -> None:
-        """Makes one concurrent read and one logged batch."""
+        """Makes one concurrent read, and two writes one after the other."""
         write_with_order(change_statements(changes), order)
         self.measure(changes)
 
@@ -228,9 +228,9 @@ def _distinct(ascending: Iterator[int]) -> int:
 
 
 def change_statements(changes: Sequence[Change]) -> list[Statement]:
-    """Returns what puts the changes into a logged batch, beside what they belong to. One round trip, if there are any.
+    """Returns what writes the changes, beside what they belong to. One round trip, if there are any.
 
-    Call `CassandraAssociations.measure` after the batch.
+    Call `CassandraAssociations.measure` after the write.
     """
     latest = latest_changes(changes)
     if not latest:

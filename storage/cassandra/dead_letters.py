@@ -4,6 +4,9 @@ Dead letters lie as orders do: partitions by shard and hour of the id, and a lis
 hold some. They are few and go one by one, by an operator's hand; an hour that has lost its last
 is taken off the list as of SETTLED_US ago, which hides no letter that is written meanwhile.
 
+The letter is the truth of what is under way, written first and removed last: whoever died in between left an order
+that is tried once more and buried again, or a letter that is replayed again.
+
 Whether an order is open is told by the last write of `done`. Burying and replaying carry explicit
 times for that: a replay is later than the death that it undoes, whatever the clocks say.
 """
@@ -57,13 +60,8 @@ class CassandraDeadLetters:
         order, at = letter.order, letter.died_us
         place = _place(order.id)
         values = (order.id, order.kind, list(order.args), letter.error, letter.attempts, at)
-        session.batch(
-            [
-                (_INSERT, (*place, *values, at)),
-                (_INSERT_HOUR, (*place, at)),
-                done_statement(order.id, at_us=at),
-            ]
-        )
+        session.write_all([(_INSERT_HOUR, (*place, at)), (_INSERT, (*place, *values, at))])
+        session.execute(*done_statement(order.id, at_us=at))
 
     def read(self, order_id: int) -> DeadLetter | None:
         rows = session.execute(_READ, (*_place(order_id), order_id))
@@ -85,13 +83,9 @@ class CassandraDeadLetters:
         if letter is None:
             return False
         at = max(now_us(), letter.died_us + 1)
-        session.batch(
-            [
-                *reopening_statements(letter.order, at_us=at),
-                (_FORGET_ATTEMPTS, (at, order_id)),
-                (_DELETE, (at, *_place(order_id), order_id)),
-            ]
-        )
+        session.execute(_FORGET_ATTEMPTS, (at, order_id))
+        session.write_all(reopening_statements(letter.order, at_us=at))
+        session.execute(_DELETE, (at, *_place(order_id), order_id))
         _unlist_if_empty(order_id)
         return True
 

@@ -2,8 +2,8 @@
 
 Tweets of an author and edges of an account are kept so: one table whose key is
 ((owner…, month), id), with the month of the snowflake, and one with key ((owner…), month)
-that a reader consults so as to walk only months that have something. Both rows go into one
-logged batch, so a month that holds a row is always listed.
+that a reader consults so as to walk only months that have something. Both rows are written with an order, or as whole
+as one (storage/cassandra/outbox.py), so a month that holds a row is always listed.
 
     CREATE TABLE <table> (…, month int, id bigint, …, PRIMARY KEY ((…, month), id)) WITH CLUSTERING ORDER BY (id DESC)
     CREATE TABLE <months> (…, month int, PRIMARY KEY ((…), month)) WITH CLUSTERING ORDER BY (month DESC)
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from storage.cassandra import session
+from storage.cassandra.lasting import Lasting
 from storage.cassandra.session import Row, Statement
 from storage.ids.snowflakes import MAX_ID, id_month, write_timestamp
 from storage.ports.ranges import Range
@@ -49,11 +50,11 @@ class MonthLog:
         self._months_up = f"{listing} ORDER BY month ASC"
 
     def insert(self, owner: Owner, snowflake: int, values: Sequence[object] = ()) -> list[Statement]:
-        """Writes a row and its month; for a logged batch. Written at the id's own time."""
+        """Writes a row and its month, each at the id's own time."""
         month, timestamp = id_month(snowflake), write_timestamp(snowflake)
         return [
             (self._insert, (*owner, month, snowflake, *values, timestamp)),
-            (self._insert_month, (*owner, month, timestamp)),
+            Lasting(self._insert_month, (*owner, month, timestamp)),
         ]
 
     def delete(self, owner: Owner, snowflake: int, *, timestamp: int) -> Statement:

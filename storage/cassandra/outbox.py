@@ -1,4 +1,10 @@
-"""The outbox in Cassandra: one partition a shard and minute, emptied as a whole.
+"""The outbox in Cassandra, and with it every write of several rows: a partition a shard and minute, emptied as a whole.
+
+**All or nothing, without a logged batch.** The order's row is the one truth. It is written first, and holds all that is
+to be written with it (`redo.py`); only when it stands at a quorum, the rest is. Who announced the order to a worker has
+written the rest; whoever comes to an order by another way (the sweeper, a request that finds it open) does the rest
+again first, which changes nothing where it stands: each row carries its operation's own time. What is written without
+an order has a row here alike, in shards of its own, which is finished when the rest stands (docs/adr/044).
 
 `done` is a flag, so that the work of a minute leaves no tombstones; a minute that is closed
 and wholly done goes by one partition tombstone, and its listing by a range tombstone that
@@ -10,13 +16,24 @@ write adds. `done` is never written with the row, so whichever comes first, it s
 writes it as false, later than the mark that it undoes.
 """
 
+import logging
+import secrets
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from storage.cassandra import session
+from cachetools import LRUCache
+from django.conf import settings
+
+from storage.cassandra import redo, session
+from storage.cassandra.lasting import Known
 from storage.cassandra.session import Row, Statement
+from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, now_us, spread
 from storage.ports.outbox import DONE_DAYS, GRACE_US, SETTLED_US, SHARDS, Order, oldest_first
+
+logger = logging.getLogger(__name__)
 
 PAGE = 5_000
 """Orders read at a time from one minute."""
@@ -26,11 +43,27 @@ DISCARDED_AT_ONCE = 60
 TURN_US = 30_000_000
 """In an outage of hours the minutes that are looked at change so often: discarding comes to all of them."""
 
+WRITE_SHARDS = range(64, 96)
+"""Partitions that take a minute's writes without an order, most of which are likes: at 100,000 a second 60 MB each."""
+WRITE = ""
+"""In place of the kind of an order."""
+LEFT_US = 15_000_000
+"""A write without an order that is not finished after so long was left by its process: three times what it may take."""
+FINISHED_AT_ONCE = 1_000
+REDO_US = 7 * 86_400_000_000
+"""Nothing is done again that was recorded longer ago. Tombstones of what undid it stay for ten days (gc_grace_seconds);
+after that it would come back."""
+LEAST_SECONDS = 0.25
+"""With less time left nothing is begun."""
+
 _INSERT = "INSERT INTO outbox (shard, minute, id, kind, args) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
+_RECORD = "INSERT INTO outbox (shard, minute, id, kind, args, redo) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 _INSERT_MINUTE = "INSERT INTO outbox_minutes (shard, minute) VALUES (?, ?) USING TIMESTAMP ?"
 _MARK = "UPDATE outbox USING TIMESTAMP ? AND TTL ? SET done = true WHERE shard = ? AND minute = ? AND id = ?"
 _UNMARK = "UPDATE outbox USING TIMESTAMP ? SET done = false WHERE shard = ? AND minute = ? AND id = ?"
 _ORDER = "SELECT kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
+_WHOLE = "SELECT kind, args, done, redo, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
+_WRITES = "SELECT id, done, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ?"
 _ORDERS = "SELECT id, kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id > ? AND id < ? LIMIT ?"
 _MINUTES = "SELECT minute FROM outbox_minutes WHERE shard = ? AND minute <= ?"
 _FORGET = "DELETE FROM outbox USING TIMESTAMP ? WHERE shard = ? AND minute = ?"
@@ -40,25 +73,84 @@ _INSERT_PART = "INSERT INTO outbox_parts (order_id, part) VALUES (?, ?)"
 _PARTS = "SELECT part FROM outbox_parts WHERE order_id = ?"
 
 
-def write_with_order(statements: Sequence[Statement], order: Order | None) -> None:
-    """Makes one logged batch of the statements and the order that announces them.
+Place = tuple[int, int]
+"""(shard, minute)."""
 
-    A process that stands still between naming the order's time and sending it may send it to a
-    minute that was forgotten meanwhile as of a later time, which would hide it. Forgetting
-    reaches back SETTLED_US; so if the answer took half as long, the order is written again, now.
+_listed: LRUCache[Place, bool] = LRUCache(256)
+"""Places of which this process knows that they are listed."""
+_lock = threading.Lock()
+lasting = Known()
+
+
+def write_with_order(statements: Sequence[Statement], order: Order | None) -> None:
+    """Writes all of the statements and the order that announces them, or nothing. Give each `USING TIMESTAMP ?`.
+
+    Two round trips, within the time of one statement. After `Unavailable` it may still happen, and then all of it: now,
+    or when the sweeper comes by. Not isolated: a reader may see part of it for a moment.
     """
-    if order is None:
-        session.batch(statements)
-        return
-    named_us = now_us()
-    session.batch([*statements, *_row_statements(order, named_us)])
-    if now_us() - named_us >= SETTLED_US // 2:
-        write_with_order([], order)
+    rest = lasting.left_to_write(statements)
+    ends = time.monotonic() + settings.CASSANDRA_TIMEOUT_SECONDS
+    if order is not None:
+        _record(_place(order.id), (order.id, order.kind, list(order.args)), rest, ends)
+        session.write_all(rest, timeout_seconds=_left(ends))
+    elif len(rest) > 1:
+        _write_without_order(rest, ends)
+    else:
+        session.write_all(rest)
+    lasting.remember(rest)
+
+
+def forget_known() -> None:
+    """Makes the process as if it had just started; for whoever empties tables beneath it."""
+    lasting.forget()
+    with _lock:
+        _listed.clear()
+
+
+def _write_without_order(rest: Sequence[Statement], ends: float) -> None:
+    place = (secrets.choice(WRITE_SHARDS), now_us() // MINUTE_US)
+    name = secrets.randbits(63)
+    _record(place, (name, WRITE, []), rest, ends)
+    session.write_all(rest, timeout_seconds=_left(ends))
+    session.write_unwaited(*_mark(place, name, now_us()))
+
+
+def _record(place: Place, order: Row, rest: Sequence[Statement], ends: float) -> None:
+    """Writes the order's row with what is owed to it, and lists its minute.
+
+    A process that stands still between naming the row's time and sending it may send it to a
+    minute that was forgotten meanwhile as of a later time, which would hide it. Forgetting
+    reaches back SETTLED_US; so if the answer took half as long, the row is written again, now.
+    """
+    while True:
+        named_us = now_us()
+        row: Statement = (_INSERT, (*place, *order, named_us))
+        if rest:
+            row = (_RECORD, (*place, *order, redo.encode(rest), named_us))
+        listing: list[Statement] = [] if _is_listed(place, named_us) else [(_INSERT_MINUTE, (*place, named_us))]
+        session.write_all([*listing, row], timeout_seconds=_left(ends))
+        if now_us() - named_us < SETTLED_US // 2:
+            break
+    with _lock:
+        _listed[place] = True
+
+
+def _is_listed(place: Place, now: int) -> bool:
+    """Only of a minute that will not be forgotten for a minute more; a listing goes with its minute."""
+    with _lock:
+        return place in _listed and now < (place[1] + 2) * MINUTE_US
+
+
+def _left(ends: float) -> float:
+    left = ends - time.monotonic()
+    if left < LEAST_SECONDS:
+        raise Unavailable("cassandra")
+    return left
 
 
 def done_statement(order_id: int, *, at_us: int | None = None) -> Statement:
-    """Returns what closes an order, whether its row is there or not; in the logged batch of what undoes it."""
-    return _MARK, (at_us or now_us(), DONE_DAYS * 86_400, *_place(order_id), order_id)
+    """Returns what closes an order, whether its row is there or not; to be written with what undoes it."""
+    return _mark(_place(order_id), order_id, at_us or now_us())
 
 
 def reopening_statements(order: Order, *, at_us: int) -> list[Statement]:
@@ -76,6 +168,17 @@ class CassandraOutbox:
         rows = session.execute(_ORDER, (*_place(order_id), order_id))
         kind, args, done = rows[0] if rows else (None, None, None)
         return Order(order_id, kind, tuple(args or ())) if kind is not None and not done else None
+
+    def finished_order(self, order_id: int) -> Order | None:
+        """Costs a round trip more for an order that something was written with."""
+        place = _place(order_id)
+        rows = session.execute(_WHOLE, (*place, order_id))
+        kind, args, done, owed, written_us = rows[0] if rows else (None, None, None, None, None)
+        if kind is None or done:
+            return None
+        if owed is not None:
+            _do_again(owed, written_us)
+        return Order(order_id, kind, tuple(args or ()))
 
     def mark_done(self, order_id: int) -> None:
         session.execute(*done_statement(order_id))
@@ -107,10 +210,47 @@ class CassandraOutbox:
 
     def discard_closed(self, *, now_us: int) -> int:
         closed = (now_us - GRACE_US) // MINUTE_US - 1
-        return sum(_discard(shard, minutes, closed, now_us) for shard, minutes in _listed_minutes(up_to=closed))
+        listed = _listed_minutes(up_to=closed) + _listed_minutes(up_to=closed, shards=WRITE_SHARDS)
+        return sum(_discard(shard, minutes, closed, now_us) for shard, minutes in listed)
+
+    def finish_writes(self, *, now_us: int) -> int:
+        """Costs a read of each listed minute of WRITE_SHARDS, and two reads and a write for each that was left."""
+        listed = _listed_minutes(up_to=now_us // MINUTE_US, shards=WRITE_SHARDS)
+        left = (
+            (shard, minute, name)
+            for shard, minutes in listed
+            for minute in minutes
+            for name, done, written_us in session.execute(_WRITES, (shard, minute))
+            if written_us is not None and not done and written_us < now_us - LEFT_US
+        )
+        finished = 0
+        for shard, minute, name in islice(left, FINISHED_AT_ONCE):
+            try:
+                for _, _, _, owed, written_us in session.execute(_WHOLE, (shard, minute, name)):
+                    _do_again(owed, written_us)
+            except Unavailable:
+                raise
+            except Exception:
+                # It stays, and is told of each time; the others are finished.
+                logger.exception("a write of minute %d cannot be finished", minute)
+                continue
+            session.execute(*_mark((shard, minute), name, now_us))
+            finished += 1
+        return finished
 
 
-def _place(order_id: int) -> tuple[int, int]:
+def _do_again(owed: bytes, written_us: int) -> None:
+    if written_us < now_us() - REDO_US:
+        logger.warning("a write of %d is too old to be done again", written_us)
+        return
+    session.write_all(redo.decode(owed))
+
+
+def _mark(place: Place, order_id: int, at_us: int) -> Statement:
+    return _MARK, (at_us, DONE_DAYS * 86_400, *place, order_id)
+
+
+def _place(order_id: int) -> Place:
     return spread(order_id, SHARDS), id_minute(order_id)
 
 
@@ -122,10 +262,10 @@ def _row_statements(order: Order, written: int) -> list[Statement]:
     ]
 
 
-def _listed_minutes(*, up_to: int) -> list[tuple[int, list[int]]]:
-    """(shard, its minutes that hold something, ascending) of every shard. One round trip."""
-    listed = session.execute_many(_MINUTES, [(shard, up_to) for shard in range(SHARDS)])
-    return [(shard, [minute for (minute,) in rows]) for shard, rows in enumerate(listed)]
+def _listed_minutes(*, up_to: int, shards: Sequence[int] = range(SHARDS)) -> list[tuple[int, list[int]]]:
+    """(shard, its minutes that hold something, ascending) of each shard. One round trip."""
+    listed = session.execute_many(_MINUTES, [(shard, up_to) for shard in shards])
+    return [(shard, [minute for (minute,) in rows]) for shard, rows in zip(shards, listed, strict=True)]
 
 
 def _orders(shard: int, minute: int, before: int, after: int) -> Iterator[Row]:

@@ -5,13 +5,19 @@ or `Unavailable("cassandra")`; no error of the driver that means "down, slow or 
 leaves this module. Errors of the caller, such as CQL that does not parse, do.
 
 Every statement is prepared once a session and marked idempotent (writes carry their
-operation's timestamp), so the driver may retry it on another node, within the statement's one
-timeout. What fails at once on every node (connections just lost, nodes overloaded) is tried once
+operation's timestamp), so the driver asks another node as well, within the statement's one timeout:
+at once when the first is lost or answers that its replicas were late, and after a moment when it says
+nothing (cluster.py). What fails at once on every node (connections just lost, nodes overloaded) is tried once
 more after a short pause, so that a blip costs a moment and no 503; what took its timeout is not,
 since a second try would double the wait. Conditional statements (`IF`) are never retried.
 
+**No logged batches.** Such a batch wants its log on two nodes besides the coordinator, and with one of three just
+killed it waits for that node, for as long as the others believe it alive. Plain writes wait for a quorum of their own
+replicas. What has to come whole is written by storage/cassandra/outbox.py.
+
 The breaker (storage/breakers.py) is around each try: while it is open nothing is sent or retried.
-It opens on silence alone; a node that refuses a statement has answered.
+It opens on silence alone. A coordinator that refuses a statement has answered, and so has one that says that too few
+replicas answered it: that is about the rows asked for, and other rows may have other replicas.
 """
 
 import logging
@@ -21,7 +27,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import stamina
-from cassandra import ConsistencyLevel, DriverException, RequestValidationException, Timeout
+from cassandra import ConsistencyLevel, DriverException, RequestExecutionException, RequestValidationException, Timeout
 from cassandra import OperationTimedOut as ClientTimeout
 from cassandra.cluster import Cluster, NoHostAvailable, Session
 from cassandra.concurrent import execute_concurrent
@@ -29,10 +35,10 @@ from cassandra.connection import ConnectionBusy, ConnectionException
 from cassandra.pool import NoConnectionsAvailable
 from cassandra.protocol import ErrorMessage, IsBootstrappingErrorMessage, OverloadedErrorMessage
 from cassandra.protocol import RequestValidationException as ServerSaysInvalid
-from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement
+from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement, SimpleStatement
 from django.conf import settings
 
-from storage.breakers import Breaker
+from storage.breakers import Breaker, State
 from storage.cassandra.cluster import open_cluster
 from storage.errors import Unavailable
 from storage.process import start_anew_after_fork
@@ -46,8 +52,13 @@ Statement = tuple[str, Sequence[object]]
 
 FETCH_SIZE = 5_000
 """Rows a page between driver and server: 670,000 ids/s; larger pages gain little, cost latency."""
+TOGETHER = 10
+"""Statements of one request of `write_all`: so many partitions in a batch nodes take without a warning."""
 CONCURRENCY = 64
 """Statements in flight of one `execute_all`: 3× the throughput of one at a time; more gains nothing."""
+PINGED_SHARDS = 8
+_PINGED = "SELECT minute FROM outbox_minutes WHERE shard = ? AND minute = ?"
+"""Partitions on which every order depends; so many are likely to be on several nodes."""
 RECONNECT_PAUSE_SECONDS = 1.0
 """After a failed connect, calls fail at once for this long rather than queue up behind another try."""
 
@@ -57,6 +68,8 @@ FAILURES = 3
 CAS_WRITE_UNKNOWN = 0x1700
 """Protocol v5 error code that the driver has no class for: a conditional write with unknown outcome."""
 DOWN = (DriverException, NoHostAvailable, ConnectionException, ConnectionBusy, NoConnectionsAvailable, ErrorMessage)
+ANSWERS = (ErrorMessage, RequestExecutionException)
+"""Said by a node that is there: refusals, and that too few replicas answered it in time, or are alive."""
 CALLERS_FAULT = (RequestValidationException, ServerSaysInvalid)
 PASSING = (
     NoHostAvailable,
@@ -92,6 +105,16 @@ class _Open:
         bound = statement.bind(params)
         bound.is_idempotent = idempotent
         return bound
+
+    def bind_together(self, statements: Sequence[Statement]) -> BoundStatement | BatchStatement:
+        """Several in one request, which is all that they share."""
+        if len(statements) == 1:
+            return self.bind(*statements[0])
+        together = BatchStatement(batch_type=BatchType.UNLOGGED)
+        for cql, params in statements:
+            together.add(self.bind(cql, params))
+        together.is_idempotent = True
+        return together
 
     def _prepare(self, cql: str) -> PreparedStatement:
         with self._lock:
@@ -150,22 +173,32 @@ def execute_many(cql: str, rows: Iterable[Sequence[object]], *, concurrency: int
     return execute_all(((cql, row) for row in rows), concurrency=concurrency)
 
 
-def batch(statements: Sequence[Statement]) -> None:
-    """Makes one LOGGED batch: once it has answered, all of it will be visible, also after a crash.
+def write_all(statements: Sequence[Statement], *, timeout_seconds: float | None = None) -> None:
+    """Writes all of them, in no order: after `Unavailable` any of them may have happened, now or a little later.
 
-    Give each statement its own `USING TIMESTAMP ?`. Not isolated: a reader may see part of it
-    for a moment. After `Unavailable` the batch may have happened: repeat it, it is idempotent.
+    One round trip, of a request each TOGETHER. Give each statement its own `USING TIMESTAMP ?`, and repeat all.
     """
 
     def write(opened: _Open) -> None:
-        logged = BatchStatement(batch_type=BatchType.LOGGED)
-        for cql, params in statements:
-            logged.add(opened.bind(cql, params))
-        logged.is_idempotent = True
-        opened.session.execute(logged)
+        timeout = {} if timeout_seconds is None else {"timeout": timeout_seconds}
+        groups = [statements[start : start + TOGETHER] for start in range(0, len(statements), TOGETHER)]
+        sent = [opened.session.execute_async(opened.bind_together(group), **timeout) for group in groups]
+        for each in sent:
+            each.result()
 
     if statements:
         _answer(write)
+
+
+def write_unwaited(cql: str, params: Sequence[object]) -> None:
+    """Sends a write that may as well be lost, and returns. Raises nothing."""
+    opened = _process.open
+    if opened is None or breaker.state is not State.CLOSED:
+        return
+    try:
+        opened.session.execute_async(opened.bind(cql, params))
+    except DOWN as error:
+        logger.info("a write was not sent: %s", type(error).__name__)
 
 
 def execute_if(cql: str, params: Sequence[object]) -> bool:
@@ -174,7 +207,7 @@ def execute_if(cql: str, params: Sequence[object]) -> bool:
     def write(opened: _Open) -> bool:
         try:
             return bool(opened.session.execute(opened.bind(cql, params, idempotent=False)).one()[0])
-        except (Timeout, ClientTimeout) as error:
+        except (Timeout, ClientTimeout, ConnectionException) as error:
             raise _undecided(error) from error
         except ErrorMessage as error:
             if error.code == CAS_WRITE_UNKNOWN:
@@ -199,8 +232,8 @@ def read_serial(cql: str, params: Sequence[object]) -> list[Row]:
 
 
 def ping() -> None:
-    """Makes one read of the node that answers first. Raises `Unavailable` when none does."""
-    _answer(_read_version)
+    """Reads a few partitions of the product's own, at its consistency. Raises `Unavailable` when a quorum is away."""
+    execute_many(_PINGED, [(shard, 0) for shard in range(PINGED_SHARDS)])
 
 
 def close() -> None:
@@ -230,12 +263,14 @@ def _through_the_breaker(ask: Callable[[_Open], T]) -> T:
 def _is_silence(error: Exception) -> bool:
     if isinstance(error, NoHostAvailable):
         each_hosts = error.errors.values() if isinstance(error.errors, dict) else ()
-        return not any(isinstance(each, ErrorMessage) for each in each_hosts)
-    return isinstance(error, ConnectionException | Timeout | ClientTimeout | Undecided)
+        return not any(isinstance(each, ANSWERS) for each in each_hosts)
+    if isinstance(error, Undecided):
+        return not isinstance(error.__cause__, ANSWERS)
+    return isinstance(error, ConnectionException | ClientTimeout)
 
 
 def _read_version(opened: _Open) -> None:
-    opened.session.execute("SELECT release_version FROM system.local")
+    opened.session.execute(SimpleStatement("SELECT release_version FROM system.local", is_idempotent=True))
 
 
 def _undecided(error: Exception) -> Undecided:

@@ -11,9 +11,10 @@ SETTLE_SECONDS = 21
 connecting, preparing and writing, 5 s each, and 1 s before a second try; SQLite's of waiting for the
 lock, 15 s) and 5 s of clock skew.
 
-But for a write whose coordinator died in the middle of it: Cassandra replays its batch up to SETTLED_US (60 s) after it
-was sent (storage/ports/outbox.py). Whoever wrote it was told that it failed, or sent it again. To wait for that
-would have every poll read three times as much again, always, for what happens when a node dies."""
+But for a write whose process died in the middle of it, or to which the store did not answer: it is finished later, in
+Cassandra (storage/cassandra/outbox.py). Whoever wrote it was told that it failed, or sent it again. If it had an order,
+that was open before anything of it was visible, and holds the watermark below it. To wait for the others
+would have every poll read many times as much, always, for what happens when a process dies."""
 
 
 def settled_place() -> int:

@@ -42,7 +42,7 @@ EDGES_PER_BUCKET = 50_000
 GROWTH_SAMPLE = 512
 """One add in so many measures its bucket, so growth is at most that late and costs next to nothing."""
 MAX_CHANGES = 50
-"""Changes of one `apply`: an atomic write has a size limit (Cassandra refuses a batch over 50 KB)."""
+"""Changes of one `apply`: an atomic write has a size limit (Cassandra refuses a request over 50 KB)."""
 
 
 class Association(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ begins, so that one which kills its process is counted as well. Its row is writt
 ends, never deleted: an order that is tried each few seconds during an outage leaves no
 tombstones.
 
-A *dead letter* is an order that has used up its attempts. It is written in one atomic write with
+A *dead letter* is an order that has used up its attempts. It is written before
 the order's done mark, so it holds up nothing: no minute of the outbox, no watermark, no sweep.
 It stays until someone replays or drops it.
 """
@@ -57,7 +57,7 @@ class DeadLetters(Protocol):
         """Returns the attempts that count at each of the orders; those without any are left out. One round trip."""
 
     def bury(self, letter: DeadLetter) -> None:
-        """Makes the order a dead letter and marks it done, or neither. Idempotent."""
+        """Makes the order a dead letter, then marks it done. Idempotent: if it breaks off, it is done again."""
 
     def read(self, order_id: int) -> DeadLetter | None:
         """Returns the dead letter of that order. One round trip."""
@@ -71,7 +71,8 @@ class DeadLetters(Protocol):
     def replay(self, order_id: int) -> bool:
         """Opens the order again under its own id, its attempts forgotten; False if it is no dead letter.
 
-        All of it or nothing. It is found as any open order is, though its minute was forgotten.
+        A letter is there until all else is done: if that breaks off, replay it again. The order is found as any open
+        one is, though its minute was forgotten.
         """
 
     def drop(self, order_id: int) -> bool:

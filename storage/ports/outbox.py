@@ -1,6 +1,6 @@
 """The outbox port: what still has to be done about something already written.
 
-An order is written in the same atomic write as the thing it announces, so that an
+An order is written with the thing it announces, all of it or nothing, so that an
 acknowledged write always has its order. Workers mark it done; the sweeper finds what was
 not marked and sends it again. Work on an order must therefore be idempotent.
 
@@ -30,9 +30,8 @@ SHARDS = 8
 """Partitions that take a minute's orders. Fixed: changing it would orphan open orders."""
 
 SETTLED_US = 60_000_000
-"""A write sent this long ago is visible or never will be: 5 s statement timeout + 10 s clock skew
-+ 15 s until Cassandra replays a batch whose coordinator died (2 write timeouts, then a run every
-10 s), doubled for a node that is busy."""
+"""A write sent this long ago is visible or never will be: 5 s that a write may take + 10 s clock skew
++ 15 s until the sweeper finishes what its process left, doubled for a store that is busy."""
 GRACE_US = 2 * SETTLED_US
 """A minute closes so long after its end: orders of its last moment are written, and done, by then."""
 PART_DAYS = 7
@@ -63,6 +62,12 @@ class Outbox(Protocol):
     def open_order(self, order_id: int) -> Order | None:
         """Returns the order while it is open: its row is there, and it is not done. One round trip."""
 
+    def finished_order(self, order_id: int) -> Order | None:
+        """Returns the same, and what was written with the order stands by then, though its process died in between.
+
+        For whoever comes to an order by another way than a message that was sent when all of it stood.
+        """
+
     def mark_done(self, order_id: int) -> None:
         """Closes the order. Idempotent. An order marked before its row has appeared stays done."""
 
@@ -86,6 +91,12 @@ class Outbox(Protocol):
 
     def discard_closed(self, *, now_us: int) -> int:
         """Forgets minutes that are closed and wholly done; answers how many. May leave some to the next call."""
+
+    def finish_writes(self, *, now_us: int) -> int:
+        """Finishes what was written without an order and left by its process in between; answers how many.
+
+        May leave some to the next call.
+        """
 
 
 def oldest_first(orders: Sequence[Order], limit: int) -> list[Order]:

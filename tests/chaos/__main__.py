@@ -1,6 +1,7 @@
 """`make chaos`: break a running stack in every way, and prove afterwards that nothing is lost, doubled or wrong.
 
     make chaos SECONDS=300 SEED=1 STORE=cassandra
+    make chaos NODES=3 SECONDS=25
     make chaos REPLAY=data/chaos/…/log.jsonl
 
 Exit status 1 on any difference, lost write or duplicate. Who does what when, and which fault comes
@@ -29,6 +30,7 @@ from tests.chaos.doors import Doors
 from tests.chaos.faults import Faults, Probe
 from tests.chaos.journal import Journal
 from tests.chaos.listeners import Listeners
+from tests.chaos.nodes import NodeLoss
 from tests.chaos.record import Record
 from tests.chaos.report import Listened, Result, show
 from tests.chaos.schedule import schedule
@@ -147,6 +149,8 @@ def main(env: Mapping[str, str]) -> int:
         directory = _directory(Path(env.get("DATA_DIR") or "data/chaos").absolute(), settings)
         told = settings.logged().items()
         console.print(" ".join(f"{name.upper()}={value}" for name, value in told), markup=False, highlight=False)
+        if settings.nodes > 1:
+            return _lose_a_node(settings, directory, console)
         result = Run(settings, directory, console).go()
     except KeyboardInterrupt:
         console.print("Stopped.")
@@ -162,6 +166,17 @@ def main(env: Mapping[str, str]) -> int:
     _tidy(directory, log)
     console.print(f"0 differences. Log: {log}", markup=False, soft_wrap=True)
     return 0
+
+
+def _lose_a_node(settings: Settings, directory: Path, console: Console) -> int:
+    found = NodeLoss(settings, directory, console).go()
+    log = directory / "log.jsonl"
+    for each in found:
+        console.print(each, style="bold red", markup=False, highlight=False, soft_wrap=True)
+    if not found:
+        _tidy(directory, log)
+    console.print(f"{len(found)} differences. Log: {log}", markup=False, soft_wrap=True)
+    return 1 if found else 0
 
 
 def _directory(parent: Path, settings: Settings) -> Path:

@@ -24,6 +24,8 @@ class Settings:
     """PEOPLE, default 30."""
     rate: int = 25
     """RATE, default 25: actions a second."""
+    nodes: int = 1
+    """NODES, default 1: of Cassandra. With more, one of them is lost, and nothing else (nodes.py)."""
     slack: int = 0
     """SLACK, default 0: so many seconds more than promised, for a machine that is busy with something else."""
 
@@ -35,10 +37,12 @@ class Settings:
         store = env.get("STORE") or "embedded"
         if store not in STORES:
             raise CannotStart(f"STORE={store}: must be one of {', '.join(STORES)}.")
+        nodes = _number(env, "NODES", 1, at_least=1)
         return cls(
             seconds=_number(env, "SECONDS", 60, at_least=10),
             seed=_number(env, "SEED", 1, at_least=0),
-            store=store,
+            store="cassandra" if nodes > 1 else store,
+            nodes=nodes,
             people=_number(env, "PEOPLE", 30, at_least=4),
             rate=_number(env, "RATE", 25, at_least=1),
             slack=_number(env, "SLACK", 0, at_least=0),
@@ -51,7 +55,8 @@ class Settings:
 def _logged(path: Path) -> dict[str, Any]:
     try:
         first: dict[str, Any] = json.loads(path.read_text().split("\n", 1)[0])
-        return {name: first["settings"][name] for name in ("seconds", "seed", "store", "people", "rate")}
+        settings = {name: first["settings"][name] for name in ("seconds", "seed", "store", "people", "rate")}
+        return settings | {"nodes": first["settings"].get("nodes", 1)}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CannotStart(f"REPLAY={path} is not the log of a run of make chaos.") from error
 

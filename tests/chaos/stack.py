@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from deploy.cassandra.node import CassandraNode
+from deploy.cassandra.nodes import cassandra_nodes, replicated
 from deploy.errors import CannotStart
 from deploy.plan import ADDRESSES, ROOT, Options, environment, product
 from deploy.supervisor.health import answers_200
@@ -27,6 +29,8 @@ from tests.chaos.schedule import SEVERAL
 from tests.chaos.settings import Settings
 
 READY_SECONDS = 90.0
+HEAP_MB = 320
+"""Of each node of several: three of them, the product and its load fit a laptop."""
 GRACE_SECONDS = 7.0
 SERVERS = {"TIMELINE_REDIS_URL": "timelines", "BROKER_REDIS_URL": "broker", "CASSANDRA_HOSTS": "cassandra"}
 """The short name of each server by the variable that its address is passed on in."""
@@ -58,6 +62,9 @@ class Stack:
         options = Options(host=LOOPBACK, port=free_port(), data_dir=directory, store=settings.store)
         self._env = environment(options, inherited) | {"RATE_LIMITS": "off"}
         self._plan = product(options, {})
+        if settings.nodes > 1:
+            others = [each for each in self._plan.backends if not isinstance(each.server, CassandraNode)]
+            self._plan = replace(self._plan, backends=[*_nodes(directory, settings.nodes), *others])
         self._web = {name: _web_command(name, options, int(url.rpartition(":")[2])) for name, url in self.urls.items()}
 
     def start(self) -> None:
@@ -160,7 +167,8 @@ class Stack:
         backend.server.start(Hooks())
         variables = backend.variables()
         self._env |= variables
-        self.servers[_server_name(variables)] = backend.server
+        name = _server_name(variables)
+        self.servers[name if name not in self.servers else f"{name}.{len(self.servers) + 1}"] = backend.server
 
     def _prepare(self) -> None:
         children = [
@@ -182,6 +190,17 @@ def _web_command(name: str, options: Options, port: int) -> Command:
     size = ["--workers", "1", "--threads", "4"]
     program = [sys.executable, "-m", "config.web"]
     return Command(name, [*program, *address, *size, "config.wsgi:application"])
+
+
+def _nodes(directory: Path, number: int) -> list[Backend]:
+    """Nodes with a copy of everything on each, which are asked for a quorum."""
+    nodes = cassandra_nodes(directory / "cassandra", number, heap_mb=HEAP_MB)
+    variables = {
+        "CASSANDRA_HOSTS": ",".join(node.host for node in nodes),
+        "CASSANDRA_REPLICATION": replicated(number),
+        "CASSANDRA_CONSISTENCY": "LOCAL_QUORUM",
+    }
+    return [Backend(node.host, node, lambda: variables | {"CASSANDRA_PORT": str(nodes[0].port)}) for node in nodes]
 
 
 def _server_name(variables: Mapping[str, str]) -> str:

@@ -68,9 +68,9 @@ class CassandraTweets:
         self._public = PublicLog()
 
     def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
-        """Makes one logged batch of 5 to 11 rows and six for each edge, all at the tweet's own time.
+        """Makes two round trips: 5 rows, up to six for each edge, and listings that are not known to stand.
 
-        One round trip before it when there are edges.
+        All at the tweet's own time. One round trip more before them when there are edges.
         """
         statements: list[Statement] = [
             (INSERT_TWEET, (*_values(tweet), write_timestamp(tweet.id))),
@@ -94,7 +94,7 @@ class CassandraTweets:
         return {row[0]: _tweet(row) for rows in groups for row in rows if row[1] is not None}
 
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
-        """Makes one logged batch, after one round trip when there are edges.
+        """Makes two round trips, after a third one when there are edges.
 
         The listings' rows go, the tweet's own row stays, flagged. Later than the tweet's own write
         even by a clock that is behind.

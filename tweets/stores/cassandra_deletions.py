@@ -24,7 +24,7 @@ _NEWEST = (
 
 
 def insert(deletion: Deletion) -> Statement:
-    """Returns the statement that writes it down; for a logged batch."""
+    """Returns the statement that writes it down."""
     op = deletion.op
     return _INSERT, (_hour(op), op, deletion.tweet_id, deletion.author_id, write_timestamp(op))
 

@@ -6,10 +6,10 @@ where they stand, and only such as hold something: an index names them by month,
 the months.
 
 **The index takes few writes.** Written with every tweet, it would be the hot partition over
-again. A process leaves it out of the batch once a batch of its own with the same place was
+again. A process leaves it out once a write of its own with the same place was
 acknowledged: the index then stands at quorum, and nothing ever removes it. So each process
-writes a place's index once a minute and shard; a tweet whose batch is the first writes both
-together or nothing.
+writes a place's index once a minute and shard; a tweet that is the first there writes both
+or nothing.
 """
 
 import threading
@@ -53,7 +53,7 @@ class PublicLog:
         self._listed: LRUCache[Place, bool] = LRUCache(REMEMBERED)
 
     def insert(self, tweet_id: int) -> list[Statement]:
-        """Returns statements for a logged batch: one row, or three for the first tweet of its place."""
+        """Returns what is written with a tweet: one row, or three for the first tweet of its place."""
         minute, shard = _place(tweet_id)
         timestamp = write_timestamp(tweet_id)
         row: Statement = (_INSERT, (minute, shard, tweet_id, timestamp))
@@ -66,7 +66,7 @@ class PublicLog:
     def remember_listed(self, tweet_id: int) -> None:
         """Remembers that the place is listed.
 
-        To be called once the batch with `insert`'s statements was acknowledged, and only then.
+        To be called once the write of `insert`'s statements was acknowledged, and only then.
         """
         with self._lock:
             self._listed[_place(tweet_id)] = True

@@ -117,7 +117,7 @@ def _finish_unfinished(standing: Change, author_id: int) -> None:
     Call it when there is nothing to change, before that is answered: whoever changed it may not have come
     so far as to tell Redis, and may have told their client so.
     """
-    order = stores.outbox().open_order(standing.op) if standing.op else None
+    order = stores.outbox().finished_order(standing.op) if standing.op else None
     if order is not None:
         told = [discard_command(author_id)] if standing.present else TWEETS.invalidate(order.args[:1])
         tell([], order, guards=told + TWEETS_BY_AUTHOR.invalidate([author_id]))

@@ -240,7 +240,7 @@ def test_a_key_costs_two_conditional_writes(product: str) -> None:
     with counted_store_calls() as calls:
         post(client, "counted")
     if product == "cassandra":
-        assert calls == ["execute_if", "batch", "execute_if"]
+        assert calls == ["execute_if", "write_all", "write_all", "execute_if"]
 
 
 def test_keys_hold_while_redis_is_down() -> None:

@@ -84,7 +84,7 @@ def test_rows_that_a_race_left_behind_are_skipped_and_the_page_filled(associatio
     associations.apply([change(source, each.target, present=False) for each in overtaken])
     associations.apply(stay[3:])
     for each in overtaken:
-        session.batch(LOG.insert((source, "like", "out"), each.op + 1, (each.target,)))
+        session.write_all(LOG.insert((source, "like", "out"), each.op + 1, (each.target,)))
     page = associations.newest_targets(source, "like", limit=6)
     assert [edge.op for edge in page] == [each.op for each in reversed(stay)]
     assert len(listed(source, "out")) == 6
@@ -94,7 +94,7 @@ def test_a_row_that_is_seen_before_its_truth_is_not_listed_yet_and_kept(associat
     source, target, older = new_id(), new_id(), new_id()
     associations.apply([change(source, target, present=False, op=older)])
     early = new_id()
-    session.batch(LOG.insert((source, "like", "out"), early, (target,)))
+    session.write_all(LOG.insert((source, "like", "out"), early, (target,)))
     assert associations.newest_targets(source, "like", limit=5) == []
     assert listed(source, "out") == [early]
     associations.apply([change(source, target, op=early)])
@@ -108,7 +108,7 @@ def test_a_walk_over_rows_left_behind_is_bounded_and_says_so(
     source, target = new_id(), new_id()
     older, left, newest = change(source, new_id()), [new_id() for _ in range(5)], change(source, target)
     associations.apply([older, newest])
-    session.batch([row for op in left for row in LOG.insert((source, "like", "out"), op, (target,))])
+    session.write_all([row for op in left for row in LOG.insert((source, "like", "out"), op, (target,))])
     with monkeypatch.context() as hurry:
         hurry.setattr(edge_listings, "LISTING_SECONDS", 0.0)
         with pytest.raises(Unavailable):
@@ -192,7 +192,7 @@ def test_a_month_log_reads_like_a_sorted_list(seed: int) -> None:
     owner = (new_id(), "log", "out")
     months = sorted(chance.sample(range(1, 190), 40))
     ids = sorted(make_id(EPOCH_US + month * MONTH_US + chance.randrange(MONTH_US), 1) for month in months for _ in "ab")
-    session.batch([each for snowflake in ids for each in LOG.insert(owner, snowflake, (7,))])
+    session.write_all([each for snowflake in ids for each in LOG.insert(owner, snowflake, (7,))])
     for _ in range(25):
         after, before = chance.choice([0, chance.choice(ids)]), chance.choice([None, MAX_ID, chance.choice(ids)])
         limit, oldest_first = chance.choice([1, 2, 7, 79, 80, 81, 500]), chance.random() < 0.5
@@ -206,7 +206,7 @@ def test_month_logs_of_many_owners_are_read_side_by_side() -> None:
     owners = [(new_id(), "log", "out") for _ in range(5)]
     for size, owner in enumerate(owners):
         for month in range(size * 5):
-            session.batch(LOG.insert(owner, make_id(EPOCH_US + (month + 1) * MONTH_US, 1), (1,)))
+            session.write_all(LOG.insert(owner, make_id(EPOCH_US + (month + 1) * MONTH_US, 1), (1,)))
     with patch.object(session, "execute_many", wraps=session.execute_many) as trips:
         found = LOG.read_many(owners, limit=100)
     assert [len(found[owner]) for owner in owners] == [0, 5, 10, 15, 20]

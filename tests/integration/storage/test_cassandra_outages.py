@@ -4,22 +4,27 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 from unittest.mock import patch
 
 import pytest
-from cassandra import OperationTimedOut, ReadTimeout
+from cassandra import OperationTimedOut, ReadTimeout, WriteTimeout, WriteType
+from cassandra import Unavailable as NoQuorum
 from cassandra.cluster import NoHostAvailable
 from cassandra.connection import ConnectionShutdown
+from cassandra.policies import RetryPolicy
 from cassandra.protocol import OverloadedErrorMessage
+from cassandra.query import SimpleStatement
 from django.conf import settings
 from django.test import override_settings
 
 from deploy.cassandra.node import CassandraNode
 from storage.breakers import State
 from storage.cassandra import session
-from storage.cassandra.cluster import open_cluster
+from storage.cassandra.cluster import AnotherNode, open_cluster
 from storage.cassandra.session import Undecided
 from storage.errors import Unavailable
 from tests.backends import probes_by_hand
@@ -36,7 +41,7 @@ def test_a_statement_that_takes_too_long_is_unavailable(cassandra: None, no_sess
     for call in (
         partial(session.execute, SELECT_LEVEL, (1,)),
         partial(session.execute_many, SELECT_LEVEL, [(1,)]),
-        partial(session.batch, [(INSERT_LEVEL, (1, "k", 1, 1))]),
+        partial(session.write_all, [(INSERT_LEVEL, (1, "k", 1, 1))]),
         partial(session.read_serial, SELECT_LEVEL, (1,)),
     ):
         with pytest.raises(Unavailable) as refused:
@@ -99,18 +104,18 @@ def test_the_session_outlives_a_node_that_hangs_dies_and_comes_back(no_session: 
             CASSANDRA_TIMEOUT_SECONDS=2.0,
         ),
     ):
-        session.ping()
+        ask()
         opened = session._process.open
         os.kill(node.pid, signal.SIGSTOP)
         started = time.monotonic()
         with pytest.raises(Unavailable):
-            session.ping()
+            ask()
         assert time.monotonic() - started < 9, "the driver's own timeout is 10"
         os.kill(node.pid, signal.SIGCONT)
         answers_within(60)
         node.kill()
         with pytest.raises(Unavailable):
-            session.ping()
+            ask()
         node.start()
         answers_within(60)
         assert session._process.open is opened
@@ -136,6 +141,7 @@ def nothing_opened(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 OVERLOADED = OverloadedErrorMessage(0x1001, "overloaded", None)
+LATE = WriteTimeout("two of three", write_type=WriteType.SIMPLE)
 
 
 @pytest.mark.usefixtures("nothing_opened")
@@ -187,10 +193,86 @@ class TestTryingAgain:
                 session._answer(asked)
             assert asked.times == 0
 
-    def test_nodes_that_are_overloaded_have_answered(self) -> None:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            NoHostAvailable("none", {"node": OVERLOADED}),
+            NoHostAvailable("none", {"node": LATE, "other": ConnectionShutdown("lost")}),
+            LATE,
+            ReadTimeout("slow"),
+            NoQuorum("one of two"),
+        ],
+        ids=repr,
+    )
+    def test_a_node_that_refuses_or_whose_replicas_do_not_answer_has_answered(self, error: Exception) -> None:
         for _ in range(5):
             with pytest.raises(Unavailable):
-                session._answer(Asked(*[NoHostAvailable("none", {"node": OVERLOADED})] * 2))
+                session._answer(Asked(error, error))
+        assert session.breaker.state is State.CLOSED
+
+    @pytest.mark.parametrize("error", [OperationTimedOut(), ConnectionShutdown("lost")], ids=repr)
+    def test_silence_opens_the_breaker(self, error: Exception) -> None:
+        with probes_by_hand():
+            for _ in range(session.FAILURES):
+                with pytest.raises(Unavailable):
+                    session._answer(Asked(error, error))
+            assert session.breaker.state is not State.CLOSED
+
+
+class TestAnotherNode:
+    """What the driver asks another node about, within the time of one statement."""
+
+    LATE: ClassVar = {"consistency": 6, "required_responses": 2, "received_responses": 1}
+
+    @pytest.mark.parametrize("is_idempotent", [True, False])
+    def test_of_what_may_have_happened_only_what_may_be_repeated(self, is_idempotent: bool) -> None:
+        query = SimpleStatement("UPDATE", is_idempotent=is_idempotent)
+        asked = [
+            AnotherNode().on_write_timeout(query, write_type=WriteType.SIMPLE, retry_num=0, **self.LATE),
+            AnotherNode().on_read_timeout(query, data_retrieved=False, retry_num=0, **self.LATE),
+            AnotherNode().on_request_error(query, 6, error=ConnectionShutdown("lost"), retry_num=0),
+        ]
+        expected = RetryPolicy.RETRY_NEXT_HOST if is_idempotent else RetryPolicy.RETHROW
+        assert [decision for decision, _ in asked] == [expected] * 3
+
+    def test_what_took_its_time_is_asked_once_more_only(self) -> None:
+        query = SimpleStatement("UPDATE", is_idempotent=True)
+        again = AnotherNode().on_write_timeout(query, write_type=WriteType.SIMPLE, retry_num=1, **self.LATE)
+        assert again == (RetryPolicy.RETHROW, None)
+
+    def test_what_was_not_begun_is_asked_of_another_always(self) -> None:
+        query = SimpleStatement("UPDATE … IF", is_idempotent=False)
+        assert AnotherNode().on_request_error(query, 6, error=OVERLOADED, retry_num=0)[0] == RetryPolicy.RETRY_NEXT_HOST
+
+    def test_a_node_that_says_nothing_is_not_waited_for_alone(self) -> None:
+        profile = open_cluster().profile_manager.default
+        plan = profile.speculative_execution_policy.new_plan("feed", None)
+        assert 0 < plan.next_execution(None) < 1
+
+
+@pytest.mark.cassandra
+class TestTooFewReplicas:
+    """Three are wanted and one is there: so it is for the rows of a quorum that is lost."""
+
+    @pytest.fixture(autouse=True)
+    def lost(self, cassandra: None, no_session: None) -> Iterator[None]:
+        keyspace = settings.CASSANDRA_KEYSPACE
+        change = f"ALTER KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': %s}}"
+        session.ping()
+        session.execute(change % 3)
+        yield
+        session.execute(change % 1)
+        answers_within(60, session.ping)
+
+    def test_the_store_does_not_count_as_answering(self) -> None:
+        with pytest.raises(Unavailable):
+            session.ping()
+        assert session.breaker.state is State.CLOSED
+
+    def test_what_is_written_is_refused_and_opens_nothing(self) -> None:
+        for _ in range(5):
+            with pytest.raises(Unavailable):
+                session.write_all([(INSERT_LEVEL, (1, "k", 1, 1)), (INSERT_LEVEL, (2, "k", 1, 1))])
         assert session.breaker.state is State.CLOSED
 
 
@@ -200,11 +282,16 @@ def test_a_node_that_is_down_is_tried_every_two_seconds_for_ever() -> None:
     assert all(pause <= 2.0 * 1.2 for pause in pauses)
 
 
-def answers_within(seconds: float) -> None:
+def ask() -> None:
+    """Something of a node without the product's tables."""
+    session.execute("SELECT release_version FROM local")
+
+
+def answers_within(seconds: float, ask: Callable[[], None] = ask) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            return session.ping()
+            return ask()
         except Unavailable:
             if time.monotonic() > deadline:
                 raise

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from cassandra import InvalidRequest
 
+from deploy.supervisor.processes import wait_until
 from storage.cassandra import session
 from storage.cassandra.leases import CassandraLeases
 from storage.cassandra.session import Undecided
@@ -54,10 +55,25 @@ def test_every_page_is_read(cassandra: None) -> None:
 
 
 @pytest.mark.cassandra
-def test_each_statement_of_a_batch_keeps_its_own_timestamp(cassandra: None) -> None:
+def test_a_write_that_is_not_waited_for_arrives(cassandra: None) -> None:
+    target = new_id()
+    session.ping()
+    session.write_unwaited(INSERT_LEVEL, (target, "k", 1, 10))
+    assert wait_until(lambda: session.execute(SELECT_LEVEL, (target,)) == [(1,)], seconds=60)
+
+
+@pytest.mark.cassandra
+def test_more_than_one_request_takes_are_all_written(cassandra: None) -> None:
+    targets = [new_id() for _ in range(3 * session.TOGETHER + 1)]
+    session.write_all([(INSERT_LEVEL, (target, "k", 1, 10)) for target in targets])
+    assert session.execute_many(SELECT_LEVEL, [(target,) for target in targets]) == [[(1,)]] * len(targets)
+
+
+@pytest.mark.cassandra
+def test_each_statement_of_several_keeps_its_own_timestamp(cassandra: None) -> None:
     early, late = new_id(), new_id()
-    session.batch([(INSERT_LEVEL, (early, "k", 1, 10)), (INSERT_LEVEL, (late, "k", 1, 20))])
-    session.batch([(INSERT_LEVEL, (early, "k", 2, 15)), (INSERT_LEVEL, (late, "k", 2, 15))])
+    session.write_all([(INSERT_LEVEL, (early, "k", 1, 10)), (INSERT_LEVEL, (late, "k", 1, 20))])
+    session.write_all([(INSERT_LEVEL, (early, "k", 2, 15)), (INSERT_LEVEL, (late, "k", 2, 15))])
     assert session.execute_many(SELECT_LEVEL, [(early,), (late,)]) == [[(2,)], [(1,)]]
 
 

@@ -167,4 +167,5 @@ def test_what_a_like_costs(product: str) -> None:
     assert len(redis) <= 5
     assert sql == []
     if product == "cassandra":
-        assert store == ["execute_all", "execute_all", "execute_all", "batch"], "tweet, edge, truth and levels, write"
+        reads = ["execute_all"] * 3
+        assert store == [*reads, "write_all", "write_all"], "tweet, edge, truth and levels, what is owed, and that"

@@ -9,6 +9,7 @@ import pytest
 from deploy.cassandra import __main__ as command_line
 from deploy.cassandra.installation import install, jar_directory, java, why_unavailable
 from deploy.cassandra.node import CassandraNode, jvm_options
+from deploy.cassandra.nodes import cassandra_nodes
 from deploy.errors import CannotStart
 
 MAVEN = """#!/bin/sh
@@ -136,6 +137,20 @@ def test_the_configuration_is_filled_in_for_one_node(tmp_path: Path) -> None:
     assert "commitlog_sync: batch" in text
     assert f'commitlog_directory: "{tmp_path}/commitlog"' in text
     assert "$" not in "".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def test_several_nodes_are_one_cluster(tmp_path: Path) -> None:
+    nodes = cassandra_nodes(tmp_path, 3, heap_mb=256)
+    for node in nodes:
+        node.data_dir.mkdir(parents=True)
+        node.write_configuration()
+    texts = [(node.data_dir / "cassandra.yaml").read_text() for node in nodes]
+    assert [node.host for node in nodes] == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    assert len({node.port for node in nodes}) == 1
+    seeds = [[line for line in text.splitlines() if "seeds:" in line] for text in texts]
+    assert seeds[0] == seeds[1] == seeds[2]
+    assert [f"listen_address: {node.host}" in text for node, text in zip(nodes, texts, strict=True)] == [True] * 3
+    assert ["auto_bootstrap: true" in text for text in texts] == [True, False, False]
 
 
 def test_every_line_of_the_options_is_one_argument() -> None:
