@@ -212,6 +212,21 @@ def test_a_like_that_was_taken_back_before_it_was_finished_stays_so() -> None:
             break
 
 
+def test_a_listing_counts_as_standing_only_when_it_was_acknowledged() -> None:
+    """Else whoever writes next would leave it out, and readers would not look where it lists."""
+    for rows in itertools.count():
+        world = World()
+        tweet = world.tweet_of(world.bob)
+        write = world.adding(tweet)
+        forget_known()
+        with torn_after(rows) as torn, suppress(Unavailable):
+            write()
+        write()
+        assert tweet_store().by_author(world.bob, replies=True, limit=10) == [tweet.id], f"after {rows} rows"
+        if not torn.broke:
+            break
+
+
 def test_what_was_finished_is_not_finished_again() -> None:
     world = World()
     sweep()
