@@ -261,6 +261,7 @@ class World:
         stopping(self._hooks, associations(), "apply", after="written")
         stopping(self._hooks, tweet_store(), "add", before=UNWRITTEN, after="written")
         stopping(self._hooks, tweet_store(), "delete", after="written")
+        stopping(self._hooks, tweet_store(), "restore", after="written")
         stopping(self._hooks, services, "account_changed", before="written")
         stopping(self._hooks, follows, "follower_page", after="followers read")
         stopping(self._hooks, outbox(), "mark_done", before="pushed")

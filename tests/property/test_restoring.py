@@ -1,0 +1,126 @@
+"""Staff delete and restore tweets in whatever order workers, readers and Redis come to it: every home is right.
+
+Interleavings of their own, beside those of test_timelines.py, whose seeds stay what they are.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+from unittest.mock import patch
+
+import pytest
+
+from accounts.entities import Viewer
+from accounts.staff.roles import Role
+from deploy.valkey import Valkey
+from fanout.orders.kinds import RESTORE
+from storage.ports.associations import Change
+from storage.ports.outbox import Order
+from tests.people import new_staff
+from tests.property.acting import PEOPLE, PICKS, YES_OR_NO, pick, written
+from tests.property.conftest import NewWorld
+from tests.property.interleaving import Step
+from tests.property.machine import Timelines
+from tests.property.oracle import DELETED, Entry, Fact, Known
+from tests.property.single_rules import READS_STOP_AT, WORK_STOPS_AT
+from tests.property.test_timelines import SEED, examples, run
+from tests.property.world import Action
+from tweets.entities import Tweet
+from tweets.stores.port import tweet_store
+from tweets.writing.posting import delete_tweet
+from tweets.writing.restoring import restore_tweet
+
+STEPS = 30
+DRAWN: dict[str, tuple[int, dict[str, range | tuple[object, ...]]]] = {
+    "delete_as_staff": (6, {"what": PICKS, "slow": YES_OR_NO}),
+    "restore_deleted": (7, {"what": PICKS, "slow": YES_OR_NO}),
+    "work": (2, {"which": PICKS}),
+    "work_all": (3, {}),
+    "work_slowly": (5, {"which": PICKS, "place": WORK_STOPS_AT}),
+    "work_again": (4, {"which": PICKS, "place": (None, *WORK_STOPS_AT)}),
+    "go_on": (5, {"which": PICKS}),
+    "lose_a_message": (1, {"which": PICKS}),
+    "read_slowly": (3, {"who": PICKS, "place": READS_STOP_AT, "cold": YES_OR_NO}),
+    "everybody_reads": (2, {}),
+    "become_inactive": (1, {"who": PICKS}),
+    "move_the_line": (1, {"most": (0, 1, 2)}),
+    "redis_is_flushed": (1, {}),
+    "look_closely": (3, {}),
+}
+"""Rules of the machine, how often each is drawn, and from what its arguments."""
+
+
+class Restoring(Timelines):
+    """A world in which staff delete, and take that back."""
+
+    def __init__(self, server: Valkey, threads: ThreadPoolExecutor) -> None:
+        super().__init__(server, threads)
+        moderator = new_staff(Role.MODERATOR)
+        self._staff = Viewer(id=moderator.id, account=moderator.account, token_digest="")
+        self._restored: dict[int, int] = {}
+        """The last restoration of each entry, whose order says when it has arrived."""
+        self._arrived = self.oracle._arrived
+        self.oracle._arrived = self._arrived_again  # type: ignore[method-assign]
+        self._restore = tweet_store().restore
+        self.world.meanwhile(patch.object(tweet_store(), "restore", self._noting))
+
+    def delete_as_staff(self, what: int, slow: bool) -> None:
+        tweets = [each for each in self.oracle.entries.values() if each.original is None]
+        if tweets:
+            tweet_id = pick(what, tweets[::-1]).id
+            self._act(
+                Action(
+                    "delete",
+                    lambda: delete_tweet(tweet_id=tweet_id, viewer=self._staff, reason="x"),
+                    facts=[(Fact(DELETED, tweet_id), True)],
+                    allowed=self.oracle.is_there(tweet_id),
+                    person=self.oracle.entries[tweet_id].author,
+                    place=written(slow),
+                )
+            )
+
+    def restore_deleted(self, what: int, slow: bool) -> None:
+        gone = [each for each in self.oracle.entries if self.oracle.known(Fact(DELETED, each)) is not False]
+        if gone:
+            tweet_id = pick(what, gone[::-1])
+            self._act(
+                Action(
+                    "restore",
+                    lambda: restore_tweet(tweet_id=tweet_id, viewer=self._staff, reason="x"),
+                    facts=[(Fact(DELETED, tweet_id), False)],
+                    allowed=self.oracle.known(Fact(DELETED, tweet_id)),
+                    person=self.oracle.entries[tweet_id].author,
+                    place=written(slow),
+                )
+            )
+
+    def _noting(self, tweet: Tweet, *, op: int, order: Order, edges: Sequence[Change] = ()) -> None:
+        assert (order.id, order.kind) == (op, RESTORE)
+        self._restored[tweet.id] = max(op, self._restored.get(tweet.id, 0))
+        self._restore(tweet, op=op, order=order, edges=edges)
+
+    def _arrived_again(self, entry: Entry) -> Known:
+        op = self._restored.get(entry.id)
+        return self._arrived(entry) if op is None else True if op in self.oracle.delivered else None
+
+
+@pytest.fixture
+def new_restoring_world(new_world: NewWorld, timeline_redis: Valkey) -> Iterator[NewWorld]:
+    with ThreadPoolExecutor(8) as threads:
+        yield lambda: Restoring(timeline_redis, threads)
+
+
+def steps_of(seed: int) -> list[Step]:
+    """Everybody follows nearly everybody and has written twice; then what is drawn."""
+    dice = Random(seed)
+    pairs = [(one, two) for one in range(PEOPLE) for two in range(PEOPLE) if one != two]
+    active = {each for each in range(PEOPLE) if dice.random() < 0.7}
+    meeting = Step("people_meet", {"strangers": set(dice.sample(pairs, 2)), "active": active, "tweets": 2})
+    names = dice.choices(list(DRAWN), [weight for weight, _ in DRAWN.values()], k=STEPS)
+    return [meeting, *(Step(name, {each: dice.choice(of) for each, of in DRAWN[name][1].items()}) for name in names)]
+
+
+@pytest.mark.timeout(0)
+def test_every_home_is_right_whatever_is_restored_amid_what(store: str, new_restoring_world: NewWorld) -> None:
+    for seed in range(SEED, SEED + examples(store)):
+        run(seed, new_restoring_world, steps_of)
