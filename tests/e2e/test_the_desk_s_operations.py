@@ -54,7 +54,9 @@ def text_of(tab: Tab, place: str = "#content") -> str:
     return str(tab.run(f"document.querySelector({json.dumps(place)}).textContent"))
 
 
-def test_a_tweet_is_found_and_deleted(tab: Tab, server: Server, staff: dict[Role, Person], scene: Scene) -> None:
+def test_a_tweet_is_found_deleted_and_restored(
+    tab: Tab, server: Server, staff: dict[Role, Person], scene: Scene
+) -> None:
     assert wait_until(scene.is_read, seconds=SECONDS)
     sign_in(tab, server, staff[Role.MODERATOR])
     tab.open(f"{server.url}/admin/desk/tweets/")
@@ -64,10 +66,12 @@ def test_a_tweet_is_found_and_deleted(tab: Tab, server: Server, staff: dict[Role
     for said in ("The lake is frozen.", "It holds.", "I am in,", "1 reply · 1 retweet", "trace id"):
         assert said in text_of(tab), said
     keep(tab, "desk-tweet")
-    tab.type("form.act input[name=reason]", "Nobody should walk there.")
-    tab.leave("document.querySelector('button[value=delete]').click()")
-    assert "Deleted." in text_of(tab, ".messagelist")
-    assert wait_until(partial(scene.is_read, False), seconds=SECONDS)
+    acted = (("delete", "Deleted.", False), ("restore", "Restored.", True))
+    for action, said, is_there in acted:
+        tab.type("form.act input[name=reason]", "The wrong one." if is_there else "Nobody should walk there.")
+        tab.leave(f"document.querySelector('button[value={action}]').click()")
+        assert said in text_of(tab, ".messagelist")
+        assert wait_until(partial(scene.is_read, is_there), seconds=SECONDS), action
     assert tab.complaints == []
 
 

@@ -56,7 +56,7 @@ def restore_tweet(*, tweet_id: int, viewer: Viewer, reason: str) -> None:
     Of one whose restoration is under way still, that one is completed. Raises `Forbidden` for who has not the right,
     for what staff wrote, which is superusers' to restore, and for what oneself wrote; `NotFound`; `Refused` for no
     reason, and for what is not deleted, was deleted by its author, is a retweet, or whose author is gone;
-    `Unavailable`. Costs up to six SQL statements, one or two store reads, one store write, the author's account and one
+    `Unavailable`. Costs up to six SQL statements, two store reads, one store write, the author's account and one
     Redis round trip.
     """
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
@@ -127,4 +127,8 @@ def _restore(tweet: Tweet, viewer: Viewer, reason: str) -> Order:
     order = Order(id=op, kind=RESTORE, args=(tweet.id, tweet.author_id))
     tweet_store().restore(tweet, op=op, order=order, edges=quote_edges(tweet, op=op, present=True))
     log.info("tweet_restored", tweet=tweet.id, by=viewer.id, order=op)
+    now = tweet_store().get_many([tweet.id]).get(tweet.id)
+    if now is not None and now.deleted:
+        check_restorable(now)
+        raise Refused("tweet_id", "It was deleted again at the same moment.", code="gone")
     return order

@@ -5,15 +5,12 @@ from unittest.mock import patch
 import pytest
 from pytest_django.fixtures import Settings
 
-from accounts.graph import follows
 from accounts.models import StaffAction, User
 from accounts.staff.roles import Role
-from fanout.delivery import celebrities, pushing
+from fanout.delivery import pushing
 from fanout.orders import attempts, handlers
-from fanout.orders.kinds import RESTORE, RETRACT
 from fanout.timelines import materialised
 from fanout.timelines.builds import finish_build, open_build
-from feed.operations.audit import Person, Report, audit
 from feed.timelines.public import public_page
 from storage.errors import Forbidden, NotFound, Refused
 from storage.ports.outbox import Order
@@ -22,6 +19,7 @@ from storage.stores import outbox
 from storage.web.paging import PageRequest
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, in_redis, post, seen, viewer
+from tests.integration.tweets.restoring import Scene
 from tests.people import new_person, new_staff
 from tests.work import open_orders, work_off_everything
 from tweets.caches import author_counts
@@ -33,43 +31,6 @@ from tweets.writing.restoring import restore_tweet
 from tweets.writing.retweeting import retweet
 
 pytestmark = pytest.mark.usefixtures("product")
-
-
-class Scene:
-    """A follower who is active, and a tweet that staff has deleted; no order is open."""
-
-    def __init__(self) -> None:
-        self.author, self.reader, self.staff = new_person(), new_person(), new_staff(Role.MODERATOR)
-        follows.follow(self.reader.id, self.author.id)
-        home(self.reader)
-        self.older, self.tweet, self.newer = (post(self.author, text) for text in ("older", "rude", "newer"))
-        work_off_everything()
-
-    def delete(self, by: User | None = None) -> Order:
-        delete_tweet(tweet_id=self.tweet, viewer=viewer(by or self.staff))
-        return self.order(RETRACT)
-
-    def restore(self) -> Order:
-        restore_tweet(tweet_id=self.tweet, viewer=viewer(self.staff), reason="A mistake.")
-        return self.order(RESTORE)
-
-    def order(self, kind: str) -> Order:
-        return [order for order in open_orders() if order.kind == kind][-1]
-
-    def assert_back(self) -> None:
-        assert in_redis(self.reader) == [self.newer, self.tweet, self.older]
-        assert home(self.reader) == home(self.author) == [self.newer, self.tweet, self.older]
-        self.assert_complete()
-
-    def assert_gone(self) -> None:
-        assert in_redis(self.reader) == home(self.reader) == home(self.author) == [self.newer, self.older]
-        self.assert_complete()
-
-    def assert_complete(self) -> None:
-        report = Report()
-        people = [Person(each.id, each.username) for each in (self.reader, self.author)]
-        assert list(audit(people, report, repair=False, sleep=lambda _: None)) == [[]]
-        assert report.inactive == 0
 
 
 @pytest.fixture
@@ -221,10 +182,7 @@ def test_a_timeline_that_is_built_meanwhile_and_was_told_to_leave_it_out_has_it(
 
 
 def test_of_an_author_too_big_to_push_it_comes_back_into_the_recent_lists(scene: Scene) -> None:
-    celebrities.begin_pulling(scene.author.id)
-    timeline_node().round_trip(("SET", celebrities.counted_key(scene.author.id), b"1"))
-    scene.tweet = post(scene.author)
-    work_off_everything()
+    scene.too_big_to_push()
     expected = home(scene.reader)
     assert expected[0] == scene.tweet
     scene.delete()
