@@ -59,7 +59,7 @@ def lift_commands(entry_id: int, op: int, snapshot: PushSnapshot) -> list[Comman
 def restore_commands(entry_id: int, op: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> list[Command]:
     """Returns commands by which operation `op` puts a retracted entry back, as `deliver_commands` puts one in.
 
-    Finding the place of an old entry takes 30 µs, so of far fewer readers at a time. Give the answers to
+    Finding the place of an old entry takes some 70 µs, so of far fewer readers at a time. Give the answers to
     `raise_if_refused`.
     """
     return [

@@ -1,5 +1,6 @@
-"""Staff delete and restore tweets in whatever order workers, readers and Redis come to it: every home is right.
+"""Staff and authors delete, and staff restore, in whatever order workers and readers come to it: every home is right.
 
+What its author deleted is gone from then on, whatever staff have under way: a fact of its own.
 Interleavings of their own, beside those of test_timelines.py, whose seeds stay what they are.
 """
 
@@ -13,27 +14,33 @@ import pytest
 from accounts.entities import Viewer
 from accounts.staff.roles import Role
 from deploy.valkey import Valkey
+from fanout.delivery import fan_out
 from fanout.orders.kinds import RESTORE
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from tests.people import new_staff
 from tests.property.acting import PEOPLE, PICKS, YES_OR_NO, pick, written
 from tests.property.conftest import NewWorld
-from tests.property.interleaving import Step
+from tests.property.interleaving import Step, run_steps
 from tests.property.machine import Timelines
-from tests.property.oracle import DELETED, Entry, Fact, Known
+from tests.property.oracle import DELETED, POSTED, SUSPENDED, Entry, Fact, Known, all_of, negated
+from tests.property.planted import Bug, changed_script
 from tests.property.single_rules import READS_STOP_AT, WORK_STOPS_AT
 from tests.property.test_timelines import SEED, examples, run
 from tests.property.world import Action
 from tweets.entities import Tweet
 from tweets.stores.port import tweet_store
+from tweets.writing import changed
 from tweets.writing.posting import delete_tweet
 from tweets.writing.restoring import restore_tweet
 
+FOR_GOOD = "deleted for good"
+"""The kind of fact that its author deleted a tweet."""
 STEPS = 30
 DRAWN: dict[str, tuple[int, dict[str, range | tuple[object, ...]]]] = {
     "delete_as_staff": (6, {"what": PICKS, "slow": YES_OR_NO}),
     "restore_deleted": (7, {"what": PICKS, "slow": YES_OR_NO}),
+    "delete_for_good": (2, {"what": PICKS, "slow": YES_OR_NO}),
     "work": (2, {"which": PICKS}),
     "work_all": (3, {}),
     "work_slowly": (5, {"which": PICKS, "place": WORK_STOPS_AT}),
@@ -61,6 +68,8 @@ class Restoring(Timelines):
         """The last restoration of each entry, whose order says when it has arrived."""
         self._arrived = self.oracle._arrived
         self.oracle._arrived = self._arrived_again  # type: ignore[method-assign]
+        self._is = self.oracle.known
+        self.oracle.known = self._known  # type: ignore[method-assign]
         self._restore = tweet_store().restore
         self.world.meanwhile(patch.object(tweet_store(), "restore", self._noting))
 
@@ -79,6 +88,23 @@ class Restoring(Timelines):
                 )
             )
 
+    def delete_for_good(self, what: int, slow: bool) -> None:
+        tweets = [each for each in self.oracle.entries.values() if each.original is None]
+        theirs = [each for each in tweets if not self.oracle.holds(Fact(SUSPENDED, each.author))]
+        if theirs:
+            entry = pick(what, theirs[::-1])
+            author = self.world.viewer(entry.author)
+            self._act(
+                Action(
+                    "delete for good",
+                    lambda: delete_tweet(tweet_id=entry.id, viewer=author),
+                    facts=[(Fact(FOR_GOOD, entry.id), True)],
+                    allowed=all_of([self._is(Fact(POSTED, entry.id)), negated(self._is(Fact(FOR_GOOD, entry.id)))]),
+                    person=entry.author,
+                    place=written(slow),
+                )
+            )
+
     def restore_deleted(self, what: int, slow: bool) -> None:
         gone = [each for each in self.oracle.entries if self.oracle.known(Fact(DELETED, each)) is not False]
         if gone:
@@ -88,11 +114,17 @@ class Restoring(Timelines):
                     "restore",
                     lambda: restore_tweet(tweet_id=tweet_id, viewer=self._staff, reason="x"),
                     facts=[(Fact(DELETED, tweet_id), False)],
-                    allowed=self.oracle.known(Fact(DELETED, tweet_id)),
+                    allowed=all_of([self._is(Fact(DELETED, tweet_id)), negated(self._is(Fact(FOR_GOOD, tweet_id)))]),
                     person=self.oracle.entries[tweet_id].author,
                     place=written(slow),
                 )
             )
+
+    def _known(self, fact: Fact) -> Known:
+        """Whether a tweet is gone follows from two facts: neither deletion must stand."""
+        if fact.kind != DELETED:
+            return self._is(fact)
+        return negated(all_of([negated(self._is(fact)), negated(self._is(Fact(FOR_GOOD, fact.one)))]))
 
     def _noting(self, tweet: Tweet, *, op: int, order: Order, edges: Sequence[Change] = ()) -> None:
         assert (order.id, order.kind) == (op, RESTORE)
@@ -124,3 +156,31 @@ def steps_of(seed: int) -> list[Step]:
 def test_every_home_is_right_whatever_is_restored_amid_what(store: str, new_restoring_world: NewWorld) -> None:
     for seed in range(SEED, SEED + examples(store)):
         run(seed, new_restoring_world, steps_of)
+
+
+BUGS: dict[str, Bug] = {
+    "the author's deletion is overtaken like any other": lambda: patch.object(
+        changed, "_retraction", lambda order, _tweet: order.id
+    ),
+    "a retraction does not look whether it was overtaken": lambda: changed_script(
+        "pushes", ("return is_higher(high, low, struct.unpack(ID_HALVES, operation))", "return false")
+    ),
+    "a build that was told to leave the entry out still does": lambda: changed_script(
+        "restore", ("if other ~= id then", "do")
+    ),
+    "who restores lifts no tombstone": lambda: patch.object(fan_out, "lift_commands", lambda *_: []),
+}
+FOUND_WITHIN = 120
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("store", ["embedded"], indirect=True)
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.replace(" ", "_"))
+def test_a_planted_bug_is_found(bug: str, new_restoring_world: NewWorld) -> None:
+    with BUGS[bug]():
+        for seed in range(1, FOUND_WITHIN + 1):
+            try:
+                run_steps(steps_of(seed), new_restoring_world)
+            except AssertionError:
+                return
+    pytest.fail(f"not found in {FOUND_WITHIN} interleavings")

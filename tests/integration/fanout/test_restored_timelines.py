@@ -14,6 +14,7 @@ from tests.integration.fanout.pacing import commands_run
 
 pytestmark = pytest.mark.usefixtures("redis_servers")
 
+
 FULL = 800
 """As many entries as a timeline has by default; recent lists have half of it."""
 
@@ -56,7 +57,7 @@ def test_its_place_in_a_full_timeline_takes_few_steps(settings: Settings) -> Non
         assert window is not None
         assert window.ids == ids
         timeline_node().round_trip(materialised.discard_command(reader))
-    assert most <= 28, "the snapshot's reads among them"
+    assert most <= 20
 
 
 def test_below_the_floor_it_stays_out() -> None:
@@ -103,12 +104,12 @@ def test_a_tombstone_of_the_version_before_gives_way(settings: Settings) -> None
 
 
 def test_a_build_that_was_told_to_leave_it_out_has_it_again() -> None:
-    reader, op = new_id(), new_id()
+    reader = new_id()
     build = builds.open_build(reader)
     assert build is not None
     for entry in (8, 7, 6):
         retract(entry, reader)
-    lift(7, op)
+    lift(7, op := new_id())
     restore(7, reader, op=op)
     assert builds.finish_build(build, [9, 8, 6, 5], floor=0)
     assert read(reader) == Window([9, 7, 5], 0), "and the others it still leaves out"
