@@ -45,8 +45,8 @@ PUSHED_AT_ONCE = 500
 6.0 with 500, 9.7 with 1,250 and 12.5 with 2,500; but workers spend 3.3 µs of CPU on a delivery with slices of 250, and
 1.7 with 2,500 (2 cores that others shared; docs/adr/023)."""
 RESTORED_AT_ONCE = 50
-"""Readers of one round trip that an entry is put back to. In the midst of 800 entries its place takes Redis 76 µs, where
-taking it out takes 21 (2 cores that others shared): 4 ms at most."""
+"""Readers of one round trip that an entry is put back to. In the midst of 800 entries its place takes Redis 76 µs,
+where taking it out takes 21 (2 cores that others shared): 4 ms at most."""
 PUSH_TRIES = 3
 """Of a push that came too late; then the order waits for the sweeper."""
 

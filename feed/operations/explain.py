@@ -166,7 +166,7 @@ class _Case:
 
     def _gone(self, tweet: Tweet, name: str) -> Iterator[str]:
         if tweet.deleted_by is not None:
-            yield f"{name} was deleted by {'its author' if tweet.deleted_by == tweet.author_id else 'staff'}."
+            yield f"{name} was deleted by {'its author' if tweet.deleted_by_author else 'staff'}."
         account = self._account(tweet.author_id)
         if account is None:
             yield f"{name} is by an account that does not exist any more."

@@ -19,7 +19,7 @@ from fanout.orders.kinds import RESTORE
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from tests.people import new_staff
-from tests.property.acting import PEOPLE, PICKS, YES_OR_NO, pick, written
+from tests.property.acting import PEOPLE, PICKS, WRITTEN, YES_OR_NO, pick
 from tests.property.conftest import NewWorld
 from tests.property.interleaving import Step, run_steps
 from tests.property.machine import Timelines
@@ -27,20 +27,22 @@ from tests.property.oracle import DELETED, POSTED, SUSPENDED, Entry, Fact, Known
 from tests.property.planted import Bug, changed_script
 from tests.property.single_rules import READS_STOP_AT, WORK_STOPS_AT
 from tests.property.test_timelines import SEED, examples, run
-from tests.property.world import Action
+from tests.property.world import UNWRITTEN, Action
 from tweets.entities import Tweet
 from tweets.stores.port import tweet_store
 from tweets.writing import changed
 from tweets.writing.posting import delete_tweet
 from tweets.writing.restoring import restore_tweet
 
+PLACES = (None, WRITTEN, UNWRITTEN)
+"""Where who deletes or restores may stand still: behind their write, or with an operation that is not written yet."""
 FOR_GOOD = "deleted for good"
 """The kind of fact that its author deleted a tweet."""
 STEPS = 30
 DRAWN: dict[str, tuple[int, dict[str, range | tuple[object, ...]]]] = {
-    "delete_as_staff": (6, {"what": PICKS, "slow": YES_OR_NO}),
-    "restore_deleted": (7, {"what": PICKS, "slow": YES_OR_NO}),
-    "delete_for_good": (2, {"what": PICKS, "slow": YES_OR_NO}),
+    "delete_as_staff": (6, {"what": PICKS, "place": PLACES}),
+    "restore_deleted": (7, {"what": PICKS, "place": PLACES}),
+    "delete_for_good": (4, {"what": PICKS, "place": PLACES}),
     "work": (2, {"which": PICKS}),
     "work_all": (3, {}),
     "work_slowly": (5, {"which": PICKS, "place": WORK_STOPS_AT}),
@@ -73,7 +75,7 @@ class Restoring(Timelines):
         self._restore = tweet_store().restore
         self.world.meanwhile(patch.object(tweet_store(), "restore", self._noting))
 
-    def delete_as_staff(self, what: int, slow: bool) -> None:
+    def delete_as_staff(self, what: int, place: str | None) -> None:
         tweets = [each for each in self.oracle.entries.values() if each.original is None]
         if tweets:
             tweet_id = pick(what, tweets[::-1]).id
@@ -84,11 +86,11 @@ class Restoring(Timelines):
                     facts=[(Fact(DELETED, tweet_id), True)],
                     allowed=self.oracle.is_there(tweet_id),
                     person=self.oracle.entries[tweet_id].author,
-                    place=written(slow),
+                    place=place,
                 )
             )
 
-    def delete_for_good(self, what: int, slow: bool) -> None:
+    def delete_for_good(self, what: int, place: str | None) -> None:
         tweets = [each for each in self.oracle.entries.values() if each.original is None]
         theirs = [each for each in tweets if not self.oracle.holds(Fact(SUSPENDED, each.author))]
         if theirs:
@@ -101,11 +103,11 @@ class Restoring(Timelines):
                     facts=[(Fact(FOR_GOOD, entry.id), True)],
                     allowed=all_of([self._is(Fact(POSTED, entry.id)), negated(self._is(Fact(FOR_GOOD, entry.id)))]),
                     person=entry.author,
-                    place=written(slow),
+                    place=place,
                 )
             )
 
-    def restore_deleted(self, what: int, slow: bool) -> None:
+    def restore_deleted(self, what: int, place: str | None) -> None:
         gone = [each for each in self.oracle.entries if self.oracle.known(Fact(DELETED, each)) is not False]
         if gone:
             tweet_id = pick(what, gone[::-1])
@@ -116,7 +118,7 @@ class Restoring(Timelines):
                     facts=[(Fact(DELETED, tweet_id), False)],
                     allowed=all_of([self._is(Fact(DELETED, tweet_id)), negated(self._is(Fact(FOR_GOOD, tweet_id)))]),
                     person=self.oracle.entries[tweet_id].author,
-                    place=written(slow),
+                    place=place,
                 )
             )
 

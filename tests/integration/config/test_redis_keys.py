@@ -46,6 +46,7 @@ DATA = (Path(__file__).parents[3] / "docs/data.md").read_text()
 NEVER_HERE = {
     "{tN}:live": "a channel, where nothing stands",
     "live:gone": "a channel, where nothing stands",
+    "live:back": "a channel, where nothing stands",
     "live:public": "a channel, where nothing stands",
     "{tN}:live:tweet:<tweet>": "a channel, where nothing stands",
     "maintenance": "beat sends to it",

@@ -179,7 +179,7 @@ def all_are_connected(reader: User) -> Iterator[None]:
 @contextmanager
 def listening() -> Iterator[Callable[[], list[tuple[str, bytes]]]]:
     """What is published from now on, by channel."""
-    client = redis.Redis.from_url(timeline_node().url)
+    client: Any = redis.Redis.from_url(timeline_node().url)
     found: list[tuple[str, bytes]] = []
     with client.pubsub() as subscription:
         subscription.psubscribe("*live*")
