@@ -20,7 +20,8 @@ from fanout.orders.kinds import RESTORE
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from tests.people import new_staff
-from tests.property.acting import PEOPLE, PICKS, WRITTEN, YES_OR_NO, pick
+from tests.property.acting import PEOPLE, PICKS, YES_OR_NO, pick
+from tests.property.acts import WRITTEN
 from tests.property.conftest import NewWorld
 from tests.property.interleaving import Step, run_steps
 from tests.property.machine import Timelines
