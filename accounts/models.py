@@ -290,6 +290,7 @@ class StaffAction(models.Model):
             ("handle_reports", "Can read and decide reports"),
             ("view_tweets", "Can look tweets up"),
             ("delete_tweets", "Can delete anybody's tweets"),
+            ("restore_tweets", "Can restore deleted tweets"),
             ("view_timelines", "Can see anybody's home timeline"),
             ("rebuild_timelines", "Can rebuild home timelines"),
             ("view_fanout", "Can see fan-out and dead letters"),

@@ -34,13 +34,17 @@ class Entities(msgspec.Struct, frozen=True):
 
 
 class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One tweet. Immutable but for its deletion.
+    """One tweet. Immutable but for its deletion, and its restoration by staff.
 
     `in_home` was decided when it was posted: True for everything but a reply to somebody
     else, so that push and pull give the same home timeline.
 
     `path` holds the nearest ancestors, at most PATH_MAX, the parent last: what a reply
     replies to never changes, so a thread of any depth is read PATH_MAX levels at a time.
+
+    `changed_op` is the operation that deleted or restored it last, 0 if none is known: of a deletion by staff and a
+    restoration the greater one holds. `author_deleted_op` is its author's own deletion, 0 if there is none: that one
+    stays, whatever staff do or did. The tweet stands only if neither deletion does; `deleted_by` says so.
     """
 
     id: int
@@ -54,6 +58,8 @@ class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
     retweet_of_id: int | None = None
     deleted_by: int | None = None
     path: tuple[int, ...] = ()
+    changed_op: int = 0
+    author_deleted_op: int = 0
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -61,6 +67,11 @@ class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def deleted(self) -> bool:
         return self.deleted_by is not None
+
+    @property
+    def deleted_by_author(self) -> bool:
+        """Returns whether its author deleted it, then or also: it never comes back. Rows of before say by whom only."""
+        return self.author_deleted_op != 0 or self.deleted_by == self.author_id
 
     @property
     def in_public(self) -> bool:

@@ -20,6 +20,8 @@ class TweetRow(EmbeddedModel):
     retweet_of = models.BigIntegerField(null=True)
     deleted_by = models.BigIntegerField(null=True)
     deleted_op = models.BigIntegerField(null=True)
+    changed_op = models.BigIntegerField(null=True)
+    author_deleted_op = models.BigIntegerField(null=True)
     path = models.JSONField(default=list)
 
     class Meta:

@@ -36,7 +36,7 @@ KINDS = ("person", "tweet", "report", "order", "group")
 ACTIONS = (
     *("suspend", "restore", "verify", "unverify", "sign out", "add", "change", "set a password"),
     *(f"{DECIDED}{verdict}" for verdict in ("dismiss", "warn", "delete", "suspend")),
-    *("note", "delete", "rebuild timeline", "replay dead letter", "drop dead letter"),
+    *("note", "delete", "restore tweet", "rebuild timeline", "replay dead letter", "drop dead letter"),
     *("set up two-step sign-in", "reset two-step sign-in", "renew recovery codes", "use a recovery code"),
     *("add a group", "change a group", "delete a group"),
 )

@@ -42,6 +42,7 @@ class Right(StrEnum):
     HANDLE_REPORTS = "handle_reports"
     VIEW_TWEETS = "view_tweets"
     DELETE_TWEETS = "delete_tweets"
+    RESTORE_TWEETS = "restore_tweets"
     VIEW_TIMELINES = "view_timelines"
     REBUILD_TIMELINES = "rebuild_timelines"
     VIEW_FANOUT = "view_fanout"
@@ -70,6 +71,7 @@ TABLE: Mapping[Right, frozenset[Role]] = {
     Right.HANDLE_REPORTS: MODERATORS,
     Right.VIEW_TWEETS: EVERYBODY,
     Right.DELETE_TWEETS: MODERATORS,
+    Right.RESTORE_TWEETS: MODERATORS,
     Right.VIEW_TIMELINES: OPERATORS,
     Right.REBUILD_TIMELINES: OPERATORS,
     Right.VIEW_FANOUT: EVERYBODY,

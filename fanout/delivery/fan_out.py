@@ -30,7 +30,7 @@ version after the edge was written, so their timeline is made anew before it is 
 pulls the tweet, which was in the store before its order could be worked off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -42,12 +42,17 @@ from fanout.live import channel
 from fanout.orders import figures, resending
 from fanout.orders.dispatch import enqueue_part
 from fanout.orders.handlers import Context
-from fanout.orders.kinds import DELIVER, RETRACT, PoisonedOrder, entry_and_author
+from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, PoisonedOrder, entry_and_author
 from fanout.orders.queues import BULK
+from fanout.timelines.materialised import raise_if_refused
+from fanout.timelines.recents import Pulled
+from fanout.timelines.restoring import lift_commands, publish_in_order
+from fanout.timelines.snapshots import PushSnapshot
 from fanout.timelines.tweet_cache import TWEET_BYTES
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
+from storage.redis.shards import timeline_shard
 from storage.stores import dead_letters, outbox
 
 PAGE = 12_500
@@ -72,25 +77,53 @@ def deliver(order: Order, context: Context) -> None:
     Idempotent. Marks the order done when all is done. Raises `Unavailable`, and then it stays open, and
     `PoisonedOrder` for malformed arguments.
     """
+    _bring(order, recent_delivery.deliver, pushing.deliver, context)
+
+
+def restore(order: Order, context: Context, *, in_home: bool) -> None:
+    """Handles the part of a RESTORE order that puts the entry back into timelines. Errors are those of `deliver`.
+
+    First tombstones are lifted, and every live process is told to forget the deletion. An entry that goes to no home
+    needs no more: `in_home`.
+    """
+    entry_id, author_id = entry_and_author(order)
+
+    def lift(snapshot: PushSnapshot, op: int) -> bool:
+        shard = timeline_shard(author_id)
+        back = publish_in_order(channel.back_command(op, entry_id), entry_id, op, shard, snapshot)
+        raise_if_refused(timeline_node().round_trip(*lift_commands(entry_id, op, snapshot), back))
+        return True
+
+    if pushing.with_snapshot(order, lift, closed=False) and in_home:
+        _bring(order, recent_delivery.restore, pushing.restore, context)
+    else:
+        outbox().mark_done(order.id)
+
+
+def _bring(order: Order, to_recents: Callable[[Order, Pulled], None], push: Push, context: Context) -> None:
+    """Puts the order's entry where its author's followers read it now."""
     _entry_id, author_id = entry_and_author(order)
     known = celebrities.delivery_of(author_id)
     if known.since is not None:
-        recent_delivery.deliver(order, (author_id, known.since))
+        to_recents(order, (author_id, known.since))
     followers = None
     if known.mode is DeliveryMode.PULLED:
-        _push_to_author(order, pushing.deliver)
+        _push_to_author(order, push)
     else:
-        followers = _push_or_hand_out(order, pushing.deliver, resent=context.resent)
+        followers = _push_or_hand_out(order, push, resent=context.resent)
     celebrities.reconsider(author_id, known, followers=followers)
 
 
 def retract(order: Order, context: Context) -> None:
     """Handles a RETRACT order: takes the entry out of wherever `deliver` may have put it. Errors are those of it.
 
-    First it is told to every live process; after that to the author's followers who are connected.
+    First it is told to every live process; after that to the author's followers who are connected. Nothing, from where
+    a later operation has overtaken the order.
     """
     entry_id, author_id = entry_and_author(order)
-    _end_delivery(order.id, entry_id, author_id)
+    if not _end_delivery(order):
+        outbox().mark_done(order.id)
+        return
     known = celebrities.delivery_of(author_id)
     if known.since is not None:
         recent_delivery.retract(order, (author_id, known.since))
@@ -128,6 +161,8 @@ def _push_of(kind: str) -> Push:
         return pushing.deliver
     if kind == RETRACT:
         return pushing.retract
+    if kind == RESTORE:
+        return pushing.restore
     raise PoisonedOrder(f"no parts: {kind}")
 
 
@@ -159,16 +194,26 @@ def _mark_done(order: Order) -> None:
         figures.count_done(order.args[0])
 
 
-def _end_delivery(op: int, entry_id: int, author_id: int) -> None:
+def _end_delivery(order: Order) -> bool:
     """Tells live processes, and keeps the entry from coming back: by its cached body, its own order, or a dead letter.
 
     The deletion has closed that order already; it is closed again for the case that an
-    operator replayed it since.
+    operator replayed it since. False, and nothing is told, when the retraction was closed or overtaken.
     """
-    gone = channel.gone_command(op, entry_id, author_id)
-    timeline_node().round_trip(*TWEET_BYTES.invalidate([entry_id]), gone)
+    entry_id, author_id = order.args
+
+    def tell(snapshot: PushSnapshot, op: int) -> bool:
+        message = channel.gone_command(order.id, entry_id, author_id)
+        gone = publish_in_order(message, entry_id, op, timeline_shard(author_id), snapshot)
+        *_, answer = timeline_node().round_trip(*TWEET_BYTES.invalidate([entry_id]), gone)
+        raise_if_refused([answer])
+        return True
+
+    if not pushing.with_snapshot(order, tell, closed=False):
+        return False
     outbox().mark_done(entry_id)
     dead_letters().drop(entry_id)
+    return True
 
 
 def _hand_out(order: Order, parts: int, *, after: int = 0, resent: bool) -> None:

@@ -5,10 +5,11 @@ until a whole pipeline fits. So many readers are pushed to in slices, and who re
 waits for one slice of each worker, no longer. Every slice carries the same snapshot, so nothing depends on
 their order.
 
-**Delivering** goes by a snapshot that is taken before the readers are read (timelines/snapshots.py): a
+**Everything** goes by a snapshot that is taken before the readers are read (timelines/snapshots.py): a
 timeline that was opened since then refuses the entry, and when the snapshot itself is outdated, as Redis was
-emptied or the worker stood still, all of it is done again under a new one. **Retracting** needs none:
-its tombstone is there for whoever comes later.
+emptied or the worker stood still, all of it is done again under a new one. After the snapshot it is looked whether
+the order is open still, and for which operation it stands: so what a later one undoes is pushed for as long as a
+snapshot lasts, and no longer; and not behind that one's tombstone (timelines/restoring.py).
 
 Worked example: a worker takes a snapshot, reads that Bob follows Ada, and waits. Bob unfollows her and reads,
 so his timeline is made anew, without her. The worker goes on: Bob's timeline was opened after the snapshot and
@@ -16,15 +17,15 @@ refuses the entry, and all others take it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import TypeVar
 
 from fanout.live import channel, presence
 from fanout.live.channel import LiveKind
 from fanout.live.presence import ByShard
 from fanout.orders import figures
-from fanout.timelines import materialised, snapshots
-from fanout.timelines.materialised import StaleSnapshot, raise_if_stale
+from fanout.orders.handlers import standing_of
+from fanout.timelines import materialised, restoring, snapshots
+from fanout.timelines.materialised import Overtaken, StaleSnapshot, raise_if_refused, raise_if_stale
 from fanout.timelines.snapshots import PushSnapshot
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
@@ -35,7 +36,7 @@ from storage.stores import outbox
 
 T = TypeVar("T")
 Push = Callable[[Order, Callable[[], list[int]]], list[int]]
-"""`deliver` or `retract`."""
+"""`deliver`, `retract` or `restore`."""
 
 IN_ONE_TRIP = 1_250
 """So few readers are pushed to in one round trip: it holds Redis for some 4 ms, once."""
@@ -43,6 +44,9 @@ PUSHED_AT_ONCE = 500
 """Readers a slice of more. While two processes push without a pause, a PING takes 3.3 ms (median) with slices of 250,
 6.0 with 500, 9.7 with 1,250 and 12.5 with 2,500; but workers spend 3.3 µs of CPU on a delivery with slices of 250, and
 1.7 with 2,500 (2 cores that others shared; docs/adr/023)."""
+RESTORED_AT_ONCE = 50
+"""Readers of one round trip that an entry is put back to. In the midst of 800 entries its place takes Redis 76 µs,
+where taking it out takes 21 (2 cores that others shared): 4 ms at most."""
 PUSH_TRIES = 3
 """Of a push that came too late; then the order waits for the sweeper."""
 
@@ -58,11 +62,31 @@ def deliver(order: Order, read: Callable[[], list[int]]) -> list[int]:
 
     entry_id, author_id = order.args
 
-    def push(snapshot: PushSnapshot) -> list[int]:
+    def push(snapshot: PushSnapshot, _op: int) -> list[int]:
         readers = read()
-        to_all = [channel.came_command(entry_id)] if readers[:1] == [author_id] else []
+        to_all = _to_all(entry_id, author_id, readers)
         for shards in slices(readers):
             _deliver_slice(entry_id, shards, snapshot, to_all)
+            to_all = []
+        return readers
+
+    return with_snapshot(order, push, closed=[])
+
+
+def restore(order: Order, read: Callable[[], list[int]]) -> list[int]:
+    """Puts the order's entry back into these timelines, and tells of it as `deliver` does.
+
+    Tombstones have to be lifted before. Nobody, and nothing is pushed, if the order was closed or overtaken before.
+    Costs what `deliver` costs, in slices of RESTORED_AT_ONCE.
+    """
+
+    entry_id, author_id = order.args
+
+    def push(snapshot: PushSnapshot, op: int) -> list[int]:
+        readers = read()
+        to_all = _to_all(entry_id, author_id, readers)
+        for shards in slices(readers, most=RESTORED_AT_ONCE):
+            _restore_slice(entry_id, op, shards, snapshot, to_all)
             to_all = []
         return readers
 
@@ -72,32 +96,44 @@ def deliver(order: Order, read: Callable[[], list[int]]) -> list[int]:
 def retract(order: Order, read: Callable[[], list[int]]) -> list[int]:
     """Takes the order's entry out of the timelines of the readers that `read` answers, and returns these.
 
-    Costs `read`, and as `deliver` for each slice. Raises `Unavailable`.
+    Nobody if the order was closed or overtaken before. Costs what `deliver` costs. Raises `Unavailable`.
     """
-    readers = read()
-    for shards in slices(readers):
-        _retract_slice(order.args[0], shards)
-    return readers
+
+    def push(snapshot: PushSnapshot, op: int) -> list[int]:
+        readers = read()
+        for shards in slices(readers):
+            _retract_slice(order.args[0], op, shards, snapshot)
+        return readers
+
+    return with_snapshot(order, push, closed=[])
 
 
-def with_snapshot(order: Order, push: Callable[[PushSnapshot], T], *, closed: T) -> T:
-    """Returns what `push` answers for a snapshot taken before; `closed` when the order was closed, and nothing pushed.
+def with_snapshot(order: Order, push: Callable[[PushSnapshot, int], T], *, closed: T) -> T:
+    """Returns what `push` answers for a snapshot taken before, and the operation that the order stands for; `closed`,
+    when the order was closed or overtaken.
 
     `push` reads whom it pushes to. It raises `StaleSnapshot` when the snapshot was outdated, and is called again with
-    a new one. Costs a round trip and a store read each time. Raises `Unavailable` after PUSH_TRIES.
+    a new one; `Overtaken` when there is no more to do. Costs a round trip and a store read each time, and another
+    store read for what can be overtaken. Raises `Unavailable` after PUSH_TRIES.
     """
     for _ in range(PUSH_TRIES):
         snapshot = snapshots.take_snapshot()
-        if outbox().open_order(order.id) is None:
+        op = standing_of(order) if outbox().open_order(order.id) is not None else None
+        if op is None:
             return closed
-        with suppress(StaleSnapshot):
-            return push(snapshot)
+        try:
+            return push(snapshot, op)
+        except StaleSnapshot:
+            continue
+        except Overtaken:
+            return closed
     raise Unavailable(timeline_node().name)
 
 
-def slices(readers: Sequence[int]) -> Iterator[ByShard]:
-    """Yields the readers by shard, so many for each round trip, of as few shards as possible."""
+def slices(readers: Sequence[int], *, most: int | None = None) -> Iterator[ByShard]:
+    """Yields the readers by shard, so many for each round trip, of as few shards as possible; never above `most`."""
     size = max(1, len(readers)) if len(readers) <= IN_ONE_TRIP else PUSHED_AT_ONCE
+    size = size if most is None else min(size, most)
     found: ByShard = {}
     room = size
     for shard, of_shard in by_shard(readers).items():
@@ -111,6 +147,11 @@ def slices(readers: Sequence[int]) -> Iterator[ByShard]:
                 found, room = {}, size
     if found:
         yield found
+
+
+def _to_all(entry_id: int, author_id: int, readers: Sequence[int]) -> Sequence[Command]:
+    """What tells everybody's streams of the entry: with the author, who is the first reader of one push of it."""
+    return [channel.came_command(entry_id)] if readers[:1] == [author_id] else []
 
 
 def _deliver_slice(entry_id: int, shards: ByShard, snapshot: PushSnapshot, to_all: Sequence[Command] = ()) -> None:
@@ -129,26 +170,53 @@ def _deliver_slice(entry_id: int, shards: ByShard, snapshot: PushSnapshot, to_al
     tell(LiveKind.TWEET, entry_id, look.readers())
 
 
+def _restore_slice(
+    entry_id: int, op: int, shards: ByShard, snapshot: PushSnapshot, to_all: Sequence[Command] = ()
+) -> None:
+    """Puts the entry back into the timelines of a slice, as `_deliver_slice`. Raises `Overtaken` as well."""
+    commands = restoring.restore_commands(entry_id, op, shards, snapshot)
+    _, look, _ = timeline_node().ask(
+        Read(tuple(commands), _refuse), presence.look(shards), Read(tuple(to_all), _ignored)
+    )
+    tell(LiveKind.TWEET, entry_id, look.readers())
+
+
 def _refuse_stale(*answers: int) -> int:
     """How many timelines took part. Raises `StaleSnapshot`."""
     raise_if_stale(answers)
     return sum(answers)
 
 
-def _retract_slice(entry_id: int, shards: ByShard) -> None:
-    """Takes the entry out of the timelines of a slice.
+def _refuse(*answers: int) -> None:
+    """Raises `StaleSnapshot`, and `Overtaken`."""
+    raise_if_refused(answers)
+
+
+def _retract_slice(entry_id: int, op: int, shards: ByShard, snapshot: PushSnapshot) -> None:
+    """Takes the entry out of the timelines of a slice. Raises `StaleSnapshot`, and `Overtaken`.
 
     Timelines first, as when delivering: a socket that appears too late replays a timeline without the entry."""
-    commands = materialised.retract_commands(entry_id, shards)
-    _, look = timeline_node().ask(Read(tuple(commands), _ignored), presence.look(shards))
-    tell(LiveKind.DELETE, entry_id, look.readers())
+    commands = materialised.retract_commands(entry_id, op, shards, snapshot)
+    _, look = timeline_node().ask(Read(tuple(commands), _refuse), presence.look(shards))
+    tell_gone(entry_id, op, look.readers(), snapshot)
 
 
 def _ignored(*_answers: int) -> None:
-    """Drops how many held the entry, or listen."""
+    """Drops how many listen."""
 
 
 def tell(kind: LiveKind, entry_id: int, connected: ByShard) -> None:
     """Publishes to the live processes for these readers. One round trip, none for nobody. Raises `Unavailable`."""
     if connected:
         timeline_node().round_trip(*channel.publish_commands(kind, entry_id, connected))
+
+
+def tell_gone(entry_id: int, op: int, connected: ByShard, snapshot: PushSnapshot) -> None:
+    """Publishes to these readers' live processes that operation `op` took the entry away; nothing if it is back.
+
+    One round trip, none for nobody. Raises `StaleSnapshot`, `Overtaken` and `Unavailable`.
+    """
+    messages = zip(connected, channel.publish_commands(LiveKind.DELETE, entry_id, connected), strict=True)
+    commands = [restoring.publish_in_order(message, entry_id, op, shard, snapshot) for shard, message in messages]
+    if commands:
+        raise_if_refused(timeline_node().round_trip(*commands))

@@ -8,12 +8,14 @@ For example, Ada (7) is pulled since 70, and Bob and Cleo are connected. Entry 9
 Had Bob connected after that page, the list would hold 90 already, and resuming from his cursor would replay it.
 """
 
-from fanout.delivery.pushing import tell, with_snapshot
+from collections.abc import Iterator
+
+from fanout.delivery.pushing import tell, tell_gone, with_snapshot
 from fanout.live import presence
 from fanout.live.channel import LiveKind
 from fanout.live.presence import ByShard
 from fanout.timelines import recents
-from fanout.timelines.materialised import raise_if_stale
+from fanout.timelines.materialised import raise_if_refused, raise_if_stale
 from fanout.timelines.recents import Pulled
 from fanout.timelines.snapshots import PushSnapshot
 from storage.ports.outbox import Order
@@ -26,7 +28,7 @@ def deliver(order: Order, pulled: Pulled) -> None:
     A round trip and a store read more than above, for the snapshot. Raises `Unavailable`.
     """
 
-    def push(snapshot: PushSnapshot) -> bool:
+    def push(snapshot: PushSnapshot, _op: int) -> bool:
         raise_if_stale(timeline_node().round_trip(*recents.deliver_commands(order.args[0], pulled, snapshot)))
         return True
 
@@ -35,16 +37,42 @@ def deliver(order: Order, pulled: Pulled) -> None:
 
 
 def retract(order: Order, pulled: Pulled) -> None:
-    """Takes the order's entry out of its author's recent lists. Raises `Unavailable`."""
-    timeline_node().round_trip(*recents.retract_commands(order.args[0], pulled))
-    _tell_who_merges(LiveKind.DELETE, order.args[0], pulled)
+    """Takes the order's entry out of its author's recent lists, and tells of it as long as it is not back.
+
+    Nothing when the order was closed or overtaken. Costs as `deliver`. Raises `Unavailable`.
+    """
+    entry_id = order.args[0]
+
+    def push(snapshot: PushSnapshot, op: int) -> None:
+        raise_if_refused(timeline_node().round_trip(*recents.retract_commands(entry_id, op, pulled, snapshot)))
+        for merging in _who_merges(pulled):
+            tell_gone(entry_id, op, merging, snapshot)
+
+    with_snapshot(order, push, closed=None)
+
+
+def restore(order: Order, pulled: Pulled) -> None:
+    """Puts the order's entry back into its author's recent lists, as `deliver`. Nothing when it was overtaken."""
+
+    def push(snapshot: PushSnapshot, op: int) -> bool:
+        raise_if_refused(timeline_node().round_trip(*recents.restore_commands(order.args[0], op, pulled, snapshot)))
+        return True
+
+    if with_snapshot(order, push, closed=False):
+        _tell_who_merges(LiveKind.TWEET, order.args[0], pulled)
 
 
 def _tell_who_merges(kind: LiveKind, entry_id: int, pulled: Pulled) -> None:
+    for merging in _who_merges(pulled):
+        tell(kind, entry_id, merging)
+
+
+def _who_merges(pulled: Pulled) -> Iterator[ByShard]:
+    """Yields pages of everyone connected, as far as they merge the author."""
     author_id, _since = pulled
     for page in presence.everyone():
         if page:
-            tell(kind, entry_id, _merging(page, author_id))
+            yield _merging(page, author_id)
 
 
 def _merging(present: ByShard, author_id: int) -> ByShard:

@@ -75,6 +75,30 @@ def decode_gone(payload: bytes) -> GoneMessage:
     return _gone_decoder.decode(payload)
 
 
+BACK_CHANNEL = "live:back"
+"""Where tweets are told that staff have restored: whoever remembers their deletion has to forget it."""
+
+
+class BackMessage(msgspec.Struct, frozen=True):
+    """A tweet was restored by the operation `op`."""
+
+    op: int
+    tweet_id: int
+
+
+_back_decoder = msgspec.json.Decoder(BackMessage)
+
+
+def back_command(op: int, tweet_id: int) -> Command:
+    """Returns the command that tells every live process that the tweet was restored."""
+    return ("PUBLISH", BACK_CHANNEL, _encoder.encode(BackMessage(op, tweet_id)))
+
+
+def decode_back(payload: bytes) -> BackMessage:
+    """Returns the message; raises `msgspec.DecodeError` for what is none."""
+    return _back_decoder.decode(payload)
+
+
 PUBLIC_CHANNEL = "live:public"
 """Where entries are told that may be in the public feed: fan-out does not know which of them are retweets."""
 

@@ -34,18 +34,34 @@ Raises `Unavailable`, and then the order is still open; anything else for an ord
 """
 
 
+StandingOf = Callable[[Order], int | None]
+"""Returns the operation that an order stands for now; None when a later one has overtaken it, whose own order does what
+is left to do.
+
+Reads the store. Raises `Unavailable`, also while what was written with the order cannot be seen yet.
+"""
+
+
+def _its_own(order: Order) -> int:
+    return order.id
+
+
 class Handling(msgspec.Struct, frozen=True):
-    """The handler of one kind of order, and the queue that it waits in."""
+    """The handler of one kind of order, the queue that it waits in, and what says for which operation it stands."""
 
     handler: Handler
     queue: str
+    standing_of: StandingOf
 
 
 _table: dict[str, Handling] = {}
 
 
-def register(kind: str, handler: Handler, *, queue: str) -> None:
+def register(kind: str, handler: Handler, *, queue: str, standing_of: StandingOf = _its_own) -> None:
     """Has orders of the kind wait in `queue`, one of QUEUES, and handled by `handler`.
+
+    `standing_of` is asked before anything of the order is pushed, after the snapshot that it is pushed under; by
+    default an order stands for the operation of its own id.
 
     Raises `ValueError` for a kind that is registered already, or another queue, which no sweep would look at.
     """
@@ -53,12 +69,17 @@ def register(kind: str, handler: Handler, *, queue: str) -> None:
         raise ValueError(f"two handlers of the kind of order {kind}")
     if queue not in QUEUES:
         raise ValueError(f"no queue of whole orders: {queue}")
-    _table[kind] = Handling(handler, queue)
+    _table[kind] = Handling(handler, queue, standing_of)
 
 
 def queue_of(kind: str) -> str:
     """Returns the queue of the kind: FANOUT for one that is not registered, where a worker finds it poisoned."""
     return _table[kind].queue if kind in _table else FANOUT
+
+
+def standing_of(order: Order) -> int | None:
+    """Returns the operation that the order stands for, None when it was overtaken; as `StandingOf` promises."""
+    return _table[order.kind].standing_of(order) if order.kind in _table else order.id
 
 
 def work_off(order: Order, *, resent: bool = False) -> None:

@@ -34,6 +34,8 @@ tombstone stands. For example, in seconds:
 3. At 20 the worker goes on and pushes 90: the tombstone refuses it.
 4. Had it gone on at 125, after the tombstone: its snapshot is 125 s old, and is refused. It takes another
    one, looks again, and finds the order closed.
+
+A tombstone names the operation that laid it, since what staff deleted can be put back (restoring.py).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -46,7 +48,7 @@ from django.conf import settings
 from accounts.graph.follows import graph_version_key
 from fanout.timelines.layout import pack, parse_merge_set, unpack, unpack_all
 from fanout.timelines.snapshots import SNAPSHOT_SECONDS, PushSnapshot, opened_key
-from storage.ids.snowflakes import id_us
+from storage.ids.snowflakes import MAX_ID, id_us
 from storage.redis.node import Script
 from storage.redis.reads import Command, Read
 from storage.redis.shards import generation_key, key_of_person, remembered, shard_tag, timeline_shard
@@ -63,19 +65,28 @@ GONE_SECONDS = 120
 
 LUA = Path(__file__).parent / "lua"
 LAYOUT = LUA / "layout.lua"
+PUSHES = LUA / "pushes.lua"
 INSERT = LUA / "insert.lua"
 STALE_SNAPSHOT = -1
-"""What a delivery answers whose snapshot is of another generation or too old; see `raise_if_stale`."""
+"""What a push answers whose snapshot is of another generation or too old; see `raise_if_stale`."""
+OVERTAKEN = -2
+"""What a retraction or restoration answers when one of a later operation came before it; see `raise_if_refused`."""
+FOR_GOOD = MAX_ID
+"""The operation by which is retracted what its author deleted: no restoration comes after it."""
 
-_deliver = Script(LUA / "deliver.lua", LAYOUT, INSERT)
-_deliver_to_author = Script(LUA / "deliver_to_author.lua", LAYOUT, INSERT)
-_retract = Script(LUA / "retract.lua", LAYOUT)
+_deliver = Script(LUA / "deliver.lua", LAYOUT, PUSHES, INSERT)
+_deliver_to_author = Script(LUA / "deliver_to_author.lua", LAYOUT, PUSHES, INSERT)
+_retract = Script(LUA / "retract.lua", LAYOUT, PUSHES)
 _read = Script(LUA / "read.lua", LAYOUT)
 _touch = Script(LUA / "touch.lua", LAYOUT)
 
 
 class StaleSnapshot(Exception):
     """Timelines refused a push. Take another snapshot, and read the list of readers anew."""
+
+
+class Overtaken(Exception):
+    """A later operation on the entry came before this one, and does all that is left to do."""
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -137,7 +148,7 @@ def deliver_commands(entry_id: int, shards: dict[int, list[int]], snapshot: Push
     """
     return [
         deliver_to_lists(entry_id, shard, timeline_keys(shard, readers), snapshot, cap=settings.TIMELINE_CAP)
-        for shard, readers in _chunks(shards)
+        for shard, readers in chunks(shards)
     ]
 
 
@@ -159,6 +170,13 @@ def raise_if_stale(answers: Sequence[int]) -> None:
     """Raises `StaleSnapshot` when any of these deliveries was refused; the others may have landed."""
     if STALE_SNAPSHOT in answers:
         raise StaleSnapshot
+
+
+def raise_if_refused(answers: Sequence[int]) -> None:
+    """Raises `StaleSnapshot` as `raise_if_stale`, and `Overtaken` when a later operation on the entry came before."""
+    raise_if_stale(answers)
+    if OVERTAKEN in answers:
+        raise Overtaken
 
 
 def deliver_to_author_command(entry_id: int, author_id: int, generation: bytes | None) -> Command:
@@ -184,14 +202,31 @@ def deliver_to_author_command(entry_id: int, author_id: int, generation: bytes |
     )
 
 
-def retract_commands(entry_id: int, shards: dict[int, list[int]]) -> list[Command]:
-    """Returns commands that take an entry out of the readers' timelines for good, by shard. Idempotent."""
-    return [retract_from_lists(entry_id, shard, timeline_keys(shard, readers)) for shard, readers in _chunks(shards)]
+def retract_commands(entry_id: int, op: int, shards: dict[int, list[int]], snapshot: PushSnapshot) -> list[Command]:
+    """Returns commands by which operation `op` takes an entry out of the readers' timelines, by shard. Idempotent.
+
+    Give the answers to `raise_if_refused`.
+    """
+    return [
+        retract_from_lists(entry_id, op, shard, timeline_keys(shard, readers), snapshot)
+        for shard, readers in chunks(shards)
+    ]
 
 
-def retract_from_lists(entry_id: int, shard: int, keys: Iterable[str]) -> Command:
-    """Returns the command that takes an entry out of lists of one shard for good."""
-    return _retract.call((gone_key(shard, entry_id), *keys), pack(entry_id), GONE_SECONDS)
+def retract_from_lists(entry_id: int, op: int, shard: int, keys: Iterable[str], snapshot: PushSnapshot) -> Command:
+    """Returns the command by which operation `op` takes an entry out of lists of one shard."""
+    return _retract.call(
+        (gone_key(shard, entry_id), generation_key(shard), *keys),
+        pack(entry_id),
+        pack(op),
+        GONE_SECONDS,
+        *age_of(snapshot),
+    )
+
+
+def age_of(snapshot: PushSnapshot) -> tuple[int, int, bytes]:
+    """Returns what scripts tell by that a snapshot is too old, or of another generation."""
+    return snapshot.taken_us, SNAPSHOT_SECONDS * 1_000_000, snapshot.generation
 
 
 def read(
@@ -248,7 +283,7 @@ def active_seconds() -> int:
     return settings.ACTIVE_DAYS * 24 * 3600
 
 
-def _chunks(shards: dict[int, list[int]]) -> Iterator[tuple[int, list[int]]]:
+def chunks(shards: dict[int, list[int]]) -> Iterator[tuple[int, list[int]]]:
     """Yields (shard, readers) for each script call."""
     for shard, readers in shards.items():
         for start in range(0, len(readers), SCRIPT_CHUNK):

@@ -43,6 +43,7 @@ from fanout.timelines.materialised import (
     retract_from_lists,
     timeline_key,
 )
+from fanout.timelines.restoring import restore_in_lists
 from fanout.timelines.snapshots import PushSnapshot
 from storage.redis.node import Script, timeline_node
 from storage.redis.reads import Command, Read
@@ -99,10 +100,25 @@ def deliver_commands(entry_id: int, pulled: Pulled, snapshot: PushSnapshot) -> l
     ]
 
 
-def retract_commands(entry_id: int, pulled: Pulled) -> list[Command]:
-    """Returns commands that take an entry out of its author's lists for good. Idempotent."""
+def retract_commands(entry_id: int, op: int, pulled: Pulled, snapshot: PushSnapshot) -> list[Command]:
+    """Returns commands by which operation `op` takes an entry out of its author's lists. Idempotent.
+
+    Answers as `materialised.retract_commands`.
+    """
     return [
-        retract_from_lists(entry_id, shard, [recent_key(shard, pulled)]) for shard in range(settings.TIMELINE_SHARDS)
+        retract_from_lists(entry_id, op, shard, [recent_key(shard, pulled)], snapshot)
+        for shard in range(settings.TIMELINE_SHARDS)
+    ]
+
+
+def restore_commands(entry_id: int, op: int, pulled: Pulled, snapshot: PushSnapshot) -> list[Command]:
+    """Returns commands by which operation `op` puts an entry back into its author's lists. Idempotent.
+
+    Answers as `restoring.restore_commands`.
+    """
+    return [
+        restore_in_lists(entry_id, op, shard, [recent_key(shard, pulled)], snapshot, cap=RECENT_CAP)
+        for shard in range(settings.TIMELINE_SHARDS)
     ]
 
 

@@ -81,7 +81,7 @@ def _is_id(text: str) -> bool:
 
 def _letter(letter: DeadLetter) -> dict[str, object]:
     order = letter.order
-    of_a_tweet = order.kind in ("deliver", "retract", "withhold-retweets") and bool(order.args)
+    of_a_tweet = order.kind in ("deliver", "retract", "restore", "withhold-retweets") and bool(order.args)
     return {
         "id": order.id,
         "kind": order.kind,

@@ -1,4 +1,6 @@
-"""The queue of reports, and a case of it: what was reported, where it was said, what was decided before, deciding."""
+"""The queue of reports, and a case of it: what was reported, where it was said, what was decided before, deciding; and
+restoring what was deleted for it.
+"""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
@@ -8,17 +10,21 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import REASON_MAX, User
 from accounts.staff.roles import Right, may
 from feed.desk.attention import age
+from feed.desk.lines import reason_in, viewer_of
 from feed.desk.pages import DeskPage, desk_page
 from feed.desk.reasons import SuspensionForm, errors_of
+from feed.desk.restoring import RESTORED, deletion_of, restoring_of
 from feed.models import Kind, Status, Verdict
 from feed.moderation import deciding, queue
 from feed.moderation.evidence import context_of, newest_tweets
 from feed.moderation.queue import Target
-from storage.errors import Refused, Unavailable
+from feed.operations import lookup
+from storage.errors import NotFound, Refused, Unavailable
 from storage.ids.snowflakes import MAX_ID
+from tweets.writing.restoring import restore_tweet
 
 ON_A_PAGE = 25
 
@@ -47,7 +53,12 @@ class CasePage(DeskPage):
     right = Right.HANDLE_REPORTS
     template_name = "desk/case.html"
 
-    ACTS: ClassVar[Mapping[str, str]] = {"claim": "_claim", "release": "_release", "decide": "_decide"}
+    ACTS: ClassVar[Mapping[str, str]] = {
+        "claim": "_claim",
+        "release": "_release",
+        "decide": "_decide",
+        "restore": "_restore",
+    }
 
     def get(self, request: HttpRequest, kind: str, target_id: int) -> HttpResponseBase:
         target = _target(kind, target_id)
@@ -70,7 +81,7 @@ class CasePage(DeskPage):
             "mine": mine,
             "form": DecisionForm(self.operator, target) if mine else None,
         }
-        return self.shown(context | _evidence(target, person))
+        return self.shown(context | _evidence(target, person, self.operator))
 
     def post(self, request: HttpRequest, kind: str, target_id: int) -> HttpResponseBase:
         act = self.ACTS.get(request.POST.get("act", ""))
@@ -81,6 +92,15 @@ class CasePage(DeskPage):
         except Refused as error:
             return self.back(error.message, failed=True)
         return answer
+
+    def _restore(self, target: Target) -> HttpResponseBase:
+        """Reports and decisions stay as they are."""
+        self.ask(Right.RESTORE_TWEETS)
+        queue.person_of(target, self.operator)
+        if target.kind != Kind.TWEET:
+            return self.back("There is no such thing to do.", failed=True)
+        restore_tweet(tweet_id=target.id, viewer=viewer_of(self.request), reason=reason_in(self.request))
+        return self.back(RESTORED)
 
     @property
     def operator(self) -> User:
@@ -140,14 +160,28 @@ def _target(kind: str, target_id: int) -> Target:
     return Target(Kind(kind), target_id)
 
 
-def _evidence(target: Target, person: User) -> dict[str, Any]:
+def _evidence(target: Target, person: User, operator: User) -> dict[str, Any]:
     """A tweet where it was said, or what the person wrote lately; None where the store does not answer."""
     try:
         if target.kind == Kind.TWEET:
-            return {"said": context_of(target.id)}
+            return {"said": context_of(target.id)} | _deleted(target.id, operator)
         return {"tweets": newest_tweets(person.pk)}
     except Unavailable:
         return {"unanswered": True}
+
+
+def _deleted(tweet_id: int, operator: User) -> dict[str, Any]:
+    """By whom a tweet was deleted, and what is offered of it. Two store reads, and accounts."""
+    try:
+        found = lookup.sheet(tweet_id)
+    except NotFound:
+        return {}
+    tweet = found.subject.tweet
+    return {
+        "deletion": deletion_of(tweet, found.deleter),
+        "restoring": restoring_of(operator, tweet),
+        "reason_max": REASON_MAX,
+    }
 
 
 def _place(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Tweets on the desk: finding one, and one with all that is known of it; deleting one."""
+"""Tweets on the desk: finding one, and one with all that is known of it; deleting and restoring."""
 
 from datetime import UTC, datetime
 
@@ -9,13 +9,15 @@ from django.urls import reverse
 from accounts.models import REASON_MAX
 from accounts.people.selectors import find_account
 from accounts.staff.roles import Right, may, may_touch_what_is_of
-from feed.desk.lines import listing_lines, operator_of, person_line, place_in, reason_in, tweet_line, viewer_of
+from feed.desk.lines import listing_lines, operator_of, place_in, reason_in, tweet_line, viewer_of
 from feed.desk.pages import DeskPage, desk_page
+from feed.desk.restoring import RESTORED, deletion_of, restoring_of
 from feed.moderation.tweets import delete_as_staff
 from feed.operations import lookup
 from feed.operations.fanning import fan_out_of
-from feed.operations.lookup import Listing, Sheet, marked_by, quotes_of, replies_to
+from feed.operations.lookup import Listing, marked_by, quotes_of, replies_to
 from storage.errors import NotFound, Refused
+from tweets.writing.restoring import restore_tweet
 
 LISTS = ("replies", "quotes", "likes", "retweets")
 
@@ -68,8 +70,9 @@ class OneTweet(DeskPage):
                 "ancestors": [tweet_line(each) for each in found.ancestors],
                 "quoted": tweet_line(found.quoted) if found.quoted is not None else None,
                 "original": tweet_line(found.original) if found.original is not None else None,
-                "deleted_by": _deleter(found),
+                "deletion": deletion_of(found.subject.tweet, found.deleter),
                 "may_delete": is_own or may_touch,
+                "restoring": restoring_of(operator_of(request), found.subject.tweet),
                 "fan_out": fan_out,
                 "lists": LISTS,
                 "list": shown if shown in LISTS else LISTS[0],
@@ -85,6 +88,10 @@ class OneTweet(DeskPage):
                 self.ask(Right.DELETE_TWEETS)
                 delete_as_staff(tweet_id=tweet_id, viewer=viewer_of(request), reason=reason_in(request))
                 return self.back("Deleted. Its retraction from timelines is on its way.")
+            if action == "restore":
+                self.ask(Right.RESTORE_TWEETS)
+                restore_tweet(tweet_id=tweet_id, viewer=viewer_of(request), reason=reason_in(request))
+                return self.back(RESTORED)
         except (Refused, NotFound) as error:
             return self.back(error.message, failed=True)
         return self.back("There is no such action.", failed=True)
@@ -96,16 +103,6 @@ def _listing(name: str, tweet_id: int, before: int | None) -> Listing:
     if name == "quotes":
         return quotes_of(tweet_id, before=before)
     return marked_by(tweet_id, lookup.MARKS[name], before=before)
-
-
-def _deleter(found: Sheet) -> str:
-    """Returns who deleted the tweet, empty of one that is there."""
-    tweet = found.subject.tweet
-    if tweet.deleted_by is None:
-        return ""
-    if tweet.deleted_by == tweet.author_id:
-        return "its author"
-    return str(person_line(tweet.deleted_by, found.deleter)["name"])
 
 
 def _moment(text: str) -> datetime:

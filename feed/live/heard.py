@@ -8,17 +8,25 @@ above the place where the reading began.
 For example, a subscription stands, and 70 is heard. A socket resumes from 50: the log is read above 50 and says 60
 and 70. From now on whoever resumes from 50 or above is answered without the store. The next one resumes from 40, and
 the log is read between 40 and 50. The subscription breaks: nothing of all that counts any more.
+
+**What staff have restored** is forgotten: nobody may be told to take off what stands again. That it is back is told on
+the live channel too, behind its deletion (fanout/timelines/restoring.py); and of the log what stands again by then is
+left out, as of two deletions at the same moment a restoration takes back one only. What the log said before a tweet
+was back may arrive here after that was told: so what was told lately is remembered.
 """
 
 import asyncio
 from array import array
 from bisect import bisect_right
+from collections import OrderedDict
 
 from feed.live.threads import reading
 from storage.ids.snowflakes import MAX_ID
 from tweets.entities import Deletion
 from tweets.stores.port import tweet_store
 
+RESTORED_KEPT = 1_000
+"""Restorations that a reading of the log may have missed: by hand, and of the last seconds."""
 KEPT = 20_000
 """24 bytes each: half a megabyte. At 100 deletions a second, 200 s."""
 LOG_PAGE = 1_000
@@ -51,6 +59,17 @@ class Heard:
         self._complete_above = MAX_ID
         self._dropped = 0
         """The newest operation that there was no room for."""
+        self._restored: OrderedDict[int, int] = OrderedDict()
+        """The newest restorations: by tweet, their operations."""
+
+    def back(self, op: int, tweet_id: int) -> None:
+        """A tweet was restored: forgets its deletions before that."""
+        self._restored[tweet_id] = max(op, self._restored.pop(tweet_id, 0))
+        if len(self._restored) > RESTORED_KEPT:
+            self._restored.popitem(last=False)
+        places = [place for place, each in enumerate(self._tweets) if each == tweet_id and self._ops[place] < op]
+        for place in reversed(places):
+            del self._ops[place], self._tweets[place], self._authors[place]
 
     def add(self, op: int, tweet_id: int, author_id: int) -> None:
         """Remembers a deletion, and may forget the oldest for it. Idempotent."""
@@ -90,12 +109,12 @@ class Heard:
         low = min(self._complete_above + 1, MAX_ID)
         found: list[Deletion] = []
         while low > after + 1 and len(found) < room:
-            page = await reading(_log_page, after, low)
+            page, low = await reading(_log_page, after, low)
             found += page
-            low = page[0].op if len(page) == LOG_PAGE else after + 1
         if life is not None and life is self._life:
             for each in found:
-                self.add(each.op, each.tweet_id, each.author_id)
+                if each.op > self._restored.get(each.tweet_id, 0):
+                    self.add(each.op, each.tweet_id, each.author_id)
             self._complete_above = max(low - 1, self._dropped)
             return None
         if low > after + 1:
@@ -103,8 +122,12 @@ class Heard:
         return sorted(found, key=lambda each: each.op)
 
 
-def _log_page(after: int, before: int) -> list[Deletion]:
-    return tweet_store().deletions(after=after, before=before, limit=LOG_PAGE)
+def _log_page(after: int, before: int) -> tuple[list[Deletion], int]:
+    """The newest deletions of the log between the two, but for what stands again; and above what they are complete."""
+    page = tweet_store().deletions(after=after, before=before, limit=LOG_PAGE)
+    found = tweet_store().get_many([each.tweet_id for each in page]) if page else {}
+    standing = {each.id for each in found.values() if not each.deleted}
+    return [each for each in page if each.tweet_id not in standing], page[0].op if len(page) == LOG_PAGE else after + 1
 
 
 heard = Heard()

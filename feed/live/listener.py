@@ -157,7 +157,7 @@ class Listener:
         async with client, client.pubsub() as subscription:
             shards = [channel.channel(shard) for shard in range(settings.TIMELINE_SHARDS)]
             wanted = channels.wanted
-            await subscription.subscribe(channel.GONE_CHANNEL, *shards, *wanted)
+            await subscription.subscribe(channel.GONE_CHANNEL, channel.BACK_CHANNEL, *shards, *wanted)
             pinger = asyncio.create_task(self._ping(subscription))
             try:
                 await channels.begin(partial(_say, subscription), wanted)
@@ -199,6 +199,10 @@ class Listener:
             heard.add(gone.op, gone.tweet_id, gone.author_id)
             sharing.gone(gone.tweet_id)
             await registry.gone(gone.tweet_id)
+        elif name == channel.BACK_CHANNEL:
+            back = channel.decode_back(payload)
+            heard.back(back.op, back.tweet_id)
+            sharing.forget()
         elif name == PUBLIC_CHANNEL:
             self._public.add(PUBLIC, int(payload), registry.watermark)
         elif (tweet_id := channel.tweet_of(name)) is not None:

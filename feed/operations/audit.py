@@ -21,7 +21,7 @@ import msgspec
 
 from accounts.graph import exclusions
 from accounts.graph.follows import GRAPH_ORDER
-from fanout.orders.kinds import DELIVER, RETRACT
+from fanout.orders.kinds import DELIVER, RESTORE, RETRACT
 from fanout.timelines import materialised, recents
 from fanout.timelines.materialised import Window
 from feed.timelines.rebuild import home_authors, make_anew
@@ -221,7 +221,7 @@ def _expected(reader_id: int, floor: int) -> list[int]:
 
 def _explained(person: Person, differences: Sequence[Difference], orders: Sequence[Order]) -> Finding:
     """Sets apart what an open order explains; all of it, while the reader's graph is to be changed."""
-    entries = {order.args[0] for order in orders if order.kind in (DELIVER, RETRACT)}
+    entries = {order.args[0] for order in orders if order.kind in (DELIVER, RETRACT, RESTORE)}
     readers = {reader_id for order in orders if order.kind == GRAPH_ORDER for reader_id in order.args}
     waits = {each for each in differences if person.id in readers or _explains(entries, each)}
     return Finding(person, [each for each in differences if each not in waits], sorted(waits, reverse=True))

@@ -18,7 +18,7 @@ from accounts.graph.follows import GRAPH_ORDER
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
 from accounts.models import User, privileged
 from accounts.sql import sql_or_unavailable
-from fanout.orders.kinds import DELIVER, RETRACT
+from fanout.orders.kinds import DELIVER, RESTORE, RETRACT
 from fanout.timelines import materialised
 from fanout.timelines.materialised import Window
 from feed.operations.audit import EVERYTHING, ORDERS_READ
@@ -144,10 +144,11 @@ class _Case:
 
     def _missing(self) -> Explanation:
         tweet = self._tweet
-        if outbox().open_order(tweet.id) is not None:
-            waits = f"Its order is open since {created_at(tweet.id)}: workers have not fanned it out yet."
+        order = outbox().open_order(tweet.id) or self._open_order(RESTORE)
+        if order is not None:
+            waits = f"Its order is open since {created_at(order.id)}: workers have not fanned it out yet."
             return Explanation(Verdict.WAITS, [waits])
-        letter = dead_letters().read(tweet.id)
+        letter = dead_letters().read(tweet.changed_op or tweet.id)
         if letter is not None:
             given_up = f"Its order was given up after {letter.attempts} attempts ({letter.error}): see dead_letters."
             return Explanation(Verdict.FAULT, [given_up])
@@ -165,7 +166,7 @@ class _Case:
 
     def _gone(self, tweet: Tweet, name: str) -> Iterator[str]:
         if tweet.deleted_by is not None:
-            yield f"{name} was deleted by {'its author' if tweet.deleted_by == tweet.author_id else 'staff'}."
+            yield f"{name} was deleted by {'its author' if tweet.deleted_by_author else 'staff'}."
         account = self._account(tweet.author_id)
         if account is None:
             yield f"{name} is by an account that does not exist any more."

@@ -1,6 +1,6 @@
 """How far the fan-out of one entry has come, and how far it reached: for operators, from what stands in the store.
 
-An entry is followed by the id of its order, which is its own id: log lines of workers, dead
+An entry is followed by the id of its order, which is its own id unless it was restored: log lines of workers, dead
 letters and attempts all name it (`order=…`). Of an order that is done, the store keeps that it is; when, and how many
 timelines it reached, is noted for some minutes only (fanout/orders/figures.py). What timelines hold now is looked
 up, of the first LOOKED_AT followers, however many there are.
@@ -46,7 +46,7 @@ class FanOut(msgspec.Struct, frozen=True):
     trace_id: int
     delivered: bool
     kind: str = ""
-    """Of the order, while it is open: deliver or retract."""
+    """Of the order, while it is open: deliver, retract or restore."""
     attempts: list[Attempt] = []
     letter: DeadLetter | None = None
     buckets: int = 0
@@ -72,8 +72,8 @@ def fan_out_of(tweet: Tweet) -> FanOut:
 
     What Redis does not answer is left out. Raises `Unavailable` for the store.
     """
-    trace_id = tweet.id
-    if not tweet.in_home:
+    trace_id = tweet.changed_op or tweet.id
+    if not tweet.in_home and not tweet.changed_op:
         return FanOut(trace_id, delivered=False)
     order = outbox().open_order(trace_id)
     buckets = follows.follower_buckets(tweet.author_id)

@@ -128,7 +128,7 @@ def replies_to(tweet_id: int, *, before: int | None = None) -> Listing:
 
 
 def quotes_of(tweet_id: int, *, before: int | None = None) -> Listing:
-    """Returns what quotes the tweet; a place is the quote's operation."""
+    """Returns what quotes the tweet; a place is the quote's operation, which is its id unless it was restored."""
     edges = associations().newest_sources(tweet_id, QUOTE, before=before, limit=PAGE + 1)
     listing = _page([edge.source for edge in edges])
     return Listing(listing.items, edges[PAGE - 1].op if len(edges) > PAGE else None)

@@ -49,9 +49,12 @@ class MonthLog:
         self._months_down = f"{listing} ORDER BY month DESC"
         self._months_up = f"{listing} ORDER BY month ASC"
 
-    def insert(self, owner: Owner, snowflake: int, values: Sequence[object] = ()) -> list[Statement]:
-        """Writes a row and its month, each at the id's own time."""
-        month, timestamp = id_month(snowflake), write_timestamp(snowflake)
+    def insert(
+        self, owner: Owner, snowflake: int, values: Sequence[object] = (), *, timestamp: int | None = None
+    ) -> list[Statement]:
+        """Writes a row and its month, each at the id's own time, unless at a later one."""
+        month = id_month(snowflake)
+        timestamp = write_timestamp(snowflake) if timestamp is None else timestamp
         return [
             (self._insert, (*owner, month, snowflake, *values, timestamp)),
             Lasting(self._insert_month, (*owner, month, timestamp)),

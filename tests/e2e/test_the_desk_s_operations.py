@@ -23,6 +23,17 @@ SECONDS = 60.0
 """Within which what workers do is seen. Figures are taken each ten seconds, of what was twenty seconds ago."""
 
 
+DELETE_AS_STAFF = """
+from accounts.entities import Viewer; from accounts.models import User; from tweets.writing.posting import delete_tweet
+by = User.objects.get(username="{name}")
+delete_tweet(tweet_id={tweet}, viewer=Viewer(by.id, by.account, ""), reason="Nobody should walk there.")
+"""
+SENT = """
+fetch("{page}", {{method: "POST", body: new URLSearchParams({{action: "restore", reason: "x",
+    csrfmiddlewaretoken: document.querySelector("[name=csrfmiddlewaretoken]").value}})}}).then(answer => answer.status)
+"""
+
+
 class Scene:
     """Somebody who is read by others, and what they wrote."""
 
@@ -54,7 +65,9 @@ def text_of(tab: Tab, place: str = "#content") -> str:
     return str(tab.run(f"document.querySelector({json.dumps(place)}).textContent"))
 
 
-def test_a_tweet_is_found_and_deleted(tab: Tab, server: Server, staff: dict[Role, Person], scene: Scene) -> None:
+def test_a_tweet_is_found_deleted_and_restored(
+    tab: Tab, server: Server, staff: dict[Role, Person], scene: Scene
+) -> None:
     assert wait_until(scene.is_read, seconds=SECONDS)
     sign_in(tab, server, staff[Role.MODERATOR])
     tab.open(f"{server.url}/admin/desk/tweets/")
@@ -64,10 +77,12 @@ def test_a_tweet_is_found_and_deleted(tab: Tab, server: Server, staff: dict[Role
     for said in ("The lake is frozen.", "It holds.", "I am in,", "1 reply · 1 retweet", "trace id"):
         assert said in text_of(tab), said
     keep(tab, "desk-tweet")
-    tab.type("form.act input[name=reason]", "Nobody should walk there.")
-    tab.leave("document.querySelector('button[value=delete]').click()")
-    assert "Deleted." in text_of(tab, ".messagelist")
-    assert wait_until(partial(scene.is_read, False), seconds=SECONDS)
+    acted = (("delete", "Deleted.", False), ("restore", "Restored.", True))
+    for action, said, is_there in acted:
+        tab.type("form.act input[name=reason]", "The wrong one." if is_there else "Nobody should walk there.")
+        tab.leave(f"document.querySelector('button[value={action}]').click()")
+        assert said in text_of(tab, ".messagelist")
+        assert wait_until(partial(scene.is_read, is_there), seconds=SECONDS), action
     assert tab.complaints == []
 
 
@@ -133,3 +148,25 @@ def test_the_pages_fit_a_telephone_and_ask_no_other_host(
     keep(tab, "desk-fan-out-narrow")
     assert tab.complaints == []
     assert tab.hosts() == {server.url.removeprefix("http://")}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_deleted_tweet_is_offered_to_its_roles_to_restore(
+    tab: Tab, server: Server, staff: dict[Role, Person], scene: Scene, role: Role
+) -> None:
+    """Nobody else has the form, and sending it is refused them."""
+    server.manage(DELETE_AS_STAFF.format(name=staff[Role.MODERATOR].username, tweet=scene.tweet))
+    sign_in(tab, server, staff[role])
+    page = f"{server.url}/admin/desk/tweets/{scene.tweet}/"
+    tab.open(page)
+    assert f"Deleted by @{staff[Role.MODERATOR].username}, " in text_of(tab)
+    may = role in (Role.MODERATOR, Role.ADMINISTRATOR)
+    assert tab.run("document.querySelector('button[value=restore]') !== null") is may
+    if not may:
+        assert tab.run(SENT.format(page=page)) == 403
+        return
+    tab.type("form.act input[name=reason]", "The wrong one.")
+    tab.leave("document.querySelector('button[value=restore]').click()")
+    assert "Restored." in text_of(tab, ".messagelist")
+    assert wait_until(scene.is_read, seconds=SECONDS)
+    assert tab.complaints == []

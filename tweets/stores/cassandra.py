@@ -22,12 +22,19 @@ from tweets.stores import cassandra_deletions
 from tweets.stores.cassandra_public import PublicLog
 from tweets.stores.pull import nearest_of
 
-COLUMNS = "id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, deleted_by, path"
+COLUMNS = (
+    "id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, deleted_by, path,"
+    " changed_op, author_deleted_op"
+)
 INSERT_TWEET = (
     "INSERT INTO tweets (id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, path)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 )
-FLAG_DELETED = "UPDATE tweets USING TIMESTAMP ? SET deleted_by = ? WHERE id = ?"
+FLAG_DELETED = "UPDATE tweets USING TIMESTAMP ? SET deleted_by = ?, changed_op = ? WHERE id = ?"
+FLAG_DELETED_BY_AUTHOR = "UPDATE tweets USING TIMESTAMP ? SET author_deleted_op = ? WHERE id = ?"
+NAME_RESTORATION = "UPDATE tweets USING TIMESTAMP ? SET changed_op = ? WHERE id = ?"
+UNFLAG_DELETED = "DELETE deleted_by FROM tweets USING TIMESTAMP ? WHERE id = ?"
+"""A tombstone of one cell; restorations are rare, and made by hand."""
 SELECT_TWEETS = f"SELECT {COLUMNS} FROM tweets WHERE id IN ?"  # noqa: S608
 
 SELECT_MONTHS = "SELECT author, month FROM author_months WHERE author IN ?"
@@ -96,23 +103,45 @@ class CassandraTweets:
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         """Makes two round trips, after a third one when there are edges.
 
-        The listings' rows go, the tweet's own row stays, flagged. Later than the tweet's own write
-        even by a clock that is behind.
+        The listings' rows go, the tweet's own row stays, flagged. Later than the tweet's own write, and than its
+        restoration, even by a clock that is behind.
         """
-        timestamp = max(write_timestamp(op), write_timestamp(tweet.id) + 1)
+        timestamp = _after(tweet, op)
         statements: list[Statement] = [
-            (FLAG_DELETED, (timestamp, by, tweet.id)),
+            (FLAG_DELETED, (timestamp, by if tweet.deleted_by is None else tweet.deleted_by, op, tweet.id)),
             _by_author.delete((tweet.author_id,), tweet.id, timestamp=timestamp),
             _home_entries.delete((tweet.author_id,), tweet.id, timestamp=timestamp),
             self._public.delete(tweet.id, timestamp=timestamp),
             cassandra_deletions.insert(Deletion(op, tweet.id, tweet.author_id)),
+            *_end_of_last_order(tweet, op),
         ]
+        if by == tweet.author_id:
+            statements.append((FLAG_DELETED_BY_AUTHOR, (timestamp, op, tweet.id)))
         if tweet.in_home:
             statements.append(done_statement(tweet.id))
         if tweet.reply_to_id is not None:
             statements.append(_replies.delete((tweet.reply_to_id,), tweet.id, timestamp=timestamp))
         if tweet.retweet_of_id is not None:
             statements.append((REMOVE_RETWEET, (timestamp, tweet.author_id, tweet.retweet_of_id, tweet.id)))
+        _write(statements, order, edges)
+
+    def restore(self, tweet: Tweet, *, op: int, order: Order, edges: Sequence[Change] = ()) -> None:
+        """Makes one logged batch, after one round trip when there are edges: what `add` writes, but later."""
+        timestamp = _after(tweet, op)
+        statements: list[Statement] = [
+            (UNFLAG_DELETED, (timestamp, tweet.id)),
+            (NAME_RESTORATION, (timestamp, op, tweet.id)),
+            *_by_author.insert((tweet.author_id,), tweet.id, timestamp=timestamp),
+            *_end_of_last_order(tweet, op),
+        ]
+        if tweet.in_home:
+            statements.append(_home_entries.insert((tweet.author_id,), tweet.id, timestamp=timestamp)[0])
+        if tweet.reply_to_id is not None:
+            statements += _replies.insert((tweet.reply_to_id,), tweet.id, timestamp=timestamp)
+        if tweet.in_public:
+            statements += self._public.insert(tweet.id, timestamp=timestamp)
+        if tweet.changed_op:
+            statements.append(cassandra_deletions.remove(tweet.changed_op, tweet.id, timestamp=timestamp))
         _write(statements, order, edges)
 
     def deletions(self, *, after: int, before: int = MAX_ID, limit: int) -> list[Deletion]:
@@ -172,6 +201,16 @@ def _write(statements: list[Statement], order: Order | None, edges: Sequence[Cha
         return
     write_with_order([*statements, *change_statements(edges)], order)
     stores.associations().measure(edges)
+
+
+def _after(tweet: Tweet, op: int) -> int:
+    """The timestamp of operation `op`: later than whatever was written of the tweet as it was read."""
+    return max(write_timestamp(op), write_timestamp(max(tweet.id, tweet.changed_op)) + 1)
+
+
+def _end_of_last_order(tweet: Tweet, op: int) -> list[Statement]:
+    """What closes the order of the operation that changed it last, which this one overtakes."""
+    return [done_statement(tweet.changed_op)] if tweet.changed_op not in (0, op) else []
 
 
 def _newest_first(log: MonthLog, owner: int, before: int | None, after: int | None, limit: int) -> list[int]:
@@ -263,7 +302,8 @@ def _values(tweet: Tweet) -> tuple[object, ...]:
 
 
 def _tweet(row: session.Row) -> Tweet:
-    tweet_id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, deleted_by, path = row
+    tweet_id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, *state = row
+    deleted_by, path, changed_op, author_deleted_op = state
     return Tweet(
         id=tweet_id,
         author_id=author,
@@ -274,6 +314,8 @@ def _tweet(row: session.Row) -> Tweet:
         reply_to_id=reply_to,
         quote_of_id=quote_of,
         retweet_of_id=retweet_of,
-        deleted_by=deleted_by,
+        deleted_by=author if deleted_by is None and author_deleted_op is not None else deleted_by,
         path=tuple(path or ()),
+        changed_op=changed_op or 0,
+        author_deleted_op=author_deleted_op or 0,
     )

@@ -18,6 +18,7 @@ LARGEST_GROUP = 32
 """Hours read side by side: 2, since the next hour may have begun on another clock, then 4, 8, … 32."""
 
 _INSERT = "INSERT INTO deletions (hour, op, tweet, author) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
+_DELETE = "DELETE FROM deletions USING TIMESTAMP ? WHERE hour = ? AND op = ? AND tweet = ?"
 _NEWEST = (
     "SELECT op, tweet, author FROM deletions WHERE hour = ? AND op > ? AND op < ? ORDER BY op DESC, tweet DESC LIMIT ?"
 )
@@ -27,6 +28,11 @@ def insert(deletion: Deletion) -> Statement:
     """Returns the statement that writes it down."""
     op = deletion.op
     return _INSERT, (_hour(op), op, deletion.tweet_id, deletion.author_id, write_timestamp(op))
+
+
+def remove(op: int, tweet_id: int, *, timestamp: int) -> Statement:
+    """Returns the statement that takes the deletion of that operation back, as of a later time; for a logged batch."""
+    return _DELETE, (timestamp, _hour(op), op, tweet_id)
 
 
 def newest(*, after: int, before: int, limit: int) -> list[Deletion]:

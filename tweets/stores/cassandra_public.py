@@ -52,10 +52,13 @@ class PublicLog:
         self._lock = threading.Lock()
         self._listed: LRUCache[Place, bool] = LRUCache(REMEMBERED)
 
-    def insert(self, tweet_id: int) -> list[Statement]:
-        """Returns what is written with a tweet: one row, or three for the first tweet of its place."""
+    def insert(self, tweet_id: int, *, timestamp: int | None = None) -> list[Statement]:
+        """Returns what is written with a tweet: one row, or three for the first tweet of its place.
+
+        Written at the id's own time, unless at a later one.
+        """
         minute, shard = _place(tweet_id)
-        timestamp = write_timestamp(tweet_id)
+        timestamp = write_timestamp(tweet_id) if timestamp is None else timestamp
         row: Statement = (_INSERT, (minute, shard, tweet_id, timestamp))
         with self._lock:
             if (minute, shard) in self._listed:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from django.db import connections
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from storage import stores
 from storage.embedded.associations import write_changes
@@ -73,12 +74,24 @@ class EmbeddedTweets:
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         with writing():
             TweetRow.objects.bulk_create([_row(tweet)], ignore_conflicts=True)
-            TweetRow.objects.filter(id=tweet.id).update(deleted_by=by, deleted_op=op)
+            _flag_deleted(tweet, op, by)
             if tweet.in_home:
                 close_order(tweet.id)
+            _close_last_order(tweet, op)
             write_changes(edges)
             if order is not None:
                 write_order(order)
+
+    def restore(self, tweet: Tweet, *, op: int, order: Order, edges: Sequence[Change] = ()) -> None:
+        with writing():
+            rows = _unless_overtaken(tweet, op).filter(author_deleted_op=None).exclude(deleted_by=tweet.author_id)
+            if not rows.update(deleted_by=None, deleted_op=None, changed_op=op):
+                return
+            _close_last_order(tweet, op)
+            write_changes(edges)
+            write_order(order)
+        if edges:
+            stores.associations().measure(edges)
 
     def deletions(self, *, after: int, before: int = MAX_ID, limit: int) -> list[Deletion]:
         rows = TweetRow.objects.filter(deleted_op__gt=after, deleted_op__lt=before).order_by("-deleted_op")
@@ -155,6 +168,25 @@ def _present() -> "QuerySet[TweetRow]":
     return TweetRow.objects.filter(deleted_by=None)
 
 
+def _unless_overtaken(tweet: Tweet, op: int) -> "QuerySet[TweetRow]":
+    """The tweet's row, if no later operation than `op` has deleted or restored it."""
+    return TweetRow.objects.filter(Q(changed_op=None) | Q(changed_op__lte=op), id=tweet.id)
+
+
+def _flag_deleted(tweet: Tweet, op: int, by: int) -> None:
+    """Who deleted it first stays who did; its author's own deletion is never overtaken."""
+    first = Coalesce("deleted_by", Value(by))
+    _unless_overtaken(tweet, op).update(deleted_by=first, deleted_op=op, changed_op=op)
+    if by == tweet.author_id:
+        TweetRow.objects.filter(id=tweet.id).update(deleted_by=first, deleted_op=op, author_deleted_op=op)
+
+
+def _close_last_order(tweet: Tweet, op: int) -> None:
+    """Closes the order of the operation that changed it last, which this one overtakes."""
+    if tweet.changed_op not in (0, op):
+        close_order(tweet.changed_op)
+
+
 def _newest_first(rows: "QuerySet[TweetRow]", before: int | None, after: int | None, limit: int) -> list[int]:
     if before is not None:
         rows = rows.filter(id__lt=before)
@@ -194,4 +226,6 @@ def _tweet(row: TweetRow) -> Tweet:
         retweet_of_id=row.retweet_of,
         deleted_by=row.deleted_by,
         path=tuple(row.path),
+        changed_op=row.changed_op or 0,
+        author_deleted_op=row.author_deleted_op or 0,
     )

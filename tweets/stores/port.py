@@ -31,9 +31,20 @@ class TweetStore(Protocol):
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         """Flags the tweet as deleted by `by` and takes it out of the listings, as operation `op`.
 
-        The edges, the order and its place among the `deletions` are written with it, and the order that
-        announced the tweet is closed, or nothing. Wins over an `add` of the same
-        tweet that arrives later. Idempotent.
+        The edges, the order and its place among the `deletions` are written with it, and the orders that
+        announced the tweet and its `changed_op` are closed, or nothing. Wins over an `add` of the same
+        tweet that arrives later, over a `restore` of a smaller operation too; by its author, over any `restore`. Who
+        deleted it first stays its `deleted_by`. Idempotent.
+        """
+
+    def restore(self, tweet: Tweet, *, op: int, order: Order, edges: Sequence[Change] = ()) -> None:
+        """Takes the flag off a deleted tweet and puts it back into its listings, as operation `op`.
+
+        `tweet` is the tweet as `get_many` has it, deleted, and no retweet; `op` is above its `changed_op`. The edges
+        and the order are written with it, its place among the `deletions` goes, and the order of its `changed_op` is
+        closed, or nothing. The greatest operation of its deletions and restorations wins, in whatever order they
+        arrive, but for a deletion by its author: that stands. Of a restoration that races with one listings and edges
+        may be left over, until it is deleted again by a greater operation (tweets/writing/changed.py). Idempotent.
         """
 
     def deletions(self, *, after: int, before: int = MAX_ID, limit: int) -> list[Deletion]:

@@ -10,7 +10,6 @@ from accounts.staff.roles import Right, staff_may
 from fanout.timelines.materialised import deliver_to_author_command
 from storage.errors import Forbidden, NotFound, Refused
 from storage.ids.snowflakes import id_us, now_us
-from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from storage.redis.guarded_cache import GUARD_SECONDS
 from storage.redis.node import SeenGeneration, timeline_node
@@ -21,11 +20,11 @@ from tweets.caches.author_counts import TWEETS_BY_AUTHOR
 from tweets.caches.counts import Counts
 from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
-from tweets.kinds import QUOTE
 from tweets.reading.hydration import TweetOut, new_tweet_out
 from tweets.reading.selectors import no_such_tweet, original_tweet, tweet_out
 from tweets.stores.port import tweet_store
 from tweets.writing.after_write import deliver_order, retract_order, tell
+from tweets.writing.changed import quote_edges
 from tweets.writing.retweeting import undo_retweet
 from tweets.writing.text import checked_text, find_entities
 
@@ -63,7 +62,7 @@ def create_tweet(
         path=parent.path_below if parent else (),
     )
     order = deliver_order(tweet.id, author.id) if tweet.in_home else None
-    tweet_store().add(tweet, order, edges=_quote_edges(tweet, op=tweet.id, present=True))
+    tweet_store().add(tweet, order, edges=quote_edges(tweet, op=tweet.id, present=True))
     fills = _fills_of_new(tweet, seen, repeatable=tweet_id is not None)
     tell(fills, order, guards=_new_tweet_guards(tweet, order, seen))
     return tweet
@@ -90,7 +89,8 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer, reason: str = "") -> None:
     """Deletes a tweet; only its author may, and staff who have the right, of whom the log tells (accounts/staff); what
     staff wrote, superusers only. It is gone everywhere when this returns.
 
-    Deleting a retweet is undoing it. Raises `NotFound` (deleted already, or not to be read by the viewer, as
+    Deleting a retweet is undoing it. What staff deleted its author may delete too, so that it never comes back. Raises
+    `NotFound` (deleted already, or not to be read by the viewer, as
     when a retweet's original is hidden from them; what is one's own is always found), `Forbidden`,
     `Unavailable`. Costs one store read, one store write and one Redis
     round trip.
@@ -98,19 +98,24 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer, reason: str = "") -> None:
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
     if tweet is not None and tweet.deleted:
         # Whoever deleted it may not have come so far as to tell anybody.
-        tell([], guards=_gone_tweet_guards(tweet))
-    if tweet is None or tweet.deleted:
+        tell([], guards=guards_of_change(tweet))
+    if tweet is None or (tweet.deleted and not _is_theirs_to_delete_too(tweet, viewer)):
         raise no_such_tweet()
     if tweet.author_id != viewer.id:
         _delete_as_staff(tweet, viewer, reason)
     if tweet.retweet_of_id is not None:
         undo_retweet(author_id=tweet.author_id, original_id=tweet.retweet_of_id, by=viewer.id)
         return
-    op = ids.next(above=tweet.id)
+    op = ids.next(above=max(tweet.id, tweet.changed_op))
     order = retract_order(op, tweet.id, tweet.author_id)
-    edges = _quote_edges(tweet, op=op, present=False)
+    edges = quote_edges(tweet, op=op, present=False)
     tweet_store().delete(tweet, op=op, by=viewer.id, order=order, edges=edges)
-    tell([], order, guards=_gone_tweet_guards(tweet))
+    tell([], order, guards=guards_of_change(tweet))
+
+
+def _is_theirs_to_delete_too(tweet: Tweet, viewer: Viewer) -> bool:
+    """Says whether staff deleted it, and now its author does: then no restoration brings it back. Not of a retweet."""
+    return viewer.id == tweet.author_id and not tweet.deleted_by_author and tweet.retweet_of_id is None
 
 
 def _delete_as_staff(tweet: Tweet, viewer: Viewer, reason: str) -> None:
@@ -139,13 +144,6 @@ def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None
         return original_tweet(tweet_id, viewer)
     except NotFound as error:
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
-
-
-def _quote_edges(tweet: Tweet, *, op: int, present: bool) -> list[Change]:
-    """Returns the edge that quotes are counted by; written together with the quoting tweet."""
-    if tweet.quote_of_id is None:
-        return []
-    return [Change(source=tweet.id, kind=QUOTE, target=tweet.quote_of_id, op=op, present=present)]
 
 
 def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: SeenGeneration | None) -> list[Command]:
@@ -179,7 +177,8 @@ def _fills_of_new(tweet: Tweet, seen: SeenGeneration | None, *, repeatable: bool
     )
 
 
-def _gone_tweet_guards(tweet: Tweet) -> list[Command]:
+def guards_of_change(tweet: Tweet) -> list[Command]:
+    """Returns what caches are told when a tweet was deleted or restored."""
     return (
         TWEETS.invalidate([tweet.id])
         + counts.invalidate(_counting(tweet))

@@ -18,7 +18,7 @@ For example, Bob is suspended, and his order has come to his likes when he is re
 3. That one removes the fifty.
 
 **Retries do not multiply orders.** An order writes others only after its last Redis step, just before it is marked
-done; a RETRACT order, which has parts and Redis steps still before it, records that it has.
+done; a RETRACT or RESTORE order, which has parts and Redis steps still before it, records that it has.
 
 Speed: some 2,000 edges a second and worker. Who has 300,000 followers is left out of all their counts after a few
 minutes; nearly everybody within seconds.
@@ -36,6 +36,7 @@ from fanout.orders.dispatch import dispatcher
 from fanout.orders.handlers import Context
 from fanout.orders.kinds import PoisonedOrder, entry_and_author
 from storage import stores
+from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.ports.associations import MAX_CHANGES, MAX_LEVEL, Association, Change, EdgeKey
 from storage.ports.outbox import Order
@@ -46,6 +47,7 @@ from tweets.caches.author_counts import TWEETS_BY_AUTHOR
 from tweets.entities import Tweet
 from tweets.kinds import LIKE, RETWEET, WITHHELD, WITHHELD_ENTRY, WITHHELD_TWEET
 from tweets.stores.port import tweet_store
+from tweets.writing.changed import end_again, seen, standing
 
 WITHHOLD_RETWEETS_ORDER = "withhold-retweets"
 """The kind of order about the retweets of a tweet; its args are the tweet, 0, and a place among them, 0 for the
@@ -53,6 +55,8 @@ beginning. Orders that wait in an outbox carry this very word."""
 PAGE = MAX_CHANGES
 PAGES_AN_ORDER = 10
 """500 edges: a quarter of a second, so that others do not wait long behind an order."""
+LOOKS = 5
+"""At whether somebody is suspended, by one attempt at an order."""
 WITHHOLDING_PART = 1 << MAX_LEVEL
 """The mark, among the finished parts of a RETRACT order, that its retweets were ordered to be withheld. Above the
 number of any bucket."""
@@ -93,15 +97,44 @@ def retract(order: Order, context: Context) -> None:
     """Handles a RETRACT order: orders once that the entry's retweets be withheld, and has fan-out do the rest.
 
     A retweet that is not there yet will be undone by who writes it (writing/retweeting.py). Promises and errors are
-    those of `fan_out.retract`. One store read more, and for what was retweeted two more, and two writes. However
+    those of `fan_out.retract`. Two store reads more, and for what was retweeted two more, and two writes. However
     often it is retried, one order is written; one more each time that a process dies just before it is recorded.
+    """
+    tweet = seen(order)
+    if standing(order, tweet) is None:
+        stores.outbox().mark_done(order.id)
+        return
+    end_again(tweet)
+    look_at_retweets(order)
+    fan_out.retract(order, context)
+
+
+def look_at_retweets(order: Order) -> None:
+    """Orders, once for a RETRACT or RESTORE order, that the entry's retweets be withheld or counted, as things stand.
+
+    One store read, and for what was retweeted two more, and two writes. Raises `Unavailable`.
     """
     entry_id, _ = entry_and_author(order)
     is_retweeted = stores.associations().count_sources(entry_id, RETWEET) > 0
     if is_retweeted and WITHHOLDING_PART not in stores.outbox().finished_parts(order.id):
         _hand_on(WITHHOLD_RETWEETS_ORDER, (entry_id, 0, 0))
         stores.outbox().mark_part_done(order.id, WITHHOLDING_PART, parts=0)
-    fan_out.retract(order, context)
+
+
+def count_or_withhold(tweet: Tweet) -> None:
+    """Has a tweet that is back counted where it answers and quotes, or not while its author is suspended.
+
+    Orders about its author have not come by while it was deleted: their listing had it not. As of these, the last look
+    is behind the last write, so whichever of a suspension and this comes last leaves what is right. A SQL query and a
+    store read, twice, a write if there is something to change, and a round trip. Raises `Unavailable`.
+    """
+    page = _Page([(tweet.id, WITHHELD_TWEET, each) for each in _answered(tweet)], counts.invalidate(_answered(tweet)))
+    for _ in range(LOOKS):
+        withheld = _is_shut_out(tweet.author_id)
+        _put(page, present=withheld)
+        if _is_shut_out(tweet.author_id) is withheld:
+            return
+    raise Unavailable("store")
 
 
 def _walk(order: Order, stages: Sequence[_Stage], is_withheld: Callable[[int], bool]) -> None:

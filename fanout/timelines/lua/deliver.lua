@@ -1,10 +1,9 @@
 -- Puts one entry into the active timelines among KEYS; answers how many were active, or STALE_SNAPSHOT.
 -- KEYS: tombstone of the entry, generation, openings so far, then timelines, all of one shard.
 -- ARGV: entry id, cap, slack, and of the snapshot: microseconds of Redis' clock, greatest age, generation, openings.
-local STALE_SNAPSHOT = -1
 local openings = ARGV[7]
 
-if is_stale() then return STALE_SNAPSHOT end
+if is_stale(KEYS[2], ARGV[4], ARGV[5], ARGV[6]) then return STALE_SNAPSHOT end
 if is_retracted() then return 0 end
 
 -- Only if some timeline of this shard was opened since the snapshot is each one looked at.

@@ -3,7 +3,7 @@
 -- KEYS: tombstone of the entry, generation, timeline.
 -- ARGV: entry id, cap, slack, microseconds when the entry was made, its greatest age, the generation seen before.
 local key = KEYS[3]
-if is_stale() then
+if is_stale(KEYS[2], ARGV[4], ARGV[5], ARGV[6]) then
     redis.call('DEL', key)
     return 0
 end

@@ -1,9 +1,13 @@
--- Takes one entry out of the timelines among KEYS, for good; answers how many held it.
--- KEYS: tombstone of the entry, then timelines, all of one shard. ARGV: entry id, seconds of the tombstone.
-local id = ARGV[1]
-redis.call('SET', KEYS[1], '', 'EX', ARGV[2])
+-- Takes one entry out of the timelines among KEYS, for good; answers how many held it, STALE_SNAPSHOT, or OVERTAKEN
+-- when an operation after this one has taken it out or put it back already.
+-- KEYS: tombstone of the entry, generation, then timelines, all of one shard.
+-- ARGV: entry id, operation, seconds of the tombstone, and of the snapshot: microseconds, greatest age, generation.
+local id, operation = ARGV[1], ARGV[2]
+if is_stale(KEYS[2], ARGV[4], ARGV[5], ARGV[6]) then return STALE_SNAPSHOT end
+if is_overtaken(KEYS[1], operation) then return OVERTAKEN end
+redis.call('SET', KEYS[1], operation, 'EX', ARGV[3])
 local held = 0
-for place = 2, #KEYS do
+for place = 3, #KEYS do
     local key = KEYS[place]
     local trailer = redis.call('LINDEX', key, TRAILER)
     if trailer then

@@ -16,6 +16,7 @@ from pytest_django.fixtures import Settings
 from accounts.graph import follows
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
+from accounts.staff.roles import Role
 from fanout.delivery import celebrities
 from fanout.live.presence import Presence
 from fanout.live.sockets import SocketCounts
@@ -32,9 +33,12 @@ from storage.stores import associations
 from tests.backends import timeline_redis_down
 from tests.integration.querying import Door
 from tests.integration.speaking import Api, on_one_store
-from tests.people import PASSWORD, new_person
+from tests.integration.tweeting import viewer
+from tests.people import PASSWORD, new_person, new_staff
 from tests.work import open_orders, say_what_has_settled, work_off_everything
 from tweets.caches import counts
+from tweets.writing.posting import delete_tweet
+from tweets.writing.restoring import restore_tweet
 
 pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 
@@ -42,6 +46,7 @@ DATA = (Path(__file__).parents[3] / "docs/data.md").read_text()
 NEVER_HERE = {
     "{tN}:live": "a channel, where nothing stands",
     "live:gone": "a channel, where nothing stands",
+    "live:back": "a channel, where nothing stands",
     "live:public": "a channel, where nothing stands",
     "{tN}:live:tweet:<tweet>": "a channel, where nothing stands",
     "maintenance": "beat sends to it",
@@ -140,6 +145,12 @@ def people_read_and_write(seen: Seen, author: User, reader: User) -> None:
         ask(writing, "GET", f"/tweets/{tweet}")
     with seen.after():
         ask(writing, "DELETE", f"/tweets/{tweet}")
+        work_off_everything()
+    staff = new_staff(Role.MODERATOR)
+    with seen.after():
+        other = int(writing.tweet("two")["id"])
+        delete_tweet(tweet_id=other, viewer=viewer(staff))
+        restore_tweet(tweet_id=other, viewer=viewer(staff), reason="A mistake.")
         work_off_everything()
 
 

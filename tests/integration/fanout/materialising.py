@@ -3,7 +3,7 @@
 import msgspec
 
 from accounts.graph.follows import graph_version_key
-from fanout.timelines import builds, layout, materialised, snapshots
+from fanout.timelines import builds, layout, materialised, restoring, snapshots
 from fanout.timelines.materialised import Window
 from fanout.timelines.snapshots import PushSnapshot
 from storage.redis.node import timeline_node
@@ -18,8 +18,19 @@ def deliver(entry_id: int, *readers: int, snapshot: PushSnapshot | None = None) 
     return sum(timeline_node().round_trip(*commands))
 
 
-def retract(entry_id: int, *readers: int) -> int:
-    commands = materialised.retract_commands(entry_id, by_shard(readers))
+def retract(entry_id: int, *readers: int, op: int | None = None, snapshot: PushSnapshot | None = None) -> int:
+    commands = materialised.retract_commands(
+        entry_id, op or new_id(), by_shard(readers), snapshot or snapshots.take_snapshot()
+    )
+    return sum(timeline_node().round_trip(*commands))
+
+
+def lift(entry_id: int, op: int) -> None:
+    timeline_node().round_trip(*restoring.lift_commands(entry_id, op, snapshots.take_snapshot()))
+
+
+def restore(entry_id: int, *readers: int, op: int, snapshot: PushSnapshot | None = None) -> int:
+    commands = restoring.restore_commands(entry_id, op, by_shard(readers), snapshot or snapshots.take_snapshot())
     return sum(timeline_node().round_trip(*commands))
 
 

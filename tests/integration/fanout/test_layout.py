@@ -164,8 +164,9 @@ def test_a_timeline_as_the_scripts_leave_it() -> None:
     reader, large = new_id(), (new_id(), new_id())
     build = builds.open_build(reader)
     assert build is not None
-    retract = materialised.retract_commands(7, by_shard([reader]))
-    deliver = materialised.deliver_commands(9, by_shard([reader]), snapshots.take_snapshot())
+    snapshot = snapshots.take_snapshot()
+    retract = materialised.retract_commands(7, new_id(), by_shard([reader]), snapshot)
+    deliver = materialised.deliver_commands(9, by_shard([reader]), snapshot)
     timeline_node().round_trip(*retract, *deliver)
     entry, merge_set, element = elements(reader)
     opened = parse_trailer(element)

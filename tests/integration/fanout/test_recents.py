@@ -100,7 +100,7 @@ def test_an_entry_goes_into_the_list_of_every_shard_that_has_one(settings: Setti
         timeline_node().round_trip(*recents.deliver_commands(7, pulled, snapshot))
     assert all(read(reader, [pulled], count=9).ids == [9, 7, 5] for reader in readers.values())
     assert read(absent, [pulled], count=9).missing == [pulled]
-    timeline_node().round_trip(*recents.retract_commands(7, pulled))
+    timeline_node().round_trip(*recents.retract_commands(7, new_id(), pulled, snapshot))
     timeline_node().round_trip(*recents.deliver_commands(7, pulled, snapshot))
     assert all(read(reader, [pulled], count=9).ids == [9, 5] for reader in readers.values())
 

@@ -1,4 +1,4 @@
-"""Tweets on the desk: finding one, one with all that is known of it, deleting one, each by right."""
+"""Tweets on the desk: finding one, one with all that is known of it, deleting and restoring, each by right."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.backends import counted_round_trips, counted_sql, timeline_redis_down
 from tests.integration.feed.desk import BAD_IDS, XSS, Desk, assert_harmless
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, post, viewer
-from tests.people import ApiClient, new_person
+from tests.people import ApiClient, new_person, new_staff
 from tests.work import work_off_everything
 from tweets.models import TweetRow
 from tweets.stores.port import tweet_store
@@ -146,8 +146,9 @@ class TestOneTweet:
         services.suspend(author, by=desk.person)
         page = desk.page(f"tweets/{deleted}/")
         assert "deleted words" in page
-        assert "Deleted by its author." in page
-        assert 'value="delete"' not in page
+        assert "Deleted by its author, 20" in page
+        assert "only what staff deleted is restored" in page
+        assert 'value="restore"' not in page
         page = desk.page(f"tweets/{kept}/")
         assert ("suspended words" in page, ">suspended<" in page) == (True, True)
 
@@ -188,7 +189,7 @@ class TestOneTweet:
 
 
 class TestActing:
-    def test_deleting_with_a_reason(self, desk: Desk) -> None:
+    def test_deleting_with_a_reason_and_restoring(self, desk: Desk) -> None:
         author, reader = new_person(), new_person()
         follows.follow(reader.id, author.id)
         tweet = post(author, "rude words")
@@ -198,10 +199,16 @@ class TestActing:
         work_off_everything()
         assert home(reader) == []
         page = desk.page(f"tweets/{tweet}/")
-        assert f"Deleted by @{desk.person.username}." in page
-        assert 'value="delete"' not in page
-        [entry] = StaffAction.objects.filter(subject_id=tweet)
-        assert (entry.action, entry.reason, entry.by_id) == ("delete", "It is rude.", desk.person.id)
+        assert f"Deleted by @{desk.person.username}, 20" in page
+        assert ('value="restore"' in page, 'value="delete"' in page) == (True, False)
+        assert "Restored." in desk.send(f"tweets/{tweet}/", action="restore", reason="It was quoted.")
+        work_off_everything()
+        assert home(reader) == [tweet]
+        entries = StaffAction.objects.filter(subject_id=tweet).order_by("id")
+        assert [(entry.action, entry.reason, entry.by_id) for entry in entries] == [
+            ("delete", "It is rude.", desk.person.id),
+            ("restore tweet", "It was quoted.", desk.person.id),
+        ]
 
     @on_one_store
     def test_no_reason_no_such_action_and_what_is_done_already(self, desk: Desk) -> None:
@@ -213,29 +220,35 @@ class TestActing:
         assert "no such action" in desk.send(path, reason="x")
         assert not tweet_store().get_many([tweet])[tweet].deleted
         assert not StaffAction.objects.exists()
+        assert "It is not deleted." in desk.send(path, action="restore", reason="x")
         desk.send(path, action="delete", reason="x")
         assert "no tweet" in desk.send(path, action="delete", reason="x")
         assert desk.refused("tweets/7/", action="delete", reason="x") == 302
 
     @on_one_store
     def test_a_reason_that_would_run_is_text_wherever_it_is_shown(self, desk: Desk) -> None:
+        tweet = post(new_person())
         for reason in XSS:
-            tweet = post(new_person())
             desk.send(f"tweets/{tweet}/", action="delete", reason=reason)
-            assert_harmless(desk.page(f"tweets/{tweet}/"))
-        assert [entry.reason for entry in StaffAction.objects.order_by("id")] == list(XSS)
+            desk.send(f"tweets/{tweet}/", action="restore", reason=reason)
+        told = [entry.reason for entry in StaffAction.objects.order_by("id")]
+        assert told == [each for each in XSS for _ in range(2)]
+        assert_harmless(desk.page(f"tweets/{tweet}/"))
 
     @on_one_store
     @pytest.mark.parametrize("role", Role)
     def test_each_role_sees_and_may_what_it_may(self, role: Role) -> None:
-        tweet = post(new_person())
+        tweet, deleted = post(new_person()), post(new_person())
+        delete_tweet(tweet_id=deleted, viewer=viewer(new_staff(Role.MODERATOR)), reason="x")
         desk, may = Desk(role), role in (Role.MODERATOR, Role.ADMINISTRATOR)
-        page = desk.page(f"tweets/{tweet}/")
-        assert ('value="delete"' in page) is may
-        assert ('name="reason"' in page) is may
-        if not may:
-            assert desk.refused(f"tweets/{tweet}/", action="delete", reason="x") == 403
-        assert not tweet_store().get_many([tweet])[tweet].deleted
+        for tweet_id, action in ((tweet, "delete"), (deleted, "restore")):
+            page = desk.page(f"tweets/{tweet_id}/")
+            assert (f'value="{action}"' in page) is may
+            assert ('name="reason"' in page) is may
+            if not may:
+                assert desk.refused(f"tweets/{tweet_id}/", action=action, reason="x") == 403
+        assert tweet_store().get_many([tweet])[tweet].deleted is False
+        assert tweet_store().get_many([deleted])[deleted].deleted is True
 
     @on_one_store
     def test_tweets_of_staff_are_superusers_to_delete(self, desk: Desk) -> None:

@@ -1,22 +1,66 @@
 """Migrations of the desk may be applied again: one that was cut off between its work and its note does no harm."""
 
 import pytest
-from django.db import connection
+from django.contrib.auth.models import Group, Permission
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
+from accounts.staff.roles import TABLE, Right, Role
+from tests.ids import new_id
 from tests.integration.accounts.test_stamp_migration import migrated, postgres, sqlite
+from tweets.stores.port import tweet_store
 
 __all__ = ["postgres", "sqlite"]
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
-DESK = (("accounts", "0004_staff"), ("feed", "0002_decisions"), ("feed", "0003_figures"))
+RESTORING = ("accounts", "0005_restoring")
+DESK = (("accounts", "0004_staff"), RESTORING, ("feed", "0002_decisions"), ("feed", "0003_figures"))
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 def test_what_was_applied_and_not_noted_is_applied_again(request: pytest.FixtureRequest, engine: str) -> None:
     request.getfixturevalue(engine)
-    for app, name in DESK:
+    applied_anew(*DESK)
+    assert {*DESK} <= {*MigrationRecorder(connection).applied_migrations()}
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_the_right_to_restore_is_given_once(request: pytest.FixtureRequest, engine: str) -> None:
+    """What a superuser has taken from a role stays taken."""
+    request.getfixturevalue(engine)
+    roles = {role: Group.objects.get_or_create(name=role)[0] for role in Role}
+    Permission.objects.filter(codename=Right.RESTORE_TWEETS).delete()
+    applied_anew(RESTORING)
+    assert {role for role in Role if has_right(roles[role])} == TABLE[Right.RESTORE_TWEETS]
+    moderators = roles[Role.MODERATOR]
+    moderators.permissions.remove(Permission.objects.get(codename=Right.RESTORE_TWEETS))
+    applied_anew(RESTORING)
+    assert not has_right(moderators)
+
+
+def applied_anew(*noted: tuple[str, str]) -> None:
+    """As if these had been cut off between their work and its note."""
+    for app, name in noted:
         MigrationRecorder(connection).record_unapplied(app, name)
     migrated()
-    assert {*DESK} <= {*MigrationRecorder(connection).applied_migrations()}
+
+
+def has_right(group: Group) -> bool:
+    return group.permissions.filter(codename=Right.RESTORE_TWEETS).exists()
+
+
+def test_the_store_takes_its_columns_again_and_rows_of_the_version_before() -> None:
+    store = connections["store"]
+    MigrationRecorder(store).record_unapplied("tweets", "0005_restored")
+    MigrationExecutor(store).migrate([("tweets", "0005_restored")])
+    assert ("tweets", "0005_restored") in MigrationRecorder(store).applied_migrations()
+    columns = "id, author, text, conversation, in_home, entities, path"
+    with store.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO tweets_tweetrow ({columns}) VALUES (%s, 7, 'hello', 1, 1, '{{}}', '[]')",  # noqa: S608
+            [tweet_id := new_id()],
+        )
+    tweet = tweet_store().get_many([tweet_id])[tweet_id]
+    assert (tweet.text, tweet.changed_op, tweet.deleted) == ("hello", 0, False)
