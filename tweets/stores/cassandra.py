@@ -126,7 +126,7 @@ class CassandraTweets:
         _write(statements, order, edges)
 
     def restore(self, tweet: Tweet, *, op: int, order: Order, edges: Sequence[Change] = ()) -> None:
-        """Makes one logged batch, after one round trip when there are edges: what `add` writes, but later."""
+        """Makes two round trips, after a third one when there are edges: what `add` writes, but later."""
         timestamp = _after(tweet, op)
         statements: list[Statement] = [
             (UNFLAG_DELETED, (timestamp, tweet.id)),
