@@ -1,12 +1,13 @@
 """The SQL database of people: says in the project's own words that it does not answer, and reads it at small cost."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from django.db import InterfaceError, OperationalError, connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
 
 from accounts.entities import Account
@@ -19,6 +20,8 @@ AccountRow = tuple[int, str, str, str, str, bool, datetime | None, bool]
 """Their values, which `account_of_row` takes."""
 FAILURES = 3
 """So many silences in a row open the breaker: up to 3 s each to connect, 6 s for a statement."""
+PATIENCE_SECONDS = 2.0
+"""As short as PostgreSQL's library takes it for connecting."""
 
 
 @contextmanager
@@ -39,6 +42,24 @@ def ping() -> None:
     """Makes one small transaction, on a connection of its own so that any thread may ask. Raises `Unavailable`."""
     with sql_or_unavailable():
         _probe()
+
+
+@contextmanager
+def impatient_connection() -> Generator[BaseDatabaseWrapper]:
+    """A connection of its own for who asks for nobody in particular: it waits PATIENCE_SECONDS where others wait for 6.
+
+    Raises `Unavailable`, and its silence counts as anybody's.
+    """
+    own = connections.create_connection(ALIAS)
+    options = own.settings_dict["OPTIONS"]
+    if "connect_timeout" in options:
+        hurried = {**options, "connect_timeout": min(options["connect_timeout"], int(PATIENCE_SECONDS))}
+        own.settings_dict = {**own.settings_dict, "OPTIONS": hurried, "ANSWER_SECONDS": PATIENCE_SECONDS}
+    with sql_or_unavailable(), own.execute_wrapper(_heard):
+        try:
+            yield own
+        finally:
+            own.close()
 
 
 def account_of_row(values: AccountRow) -> Account:

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 
+from django.conf import settings
 from django.db import connections
 from django.test import override_settings
 
@@ -15,6 +16,7 @@ from storage import breakers
 from storage.breakers import Breaker, State
 from storage.cassandra import session
 from storage.errors import Unavailable
+from storage.redis.lasting_cache import TOLD, vouch_key
 from storage.redis.node import RedisNode, timeline_node
 from storage.redis.reads import Command
 
@@ -31,6 +33,17 @@ def counted_round_trips() -> Iterator[list[tuple[Command, ...]]]:
 
     with patch.object(RedisNode, "round_trip", counted):
         yield trips
+
+
+def vouch_for_all(state: bytes = TOLD) -> None:
+    """Redis has heard of every change, and will have for as long as a test lasts."""
+    shards = range(settings.TIMELINE_SHARDS)
+    timeline_node().round_trip(*[("SET", vouch_key(shard), state, "EX", 3600) for shard in shards])
+
+
+def vouch_for_none() -> None:
+    """As when nobody has looked for a while."""
+    timeline_node().round_trip(("DEL", *[vouch_key(shard) for shard in range(settings.TIMELINE_SHARDS)]))
 
 
 @contextmanager
