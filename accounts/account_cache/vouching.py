@@ -28,7 +28,6 @@ For example, process A ends bob's tokens while it does not reach Redis, at secon
 
 import random
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -164,16 +163,18 @@ class Vouching:
         """Begins without a thread, which is not in a forked child; who comes first starts one."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-
-    @property
-    def is_looking(self) -> bool:
-        """Says whether this process has a thread that looks."""
-        return self._thread is not None and self._thread.is_alive()
+        self._ended = threading.Event()
 
     def go_on(self) -> None:
         """Has this process look from now on, as long as it lives. Costs nothing, never blocks or raises."""
         if self._thread is None:
             self._start()
+
+    def end(self) -> None:
+        """Has it look no more; for tests."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
 
     def _start(self) -> None:
         with self._lock:
@@ -184,19 +185,14 @@ class Vouching:
                     self._thread = thread
 
     def _run(self) -> None:
-        while True:
+        while not self._ended.is_set():
             try:
                 look()
             except Unavailable as error:
                 log.debug("nothing_vouched", backend=error.backend)
             except Exception:
                 log.exception("vouching_failed")
-            pause()
-
-
-def pause() -> None:
-    """Waits until the next look."""
-    time.sleep(LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, hides nothing
+            self._ended.wait(LOOK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load, hides nothing
 
 
 vouching = Vouching()
