@@ -22,6 +22,7 @@ from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 from accounts.account_cache.vouching import Vouching
+from accounts.people.names import forget_names
 from config.observability import health
 from deploy.cassandra.node import START_SECONDS, CassandraNode, answers_cql, why_unavailable
 from deploy.supervisor.processes import wait_until
@@ -191,6 +192,7 @@ def redis_servers(timeline_redis: Valkey, broker_redis: Valkey) -> None:
         node.round_trip(("FLUSHALL",))
     begin(timeline_node())
     vouch_for_all()
+    forget_names()
 
 
 def _port(url: str) -> int:

@@ -22,8 +22,8 @@ FILES_AT_MOST = {
 """The embedded store has files of its own for the lock and for where a model's tables are. Three files of a POST
 parse the text (tweets/parsing), one of a page walks it (storage/web/walking.py) and one counts whether it was warm
 (storage/redis/tallies.py); three of every request say how long what Redis knows of its token is good
-(storage/redis/lasting_cache.py, accounts/account_cache/known_tokens.py and vouching.py); one of a retweet names the channel of those who watch the original
-(fanout/live/channel.py)."""
+(storage/redis/lasting_cache.py, accounts/account_cache/known_tokens.py and vouching.py); one of a
+retweet names the channel of those who watch the original (fanout/live/channel.py)."""
 
 
 def requests() -> dict[str, Callable[[], object]]:
