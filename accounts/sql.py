@@ -1,4 +1,10 @@
-"""The SQL database of people: says in the project's own words that it does not answer, and reads it at small cost."""
+"""The SQL database of people: says in the project's own words that it does not answer, and reads it at small cost.
+
+**A replica** (REPLICA_DATABASE_URL) may be late by any time. So it is asked for nothing that anybody is let in or shown
+by, and nothing that is kept: never for tokens, passwords, accounts, suspensions, whether a name is free, what staff
+did, or what Redis has to be told (account_cache/vouching.py). It is asked by `from_replica` for what would be late by
+the time it is read anyway: how many people there are, and which, for who counts and audits them.
+"""
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -6,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
+import structlog
 from django.db import InterfaceError, OperationalError, connection, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
@@ -15,6 +22,7 @@ from storage.breakers import Breaker
 from storage.errors import Unavailable
 
 ALIAS = "default"
+REPLICA = "replica"
 ACCOUNT_COLUMNS = ("id", "username", "display_name", "bio", "avatar_url", "verified", "suspended_at", "is_staff")
 AccountRow = tuple[int, str, str, str, str, bool, datetime | None, bool]
 """Their values, which `account_of_row` takes."""
@@ -22,6 +30,9 @@ FAILURES = 3
 """So many silences in a row open the breaker: up to 3 s each to connect, 6 s for a statement."""
 PATIENCE_SECONDS = 2.0
 """As short as PostgreSQL's library takes it for connecting."""
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -42,6 +53,28 @@ def ping() -> None:
     """Makes one small transaction, on a connection of its own so that any thread may ask. Raises `Unavailable`."""
     with sql_or_unavailable():
         _probe()
+
+
+def from_replica(read: Callable[[str], T]) -> T:
+    """Returns what `read` reads from the database of that alias: the replica's, or the primary's if there is none, or
+    it does not answer. Raises `Unavailable` when the primary does not either."""
+    if REPLICA in set(connections):
+        try:
+            with replica_breaker.guard():
+                return read(REPLICA)
+        except (OperationalError, InterfaceError, Unavailable) as error:
+            log.warning("read_from_the_primary", cause=repr(error))
+    with sql_or_unavailable():
+        return read(ALIAS)
+
+
+def ping_replica() -> None:
+    """Does as `ping`, of the replica."""
+    try:
+        with replica_breaker.guard():
+            _probe(REPLICA)
+    except (OperationalError, InterfaceError) as error:
+        raise Unavailable("database_replica") from error
 
 
 @contextmanager
@@ -78,7 +111,6 @@ def account_of_row(values: AccountRow) -> Account:
 
 
 Row = TypeVar("Row", bound=tuple[object, ...])
-T = TypeVar("T")
 
 
 class _Compiled(NamedTuple):
@@ -121,8 +153,8 @@ def _heard(execute: Callable[..., T], sql: str, params: object, many: bool, cont
     return answer
 
 
-def _probe() -> None:
-    own = connections.create_connection(ALIAS)
+def _probe(alias: str = ALIAS) -> None:
+    own = connections.create_connection(alias)
     try:
         with own.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -133,6 +165,12 @@ def _probe() -> None:
 breaker = Breaker(
     "database",
     probe=_probe,
+    silent=lambda error: isinstance(error, OperationalError | InterfaceError),
+    failures=FAILURES,
+)
+replica_breaker = Breaker(
+    "database_replica",
+    probe=lambda: _probe(REPLICA),
     silent=lambda error: isinstance(error, OperationalError | InterfaceError),
     failures=FAILURES,
 )

@@ -152,6 +152,8 @@ def sql_database(url: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": sql_database(ENV.database_url)}
+if ENV.replica_database_url:
+    DATABASES["replica"] = sql_database(ENV.replica_database_url)
 if STORE == "embedded":
     DATABASES["store"] = sql_database(f"sqlite://{DATA_DIR}/store.sqlite3")
 DATABASE_ROUTERS = ["storage.embedded.router.StoreRouter"]

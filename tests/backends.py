@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from django.conf import settings
 from django.db import connections
+from django.db.backends.utils import CursorWrapper
 from django.test import override_settings
 
 from deploy.supervisor.ports import LOOPBACK, free_port
@@ -92,6 +93,21 @@ def counted_sql(alias: str) -> Iterator[list[str]]:
         return execute(sql, params, many, context)
 
     with connections[alias].execute_wrapper(count):
+        yield statements
+
+
+@contextmanager
+def sql_of_all_threads(alias: str = "default") -> Iterator[list[str]]:
+    """The statements of all threads of this process on one SQL database made inside."""
+    statements: list[str] = []
+    original = CursorWrapper.execute
+
+    def count(self: CursorWrapper, sql: Any, params: Any = None) -> Any:
+        if self.db.alias == alias:
+            statements.append(str(sql))
+        return original(self, sql, params)
+
+    with patch.object(CursorWrapper, "execute", count):
         yield statements
 
 
