@@ -233,6 +233,22 @@ class User(AbstractBaseUser, PermissionsMixin):
         return account_of_row(tuple(getattr(self, name) for name in ACCOUNT_COLUMNS))
 
 
+class AccountChange(models.Model):
+    """That an account has changed, or tokens of the person ended: the digests, parted by spaces.
+
+    Written in the same transaction, for who tells Redis (account_cache/changes.py). No foreign key: the note is
+    of what anybody may remember, whatever becomes of the person.
+    """
+
+    user_id = models.BigIntegerField()
+    digests = models.TextField(blank=True, default="")
+    at_us = models.BigIntegerField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["at_us", "id"], name="account_changes_by_time")]
+
+
 def privileged(path: str = "") -> models.Q:
     """Returns the condition that somebody has, or can be given back, power in the admin; `path` leads to the person.
 

@@ -1,12 +1,20 @@
-"""The SQL database of people: says in the project's own words that it does not answer, and reads it at small cost."""
+"""The SQL database of people: says in the project's own words that it does not answer, and reads it at small cost.
+
+**A replica** (REPLICA_DATABASE_URL) may be late by any time. So it is asked for nothing that anybody is let in or shown
+by, and nothing that is kept: never for tokens, passwords, accounts, suspensions, whether a name is free, what staff
+did, or what Redis has to be told (account_cache/vouching.py). It is asked by `from_replica` for what would be late by
+the time it is read anyway: how many people there are, and which, for who counts and audits them.
+"""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
+import structlog
 from django.db import InterfaceError, OperationalError, connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
 
 from accounts.entities import Account
@@ -14,11 +22,17 @@ from storage.breakers import Breaker
 from storage.errors import Unavailable
 
 ALIAS = "default"
+REPLICA = "replica"
 ACCOUNT_COLUMNS = ("id", "username", "display_name", "bio", "avatar_url", "verified", "suspended_at", "is_staff")
 AccountRow = tuple[int, str, str, str, str, bool, datetime | None, bool]
 """Their values, which `account_of_row` takes."""
 FAILURES = 3
 """So many silences in a row open the breaker: up to 3 s each to connect, 6 s for a statement."""
+PATIENCE_SECONDS = 2.0
+"""As short as PostgreSQL's library takes it for connecting."""
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -41,6 +55,46 @@ def ping() -> None:
         _probe()
 
 
+def from_replica(read: Callable[[str], T]) -> T:
+    """Returns what `read` reads from the database of that alias: the replica's, or the primary's if there is none, or
+    it does not answer. Raises `Unavailable` when the primary does not either."""
+    if REPLICA in set(connections):
+        try:
+            with replica_breaker.guard():
+                return read(REPLICA)
+        except (OperationalError, InterfaceError, Unavailable) as error:
+            log.warning("read_from_the_primary", cause=repr(error))
+    with sql_or_unavailable():
+        return read(ALIAS)
+
+
+def ping_replica() -> None:
+    """Does as `ping`, of the replica."""
+    try:
+        with replica_breaker.guard():
+            _probe(REPLICA)
+    except (OperationalError, InterfaceError) as error:
+        raise Unavailable("database_replica") from error
+
+
+@contextmanager
+def impatient_connection() -> Generator[BaseDatabaseWrapper]:
+    """A connection of its own for who asks for nobody in particular: it waits PATIENCE_SECONDS where others wait for 6.
+
+    Raises `Unavailable`, and its silence counts as anybody's.
+    """
+    own = connections.create_connection(ALIAS)
+    options = own.settings_dict["OPTIONS"]
+    if "connect_timeout" in options:
+        hurried = {**options, "connect_timeout": min(options["connect_timeout"], int(PATIENCE_SECONDS))}
+        own.settings_dict = {**own.settings_dict, "OPTIONS": hurried, "ANSWER_SECONDS": PATIENCE_SECONDS}
+    with sql_or_unavailable(), own.execute_wrapper(_heard):
+        try:
+            yield own
+        finally:
+            own.close()
+
+
 def account_of_row(values: AccountRow) -> Account:
     """Returns the account in a row's ACCOUNT_COLUMNS."""
     person_id, username, display_name, bio, avatar_url, verified, suspended_at, is_staff = values
@@ -57,7 +111,6 @@ def account_of_row(values: AccountRow) -> Account:
 
 
 Row = TypeVar("Row", bound=tuple[object, ...])
-T = TypeVar("T")
 
 
 class _Compiled(NamedTuple):
@@ -100,8 +153,8 @@ def _heard(execute: Callable[..., T], sql: str, params: object, many: bool, cont
     return answer
 
 
-def _probe() -> None:
-    own = connections.create_connection(ALIAS)
+def _probe(alias: str = ALIAS) -> None:
+    own = connections.create_connection(alias)
     try:
         with own.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -112,6 +165,12 @@ def _probe() -> None:
 breaker = Breaker(
     "database",
     probe=_probe,
+    silent=lambda error: isinstance(error, OperationalError | InterfaceError),
+    failures=FAILURES,
+)
+replica_breaker = Breaker(
+    "database_replica",
+    probe=lambda: _probe(REPLICA),
     silent=lambda error: isinstance(error, OperationalError | InterfaceError),
     failures=FAILURES,
 )

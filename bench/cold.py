@@ -22,9 +22,9 @@ from contextlib import closing
 from functools import partial
 from statistics import median
 
+from accounts.account_cache.known_tokens import TOKENS
 from accounts.graph import follows
 from accounts.sessions import tokens
-from accounts.sessions.tokens import TOKENS
 from bench import cold_rows, seeding
 from bench.results import Figure, Result, Row, at_most, percentile
 from bench.seeding import Person

@@ -21,7 +21,8 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from accounts.sessions.tokens import TOKENS, read_claim
+from accounts.account_cache.known_tokens import TOKENS
+from accounts.sessions.tokens import read_claim
 from bench import seeding
 from bench.disk import on_disk
 from bench.processes import Resident, children, resident

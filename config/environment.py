@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from environs import Env
 
 REDIS_PORT = 6379
+POSTGRESQL = ("postgres", "postgresql")
 LAPTOP_SECRET = "only-for-a-laptop-" + "0" * 40
 
 
@@ -40,6 +41,9 @@ class Environment:
     """STORE: SQLite behind the store ports, or Apache Cassandra."""
     database_url: str
     """DATABASE_URL of PostgreSQL for users, tokens, admin; default SQLite in DATA_DIR."""
+    replica_database_url: str
+    """REPLICA_DATABASE_URL of a PostgreSQL that follows DATABASE_URL's, for reads that may be late (accounts/sql.py);
+    default none: those are the primary's, too."""
     timeline_redis_url: str
     """TIMELINE_REDIS_URL: timelines and caches; needs no persistence."""
     broker_redis_url: str
@@ -129,6 +133,7 @@ def read_environment() -> Environment:
     """Returns the environment, checked. Raises `UnsafeEnvironment` or environs' EnvError."""
     environment = _read(Env())
     _refuse_unreadable_urls(environment)
+    _refuse_wrong_databases(environment)
     _refuse_one_redis(environment)
     refuse_unsafe(environment)
     return environment
@@ -147,6 +152,7 @@ def _read(env: Env) -> Environment:
         data_dir=data_dir,
         store=cast(Literal["embedded", "cassandra"], _choice(env, "STORE", ["embedded", "cassandra"])),
         database_url=env.str("DATABASE_URL", f"sqlite:///{data_dir}/accounts.sqlite3"),
+        replica_database_url=env.str("REPLICA_DATABASE_URL", ""),
         timeline_redis_url=env.str("TIMELINE_REDIS_URL", "redis://127.0.0.1:6379/0"),
         broker_redis_url=env.str("BROKER_REDIS_URL", "redis://127.0.0.1:6380/0"),
         redis_timeout_seconds=env.float("REDIS_TIMEOUT_SECONDS", 0.5),
@@ -193,12 +199,25 @@ def _refuse_unreadable_urls(environment: Environment) -> None:
     """Names the variable alone: what the standard library says of such a URL quotes a piece of its password."""
     urls = {
         "DATABASE_URL": environment.database_url,
+        "REPLICA_DATABASE_URL": environment.replica_database_url,
         "TIMELINE_REDIS_URL": environment.timeline_redis_url,
         "BROKER_REDIS_URL": environment.broker_redis_url,
     }
     for name, url in urls.items():
-        if not _readable(url):
+        if not _readable(url) and (url or name != "REPLICA_DATABASE_URL"):
             raise UnsafeEnvironment(f"{name} is no URL: is a character of its password to be written as %XX?")
+
+
+def _refuse_wrong_databases(environment: Environment) -> None:
+    scheme, replica = urlsplit(environment.database_url).scheme, urlsplit(environment.replica_database_url).scheme
+    if scheme not in (*POSTGRESQL, "sqlite"):
+        raise UnsafeEnvironment(f"DATABASE_URL begins with {scheme}: and must with postgres:// or sqlite:///")
+    if not replica:
+        return
+    if replica not in POSTGRESQL:
+        raise UnsafeEnvironment(f"REPLICA_DATABASE_URL begins with {replica}: and must with postgres://")
+    if scheme not in POSTGRESQL:
+        raise UnsafeEnvironment("REPLICA_DATABASE_URL names a replica, of which DATABASE_URL must name the primary")
 
 
 def _readable(url: str) -> bool:

@@ -152,6 +152,8 @@ def sql_database(url: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": sql_database(ENV.database_url)}
+if ENV.replica_database_url:
+    DATABASES["replica"] = sql_database(ENV.replica_database_url)
 if STORE == "embedded":
     DATABASES["store"] = sql_database(f"sqlite://{DATA_DIR}/store.sqlite3")
 DATABASE_ROUTERS = ["storage.embedded.router.StoreRouter"]
@@ -274,6 +276,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "fanout.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "discard": {"task": "fanout.discard", "schedule": 30.0, "options": {"expires": 30}},
     "sample_figures": {"task": "feed.sample_figures", "schedule": 10.0, "options": {"expires": 10}},
+    "forget_changes": {"task": "feed.forget_changes", "schedule": 3600.0, "options": {"expires": 3600}},
     "end_suspensions": {"task": "feed.end_suspensions", "schedule": 60.0, "options": {"expires": 60}},
     "search_strays": {"task": "feed.search_strays", "schedule": 60.0, "options": {"expires": 60}},
 }

@@ -23,7 +23,8 @@ class ProfileOut(UserOut, frozen=True):
 def profile(username: str, viewer: Viewer | None) -> ProfileOut:
     """Returns the profile of the person of that name, in any case.
 
-    One SQL query, one Redis round trip and, for somebody signed in, two store reads; counts
+    Two Redis round trips, one more for a name that this process does not remember, and, for somebody signed in, two
+    store reads; counts
     that are not cached are counted in the store. They are what the lists show to a stranger,
     up to 10,000 exactly and at most a minute old above (storage/redis/count_cache.py,
     accounts/graph/withheld.py). Raises `NotFound`

@@ -3,6 +3,7 @@
 import structlog
 from celery import shared_task
 
+from accounts.account_cache.changes import forget_notes
 from accounts.people.services import end_suspensions as end_those_that_are_over
 from feed.operations import figures, strays
 from storage.errors import Unavailable
@@ -25,6 +26,15 @@ def search_strays() -> None:
         strays.run_daily_search()
     except Unavailable as error:
         log.warning("stray_search_waits", backend=error.backend)
+
+
+@shared_task(name="feed.forget_changes", ignore_result=True)
+def forget_changes() -> None:
+    """Deletes notes of changes that nothing in Redis can be older than."""
+    try:
+        forget_notes()
+    except Unavailable as error:
+        log.warning("changes_forgotten_later", backend=error.backend)
 
 
 @shared_task(name="feed.end_suspensions", ignore_result=True)

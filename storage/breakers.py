@@ -17,10 +17,10 @@ now, and is not counted.
 down is, and they do what they do then; it only says so sooner, and up to PAUSE_SECONDS and a
 probe longer: processes notice a backend's return one by one. In that time one process may
 change something that it cannot tell Redis about, while another already reads there. What has
-an order (edges, tweets, marks) is made good by its order, as after any refusal. Tokens and
-accounts have none, and end by their time to live (accounts/account_cache/accounts.py), chosen so that this
-time is within the promise. Whoever reads without Redis reads the store or SQL; only accounts
-come from memory as well, for as long as they may without any breaker.
+an order (edges, tweets, marks) is made good by its order, as after any refusal. Of tokens and
+accounts there are notes, and a vouch that ends (accounts/account_cache/vouching.py). Whoever reads
+without Redis reads the store or SQL; only accounts come from memory as well, for as long as they
+may without any breaker.
 
 Own code, for measured reasons: see docs/adr/019-breakers-and-retries.md.
 """

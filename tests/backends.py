@@ -6,7 +6,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 
+from django.conf import settings
 from django.db import connections
+from django.db.backends.utils import CursorWrapper
 from django.test import override_settings
 
 from deploy.supervisor.ports import LOOPBACK, free_port
@@ -15,6 +17,7 @@ from storage import breakers
 from storage.breakers import Breaker, State
 from storage.cassandra import session
 from storage.errors import Unavailable
+from storage.redis.lasting_cache import TOLD, vouch_key
 from storage.redis.node import RedisNode, timeline_node
 from storage.redis.reads import Command
 
@@ -31,6 +34,17 @@ def counted_round_trips() -> Iterator[list[tuple[Command, ...]]]:
 
     with patch.object(RedisNode, "round_trip", counted):
         yield trips
+
+
+def vouch_for_all(state: bytes = TOLD) -> None:
+    """Redis has heard of every change, and will have for as long as a test lasts."""
+    shards = range(settings.TIMELINE_SHARDS)
+    timeline_node().round_trip(*[("SET", vouch_key(shard), state, "EX", 3600) for shard in shards])
+
+
+def vouch_for_none() -> None:
+    """As when nobody has looked for a while."""
+    timeline_node().round_trip(("DEL", *[vouch_key(shard) for shard in range(settings.TIMELINE_SHARDS)]))
 
 
 @contextmanager
@@ -79,6 +93,21 @@ def counted_sql(alias: str) -> Iterator[list[str]]:
         return execute(sql, params, many, context)
 
     with connections[alias].execute_wrapper(count):
+        yield statements
+
+
+@contextmanager
+def sql_of_all_threads(alias: str = "default") -> Iterator[list[str]]:
+    """The statements of all threads of this process on one SQL database made inside."""
+    statements: list[str] = []
+    original = CursorWrapper.execute
+
+    def count(self: CursorWrapper, sql: Any, params: Any = None) -> Any:
+        if self.db.alias == alias:
+            statements.append(str(sql))
+        return original(self, sql, params)
+
+    with patch.object(CursorWrapper, "execute", count):
         yield statements
 
 

@@ -21,6 +21,8 @@ from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
+from accounts.account_cache.vouching import Vouching
+from accounts.people.names import forget_names
 from config.observability import health
 from deploy.cassandra.node import START_SECONDS, CassandraNode, answers_cql, why_unavailable
 from deploy.supervisor.processes import wait_until
@@ -35,6 +37,7 @@ from storage.redis.generations import begin
 from storage.redis.node import broker_node, timeline_node
 from storage.redis.shards import forget_keys
 from storage.redis.tallies import Tallies, tallies
+from tests.backends import vouch_for_all
 from tests.order import shuffled
 from tests.settings import EXTERNAL_CASSANDRA, REDIS_PASSWORD, TEST_DIR
 from tweets.stores.port import tweet_store
@@ -123,6 +126,12 @@ def _figures_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     tallies.start_anew()
 
 
+@pytest.fixture(autouse=True)
+def _nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread looks for changes that Redis was not told: a test that wants a look has one itself."""
+    monkeypatch.setattr(Vouching, "_start", lambda vouching: None)
+
+
 @pytest.fixture
 def deferred_writes_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The process tells Redis again what it did not take, and soon."""
@@ -179,10 +188,12 @@ def broker_redis() -> Iterator[Valkey]:
 
 @pytest.fixture
 def redis_servers(timeline_redis: Valkey, broker_redis: Valkey) -> None:
-    """Both Redis servers, running and empty but for a generation, which would be begun by emptying."""
+    """Both Redis servers, running and empty but for a generation, which would be begun by emptying, and vouched for."""
     for node in (timeline_node(), broker_node()):
         node.round_trip(("FLUSHALL",))
     begin(timeline_node())
+    vouch_for_all()
+    forget_names()
 
 
 def _port(url: str) -> int:

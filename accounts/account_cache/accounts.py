@@ -1,7 +1,7 @@
 """Accounts in bulk, for hydrating pages: process memory → Redis → SQL.
 
-**Who sees a change when.** Changing or suspending an account writes SQL, then, before it
-answers and in one round trip, guards the account in Redis and enters its id into the log of
+**Who sees a change when.** Changing or suspending an account writes SQL, and a note of it (changes.py); then, before
+it answers and in one round trip, it guards the account in Redis and enters its id into the log of
 changes. A reader that has read the log since then (`RECENT_CHANGES`, sent
 along with a round trip it makes anyway) never takes an older account
 out of its memory: an entry counts only if it was fetched in the knowledge of the account's
@@ -25,10 +25,12 @@ which is read after the log: then nothing was forgotten between the fetch and th
 slow read (5 s) after it was fetched; the log remembers longer than both together, with room
 for clocks that disagree by seconds.
 
-**When Redis does not answer** readers use memory (at most `LOCAL_SECONDS` old), then SQL. A
-change made while Redis was away is not in the log: it is seen once the entries in Redis
-(4 s) and then in memory (4 s) have ended, so at most 10 s after Redis is back, with the time
-that a process's breaker takes to notice it.
+**When Redis does not answer** readers use memory (at most `LOCAL_SECONDS` old), then SQL. A change that Redis could not
+be told of is not in the log: somebody tells it within a second or two, and nobody vouches for entries in Redis for more
+than VOUCHED_SECONDS (5 s, vouching.py) until then; so it is seen everywhere within 10 s of its commit.
+
+**When SQL does not answer** entries in Redis count for as long as they last, an hour and more for whoever is active
+(storage/redis/lasting_cache.py).
 """
 
 import threading
@@ -46,7 +48,7 @@ from accounts.models import User
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
-from storage.redis.guarded_cache import GuardedCache
+from storage.redis.lasting_cache import KEPT_SECONDS, Kept, LastingCache, in_time
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
 from storage.redis.shards import timeline_shard
@@ -59,22 +61,18 @@ Changes = Mapping[int, float]
 
 ACCOUNTS_A_STATEMENT = 256
 """More than a page has authors, and less than any database takes parameters."""
-ACCOUNT_SECONDS = 4
-"""In Redis. If it did not answer when an account changed, the old value ends by its time to live, so that the
-change is in force at most 10 s after Redis is back: also one made by a process whose breaker was then still open,
-which it is for less than 2 s (storage/breakers.py)."""
 LOCAL_SECONDS = 4
-"""In this process, on top of ACCOUNT_SECONDS."""
+"""In this process, on top of what Redis' entries are vouched for."""
 LOCAL_ENTRIES = 50_000
 """About 400 bytes each: 20 MB a process."""
 
-ACCOUNTS: GuardedCache[int, Account] = GuardedCache(
+ACCOUNTS: LastingCache[int, Account] = LastingCache(
     timeline_node,
     timeline_shard,
     lambda user_id: f"account:{user_id}",
     encode=msgspec.msgpack.Encoder().encode,
     decode=msgspec.msgpack.Decoder(Account).decode,
-    ttl_seconds=ACCOUNT_SECONDS,
+    ttl_seconds=KEPT_SECONDS,
 )
 """By user id; beside the person's tokens (sessions/tokens.py), so that one round trip reads both."""
 
@@ -109,7 +107,7 @@ def accounts_by_id(
     does not answer here either.
 
     Nothing when memory knows all; else one Redis round trip; and for what Redis does not
-    know one SQL query and one more round trip. Raises `Unavailable` when an account can be had
+    know, or nobody vouches for, one SQL query and one more round trip. Raises `Unavailable` when an account can be had
     from nowhere.
     """
     wanted = set(ids)
@@ -126,18 +124,9 @@ def accounts_by_id(
     return found
 
 
-def account_changed(user_id: int) -> None:
-    """Tells readers of a changed account; call it after the commit and before the answer. One round trip.
-
-    Raises nothing: if Redis does not answer, open sockets are not told, unless somebody tells it again.
-    """
-    with suppress(Unavailable):
-        tell_of_change(user_id)
-
-
 def tell_of_change(user_id: int) -> None:
-    """Does the same. Raises `Unavailable`, and then nobody but this process may know."""
-    _memory.forget(user_id)
+    """Tells readers of a changed account, again. Raises `Unavailable`, and then nobody but this process may know."""
+    forget(user_id)
     timeline_node().round_trip(*ACCOUNTS.invalidate([user_id]), *change_commands(user_id))
 
 
@@ -200,24 +189,39 @@ forget_all = _memory.clear
 """As if the process had just started."""
 
 
+def forget(user_id: int) -> None:
+    """Makes this process one that has not known the person's account."""
+    _memory.forget(user_id)
+
+
 def _fetch(ids: Collection[int]) -> dict[int, Account]:
+    asked_at = time.monotonic()
     try:
-        found, generation = _from_redis(ids)
+        kept = _from_redis(ids)
     except Unavailable:
         found = _memory.hits(ids, {}, None)
         return found | _from_sql(set(ids) - found.keys())
-    rows = _from_sql(set(ids) - found.keys())
-    _fill(rows, generation)
-    return found | rows
+    try:
+        rows = _from_sql(set(ids) - kept.good.keys())
+    except Unavailable:
+        if kept.good.keys() | kept.doubtful.keys() != set(ids):
+            raise
+        return kept.good | kept.doubtful
+    if in_time(asked_at):
+        _fill(rows, kept)
+    return kept.good | rows
 
 
-def _from_redis(ids: Collection[int]) -> tuple[dict[int, Account], bytes | None]:
-    """The accounts, and the generation. One command a timeline shard, so that each stays on one node."""
+def _from_redis(ids: Collection[int]) -> Kept[int, Account]:
+    """What is kept of the accounts. A read a timeline shard, so that each stays on one node."""
     node = timeline_node()
     shards = groupby(sorted(ids, key=timeline_shard), key=timeline_shard)
-    cached = node.ask_all([ACCOUNTS.read(list(group)) for _, group in shards])
-    found = {each: account for of_shard in cached for each, account in of_shard.values.items()}
-    return found, node.generation_of(*(of_shard.generation for of_shard in cached))
+    found = node.ask_all([ACCOUNTS.read_kept(list(group)) for _, group in shards])
+    return Kept(
+        {each: account for of_shard in found for each, account in of_shard.good.items()},
+        {each: account for of_shard in found for each, account in of_shard.doubtful.items()},
+        node.generation_of(*(of_shard.generation for of_shard in found)),
+    )
 
 
 def _from_sql(ids: Collection[int]) -> dict[int, Account]:
@@ -244,8 +248,8 @@ def _query_of(size: int) -> CompiledQuery[AccountRow]:
     return CompiledQuery(lambda: User.objects.filter(pk__in=range(size)).values_list(*ACCOUNT_COLUMNS))
 
 
-def _fill(accounts: Mapping[int, Account], generation: bytes | None) -> None:
-    fills = ACCOUNTS.fill(accounts, generation=generation)
+def _fill(accounts: Mapping[int, Account], kept: Kept[int, Account]) -> None:
+    fills = ACCOUNTS.refill(accounts, kept.doubtful, generation=kept.generation)
     if fills:
         with suppress(Unavailable):
             timeline_node().round_trip(*fills)

@@ -7,8 +7,8 @@ from accounts.account_cache.accounts import accounts_by_id
 from accounts.entities import Account, Viewer
 from accounts.graph import exclusions, follows
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
+from accounts.people.names import account_by_name, accounts_by_name
 from accounts.people.profiles import UserOut, unseen_user_out, user_out
-from accounts.people.selectors import find_account, find_accounts
 from storage.errors import NotFound
 from storage.ports.associations import Association, End
 from storage.ports.ranges import Range
@@ -24,9 +24,9 @@ def visible_account(username: str, viewer: Viewer | None) -> Account:
 
     Raises `NotFound` when there is none, or they are suspended or block the viewer; whoever
     blocks can still be looked up by the viewer who blocks them, or nobody could be unblocked.
-    Staff still see who is suspended. One SQL query, and one store read for somebody signed in.
+    Staff still see who is suspended. Costs as `accounts_by_name`, and one store read for somebody signed in.
     """
-    person = find_account(username)
+    person = account_by_name(username)
     shut_out = person.suspended and not exclusions.sees_suspended(viewer)
     if shut_out or (viewer is not None and follows.has_edge(viewer.id, BLOCKED_BY, person.id)):
         raise NotFound("There is no such person.")
@@ -36,9 +36,9 @@ def visible_account(username: str, viewer: Viewer | None) -> Account:
 def visible_accounts(usernames: Sequence[str], viewer: Viewer | None) -> list[Account | None]:
     """Returns the people of these names, in any case, in their order; None for whom `visible_account` does not find.
 
-    One SQL query, and one store read for somebody signed in.
+    Costs as `accounts_by_name`, and one store read for somebody signed in.
     """
-    people = find_accounts(usernames)
+    people = accounts_by_name(usernames)
     blocking = associations().find(viewer.id, BLOCKED_BY, [each.id for each in people.values()]) if viewer else {}
     staff = exclusions.sees_suspended(viewer)
     found = (people.get(each.lower()) for each in usernames)

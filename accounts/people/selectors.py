@@ -6,7 +6,7 @@ from datetime import datetime
 from accounts.entities import Account
 from accounts.models import User
 from accounts.people.rules import EMAIL_CHARACTERS, USERNAME, clean_email
-from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
+from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, from_replica, sql_or_unavailable
 from storage.errors import NotFound
 from storage.ids.snowflakes import MAX_ID
 
@@ -77,11 +77,13 @@ def find_login(login: str) -> User | None:
     return None
 
 
-@sql_or_unavailable()
 def people_after(user_id: int, limit: int) -> list[tuple[int, str]]:
-    """(id, username) of the people above that id, ascending, suspended ones as well. One SQL query."""
+    """(id, username) of the people above that id, ascending, suspended ones as well, as a replica has them.
+
+    One SQL query.
+    """
     people = User.objects.filter(pk__gt=user_id).order_by("pk").values_list("pk", "username")
-    return list(people[:limit])
+    return from_replica(lambda alias: list(people.using(alias)[:limit]))
 
 
 @sql_or_unavailable()
@@ -106,12 +108,12 @@ def suspensions_over(moment: datetime, limit: int) -> list[User]:
     return list(User.objects.filter(suspended_until__lte=moment).order_by("suspended_until")[:limit])
 
 
-@sql_or_unavailable()
 def sampled_people(count: int) -> list[tuple[int, str]]:
-    """(id, username) of so many people by chance. One SQL query, which looks at everybody."""
-    return list(User.objects.order_by("?").values_list("pk", "username")[:count])
+    """(id, username) of so many people by chance, as a replica has them. One SQL query, which looks at everybody."""
+    people = User.objects.order_by("?").values_list("pk", "username")
+    return from_replica(lambda alias: list(people.using(alias)[:count]))
 
 
-@sql_or_unavailable()
 def count_people() -> int:
-    return User.objects.count()
+    """Returns how many people there are, as a replica has them. One SQL query."""
+    return from_replica(lambda alias: User.objects.using(alias).count())

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from django.db import IntegrityError, transaction
 
-from accounts.account_cache.accounts import account_changed
+from accounts.account_cache.changes import note_change
 from accounts.models import User
 from accounts.people import rules
 from accounts.people.purge import purge_reading
@@ -205,9 +205,12 @@ def set_verified(person: User, verified: bool, *, by: User, reason: str = "") ->
 
 
 def announce(person: User, fields: list[str]) -> None:
-    """Once committed, makes every reader see the person's new account, if any of `fields` shows on it."""
+    """Once committed, makes every reader see the person's new account, if any of `fields` shows on it.
+
+    In the transaction that changes it. One SQL statement at most.
+    """
     if set(fields) - {"password", "email", "last_login"}:
-        transaction.on_commit(lambda: account_changed(person.id))
+        note_change(person.id)
 
 
 def _set_suspension(
@@ -241,7 +244,7 @@ def _set_suspension(
             after=_as_told(*after),
             reason=reason,
         )
-    transaction.on_commit(lambda: account_changed(person.id))
+    note_change(person.id)
 
 
 def _as_told(suspended_at: datetime | None, until: datetime | None) -> dict[str, str | None]:

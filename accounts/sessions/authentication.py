@@ -15,9 +15,10 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.entities import Viewer
 from accounts.sessions.bad_tokens import count_bad_token, shut_to
-from accounts.sessions.tokens import TOKENS, Claim, Proof, check, read_claim
+from accounts.sessions.tokens import Proof, check, read_claim
 from storage.errors import NotSignedIn, ServiceError, TooMany
 from storage.redis.rate_limits import Hit, Policy, counting, hit_all, hit_in_memory
 from storage.redis.reads import NOTHING, Read

@@ -5,13 +5,14 @@ the id says before any look-up where that person's keys live in Redis, so one ro
 reads the cached token and the cached account, and carries the caller's own reads as well.
 
 Sign-out, password change and suspension are in force from the next request on: the row
-changes first, then a guard is left in the cache (storage/redis/guarded_cache.py), then the request answers.
+changes first, then a guard is left in the cache (storage/redis/guarded_cache.py), then the request answers. If Redis
+does not hear of it then, it is told within a second or two, and for no more than VOUCHED_SECONDS are tokens taken out
+of the cache meanwhile (account_cache/vouching.py). While SQL is away they are taken for as long as they are cached.
 """
 
 import re
 import time
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Generic, TypeVar
@@ -21,53 +22,26 @@ from django.db import transaction
 from knox.crypto import hash_token
 from knox.models import AuthToken
 
-from accounts.account_cache.accounts import ACCOUNTS, change_commands
+from accounts.account_cache.accounts import ACCOUNTS
+from accounts.account_cache.changes import note_change
+from accounts.account_cache.known_tokens import TOKENS, Claim
+from accounts.account_cache.vouching import vouching
 from accounts.entities import Account, Viewer
 from accounts.models import User
 from accounts.sessions.bad_tokens import count_bad_token, shut_to, was_bad, was_good
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn, TooMany, Unavailable
 from storage.ids.snowflakes import MAX_ID
-from storage.redis.guarded_cache import GuardedCache
+from storage.redis.lasting_cache import in_time
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Hit
 from storage.redis.reads import NOTHING, Read
-from storage.redis.shards import timeline_shard
 
 X = TypeVar("X")
 
 TOKEN = re.compile(r"([1-9][0-9]{0,18})\.[0-9a-f]{64}")
 NEVER = MAX_ID
 """The end of a token that has none."""
-TOKEN_SECONDS = 8
-"""In Redis. If it did not answer when a token was revoked, the old value ends by its time to live, so that the
-revocation is in force at most 10 s after Redis is back, with the 2 s for which a breaker may be open."""
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """A token before anyone has checked it: whose it says that it is, and its digest."""
-
-    user_id: int
-    digest: str
-
-
-def _encode_end(end_us: int) -> bytes:
-    return end_us.to_bytes(8, "big")
-
-
-def _decode_end(value: bytes) -> int:
-    return int.from_bytes(value, "big")
-
-
-TOKENS: GuardedCache[Claim, int] = GuardedCache(
-    timeline_node,
-    lambda claim: timeline_shard(claim.user_id),
-    lambda claim: f"token:{claim.digest}",
-    encode=_encode_end,
-    decode=_decode_end,
-    ttl_seconds=TOKEN_SECONDS,
-)
-"""The microsecond at which the token ends, by claim."""
 
 
 class Proof(msgspec.Struct, Generic[X], frozen=True):
@@ -107,16 +81,6 @@ def authenticate(raw: str, address: str | None = None) -> Viewer:
         raise
 
 
-@sql_or_unavailable()
-def good_among(raws: Collection[str]) -> set[str]:
-    """Returns which of these tokens prove somebody now, as SQL has it. One query. Raises `Unavailable`."""
-    digests = {raw: hash_token(raw) for raw in raws}
-    rows = AuthToken.objects.filter(digest__in=set(digests.values()), user__suspended_at=None)
-    now = datetime.now(UTC)
-    good = {digest for digest, expiry in rows.values_list("digest", "expiry") if expiry is None or expiry > now}
-    return {raw for raw, digest in digests.items() if digest in good}
-
-
 def _spare_sql(address: str | None, claim: Claim) -> None:
     _refuse_exceeded(None if address is None else shut_to(address, claim.digest))
 
@@ -138,16 +102,22 @@ def check(
     What `extra` says is handed out only to a viewer who is who the token claims, so it may name the keys of
     `claim.user_id`; it must only read. `counted` does nothing unless the token is in the cache: when it was not, it is
     sent again with what is kept. `before_sql` is called when the cache does not know the token, and may raise to spare
-    SQL the question.
+    SQL the question. A cached token that is doubtful (storage/redis/lasting_cache.py) is looked up in SQL, and counts
+    if that does not answer.
     """
+    vouching.go_on()
     known = _from_redis(claim, extra, counted)
     end_us, account, hit = known.end_us, known.account, known.hit
-    if end_us is None or account is None:
-        if end_us is None:
-            before_sql(claim)
-        again = counted if end_us is None else NOTHING
-        end_us, account = _proven(claim)
-        hit = _fill(claim, end_us, account, known.generation, again) or hit
+    if end_us is None:
+        before_sql(claim)
+    if end_us is None or account is None or known.is_doubtful:
+        try:
+            end_us, account = _proven(claim)
+        except Unavailable:
+            if end_us is None or account is None:
+                raise
+        else:
+            hit = _fill(claim, end_us, account, known, counted) or hit
     if end_us <= time.time_ns() // 1_000:
         raise _bad_token()
     if account.suspended:
@@ -189,26 +159,21 @@ def revoke_all(user_id: int, *, but: str | None = None) -> None:
 
 
 @sql_or_unavailable()
+@transaction.atomic
 def _revoke(user_id: int, digests: list[str]) -> None:
+    """The note of it makes open sockets of the person look at their token anew, too."""
     AuthToken.objects.filter(digest__in=digests).delete()
-    transaction.on_commit(lambda: _guard([Claim(user_id=user_id, digest=digest) for digest in digests]))
-
-
-def _guard(claims: list[Claim]) -> None:
-    """Best effort: without Redis a cached token ends by its time to live.
-
-    The entry in the log of changes makes open sockets of the person look at their token anew.
-    """
-    with suppress(Unavailable):
-        changes = [command for user_id in {claim.user_id for claim in claims} for command in change_commands(user_id)]
-        timeline_node().round_trip(*TOKENS.invalidate(claims), *changes)
+    if digests:
+        note_change(user_id, ended=digests)
 
 
 class _Known(msgspec.Struct, Generic[X], frozen=True):
     """The answers of one round trip, as far as Redis knows."""
 
+    asked_at: float
     end_us: int | None = None
     account: Account | None = None
+    is_doubtful: bool = False
     generation: bytes | None = None
     extra: X | None = None
     hit: Hit | None = None
@@ -216,13 +181,22 @@ class _Known(msgspec.Struct, Generic[X], frozen=True):
 
 
 def _from_redis(claim: Claim, extra: Read[X | None], counted: Read[Hit | None]) -> _Known[X]:
-    node = timeline_node()
+    node, asked_at = timeline_node(), time.monotonic()
+    both = TOKENS.read_beside(claim, ACCOUNTS, claim.user_id)
     try:
-        token, account, found, hit = node.ask(TOKENS.read([claim]), ACCOUNTS.read([claim.user_id]), extra, counted)
+        (token, account), found, hit = node.ask(both, extra, counted)
     except Unavailable:
-        return _Known()
-    generation = node.generation_of(token.generation, account.generation)
-    return _Known(token.values.get(claim), account.values.get(claim.user_id), generation, found, hit, answered=True)
+        return _Known(asked_at)
+    return _Known(
+        asked_at,
+        token.good.get(claim, token.doubtful.get(claim)),
+        account.good.get(claim.user_id, account.doubtful.get(claim.user_id)),
+        bool(token.doubtful or account.doubtful),
+        node.generation_of(token.generation),
+        found,
+        hit,
+        answered=True,
+    )
 
 
 def _proven(claim: Claim) -> tuple[int, Account]:
@@ -242,7 +216,12 @@ def _from_sql(claim: Claim) -> tuple[int, Account]:
     if not rows:
         raise _bad_token()
     expiry, *_ = rows[0]
-    return NEVER if expiry is None else int(expiry.timestamp() * 1_000_000), account_of_row(rows[0][1:])
+    return end_of(expiry), account_of_row(rows[0][1:])
+
+
+def end_of(expiry: datetime | None) -> int:
+    """Returns the microsecond at which a token with this expiry ends."""
+    return NEVER if expiry is None else int(expiry.timestamp() * 1_000_000)
 
 
 _tokens_with_accounts: CompiledQuery[tuple[datetime | None, *AccountRow]] = CompiledQuery(
@@ -250,18 +229,17 @@ _tokens_with_accounts: CompiledQuery[tuple[datetime | None, *AccountRow]] = Comp
 )
 
 
-def _fill(
-    claim: Claim, end_us: int, account: Account, generation: bytes | None, counted: Read[Hit | None]
-) -> Hit | None:
-    """The request as it was counted; None when nothing was kept."""
-    if generation is None:
+def _fill(claim: Claim, end_us: int, account: Account, known: _Known[X], counted: Read[Hit | None]) -> Hit | None:
+    """The request as it was counted, unless it was already; None when nothing was kept."""
+    if known.generation is None or not in_time(known.asked_at):
         return None
+    was_counted = known.end_us is not None
     fills = [
-        *TOKENS.fill({claim: end_us}, generation=generation),
-        *ACCOUNTS.fill({account.id: account}, generation=generation),
+        *TOKENS.refill({claim: end_us}, [claim] if was_counted else [], generation=known.generation),
+        *ACCOUNTS.refill({account.id: account}, [account.id] if known.account else [], generation=known.generation),
     ]
     try:
-        _, hit = timeline_node().ask(Read(tuple(fills), _ignored), counted)
+        _, hit = timeline_node().ask(Read(tuple(fills), _ignored), NOTHING if was_counted else counted)
     except Unavailable:
         return None
     return hit

@@ -25,8 +25,8 @@ OUTBOX_GRACE_SECONDS = 120.0
 """storage/ports/outbox.py"""
 WORKERS = 4_096
 """Worker numbers: storage/ids/snowflakes.py"""
-ACCOUNT_SECONDS = 4
-"""accounts/account_cache/accounts.py"""
+RENEWED_SECONDS = 3_600
+"""storage/redis/lasting_cache.py"""
 TWEET_CACHE_SECONDS = 172_800
 """fanout/timelines/tweet_cache.py"""
 COUNTS_SECONDS = 600

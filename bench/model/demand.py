@@ -1,11 +1,9 @@
 """From a site and costs to cores, processes and nodes at the peak."""
 
-import math
-
 import msgspec
 
 from bench.model import fanout
-from bench.model.code import ACCOUNT_SECONDS, COUNTS_SECONDS, TWEET_CACHE_SECONDS
+from bench.model.code import COUNTS_SECONDS, RENEWED_SECONDS, TWEET_CACHE_SECONDS
 from bench.model.costs import Costs
 from bench.model.site import DAY, Site
 
@@ -76,21 +74,21 @@ def rebuilds_a_second(site: Site) -> float:
 
 
 def token_miss(site: Site) -> float:
-    """Of a visitor's requests, those that come when the account has left the cache."""
-    return math.exp(-ACCOUNT_SECONDS / site.visit_seconds)
+    """Of a visitor's requests, those that find their token and account old, and renew them."""
+    return 1 / (1 + RENEWED_SECONDS / site.visit_seconds)
 
 
 def card_miss(site: Site) -> float:
-    """Of the entries of pages, those whose author nobody has asked for in the last seconds.
+    """Of the entries of pages, those whose author's account is to be renewed.
 
-    An author's account is asked for as often as their entries are read: a cache with a time to live misses
+    It is asked for as often as the author's entries are read: a cache with a time to live misses
     one of 1 + rate · time. Entries are of an author as often as the author has followers.
     """
     entries = site.homes_a_tweet * site.tweets_a_second * PAGE_ENTRIES
     bands = fanout.bands(site)
     weight = sum(share * followers for share, followers in bands)
     a_follower = entries * site.tweets_of_a_person / (site.tweets * weight)
-    missed = (share * followers / (1 + a_follower * followers * ACCOUNT_SECONDS) for share, followers in bands)
+    missed = (share * followers / (1 + a_follower * followers * RENEWED_SECONDS) for share, followers in bands)
     return sum(missed) / weight
 
 

@@ -66,9 +66,9 @@ def _single_servers(site: Site, costs: Costs) -> list[Limit]:
             "a broker for each queue or group of workers; several orders a message",
         ),
         Limit(
-            "one SQL database", "tokens and accounts leave their caches after seconds",
+            "one SQL database", "tokens and accounts are renewed from it once an hour",
             MASTER_SQL_CORES * demand.SQL_QUERIES_A_CORE * demand.SERVER_UTILISATION, whole.sql, "queries/s",
-            "read replicas; longer lives, as guards and the log of changes keep them right",
+            "longer lives (`RENEWED_SECONDS`), as notes and guards keep them right",
         ),
         Limit(
             "connections of one Redis", "each thread of web and each worker holds one",

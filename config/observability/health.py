@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 from accounts import sql
@@ -44,9 +45,16 @@ DEGRADED = {
     ),
     "redis_broker": "Posting and reading work, one's own tweets at once. Fan-out waits; nothing is lost.",
     "store": "Signing in and cached timeline pages work. Posting and uncached reads answer 503 with Retry-After.",
-    "database": "Cached accounts and token checks work for seconds. Signing up and in answer 503 with Retry-After.",
+    "database": (
+        "Who is signed in and was active lately reads and posts on, for hours. Signing up, in and out, and changes of "
+        "accounts answer 503 with Retry-After."
+    ),
+    "database_replica": "Everything works: what it would be asked the primary is asked.",
     "workers": "Posting and reading work, one's own tweets at once. Fan-out is late; nothing is lost.",
 }
+if sql.REPLICA in settings.DATABASES:
+    CHECKS["database_replica"] = sql.ping_replica
+    BREAKERS["database_replica"] = lambda: sql.replica_breaker
 
 
 def healthz(request: HttpRequest) -> JsonResponse:

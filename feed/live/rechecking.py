@@ -1,18 +1,18 @@
 """Tokens of open sockets, looked at anew every RECHECK_SECONDS: for what no change announces, their expiry.
 
-One query for TOGETHER of them, of the truth; only of a token that it does not find good its socket asks for itself, and
-ends. What a change announces each socket asks for at once (socket.py).
+One round trip for TOGETHER of them, and an SQL query for those that Redis is not sure of; only of a token that is not
+found good its socket asks for itself, and ends. What a change announces each socket asks for at once (socket.py).
 """
 
 import asyncio
 from typing import Protocol
 
-from accounts.sessions.tokens import good_among
+from accounts.sessions.many_tokens import good_among
 from feed.live.threads import housekeeping
 
 RECHECK_SECONDS = 30.0
 TOGETHER = 500
-"""Below what any database takes as parameters. One by one they cost a query and two round trips each, every time."""
+"""Below what any database takes as parameters. One by one they cost a round trip each, every time."""
 
 
 class Checked(Protocol):

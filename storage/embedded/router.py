@@ -1,6 +1,7 @@
 """Sends embedded models to alias `store` and only there.
 
-With STORE=cassandra there is no such alias: embedded models then have tables nowhere.
+With STORE=cassandra there is no such alias: embedded models then have tables nowhere. A replica has the tables of its
+primary, and is never migrated.
 """
 
 from django.apps import apps
@@ -8,6 +9,8 @@ from django.db.models import Model
 
 from storage.embedded.base import ALIAS
 from storage.models import EmbeddedModel
+
+REPLICA = "replica"
 
 
 class StoreRouter:
@@ -23,7 +26,7 @@ class StoreRouter:
         return isinstance(one, EmbeddedModel) is isinstance(other, EmbeddedModel)
 
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: object) -> bool:
-        return _is_embedded(app_label, model_name) is (db == ALIAS)
+        return db != REPLICA and _is_embedded(app_label, model_name) is (db == ALIAS)
 
 
 def _is_embedded(app_label: str, model_name: str | None) -> bool:

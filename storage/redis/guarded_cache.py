@@ -19,14 +19,15 @@ A flush, a restart or a failover forgets guards. So a fill carries the node's ge
 before the store was read, and is refused under another one (storage/redis/generations.py). The
 generation is read in the same command as the values, and a reader of a value has it at hand.
 
-If Redis was down when a writer invalidated, an old value lives on for at most `ttl_seconds`;
-caches of things whose change must be in force within seconds have a `ttl_seconds` of seconds.
+If Redis was down when a writer invalidated, an old value lives on for at most `ttl_seconds`. What must be in force
+within seconds all the same has a `ttl_seconds` of seconds, an order that repeats the invalidation, or, where readers
+must be sure of it without the store for hours, a vouch (lasting_cache.py).
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
@@ -114,11 +115,11 @@ class GuardedCache(Generic[K, V]):
 
         `generation` stood before they were read from the store; nothing is kept under another one, or None.
         """
-        return self._set(values, generation, absent_only=True)
+        return self._set(values, generation, keep="all")
 
     def overwrite(self, values: Mapping[K, V], *, generation: bytes | None) -> list[Command]:
         """Does as `fill`, whatever stands there, guards as well."""
-        return self._set(values, generation, absent_only=False)
+        return self._set(values, generation, keep="nothing")
 
     def invalidate(self, ids: Iterable[K]) -> list[Command]:
         """Returns commands to send after the store was written and before the writer is answered."""
@@ -139,7 +140,9 @@ class GuardedCache(Generic[K, V]):
         ours = {each: decode(value) for each, value in zip(ids, answer, strict=False) if value}
         return Cached(ours, theirs.generation), theirs
 
-    def _set(self, values: Mapping[K, V], generation: bytes | None, *, absent_only: bool) -> list[Command]:
+    def _set(
+        self, values: Mapping[K, V], generation: bytes | None, *, keep: Literal["all", "guards", "nothing"]
+    ) -> list[Command]:
         if generation is None:
             return []
         shards: dict[str, list[tuple[str, bytes]]] = {}
@@ -149,7 +152,5 @@ class GuardedCache(Generic[K, V]):
         commands = []
         for generation_at, pairs in shards.items():
             keys, encoded = zip(*pairs, strict=True)
-            commands.append(
-                _fill.call((generation_at, *keys), generation, self._ttl_seconds, int(absent_only), *encoded)
-            )
+            commands.append(_fill.call((generation_at, *keys), generation, self._ttl_seconds, keep, *encoded))
         return commands

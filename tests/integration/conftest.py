@@ -7,12 +7,11 @@ from unittest.mock import patch
 import pytest
 
 from accounts.account_cache import accounts
-from accounts.sessions import tokens
 from fanout.orders.dispatch import dispatcher
 from tests.backends import Probes, probes_by_hand
 
 LASTING_SECONDS = 15
-"""Tokens and accounts, which are kept for 4 to 8 s, would end between two steps of a test on a busy machine, and
+"""Accounts, which are kept in memory for 4 s, would end between two steps of a test on a busy machine, and
 then one more round trip is counted. Less than the log of changes lasts (accounts/account_cache/accounts.py)."""
 
 
@@ -21,8 +20,6 @@ def product(store: str, empty_outbox: None, redis_servers: None) -> Iterator[str
     """The product on one engine; orders stay open until the test works them off."""
     accounts.forget_all()
     with patch.object(dispatcher, "send"), ExitStack() as lives:
-        for cache in (tokens.TOKENS, accounts.ACCOUNTS):
-            lives.enter_context(patch.object(cache, "_ttl_seconds", LASTING_SECONDS))
         with patch.object(accounts, "LOCAL_SECONDS", LASTING_SECONDS):
             lives.enter_context(patch.object(accounts, "_memory", accounts._Memory()))
         yield store

@@ -15,12 +15,11 @@ import redis
 from django.conf import settings
 from django.test import override_settings
 
-from accounts.account_cache import accounts
+from accounts.account_cache import accounts, changes
 from accounts.entities import Viewer
 from accounts.graph import exclusions, follows
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
-from accounts.people import services
 from deploy.valkey import Valkey
 from fanout.delivery import celebrities, fan_out
 from fanout.timelines import builds, materialised, recents
@@ -262,7 +261,7 @@ class World:
         stopping(self._hooks, tweet_store(), "add", before=UNWRITTEN, after="written")
         stopping(self._hooks, tweet_store(), "delete", before=UNWRITTEN, after="written")
         stopping(self._hooks, tweet_store(), "restore", before=UNWRITTEN, after="written")
-        stopping(self._hooks, services, "account_changed", before="written")
+        stopping(self._hooks, changes, "tell", before="written")
         stopping(self._hooks, follows, "follower_page", after="followers read")
         stopping(self._hooks, outbox(), "mark_done", before="pushed")
         stopping(self._hooks, builds, "open_build", after="opened")

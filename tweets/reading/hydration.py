@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Raw, structs
 
 from accounts.account_cache.accounts import RECENT_CHANGES, Changes, accounts_by_id
+from accounts.account_cache.vouching import vouching
 from accounts.entities import Account, Viewer
 from accounts.graph.exclusions import Visibility
 from storage.errors import Unavailable
@@ -287,6 +288,7 @@ def _from_cache(
     """Asks Redis for all that a page needs.
 
     The log of changed accounts first: the generation that is read after it vouches for it (accounts.py)."""
+    vouching.go_on()
     node = timeline_node()
     try:
         changes, (tweets, counted), excluded, known_marks, _ = node.ask(

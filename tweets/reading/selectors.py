@@ -75,7 +75,7 @@ def tweet_out(tweet_id: int, viewer: Viewer | None) -> TweetOut:
 def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, replies: bool) -> Page[TweetOut]:
     """Returns a page of somebody's tweets, newest first; without `replies`, those that home timelines show.
 
-    Empty when the viewer blocks the author. One SQL query, one Redis round trip, the listing, and
+    Empty when the viewer blocks the author. Two Redis round trips, the listing, and
     hydration. Raises `NotFound` as `visible_account` does; a suspended author's are there for staff.
     """
     author = visible_account(username, viewer)

@@ -15,7 +15,6 @@ from accounts.account_cache import accounts
 from accounts.graph import follows
 from accounts.models import User
 from accounts.people import selectors
-from accounts.sessions import tokens
 from storage.breakers import State
 from storage.cassandra import session
 from storage.embedded import base as embedded
@@ -144,8 +143,6 @@ class TestDatabaseOfPeople:
         self, postgres: servers.PostgreSQL, probes: Probes, monkeypatch: pytest.MonkeyPatch, how: str
     ) -> None:
         monkeypatch.setattr(postgresql_base, "ANSWER_SECONDS", 0.5)
-        for cached in (tokens.TOKENS, accounts.ACCOUNTS):
-            monkeypatch.setattr(cached, "_ttl_seconds", 60)
         with servers.people_in(postgres):
             author, reader = new_person(), new_person()
             follows.follow(reader.id, author.id)

@@ -13,6 +13,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from accounts.account_cache import vouching
 from accounts.graph import follows
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
@@ -184,6 +185,8 @@ def everything_happens(seen: Seen) -> None:
         SocketCounts().tell({reader.id: 1})
         search_strays()
         say_what_has_settled()
+        with patch.object(vouching, "LOOK_SECONDS", 60.0):
+            vouching.look()
         tallies.tell()
         sample_figures()
         home_of(reader.account)

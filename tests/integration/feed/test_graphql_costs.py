@@ -66,7 +66,11 @@ class Scene:
     def cold(self, query: str, **variables: object) -> tuple[int, int, int]:
         """Redis round trips, store calls and SQL statements, with nothing cached but the token."""
         keys = timeline_node().round_trip(("KEYS", "*"))[0]
-        gone = [key for key in keys if not any(each in key for each in (b":generation", b":token:", b":graph:"))]
+        gone = [
+            key
+            for key in keys
+            if not any(each in key for each in (b":generation", b":vouched", b":token:", b":graph:"))
+        ]
         timeline_node().round_trip(*(("DEL", key) for key in gone))
         accounts._memory.clear()
         self.door.data("{ __typename }")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from accounts.account_cache.accounts import account_changed
+from accounts.account_cache.changes import note_change
 from accounts.graph import follows
 from accounts.models import User
 from accounts.people import services
@@ -315,4 +315,4 @@ def suspended_long_ago(person: User, by: User) -> None:
     """The moment is what counts, and not when it comes to be known."""
     services.suspend(person, by=by)
     User.objects.filter(pk=person.pk).update(suspended_at=datetime.now(UTC) - timedelta(hours=1))
-    account_changed(person.pk)
+    note_change(person.pk)

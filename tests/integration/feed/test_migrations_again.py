@@ -15,8 +15,14 @@ __all__ = ["postgres", "sqlite"]
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
-RESTORING = ("accounts", "0005_restoring")
-DESK = (("accounts", "0004_staff"), RESTORING, ("feed", "0002_decisions"), ("feed", "0003_figures"))
+RESTORING = (("accounts", "0005_restoring"), ("accounts", "0006_account_changes"))
+"""With what comes behind it: nothing before the newest that was noted is applied again."""
+DESK = (
+    ("accounts", "0004_staff"),
+    *RESTORING,
+    ("feed", "0002_decisions"),
+    ("feed", "0003_figures"),
+)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
@@ -32,11 +38,11 @@ def test_the_right_to_restore_is_given_once(request: pytest.FixtureRequest, engi
     request.getfixturevalue(engine)
     roles = {role: Group.objects.get_or_create(name=role)[0] for role in Role}
     Permission.objects.filter(codename=Right.RESTORE_TWEETS).delete()
-    applied_anew(RESTORING)
+    applied_anew(*RESTORING)
     assert {role for role in Role if has_right(roles[role])} == TABLE[Right.RESTORE_TWEETS]
     moderators = roles[Role.MODERATOR]
     moderators.permissions.remove(Permission.objects.get(codename=Right.RESTORE_TWEETS))
-    applied_anew(RESTORING)
+    applied_anew(*RESTORING)
     assert not has_right(moderators)
 
 

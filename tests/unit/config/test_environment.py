@@ -140,3 +140,32 @@ def test_a_choice_that_is_none_names_those_that_are(
 def test_a_value_of_the_wrong_kind_names_its_variable(given: pytest.MonkeyPatch, name: str, value: str) -> None:
     with pytest.raises(EnvError, match=name):
         read(given, {name: value})
+
+
+class TestDatabases:
+    PRIMARY = "postgres://feed:secret@primary/feed"
+
+    @pytest.mark.parametrize("url", ["mysql://feed@db/feed", "redis://127.0.0.1/0"])
+    def test_one_of_another_sort_is_refused_at_start(self, given: pytest.MonkeyPatch, url: str) -> None:
+        assert fault(given, {"DATABASE_URL": url}).startswith("DATABASE_URL begins with ")
+
+    @pytest.mark.parametrize(
+        "url", ["mysql://feed:secret@replica/feed", "sqlite:////tmp/late.sqlite3", "redis://replica/0"]
+    )
+    def test_a_replica_of_another_sort_is_refused_at_start(self, given: pytest.MonkeyPatch, url: str) -> None:
+        told = fault(given, {"DATABASE_URL": self.PRIMARY, "REPLICA_DATABASE_URL": url})
+        assert told.startswith("REPLICA_DATABASE_URL begins with ")
+        assert "secret" not in told
+
+    def test_a_replica_of_nothing_is_refused_at_start(self, given: pytest.MonkeyPatch) -> None:
+        told = fault(given, {"REPLICA_DATABASE_URL": "postgres://feed@replica/feed"})
+        assert told == "REPLICA_DATABASE_URL names a replica, of which DATABASE_URL must name the primary"
+
+    @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+    def test_both_are_read(self, given: pytest.MonkeyPatch, scheme: str) -> None:
+        url = f"{scheme}://feed@replica/feed"
+        environment = read(given, {"DATABASE_URL": self.PRIMARY, "REPLICA_DATABASE_URL": url})
+        assert environment.replica_database_url == url
+
+    def test_none_is_none(self, given: pytest.MonkeyPatch) -> None:
+        assert read(given, {"REPLICA_DATABASE_URL": ""}).replica_database_url == ""

@@ -1,0 +1,102 @@
+"""Whose a username is, without SQL for names that were asked for lately.
+
+A name belongs to one person for good. So which person that is may be remembered anywhere, for any time: it leads to the
+account (account_cache/accounts.py), whose username proves it. What is remembered wrongly costs an SQL query and no
+more; that is why no change has to be told here. That nobody has a name is not remembered: somebody may take it.
+"""
+
+import time
+import zlib
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+
+from django.conf import settings
+
+from accounts.account_cache.accounts import ACCOUNTS, accounts_by_id
+from accounts.entities import Account
+from accounts.people.rules import USERNAME
+from accounts.people.selectors import find_accounts
+from storage.errors import NotFound, Unavailable
+from storage.redis.guarded_cache import Cached, GuardedCache
+from storage.redis.lasting_cache import in_time
+from storage.redis.node import timeline_node
+
+NAME_SECONDS = 86_400
+REMEMBERED = 50_000
+"""In this process, about 150 bytes each. Of more all are forgotten, and asked for in Redis again."""
+
+NAMES: GuardedCache[str, int] = GuardedCache(
+    timeline_node,
+    lambda name: zlib.crc32(name.encode()) % settings.TIMELINE_SHARDS,
+    lambda name: f"name:{name}",
+    encode=lambda user_id: user_id.to_bytes(8, "big"),
+    decode=lambda value: int.from_bytes(value, "big"),
+    ttl_seconds=NAME_SECONDS,
+)
+"""The person's id, by the username in small letters."""
+
+_remembered: dict[str, int] = {}
+forget_names = _remembered.clear
+"""As if the process had just started."""
+
+
+def account_by_name(username: str) -> Account:
+    """Returns the account of that name, in any case, suspended or not. Costs as `accounts_by_name`.
+
+    Raises `NotFound`, and `Unavailable` when it is not known who has the name.
+    """
+    found = accounts_by_name([username]).get(username.lower())
+    if found is None:
+        raise NotFound("There is no such person.")
+    return found
+
+
+def accounts_by_name(usernames: Collection[str]) -> dict[str, Account]:
+    """Returns the accounts of these names, suspended or not, by the name in small letters.
+
+    One Redis round trip for the accounts; one before for names that this process does not remember; and an SQL query
+    and another round trip for what Redis does not know either.
+    """
+    names = {each.lower() for each in usernames if USERNAME.fullmatch(each)}
+    ids = {each: _remembered[each] for each in names if each in _remembered}
+    generation, asked_at = None, time.monotonic()
+    if len(ids) < len(names):
+        cached = _from_redis([each for each in names if each not in ids])
+        ids, generation = ids | cached.values, cached.generation
+    accounts = accounts_by_id(ids.values())
+    found = {name: accounts[user_id] for name, user_id in ids.items() if user_id in accounts}
+    found = {name: account for name, account in found.items() if account.username.lower() == name}
+    missing = names - found.keys()
+    if missing:
+        rows = find_accounts(missing)
+        if in_time(asked_at):
+            _fill(rows, generation)
+        found |= rows
+    _remember(found)
+    return found
+
+
+def _from_redis(names: list[str]) -> Cached[str, int]:
+    """What Redis knows of them; nothing when it does not answer. One round trip."""
+    node = timeline_node()
+    try:
+        found = node.ask_all([NAMES.read([each]) for each in names])
+    except Unavailable:
+        return Cached({}, None)
+    ids = {name: user_id for each in found for name, user_id in each.values.items()}
+    return Cached(ids, node.generation_of(*(each.generation for each in found)))
+
+
+def _fill(rows: Mapping[str, Account], generation: bytes | None) -> None:
+    """Keeps the accounts, too, which were read under that generation: the next request asks for them by their ids."""
+    fills = NAMES.overwrite({name: account.id for name, account in rows.items()}, generation=generation)
+    fills += ACCOUNTS.fill({account.id: account for account in rows.values()}, generation=generation)
+    if fills:
+        with suppress(Unavailable):
+            timeline_node().round_trip(*fills)
+
+
+def _remember(found: Mapping[str, Account]) -> None:
+    if len(_remembered) + len(found) > REMEMBERED:
+        _remembered.clear()
+    _remembered.update({name: account.id for name, account in found.items()})

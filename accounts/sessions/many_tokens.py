@@ -1,0 +1,114 @@
+"""Many tokens that are looked at together, as those of open sockets are."""
+
+import time
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from itertools import groupby
+from typing import Any
+
+from knox.models import AuthToken
+
+from accounts.account_cache.accounts import ACCOUNTS
+from accounts.account_cache.known_tokens import TOKENS, Claim
+from accounts.account_cache.vouching import vouching
+from accounts.entities import Account
+from accounts.sessions.tokens import end_of, read_claim
+from accounts.sql import ACCOUNT_COLUMNS, account_of_row, sql_or_unavailable
+from storage.errors import Unavailable
+from storage.ids.snowflakes import now_us
+from storage.redis.lasting_cache import Kept, in_time
+from storage.redis.node import timeline_node
+from storage.redis.reads import Command, Read
+from storage.redis.shards import timeline_shard
+
+Proven = dict[Claim, tuple[int, Account]]
+"""When the tokens end, and whose they are."""
+
+
+def good_among(raws: Collection[str]) -> set[str]:
+    """Returns which of these tokens prove somebody now. They are well-formed: each has proved somebody before.
+
+    Where SQL does not answer, the cache's word counts; and who is in no cache then is not refuted, and counts as good.
+    One Redis round trip; an SQL query and a round trip more for what is not cached, or doubtful. Raises `Unavailable`
+    when neither answers.
+    """
+    if not raws:
+        return set()
+    vouching.go_on()
+    claims, asked_at = {read_claim(raw): raw for raw in raws}, time.monotonic()
+    try:
+        kept = _from_redis(claims)
+    except Unavailable:
+        return {claims[each] for each in _good(_from_sql(claims))}
+    known, doubtful = _matched(claims, kept)
+    missing = claims.keys() - known.keys()
+    try:
+        found = _from_sql(missing) if missing else {}
+    except Unavailable:
+        unknown = missing - doubtful.keys()
+        return {claims[each] for each in _good(known | doubtful) | unknown}
+    if found and in_time(asked_at):
+        _fill(found, kept)
+    return {claims[each] for each in _good(known | found)}
+
+
+def _good(proven: Proven) -> set[Claim]:
+    now = now_us()
+    return {claim for claim, (end_us, account) in proven.items() if end_us > now and not account.suspended}
+
+
+def _from_redis(claims: Iterable[Claim]) -> tuple[Kept[Claim, int], Kept[int, Account]]:
+    """What is kept of the tokens, and of their people. One round trip."""
+    groups = groupby(sorted(claims, key=_shard), key=_shard)
+    shards = [list(group) for _, group in groups]
+    reads: list[Read[Kept[Any, Any]]] = [TOKENS.read_kept(each) for each in shards]
+    reads += [ACCOUNTS.read_kept(list({claim.user_id for claim in each})) for each in shards]
+    found = timeline_node().ask_all(reads)
+    generation = timeline_node().generation_of(*(each.generation for each in found))
+    return _joined(found[: len(shards)], generation), _joined(found[len(shards) :], generation)
+
+
+def _shard(claim: Claim) -> int:
+    return timeline_shard(claim.user_id)
+
+
+def _joined(found: Sequence[Kept[Any, Any]], generation: bytes | None) -> Kept[Any, Any]:
+    return Kept(
+        {key: value for each in found for key, value in each.good.items()},
+        {key: value for each in found for key, value in each.doubtful.items()},
+        generation,
+    )
+
+
+def _matched(claims: Iterable[Claim], kept: tuple[Kept[Claim, int], Kept[int, Account]]) -> tuple[Proven, Proven]:
+    """Those of whom Redis is sure, and those of whom it is not."""
+    tokens, accounts = kept
+    known, doubtful = Proven(), Proven()
+    for claim in claims:
+        end_us = tokens.good.get(claim, tokens.doubtful.get(claim))
+        account = accounts.good.get(claim.user_id, accounts.doubtful.get(claim.user_id))
+        if end_us is not None and account is not None:
+            sure = claim in tokens.good and claim.user_id in accounts.good
+            (known if sure else doubtful)[claim] = (end_us, account)
+    return known, doubtful
+
+
+@sql_or_unavailable()
+def _from_sql(claims: Collection[Claim]) -> Proven:
+    """The tokens of which there are rows. One statement."""
+    of_digest = {claim.digest: claim for claim in claims}
+    columns = [f"user__{name}" for name in ACCOUNT_COLUMNS]
+    rows = AuthToken.objects.filter(digest__in=of_digest).values_list("digest", "expiry", *columns)
+    return {of_digest[digest]: (end_of(expiry), account_of_row(tuple(row))) for digest, expiry, *row in rows}
+
+
+def _fill(found: Proven, kept: tuple[Kept[Claim, int], Kept[int, Account]]) -> None:
+    tokens, accounts = kept
+    ends = {claim: end_us for claim, (end_us, _) in found.items()}
+    people = {claim.user_id: account for claim, (_, account) in found.items()}
+    commands: list[Command] = [
+        *TOKENS.refill(ends, tokens.doubtful, generation=tokens.generation),
+        *ACCOUNTS.refill(people, accounts.doubtful, generation=accounts.generation),
+    ]
+    with suppress(Unavailable):
+        timeline_node().round_trip(*commands)

@@ -1,0 +1,114 @@
+"""A cache in Redis whose entries last for hours, though what is changed must be in force at once.
+
+It is a guarded cache (guarded_cache.py): a change leaves a guard, so readers see it from then on. What a guard cannot
+do is to be left while Redis does not answer; a cache whose entries end within seconds needs not care. Here somebody
+makes sure that Redis hears of every change in the end, and says so: each shard has a *vouch*, a key of a few seconds.
+
+- `told`: up to a moment ago every change of the store has been told to this Redis. Entries are good.
+- `away`: the store does not answer. Nothing can be changed there either; entries are good, for as long as they last.
+- none: nobody can say. Entries are *doubtful*: the store is asked, and they count only if it does not answer.
+
+So a change that Redis did not hear of is in force when the vouch that stood then has ended, whatever else has failed.
+Who vouches, and when, is no matter of this module (accounts/account_cache/vouching.py).
+
+An entry lasts KEPT_SECONDS. One that is older than RENEWED_SECONDS is doubtful as well while the store answers: so who
+is active never loses theirs, and what was changed past the product is seen after an hour at the latest. How old it is
+tells what is left of its life, so that its bytes are those of any guarded cache, for processes of another version, too.
+
+For example, ada is signed in, and her token was read from the store 10 minutes ago:
+
+1. Each request finds it, with `told` beside it: the store is not asked.
+2. She signs out while Redis does not hear this process. The row is gone, the token is still cached, `told` stands.
+3. Somebody tells Redis of the change within a second or two: a guard stands there now. Had nobody been able to, `told`
+   would have ended within 5 s of the last time that it was true; then the store is asked, which knows no such token.
+4. Had the store gone away before 2, `away` would stand, and she could neither sign out nor be refused.
+"""
+
+import time
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Generic, TypeVar
+
+import msgspec
+
+from storage.redis.guarded_cache import GuardedCache, K, V, W
+from storage.redis.reads import Command, Read
+from storage.redis.shards import generation_key, remembered, shard_tag
+
+L = TypeVar("L", bound=Hashable)
+
+TOLD, AWAY = b"told", b"away"
+KEPT_SECONDS = 3 * 3600
+RENEWED_SECONDS = 3600
+"""Who was active within the last hour when the store goes away finds their entry for an hour more, and longer."""
+FILLED_WITHIN_SECONDS = 15.0
+"""A fill that was not sent so soon after Redis was read is not sent at all: half of what a guard stands, so that a
+process that stood still in between brings nothing back for hours."""
+
+
+class Kept(msgspec.Struct, Generic[K, V], frozen=True):
+    """A cache's answer. What is missing or guarded is in neither; `doubtful` counts only if the store does not answer.
+
+    `generation` as in `Cached`, for `RedisNode.generation_of`.
+    """
+
+    good: dict[K, V]
+    doubtful: dict[K, V]
+    generation: bytes | None
+
+
+class LastingCache(GuardedCache[K, V]):
+    """Values V by K, kept for hours."""
+
+    def read_kept(self, ids: Sequence[K]) -> Read[Kept[K, V]]:
+        """Reads what is cached of `ids`, all of one shard and not none. A command, and one for each."""
+        shard = self._shard(ids[0])
+        keys = [self.key(each) for each in ids]
+        commands: list[Command] = [("MGET", *keys, generation_key(shard), vouch_key(shard))]
+        commands += [("PTTL", key) for key in keys]
+        return Read(tuple(commands), partial(self._kept, ids))
+
+    def read_beside(self, mine: K, other: "LastingCache[L, W]", theirs: L) -> Read[tuple[Kept[K, V], Kept[L, W]]]:
+        """Reads one of each of two caches, both of one shard. Three commands."""
+        shard = self._shard(mine)
+        keys = (self.key(mine), other.key(theirs))
+
+        def decode(answer: Sequence[bytes | None], *left_ms: int) -> tuple[Kept[K, V], Kept[L, W]]:
+            my_value, their_value, *rest = answer
+            mine_kept = self._kept([mine], [my_value, *rest], left_ms[0])
+            return mine_kept, other._kept([theirs], [their_value, *rest], left_ms[1])
+
+        mget: Command = ("MGET", *keys, generation_key(shard), vouch_key(shard))
+        return Read((mget, *[("PTTL", key) for key in keys]), decode)
+
+    def renew(self, values: Mapping[K, V], *, generation: bytes | None) -> list[Command]:
+        """Returns commands that do as `fill`, but also over an older value; not over a guard."""
+        return self._set(values, generation, keep="guards")
+
+    def refill(self, values: Mapping[K, V], known: Iterable[K], *, generation: bytes | None) -> list[Command]:
+        """Returns commands that keep what the store said: over what was `known`, else unless something stands there."""
+        known = set(known)
+        old = {each: value for each, value in values.items() if each in known}
+        new = {each: value for each, value in values.items() if each not in known}
+        return self.renew(old, generation=generation) + self.fill(new, generation=generation)
+
+    def _kept(self, ids: Sequence[K], answer: Sequence[bytes | None], *left_ms: int) -> Kept[K, V]:
+        *values, generation, vouch = answer
+        good, doubtful = dict[K, V](), dict[K, V]()
+        old_ms = (KEPT_SECONDS - RENEWED_SECONDS) * 1000
+        for each, value, left in zip(ids, values, left_ms, strict=True):
+            if value:
+                sure = vouch == AWAY or (vouch == TOLD and left > old_ms)
+                (good if sure else doubtful)[each] = self._decode(value)
+        return Kept(good, doubtful, generation)
+
+
+def in_time(asked_at: float) -> bool:
+    """Says whether what the store was asked for, after Redis was asked at this monotonic second, may still be kept."""
+    return time.monotonic() - asked_at < FILLED_WITHIN_SECONDS
+
+
+@remembered
+def vouch_key(shard: int) -> str:
+    """Returns the key of the shard's vouch, in the slot of everything that it vouches for."""
+    return f"{shard_tag(shard)}:vouched"

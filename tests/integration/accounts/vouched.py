@@ -1,0 +1,52 @@
+"""What tests of vouching look at and change."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from django.conf import settings
+from django.db import OperationalError, connection
+
+from accounts.account_cache import vouching
+from accounts.sessions import tokens
+from storage.errors import NotSignedIn, Unavailable
+from storage.redis.lasting_cache import vouch_key
+from storage.redis.node import timeline_node
+from storage.redis.shards import shard_tag
+
+
+def vouches() -> set[bytes | None]:
+    """What is vouched, of all shards."""
+    [found] = timeline_node().round_trip(("MGET", *[vouch_key(shard) for shard in range(settings.TIMELINE_SHARDS)]))
+    return set(found)
+
+
+def look_again() -> bool:
+    """As if a second had gone by since the last look."""
+    keys = [f"{shard_tag(shard)}:looking" for shard in range(settings.TIMELINE_SHARDS)]
+    timeline_node().round_trip(("DEL", *keys))
+    return vouching.look()
+
+
+@contextmanager
+def sql_away() -> Iterator[list[str]]:
+    """Inside, SQL answers nobody; what it was asked."""
+    asked: list[str] = []
+
+    def refuse(_: Any, sql: str, *__: Any) -> None:
+        asked.append(sql)
+        raise OperationalError("gone")
+
+    away = patch.object(vouching, "impatient_connection", side_effect=Unavailable("database"))
+    with connection.execute_wrapper(refuse), away:
+        yield asked
+
+
+def is_refused(raw: str) -> bool:
+    """Whether the token is bad; raises what is raised of it for other reasons."""
+    try:
+        tokens.authenticate(raw)
+    except NotSignedIn:
+        return True
+    return False
