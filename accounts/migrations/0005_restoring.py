@@ -1,12 +1,16 @@
 from django.db import migrations
 
 RIGHT, NAME = "restore_tweets", "Can restore deleted tweets"
+BESIDE = "delete_tweets"
 ROLES = ("moderator", "administrator")
 """As of this migration; accounts/staff/roles.py has what the code knows today."""
 
 
 def give(apps, schema_editor):
-    """Makes the right and gives it to the groups of its roles, once: what was taken from one since stays taken."""
+    """Makes the right and gives it to the groups of its roles, once: what was taken from one since stays taken.
+
+    Not to a group that only has a role's name: those of roles may delete tweets since they were made.
+    """
     if schema_editor.connection.alias != "default":
         return
     owner, _ = apps.get_model("contenttypes", "ContentType").objects.get_or_create(
@@ -16,7 +20,8 @@ def give(apps, schema_editor):
         content_type=owner, codename=RIGHT, defaults={"name": NAME}
     )
     if made:
-        for group in apps.get_model("auth", "Group").objects.filter(name__in=ROLES):
+        holding = {"permissions__content_type": owner, "permissions__codename": BESIDE}
+        for group in apps.get_model("auth", "Group").objects.filter(name__in=ROLES, **holding):
             group.permissions.add(permission)
 
 

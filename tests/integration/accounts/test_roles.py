@@ -59,6 +59,7 @@ def test_who_is_no_longer_staff_may_nothing() -> None:
 def test_the_migration_makes_them_and_may_run_again(request: pytest.FixtureRequest, engine: str) -> None:
     request.getfixturevalue(engine)
     Group.objects.all().delete()
+    Permission.objects.filter(codename=Right.RESTORE_TWEETS).delete()
     for each in (ENTRIES, *LATER):
         MigrationRecorder(connection).record_unapplied(*each)
     migrated()

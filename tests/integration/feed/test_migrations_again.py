@@ -37,6 +37,8 @@ def test_the_right_to_restore_is_given_once(request: pytest.FixtureRequest, engi
     """What a superuser has taken from a role stays taken."""
     request.getfixturevalue(engine)
     roles = {role: Group.objects.get_or_create(name=role)[0] for role in Role}
+    for role in TABLE[Right.DELETE_TWEETS]:
+        roles[role].permissions.add(Permission.objects.get(codename=Right.DELETE_TWEETS))
     Permission.objects.filter(codename=Right.RESTORE_TWEETS).delete()
     applied_anew(*RESTORING)
     assert {role for role in Role if has_right(roles[role])} == TABLE[Right.RESTORE_TWEETS]
