@@ -21,6 +21,16 @@ FAILURES = 3
 """So many silences in a row open the breaker: up to 3 s each to connect, 6 s for a statement."""
 
 
+class ByCodePoint(models.Func):
+    """A text that is compared by its characters' numbers, whatever language the database sorts by: then all texts that
+    begin in one way stand side by side in an index of it."""
+
+    template, arity = '%(expressions)s COLLATE "C"', 1
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="%(expressions)s COLLATE BINARY", **context)
+
+
 @contextmanager
 def sql_or_unavailable() -> Iterator[None]:
     """Turns a database that is down, hung or locked into `Unavailable`; also a decorator.

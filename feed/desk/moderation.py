@@ -18,7 +18,7 @@ from feed.moderation import deciding, queue
 from feed.moderation.evidence import context_of, newest_tweets
 from feed.moderation.queue import Target
 from storage.errors import Refused, Unavailable
-from storage.ids.snowflakes import MAX_ID
+from storage.ids.snowflakes import MAX_ID, id_in
 
 ON_A_PAGE = 25
 
@@ -32,7 +32,8 @@ class QueuePage(DeskPage):
     template_name = "desk/queue.html"
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        rows = queue.waiting(cast(User, request.user), after=_place(request.GET.get("after", "")), limit=ON_A_PAGE + 1)
+        place = id_in(request.GET.get("after", "")) or 0
+        rows = queue.waiting(cast(User, request.user), after=place, limit=ON_A_PAGE + 1)
         shown = rows[:ON_A_PAGE]
         waiting = [(row, age(row.since), reverse("admin:desk_case", args=row.target)) for row in shown]
         following = shown[-1].oldest_id if len(rows) > ON_A_PAGE else None
@@ -148,8 +149,3 @@ def _evidence(target: Target, person: User) -> dict[str, Any]:
         return {"tweets": newest_tweets(person.pk)}
     except Unavailable:
         return {"unanswered": True}
-
-
-def _place(text: str) -> int:
-    """The place that an address names; the beginning for what is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= MAX_ID else 0

@@ -11,11 +11,11 @@ from accounts.people.selectors import find_account
 from accounts.staff.roles import Right, may, may_touch_what_is_of
 from feed.desk.lines import listing_lines, operator_of, person_line, place_in, reason_in, tweet_line, viewer_of
 from feed.desk.pages import DeskPage, desk_page
-from feed.moderation.tweets import delete_as_staff
 from feed.operations import lookup
 from feed.operations.fanning import fan_out_of
 from feed.operations.lookup import Listing, Sheet, marked_by, quotes_of, replies_to
 from storage.errors import NotFound, Refused
+from tweets.writing.posting import delete_tweet
 
 LISTS = ("replies", "quotes", "likes", "retweets")
 
@@ -69,6 +69,7 @@ class OneTweet(DeskPage):
                 "quoted": tweet_line(found.quoted) if found.quoted is not None else None,
                 "original": tweet_line(found.original) if found.original is not None else None,
                 "deleted_by": _deleter(found),
+                "is_own": is_own,
                 "may_delete": is_own or may_touch,
                 "fan_out": fan_out,
                 "lists": LISTS,
@@ -83,7 +84,7 @@ class OneTweet(DeskPage):
         try:
             if action == "delete":
                 self.ask(Right.DELETE_TWEETS)
-                delete_as_staff(tweet_id=tweet_id, viewer=viewer_of(request), reason=reason_in(request))
+                delete_tweet(tweet_id=tweet_id, viewer=viewer_of(request), reason=reason_in(request))
                 return self.back("Deleted. Its retraction from timelines is on its way.")
         except (Refused, NotFound) as error:
             return self.back(error.message, failed=True)

@@ -10,7 +10,12 @@ __all__ = ["postgres", "sqlite"]
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
-DESK = (("accounts", "0004_staff"), ("feed", "0002_decisions"), ("feed", "0003_figures"))
+DESK = (
+    ("accounts", "0004_staff"),
+    ("accounts", "0005_names_found"),
+    ("feed", "0002_decisions"),
+    ("feed", "0003_figures"),
+)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
