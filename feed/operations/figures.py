@@ -100,7 +100,7 @@ def sampled(slot: int) -> Sample:
     backlog = _answered(_backlog) or (None, None, None)
     return structs.replace(
         _counted_in(slot),
-        queues=_answered(lambda: resending.queue_lengths(QUEUES)),
+        queues=_answered(lambda: resending.all_queue_lengths(QUEUES)),
         open_orders=backlog[0],
         oldest_open_seconds=backlog[1],
         dead_letters=backlog[2],

@@ -20,6 +20,7 @@ from fanout.delivery import celebrities
 from fanout.live.presence import Presence
 from fanout.live.sockets import SocketCounts
 from fanout.orders import handlers, sweeper
+from fanout.orders.sweepers import Sweeper
 from feed.operations import strays
 from feed.operations.homes import home_of
 from feed.tasks import sample_figures, search_strays
@@ -174,6 +175,7 @@ def everything_happens(seen: Seen) -> None:
         search_strays()
         say_what_has_settled()
         tallies.tell()
+        Sweeper().meet()
         sample_figures()
         home_of(reader.account)
     orders_are_sent(seen, author, reader)
