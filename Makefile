@@ -90,8 +90,8 @@ capacity: $(DEVELOPMENT)  ## Plan the design point from measured costs: machines
 chaos: $(DEVELOPMENT)  ## Break a running stack in every way and prove it right: SECONDS=60 SEED=1 STORE=embedded REPLAY=log
 	@$(BIN)/python -m tests.chaos
 
-broker-away: $(DEVELOPMENT)  ## Kill the broker, post meanwhile, and time what waits after its return: POSTS=2000 AWAY=60
-	@POSTS=$(or $(POSTS),2000) AWAY=$(or $(AWAY),60) $(BIN)/python -m tests.e2e.broker_away
+broker-away: $(DEVELOPMENT)  ## Kill the broker, post meanwhile, and time what waits after its return: POSTS=2000 AWAY=60 STORE=embedded
+	@POSTS=$(or $(POSTS),2000) AWAY=$(or $(AWAY),60) STORE=$(STORE) $(BIN)/python -m tests.e2e.broker_away
 
 attack: $(DEVELOPMENT)  ## Attack a running product, beside ordinary readers: NAMES="slow-bodies" SECONDS=5 SERVERS=run STORE=embedded
 	@$(BIN)/python -m tests.attack

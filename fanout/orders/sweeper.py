@@ -22,7 +22,7 @@ been done LOST_SECONDS ago is sent again, and once in so many seconds; so what t
 
 import math
 import time
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Collection, Iterator, Mapping
 
 import structlog
@@ -35,7 +35,7 @@ from fanout.orders.handlers import queue_of
 from fanout.orders.queues import QUEUES
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, make_id, now_us
-from storage.ports.outbox import ALL_SHARDS, SHARDS, Order
+from storage.ports.outbox import ALL_SHARDS, Order
 from storage.redis.node import RedisNode
 from storage.stores import dead_letters, outbox
 
@@ -50,6 +50,8 @@ TRICKLE = 100
 """The same while the queue is long."""
 LOOKED_AT = 20_000
 """Open orders looked at a sweep: a fifth of a second of reading."""
+REMEMBERED = 200_000
+"""Orders: more than are on their way at a time, 20 MB."""
 SWEEP_SECONDS = 2.0
 """Then a sweep sends no more, and the next one goes on: who sweeps says in between that they are there."""
 RESEND_SECONDS = 5
@@ -58,14 +60,33 @@ RESEND_SECONDS = 5
 log = structlog.get_logger(__name__)
 
 
-def sweep(shards: Collection[int] = ALL_SHARDS) -> int:
+class Memory:
+    """Which orders a process has sent lately. Of what it sends for the first time no books need be kept."""
+
+    def __init__(self) -> None:
+        self._sent: OrderedDict[int, None] = OrderedDict()
+
+    def has(self, order_id: int) -> bool:
+        """Says whether the order was sent before, and remembers that it is sent now."""
+        known = order_id in self._sent
+        self._sent[order_id] = None
+        self._sent.move_to_end(order_id)
+        if len(self._sent) > REMEMBERED:
+            self._sent.popitem(last=False)
+        return known
+
+
+def sweep(shards: Collection[int] = ALL_SHARDS, *, share: float = 1.0, memory: Memory | None = None) -> int:
     """Sends open orders of these shards older than SWEEP_AFTER_SECONDS again, oldest first; returns how many.
 
     Raises `Unavailable`, for a broker once what belongs to others was sent. Sending an order that is being worked on
     is harmless, only wasteful. Costs a read each PAGE open orders, and for each CHUNK that is due by its age
     a round trip to the broker and a read of the attempts.
+
+    `share` is that of all that may be sent at a time. With a `memory`, what it does not have counts as sent for the first time. Whoever works orders off has none: an
+    order that kills its process would kill what remembers it.
     """
-    run = _Sweep(now_us(), share=len(shards) / SHARDS)
+    run = _Sweep(now_us(), share=share, memory=memory)
     for orders in _open_pages(run.now_us, shards):
         for (broker, queue), of_queue in _by_queue(orders).items():
             run.send_due(broker, queue, of_queue)
@@ -86,8 +107,9 @@ def discard() -> int:
 class _Sweep:
     """One sweep: how many orders each queue of each broker may still get, and how many were sent."""
 
-    def __init__(self, now_us: int, *, share: float) -> None:
+    def __init__(self, now_us: int, *, share: float, memory: Memory | None = None) -> None:
         self.now_us = now_us
+        self._memory = memory
         self.sent = 0
         self.fault: Unavailable | None = None
         """A broker that did not answer: what belongs to others was sent."""
@@ -139,7 +161,7 @@ class _Sweep:
         try:
             unsent = deque(_to_be_tried(list(unsent)))
             while unsent:
-                enqueue(unsent[0], resent=True)
+                enqueue(unsent[0], resent=self._memory is None or self._memory.has(unsent[0].id))
                 unsent.popleft()
                 self.sent += 1
                 self._left[broker, queue] -= 1

@@ -10,7 +10,7 @@ them (orders/resending.py). What both sent would do no harm, as a worker finds a
 For example, of the sweepers a and b, a has the shards 0, 2, 4, 6, b the others. b is killed. GONE_SECONDS later it is
 not in the list any more, and at its next round a has all eight. Ended in order, b takes itself off the list.
 
-There are SHARDS shards, so of more sweepers the last wait to take over. Without any, a task of beat's sweeps all shards
+There are SHARDS shards; of more sweepers several have the same one, and share it by their claims. Without any, a task of beat's sweeps all shards
 every two seconds, as on a laptop (fanout/tasks.py).
 """
 
@@ -22,9 +22,10 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import structlog
 
-from fanout.orders.sweeper import sweep
+from fanout.orders.sweeper import Memory, sweep
 from storage.errors import Unavailable
 from storage.ports.outbox import SHARDS
 from storage.redis.node import Script, broker_node
@@ -50,7 +51,8 @@ class Sweeper:
 
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()}/{secrets.token_hex(8)}"
-        self._shards: list[int] = []
+        self._share = Share([], 0.0)
+        self._memory = Memory()
 
     def run(self, ended: threading.Event) -> None:
         """Sweeps until it is told to end; a backend that does not answer is waited for."""
@@ -59,14 +61,14 @@ class Sweeper:
             ended.wait(max(0.0, self._round() - (time.monotonic() - began)))
         self.leave()
 
-    def meet(self) -> list[int]:
-        """Says that it is here, and returns the shards that are its own now. One round trip. Raises `Unavailable`."""
+    def meet(self) -> "Share":
+        """Says that it is here, and returns what is its own now. One round trip. Raises `Unavailable`."""
         [names] = broker_node().ask(_present(self.name))
-        shards = share_of(self.name, names)
-        if shards != self._shards:
-            self._shards = shards
-            log.info("sweeps", shards=shards, sweepers=len(names))
-        return shards
+        share = share_of(self.name, names)
+        if share != self._share:
+            self._share = share
+            log.info("sweeps", shards=share.shards, sweepers=len(names))
+        return share
 
     def leave(self) -> None:
         """Lets the others have its shards at once; after GONE_SECONDS if the broker does not answer."""
@@ -76,8 +78,8 @@ class Sweeper:
     def _round(self) -> float:
         """Sweeps once; returns how long after its beginning the next one is due."""
         try:
-            shards = self.meet()
-            return BUSY_SECONDS if shards and sweep(shards) else IDLE_SECONDS
+            share = self.meet()
+            return BUSY_SECONDS if sweep(share.shards, share=share.size, memory=self._memory) else IDLE_SECONDS
         except Unavailable as error:
             log.warning("sweep_waits", backend=error.backend)
             return RETRY_SECONDS
@@ -86,12 +88,22 @@ class Sweeper:
             return IDLE_SECONDS
 
 
-def share_of(name: str, names: Collection[str]) -> list[int]:
-    """Returns the shards of one of these sweepers: as many as each other's, give or take one; none of a stranger."""
+class Share(msgspec.Struct, frozen=True):
+    """What one sweeper sweeps, and which share of all that may be sent is its own."""
+
+    shards: list[int]
+    size: float
+
+
+def share_of(name: str, names: Collection[str]) -> Share:
+    """Returns the share of one of these sweepers: as large as each other's, give or take a shard."""
     places = sorted(names)
-    if name not in places:
-        return []
-    return list(range(places.index(name), SHARDS, len(places)))
+    place, count = places.index(name), len(places)
+    if count <= SHARDS:
+        shards = list(range(place, SHARDS, count))
+        return Share(shards, len(shards) / SHARDS)
+    shard = place % SHARDS
+    return Share([shard], 1 / SHARDS / len(range(shard, count, SHARDS)))
 
 
 def anybody_sweeps(*, on_this_machine: bool = False) -> bool:

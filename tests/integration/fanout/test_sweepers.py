@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -15,7 +16,7 @@ from fanout.orders import figures, sweeper, sweepers
 from fanout.orders.kinds import DELIVER
 from fanout.orders.queues import FANOUT, GRAPH
 from fanout.orders.resending import QUEUE_LONG
-from fanout.orders.sweepers import Sweeper, share_of
+from fanout.orders.sweepers import Share, Sweeper, share_of
 from storage.errors import Unavailable
 from storage.ids.snowflakes import make_id, now_us, spread
 from storage.ports.outbox import SHARDS, Order
@@ -30,13 +31,15 @@ from tests.integration.speaking import on_one_store
 
 pytestmark = pytest.mark.usefixtures("product")
 
+EVERYTHING = Share(list(range(SHARDS)), 1.0)
+
 
 @pytest.fixture(autouse=True)
 def sent(product: str, settings: Settings) -> Iterator[list[int]]:
     """The ids of the orders that were sent."""
     settings.SWEEP_AFTER_SECONDS = 0.0
     ids: list[int] = []
-    with patch.object(sweeper, "enqueue", lambda order, *, resent: ids.append(order.id) if resent else None):
+    with patch.object(sweeper, "enqueue", lambda order, *, resent: ids.append(order.id)):
         yield ids
 
 
@@ -61,37 +64,40 @@ def queued(queue: str, count: int) -> None:
 
 @on_one_store
 class TestShares:
-    @pytest.mark.parametrize("count", range(1, SHARDS + 3))
+    @pytest.mark.parametrize("count", [*range(1, SHARDS + 4), 2 * SHARDS])
     def test_every_shard_is_somebody_s_and_nobody_has_much_more(self, count: int) -> None:
         names = [f"machine/{n:02}" for n in range(count)]
-        shares = [share_of(name, reversed(names)) for name in names]  # type: ignore[arg-type]
-        assert sorted(shard for share in shares for shard in share) == list(range(SHARDS))
-        assert max(map(len, shares)) - min(map(len, shares)) <= 1
-        assert share_of("a stranger", names) == []
+        shares = [share_of(name, names[::-1]) for name in names]
+        swept = sorted(shard for share in shares for shard in share.shards)
+        assert sorted({*swept}) == list(range(SHARDS))
+        assert len(swept) == max(count, SHARDS)
+        sizes = [share.size for share in shares]
+        assert sum(sizes) == pytest.approx(1.0)
+        assert max(sizes) - min(sizes) <= 1 / SHARDS
 
     def test_who_comes_and_goes_changes_them_at_the_next_round(self) -> None:
         one, other = Sweeper(), Sweeper()
-        assert one.meet() == list(range(SHARDS))
+        assert one.meet() == EVERYTHING
         theirs = other.meet()
-        assert sorted([*one.meet(), *theirs]) == list(range(SHARDS))
-        assert len(theirs) == SHARDS // 2
+        assert sorted([*one.meet().shards, *theirs.shards]) == list(range(SHARDS))
+        assert (len(theirs.shards), theirs.size) == (SHARDS // 2, 0.5)
         one.leave()
-        assert other.meet() == list(range(SHARDS))
+        assert other.meet() == EVERYTHING
 
     def test_who_is_not_heard_of_is_gone(self) -> None:
         lives, killed = Sweeper(), Sweeper()
         killed.meet()
-        assert len(lives.meet()) == SHARDS // 2
+        assert len(lives.meet().shards) == SHARDS // 2
         broker_node().round_trip(("ZADD", sweepers.KEY, 1, killed.name))
-        assert lives.meet() == list(range(SHARDS))
+        assert lives.meet() == EVERYTHING
 
     def test_an_emptied_broker_gathers_them_again(self) -> None:
         one, other = Sweeper(), Sweeper()
         for each in (one, other):
             each.meet()
         broker_node().round_trip(("FLUSHALL",))
-        assert one.meet() == list(range(SHARDS)), "alone, as far as anybody knows"
-        assert sorted([*other.meet(), *one.meet()]) == list(range(SHARDS))
+        assert one.meet() == EVERYTHING, "alone, as far as anybody knows"
+        assert sorted([*other.meet().shards, *one.meet().shards]) == list(range(SHARDS))
 
 
 def test_each_sends_what_is_in_its_shards(sent: list[int]) -> None:
@@ -99,10 +105,10 @@ def test_each_sends_what_is_in_its_shards(sent: list[int]) -> None:
     one, other = Sweeper(), Sweeper()
     for each in (one, other):
         each.meet()
-    shards = one.meet()
+    shards = one.meet().shards
     sweeper.sweep(shards)
     assert sent == [each for each in ids if spread(each, SHARDS) in shards]
-    sweeper.sweep(other.meet())
+    sweeper.sweep(other.meet().shards)
     assert sorted(sent) == ids
 
 
@@ -188,6 +194,38 @@ def allowed(queue: str, *, share: float = 1.0) -> int:
 
 
 @on_one_store
+class TestFirstSending:
+    """Of an outage's orders: no attempt at them needs to be noted before it begins, unless it is not the first."""
+
+    def sent_again(self, memory: sweeper.Memory | None, *, times: int = 1) -> list[bool]:
+        said: list[bool] = []
+        with patch.object(sweeper, "enqueue", lambda order, *, resent: said.append(resent)):
+            for _ in range(times):
+                broker_node().round_trip(("FLUSHALL",))
+                sweeper.sweep(memory=memory)
+        return said
+
+    def test_a_sweeper_knows_what_it_sent(self) -> None:
+        planted(3)
+        memory = sweeper.Memory()
+        assert self.sent_again(memory, times=2) == [False] * 3 + [True] * 3
+
+    def test_who_works_orders_off_remembers_none(self) -> None:
+        planted(3)
+        assert self.sent_again(None) == [True] * 3
+
+    def test_what_is_sent_again_and_again_is_not_forgotten(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sweeper, "REMEMBERED", 3)
+        memory = sweeper.Memory()
+        assert not memory.has(1)
+        for other in range(2, 10):
+            assert not memory.has(other)
+            assert memory.has(1)
+        assert len(memory._sent) == 3
+        assert not memory.has(2), "long ago"
+
+
+@on_one_store
 class TestBeat:
     def test_its_task_sweeps_where_no_sweeper_does(self, sent: list[int]) -> None:
         [order] = planted(1)
@@ -211,9 +249,9 @@ class TestTheCommand:
     def test_it_sweeps_until_it_is_told_to_end_and_leaves(self, sent: list[int]) -> None:
         ids, ended = planted(5), threading.Event()
 
-        def sweeps(shards: list[int]) -> int:
+        def sweeps(shards: list[int], **more: Any) -> int:
             assert sweepers.anybody_sweeps(on_this_machine=True)
-            count = sweeper.sweep(shards)
+            count = sweeper.sweep(shards, **more)
             ended.set()
             return count
 
@@ -227,7 +265,7 @@ class TestTheCommand:
             monkeypatch.setattr(sweepers, name, 0.0)
         ended, faults = threading.Event(), iter([Unavailable("store"), RuntimeError("a bug")])
 
-        def sweeps(_: list[int]) -> int:
+        def sweeps(*_: Any, **__: Any) -> int:
             for fault in faults:
                 raise fault
             ended.set()
