@@ -83,8 +83,8 @@ def sweep(shards: Collection[int] = ALL_SHARDS, *, share: float = 1.0, memory: M
     is harmless, only wasteful. Costs a read each PAGE open orders, and for each CHUNK that is due by its age
     a round trip to the broker and a read of the attempts.
 
-    `share` is that of all that may be sent at a time. With a `memory`, what it does not have counts as sent for the first time. Whoever works orders off has none: an
-    order that kills its process would kill what remembers it.
+    `share` is that of all that may be sent at a time. With a `memory`, what it does not have counts as sent for the
+    first time; whoever works orders off has none: an order that kills its process would kill what remembers it.
     """
     run = _Sweep(now_us(), share=share, memory=memory)
     for orders in _open_pages(run.now_us, shards):

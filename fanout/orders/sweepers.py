@@ -10,8 +10,8 @@ them (orders/resending.py). What both sent would do no harm, as a worker finds a
 For example, of the sweepers a and b, a has the shards 0, 2, 4, 6, b the others. b is killed. GONE_SECONDS later it is
 not in the list any more, and at its next round a has all eight. Ended in order, b takes itself off the list.
 
-There are SHARDS shards; of more sweepers several have the same one, and share it by their claims. Without any, a task of beat's sweeps all shards
-every two seconds, as on a laptop (fanout/tasks.py).
+There are SHARDS shards; of more sweepers several have the same one, and share it by their claims. Without any, a task
+of beat's sweeps all shards every two seconds, as on a laptop (fanout/tasks.py).
 """
 
 import secrets
