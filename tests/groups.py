@@ -20,7 +20,7 @@ def groups_of_workers(count: int) -> Iterator[list[Valkey]]:
             try:
                 yield started
             finally:
-                producers.start_anew()
+                producers.close()
                 for node in brokers():
                     node.breaker.reset()
         brokers.cache_clear()

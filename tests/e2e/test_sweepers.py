@@ -76,6 +76,20 @@ def are_there(count: int) -> bool:
     return bool(here == count)
 
 
+def gathered(count: int) -> None:
+    """Waits until so many are there, and each has been told of the others at a round since."""
+    assert wait_until(lambda: are_there(count), seconds=WAIT_SECONDS)
+    before = last_rounds()
+    assert wait_until(lambda: all(last_rounds()[name] > at for name, at in before.items()), seconds=WAIT_SECONDS)
+
+
+def last_rounds() -> dict[bytes, float]:
+    """When each sweeper was last here."""
+    [answer] = broker_node().round_trip(("ZRANGE", sweepers.KEY, 0, -1))
+    scores = broker_node().round_trip(*(("ZSCORE", sweepers.KEY, name) for name in answer))
+    return dict(zip(answer, map(float, scores), strict=True))
+
+
 def worked_off(wanted: set[int]) -> dict[int, list[int]]:
     """Takes what is sent until every order was; by which processes each was sent."""
     senders: dict[int, list[int]] = {}
@@ -101,14 +115,14 @@ def read(message: bytes) -> tuple[int, int]:
 
 def test_two_share_the_work_and_when_one_is_killed_the_other_does_all(hire: Hire) -> None:
     one, other = hire("one"), hire("other")
-    assert wait_until(lambda: are_there(2), seconds=WAIT_SECONDS)
+    gathered(2)
     first = planted(ORDERS)
     sent = worked_off(first)
     counts = {child.pid: sum(child.pid in by for by in sent.values()) for child in (one, other)}
     assert all(count > ORDERS / 4 for count in counts.values()), counts
     assert sum(map(len, sent.values())) <= ORDERS * (1 + AGAIN)
     shards = {pid: {spread(order, SHARDS) for order, by in sent.items() if by == [pid]} for pid in counts}
-    assert len(shards[one.pid] & shards[other.pid]) <= 1, "each keeps to its own, but while they gathered"
+    assert not shards[one.pid] & shards[other.pid], "each keeps to its own"
 
     other.kill()
     killed_at = time.monotonic()
@@ -121,7 +135,7 @@ def test_two_share_the_work_and_when_one_is_killed_the_other_does_all(hire: Hire
 
 def test_one_that_is_told_to_end_leaves_at_once(hire: Hire) -> None:
     one, other = hire("one"), hire("other")
-    assert wait_until(lambda: are_there(2), seconds=WAIT_SECONDS)
+    gathered(2)
     other.terminate()
     assert wait_until(other.ended, seconds=WAIT_SECONDS)
     assert (other.returncode, are_there(1)) == (0, True)
