@@ -50,6 +50,7 @@ admin.site.unregister(StaticDevice)
 
 LISTED = 1_000
 ENDS = f"A list has its first {LISTED:,} rows."
+NAMES = ("username", "display_name")
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
@@ -171,7 +172,7 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
     list_display = ("username", "display_name", "email", "created_at", "verified", "is_staff", "suspended_at")
     list_filter = (SuspendedFilter, "is_staff", "verified")
     search_fields = ("username",)
-    search_help_text = f"The beginning of a username, an e-mail address or an id. {ENDS}"
+    search_help_text = f"The beginning of a username or of a name, an e-mail address or an id. {ENDS}"
     ordering = LongList.ordering
     readonly_fields = ("id", "username", "created_at", "last_login", "suspended_at", "suspended_until", "suspended_by")
     fieldsets = (
@@ -217,11 +218,13 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str
     ) -> tuple[QuerySet[User], bool]:
+        """Finds by index alone: of names the first LISTED that begin so, whatever the list is narrowed to."""
         term = search_term.strip().lower().removeprefix("@")
         if not term:
             return queryset, False
-        keyed = queryset.alias(username_key=Lower("username"), email_key=Lower("email"))
-        wanted = Q(username_key__startswith=term) | Q(email_key=term)
+        named = {each for field in NAMES for each in User.objects.ids_beginning_with(field, term, limit=LISTED)}
+        keyed = queryset.alias(email_key=Lower("email"))
+        wanted = Q(pk__in=named) | Q(email_key=term)
         if (user_id := id_in(term)) is not None:
             wanted |= Q(pk=user_id)
         return keyed.filter(wanted), False

@@ -35,6 +35,16 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
+class ByCodePoint(models.Func):
+    """A text that is compared by its characters' numbers, whatever language the database sorts by: then all texts that
+    begin in one way stand side by side in an index of it."""
+
+    template, arity = '%(expressions)s COLLATE "C"', 1
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="%(expressions)s COLLATE BINARY", **context)
+
+
 @contextmanager
 def sql_or_unavailable() -> Iterator[None]:
     """Turns a database that is down, hung or locked into `Unavailable`; also a decorator.

@@ -37,6 +37,12 @@ BENCHES: dict[str, Bench] = {
             Size(web=1, workers=2, env={"RATE_LIMITS": "off"}),
             stores=("embedded",),
         ),
+        Bench(
+            "sweepers",
+            "orders sent again by several side by side",
+            Size(env={"SWEEP_AFTER_SECONDS": "0"}),
+            stores=("embedded",),
+        ),
         Bench("growth", "the same as there is more and more of it", Size(web=2), stores=("cassandra",)),
     )
 }

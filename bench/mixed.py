@@ -153,7 +153,7 @@ def _step(stack: Stack, make: Callable[[], Request], rate: int, seed: int) -> St
     cpu, wall = time.process_time(), time.perf_counter()
     offered = offer(stack.url, make, rate=rate, seconds=SECONDS, seed=seed)
     cores = (time.process_time() - cpu) / (time.perf_counter() - wall)
-    return Step(offered, cores, sum(resending.queue_lengths([FANOUT, BULK]).values()))
+    return Step(offered, cores, sum(resending.all_queue_lengths([FANOUT, BULK]).values()))
 
 
 def _kept(runs: Sequence[Step]) -> bool:

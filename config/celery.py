@@ -1,14 +1,35 @@
 """The Celery app; its settings are the CELERY_ ones of settings.py."""
 
 import os
+from typing import Any
 
 # Celery would import it when beat first looks at its schedule. A signal amid that import finds half a module:
 # beat's own handler needs it, and what should have been a clean end was a traceback.
-import celery.app.amqp  # noqa: F401
+import celery.app.amqp
 from celery import Celery
+from kombu import Connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-app = Celery("feed")
+RECONNECT_SECONDS = 2.0
+"""At most between two tries to have the broker back. Celery's own pauses grow to 30 s, and an outage of a minute ends
+with one of 14 to 16; there is no setting for them."""
+
+
+class PromptConnection(Connection):
+    """Notices within RECONNECT_SECONDS that the broker is back, however long it was away."""
+
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
+        pauses = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": RECONNECT_SECONDS}
+        return super().ensure_connection(*args, **{**pauses, **kwargs})
+
+
+class PromptAMQP(celery.app.amqp.AMQP):
+    """How the app, its workers and beat come by a connection."""
+
+    Connection = BrokerConnection = PromptConnection
+
+
+app = Celery("feed", amqp=PromptAMQP)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -4,21 +4,35 @@ Nothing else reads the environment. `ENVIRONMENT=production` makes the defaults 
 only fit for a laptop (secret key, open hosts, debug, limits off) errors at start.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
-from environs import Env
+from environs import Env, EnvError
 
 REDIS_PORT = 6379
-POSTGRESQL = ("postgres", "postgresql")
+POSTGRESQL = ("postgresql", "postgres")
 LAPTOP_SECRET = "only-for-a-laptop-" + "0" * 40
 
 
+CONSISTENCIES = ("LOCAL_QUORUM", "QUORUM", "EACH_QUORUM", "ALL", "LOCAL_ONE", "ONE", "TWO", "THREE")
+"""Cassandra's levels that both a read and a write may have."""
+SCHEMES = {
+    "DATABASE_URL": (*POSTGRESQL, "sqlite"),
+    "REPLICA_DATABASE_URL": POSTGRESQL,
+    "TIMELINE_REDIS_URL": ("redis", "rediss"),
+    "BROKER_REDIS_URL": ("redis", "rediss"),
+    "FANOUT_BROKER_URLS": ("redis", "rediss"),
+}
+"""What each address may begin with."""
+MOST_SHARDS = 4_096
+"""Each is a command of every round trip that asks all."""
+
+
 class UnsafeEnvironment(Exception):
-    """Production settings that must not serve anyone; the message lists every fault."""
+    """Settings that cannot work, or that production must not have; the message is for who starts the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,9 @@ class Environment:
     """TIMELINE_REDIS_URL: timelines and caches; needs no persistence."""
     broker_redis_url: str
     """BROKER_REDIS_URL: Celery's broker; noeviction."""
+    fanout_broker_urls: list[str]
+    """FANOUT_BROKER_URLS, comma-separated: a broker for each group of workers, over which orders spread; default none,
+    and all orders go to BROKER_REDIS_URL. All processes must have the same list."""
     redis_timeout_seconds: float
     """REDIS_TIMEOUT_SECONDS, default 0.5: connect and answer; a slower Redis counts as down."""
     cassandra_hosts: list[str]
@@ -129,11 +146,19 @@ class Environment:
     The client reads it by itself, too; default none, each process counts for itself."""
 
 
+def environment_or_end() -> Environment:
+    """Returns the environment; ends the process, by a sentence that says what is wrong with it."""
+    try:
+        return read_environment()
+    except (UnsafeEnvironment, EnvError) as error:
+        raise SystemExit(f"Not started: {error}") from None
+
+
 def read_environment() -> Environment:
     """Returns the environment, checked. Raises `UnsafeEnvironment` or environs' EnvError."""
     environment = _read(Env())
     _refuse_unreadable_urls(environment)
-    _refuse_wrong_databases(environment)
+    _refuse_a_replica_of_nothing(environment)
     _refuse_one_redis(environment)
     refuse_unsafe(environment)
     return environment
@@ -155,12 +180,13 @@ def _read(env: Env) -> Environment:
         replica_database_url=env.str("REPLICA_DATABASE_URL", ""),
         timeline_redis_url=env.str("TIMELINE_REDIS_URL", "redis://127.0.0.1:6379/0"),
         broker_redis_url=env.str("BROKER_REDIS_URL", "redis://127.0.0.1:6380/0"),
+        fanout_broker_urls=env.list("FANOUT_BROKER_URLS", []),
         redis_timeout_seconds=env.float("REDIS_TIMEOUT_SECONDS", 0.5),
         cassandra_hosts=env.list("CASSANDRA_HOSTS", ["127.0.0.1"]),
         cassandra_port=env.int("CASSANDRA_PORT", 9042),
         cassandra_keyspace=env.str("CASSANDRA_KEYSPACE", "feed"),
         cassandra_replication=env.str("CASSANDRA_REPLICATION", "{'class': 'SimpleStrategy', 'replication_factor': 1}"),
-        cassandra_consistency=env.str("CASSANDRA_CONSISTENCY", "LOCAL_QUORUM"),
+        cassandra_consistency=_choice(env, "CASSANDRA_CONSISTENCY", CONSISTENCIES),
         cassandra_timeout_seconds=env.float("CASSANDRA_TIMEOUT_SECONDS", 5.0),
         cassandra_user=env.str("CASSANDRA_USER", ""),
         cassandra_password=env.str("CASSANDRA_PASSWORD", ""),
@@ -171,13 +197,13 @@ def _read(env: Env) -> Environment:
         max_unsigned_sockets=env.int("MAX_UNSIGNED_SOCKETS", 1000, validate=_positive("MAX_UNSIGNED_SOCKETS")),
         max_unsigned_by_address=env.int("MAX_UNSIGNED_BY_ADDRESS", 32, validate=_positive("MAX_UNSIGNED_BY_ADDRESS")),
         drain_seconds=env.float("DRAIN_SECONDS", 5.0, validate=_not_negative("DRAIN_SECONDS")),
-        timeline_shards=env.int("TIMELINE_SHARDS", 8),
-        timeline_cap=env.int("TIMELINE_CAP", 800),
-        active_days=env.int("ACTIVE_DAYS", 30),
+        timeline_shards=env.int("TIMELINE_SHARDS", 8, validate=_positive("TIMELINE_SHARDS", MOST_SHARDS)),
+        timeline_cap=env.int("TIMELINE_CAP", 800, validate=_positive("TIMELINE_CAP")),
+        active_days=env.int("ACTIVE_DAYS", 30, validate=_positive("ACTIVE_DAYS")),
         push_max_followers=env.int("PUSH_MAX_FOLLOWERS", 500000, validate=_not_negative("PUSH_MAX_FOLLOWERS")),
-        max_following=env.int("MAX_FOLLOWING", 5000),
-        sweep_after_seconds=env.float("SWEEP_AFTER_SECONDS", 4.0),
-        token_days=env.int("TOKEN_DAYS", 90),
+        max_following=env.int("MAX_FOLLOWING", 5000, validate=_positive("MAX_FOLLOWING")),
+        sweep_after_seconds=env.float("SWEEP_AFTER_SECONDS", 4.0, validate=_not_negative("SWEEP_AFTER_SECONDS")),
+        token_days=env.int("TOKEN_DAYS", 90, validate=_positive("TOKEN_DAYS")),
         log_format=_log_format(env, production),
         metrics_token=env.str("METRICS_TOKEN", ""),
         staff_two_step=env.bool("STAFF_TWO_STEP", None),
@@ -197,26 +223,25 @@ def _log_format(env: Env, production: bool) -> Literal["console", "json"]:
 
 def _refuse_unreadable_urls(environment: Environment) -> None:
     """Names the variable alone: what the standard library says of such a URL quotes a piece of its password."""
-    urls = {
-        "DATABASE_URL": environment.database_url,
-        "REPLICA_DATABASE_URL": environment.replica_database_url,
-        "TIMELINE_REDIS_URL": environment.timeline_redis_url,
-        "BROKER_REDIS_URL": environment.broker_redis_url,
-    }
-    for name, url in urls.items():
-        if not _readable(url) and (url or name != "REPLICA_DATABASE_URL"):
+    urls = [
+        ("DATABASE_URL", environment.database_url),
+        ("TIMELINE_REDIS_URL", environment.timeline_redis_url),
+        ("BROKER_REDIS_URL", environment.broker_redis_url),
+        *(("FANOUT_BROKER_URLS", url) for url in environment.fanout_broker_urls),
+    ]
+    if environment.replica_database_url:
+        urls.append(("REPLICA_DATABASE_URL", environment.replica_database_url))
+    for name, url in urls:
+        if not _readable(url):
             raise UnsafeEnvironment(f"{name} is no URL: is a character of its password to be written as %XX?")
+        scheme = urlsplit(url).scheme
+        if scheme not in SCHEMES[name]:
+            allowed = ", ".join(f"{each}://" for each in SCHEMES[name])
+            raise UnsafeEnvironment(f"{name} begins with {scheme}://: must be one of {allowed}")
 
 
-def _refuse_wrong_databases(environment: Environment) -> None:
-    scheme, replica = urlsplit(environment.database_url).scheme, urlsplit(environment.replica_database_url).scheme
-    if scheme not in (*POSTGRESQL, "sqlite"):
-        raise UnsafeEnvironment(f"DATABASE_URL begins with {scheme}: and must with postgres:// or sqlite:///")
-    if not replica:
-        return
-    if replica not in POSTGRESQL:
-        raise UnsafeEnvironment(f"REPLICA_DATABASE_URL begins with {replica}: and must with postgres://")
-    if scheme not in POSTGRESQL:
+def _refuse_a_replica_of_nothing(environment: Environment) -> None:
+    if environment.replica_database_url and urlsplit(environment.database_url).scheme not in POSTGRESQL:
         raise UnsafeEnvironment("REPLICA_DATABASE_URL names a replica, of which DATABASE_URL must name the primary")
 
 
@@ -230,8 +255,12 @@ def _readable(url: str) -> bool:
 
 def _refuse_one_redis(environment: Environment) -> None:
     """A new generation empties the timelines' database, and would take the queues (storage/redis/generations.py)."""
-    if _redis_place(environment.timeline_redis_url) == _redis_place(environment.broker_redis_url):
-        raise UnsafeEnvironment("TIMELINE_REDIS_URL and BROKER_REDIS_URL name one database: the first needs its own")
+    timelines, groups = _redis_place(environment.timeline_redis_url), environment.fanout_broker_urls
+    for name, urls in (("BROKER_REDIS_URL", [environment.broker_redis_url]), ("FANOUT_BROKER_URLS", groups)):
+        if timelines in map(_redis_place, urls):
+            raise UnsafeEnvironment(f"TIMELINE_REDIS_URL and {name} name one database: the first needs its own")
+    if len(set(map(_redis_place, groups))) < len(groups):
+        raise UnsafeEnvironment("FANOUT_BROKER_URLS names one database twice: each group of workers needs its own")
 
 
 def _redis_place(url: str) -> tuple[str | None, int, str]:
@@ -248,15 +277,17 @@ def _not_negative(name: str) -> Callable[[float], None]:
     return check
 
 
-def _positive(name: str) -> Callable[[int], None]:
+def _positive(name: str, most: int | None = None) -> Callable[[int], None]:
     def check(value: int) -> None:
         if value < 1:
             raise UnsafeEnvironment(f"{name}={value}: must be at least 1")
+        if most is not None and value > most:
+            raise UnsafeEnvironment(f"{name}={value}: must be at most {most}")
 
     return check
 
 
-def _choice(env: Env, name: str, allowed: list[str]) -> str:
+def _choice(env: Env, name: str, allowed: Sequence[str]) -> str:
     """The variable's value; the first of `allowed` is its default."""
     value = env.str(name, allowed[0])
     if value not in allowed:

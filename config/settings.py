@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from config.environment import read_environment
+from config.environment import environment_or_end
 from config.observability.logs import logging_config
 
-ENV = read_environment()
+ENV = environment_or_end()
 
 DEBUG = ENV.debug
 PRODUCTION = ENV.production
@@ -21,6 +21,7 @@ DATA_DIR = ENV.data_dir
 STORE = ENV.store
 TIMELINE_REDIS_URL = ENV.timeline_redis_url
 BROKER_REDIS_URL = ENV.broker_redis_url
+FANOUT_BROKER_URLS = ENV.fanout_broker_urls
 REDIS_TIMEOUT_SECONDS = ENV.redis_timeout_seconds
 CASSANDRA_HOSTS = ENV.cassandra_hosts
 CASSANDRA_PORT = ENV.cassandra_port

@@ -11,7 +11,7 @@ from celery import Task, shared_task
 
 from fanout.delivery import fan_out
 from fanout.live.watermark import watermark
-from fanout.orders import handlers, sweeper
+from fanout.orders import figures, handlers, sweeper, sweepers
 from fanout.orders.attempts import attempt
 from fanout.timelines.settled import tell_settled
 from storage.errors import Unavailable
@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 @shared_task(name="fanout.work_order", ignore_result=True, bind=True)
 def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: bool = False) -> None:
     """Works an open order off; a backend that does not answer leaves it to the sweeper."""
+    figures.count_worked(handlers.queue_of(kind))
     try:
         attempt(order_id, partial(handlers.work_off, resent=resent), is_resent=resent or _redelivered(self))
     except Unavailable as error:
@@ -58,10 +59,11 @@ def work_part(
 
 @shared_task(name="fanout.sweep", ignore_result=True)
 def sweep() -> None:
-    """Sends open orders again (orders/sweeper.py), after it has said up to where there are none."""
+    """Says up to where no order is open, and sends open ones again (orders/sweeper.py) where no sweeper does."""
     try:
         _say_what_has_settled()
-        sweeper.sweep()
+        if not sweepers.anybody_sweeps():
+            sweeper.sweep()
     except Unavailable as error:
         log.warning("sweep_waits", backend=error.backend)
 

@@ -164,17 +164,28 @@ def restore(person: User, *, by: User | None, reason: str = "") -> None:
 def end_suspensions() -> int:
     """Restores up to ENDED_AT_ONCE people whose suspensions were to end by now, the longest over first; how many.
 
-    Who was suspended anew meanwhile, or without an end, stays so. A few SQL statements for each. Raises `Unavailable`.
+    Who was suspended anew meanwhile, or without an end, stays so. With whom it fails is logged, holds up none of the
+    others, and is tried again the next time. A few SQL statements for each. Raises `Unavailable` if nobody can be read.
     """
     ended = 0
     for person in suspensions_over(datetime.now(UTC), ENDED_AT_ONCE):
-        order_withholding(person.id)
-        with sql_or_unavailable(), transaction.atomic():
-            standing = User.objects.select_for_update().filter(pk=person.pk, suspended_until=person.suspended_until)
-            if standing.exists():
-                _set_suspension(person, at=None, until=None, by=None, reason="It was to end now.")
-                ended += 1
+        try:
+            ended += _end_suspension(person)
+        except Exception as error:
+            log.exception("suspension_not_ended", user_id=person.id, error=type(error).__name__)
     return ended
+
+
+@sql_or_unavailable()
+def _end_suspension(person: User) -> bool:
+    """Restores the person unless their suspension has changed since they were read; says whether it did."""
+    order_withholding(person.id)
+    with transaction.atomic():
+        standing = User.objects.select_for_update().filter(pk=person.pk, suspended_until=person.suspended_until)
+        if not standing.exists():
+            return False
+        _set_suspension(person, at=None, until=None, by=None, reason="It was to end now.")
+    return True
 
 
 @sql_or_unavailable()

@@ -12,9 +12,6 @@ PUSHED_AT_ONCE = 500
 """fanout/delivery/pushing.py"""
 SCRIPT_CHUNK = 500
 """fanout/timelines/materialised.py"""
-SWEEP_LIMIT = 1_000
-"""fanout/orders/sweeper.py"""
-SWEEP_SECONDS = 2.0
 DISCARD_SECONDS = 30.0
 """CELERY_BEAT_SCHEDULE of config/settings.py"""
 EDGES_PER_BUCKET = 50_000

@@ -8,13 +8,15 @@ peak it carries; what has least breaks first.
 import msgspec
 
 from bench.model import demand
-from bench.model.code import EDGES_PER_BUCKET, MAX_LEVEL, OUTBOX_SHARDS, SWEEP_LIMIT, SWEEP_SECONDS, WORKERS
+from bench.model.code import EDGES_PER_BUCKET, MAX_LEVEL, OUTBOX_SHARDS, WORKERS
 from bench.model.costs import Costs
 from bench.model.partitions import OUTBOX_ROW_BYTES, partitions
 from bench.model.site import Site
 
 PARTITION_WRITES = 10_000.0
 """A second into one partition, on a node of 16 cores: one memtable's lock and three replicas. Assumed."""
+SENT_BY_A_SWEEPER = 1_850.0
+"""Messages a second that one process hands to Celery, as measured with a no-op task."""
 WRITES_AN_ORDER = 2.0
 """Its row, and the mark."""
 GOOD_PARTITION_BYTES = 100e6
@@ -61,11 +63,6 @@ def _single_servers(site: Site, costs: Costs) -> list[Limit]:
             "the same; and a shorter life of cached tweets",
         ),
         Limit(
-            "one broker: its thread", "Celery has one broker URL",
-            demand.SERVER_UTILISATION, whole.broker, "cores",
-            "a broker for each queue or group of workers; several orders a message",
-        ),
-        Limit(
             "one SQL database", "tokens and accounts are renewed from it once an hour",
             MASTER_SQL_CORES * demand.SQL_QUERIES_A_CORE * demand.SERVER_UTILISATION, whole.sql, "queries/s",
             "longer lives (`RENEWED_SECONDS`), as notes and guards keep them right",
@@ -81,11 +78,6 @@ def _numbers_in_the_code(site: Site, costs: Costs) -> list[Limit]:
     size = demand.machines(site, costs)
     rows = partitions(site)[0].rows
     return [
-        Limit(
-            "sweeper: orders sent again", f"`SWEEP_LIMIT` {SWEEP_LIMIT:,} each {SWEEP_SECONDS:g} s",
-            SWEEP_LIMIT / SWEEP_SECONDS, site.tweets_a_second, "orders/s",
-            "a sweeper a shard of the outbox, and a limit that grows with the workers",
-        ),
         Limit(
             "outbox: writes to one partition", f"{OUTBOX_SHARDS} shards a minute, each row written and marked",
             PARTITION_WRITES, site.tweets_a_second * WRITES_AN_ORDER / OUTBOX_SHARDS, "writes/s",
@@ -112,17 +104,14 @@ class Recovery(msgspec.Struct, frozen=True):
 
     outage_seconds: float
     open_orders: float
-    swept_seconds: float
-    """By the sweeper, which is the only way for orders that the broker has not got."""
     worked_seconds: float
-    """By the workers, if the broker has kept all of them: their room is what is left beside new orders."""
+    """By the workers, whose room is what is left beside new orders."""
+    sweepers: float
+    """That keep the workers busy where the broker has not got the orders."""
 
 
 def recoveries(site: Site) -> list[Recovery]:
     rate = site.tweets_a_second
     spare = rate * (1 / demand.UTILISATION - 1)
     outages = (60.0, 600.0, 3_600.0)
-    return [
-        Recovery(each, each * rate, each * rate / (SWEEP_LIMIT / SWEEP_SECONDS), each * rate / spare)
-        for each in outages
-    ]
+    return [Recovery(each, each * rate, each * rate / spare, spare / SENT_BY_A_SWEEPER) for each in outages]

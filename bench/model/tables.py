@@ -153,11 +153,14 @@ def _recovery(site: Site) -> str:
     rows = [
         (
             _duration(each.outage_seconds), f"{each.open_orders:,.0f}", _duration(each.worked_seconds),
-            _duration(each.swept_seconds),
+            f"{math.ceil(each.sweepers)}",
         )
         for each in limits.recoveries(site)
     ]  # fmt: skip
-    return table(("outage at the peak", "open orders", "the broker kept them", "the sweeper alone"), rows)
+    return table(
+        ("outage at the peak", "open orders", "until they are worked off", "sweepers, if the broker has none of them"),
+        rows,
+    )
 
 
 def _days(site: Site, costs: Costs) -> str:

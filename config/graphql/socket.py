@@ -29,8 +29,8 @@ from config.graphql.messages import (
 from config.graphql.subscribers import Subscriber, asked_in, check_room
 from feed.live.frames import BadFrame, CloseCode
 from feed.live.quota import quota
+from feed.live.registry import TokenQueue
 from feed.live.socket import NOBODYS, LiveConsumer, token_in
-from feed.live.streams.stream import Signal
 from feed.live.threads import reading
 from storage.errors import ServiceError, Unavailable
 from storage.web.client_address import scope_address
@@ -43,6 +43,8 @@ class GraphQLConsumer(LiveConsumer):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
+        self._queue = TokenQueue(self.look_at_token)
+        """Each subscription has a queue of its own (subscribers.py)."""
         self._initialised = False
         self._subscribers: dict[str, Subscriber] = {}
 
@@ -71,9 +73,6 @@ class GraphQLConsumer(LiveConsumer):
 
     async def signed_in(self, viewer: Viewer) -> None:
         await self._write(Acknowledged())
-
-    async def tell(self, signal: Signal) -> None:
-        """Tells nothing: each subscription has a queue of its own (subscribers.py)."""
 
     async def unavailable(self, error: Unavailable) -> None:
         """Who is not signed in is to come again; who is hears nothing, as the protocol has no word for it."""

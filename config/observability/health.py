@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 from accounts import sql
+from fanout.orders.brokers import ping_all
 from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, now_us
@@ -28,7 +29,7 @@ LATE_SECONDS = 30
 
 CHECKS: dict[str, Callable[[], None]] = {
     "redis_timelines": lambda: timeline_node().ping(),
-    "redis_broker": lambda: broker_node().ping(),
+    "redis_broker": ping_all,
     "store": ping_store,
     "database": sql.ping,
 }

@@ -40,6 +40,7 @@ from fanout.delivery.celebrities import DeliveryMode
 from fanout.delivery.pushing import Push
 from fanout.live import channel
 from fanout.orders import figures, resending
+from fanout.orders.brokers import broker_of
 from fanout.orders.dispatch import enqueue_part
 from fanout.orders.handlers import Context
 from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, PoisonedOrder, entry_and_author
@@ -152,7 +153,7 @@ def work_off_part(order: Order, part: int, parts: int, *, after: int = 0, resent
 
 def let_part_be_sent(order_id: int, part: int) -> None:
     """Lets the part be handed out again at once: to be called when an attempt at it has ended."""
-    resending.release([_part_name(order_id, part)])
+    resending.release(broker_of(order_id), [_part_name(order_id, part)])
 
 
 def _push_of(kind: str) -> Push:
@@ -223,15 +224,16 @@ def _hand_out(order: Order, parts: int, *, after: int = 0, resent: bool) -> None
     if not missing:
         outbox().mark_done(order.id)
         return
-    is_long = resending.queue_lengths([BULK])[BULK] >= resending.QUEUE_LONG
+    broker = broker_of(order.id)
+    is_long = resending.queue_lengths(broker, [BULK])[BULK] >= resending.QUEUE_LONG
     seconds = resending.LOST_SECONDS if is_long else PART_SECONDS
-    fresh = resending.claim([_part_name(order.id, part) for part in missing], seconds=seconds)
+    fresh = resending.claim(broker, [_part_name(order.id, part) for part in missing], seconds=seconds)
     claimed = [part for part, is_fresh in zip(missing, fresh, strict=True) if is_fresh]
     for number, part in enumerate(claimed):
         try:
             enqueue_part(order, part, parts, after=after, resent=resent)
         except Unavailable:
-            resending.release([_part_name(order.id, each) for each in claimed[number:]])
+            resending.release(broker, [_part_name(order.id, each) for each in claimed[number:]])
             raise
 
 

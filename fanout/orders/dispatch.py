@@ -11,19 +11,22 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, cast
 
 import structlog
 from celery import current_app
 from kombu.exceptions import OperationalError
+from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
 
+from fanout.orders.brokers import broker_of
 from fanout.orders.handlers import queue_of
 from fanout.orders.queues import BULK
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.process import start_anew_after_fork
-from storage.redis.node import broker_node
+from storage.redis.node import RedisNode
 
 QUEUE_SIZE = 10_000
 """About 2 MB; at 1,850 messages a second it holds five seconds of posts."""
@@ -31,6 +34,10 @@ PLAIN: dict[str, Any] = {"argsrepr": "", "kwargsrepr": "", "declare": ()}
 """A message without its arguments in words, which are for tools that watch Celery; and without the queue
 being declared before each, as a list in Redis needs none. Together a third of what a message costs
 its sender (460 µs of CPU; 300 like this)."""
+CONNECTIONS = 4
+"""To a group's broker: a process sends from its dispatching thread, and a sweeper or worker from one more."""
+SENDING_SECONDS = 5.0
+"""How long to wait for one of the connections, of which each is busy for as long as a broker is given to answer."""
 DRAIN_SECONDS = 1.0
 """How long a process that ends waits for its queue to empty."""
 
@@ -51,12 +58,49 @@ def enqueue_part(order: Order, part: int, parts: int, *, after: int = 0, resent:
 
 
 def _send(task: str, args: tuple[int | str, ...], queue: str, **kwargs: int) -> None:
-    """Raises at once while the broker's breaker is open."""
+    """Sends to the broker of the order, which is the first of the arguments. At once while its breaker is open."""
+    broker = broker_of(cast(int, args[0]))
     try:
-        with broker_node().breaker.guard():
-            current_app.send_task(task, args=args, kwargs=kwargs, queue=queue, retry=False, **PLAIN)
+        with broker.breaker.guard(), producers.of(broker) as producer:
+            current_app.send_task(task, args=args, kwargs=kwargs, queue=queue, producer=producer, retry=False, **PLAIN)
     except (OperationalError, RedisError, OSError) as error:
-        raise Unavailable("redis_broker") from error
+        raise Unavailable(broker.name) from error
+
+
+class Producers:
+    """Celery's connections to brokers: the app's own to the one that it was started with, a pool to each other."""
+
+    def __init__(self) -> None:
+        self.start_anew()
+        start_anew_after_fork(self)
+
+    def start_anew(self) -> None:
+        """Leaves the parent's connections alone in a forked child."""
+        self._lock = threading.Lock()
+        self._pools: dict[str, ProducerPool] = {}
+
+    def of(self, broker: RedisNode) -> AbstractContextManager[Any]:
+        """Returns a context of one to publish by."""
+        if broker.url == current_app.conf.broker_write_url:
+            return cast(AbstractContextManager[Any], current_app.producer_or_acquire())
+        return cast(AbstractContextManager[Any], self._pool_of(broker.url).acquire(True, timeout=SENDING_SECONDS))
+
+    def close(self) -> None:
+        """Closes the connections of this process's own pools."""
+        with self._lock:
+            for pool in self._pools.values():
+                pool.connections.force_close_all()
+            self._pools = {}
+
+    def _pool_of(self, url: str) -> ProducerPool:
+        with self._lock:
+            if url not in self._pools:
+                connections = current_app.connection_for_write(url).Pool(limit=CONNECTIONS)
+                self._pools[url] = ProducerPool(connections, limit=CONNECTIONS)
+            return self._pools[url]
+
+
+producers = Producers()
 
 
 class Dispatcher:

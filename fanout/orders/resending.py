@@ -1,6 +1,6 @@
 """Remembers what was put on the broker's queues lately, so that it is not put there again and again.
 
-The keys that say so live in the broker's own Redis, beside the queues that they speak of: where the queues
+The keys that say so live in the order's own broker, beside the queues that they speak of: where the queues
 are lost the keys are lost, too, and everything is sent again at once; where the broker does
 not answer, nothing could be sent either. The timelines' Redis may be down or emptied meanwhile.
 """
@@ -8,8 +8,9 @@ not answer, nothing could be sent either. The timelines' Redis may be down or em
 from collections.abc import Sequence
 from contextlib import suppress
 
+from fanout.orders.brokers import brokers
 from storage.errors import Unavailable
-from storage.redis.node import broker_node
+from storage.redis.node import RedisNode, broker_node
 from storage.redis.reads import Command
 
 QUEUE_LONG = 2_000
@@ -19,25 +20,31 @@ LOST_SECONDS = 300
 """What was put on a long queue so long ago counts as lost."""
 
 
-def queue_lengths(queues: Sequence[str]) -> dict[str, int]:
+def queue_lengths(broker: RedisNode, queues: Sequence[str]) -> dict[str, int]:
     """Returns how many messages wait in each queue. One round trip. Raises `Unavailable`."""
-    lengths = broker_node().round_trip(*(("LLEN", queue) for queue in queues))
+    lengths = broker.round_trip(*(("LLEN", queue) for queue in queues))
     return dict(zip(queues, lengths, strict=True))
 
 
-def claim(names: Sequence[str], *, seconds: int) -> list[bool]:
+def all_queue_lengths(queues: Sequence[str]) -> dict[str, int]:
+    """Returns the same over all brokers, a round trip each."""
+    lengths = [queue_lengths(each, queues) for each in {broker_node(), *brokers()}]
+    return {queue: sum(each[queue] for each in lengths) for queue in queues}
+
+
+def claim(broker: RedisNode, names: Sequence[str], *, seconds: int) -> list[bool]:
     """Claims these, and answers for each whether it was not claimed in the last `seconds`.
 
     One round trip. Raises `Unavailable`.
     """
     claims: list[Command] = [("SET", _sent_key(name), b"1", "NX", "EX", seconds) for name in names]
-    return [bool(fresh) for fresh in broker_node().round_trip(*claims)]
+    return [bool(fresh) for fresh in broker.round_trip(*claims)]
 
 
-def release(names: Sequence[str]) -> None:
+def release(broker: RedisNode, names: Sequence[str]) -> None:
     """Takes the claims back. One round trip; a broker that does not answer lets them end by their time."""
     with suppress(Unavailable):
-        broker_node().round_trip(*(("DEL", _sent_key(name)) for name in names))
+        broker.round_trip(*(("DEL", _sent_key(name)) for name in names))
 
 
 def _sent_key(name: str) -> str:

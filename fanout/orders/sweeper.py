@@ -10,55 +10,92 @@ a limit of their own, so that they do not wait behind the tweets of an outage. S
 Redis could not take is in force within 10 s of its return, if no more than LOOKED_AT orders
 are open before it.
 
-**A long queue.** Then what is open is most likely in it. Only what should have been done LOST_SECONDS
-ago is sent again, and once in so many seconds; so what the broker lost is sent in the end.
+**How many.** As many as the workers get through: a queue is filled up to what they work off in AHEAD_SECONDS,
+and never by less than SWEEP_LIMIT. So after an outage each sweep sends more than the one before, until the workers are
+busy all the time, however many they are.
+
+**A long queue.** It holds more than that, and QUEUE_LONG. Then what is open is most likely in it. Only what should have
+been done LOST_SECONDS ago is sent again, and once in so many seconds; so what the broker lost is sent in the end.
+
+**Side by side.** A sweep is of some shards of the outbox (orders/sweepers.py), and its limits are its share.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Iterator
+import math
+import time
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Collection, Iterator, Mapping
 
 import structlog
 from django.conf import settings
 
-from fanout.orders import attempts, resending
+from fanout.orders import attempts, figures, resending
+from fanout.orders.brokers import broker_of, brokers
 from fanout.orders.dispatch import enqueue
 from fanout.orders.handlers import queue_of
 from fanout.orders.queues import QUEUES
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, make_id, now_us
-from storage.ports.outbox import Order
+from storage.ports.outbox import ALL_SHARDS, Order
+from storage.redis.node import RedisNode
 from storage.stores import dead_letters, outbox
 
 PAGE = 2_000
 CHUNK = 100
 """Orders that are claimed together."""
 SWEEP_LIMIT = 1_000
-"""Orders sent again a sweep and queue: bounded work, and the broker is not flooded after an outage."""
+"""Orders that all sweeps together may put on a queue at a time, whatever is known of the workers."""
+AHEAD_SECONDS = 3.0
+"""Workers are given so much to do: more than passes between two sweeps, less than RESEND_SECONDS."""
 TRICKLE = 100
 """The same while the queue is long."""
 LOOKED_AT = 20_000
 """Open orders looked at a sweep: a fifth of a second of reading."""
+REMEMBERED = 200_000
+"""Orders: more than are on their way at a time, 20 MB."""
+SWEEP_SECONDS = 2.0
+"""Then a sweep sends no more, and the next one goes on: who sweeps says in between that they are there."""
 RESEND_SECONDS = 5
 """An order that was sent again is left alone for this long."""
 
 log = structlog.get_logger(__name__)
 
 
-def sweep() -> int:
-    """Sends open orders older than SWEEP_AFTER_SECONDS again, oldest first; returns how many.
+class Memory:
+    """Which orders a process has sent lately. Of what it sends for the first time no books need be kept."""
 
-    Raises `Unavailable`, for the broker as well. Sending an order that is being worked on is
-    harmless, only wasteful. Costs a read each PAGE open orders, and for each CHUNK that is due by its age
+    def __init__(self) -> None:
+        self._sent: OrderedDict[int, None] = OrderedDict()
+
+    def has(self, order_id: int) -> bool:
+        """Says whether the order was sent before, and remembers that it is sent now."""
+        known = order_id in self._sent
+        self._sent[order_id] = None
+        self._sent.move_to_end(order_id)
+        if len(self._sent) > REMEMBERED:
+            self._sent.popitem(last=False)
+        return known
+
+
+def sweep(shards: Collection[int] = ALL_SHARDS, *, share: float = 1.0, memory: Memory | None = None) -> int:
+    """Sends open orders of these shards older than SWEEP_AFTER_SECONDS again, oldest first; returns how many.
+
+    Raises `Unavailable`, for a broker once what belongs to others was sent. Sending an order that is being worked on
+    is harmless, only wasteful. Costs a read each PAGE open orders, and for each CHUNK that is due by its age
     a round trip to the broker and a read of the attempts.
+
+    `share` is that of all that may be sent at a time. With a `memory`, what it does not have counts as sent for the
+    first time; whoever works orders off has none: an order that kills its process would kill what remembers it.
     """
-    run = _Sweep(now_us())
-    for orders in _open_pages(run.now_us):
-        for queue, of_queue in _by_queue(orders).items():
-            run.send_due(queue, of_queue)
+    run = _Sweep(now_us(), share=share, memory=memory)
+    for orders in _open_pages(run.now_us, shards):
+        for (broker, queue), of_queue in _by_queue(orders).items():
+            run.send_due(broker, queue, of_queue)
         if run.exhausted:
             break
     if run.sent:
         log.info("orders_sent_again", count=run.sent)
+    if run.fault is not None:
+        raise run.fault
     return run.sent
 
 
@@ -76,63 +113,96 @@ def discard() -> int:
 
 
 class _Sweep:
-    """One sweep: how many orders each queue may still get, and how many were sent."""
+    """One sweep: how many orders each queue of each broker may still get, and how many were sent."""
 
-    def __init__(self, now_us: int) -> None:
+    def __init__(self, now_us: int, *, share: float, memory: Memory | None = None) -> None:
         self.now_us = now_us
+        self._memory = memory
         self.sent = 0
-        lengths = resending.queue_lengths(QUEUES)
-        self._long = {queue for queue, length in lengths.items() if length >= resending.QUEUE_LONG}
-        self._left = {queue: TRICKLE if queue in self._long else SWEEP_LIMIT for queue in QUEUES}
+        self.fault: Unavailable | None = None
+        """A broker that did not answer: what belongs to others was sent."""
+        self._until = time.monotonic() + SWEEP_SECONDS
+        self._left: dict[tuple[RedisNode, str], int] = {}
+        self._long: set[tuple[RedisNode, str]] = set()
+        rates = figures.worked_a_second(QUEUES)
+        for broker in brokers():
+            self._begin(broker, rates, share)
+
+    def _begin(self, broker: RedisNode, rates: Mapping[str, float], share: float) -> None:
+        try:
+            lengths = resending.queue_lengths(broker, QUEUES)
+        except Unavailable as error:
+            self.fault = error
+            return
+        for queue, length in lengths.items():
+            ahead = rates[queue] * AHEAD_SECONDS / len(brokers())
+            is_long = length >= max(resending.QUEUE_LONG, ahead)
+            if is_long:
+                self._long.add((broker, queue))
+            self._left[broker, queue] = math.ceil(share * (TRICKLE if is_long else max(SWEEP_LIMIT, ahead - length)))
 
     @property
     def exhausted(self) -> bool:
-        """Whether no queue may get any more."""
-        return all(left <= 0 for left in self._left.values())
+        """Whether no queue may get any more, or the time is over."""
+        return all(left <= 0 for left in self._left.values()) or time.monotonic() > self._until
 
-    def send_due(self, queue: str, orders: list[Order]) -> None:
+    def send_due(self, broker: RedisNode, queue: str, orders: list[Order]) -> None:
         """Sends those of the orders that may be sent now, while their queue may get some. Raises `Unavailable`."""
-        if queue in self._long:
+        if (broker, queue) in self._long:
             lost_us = self.now_us - resending.LOST_SECONDS * 1_000_000
             orders = [order for order in orders if id_us(order.id) < lost_us]
-        for start in range(0, len(orders), CHUNK):
-            if self._left[queue] <= 0:
-                return
-            self._send_chunk(queue, orders[start : start + CHUNK])
+        start = 0
+        while start < len(orders) and (left := self._left.get((broker, queue), 0)) > 0 and not self.exhausted:
+            chunk = orders[start : start + min(CHUNK, left)]
+            self._send_chunk(broker, queue, chunk)
+            start += len(chunk)
 
-    def _send_chunk(self, queue: str, orders: list[Order]) -> None:
-        seconds = resending.LOST_SECONDS if queue in self._long else RESEND_SECONDS
-        fresh = resending.claim([str(order.id) for order in orders], seconds=seconds)
-        claimed = [order for order, is_fresh in zip(orders, fresh, strict=True) if is_fresh]
-        unsent = deque(claimed)
+    def _send_chunk(self, broker: RedisNode, queue: str, orders: list[Order]) -> None:
+        seconds = resending.LOST_SECONDS if (broker, queue) in self._long else RESEND_SECONDS
+        names = [str(order.id) for order in orders]
         try:
-            unsent = deque(_to_be_tried(claimed))
+            fresh = resending.claim(broker, names, seconds=seconds)
+        except Unavailable as error:
+            self._give_up(broker, error)
+            return
+        unsent = deque(order for order, is_fresh in zip(orders, fresh, strict=True) if is_fresh)
+        try:
+            unsent = deque(_to_be_tried(list(unsent)))
             while unsent:
-                enqueue(unsent[0], resent=True)
+                enqueue(unsent[0], resent=self._memory is None or self._memory.has(unsent[0].id))
                 unsent.popleft()
                 self.sent += 1
-                self._left[queue] -= 1
-        except Unavailable:
-            resending.release([str(each.id) for each in unsent])
-            raise
+                self._left[broker, queue] -= 1
+        except Unavailable as error:
+            resending.release(broker, [str(each.id) for each in unsent])
+            if error.backend != broker.name:
+                raise
+            self._give_up(broker, error)
+
+    def _give_up(self, broker: RedisNode, fault: Unavailable) -> None:
+        """Sends nothing more to this broker."""
+        self.fault = fault
+        for place in self._left:
+            if place[0] is broker:
+                self._left[place] = 0
 
 
-def _open_pages(now: int) -> Iterator[list[Order]]:
+def _open_pages(now: int, shards: Collection[int]) -> Iterator[list[Order]]:
     """Open orders older than SWEEP_AFTER_SECONDS, LOOKED_AT at most."""
     before = make_id(now - int(settings.SWEEP_AFTER_SECONDS * 1_000_000), 0)
     after = 0
     for _ in range(LOOKED_AT // PAGE):
-        orders = outbox().open_orders(after=after, before=before, limit=PAGE)
+        orders = outbox().open_orders(after=after, before=before, limit=PAGE, shards=shards)
         yield orders
         if len(orders) < PAGE:
             return
         after = orders[-1].id
 
 
-def _by_queue(orders: list[Order]) -> dict[str, list[Order]]:
-    queues: dict[str, list[Order]] = defaultdict(list)
+def _by_queue(orders: list[Order]) -> dict[tuple[RedisNode, str], list[Order]]:
+    queues: dict[tuple[RedisNode, str], list[Order]] = defaultdict(list)
     for order in orders:
-        queues[queue_of(order.kind)].append(order)
+        queues[broker_of(order.id), queue_of(order.kind)].append(order)
     return queues
 
 

@@ -7,6 +7,7 @@ operator is left out of the choice, and that is said; whom they may not touch is
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+import structlog
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
@@ -17,11 +18,14 @@ from accounts.admin import operator_of
 from accounts.models import User
 from accounts.staff.roles import may
 from feed.desk.acts import ACTS, Act
+from feed.desk.reasons import ReasonForm
+from storage.errors import Unavailable
 
 AT_ONCE = 100
 """People; each is a few statements and a round trip, and the request has to end."""
 NAMED = 20
 
+log = structlog.get_logger(__name__)
 Action = Callable[[Any, HttpRequest, QuerySet[User]], HttpResponse | None]
 
 
@@ -40,10 +44,13 @@ def _action(act: Act) -> Action:
             model_admin.message_user(request, f"{act.done}: nobody.{_left_out(people, operator)}", messages.ERROR)
             return None
         if form.is_bound and form.is_valid():
-            for person in chosen:
-                act.do(person, operator, form.cleaned_data["reason"], form.cleaned_data.get("until"))
-            names = ", ".join(map(str, chosen))
-            model_admin.message_user(request, f"{act.done}: {names}.{_left_out(people, operator)}", messages.SUCCESS)
+            done, fault = _do(act, chosen, operator, form)
+            if done:
+                told = f"{act.done}: {_names(done)}.{_left_out(people, operator)}"
+                model_admin.message_user(request, told, messages.SUCCESS)
+            if fault:
+                told = f"{fault} Not {act.done.lower()}: {_names(chosen[len(done) :])}. Do it again with them."
+                model_admin.message_user(request, told, messages.ERROR)
             return None
         context = {
             **model_admin.admin_site.each_context(request),
@@ -63,6 +70,26 @@ def _action(act: Act) -> Action:
     acting.__name__ = act.name
     described = admin.action(description=act.label, permissions=[str(act.right)])(acting)
     return cast(Action, described)
+
+
+def _do(act: Act, people: Sequence[User], operator: User, form: ReasonForm) -> tuple[Sequence[User], str]:
+    """Acts on one after the other, up to the first with whom it fails; returns with whom it was done, and what failed.
+
+    Each is done by itself, so what was done stands. With whom it failed it may have begun: every act may be done again.
+    """
+    for number, person in enumerate(people):
+        try:
+            act.do(person, operator, form.cleaned_data["reason"], form.cleaned_data.get("until"))
+        except Unavailable as error:
+            return people[:number], error.message
+        except Exception as error:
+            log.exception("act_failed", act=act.name, user_id=person.pk, error=type(error).__name__)
+            return people[:number], f"It failed with {person}, and the logs say why."
+    return people, ""
+
+
+def _names(people: Sequence[User]) -> str:
+    return ", ".join(map(str, people))
 
 
 def _left_out(people: Sequence[User], operator: User) -> str:

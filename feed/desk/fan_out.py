@@ -1,8 +1,10 @@
 """Fan-out on the desk: a dashboard of the last hours that refreshes itself, and the orders that were given up."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -14,8 +16,7 @@ from feed.desk.pages import DeskPage, desk_page
 from feed.desk.plots import Points, Span, plot
 from feed.operations import figures, letters
 from feed.operations.figures import BREAKERS, QUEUES, Sample
-from storage.errors import NotFound, Refused
-from storage.ids.snowflakes import MAX_ID, created_at, make_id
+from storage.ids.snowflakes import MAX_ID, created_at, id_in, make_id
 from storage.ports.dead_letters import DeadLetter
 from storage.redis.tallies import SLOT_SECONDS
 
@@ -62,21 +63,62 @@ class DeadLetters(DeskPage):
         return self.shown({"letters": [_letter(each) for each in page], "older": older, "reason_max": REASON_MAX})
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        given, action = request.POST.get("order", ""), request.POST.get("action")
-        act = {"replay": letters.replay, "drop": letters.drop}.get(action or "")
-        if act is None or not _is_id(given):
-            return self.back("There is no such action, or no such order.", failed=True)
-        self.ask(Right.REPLAY_DEAD_LETTERS if action == "replay" else Right.DROP_DEAD_LETTERS)
-        try:
-            act(int(given), by=operator_of(request), reason=reason_in(request))
-        except (Refused, NotFound) as error:
-            return self.back(error.message, failed=True)
-        done = "Replayed: the sweeper sends it within seconds." if action == "replay" else "Dropped: it stays undone."
-        return self.back(f"{done} (order {given})")
+        """Does so with one order whose reason is given beside it, or with several once their count was confirmed."""
+        action = ACTIONS.get(request.POST.get("action", ""))
+        if action is None:
+            return self.back("There is no such action.", failed=True)
+        self.ask(action.right)
+        several = request.POST.get("several")
+        chosen = [id_in(each) or 0 for each in request.POST.getlist("page" if "all" in request.POST else "order")]
+        if not chosen or len(chosen) > letters.PAGE or not all(chosen):
+            return self.back(f"Choose from the list, {letters.PAGE} at most: there is no such order.", failed=True)
+        orders = list(dict.fromkeys(chosen))
+        if several == "chosen":
+            return self._confirmation(orders, action)
+        done, fault = letters.each(orders, action.do, by=operator_of(request), reason=reason_in(request))
+        if fault and not done:
+            return self.back(fault, failed=True)
+        told = f"{action.done} ({_numbers(done)})"
+        if fault:
+            told = f"{told} Then it stopped: {fault} Left as they are: {_numbers(orders[len(done) :])}."
+        return self.back(told, failed=bool(fault))
+
+    def _confirmation(self, orders: Sequence[int], action: "Action") -> HttpResponseBase:
+        """Says first how many there are, and of what kinds."""
+        found = letters.read(orders)
+        kinds = Counter(each.order.kind for each in found)
+        shown = {"title": action.label, "action": action, "letters": [_letter(each) for each in found]}
+        counted = {"count": len(found), "kinds": sorted(kinds.items()), "gone": len(orders) - len(found)}
+        return self.shown({**shown, **counted, "reason_max": REASON_MAX}, template="desk/confirm_letters.html")
 
 
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID)) and 0 < int(text) <= MAX_ID
+class Action(msgspec.Struct, frozen=True):
+    """What may be done with dead letters, by right."""
+
+    name: str
+    label: str
+    done: str
+    right: Right
+    do: letters.Act
+
+
+ACTIONS = {
+    action.name: action
+    for action in (
+        Action(
+            "replay",
+            "Replay: open their orders again",
+            "Replayed: the sweeper sends what is open within seconds.",
+            Right.REPLAY_DEAD_LETTERS,
+            letters.replay,
+        ),
+        Action("drop", "Drop: leave it undone", "Dropped: it stays undone.", Right.DROP_DEAD_LETTERS, letters.drop),
+    )
+}
+
+
+def _numbers(orders: Sequence[int]) -> str:
+    return f"order{'s' if len(orders) > 1 else ''} {', '.join(map(str, orders))}"
 
 
 def _letter(letter: DeadLetter) -> dict[str, object]:
@@ -114,7 +156,9 @@ def _plots(found: Sequence[Sample], span: Span) -> Iterator[str]:
     yield plot("Active timelines", {"timelines": line(lambda s: s.timelines)}, span)
     share = line(lambda s: None if s.hit_share is None else 100 * s.hit_share)
     yield plot("Home pages served as found", {"hits": share}, span, unit=" %")
-    yield plot("People connected", {"connected": line(lambda s: s.connected)}, span)
+    connected = {"people": line(lambda s: s.connected), "sockets": line(lambda s: s.sockets)}
+    yield plot("Connected", connected, span)
+    yield plot("Frames to sockets a second", {"frames": line(lambda s: s.frames)}, span)
     yield plot("Open breakers, where figures are taken", {name: line(breaker_of(name)) for name in BREAKERS}, span)
 
 

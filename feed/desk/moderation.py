@@ -23,7 +23,7 @@ from feed.moderation.evidence import context_of, newest_tweets
 from feed.moderation.queue import Target
 from feed.operations import lookup
 from storage.errors import NotFound, Refused, Unavailable
-from storage.ids.snowflakes import MAX_ID
+from storage.ids.snowflakes import MAX_ID, id_in
 from tweets.writing.restoring import restore_tweet
 
 ON_A_PAGE = 25
@@ -38,7 +38,8 @@ class QueuePage(DeskPage):
     template_name = "desk/queue.html"
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        rows = queue.waiting(cast(User, request.user), after=_place(request.GET.get("after", "")), limit=ON_A_PAGE + 1)
+        place = id_in(request.GET.get("after", "")) or 0
+        rows = queue.waiting(cast(User, request.user), after=place, limit=ON_A_PAGE + 1)
         shown = rows[:ON_A_PAGE]
         waiting = [(row, age(row.since), reverse("admin:desk_case", args=row.target)) for row in shown]
         following = shown[-1].oldest_id if len(rows) > ON_A_PAGE else None
@@ -182,8 +183,3 @@ def _deleted(tweet_id: int, operator: User) -> dict[str, Any]:
         "restoring": restoring_of(operator, tweet),
         "reason_max": REASON_MAX,
     }
-
-
-def _place(text: str) -> int:
-    """The place that an address names; the beginning for what is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= MAX_ID else 0

@@ -82,10 +82,10 @@ class DeskPage(View):
         if not may(self.request.user, right):
             raise PermissionDenied
 
-    def shown(self, context: Mapping[str, Any], *, status: int = 200) -> TemplateResponse:
-        """Returns the page, with the menu around it."""
+    def shown(self, context: Mapping[str, Any], *, status: int = 200, template: str = "") -> TemplateResponse:
+        """Returns the page, or one in between of another template, with the menu around it."""
         around = {**admin.site.each_context(self.request), "title": self.title, "may": rights_of(self.request.user)}
-        return TemplateResponse(self.request, self.template_name, {**around, **context}, status=status)
+        return TemplateResponse(self.request, template or self.template_name, {**around, **context}, status=status)
 
     def back(self, done: str, *, to: str = "", failed: bool = False) -> HttpResponseRedirect:
         """Sends to the page at `to`, this one by default, where `done` is read once."""

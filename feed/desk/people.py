@@ -9,23 +9,20 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from knox.models import AuthToken
 
-from accounts.account_cache.accounts import accounts_by_id
-from accounts.entities import Account
-from accounts.graph.kinds import FOLLOW
-from accounts.models import StaffAction, User, privileged
+from accounts.models import StaffAction, User
 from accounts.people.selectors import get_user
 from accounts.sessions import two_step
 from accounts.sql import sql_or_unavailable
 from accounts.staff.log import entries_for
 from accounts.staff.roles import Right, may, may_touch
 from feed.desk.acts import ACTS, Act
+from feed.desk.neighbours import Neighbours, followees, followers
 from feed.desk.pages import DeskPage, desk_page
 from feed.desk.reasons import ReasonForm, errors_of
 from feed.models import Report
 from feed.moderation.evidence import newest_tweets
 from feed.moderation.queue import decisions_about, reports_for
 from storage.errors import Unavailable
-from storage.stores import associations
 
 SHOWN = 20
 """Of each list; what is older is not looked at here."""
@@ -37,10 +34,8 @@ class Listed(msgspec.Struct, frozen=True):
 
     title: str
     rows: Sequence[Any] | None
-
-    @property
-    def is_full(self) -> bool:
-        return self.rows is not None and len(self.rows) >= SHOWN
+    more: str = ""
+    """Where the rest of it is, if there is more."""
 
 
 @desk_page
@@ -103,8 +98,8 @@ class PersonPage(DeskPage):
             "tokens": _tokens(person.pk),
             "tweets": _listed("Newest tweets", lambda: newest_tweets(person.pk)),
             "neighbours": [
-                _listed("Newest followers", lambda: _followers(person.pk, self.operator)),
-                _listed("Followed lately", lambda: _followees(person.pk, self.operator)),
+                _neighbours("Newest followers", "followers", lambda: followers(person.pk, self.operator)),
+                _neighbours("Followed lately", "following", lambda: followees(person.pk, self.operator)),
             ],
         }
         if may(self.operator, Right.HANDLE_REPORTS):
@@ -132,23 +127,12 @@ def _listed(title: str, read: Callable[[], Sequence[Any]]) -> Listed:
         return Listed(title, None)
 
 
-def _followers(person_id: int, operator: User) -> list[Account]:
-    """Who followed last; a store read and their accounts. Suspended people as well, staff for superusers only."""
-    edges = associations().newest_sources(person_id, FOLLOW, limit=SHOWN)
-    return _accounts([edge.source for edge in edges], operator)
-
-
-def _followees(person_id: int, operator: User) -> list[Account]:
-    edges = associations().newest_targets(person_id, FOLLOW, limit=SHOWN)
-    return _accounts([edge.target for edge in edges], operator)
-
-
-@sql_or_unavailable()
-def _accounts(ids: Sequence[int], operator: User) -> list[Account]:
-    staff = User.objects.filter(privileged(), pk__in=ids).values_list("pk", flat=True)
-    hidden = set() if operator.is_superuser else set(staff)
-    accounts = accounts_by_id(ids)
-    return [accounts[each] for each in ids if each in accounts and each not in hidden]
+def _neighbours(title: str, page: str, read: Callable[[], Neighbours]) -> Listed:
+    try:
+        found = read()
+    except Unavailable:
+        return Listed(title, None)
+    return Listed(title, [each.account for each in found.people], f"{page}/" if found.older is not None else "")
 
 
 @sql_or_unavailable()

@@ -12,11 +12,11 @@ from accounts.staff.roles import Right, may, may_touch_what_is_of
 from feed.desk.lines import listing_lines, operator_of, place_in, reason_in, tweet_line, viewer_of
 from feed.desk.pages import DeskPage, desk_page
 from feed.desk.restoring import RESTORED, deletion_of, restoring_of
-from feed.moderation.tweets import delete_as_staff
 from feed.operations import lookup
 from feed.operations.fanning import fan_out_of
 from feed.operations.lookup import Listing, marked_by, quotes_of, replies_to
 from storage.errors import NotFound, Refused
+from tweets.writing.posting import delete_tweet
 from tweets.writing.restoring import restore_tweet
 
 LISTS = ("replies", "quotes", "likes", "retweets")
@@ -71,6 +71,7 @@ class OneTweet(DeskPage):
                 "quoted": tweet_line(found.quoted) if found.quoted is not None else None,
                 "original": tweet_line(found.original) if found.original is not None else None,
                 "deletion": deletion_of(found.subject.tweet, found.deleter),
+                "is_own": is_own,
                 "may_delete": is_own or may_touch,
                 "restoring": restoring_of(operator_of(request), found.subject.tweet),
                 "fan_out": fan_out,
@@ -86,7 +87,7 @@ class OneTweet(DeskPage):
         try:
             if action == "delete":
                 self.ask(Right.DELETE_TWEETS)
-                delete_as_staff(tweet_id=tweet_id, viewer=viewer_of(request), reason=reason_in(request))
+                delete_tweet(tweet_id=tweet_id, viewer=viewer_of(request), reason=reason_in(request))
                 return self.back("Deleted. Its retraction from timelines is on its way.")
             if action == "restore":
                 self.ask(Right.RESTORE_TWEETS)

@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from accounts.entities import Viewer
+from fanout.live.figures import live_figures
 from feed.live.registry import Held, registry
 from feed.live.sharing import sharing
 from feed.live.streams.stream import HOME, Signal, SignalKind, Topic
@@ -130,7 +131,9 @@ def _write(held: Sequence[Held], seen: Mapping[int, Told], came: _Came) -> None:
         if id(told) not in shown:
             shown[id(told)] = [showing_of(tweet) for tweet in told]
         texts = [frame.text for frame in stream.show(told, shown[id(told)], came.watermark)]
-        queue.release(None if queue.write_now(texts) else came.signal(reader_id))
+        written = queue.write_now(texts)
+        live_figures.frames += len(texts) if written else 0
+        queue.release(None if written else came.signal(reader_id))
 
 
 arrivals = Arrivals()

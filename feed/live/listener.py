@@ -28,12 +28,14 @@ from redis.exceptions import RedisError
 from accounts.account_cache.accounts import RECENT_CHANGES, Changes
 from fanout.live import channel
 from fanout.live.channel import PUBLIC_CHANNEL, LiveKind
+from fanout.live.figures import live_figures
 from fanout.live.presence import REFRESH_SECONDS, Presence
 from fanout.live.watermark import WATERMARK_SECONDS, watermark
 from feed.live.arrivals import arrivals
 from feed.live.channels import HEARD_SECONDS, KEPT_SECONDS, channels
 from feed.live.heard import heard
 from feed.live.pacing import BEAT_SECONDS, Pacing
+from feed.live.places import places
 from feed.live.rechecking import rechecking
 from feed.live.registry import registry
 from feed.live.shared_places import shared_places
@@ -55,6 +57,8 @@ WATCH_SECONDS = 0.5
 """How often accounts that have changed are looked up: a revoked token closes, and what a suspended author wrote leaves
 screens, within a second."""
 
+FIGURES_SECONDS = 1.0
+"""How often it is told how many sockets there are, and what was sent: for those who look (fanout/live/figures.py)."""
 BROKEN = (RedisError, OSError, AttributeError)
 """What redis-py raises where a connection is broken: the last, where that happens amid a write."""
 
@@ -104,6 +108,7 @@ class Listener:
                 self._drop_channels,
                 shared_places.keep_telling,
                 rechecking.keep_checking,
+                _count_sockets,
             )
             self._tasks = [loop.create_task(_for_ever(step)) for step in steps]
 
@@ -294,6 +299,11 @@ async def _say(subscription: PubSub, command: str, names: Sequence[str]) -> None
     with suppress(*BROKEN):
         async with asyncio.timeout(HEARD_SECONDS):
             await (subscription.subscribe if command == "SUBSCRIBE" else subscription.unsubscribe)(*names)
+
+
+async def _count_sockets() -> None:
+    await asyncio.sleep(FIGURES_SECONDS)
+    live_figures.tell(places.total)
 
 
 def _recent_changes() -> tuple[Changes]:

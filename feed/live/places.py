@@ -62,6 +62,11 @@ class Places:
         self._readers.add(reader_id)
         return self._readers.of(reader_id) <= SOCKETS_A_READER
 
+    @property
+    def total(self) -> int:
+        """How many sockets the process has."""
+        return self._all.total
+
     def sockets_of(self, reader_id: int) -> int:
         """Returns how many sockets the reader has here."""
         return self._readers.of(reader_id)

@@ -128,6 +128,14 @@ class LiveQueue:
         return not self.asked_too_much
 
 
+class TokenQueue(LiveQueue):
+    """That of a socket which is told nothing by itself: it has its token looked at, and keeps no signal."""
+
+    def put(self, signal: Signal) -> None:
+        if signal.kind is SignalKind.RECHECK:
+            self._have_rechecked()
+
+
 def _resyncs_all(signal: Signal) -> bool:
     return signal.topic is None and signal.kind is SignalKind.RESYNC
 

@@ -1,8 +1,8 @@
 """What every socket is, whatever it speaks: signed in, told what its reader's streams have, and ended with its token.
 
-A socket has one pump, which awaits its queue and writes; frames of the client are handled
-beside it. The pump of a slow client waits in `send`, its queue fills up, and nobody
-else notices.
+What its streams have is pumped out of a queue, one for the socket or one for each of its subscriptions, beside the
+handling of what the client sends. The pump of a slow client waits in `send`, its queue fills up, and nobody else
+notices.
 """
 
 import asyncio
@@ -10,28 +10,26 @@ import contextlib
 from abc import ABC, abstractmethod
 from typing import Any
 
-import structlog
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from accounts.entities import Viewer
 from accounts.sessions.authentication import bearer_token
 from accounts.sessions.tokens import authenticate
+from fanout.live.figures import live_figures
 from feed.live.frames import BadFrame, CloseCode
 from feed.live.guard import guard_of
 from feed.live.listener import listener
 from feed.live.rechecking import rechecking
 from feed.live.registry import LiveQueue, registry
 from feed.live.shared_places import shared_places
-from feed.live.streams.stream import READER, Signal, Topic
+from feed.live.streams.stream import READER, Topic
 from feed.live.threads import housekeeping
 from storage.errors import Forbidden, NotSignedIn, ServiceError, TooMany, Unavailable
 from storage.web.client_address import scope_address
 
 NOBODYS = ""
 """A token that signs nobody in."""
-
-log = structlog.get_logger(__name__)
 
 
 class LiveConsumer(AsyncWebsocketConsumer, ABC):
@@ -42,7 +40,6 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         self.token = ""
         self._viewer: Viewer | None = None
         self._queue = LiveQueue(self.look_at_token)
-        self._pumping: asyncio.Task[None] | None = None
         self._checking: asyncio.Task[None] | None = None
         self._to_check = False
         self._ended = False
@@ -72,6 +69,10 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         except BadFrame:
             await self._end(CloseCode.BAD_FRAME)
 
+    async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False) -> None:  # type: ignore[override]
+        live_figures.frames += 1
+        await super().send(text_data, bytes_data, close)
+
     async def disconnect(self, code: int) -> None:
         self._forget()
 
@@ -90,10 +91,6 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
     @abstractmethod
     async def signed_in(self, viewer: Viewer) -> None:
         """Tells the client that its token is good."""
-
-    @abstractmethod
-    async def tell(self, signal: Signal) -> None:
-        """Has the streams of the socket tell the client what the signal says."""
 
     @abstractmethod
     async def unavailable(self, error: Unavailable) -> None:
@@ -117,19 +114,7 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         registry.add(Topic(READER, viewer.id), self._queue)
         listener.start()
         rechecking.add(self)
-        self._pumping = asyncio.create_task(self._pump())
         await self.signed_in(viewer)
-
-    async def _pump(self) -> None:
-        """Writes what the queue says, until the socket ends; what nobody foresaw ends the socket."""
-        try:
-            while not self._ended:
-                await self.tell(await self._queue.get())
-        except OSError:
-            self._forget()  # the client is gone
-        except Exception:
-            log.exception("live_socket_failed")
-            await self._end(CloseCode.SERVER_ERROR)
 
     def look_at_token(self) -> None:
         """Looks at the token anew, however far behind the pump is; once more if that is under way.
@@ -186,10 +171,7 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         rechecking.remove(self)
         self.end_streams()
         self._queue.forget()
-        for task in (self._pumping, self._checking):
-            if task is not None and task is not asyncio.current_task():
-                task.cancel()
-        self._pumping = None  # it keeps how it was cancelled, which keeps the socket
+        cancel_other(self._checking)
 
     def _header_token(self) -> str | None:
         """Returns the token of the Authorization header: NOBODYS where none can be found in it, None without one."""
@@ -204,6 +186,12 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         origin = headers.get(b"origin", b"").decode("latin-1")
         host = headers.get(b"host", b"").decode("latin-1")
         return not origin or origin in settings.ALLOWED_ORIGINS or origin.partition("://")[2] == host
+
+
+def cancel_other(task: asyncio.Task[None] | None) -> None:
+    """Cancels the task, unless it is the one that asks for it."""
+    if task is not None and task is not asyncio.current_task():
+        task.cancel()
 
 
 def token_in(authorization: str) -> str:

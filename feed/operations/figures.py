@@ -20,6 +20,7 @@ from msgspec import structs
 from accounts import sql
 from accounts.sql import sql_or_unavailable
 from fanout.live import presence
+from fanout.live.figures import FRAMES, SOCKETS
 from fanout.orders import resending
 from fanout.orders.figures import DELIVERIES, ENTRIES, percentile
 from fanout.orders.queues import BULK, FANOUT, GRAPH
@@ -68,6 +69,9 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     dead_letters: int | None = None
     timelines: int | None = None
     connected: int | None = None
+    sockets: int | None = None
+    frames: float | None = None
+    """Sent to sockets, a second."""
     open_breakers: list[str] = []
 
     @property
@@ -96,7 +100,7 @@ def sampled(slot: int) -> Sample:
     backlog = _answered(_backlog) or (None, None, None)
     return structs.replace(
         _counted_in(slot),
-        queues=_answered(lambda: resending.queue_lengths(QUEUES)),
+        queues=_answered(lambda: resending.all_queue_lengths(QUEUES)),
         open_orders=backlog[0],
         oldest_open_seconds=backlog[1],
         dead_letters=backlog[2],
@@ -118,6 +122,8 @@ def _counted_in(slot: int) -> Sample:
         lag_p50_ms=percentile(counted, 0.5),
         lag_p99_ms=percentile(counted, 0.99),
         hit_share=_share(counted),
+        sockets=counted.get(SOCKETS, 0),
+        frames=counted.get(FRAMES, 0) / SLOT_SECONDS,
     )
 
 

@@ -19,7 +19,7 @@ from accounts.models import User
 from accounts.people.selectors import get_user
 from accounts.sql import sql_or_unavailable
 from accounts.staff import log as staff_log
-from accounts.staff.roles import Right, may
+from accounts.staff.roles import Right, may, may_touch
 from fanout.timelines import inspection, materialised, recents
 from fanout.timelines.inspection import Inspection
 from fanout.timelines.materialised import Window
@@ -64,7 +64,7 @@ class Home(msgspec.Struct, frozen=True):
 
 def may_look_at(person: User, *, by: User) -> bool:
     """Says whether `by`, who has the right, may look at this person's home: of staff, superusers may, and they."""
-    return by.is_superuser or person.pk == by.pk or not person.is_privileged
+    return person.pk == by.pk or may_touch(by, person)
 
 
 def home_of(reader: Account, *, before: int | None = None) -> Home:

@@ -14,7 +14,7 @@ import msgspec
 from accounts.account_cache.accounts import accounts_by_id
 from accounts.entities import Account
 from storage.errors import BadRequest, NotFound, Refused
-from storage.ids.snowflakes import EPOCH_US, MAX_ID, created_at, id_us, make_id
+from storage.ids.snowflakes import EPOCH_US, MAX_ID, created_at, id_in, id_us, make_id
 from storage.ports.associations import Association
 from storage.stores import associations
 from storage.web.paging import decode_cursor
@@ -81,9 +81,9 @@ def referred_to(text: str) -> int:
     link = _LINK.fullmatch(_path_of(text))
     digits = link[1] if link is not None else text
     if digits.isascii() and digits.isdecimal():
-        if len(digits) > len(str(MAX_ID)) or not 0 < int(digits) <= MAX_ID:
+        if not (tweet_id := id_in(digits)):
             raise _no_reference()
-        return int(digits)
+        return tweet_id
     try:
         return decode_cursor(text)
     except BadRequest as error:

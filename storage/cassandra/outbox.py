@@ -20,7 +20,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from cachetools import LRUCache
@@ -31,7 +31,7 @@ from storage.cassandra.lasting import Known
 from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, now_us, spread
-from storage.ports.outbox import DONE_DAYS, GRACE_US, SETTLED_US, SHARDS, Order, oldest_first
+from storage.ports.outbox import ALL_SHARDS, DONE_DAYS, GRACE_US, SETTLED_US, SHARDS, Order, oldest_first
 
 logger = logging.getLogger(__name__)
 
@@ -191,9 +191,11 @@ class CassandraOutbox:
     def finished_parts(self, order_id: int) -> set[int]:
         return {part for (part,) in session.execute(_PARTS, (order_id,))}
 
-    def open_orders(self, *, after: int = 0, before: int, limit: int) -> list[Order]:
+    def open_orders(
+        self, *, after: int = 0, before: int, limit: int, shards: Collection[int] = ALL_SHARDS
+    ) -> list[Order]:
         found: list[Order] = []
-        for shard, minutes in _listed_minutes(up_to=id_minute(before)):
+        for shard, minutes in _listed_minutes(up_to=id_minute(before), shards=shards):
             later = [minute for minute in minutes if minute >= id_minute(after)]
             found += islice(_open_orders(shard, later, before, after), limit)
         return oldest_first(found, limit)
@@ -262,7 +264,7 @@ def _row_statements(order: Order, written: int) -> list[Statement]:
     ]
 
 
-def _listed_minutes(*, up_to: int, shards: Sequence[int] = range(SHARDS)) -> list[tuple[int, list[int]]]:
+def _listed_minutes(*, up_to: int, shards: Collection[int] = ALL_SHARDS) -> list[tuple[int, list[int]]]:
     """(shard, its minutes that hold something, ascending) of each shard. One round trip."""
     listed = session.execute_many(_MINUTES, [(shard, up_to) for shard in shards])
     return [(shard, [minute for (minute,) in rows]) for shard, rows in zip(shards, listed, strict=True)]

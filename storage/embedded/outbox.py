@@ -1,11 +1,13 @@
 """The outbox in SQLite: a row an order, flagged done, removed when its minute is closed."""
 
 from collections import defaultdict
+from collections.abc import Collection
+from itertools import islice
 
 from storage.embedded.base import answering, writing
 from storage.ids.snowflakes import EPOCH_US, MAX_ID, WORKER_BITS, id_minute, spread
 from storage.models import OutboxAttempt, OutboxOrder, OutboxPart
-from storage.ports.outbox import GRACE_US, PART_DAYS, SHARDS, Order
+from storage.ports.outbox import ALL_SHARDS, GRACE_US, PART_DAYS, SHARDS, Order
 
 DELETED_AT_ONCE = 500
 """Below SQLite's limit of variables in a statement."""
@@ -43,10 +45,16 @@ class EmbeddedOutbox:
         with answering():
             return set(OutboxPart.objects.filter(order_id=order_id).values_list("part", flat=True))
 
-    def open_orders(self, *, after: int = 0, before: int, limit: int) -> list[Order]:
-        orders = OutboxOrder.objects.filter(done=False, id__gt=after, id__lt=before).order_by("id")[:limit]
+    def open_orders(
+        self, *, after: int = 0, before: int, limit: int, shards: Collection[int] = ALL_SHARDS
+    ) -> list[Order]:
+        """Reads past those of other shards: a file of one machine has no shards of its own."""
+        orders = OutboxOrder.objects.filter(done=False, id__gt=after, id__lt=before).order_by("id")
         with answering():
-            return [_order(order) for order in orders]
+            if len(shards) == SHARDS:
+                return [_order(order) for order in orders[:limit]]
+            own = (order for order in orders.iterator() if spread(order.id, SHARDS) in shards)
+            return [_order(order) for order in islice(own, limit)]
 
     def count_open(self, *, limit: int) -> int:
         with answering():

@@ -21,13 +21,15 @@ What an order announces may be undone before it was worked off: a deletion marks
 entry done in its own atomic write, and a worker asks whether an order is still open.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import msgspec
 
 SHARDS = 8
 """Partitions that take a minute's orders. Fixed: changing it would orphan open orders."""
+
+ALL_SHARDS = range(SHARDS)
 
 SETTLED_US = 60_000_000
 """A write sent this long ago is visible or never will be: 5 s that a write may take + 10 s clock skew
@@ -80,8 +82,10 @@ class Outbox(Protocol):
     def finished_parts(self, order_id: int) -> set[int]:
         """Returns which parts have been recorded."""
 
-    def open_orders(self, *, after: int = 0, before: int, limit: int) -> list[Order]:
-        """Returns orders not done with after < id < before, oldest first."""
+    def open_orders(
+        self, *, after: int = 0, before: int, limit: int, shards: Collection[int] = ALL_SHARDS
+    ) -> list[Order]:
+        """Returns orders of these shards that are not done, with after < id < before, oldest first."""
 
     def count_open(self, *, limit: int) -> int:
         """Returns how many orders are open; `limit` if there are at least so many."""

@@ -49,6 +49,18 @@ def test_adding_twice_is_adding_once(outbox: Outbox) -> None:
     assert outbox.open_orders(before=MAX_ID, limit=10) == [order]
 
 
+@pytest.mark.parametrize("shards", [[3], [1, 5, 6], range(SHARDS), []])
+def test_open_orders_of_some_shards(outbox: Outbox, shards: list[int]) -> None:
+    ids = sorted(new_id() for _ in range(60))
+    for each in ids:
+        outbox.add(some_order(each))
+    own = [each for each in ids if spread(each, SHARDS) in shards]
+    assert [order.id for order in outbox.open_orders(before=MAX_ID, limit=100, shards=shards)] == own
+    after = own[0] if own else 0
+    found = outbox.open_orders(after=after, before=MAX_ID, limit=2, shards=shards)
+    assert [order.id for order in found] == own[1:3]
+
+
 def test_open_orders_oldest_first_below_before_up_to_limit(outbox: Outbox) -> None:
     """Over all shards and three minutes, one of them long ago."""
     now = now_us()

@@ -85,15 +85,17 @@ def posted_out(tweet: Tweet, author: Viewer, *, repeatable: bool = False) -> Twe
     return new_tweet_out(tweet, author.account)
 
 
-def delete_tweet(*, tweet_id: int, viewer: Viewer, reason: str = "") -> None:
+def delete_tweet(*, tweet_id: int, viewer: Viewer, reason: str | None = None) -> None:
     """Deletes a tweet; only its author may, and staff who have the right, of whom the log tells (accounts/staff); what
     staff wrote, superusers only. It is gone everywhere when this returns.
 
-    Deleting a retweet is undoing it. What staff deleted its author may delete too, so that it never comes back. Raises
-    `NotFound` (deleted already, or not to be read by the viewer, as
-    when a retweet's original is hidden from them; what is one's own is always found), `Forbidden`,
-    `Unavailable`. Costs one store read, one store write and one Redis
-    round trip.
+    `reason` is why staff delete what somebody else wrote, None from a door that does not ask. Whoever deletes their
+    own does it as its author, staff at the desk too: no right is looked at, and no reason asked or logged. What staff
+    deleted its author may delete too, so that it never comes back.
+
+    Deleting a retweet is undoing it. Raises `NotFound` (deleted already, or not to be read by the viewer, as
+    when a retweet's original is hidden from them; what is one's own is always found), `Forbidden`, `Refused` (a reason
+    that says nothing), `Unavailable`. Costs one store read, one store write and one Redis round trip.
     """
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
     if tweet is not None and tweet.deleted:
@@ -102,7 +104,7 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer, reason: str = "") -> None:
     if tweet is None or (tweet.deleted and not _is_theirs_to_delete_too(tweet, viewer)):
         raise no_such_tweet()
     if tweet.author_id != viewer.id:
-        _delete_as_staff(tweet, viewer, reason)
+        _log_deletion(tweet, viewer, reason)
     if tweet.retweet_of_id is not None:
         undo_retweet(author_id=tweet.author_id, original_id=tweet.retweet_of_id, by=viewer.id)
         return
@@ -118,21 +120,24 @@ def _is_theirs_to_delete_too(tweet: Tweet, viewer: Viewer) -> bool:
     return viewer.id == tweet.author_id and not tweet.deleted_by_author and tweet.retweet_of_id is None
 
 
-def _delete_as_staff(tweet: Tweet, viewer: Viewer, reason: str) -> None:
-    """Logs that the viewer, no author, is about to delete it. Raises `Forbidden`, and `NotFound` where it is hidden.
+def _log_deletion(tweet: Tweet, viewer: Viewer, reason: str | None) -> None:
+    """Logs that the viewer, not its author, is about to delete it.
+
+    Raises `Forbidden`, `Refused`, and `NotFound` where it is hidden.
 
     Costs up to six SQL statements.
     """
     if not (viewer.is_staff and staff_may(viewer.id, Right.DELETE_TWEETS, of=tweet.author_id)):
         tweet_out(tweet.id, viewer)
         raise Forbidden("Only its author may delete a tweet.")
+    why = "" if reason is None else staff_log.checked_reason(reason)
     with sql_or_unavailable():
         staff_log.record(
             by=viewer,
             action="delete",
             subject=staff_log.tweet(tweet.id, tweet.author_id),
             before={"author": str(tweet.author_id), "text": tweet.text},
-            reason=reason,
+            reason=why,
         )
 
 

@@ -15,6 +15,8 @@ from tests.people import new_person
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
+BY_NAME = 'ORDER BY LOWER("accounts_user".'
+"""An index has that order."""
 LOG = "/admin/accounts/staffaction/"
 
 
@@ -40,7 +42,9 @@ def test_nothing_is_counted_or_compared_to_the_end(path: str, query: dict[str, s
     table = {PEOPLE: "accounts_user", LOG: "accounts_staffaction", REPORTS: "feed_report"}[path]
     said = [each["sql"] for each in captured if f'FROM "{table}"' in each["sql"]]
     assert said
-    assert not [sql for sql in said if "ORDER BY" in sql and f'ORDER BY "{table}"."id" DESC' not in sql]
+    assert not [
+        sql for sql in said if "ORDER BY" in sql and f'ORDER BY "{table}"."id" DESC' not in sql and BY_NAME not in sql
+    ]
     assert not [sql for sql in said if "COUNT(" in sql and "LIMIT" not in sql]
     assert not [sql for sql in said if "DISTINCT" in sql or "UPPER(" in sql or "::text" in sql]
 

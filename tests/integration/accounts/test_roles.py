@@ -24,9 +24,15 @@ pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
 BEFORE = ("accounts", "0003_security_stamp")
 ENTRIES = ("accounts", "0004_staff")
-LATER = (("accounts", "0005_restoring"), ("accounts", "0006_account_changes"))
+LATER = (("accounts", "0005_restoring"), ("accounts", "0006_account_changes"), ("accounts", "0007_names_found"))
 """Nothing before the newest that was noted is applied again."""
 engines = pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+
+
+def unapply() -> None:
+    """Has the migration, and what came after it, applied again by the next."""
+    for name in (ENTRIES, *LATER):
+        MigrationRecorder(connection).record_unapplied(*name)
 
 
 def held_by_groups() -> dict[str, set[str]]:
@@ -60,14 +66,12 @@ def test_the_migration_makes_them_and_may_run_again(request: pytest.FixtureReque
     request.getfixturevalue(engine)
     Group.objects.all().delete()
     Permission.objects.filter(codename=Right.RESTORE_TWEETS).delete()
-    for each in (ENTRIES, *LATER):
-        MigrationRecorder(connection).record_unapplied(*each)
+    unapply()
     migrated()
     made = held_by_groups()
     assert made == {str(role): {str(right) for right, roles in TABLE.items() if role in roles} for role in Role}
     Group.objects.get(name="viewer").permissions.add(Permission.objects.get(codename="verify_people"))
-    for each in (ENTRIES, *LATER):
-        MigrationRecorder(connection).record_unapplied(*each)
+    unapply()
     executor = MigrationExecutor(connection)
     executor.migrate(executor.loader.graph.leaf_nodes())
     assert held_by_groups()["viewer"] == made["viewer"] | {"verify_people"}, "what was given besides stays"
@@ -112,8 +116,7 @@ def test_applying_it_again_gives_back_nothing_that_was_taken(upgraded: tuple[Use
     for name in ("helpers", "administrator"):
         Group.objects.get(name=name).permissions.remove(taken)
     before = held_by_groups()
-    for each in (ENTRIES, *LATER):
-        MigrationRecorder(connection).record_unapplied(*each)
+    unapply()
     migrated()
     assert held_by_groups() == before
 

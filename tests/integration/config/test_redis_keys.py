@@ -22,6 +22,7 @@ from fanout.delivery import celebrities
 from fanout.live.presence import Presence
 from fanout.live.sockets import SocketCounts
 from fanout.orders import handlers, sweeper
+from fanout.orders.sweepers import Sweeper
 from feed.operations import strays
 from feed.operations.homes import home_of
 from feed.tasks import sample_figures, search_strays
@@ -188,6 +189,7 @@ def everything_happens(seen: Seen) -> None:
         with patch.object(vouching, "LOOK_SECONDS", 60.0):
             vouching.look()
         tallies.tell()
+        Sweeper().meet()
         sample_figures()
         home_of(reader.account)
     orders_are_sent(seen, author, reader)

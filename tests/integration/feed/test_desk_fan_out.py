@@ -53,7 +53,7 @@ class TestDashboard:
             FigureSample.objects.create(slot=slot - 9 + number, figures=figures)
         page = desk.page("fan-out/")
         assert_harmless(page)
-        assert page.count('<figure class="plot">') == 10
+        assert page.count('<figure class="plot">') == 11
         assert "deliveries <strong>51</strong>" in page
         assert "p99 <strong>300 ms</strong>" in page
         assert "bulk <strong>1.5k</strong>" in page

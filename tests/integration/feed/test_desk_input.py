@@ -257,7 +257,11 @@ def test_without_the_store_the_rest_is_there(desk: Desk, client: Client, monkeyp
     def unanswered(*_: object, **__: object) -> Any:
         raise Unavailable("store")
 
-    for name in ("feed.desk.people.newest_tweets", "feed.desk.people.associations", "feed.desk.moderation.context_of"):
+    for name in (
+        "feed.desk.people.newest_tweets",
+        "feed.desk.neighbours.associations",
+        "feed.desk.moderation.context_of",
+    ):
         monkeypatch.setattr(name, unanswered)
     for name in ("outbox", "dead_letters"):
         monkeypatch.setattr(f"feed.desk.attention.{name}", unanswered)

@@ -260,6 +260,18 @@ class TestActing:
         assert 'name="reason"' in desk.page(f"tweets/{theirs}/")
 
     @on_one_store
+    def test_ones_own_is_deleted_as_its_author_does_at_any_door(self, desk: Desk) -> None:
+        at_the_desk, at_the_api = (post(desk.person, "my own") for _ in range(2))
+        page = desk.page(f"tweets/{at_the_desk}/")
+        assert ('value="delete"' in page, 'name="reason"' in page) == (True, False)
+        assert "Deleted." in desk.send(f"tweets/{at_the_desk}/", action="delete")
+        assert ApiClient(desk.person).delete(f"/api/v1/tweets/{at_the_api}").status_code == 204
+        for tweet in (at_the_desk, at_the_api):
+            assert tweet_store().get_many([tweet])[tweet].deleted
+            assert "Deleted by its author." in desk.page(f"tweets/{tweet}/")
+        assert not StaffAction.objects.exists()
+
+    @on_one_store
     def test_who_sends_no_token_changes_nothing(self, desk: Desk) -> None:
         tweet = post(new_person())
         answer = desk.client.post(f"/admin/desk/tweets/{tweet}/", {"action": "delete", "reason": "x"})

@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from accounts.graph import follows
+from fanout.live.figures import LiveFigures
 from fanout.live.presence import Presence
 from fanout.orders import figures as counting
 from fanout.timelines import census
@@ -55,6 +56,22 @@ def test_a_slot_has_what_was_counted_in_it_and_what_is_so() -> None:
     assert found.queues == {"graph": 0, "fanout": 0, "bulk": 0, "maintenance": 0}
     assert found.open_breakers == []
     assert sampled(slot + 1).deliveries == 0.0
+
+
+@on_one_store
+def test_sockets_of_all_processes_and_what_they_were_sent() -> None:
+    one, other, slot = LiveFigures(), LiveFigures(), current_slot()
+    with now_is(slot):
+        for process, sockets, frames in ((one, 3, 40), (other, 5, 0), (one, 4, 2)):
+            process.frames += frames
+            process.tell(sockets)
+        tallies.tell()
+        found = sampled(slot)
+    assert (found.sockets, found.frames) == (8, 4.2), "of one process the first that it said in the slot"
+    with now_is(slot + 1):
+        one.tell(4)
+        tallies.tell()
+    assert (sampled(slot + 1).sockets, sampled(slot + 1).frames) == (4, 0.0)
 
 
 def ended(process: Tallies) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -83,13 +84,16 @@ def readers(author: User) -> list[User]:
 def test_no_pump_is_woken_for_who_has_nothing_else_to_do(author: User, readers: list[User]) -> None:
     async def scenario() -> None:
         async with told_of(author, readers) as sockets:
-            with patch.object(HomeStream, "handle", side_effect=AssertionError("a pump was woken")):
+            counted = SimpleNamespace(frames=0)
+            woken = patch.object(HomeStream, "handle", side_effect=AssertionError("a pump was woken"))
+            with woken, patch.object(arrivals, "live_figures", counted):
                 tweets = []
                 for _ in range(3):
                     tweets.append(await housekeeping(post, author))
                     await delivered()
                     assert [int((await each.frame())["tweet"]["id"]) for each in sockets] == tweets[-1:] * 3
             assert [each.at_once for each in sockets] == [3, 3, 3]
+            assert counted.frames == 9
 
     run(scenario)
 

@@ -5,9 +5,11 @@ import gc
 import weakref
 from collections.abc import Coroutine, Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from fanout.live.figures import live_figures
 from feed.live.rechecking import rechecking
 from feed.live.registry import registry
 from feed.live.threads import housekeeping
@@ -60,3 +62,15 @@ def test_an_ended_socket_is_no_cycle(life: Any) -> None:
         await until(lambda: not any(each() is not None for each in kept))
 
     asyncio.run(scenario(life()))
+
+
+@pytest.mark.parametrize("door", [a_feed_socket, a_graphql_socket])
+def test_frames_and_sockets_are_counted(door: Any) -> None:
+    before = live_figures.frames
+
+    async def scenario() -> None:
+        await door()
+        assert live_figures.frames >= before + 2, "that the token is good, and that it is subscribed to"
+
+    with patch.object(live_figures, "tell"):
+        asyncio.run(scenario())

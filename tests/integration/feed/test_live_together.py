@@ -22,13 +22,14 @@ from storage.errors import Unavailable
 from storage.redis.node import RedisNode, timeline_node
 from storage.redis.reads import Command
 from storage.redis.shards import by_shard
+from tests.backends import counted_round_trips
 from tests.integration.feed.sockets import Socket, WiredSocket, delivered
 from tests.integration.pulling import a_celebrity
 from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
 from tests.work import work_off_everything
 from tweets.reading import viewing
-from tweets.reading.hydration import hydrate, shared
+from tweets.reading.hydration import hydrate, seen_by, shared
 from tweets.writing import liking
 from tweets.writing.retweeting import retweet
 
@@ -231,6 +232,21 @@ def test_looks_are_bounded_and_what_is_asked_later_is_looked_at_anew(monkeypatch
         assert sorted(map(len, asked)) == [1, 1, 2, 2]
 
     run(scenario)
+
+
+def test_who_is_not_cached_is_asked_of_once() -> None:
+    """Beside what is read of all together: two round trips around reading the store."""
+    author, reader = new_person(), new_person()
+    tweets = shared([post(author)])
+    seen_by([viewer(reader)], tweets)
+    timeline_node().round_trip(("DEL", exclusions.exclusions_key(reader.id)))
+    costs = []
+    for _ in range(2):
+        with counted_round_trips() as trips:
+            [seen] = seen_by([viewer(reader)], tweets).values()
+        assert [each.author.id for each in seen] == [str(author.id)]
+        costs.append(len(trips))
+    assert costs[0] - costs[1] == 2, "cold, then warm"
 
 
 def test_together_they_are_told_what_each_is_told_alone() -> None:

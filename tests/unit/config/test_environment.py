@@ -1,12 +1,16 @@
 """The environment: what production refuses, and what a laptop may have."""
 
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from cassandra import ConsistencyLevel
 from environs import EnvError
 
-from config.environment import LAPTOP_SECRET, Environment, UnsafeEnvironment, read_environment
+from config.environment import CONSISTENCIES, LAPTOP_SECRET, Environment, UnsafeEnvironment, read_environment
+from tests.e2e.runs import ROOT, own_environment
 
 SAFE = {
     "ENVIRONMENT": "production",
@@ -169,3 +173,58 @@ class TestDatabases:
 
     def test_none_is_none(self, given: pytest.MonkeyPatch) -> None:
         assert read(given, {"REPLICA_DATABASE_URL": ""}).replica_database_url == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("CASSANDRA_CONSISTENCY", "QUORUMS", "CASSANDRA_CONSISTENCY=QUORUMS: must be one of LOCAL_QUORUM, QUORUM,"),
+        ("CASSANDRA_CONSISTENCY", "ANY", "CASSANDRA_CONSISTENCY=ANY: must be one of"),
+        ("CASSANDRA_CONSISTENCY", "local_quorum", "CASSANDRA_CONSISTENCY=local_quorum: must be one of"),
+        ("TIMELINE_SHARDS", "0", "TIMELINE_SHARDS=0: must be at least 1"),
+        ("TIMELINE_SHARDS", "-8", "TIMELINE_SHARDS=-8: must be at least 1"),
+        ("TIMELINE_SHARDS", "1000000", "TIMELINE_SHARDS=1000000: must be at most 4096"),
+        ("TIMELINE_CAP", "0", "TIMELINE_CAP=0: must be at least 1"),
+        ("ACTIVE_DAYS", "0", "ACTIVE_DAYS=0: must be at least 1"),
+        ("TOKEN_DAYS", "-1", "TOKEN_DAYS=-1: must be at least 1"),
+        ("SWEEP_AFTER_SECONDS", "-1", "SWEEP_AFTER_SECONDS=-1.0: must not be negative"),
+        ("DATABASE_URL", "mysql://u:pw@db/feed", "DATABASE_URL begins with mysql://: must be one of postgresql://,"),
+        ("BROKER_REDIS_URL", "amqp://u:pw@mq//", "BROKER_REDIS_URL begins with amqp://: must be one of redis://,"),
+        ("FANOUT_BROKER_URLS", "redis://a,sqs://b", "FANOUT_BROKER_URLS begins with sqs://: must be one of redis://,"),
+        ("FANOUT_BROKER_URLS", "redis://a,b", "FANOUT_BROKER_URLS is no URL"),
+        ("FANOUT_BROKER_URLS", "redis://a,redis://a:6379/0", "FANOUT_BROKER_URLS names one database twice"),
+        ("FANOUT_BROKER_URLS", "redis://127.0.0.1", "TIMELINE_REDIS_URL and FANOUT_BROKER_URLS name one database"),
+    ],
+)
+def test_what_cannot_work_is_refused_by_a_sentence(
+    given: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    found = fault(given, {name: value})
+    assert found.startswith(sentence)
+    assert "pw" not in found
+
+
+@pytest.mark.parametrize("level", CONSISTENCIES)
+def test_the_levels_of_consistency_are_cassandra_s(given: pytest.MonkeyPatch, level: str) -> None:
+    assert read(given, {"CASSANDRA_CONSISTENCY": level}).cassandra_consistency == level
+    assert level in ConsistencyLevel.name_to_value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("CASSANDRA_CONSISTENCY", "SOME"), ("TIMELINE_SHARDS", "many"), ("DATABASE_URL", "mysql://db/x")],
+)
+def test_a_process_that_is_refused_says_one_sentence_and_no_trace(tmp_path: Path, name: str, value: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env=own_environment() | {"DATA_DIR": str(tmp_path), name: value},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("Not started: ")
+    assert name in line

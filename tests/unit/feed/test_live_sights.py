@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from accounts.graph import exclusions
+from accounts.graph.exclusions import Exclusions
 from feed.live import sights as module
-from feed.live.sights import Sights
+from feed.live.sights import Sights, hidden_of
+from storage.errors import Unavailable
 
 
 def test_who_is_not_known_is_asked_about_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +36,29 @@ def test_who_is_not_known_is_asked_about_alone(monkeypatch: pytest.MonkeyPatch) 
         assert asked == [3]
 
     asyncio.run(scenario())
+
+
+class Redis:
+    """Knows some viewers' exclusions, and is asked by their ids."""
+
+    def __init__(self, known: Mapping[int, Exclusions]) -> None:
+        self._known = known
+
+    def ask_all(self, viewer_ids: list[int]) -> list[Exclusions | None]:
+        return [self._known.get(each) for each in viewer_ids]
+
+
+def test_where_the_store_is_down_those_are_told_whom_redis_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def refreshed(viewer_id: int) -> Exclusions:
+        asked.append(viewer_id)
+        raise Unavailable("store")
+
+    redis = Redis({2: Exclusions(hidden=frozenset({7})), 4: Exclusions()})
+    monkeypatch.setattr(module, "timeline_node", lambda: redis)
+    monkeypatch.setattr(exclusions, "read", lambda viewer_id: viewer_id)
+    monkeypatch.setattr(module, "refreshed", refreshed)
+    found = hidden_of({each: {7, 8} for each in (1, 2, 3, 4)})
+    assert found == {2: frozenset({7}), 4: frozenset()}
+    assert asked == [1], "the others who are not known ask for themselves"

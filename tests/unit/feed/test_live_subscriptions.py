@@ -1,8 +1,10 @@
 """Several streams in one socket: each is told its own, and ends by itself."""
 
 import asyncio
+import gc
 import json
-from collections.abc import Callable, Coroutine, Sequence, Set
+import weakref
+from collections.abc import Callable, Coroutine, Iterator, Sequence, Set
 from typing import Any
 
 import pytest
@@ -340,3 +342,25 @@ def test_there_is_no_stream_of_another_name(name: str) -> None:
     with pytest.raises(BadRequest) as refused:
         make_stream(name, ann, Socket()._send)
     assert refused.value.code == "unknown_stream"
+
+
+@pytest.fixture
+def no_cycles_found() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_cycles_found")
+@pytest.mark.parametrize("asks", [False, True])
+def test_what_has_ended_keeps_nobody_who_sent_for_it(asks: bool) -> None:
+    """`asks`: for a stream that the pump has not come to, and that tells by its socket."""
+    socket, stream = Socket(), Weather(SUN)
+    stream.tells = socket.subscriptions  # type: ignore[attr-defined]
+    if asks:
+        socket.subscriptions.subscribe(stream, None)
+    kept = weakref.ref(socket), weakref.ref(socket.subscriptions)
+    socket.queue.forget()
+    socket.subscriptions.end()
+    del socket, stream
+    assert [each() for each in kept] == [None, None]

@@ -1,0 +1,116 @@
+"""Orders of several groups of workers: each order at its own group's broker, and one that is away holds up no other."""
+
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import pytest
+from django.conf import settings as django_settings
+from pytest_django.fixtures import Settings
+
+from deploy.valkey import Valkey
+from fanout.orders import dispatch, resending, sweeper
+from fanout.orders.brokers import broker_of, brokers, ping_all
+from fanout.orders.kinds import DELIVER
+from fanout.orders.queues import BULK, FANOUT
+from storage.errors import Unavailable
+from storage.ids.snowflakes import make_id, now_us
+from storage.ports.outbox import Order
+from storage.redis.node import broker_node
+from storage.stores import outbox
+from tests.groups import groups_of_workers
+from tests.ids import new_id
+from tests.integration.speaking import on_one_store
+
+pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
+
+
+@pytest.fixture
+def groups(settings: Settings) -> Iterator[list[Valkey]]:
+    settings.SWEEP_AFTER_SECONDS = 0.0
+    with groups_of_workers(2) as servers:
+        yield servers
+
+
+def planted(count: int) -> list[Order]:
+    born = now_us() - 30_000_000
+    orders = [Order(make_id(born + 1_000 * n, new_id() % 4096), DELIVER, (new_id(), new_id())) for n in range(count)]
+    for order in orders:
+        outbox().add(order)
+    return orders
+
+
+def waiting(queue: str = FANOUT) -> list[int]:
+    """How many messages each broker has in the queue, the one of maintenance first."""
+    return [resending.queue_lengths(each, [queue])[queue] for each in (broker_node(), *brokers())]
+
+
+def test_without_groups_there_is_one_broker() -> None:
+    assert brokers() == (broker_node(),)
+    assert {broker_of(new_id()) for _ in range(20)} == {broker_node()}
+
+
+def test_orders_go_to_their_groups_and_parts_with_them(groups: list[Valkey]) -> None:
+    orders = planted(20)
+    expected = [sum(broker_of(order.id) is each for order in orders) for each in brokers()]
+    assert all(expected)
+    for order in orders:
+        dispatch.enqueue(order)
+        dispatch.enqueue_part(order, 0, 1)
+    assert waiting() == waiting(BULK) == [0, *expected]
+
+
+def test_a_sweep_sends_to_each_what_is_its_own_once(groups: list[Valkey]) -> None:
+    orders = planted(20)
+    assert sweeper.sweep() == 20
+    assert sweeper.sweep() == 0, "the claims stand beside the queues"
+    assert sum(waiting()) == 20
+    assert waiting()[0] == 0
+    own = [order for order in orders if broker_of(order.id) is brokers()[0]]
+    brokers()[0].round_trip(("FLUSHALL",))
+    assert sweeper.sweep() == len(own), "what that broker lost, and nothing else"
+
+
+def test_a_group_whose_broker_is_away_holds_up_no_other(groups: list[Valkey]) -> None:
+    orders = planted(20)
+    others = [order for order in orders if broker_of(order.id) is brokers()[1]]
+    groups[0].kill()
+    with pytest.raises(Unavailable, match="redis_broker_1"):
+        sweeper.sweep()
+    [length] = resending.queue_lengths(brokers()[1], [FANOUT]).values()
+    assert length == len(others)
+    with pytest.raises(Unavailable):
+        ping_all()
+    groups[0].start()
+    brokers()[0].breaker.reset()
+    assert sweeper.sweep() == 20 - len(others)
+    ping_all()
+
+
+def test_a_broker_that_goes_amid_a_sweep_holds_up_no_other(groups: list[Valkey]) -> None:
+    orders, enqueue = planted(20), dispatch.enqueue
+
+    def refused_by_one(order: Order, *, resent: bool) -> None:
+        if broker_of(order.id) is brokers()[0]:
+            raise Unavailable("redis_broker_1")
+        enqueue(order, resent=resent)
+
+    others = sum(broker_of(order.id) is brokers()[1] for order in orders)
+    with patch.object(sweeper, "enqueue", refused_by_one), pytest.raises(Unavailable, match="redis_broker_1"):
+        sweeper.sweep()
+    assert waiting() == [0, 0, others]
+    assert sweeper.sweep() == 20 - others, "their claims were given back"
+
+
+def test_the_lengths_of_queues_are_those_of_all(groups: list[Valkey]) -> None:
+    for order in planted(20):
+        dispatch.enqueue(order)
+    assert resending.all_queue_lengths([FANOUT, BULK]) == {FANOUT: 20, BULK: 0}
+
+
+def test_the_broker_of_maintenance_may_have_a_group_of_its_own(settings: Settings) -> None:
+    settings.FANOUT_BROKER_URLS = [django_settings.BROKER_REDIS_URL]
+    brokers.cache_clear()
+    try:
+        assert brokers() == (broker_node(),)
+    finally:
+        brokers.cache_clear()
