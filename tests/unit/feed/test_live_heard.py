@@ -1,7 +1,7 @@
 """Deletions as a process remembers them: the log is read once for all, and nothing is missed where it ends."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -9,7 +9,7 @@ import pytest
 
 from feed.live import heard as heard_module
 from feed.live.heard import Heard, TooMany
-from tweets.entities import Deletion
+from tweets.entities import Deletion, Tweet
 
 
 class Log:
@@ -25,6 +25,10 @@ class Log:
         found = [Deletion(op, op + 1, op + 2) for op in self.ops if after < op < before][-limit:]
         self.while_reading()
         return found
+
+    def get_many(self, ids: Sequence[int]) -> dict[int, Tweet]:
+        """Nothing that stands again."""
+        return {}
 
 
 async def without_threads(function: Callable[..., Any], *arguments: Any) -> Any:
