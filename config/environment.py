@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 from environs import Env
 
+from config import redis_urls
+from storage.redis.cluster_urls import is_of_a_cluster, seeds
+
 REDIS_PORT = 6379
 LAPTOP_SECRET = "only-for-a-laptop-" + "0" * 40
 
@@ -41,7 +44,7 @@ class Environment:
     database_url: str
     """DATABASE_URL of PostgreSQL for users, tokens, admin; default SQLite in DATA_DIR."""
     timeline_redis_url: str
-    """TIMELINE_REDIS_URL: timelines and caches; needs no persistence."""
+    """TIMELINE_REDIS_URL: timelines and caches; needs no persistence. One server, or some nodes of a cluster."""
     broker_redis_url: str
     """BROKER_REDIS_URL: Celery's broker; noeviction."""
     redis_timeout_seconds: float
@@ -191,14 +194,12 @@ def _log_format(env: Env, production: bool) -> Literal["console", "json"]:
 
 def _refuse_unreadable_urls(environment: Environment) -> None:
     """Names the variable alone: what the standard library says of such a URL quotes a piece of its password."""
-    urls = {
-        "DATABASE_URL": environment.database_url,
-        "TIMELINE_REDIS_URL": environment.timeline_redis_url,
-        "BROKER_REDIS_URL": environment.broker_redis_url,
-    }
-    for name, url in urls.items():
-        if not _readable(url):
-            raise UnsafeEnvironment(f"{name} is no URL: is a character of its password to be written as %XX?")
+    if not _readable(environment.database_url):
+        raise UnsafeEnvironment("DATABASE_URL is no URL: is a character of its password to be written as %XX?")
+    if fault := redis_urls.fault_of(environment.timeline_redis_url, may_be_a_cluster=True):
+        raise UnsafeEnvironment(f"TIMELINE_REDIS_URL {fault}")
+    if fault := redis_urls.fault_of(environment.broker_redis_url, may_be_a_cluster=False):
+        raise UnsafeEnvironment(f"BROKER_REDIS_URL {fault}")
 
 
 def _readable(url: str) -> bool:
@@ -211,7 +212,9 @@ def _readable(url: str) -> bool:
 
 def _refuse_one_redis(environment: Environment) -> None:
     """A new generation empties the timelines' database, and would take the queues (storage/redis/generations.py)."""
-    if _redis_place(environment.timeline_redis_url) == _redis_place(environment.broker_redis_url):
+    url = environment.timeline_redis_url
+    timelines = [_redis_place(each) for each in (seeds(url) if is_of_a_cluster(url) else [url])]
+    if _redis_place(environment.broker_redis_url) in timelines:
         raise UnsafeEnvironment("TIMELINE_REDIS_URL and BROKER_REDIS_URL name one database: the first needs its own")
 
 

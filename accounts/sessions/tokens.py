@@ -32,7 +32,7 @@ from storage.redis.guarded_cache import GuardedCache
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Hit
 from storage.redis.reads import NOTHING, Read
-from storage.redis.shards import timeline_shard
+from storage.redis.shards import Generations, timeline_shard
 
 X = TypeVar("X")
 
@@ -209,7 +209,7 @@ class _Known(msgspec.Struct, Generic[X], frozen=True):
 
     end_us: int | None = None
     account: Account | None = None
-    generation: bytes | None = None
+    generation: Generations | None = None
     extra: X | None = None
     hit: Hit | None = None
     answered: bool = False
@@ -251,7 +251,7 @@ _tokens_with_accounts: CompiledQuery[tuple[datetime | None, *AccountRow]] = Comp
 
 
 def _fill(
-    claim: Claim, end_us: int, account: Account, generation: bytes | None, counted: Read[Hit | None]
+    claim: Claim, end_us: int, account: Account, generation: Generations | None, counted: Read[Hit | None]
 ) -> Hit | None:
     """The request as it was counted; None when nothing was kept."""
     if generation is None:

@@ -17,6 +17,7 @@ refuses the entry, and all others take it.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from fanout.live import channel, presence
@@ -61,9 +62,13 @@ def deliver(order: Order, read: Callable[[], list[int]]) -> list[int]:
     def push(snapshot: PushSnapshot) -> list[int]:
         readers = read()
         to_all = [channel.came_command(entry_id)] if readers[:1] == [author_id] else []
+        missed: Unavailable | None = None
         for shards in slices(readers):
-            _deliver_slice(entry_id, shards, snapshot, to_all)
+            deliver_slice = partial(_deliver_slice, entry_id, snapshot=snapshot, to_all=to_all)
+            missed = _everywhere(shards, deliver_slice) or missed
             to_all = []
+        if missed is not None:
+            raise missed
         return readers
 
     return with_snapshot(order, push, closed=[])
@@ -75,9 +80,30 @@ def retract(order: Order, read: Callable[[], list[int]]) -> list[int]:
     Costs `read`, and as `deliver` for each slice. Raises `Unavailable`.
     """
     readers = read()
+    missed: Unavailable | None = None
     for shards in slices(readers):
-        _retract_slice(order.args[0], shards)
+        missed = _everywhere(shards, partial(_retract_slice, order.args[0])) or missed
+    if missed is not None:
+        raise missed
     return readers
+
+
+def _everywhere(shards: ByShard, push: Callable[[ByShard], None]) -> Unavailable | None:
+    """Pushes to a slice; in a cluster of which a node does not answer, to the other nodes' shards, one by one.
+
+    Returns what was raised at last: then the order is not done. Without a cluster it is raised.
+    """
+    try:
+        push(shards)
+    except Unavailable as error:
+        if not timeline_node().is_cluster:
+            raise
+        if len(shards) > 1:
+            for shard, readers in shards.items():
+                with suppress(Unavailable):
+                    push({shard: readers})
+        return error
+    return None
 
 
 def with_snapshot(order: Order, push: Callable[[PushSnapshot], T], *, closed: T) -> T:

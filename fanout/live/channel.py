@@ -16,6 +16,7 @@ from enum import StrEnum
 
 import msgspec
 
+from storage.redis.node import timeline_node
 from storage.redis.reads import Command
 from storage.redis.shards import shard_tag, timeline_shard
 
@@ -82,6 +83,11 @@ PUBLIC_CHANNEL = "live:public"
 def came_command(entry_id: int) -> Command:
     """Returns the command that tells of an entry that was delivered, the one time that it is told there."""
     return ("PUBLISH", PUBLIC_CHANNEL, entry_id)
+
+
+def publishing() -> str:
+    """The command that scripts publish with. To those who listen at the node that has the slot, in a cluster."""
+    return "SPUBLISH" if timeline_node().is_cluster else "PUBLISH"
 
 
 _OF_A_TWEET = "live:tweet:"

@@ -143,15 +143,16 @@ def deliver_commands(entry_id: int, shards: dict[int, list[int]], snapshot: Push
 
 def deliver_to_lists(entry_id: int, shard: int, keys: Iterable[str], snapshot: PushSnapshot, *, cap: int) -> Command:
     """Returns the command that puts an entry into lists of one shard that are encoded as timelines are."""
+    stood = snapshot.of(shard)
     return _deliver.call(
         (gone_key(shard, entry_id), generation_key(shard), opened_key(shard), *keys),
         pack(entry_id),
         cap,
         TRIM_SLACK,
-        snapshot.taken_us,
+        stood.taken_us,
         SNAPSHOT_SECONDS * 1_000_000,
-        snapshot.generation,
-        snapshot.openings[shard],
+        stood.generation,
+        stood.openings,
     )
 
 

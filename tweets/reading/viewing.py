@@ -49,6 +49,7 @@ class _Signs(msgspec.Struct, frozen=True):
     excluded: exclusions.Exclusions | None
     graph_version: bytes | None
     marks_version: bytes | None
+    shard: int
     generation: bytes | None
 
 
@@ -82,7 +83,7 @@ def known_without_redis(viewer_ids: Sequence[int]) -> dict[int, Known]:
 
 def _is_unmarked(said: _Signs, tweet_ids: Collection[int]) -> bool:
     """Whether it is proved that the viewer has marked none of the tweets. See above."""
-    oldest, seen = min(tweet_ids), timeline_node().seen
+    oldest, seen = min(tweet_ids), timeline_node().seen.get(said.shard)
     return (
         not marks.is_of_a_change(said.marks_version)
         and now_us() - id_us(oldest) < YOUNG_SECONDS * 1_000_000
@@ -100,10 +101,10 @@ def _signs_of(viewer_ids: Sequence[int]) -> Read[Mapping[int, _Signs]]:
 
     def decode(*answers: Sequence[bytes | None]) -> dict[int, _Signs]:
         found = {}
-        for viewers, (generation, *values) in zip(shards.values(), answers, strict=True):
+        for (shard, viewers), (generation, *values) in zip(shards.items(), answers, strict=True):
             of_each = zip(values[::3], values[1::3], values[2::3], strict=True)
             for viewer_id, (excluded, graph, marked) in zip(viewers, of_each, strict=True):
-                found[viewer_id] = _Signs(exclusions.decode((excluded, graph)), graph, marked, generation)
+                found[viewer_id] = _Signs(exclusions.decode((excluded, graph)), graph, marked, shard, generation)
         return found
 
     return Read(commands, decode)

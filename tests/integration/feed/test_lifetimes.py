@@ -110,9 +110,9 @@ LONGEST = {
     "home": 30 * 86_400, "graph": 31 * 86_400, "exclusions": 12 * 3600, "marks": 3600, "marked": 60,
     "present": 180, "live-process": 180, "gone": 120, "token": 30, "account": 30, "rate": 60,
     "followers": 60, "following": 60, "tweets": 60,
-    "tweet": 2 * 86_400, "counts": 600, "counting": 10, "accounts": 20, "sweep": 3600, "stray-search": 86_400,
+    "tweet": 2 * 86_400, "counts": 600, "counting": 10, "accounts-changed": 20, "sweep": 3600, "stray-search": 86_400,
 }  # fmt: skip
-"""Seconds that a key of each family may last at most, as docs/data.md says; "accounts" is accounts:changed."""
+"""Seconds that a key of each family may last at most, as docs/data.md says."""
 
 
 def family_of(key: str) -> str:
