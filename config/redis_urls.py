@@ -37,11 +37,11 @@ def _fault_of_cluster(url: str) -> str | None:
 
 
 def _fault_of_server(url: str) -> str | None:
+    if "," in url.partition("://")[2].rpartition("@")[2].partition("/")[0]:
+        return "names several servers: those of a cluster stand behind redis+cluster://"
     if not _readable(url):
         return "is no URL: is a character of its password to be written as %XX?"
     parts = urlsplit(url)
-    if "," in parts.netloc.rpartition("@")[2]:
-        return "names several servers: those of a cluster stand behind redis+cluster://"
     database = parts.path.strip("/")
     if database and not database.isdigit():
         return "has a database that is no number"

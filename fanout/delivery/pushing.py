@@ -63,9 +63,12 @@ def deliver(order: Order, read: Callable[[], list[int]]) -> list[int]:
         readers = read()
         to_all = [channel.came_command(entry_id)] if readers[:1] == [author_id] else []
         missed: Unavailable | None = None
+
+        def deliver_slice(along: Sequence[Command], shards: ByShard) -> None:
+            _deliver_slice(entry_id, shards, snapshot, along)
+
         for shards in slices(readers):
-            deliver_slice = partial(_deliver_slice, entry_id, snapshot=snapshot, to_all=to_all)
-            missed = _everywhere(shards, deliver_slice) or missed
+            missed = _everywhere(shards, partial(deliver_slice, to_all)) or missed
             to_all = []
         if missed is not None:
             raise missed

@@ -95,7 +95,9 @@ class GuardedCache(Generic[K, V]):
         return f"{shard_tag(shard)}:{self._name(each)}", shard
 
     def read(self, ids: Sequence[K]) -> Read[Cached[K, V]]:
-        """Reads what is cached of `ids`, which must not be empty. One command."""
+        """Reads what is cached of `ids`. One command; none for nothing."""
+        if not ids:
+            return Read((), lambda: Cached({}, {}))
         places = [self._place(each) for each in ids]
         shards = list(dict.fromkeys([shard for _, shard in places]))
         command = ("MGET", *[key for key, _ in places], *map(generation_key, shards))

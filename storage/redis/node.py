@@ -190,6 +190,8 @@ class RedisNode:
         if self._cluster is not None:
             return self._generations_of_slots(found)
         stood = {generation for each in found for generation in each.values()}
+        if not stood:
+            return {}
         if len(stood) == 1 and (generation := stood.pop()) is not None:
             return self._saw_everywhere(generation)
         try:

@@ -8,6 +8,7 @@ from fanout.timelines.materialised import STALE_SNAPSHOT, Window
 from storage.ids.snowflakes import make_id, now_us
 from storage.redis.node import timeline_node
 from storage.redis.shards import generation_key, timeline_shard
+from tests.cluster import on_one_server
 from tests.ids import new_id
 from tests.integration.fanout.materialising import (
     as_taken_before,
@@ -54,6 +55,7 @@ class TestLatePushes:
         assert deliver(5, reader, snapshot=snapshot) == STALE_SNAPSHOT
         assert read(reader) == Window([], 0)
 
+    @on_one_server
     def test_a_generation_is_begun_when_any_shard_has_lost_its_own(self) -> None:
         reader = new_id()
         ready(reader)

@@ -176,7 +176,7 @@ def test_what_was_published_while_a_connection_was_broken_for_a_moment_comes_too
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Redis is there all the time, and knows who is present: nothing but the end of the connection tells of it."""
-    monkeypatch.setattr(listener_module, "SILENCE_SECONDS", 600.0)
+    monkeypatch.setattr("feed.live.subscription.SILENCE_SECONDS", 600.0)
     author, reader = new_person(), new_person()
     follows.follow(reader.id, author.id)
     socket = Socket(reader)
