@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 from environs import Env, EnvError
 
+from config import redis_urls
+from storage.redis.cluster_urls import is_of_a_cluster, seeds
+
 REDIS_PORT = 6379
 POSTGRESQL = ("postgresql", "postgres")
 LAPTOP_SECRET = "only-for-a-laptop-" + "0" * 40
@@ -22,11 +25,8 @@ CONSISTENCIES = ("LOCAL_QUORUM", "QUORUM", "EACH_QUORUM", "ALL", "LOCAL_ONE", "O
 SCHEMES = {
     "DATABASE_URL": (*POSTGRESQL, "sqlite"),
     "REPLICA_DATABASE_URL": POSTGRESQL,
-    "TIMELINE_REDIS_URL": ("redis", "rediss"),
-    "BROKER_REDIS_URL": ("redis", "rediss"),
-    "FANOUT_BROKER_URLS": ("redis", "rediss"),
 }
-"""What each address may begin with."""
+"""What the address of each SQL database may begin with."""
 MOST_SHARDS = 4_096
 """Each is a command of every round trip that asks all."""
 
@@ -59,7 +59,7 @@ class Environment:
     """REPLICA_DATABASE_URL of a PostgreSQL that follows DATABASE_URL's, for reads that may be late (accounts/sql.py);
     default none: those are the primary's, too."""
     timeline_redis_url: str
-    """TIMELINE_REDIS_URL: timelines and caches; needs no persistence."""
+    """TIMELINE_REDIS_URL: timelines and caches; needs no persistence. One server, or some nodes of a cluster."""
     broker_redis_url: str
     """BROKER_REDIS_URL: Celery's broker; noeviction."""
     fanout_broker_urls: list[str]
@@ -223,12 +223,7 @@ def _log_format(env: Env, production: bool) -> Literal["console", "json"]:
 
 def _refuse_unreadable_urls(environment: Environment) -> None:
     """Names the variable alone: what the standard library says of such a URL quotes a piece of its password."""
-    urls = [
-        ("DATABASE_URL", environment.database_url),
-        ("TIMELINE_REDIS_URL", environment.timeline_redis_url),
-        ("BROKER_REDIS_URL", environment.broker_redis_url),
-        *(("FANOUT_BROKER_URLS", url) for url in environment.fanout_broker_urls),
-    ]
+    urls = [("DATABASE_URL", environment.database_url)]
     if environment.replica_database_url:
         urls.append(("REPLICA_DATABASE_URL", environment.replica_database_url))
     for name, url in urls:
@@ -238,6 +233,12 @@ def _refuse_unreadable_urls(environment: Environment) -> None:
         if scheme not in SCHEMES[name]:
             allowed = ", ".join(f"{each}://" for each in SCHEMES[name])
             raise UnsafeEnvironment(f"{name} begins with {scheme}://: must be one of {allowed}")
+    if fault := redis_urls.fault_of(environment.timeline_redis_url, may_be_a_cluster=True):
+        raise UnsafeEnvironment(f"TIMELINE_REDIS_URL {fault}")
+    brokers = [("FANOUT_BROKER_URLS", url) for url in environment.fanout_broker_urls]
+    for name, url in [("BROKER_REDIS_URL", environment.broker_redis_url), *brokers]:
+        if fault := redis_urls.fault_of(url, may_be_a_cluster=False):
+            raise UnsafeEnvironment(f"{name} {fault}")
 
 
 def _refuse_a_replica_of_nothing(environment: Environment) -> None:
@@ -255,9 +256,10 @@ def _readable(url: str) -> bool:
 
 def _refuse_one_redis(environment: Environment) -> None:
     """A new generation empties the timelines' database, and would take the queues (storage/redis/generations.py)."""
-    timelines, groups = _redis_place(environment.timeline_redis_url), environment.fanout_broker_urls
+    url, groups = environment.timeline_redis_url, environment.fanout_broker_urls
+    timelines = [_redis_place(each) for each in (seeds(url) if is_of_a_cluster(url) else [url])]
     for name, urls in (("BROKER_REDIS_URL", [environment.broker_redis_url]), ("FANOUT_BROKER_URLS", groups)):
-        if timelines in map(_redis_place, urls):
+        if any(_redis_place(each) in timelines for each in urls):
             raise UnsafeEnvironment(f"TIMELINE_REDIS_URL and {name} name one database: the first needs its own")
     if len(set(map(_redis_place, groups))) < len(groups):
         raise UnsafeEnvironment("FANOUT_BROKER_URLS names one database twice: each group of workers needs its own")

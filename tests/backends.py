@@ -64,11 +64,12 @@ def timeline_redis_at(url: str) -> Iterator[None]:
 @contextmanager
 def node_elsewhere(node: RedisNode, url: str) -> Iterator[None]:
     """Inside, this process looks for the node at another address; afterwards its breaker is closed as well."""
-    address, node.url, node._client = node.url, url, None
+    address, cluster = node.url, node._cluster
+    node.url, node._client, node._cluster = url, None, None
     try:
         yield
     finally:
-        node.url, node._client = address, None
+        node.url, node._client, node._cluster = address, None, cluster
         node.breaker.reset()
 
 

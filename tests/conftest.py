@@ -38,8 +38,9 @@ from storage.redis.node import broker_node, timeline_node
 from storage.redis.shards import forget_keys
 from storage.redis.tallies import Tallies, tallies
 from tests.backends import vouch_for_all
+from tests.cluster import ValkeyCluster
 from tests.order import shuffled
-from tests.settings import EXTERNAL_CASSANDRA, REDIS_PASSWORD, TEST_DIR
+from tests.settings import EXTERNAL_CASSANDRA, REDIS_PASSWORD, TEST_DIR, TIMELINES_ON_A_CLUSTER
 from tweets.stores.port import tweet_store
 
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
@@ -174,7 +175,12 @@ def empty_database(alias: str) -> None:
 
 @pytest.fixture(scope="session")
 def timeline_redis() -> Iterator[Valkey]:
-    """The running server behind TIMELINE_REDIS_URL."""
+    """The running server behind TIMELINE_REDIS_URL; with TIMELINES=cluster a primary of the cluster that runs there."""
+    if TIMELINES_ON_A_CLUSTER:
+        ports = [int(place.rpartition(":")[2]) for place in django_settings.TIMELINE_REDIS_URL.split(",")]
+        with ValkeyCluster(ports, password=REDIS_PASSWORD) as cluster:
+            yield cluster.primaries[0]
+        return
     with Valkey(_port(django_settings.TIMELINE_REDIS_URL), password=REDIS_PASSWORD) as server:
         yield server
 

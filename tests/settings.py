@@ -14,12 +14,23 @@ REDIS_PASSWORD = "of-these-tests: every / character @ counts"
 EXTERNAL_CASSANDRA = "CASSANDRA_HOSTS" in os.environ
 """A cluster to test against, in a keyspace of this session's own, in place of a node of its own."""
 
+TIMELINES_ON_A_CLUSTER = os.environ.get("TIMELINES") == "cluster"
+"""Three primaries for the timelines, and a replica of each, in place of one server."""
+
+
+def _timelines_url() -> str:
+    who = f":{quote(REDIS_PASSWORD, safe='')}@"
+    if TIMELINES_ON_A_CLUSTER:
+        return f"redis+cluster://{who}{','.join(f'{LOOPBACK}:{free_port()}' for _ in range(3))}"
+    return f"redis://{who}{LOOPBACK}:{free_port()}/0"
+
+
 os.environ |= {
     "DATA_DIR": tempfile.mkdtemp(prefix="feed-tests-"),
     "STORE": "embedded",
     # Suites ask more often than people may; those of the limits switch them on.
     "RATE_LIMITS": "off",
-    "TIMELINE_REDIS_URL": f"redis://:{quote(REDIS_PASSWORD, safe='')}@{LOOPBACK}:{free_port()}/0",
+    "TIMELINE_REDIS_URL": _timelines_url(),
     "BROKER_REDIS_URL": f"redis://:{quote(REDIS_PASSWORD, safe='')}@{LOOPBACK}:{free_port()}/0",
     "CASSANDRA_KEYSPACE": f"test_{os.getpid()}",
 }

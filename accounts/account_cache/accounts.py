@@ -2,7 +2,7 @@
 
 **Who sees a change when.** Changing or suspending an account writes SQL, and a note of it (changes.py); then, before
 it answers and in one round trip, it guards the account in Redis and enters its id into the log of
-changes. A reader that has read the log since then (`RECENT_CHANGES`, sent
+changes. A reader that has read the log since then (`recent_changes`, sent
 along with a round trip it makes anyway) never takes an older account
 out of its memory: an entry counts only if it was fetched in the knowledge of the account's
 newest change. So the change is seen by every read that starts after the change was answered.
@@ -18,7 +18,7 @@ For example, process A has account 7 in memory, fetched when the log did not nam
 4. From second 520 on the log is silent about 7. It could vouch for A's first entry now, but that ended by 504.
 
 **When Redis was emptied or failed over**, the log has forgotten changes. So an entry also counts
-only under the generation of the node under which it was fetched (storage/redis/generations.py),
+only under the generation of the log's shard under which it was fetched (storage/redis/generations.py),
 which is read after the log: then nothing was forgotten between the fetch and that reading.
 
 **Why the log may forget.** An entry lives `LOCAL_SECONDS`, and is put into memory at most a
@@ -48,12 +48,13 @@ from accounts.models import User
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
-from storage.redis.lasting_cache import KEPT_SECONDS, Kept, LastingCache, in_time
+from storage.redis.lasting_cache import KEPT_SECONDS, Kept, LastingCache, in_time, joined
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
-from storage.redis.shards import timeline_shard
+from storage.redis.shards import Generations, shard_tag, timeline_shard
 
-LOG_KEY = "accounts:changed"
+LOG_SHARD = 0
+"""The shard that has the log of changes, so that a generation vouches for it."""
 LOG_SECONDS = 20
 
 Changes = Mapping[int, float]
@@ -77,32 +78,41 @@ ACCOUNTS: LastingCache[int, Account] = LastingCache(
 """By user id; beside the person's tokens (sessions/tokens.py), so that one round trip reads both."""
 
 
-def _decode_log(answer: Sequence[bytes | float | list[bytes | float]]) -> Changes:
+def _decode_log(answer: Sequence[bytes | float | list[bytes | float]] | None) -> Changes | None:
     """The log as a mapping; redis-py leaves it flat or makes pairs, by the protocol it speaks."""
+    if answer is None:
+        return None
     flat = [each for pair in answer for each in (pair if isinstance(pair, list | tuple) else (pair,))]
     return {int(member): float(changed_at) for member, changed_at in zip(flat[::2], flat[1::2], strict=True)}
 
 
-RECENT_CHANGES: Read[Changes] = Read((("ZRANGE", LOG_KEY, 0, -1, "WITHSCORES"),), _decode_log)
-"""Some thirty bytes for each account changed in the last `LOG_SECONDS`, whoever changed it."""
+def log_key() -> str:
+    """Returns the key of the log of changes."""
+    return f"{shard_tag(LOG_SHARD)}:accounts-changed"
+
+
+def recent_changes() -> Read[Changes | None]:
+    """Returns a read of the log: some thirty bytes for each account changed in the last `LOG_SECONDS`, whoever changed
+    it. None when the node of a cluster that has it does not answer."""
+    return Read((("ZRANGE", log_key(), 0, -1, "WITHSCORES"),), _decode_log, spares=True)
 
 
 def change_commands(user_id: int) -> list[Command]:
     """Commands to send after the change was committed and before it is answered."""
-    now = now_us()
+    now, key = now_us(), log_key()
     return [
-        ("ZADD", LOG_KEY, now, user_id),
-        ("ZREMRANGEBYSCORE", LOG_KEY, "-inf", now - LOG_SECONDS * 1_000_000),
-        ("EXPIRE", LOG_KEY, LOG_SECONDS),
+        ("ZADD", key, now, user_id),
+        ("ZREMRANGEBYSCORE", key, "-inf", now - LOG_SECONDS * 1_000_000),
+        ("EXPIRE", key, LOG_SECONDS),
     ]
 
 
 def accounts_by_id(
-    ids: Iterable[int], *, changes: Changes | None = None, generation: bytes | None = None
+    ids: Iterable[int], *, changes: Changes | None = None, generation: Generations | None = None
 ) -> dict[int, Account]:
     """Returns the accounts that exist, suspended ones as well, by id.
 
-    `changes` is what `RECENT_CHANGES` said, asked since the caller's request began, and
+    `changes` is what `recent_changes` said, asked since the caller's request began, and
     `generation` the one that stood then or later. Without both memory is used only if Redis
     does not answer here either.
 
@@ -113,13 +123,14 @@ def accounts_by_id(
     wanted = set(ids)
     if not wanted:
         return {}
-    if changes is None or generation is None:
+    of_the_log = generation.get(LOG_SHARD) if generation is not None else None
+    if changes is None or of_the_log is None:
         return _fetch(wanted)
-    found = _memory.hits(wanted, changes, generation)
+    found = _memory.hits(wanted, changes, of_the_log)
     missing = wanted - found.keys()
     if missing:
         fetched = _fetch(missing)
-        _memory.keep(fetched, changes, generation)
+        _memory.keep(fetched, changes, of_the_log)
         found |= fetched
     return found
 
@@ -197,7 +208,7 @@ def forget(user_id: int) -> None:
 def _fetch(ids: Collection[int]) -> dict[int, Account]:
     asked_at = time.monotonic()
     try:
-        kept = _from_redis(ids)
+        kept, generation = _from_redis(ids)
     except Unavailable:
         found = _memory.hits(ids, {}, None)
         return found | _from_sql(set(ids) - found.keys())
@@ -208,20 +219,17 @@ def _fetch(ids: Collection[int]) -> dict[int, Account]:
             raise
         return kept.good | kept.doubtful
     if in_time(asked_at):
-        _fill(rows, kept)
+        _fill(rows, kept, generation)
     return kept.good | rows
 
 
-def _from_redis(ids: Collection[int]) -> Kept[int, Account]:
-    """What is kept of the accounts. A read a timeline shard, so that each stays on one node."""
+def _from_redis(ids: Collection[int]) -> tuple[Kept[int, Account], Generations | None]:
+    """What is kept of the accounts, and the generation. A read a timeline shard, so that each stays on one node."""
     node = timeline_node()
     shards = groupby(sorted(ids, key=timeline_shard), key=timeline_shard)
     found = node.ask_all([ACCOUNTS.read_kept(list(group)) for _, group in shards])
-    return Kept(
-        {each: account for of_shard in found for each, account in of_shard.good.items()},
-        {each: account for of_shard in found for each, account in of_shard.doubtful.items()},
-        node.generation_of(*(of_shard.generation for of_shard in found)),
-    )
+    kept = joined(found)
+    return kept, node.generation_of(kept.generation)
 
 
 def _from_sql(ids: Collection[int]) -> dict[int, Account]:
@@ -248,8 +256,8 @@ def _query_of(size: int) -> CompiledQuery[AccountRow]:
     return CompiledQuery(lambda: User.objects.filter(pk__in=range(size)).values_list(*ACCOUNT_COLUMNS))
 
 
-def _fill(accounts: Mapping[int, Account], kept: Kept[int, Account]) -> None:
-    fills = ACCOUNTS.refill(accounts, kept.doubtful, generation=kept.generation)
+def _fill(accounts: Mapping[int, Account], kept: Kept[int, Account], generation: Generations | None) -> None:
+    fills = ACCOUNTS.refill(accounts, kept.doubtful, generation=generation)
     if fills:
         with suppress(Unavailable):
             timeline_node().round_trip(*fills)

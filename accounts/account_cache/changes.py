@@ -61,11 +61,21 @@ def _told_now(note: Note) -> None:
 
 
 def tell(notes: Sequence[Note]) -> None:
-    """Tells Redis, and this process's memory. One round trip, none for nothing. Raises `Unavailable`."""
+    """Tells Redis, and this process's memory. One round trip, none for nothing. Raises `Unavailable`.
+
+    Two of a cluster: guards and the log stand at different nodes, and neither is remembered as told without the other.
+    """
     for note in notes:
         if not note.digests:
             forget(note.user_id)
-    timeline_node().round_trip(*[command for note in notes for command in _commands(note)])
+    node = timeline_node()
+    telling = [command for note in notes for command in _commands(note)]
+    remembering = [command for note in notes for command in _commands_when_told(note)]
+    if node.is_cluster:
+        node.round_trip(*telling)
+        node.round_trip(*remembering)
+    else:
+        node.round_trip(*telling, *remembering)
 
 
 def told_key(shard: int) -> str:
@@ -74,14 +84,16 @@ def told_key(shard: int) -> str:
 
 
 def _commands(note: Note) -> list[Command]:
-    """The guards first: that it was told is only true behind them."""
     claims = [Claim(user_id=note.user_id, digest=digest) for digest in note.digests]
     guards = TOKENS.invalidate(claims) if claims else ACCOUNTS.invalidate([note.user_id])
+    return [*guards, *change_commands(note.user_id)]
+
+
+def _commands_when_told(note: Note) -> list[Command]:
+    """To be sent behind the others: that it was told is only true then."""
     told = told_key(timeline_shard(note.user_id))
     remembered_us = 2 * OVERLAP_SECONDS * 1_000_000
     return [
-        *guards,
-        *change_commands(note.user_id),
         ("ZADD", told, note.at_us, note.id),
         ("ZREMRANGEBYSCORE", told, "-inf", now_us() - remembered_us),
         ("EXPIRE", told, remembered_us // 1_000_000),

@@ -113,7 +113,7 @@ def _begin(shard: int) -> Read[Begun | str | None]:
         until_us = int(until or now_us() - KEPT_SECONDS * 1_000_000)
         return Begun(shard, generation, redis_ms, until_us, frozenset(map(int, told)))
 
-    return Read((_look.call(keys, int(LOOK_SECONDS * 800)),), decode)
+    return Read((_look.call(keys, int(LOOK_SECONDS * 800)),), decode, spares=True)
 
 
 def _vouching(look: Begun, state: bytes, told_until_us: int | None) -> Command:

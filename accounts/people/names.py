@@ -17,9 +17,10 @@ from accounts.entities import Account
 from accounts.people.rules import USERNAME
 from accounts.people.selectors import find_accounts
 from storage.errors import NotFound, Unavailable
-from storage.redis.guarded_cache import Cached, GuardedCache
+from storage.redis.guarded_cache import GuardedCache
 from storage.redis.lasting_cache import in_time
 from storage.redis.node import timeline_node
+from storage.redis.shards import Generations
 
 NAME_SECONDS = 86_400
 REMEMBERED = 50_000
@@ -59,10 +60,11 @@ def accounts_by_name(usernames: Collection[str]) -> dict[str, Account]:
     """
     names = {each.lower() for each in usernames if USERNAME.fullmatch(each)}
     ids = {each: _remembered[each] for each in names if each in _remembered}
-    generation, asked_at = None, time.monotonic()
+    generation: Generations | None = None
+    asked_at = time.monotonic()
     if len(ids) < len(names):
-        cached = _from_redis([each for each in names if each not in ids])
-        ids, generation = ids | cached.values, cached.generation
+        cached, generation = _from_redis([each for each in names if each not in ids])
+        ids |= cached
     accounts = accounts_by_id(ids.values())
     found = {name: accounts[user_id] for name, user_id in ids.items() if user_id in accounts}
     found = {name: account for name, account in found.items() if account.username.lower() == name}
@@ -76,19 +78,20 @@ def accounts_by_name(usernames: Collection[str]) -> dict[str, Account]:
     return found
 
 
-def _from_redis(names: list[str]) -> Cached[str, int]:
-    """What Redis knows of them; nothing when it does not answer. One round trip."""
+def _from_redis(names: list[str]) -> tuple[dict[str, int], Generations | None]:
+    """What Redis knows of them, and the generation; nothing when it does not answer. One round trip."""
     node = timeline_node()
     try:
         found = node.ask_all([NAMES.read([each]) for each in names])
     except Unavailable:
-        return Cached({}, None)
+        return {}, None
     ids = {name: user_id for each in found for name, user_id in each.values.items()}
-    return Cached(ids, node.generation_of(*(each.generation for each in found)))
+    return ids, node.generation_of(*(each.generation for each in found))
 
 
-def _fill(rows: Mapping[str, Account], generation: bytes | None) -> None:
-    """Keeps the accounts, too, which were read under that generation: the next request asks for them by their ids."""
+def _fill(rows: Mapping[str, Account], generation: Generations | None) -> None:
+    """Keeps the accounts, too, as far as they were read under that generation: the next request asks for them by their
+    ids."""
     fills = NAMES.overwrite({name: account.id for name, account in rows.items()}, generation=generation)
     fills += ACCOUNTS.fill({account.id: account for account in rows.values()}, generation=generation)
     if fills:

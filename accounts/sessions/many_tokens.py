@@ -1,7 +1,7 @@
 """Many tokens that are looked at together, as those of open sockets are."""
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from itertools import groupby
 from typing import Any
@@ -16,13 +16,14 @@ from accounts.sessions.tokens import end_of, read_claim
 from accounts.sql import ACCOUNT_COLUMNS, account_of_row, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
-from storage.redis.lasting_cache import Kept, in_time
+from storage.redis.lasting_cache import Kept, in_time, joined
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
-from storage.redis.shards import timeline_shard
+from storage.redis.shards import Generations, timeline_shard
 
 Proven = dict[Claim, tuple[int, Account]]
 """When the tokens end, and whose they are."""
+_KeptOfBoth = tuple[Kept[Claim, int], Kept[int, Account]]
 
 
 def good_among(raws: Collection[str]) -> set[str]:
@@ -37,7 +38,7 @@ def good_among(raws: Collection[str]) -> set[str]:
     vouching.go_on()
     claims, asked_at = {read_claim(raw): raw for raw in raws}, time.monotonic()
     try:
-        kept = _from_redis(claims)
+        kept, generation = _from_redis(claims)
     except Unavailable:
         return {claims[each] for each in _good(_from_sql(claims))}
     known, doubtful = _matched(claims, kept)
@@ -48,7 +49,7 @@ def good_among(raws: Collection[str]) -> set[str]:
         unknown = missing - doubtful.keys()
         return {claims[each] for each in _good(known | doubtful) | unknown}
     if found and in_time(asked_at):
-        _fill(found, kept)
+        _fill(found, kept, generation)
     return {claims[each] for each in _good(known | found)}
 
 
@@ -57,30 +58,22 @@ def _good(proven: Proven) -> set[Claim]:
     return {claim for claim, (end_us, account) in proven.items() if end_us > now and not account.suspended}
 
 
-def _from_redis(claims: Iterable[Claim]) -> tuple[Kept[Claim, int], Kept[int, Account]]:
-    """What is kept of the tokens, and of their people. One round trip."""
+def _from_redis(claims: Iterable[Claim]) -> tuple[_KeptOfBoth, Generations | None]:
+    """What is kept of the tokens, and of their people; and the generation. One round trip."""
     groups = groupby(sorted(claims, key=_shard), key=_shard)
     shards = [list(group) for _, group in groups]
     reads: list[Read[Kept[Any, Any]]] = [TOKENS.read_kept(each) for each in shards]
     reads += [ACCOUNTS.read_kept(list({claim.user_id for claim in each})) for each in shards]
     found = timeline_node().ask_all(reads)
     generation = timeline_node().generation_of(*(each.generation for each in found))
-    return _joined(found[: len(shards)], generation), _joined(found[len(shards) :], generation)
+    return (joined(found[: len(shards)]), joined(found[len(shards) :])), generation
 
 
 def _shard(claim: Claim) -> int:
     return timeline_shard(claim.user_id)
 
 
-def _joined(found: Sequence[Kept[Any, Any]], generation: bytes | None) -> Kept[Any, Any]:
-    return Kept(
-        {key: value for each in found for key, value in each.good.items()},
-        {key: value for each in found for key, value in each.doubtful.items()},
-        generation,
-    )
-
-
-def _matched(claims: Iterable[Claim], kept: tuple[Kept[Claim, int], Kept[int, Account]]) -> tuple[Proven, Proven]:
+def _matched(claims: Iterable[Claim], kept: _KeptOfBoth) -> tuple[Proven, Proven]:
     """Those of whom Redis is sure, and those of whom it is not."""
     tokens, accounts = kept
     known, doubtful = Proven(), Proven()
@@ -102,13 +95,13 @@ def _from_sql(claims: Collection[Claim]) -> Proven:
     return {of_digest[digest]: (end_of(expiry), account_of_row(tuple(row))) for digest, expiry, *row in rows}
 
 
-def _fill(found: Proven, kept: tuple[Kept[Claim, int], Kept[int, Account]]) -> None:
+def _fill(found: Proven, kept: _KeptOfBoth, generation: Generations | None) -> None:
     tokens, accounts = kept
     ends = {claim: end_us for claim, (end_us, _) in found.items()}
     people = {claim.user_id: account for claim, (_, account) in found.items()}
     commands: list[Command] = [
-        *TOKENS.refill(ends, tokens.doubtful, generation=tokens.generation),
-        *ACCOUNTS.refill(people, accounts.doubtful, generation=accounts.generation),
+        *TOKENS.refill(ends, tokens.doubtful, generation=generation),
+        *ACCOUNTS.refill(people, accounts.doubtful, generation=generation),
     ]
     with suppress(Unavailable):
         timeline_node().round_trip(*commands)

@@ -36,6 +36,7 @@ from storage.redis.lasting_cache import in_time
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Hit
 from storage.redis.reads import NOTHING, Read
+from storage.redis.shards import Generations
 
 X = TypeVar("X")
 
@@ -174,7 +175,7 @@ class _Known(msgspec.Struct, Generic[X], frozen=True):
     end_us: int | None = None
     account: Account | None = None
     is_doubtful: bool = False
-    generation: bytes | None = None
+    generation: Generations | None = None
     extra: X | None = None
     hit: Hit | None = None
     answered: bool = False

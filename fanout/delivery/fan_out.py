@@ -90,8 +90,8 @@ def restore(order: Order, context: Context, *, in_home: bool) -> None:
     entry_id, author_id = entry_and_author(order)
 
     def lift(snapshot: PushSnapshot, op: int) -> bool:
-        shard = timeline_shard(author_id)
-        back = publish_in_order(channel.back_command(op, entry_id), entry_id, op, shard, snapshot)
+        message = channel.back_command(op, entry_id, author_id)
+        back = publish_in_order(message, entry_id, op, timeline_shard(author_id), snapshot)
         raise_if_refused(timeline_node().round_trip(*lift_commands(entry_id, op, snapshot), back))
         return True
 

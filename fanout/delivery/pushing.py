@@ -17,6 +17,8 @@ refuses the entry, and all others take it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from fanout.live import channel, presence
@@ -65,9 +67,16 @@ def deliver(order: Order, read: Callable[[], list[int]]) -> list[int]:
     def push(snapshot: PushSnapshot, _op: int) -> list[int]:
         readers = read()
         to_all = _to_all(entry_id, author_id, readers)
+        missed: Unavailable | None = None
+
+        def deliver_slice(along: Sequence[Command], shards: ByShard) -> None:
+            _deliver_slice(entry_id, shards, snapshot, along)
+
         for shards in slices(readers):
-            _deliver_slice(entry_id, shards, snapshot, to_all)
+            missed = _everywhere(shards, partial(deliver_slice, to_all)) or missed
             to_all = []
+        if missed is not None:
+            raise missed
         return readers
 
     return with_snapshot(order, push, closed=[])
@@ -85,9 +94,16 @@ def restore(order: Order, read: Callable[[], list[int]]) -> list[int]:
     def push(snapshot: PushSnapshot, op: int) -> list[int]:
         readers = read()
         to_all = _to_all(entry_id, author_id, readers)
+        missed: Unavailable | None = None
+
+        def restore_slice(along: Sequence[Command], shards: ByShard) -> None:
+            _restore_slice(entry_id, op, shards, snapshot, along)
+
         for shards in slices(readers, most=RESTORED_AT_ONCE):
-            _restore_slice(entry_id, op, shards, snapshot, to_all)
+            missed = _everywhere(shards, partial(restore_slice, to_all)) or missed
             to_all = []
+        if missed is not None:
+            raise missed
         return readers
 
     return with_snapshot(order, push, closed=[])
@@ -101,11 +117,36 @@ def retract(order: Order, read: Callable[[], list[int]]) -> list[int]:
 
     def push(snapshot: PushSnapshot, op: int) -> list[int]:
         readers = read()
-        for shards in slices(readers):
+        missed: Unavailable | None = None
+
+        def retract_slice(shards: ByShard) -> None:
             _retract_slice(order.args[0], op, shards, snapshot)
+
+        for shards in slices(readers):
+            missed = _everywhere(shards, retract_slice) or missed
+        if missed is not None:
+            raise missed
         return readers
 
     return with_snapshot(order, push, closed=[])
+
+
+def _everywhere(shards: ByShard, push: Callable[[ByShard], None]) -> Unavailable | None:
+    """Pushes to a slice; in a cluster of which a node does not answer, to the other nodes' shards, one by one.
+
+    Returns what was raised at last: then the order is not done. Without a cluster it is raised.
+    """
+    try:
+        push(shards)
+    except Unavailable as error:
+        if not timeline_node().is_cluster:
+            raise
+        if len(shards) > 1:
+            for shard, readers in shards.items():
+                with suppress(Unavailable):
+                    push({shard: readers})
+        return error
+    return None
 
 
 def with_snapshot(order: Order, push: Callable[[PushSnapshot, int], T], *, closed: T) -> T:

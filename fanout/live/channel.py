@@ -2,7 +2,8 @@
 
 Entries come and go by the timelines of *readers*, whom a message names: one channel a shard. That a tweet is gone is
 told once for all, and names nobody: each process looks who of its sockets has something on the screen that shows it,
-such as a retweet of it that reached them by somebody else's followers. To these every live process listens.
+such as a retweet of it that reached them by somebody else's followers. That is published in the author's shard, where a
+tombstone says in the same step what came last (timelines/restoring.py). To all these every live process listens.
 
 What comes into the public feed is told once for all, too, and what happens to a tweet on a channel of its own: to
 these a process listens while one of its sockets wants them. Redis looks a channel up in a table, and with nobody
@@ -16,6 +17,7 @@ from enum import StrEnum
 
 import msgspec
 
+from storage.redis.node import timeline_node
 from storage.redis.reads import Command
 from storage.redis.shards import shard_tag, timeline_shard
 
@@ -35,6 +37,7 @@ class LiveMessage(msgspec.Struct, frozen=True):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(LiveMessage)
+_GONE, _BACK = "live:gone", "live:back"
 
 
 def channel(shard: int) -> str:
@@ -43,15 +46,17 @@ def channel(shard: int) -> str:
 
 
 def publish_commands(kind: LiveKind, entry_id: int, present: dict[int, list[int]]) -> list[Command]:
-    """Commands, one PUBLISH for each shard that has present readers."""
+    """Commands, one for each shard that has present readers."""
+    word = publishing()
     return [
-        ("PUBLISH", channel(shard), _encoder.encode(LiveMessage(kind, entry_id, readers)))
+        (word, channel(shard), _encoder.encode(LiveMessage(kind, entry_id, readers)))
         for shard, readers in present.items()
     ]
 
 
-GONE_CHANNEL = "live:gone"
-"""Where tweets that were deleted are told."""
+def gone_channel(shard: int) -> str:
+    """The name of the channel where tweets of the shard's authors that were deleted are told."""
+    return f"{shard_tag(shard)}:{_GONE}"
 
 
 class GoneMessage(msgspec.Struct, frozen=True):
@@ -67,7 +72,11 @@ _gone_decoder = msgspec.json.Decoder(GoneMessage)
 
 def gone_command(op: int, tweet_id: int, author_id: int) -> Command:
     """Returns the command that tells every live process that the tweet, or retweet, was deleted."""
-    return ("PUBLISH", GONE_CHANNEL, _encoder.encode(GoneMessage(op, tweet_id, author_id)))
+    return (
+        publishing(),
+        gone_channel(timeline_shard(author_id)),
+        _encoder.encode(GoneMessage(op, tweet_id, author_id)),
+    )
 
 
 def decode_gone(payload: bytes) -> GoneMessage:
@@ -75,8 +84,10 @@ def decode_gone(payload: bytes) -> GoneMessage:
     return _gone_decoder.decode(payload)
 
 
-BACK_CHANNEL = "live:back"
-"""Where tweets are told that staff have restored: whoever remembers their deletion has to forget it."""
+def back_channel(shard: int) -> str:
+    """The name of the channel where tweets of the shard's authors are told that staff have restored: whoever remembers
+    their deletion has to forget it."""
+    return f"{shard_tag(shard)}:{_BACK}"
 
 
 class BackMessage(msgspec.Struct, frozen=True):
@@ -89,9 +100,9 @@ class BackMessage(msgspec.Struct, frozen=True):
 _back_decoder = msgspec.json.Decoder(BackMessage)
 
 
-def back_command(op: int, tweet_id: int) -> Command:
+def back_command(op: int, tweet_id: int, author_id: int) -> Command:
     """Returns the command that tells every live process that the tweet was restored."""
-    return ("PUBLISH", BACK_CHANNEL, _encoder.encode(BackMessage(op, tweet_id)))
+    return (publishing(), back_channel(timeline_shard(author_id)), _encoder.encode(BackMessage(op, tweet_id)))
 
 
 def decode_back(payload: bytes) -> BackMessage:
@@ -106,6 +117,11 @@ PUBLIC_CHANNEL = "live:public"
 def came_command(entry_id: int) -> Command:
     """Returns the command that tells of an entry that was delivered, the one time that it is told there."""
     return ("PUBLISH", PUBLIC_CHANNEL, entry_id)
+
+
+def publishing() -> str:
+    """The command to publish with. To those who listen at the node that has the channel's slot, in a cluster."""
+    return "SPUBLISH" if timeline_node().is_cluster else "PUBLISH"
 
 
 _OF_A_TWEET = "live:tweet:"
@@ -123,6 +139,20 @@ def tweet_of(name: str) -> int | None:
     """Returns whose channel it is; None if it is no tweet's."""
     _, found, tweet_id = name.partition(_OF_A_TWEET)
     return int(tweet_id) if found else None
+
+
+OF_EACH_SHARD = (channel, gone_channel, back_channel)
+"""What makes the names of the channels that every live process listens to."""
+
+
+def is_of_gone(name: str) -> bool:
+    """Returns whether it is a channel of tweets that were deleted."""
+    return name.endswith(f":{_GONE}")
+
+
+def is_of_back(name: str) -> bool:
+    """Returns whether it is a channel of tweets that were restored."""
+    return name.endswith(f":{_BACK}")
 
 
 def decode(payload: bytes) -> LiveMessage:

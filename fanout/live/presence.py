@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from django.conf import settings
 
+from storage.errors import Unavailable
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
 from storage.redis.shards import by_shard, shard_tag
@@ -55,26 +56,30 @@ class Presence:
         if not shards:
             return set()
         answers = timeline_node().ask_all([self._appearing(shard, epoch, shards[shard]) for shard in shards])
+        known = {shard: signed for shard, signed in zip(shards, answers, strict=True) if signed is not None}
         with self._lock:
-            unsigned = {shard for shard, was_signed in zip(shards, answers, strict=True) if not was_signed}
+            unsigned = {shard for shard, was_signed in known.items() if not was_signed}
             emptied = unsigned & self._signed
-            self._signed |= shards.keys()
+            self._signed |= known.keys()
+        if len(known) < len(shards) and not emptied:
+            raise Unavailable(timeline_node().name)
         return emptied
 
-    def _appearing(self, shard: int, epoch: int, readers: list[int]) -> Read[bool]:
+    def _appearing(self, shard: int, epoch: int, readers: list[int]) -> Read[bool | None]:
         """Makes the shard's readers present, and says whether the sign stood. The sign first: see above."""
         commands: list[Command] = [("SET", self._process_key(shard), b"1", "EX", KEPT_SECONDS, "GET")]
         for near in (epoch - 1, epoch, epoch + 1):
             commands.append(("SADD", present_key(shard, near), *readers))
             commands.append(("EXPIRE", present_key(shard, near), KEPT_SECONDS))
-        return Read(tuple(commands), _was_signed)
+        return Read(tuple(commands), _was_signed, spares=True)
 
     def _process_key(self, shard: int) -> str:
         return f"{shard_tag(shard)}:live-process:{self._process}"
 
 
-def _was_signed(sign: bytes | None, *_added: int) -> bool:
-    return sign is not None
+def _was_signed(sign: bytes | None, *added: int | None) -> bool | None:
+    """Whether it stood; None if the shard's node did not answer."""
+    return None if None in added else sign is not None
 
 
 class Look(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """How many timelines there are, about, at a fixed cost: exactly while keys are few, else by a sample of them."""
 
-from storage.redis.node import timeline_node
+from storage.redis.node import RedisNode, timeline_node
 from storage.redis.reads import Command
 
 COUNTED = 2_000
@@ -12,24 +12,29 @@ _SCANS = 4
 
 
 def active_timelines() -> int:
-    """Returns about how many home timelines stand in Redis, those being built among them. Two to six round trips.
+    """Returns about how many home timelines stand in Redis, those being built among them. Two to six round trips,
+    and as many at each node of a cluster.
 
     Raises `Unavailable`.
     """
-    [keys] = timeline_node().round_trip(("DBSIZE",))
+    return sum(map(_timelines_at, timeline_node().parts()))
+
+
+def _timelines_at(node: RedisNode) -> int:
+    [keys] = node.round_trip(("DBSIZE",))
     if keys <= COUNTED:
-        return sum(1 for key in _all_keys() if _is_timeline(key))
+        return sum(1 for key in _all_keys(node) if _is_timeline(key))
     asked: list[Command] = [("RANDOMKEY",)] * SAMPLED
-    met = [key for key in timeline_node().round_trip(*asked) if key is not None]
+    met = [key for key in node.round_trip(*asked) if key is not None]
     of_timelines = sum(1 for key in met if _is_timeline(key))
     return round(int(keys) * of_timelines / max(len(met), 1))
 
 
-def _all_keys() -> set[bytes]:
+def _all_keys(node: RedisNode) -> set[bytes]:
     found: set[bytes] = set()
     cursor = 0
     for _ in range(_SCANS):
-        [(cursor, keys)] = timeline_node().round_trip(("SCAN", cursor, "COUNT", COUNTED))
+        [(cursor, keys)] = node.round_trip(("SCAN", cursor, "COUNT", COUNTED))
         found.update(keys)
         if not int(cursor):
             break

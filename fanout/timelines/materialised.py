@@ -47,7 +47,7 @@ from django.conf import settings
 
 from accounts.graph.follows import graph_version_key
 from fanout.timelines.layout import pack, parse_merge_set, unpack, unpack_all
-from fanout.timelines.snapshots import SNAPSHOT_SECONDS, PushSnapshot, opened_key
+from fanout.timelines.snapshots import SNAPSHOT_SECONDS, PushSnapshot, ShardSnapshot, opened_key
 from storage.ids.snowflakes import MAX_ID, id_us
 from storage.redis.node import Script
 from storage.redis.reads import Command, Read
@@ -154,15 +154,14 @@ def deliver_commands(entry_id: int, shards: dict[int, list[int]], snapshot: Push
 
 def deliver_to_lists(entry_id: int, shard: int, keys: Iterable[str], snapshot: PushSnapshot, *, cap: int) -> Command:
     """Returns the command that puts an entry into lists of one shard that are encoded as timelines are."""
+    stood = snapshot.of(shard)
     return _deliver.call(
         (gone_key(shard, entry_id), generation_key(shard), opened_key(shard), *keys),
         pack(entry_id),
         cap,
         TRIM_SLACK,
-        snapshot.taken_us,
-        SNAPSHOT_SECONDS * 1_000_000,
-        snapshot.generation,
-        snapshot.openings[shard],
+        *age_of(stood),
+        stood.openings,
     )
 
 
@@ -220,13 +219,13 @@ def retract_from_lists(entry_id: int, op: int, shard: int, keys: Iterable[str], 
         pack(entry_id),
         pack(op),
         GONE_SECONDS,
-        *age_of(snapshot),
+        *age_of(snapshot.of(shard)),
     )
 
 
-def age_of(snapshot: PushSnapshot) -> tuple[int, int, bytes]:
-    """Returns what scripts tell by that a snapshot is too old, or of another generation."""
-    return snapshot.taken_us, SNAPSHOT_SECONDS * 1_000_000, snapshot.generation
+def age_of(stood: ShardSnapshot) -> tuple[int, int, bytes]:
+    """Returns what a shard's scripts tell by that a snapshot is too old, or of another generation."""
+    return stood.taken_us, SNAPSHOT_SECONDS * 1_000_000, stood.generation
 
 
 def read(

@@ -51,7 +51,9 @@ def lift_commands(entry_id: int, op: int, snapshot: PushSnapshot) -> list[Comman
     To be sent before the snapshot is taken under which the entry is put back. Give the answers to `raise_if_refused`.
     """
     return [
-        _lift.call((gone_key(shard, entry_id), generation_key(shard)), pack(op), GONE_SECONDS, *age_of(snapshot))
+        _lift.call(
+            (gone_key(shard, entry_id), generation_key(shard)), pack(op), GONE_SECONDS, *age_of(snapshot.of(shard))
+        )
         for shard in range(settings.TIMELINE_SHARDS)
     ]
 
@@ -72,23 +74,24 @@ def restore_in_lists(
     entry_id: int, op: int, shard: int, keys: Iterable[str], snapshot: PushSnapshot, *, cap: int
 ) -> Command:
     """Returns the command by which operation `op` puts an entry back into lists that are encoded as timelines are."""
+    stood = snapshot.of(shard)
     return _restore.call(
         (gone_key(shard, entry_id), generation_key(shard), opened_key(shard), *keys),
         pack(entry_id),
         cap,
         TRIM_SLACK,
-        *age_of(snapshot),
-        snapshot.openings[shard],
+        *age_of(stood),
+        stood.openings,
         pack(op),
     )
 
 
 def publish_in_order(message: Command, entry_id: int, op: int, shard: int, snapshot: PushSnapshot) -> Command:
-    """Returns a PUBLISH as a script that makes it unless a later operation on the entry than `op` came before.
+    """Returns a message as a script that publishes it unless a later operation on the entry than `op` came before.
 
-    It leaves the tombstone of `op` in the shard: who restores comes before this, or lifts that. Give the answer to
+    Its channel is of that shard, too. It leaves the tombstone of `op` in the shard: who restores comes before this, or lifts that. Give the answer to
     `raise_if_refused`.
     """
-    _, channel, payload = message
+    word, channel, payload = message
     keys = (gone_key(shard, entry_id), generation_key(shard))
-    return _publish.call(keys, pack(op), GONE_SECONDS, *age_of(snapshot), channel, payload)
+    return _publish.call(keys, pack(op), GONE_SECONDS, *age_of(snapshot.of(shard)), word, channel, payload)

@@ -18,12 +18,11 @@ For example, Ben follows Ada, and his timeline was the 5th that its shard opened
 Had 4 come before 3, the 5th timeline would have taken 90, and 3 would have ended it. Had Ben not left,
 but lost his timeline in 2, then 3 would have pulled 90, and the refusal in 4 cost nothing.
 
-**Generation.** A snapshot counts in one generation of the node only (storage/redis/generations.py).
+**Generation.** A snapshot counts in one generation of each shard only (storage/redis/generations.py).
 So nobody's tombstone or opening that an emptied Redis has forgotten is missed: a flush after 1 would
 have Ben's timeline opened as the 1st in 3, which is not above 7, and only the generation tells.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -39,14 +38,28 @@ SNAPSHOT_SECONDS = 30
 """A page of followers is read and pushed in well under a second; a worker that took longer takes another snapshot."""
 
 
+class ShardSnapshot(msgspec.Struct, frozen=True):
+    """A shard as it stood then."""
+
+    taken_us: int
+    """In Unix microseconds, by the clock of the server that has the shard: no two servers' clocks are compared."""
+    generation: bytes
+    openings: bytes
+    """Timelines opened so far."""
+
+
 class PushSnapshot(msgspec.Struct, frozen=True):
     """The shards as they stood before a list of followers was read."""
 
-    taken_us: int
-    """By Redis' clock, in Unix microseconds."""
-    generation: bytes
-    openings: tuple[bytes, ...]
-    """Timelines opened so far, by shard."""
+    shards: tuple[ShardSnapshot | None, ...]
+    """None for one whose node did not answer: nothing can be pushed there under this snapshot."""
+
+    def of(self, shard: int) -> ShardSnapshot:
+        """Returns the shard as it stood. Raises `Unavailable` when that is not known."""
+        found = self.shards[shard]
+        if found is None:
+            raise Unavailable(timeline_node().name)
+        return found
 
 
 def opened_key(shard: int) -> str:
@@ -57,7 +70,7 @@ def opened_key(shard: int) -> str:
 def take_snapshot() -> PushSnapshot:
     """Takes a snapshot: call it after the entry was written, and before the list of followers is read.
 
-    One round trip; two more when the node has no generation yet. Raises `Unavailable`.
+    One round trip; two more when the node has no generation yet. Raises `Unavailable`, if no node of a cluster answers.
     """
     [found] = timeline_node().ask(_snapshot())
     if found is None:
@@ -70,16 +83,20 @@ def take_snapshot() -> PushSnapshot:
 
 def _snapshot() -> Read[PushSnapshot | None]:
     """Returns a read of the snapshot, None when any shard has lost its generation."""
-    reads: list[Command] = [
-        ("MGET", generation_key(shard), opened_key(shard)) for shard in range(settings.TIMELINE_SHARDS)
-    ]
-    return Read((*reads, ("TIME",)), _decoded)
+    commands: list[Command] = []
+    for shard in range(settings.TIMELINE_SHARDS):
+        commands += [("MGET", generation_key(shard), opened_key(shard)), ("TIME",)]
+    return Read(tuple(commands), _decoded, spares=True)
 
 
-def _decoded(*answers: Sequence[Any]) -> PushSnapshot | None:
-    *shards, (seconds, microseconds) = answers
-    generation = shards[0][0]
-    if generation is None or any(each != generation for each, _ in shards):
-        return None
-    openings = tuple(count or b"" for _, count in shards)
-    return PushSnapshot(int(seconds) * 1_000_000 + int(microseconds), generation, openings)
+def _decoded(*answers: Any) -> PushSnapshot | None:
+    shards: list[ShardSnapshot | None] = []
+    for (generation, count), clock in zip(answers[::2], answers[1::2], strict=True):
+        if clock is None:
+            shards.append(None)
+            continue
+        if generation is None:
+            return None
+        seconds, microseconds = clock
+        shards.append(ShardSnapshot(int(seconds) * 1_000_000 + int(microseconds), generation, count or b""))
+    return PushSnapshot(tuple(shards))

@@ -14,18 +14,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar, cast
 
-import redis.asyncio
 import structlog
 from django.conf import settings
-from redis.asyncio.client import PubSub
-from redis.asyncio.connection import AbstractConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from accounts.account_cache.accounts import RECENT_CHANGES, Changes
+from accounts.account_cache.accounts import Changes, recent_changes
 from fanout.live import channel
 from fanout.live.channel import PUBLIC_CHANNEL, LiveKind
 from fanout.live.figures import live_figures
@@ -42,36 +36,26 @@ from feed.live.shared_places import shared_places
 from feed.live.sharing import sharing
 from feed.live.streams.missed import suspended_among
 from feed.live.streams.stream import HOME, PUBLIC, READER, TWEET, Signal, SignalKind, Topic
+from feed.live.subscription import Message, Subscription, end_if_cancelled, opened
 from feed.live.threads import housekeeping
 from feed.live.watching import LOOK_SECONDS, SIGHT_SECONDS, SWEEP_SECONDS, watched
 from storage.errors import Unavailable
-from storage.redis.node import greet_async, timeline_node
+from storage.redis.node import timeline_node
 from storage.redis.shards import timeline_shard
 
 RECONNECT_SECONDS = 0.5
 START_SECONDS = 2.0
 """How long a new socket waits for the first subscription; afterwards it resyncs when that stands."""
-SILENCE_SECONDS = 3.0
-"""A subscription that says nothing for so long, though it is pinged every second, is dead."""
 WATCH_SECONDS = 0.5
 """How often accounts that have changed are looked up: a revoked token closes, and what a suspended author wrote leaves
 screens, within a second."""
 
 FIGURES_SECONDS = 1.0
 """How often it is told how many sockets there are, and what was sent: for those who look (fanout/live/figures.py)."""
-BROKEN = (RedisError, OSError, AttributeError)
-"""What redis-py raises where a connection is broken: the last, where that happens amid a write."""
-
-R = TypeVar("R")
+BROKEN = (RedisError, OSError, AttributeError, Unavailable)
+"""What is raised where a connection is broken: by redis-py also AttributeError, where that happens amid a write."""
 
 log = structlog.get_logger(__name__)
-
-
-class _NoRetry(Retry):
-    """Raises what broke a connection, and connects nothing anew: who receives and who pings would both do so."""
-
-    async def call_with_retry(self, do: Callable[[], Awaitable[R]], *_: Any, **__: Any) -> R:
-        return await do()
 
 
 class Listener:
@@ -81,6 +65,8 @@ class Listener:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._subscribed = asyncio.Event()
+        self._missing: set[str] = set()
+        """Channels that every process hears, and that the subscription does not yet."""
         self._presence = Presence()
         self._public = Pacing()
         self._watermark = 0
@@ -151,46 +137,36 @@ class Listener:
         await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _subscription(self) -> None:
-        """One connection's life. Ends by raising what broke it: the client would connect anew by itself, and nobody
+        """One subscription's life. Ends by raising what broke it: the client would connect anew by itself, and nobody
         would make good what was published meanwhile."""
-        client = redis.asyncio.Redis.from_url(
-            settings.TIMELINE_REDIS_URL,
-            socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
-            redis_connect_func=greet_async,
-            retry=_NoRetry(NoBackoff(), 0),
-        )
-        async with client, client.pubsub() as subscription:
-            shards = [channel.channel(shard) for shard in range(settings.TIMELINE_SHARDS)]
+        async with opened() as subscription:
+            told = [name(shard) for name in channel.OF_EACH_SHARD for shard in range(settings.TIMELINE_SHARDS)]
             wanted = channels.wanted
-            await subscription.subscribe(channel.GONE_CHANNEL, channel.BACK_CHANNEL, *shards, *wanted)
+            self._missing = set(told)
+            await subscription.subscribe(*told, *wanted)
             pinger = asyncio.create_task(self._ping(subscription))
             try:
                 await channels.begin(partial(_say, subscription), wanted)
-                await self._receive(subscription)
+                await subscription.receive(self._hear)
             finally:
                 channels.end()
                 pinger.cancel()
 
-    async def _receive(self, subscription: PubSub) -> None:
-        while True:
-            _end_if_cancelled()
-            connection = cast(AbstractConnection | None, subscription.connection)
-            if connection is None or not connection.is_connected:
-                raise RedisError("the subscription has lost its connection")  # get_message would connect anew
-            message = await subscription.get_message(timeout=SILENCE_SECONDS)
-            if message is None:
-                raise RedisError("the subscription is silent")
-            if message["type"] == "message":
-                await self._take(message["channel"].decode(), message["data"])
-            elif message["type"] == "pong" and message["data"]:
-                registry.watermark = max(registry.watermark, int(message["data"]))
-            elif message["type"] == "subscribe":
-                self._stands(message["channel"].decode())
+    async def _hear(self, message: Message) -> None:
+        if message["type"] == "message":
+            await self._take(message["channel"].decode(), message["data"])
+        elif message["type"] == "pong" and message["data"]:
+            registry.watermark = max(registry.watermark, int(message["data"]))
+        elif message["type"] == "subscribe":
+            self._stands(message["channel"].decode())
 
     def _stands(self, name: str) -> None:
-        """A channel is heard: with the first one, all that the subscription began with, as Redis does that at once."""
+        """A channel is heard. The subscription stands with the last of those that every process hears."""
         was_late = channels.stands(name)
+        self._missing.discard(name)
         if not self._subscribed.is_set():
+            if self._missing:
+                return
             self._subscribed.set()
             heard.begin()
             registry.resync_all()
@@ -199,12 +175,12 @@ class Listener:
 
     async def _take(self, name: str, payload: bytes) -> None:
         """Puts one message into the queues of those whom it concerns, or where it waits for its beat."""
-        if name == channel.GONE_CHANNEL:
+        if channel.is_of_gone(name):
             gone = channel.decode_gone(payload)
             heard.add(gone.op, gone.tweet_id, gone.author_id)
             sharing.gone(gone.tweet_id)
             await registry.gone(gone.tweet_id)
-        elif name == channel.BACK_CHANNEL:
+        elif channel.is_of_back(name):
             back = channel.decode_back(payload)
             heard.back(back.op, back.tweet_id)
             sharing.forget()
@@ -219,11 +195,11 @@ class Listener:
             else:
                 registry.signal(HOME, arrived.readers, SignalKind.DELETE, arrived.entry_id)
 
-    async def _ping(self, subscription: PubSub) -> None:
+    async def _ping(self, subscription: Subscription) -> None:
         """The watermark travels in the PING and comes back behind everything published before."""
-        with suppress(*BROKEN):  # who receives finds out as well
+        with suppress(*BROKEN):  # who receives finds out as well, by the silence
             while True:
-                await subscription.execute_command("PING", str(self._watermark))
+                await subscription.ping(self._watermark)
                 await asyncio.sleep(WATERMARK_SECONDS)
 
     async def _read_watermark(self) -> None:
@@ -265,6 +241,8 @@ class Listener:
     async def _watch_accounts(self) -> None:
         await asyncio.sleep(WATCH_SECONDS)
         [changes] = await housekeeping(_recent_changes)
+        if changes is None:
+            return
         fresh = [user_id for user_id, changed_at in changes.items() if self._seen_changes.get(user_id) != changed_at]
         self._seen_changes = changes
         registry.signal(READER, fresh, SignalKind.RECHECK)
@@ -291,7 +269,7 @@ def _resync(name: str) -> None:
         watched.tell(Signal(SignalKind.RESYNC, Topic(TWEET, tweet_id), registry.watermark))
 
 
-async def _say(subscription: PubSub, command: str, names: Sequence[str]) -> None:
+async def _say(subscription: Subscription, command: str, names: Sequence[str]) -> None:
     """Asks for channels, or ends them; who receives finds out by itself if the connection is broken.
 
     One that takes nothing for HEARD_SECONDS is broken then.
@@ -306,14 +284,14 @@ async def _count_sockets() -> None:
     live_figures.tell(places.total)
 
 
-def _recent_changes() -> tuple[Changes]:
-    return timeline_node().ask(RECENT_CHANGES)
+def _recent_changes() -> tuple[Changes | None]:
+    return timeline_node().ask(recent_changes())
 
 
 async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:
     """Takes the step again and again, whatever goes wrong in it: a loop that ended would never be missed."""
     while True:
-        _end_if_cancelled()
+        end_if_cancelled()
         try:
             await step()
         except Unavailable as error:
@@ -322,13 +300,6 @@ async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("live_feed_step_failed", step=step.__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
-
-
-def _end_if_cancelled() -> None:
-    """Raises `CancelledError` if somebody took it for an error of their own: redis-py does at times, as it connects."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 listener = Listener()

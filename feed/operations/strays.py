@@ -39,6 +39,7 @@ STEPS_A_RUN = 100
 """Of the daily search: 50,000 keys in about half a second, then other maintenance has its turn."""
 MOMENT_SECONDS = 0.2
 REST_SECONDS = 86_400
+CURSOR_BITS = 64
 DAY_SECONDS = 86_400
 FOR_EVER = {
     "generation": "what makes everything else count",
@@ -98,7 +99,7 @@ def search(
     Raises `Unavailable`.
     """
     while True:
-        [(cursor, names)] = timeline_node().round_trip(("SCAN", cursor, "COUNT", STEP))
+        names, cursor = _scanned(cursor)
         keys = [parsed(name) for name in dict.fromkeys(names)]
         strays = _strays_among(keys, sleep) if keys else []
         report.keys += len(keys)
@@ -106,9 +107,25 @@ def search(
         if remove and strays:
             timeline_node().round_trip(*map(_removal, strays))
             report.removed += len(strays)
-        yield int(cursor)
+        yield cursor
         if not cursor:
             return
+
+
+def _scanned(cursor: int) -> tuple[list[bytes], int]:
+    """The next keys, and where to go on; 0 after the last.
+
+    Cursors are of one server. Those of a cluster are scanned one after the other, and which one it is stands above the
+    64 bits of its own cursor; whoever comes or goes meanwhile has others scanned twice, or not before the next search.
+    """
+    parts = timeline_node().parts()
+    number = cursor >> CURSOR_BITS
+    if number >= len(parts):
+        return [], 0
+    [(after, names)] = parts[number].round_trip(("SCAN", cursor % (1 << CURSOR_BITS), "COUNT", STEP))
+    if int(after):
+        return names, (number << CURSOR_BITS) + int(after)
+    return names, (number + 1) << CURSOR_BITS if number + 1 < len(parts) else 0
 
 
 def run_daily_search() -> None:

@@ -17,8 +17,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from hiredis import pack_command
@@ -33,12 +33,16 @@ Words = tuple[str | bytes | int, ...]
 
 
 class Wire:
-    """One connection; belongs to one thread at a time."""
+    """One connection; belongs to one thread at a time.
+
+    `greeted`: of a cluster's node, the slots whose generation was asked for since it was connected (cluster.py).
+    """
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._poller: select.poll | None = None
         self._used_at = 0.0
+        self.greeted: set[int] = set()
 
     def exchange(self, commands: Sequence[Words]) -> list[object]:
         """Returns the answers in order, errors that the server answered among them.
@@ -47,21 +51,31 @@ class Wire:
         and made anew when it is used again.
         """
         try:
-            self._make_ready()
-            self._connection.send_packed_command((b"".join(map(_packed, commands)),), check_health=False)
-            read = self._connection._parser.read_response
-            answers = [read() for _ in commands]
-            self._used_at = time.monotonic()
-            return answers
+            self.make_ready()
+            self.send(commands)
+            return self.receive(len(commands))
         except BaseException:
             self.close()
             raise
 
+    def send(self, commands: Sequence[Words]) -> None:
+        """Sends them, on a connection that was made ready; whoever does not `receive` the answers has to `close`."""
+        self._connection.send_packed_command((b"".join(map(_packed, commands)),), check_health=False)
+
+    def receive(self, count: int) -> list[object]:
+        """Returns the next answers, errors that the server answered among them."""
+        read = self._connection._parser.read_response
+        answers = [read() for _ in range(count)]
+        self._used_at = time.monotonic()
+        return answers
+
     def close(self) -> None:
         self._poller = None
+        self.greeted.clear()
         self._connection.disconnect()
 
-    def _make_ready(self) -> None:
+    def make_ready(self) -> None:
+        """Looks whether it is connected still, and connects it if not."""
         if self._poller is not None and time.monotonic() > self._used_at + TRUSTED_SECONDS and self._poller.poll(0):
             self.close()
         if self._poller is None:
@@ -103,6 +117,19 @@ class Wires(ConnectionPool):
         wire = self._take()
         try:
             return wire.exchange(commands)
+        finally:
+            self._idle.append(wire)
+
+    @contextmanager
+    def lent(self) -> Generator[Wire]:
+        """Lends the connection that was used last, ready; it is closed unless all goes well. Raises as `exchange`."""
+        wire = self._take()
+        try:
+            wire.make_ready()
+            yield wire
+        except BaseException:
+            wire.close()
+            raise
         finally:
             self._idle.append(wire)
 

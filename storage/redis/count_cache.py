@@ -16,7 +16,7 @@ from storage.errors import Unavailable
 from storage.redis.guarded_cache import Cached, GuardedCache
 from storage.redis.node import RedisNode, timeline_node
 from storage.redis.reads import Command, Read
-from storage.redis.shards import timeline_shard
+from storage.redis.shards import Generations, timeline_shard
 
 LARGE = 10_000
 """Counting so many takes some ten milliseconds."""
@@ -29,7 +29,7 @@ class CachedCount(msgspec.Struct, frozen=True):
     """A count, None where the cache does not know it, and the generation as `Cached` has it."""
 
     count: int | None
-    generation: bytes | None
+    generation: Mapping[int, bytes | None]
 
 
 class CountCache(GuardedCache[int, int]):
@@ -65,7 +65,7 @@ class CountCache(GuardedCache[int, int]):
 
         return Read((*large.commands, *ordinary.commands), decode)
 
-    def fill_count(self, subject: int, count: int, *, generation: bytes | None) -> list[Command]:
+    def fill_count(self, subject: int, count: int, *, generation: Generations | None) -> list[Command]:
         """Commands that keep the count, unless the `generation` from before counting has ended."""
         cache = self._large if count > LARGE else self
         return cache.fill({subject: count}, generation=generation)

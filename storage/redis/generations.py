@@ -23,15 +23,20 @@ it read the generation again before it filled, 7 would be back for two days.
 **A flush** (FLUSHALL by an operator) leaves connections as they are. Whoever finds the key
 missing begins a new generation (`RedisNode.generation_of`), and until then nothing is kept.
 
+**A cluster** has a generation for each slot, and so for each shard, beside what it guards: another server there, or a
+slot that has moved, begins another one and empties that slot (lua/begin_slot.lua). What is read and filled carries
+the generations of the shards that it concerns.
+
 What does not help: two servers that both take themselves for the primary. A process that goes
 back to the one it left finds its old generation there.
 """
 
 from storage.redis.node import RedisNode
+from storage.redis.shards import Generations
 
 
-def begin(node: RedisNode) -> bytes:
-    """Returns the node's generation; a new one, on an emptied node, unless each shard has this server's own.
+def begin(node: RedisNode) -> Generations:
+    """Returns each shard's generation; a new one, on an emptied node, unless each has this server's own.
 
     Idempotent and atomic: of several who call it at once, one makes it. One round trip. Raises `Unavailable`.
     """

@@ -33,7 +33,7 @@ import msgspec
 
 from storage.redis.node import RedisNode, Script
 from storage.redis.reads import Command, Read
-from storage.redis.shards import generation_key, remembered, shard_tag
+from storage.redis.shards import Generations, generation_key, remembered, shard_tag
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -48,12 +48,12 @@ GUARD_SECONDS = 30
 class Cached(msgspec.Struct, Generic[K, V], frozen=True):
     """A cache's answer, by id; what is missing or guarded is left out.
 
-    `generation` is the one under which all of it was read, None where shards did not have the same one: to be given to
-    `RedisNode.generation_of`, whose answer belongs into `fill`.
+    `generation` is what stood then as that of each shard that was read: to be given to `RedisNode.generation_of`,
+    whose answer belongs into `fill`.
     """
 
     values: dict[K, V]
-    generation: bytes | None
+    generation: Mapping[int, bytes | None]
 
 
 class GuardedCache(Generic[K, V]):
@@ -90,34 +90,39 @@ class GuardedCache(Generic[K, V]):
     def key(self, each: K) -> str:
         return self._place(each)[0]
 
-    def _made_place(self, each: K) -> tuple[str, str]:
-        """Returns the key, and that of its generation."""
+    def _made_place(self, each: K) -> tuple[str, int]:
+        """Returns the key, and its shard."""
         shard = self._shard(each)
-        return f"{shard_tag(shard)}:{self._name(each)}", generation_key(shard)
+        return f"{shard_tag(shard)}:{self._name(each)}", shard
 
     def read(self, ids: Sequence[K]) -> Read[Cached[K, V]]:
-        """Reads what is cached of `ids`, which must not be empty. One command."""
+        """Reads what is cached of `ids`. One command; none for nothing."""
+        if not ids:
+            return Read((), lambda: Cached({}, {}))
         places = [self._place(each) for each in ids]
-        generations = dict.fromkeys([generation for _, generation in places])
-        command = ("MGET", *[key for key, _ in places], *generations)
-        return Read((command,), partial(self._cached, ids))
+        shards = list(dict.fromkeys([shard for _, shard in places]))
+        command = ("MGET", *[key for key, _ in places], *map(generation_key, shards))
+        return Read((command,), partial(self._cached, ids, shards), spares=True)
 
-    def read_with(self, other: "GuardedCache[K, W]", ids: Sequence[K]) -> Read[tuple[Cached[K, V], Cached[K, W]]]:
-        """Does as `read` of both in one command: each generation is read once."""
+    def read_with(
+        self, other: "GuardedCache[K, W]", ids: Sequence[K], *, also: int
+    ) -> Read[tuple[Cached[K, V], Cached[K, W]]]:
+        """Does as `read` of both in one command: each generation is read once, that of the shard `also` among them."""
         places = [self._place(each) for each in ids]
         others = [other._place(each) for each in ids]
-        generations = dict.fromkeys([generation for _, generation in places])
-        command = ("MGET", *[key for key, _ in places], *[key for key, _ in others], *generations)
-        return Read((command,), partial(self._both_cached, other, ids))
+        shards = list(dict.fromkeys([*[shard for _, shard in places], also]))
+        command = ("MGET", *[key for key, _ in places], *[key for key, _ in others], *map(generation_key, shards))
+        return Read((command,), partial(self._both_cached, other, ids, shards), spares=True)
 
-    def fill(self, values: Mapping[K, V], *, generation: bytes | None) -> list[Command]:
+    def fill(self, values: Mapping[K, V], *, generation: Generations | None) -> list[Command]:
         """Returns commands that keep `values` unless something stands there already.
 
-        `generation` stood before they were read from the store; nothing is kept under another one, or None.
+        `generation` stood before they were read from the store; nothing is kept in a shard that has another one by
+        now, or had none.
         """
         return self._set(values, generation, keep="all")
 
-    def overwrite(self, values: Mapping[K, V], *, generation: bytes | None) -> list[Command]:
+    def overwrite(self, values: Mapping[K, V], *, generation: Generations | None) -> list[Command]:
         """Does as `fill`, whatever stands there, guards as well."""
         return self._set(values, generation, keep="nothing")
 
@@ -125,32 +130,32 @@ class GuardedCache(Generic[K, V]):
         """Returns commands to send after the store was written and before the writer is answered."""
         return [("SET", self.key(each), GUARD, "EX", GUARD_SECONDS) for each in ids]
 
-    def _cached(self, ids: Sequence[K], answer: Sequence[bytes | None]) -> Cached[K, V]:
+    def _cached(self, ids: Sequence[K], shards: Sequence[int], answer: Sequence[bytes | None]) -> Cached[K, V]:
         decode = self._decode
         values = {each: decode(value) for each, value in zip(ids, answer, strict=False) if value}
-        generations = answer[len(ids) :]
-        same = generations.count(generations[0]) == len(generations)
-        return Cached(values, generations[0] if same else None)
+        return Cached(values, dict(zip(shards, answer[len(ids) :], strict=True)))
 
     def _both_cached(
-        self, other: "GuardedCache[K, W]", ids: Sequence[K], answer: Sequence[bytes | None]
+        self, other: "GuardedCache[K, W]", ids: Sequence[K], shards: Sequence[int], answer: Sequence[bytes | None]
     ) -> tuple[Cached[K, V], Cached[K, W]]:
-        theirs = other._cached(ids, answer[len(ids) :])
+        theirs = other._cached(ids, shards, answer[len(ids) :])
         decode = self._decode
         ours = {each: decode(value) for each, value in zip(ids, answer, strict=False) if value}
         return Cached(ours, theirs.generation), theirs
 
     def _set(
-        self, values: Mapping[K, V], generation: bytes | None, *, keep: Literal["all", "guards", "nothing"]
+        self, values: Mapping[K, V], generation: Generations | None, *, keep: Literal["all", "guards", "nothing"]
     ) -> list[Command]:
         if generation is None:
             return []
-        shards: dict[str, list[tuple[str, bytes]]] = {}
+        shards: dict[int, list[tuple[str, bytes]]] = {}
         for each, value in values.items():
-            key, generation_at = self._place(each)
-            shards.setdefault(generation_at, []).append((key, self._encode(value)))
+            key, shard = self._place(each)
+            if shard in generation:
+                shards.setdefault(shard, []).append((key, self._encode(value)))
         commands = []
-        for generation_at, pairs in shards.items():
+        for shard, pairs in shards.items():
             keys, encoded = zip(*pairs, strict=True)
-            commands.append(_fill.call((generation_at, *keys), generation, self._ttl_seconds, keep, *encoded))
+            keys_at = (generation_key(shard), *keys)
+            commands.append(_fill.call(keys_at, generation[shard], self._ttl_seconds, keep, *encoded))
         return commands

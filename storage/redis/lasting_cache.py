@@ -33,7 +33,7 @@ import msgspec
 
 from storage.redis.guarded_cache import GuardedCache, K, V, W
 from storage.redis.reads import Command, Read
-from storage.redis.shards import generation_key, remembered, shard_tag
+from storage.redis.shards import Generations, generation_key, remembered, shard_tag
 
 L = TypeVar("L", bound=Hashable)
 
@@ -54,7 +54,7 @@ class Kept(msgspec.Struct, Generic[K, V], frozen=True):
 
     good: dict[K, V]
     doubtful: dict[K, V]
-    generation: bytes | None
+    generation: Mapping[int, bytes | None]
 
 
 class LastingCache(GuardedCache[K, V]):
@@ -66,41 +66,50 @@ class LastingCache(GuardedCache[K, V]):
         keys = [self.key(each) for each in ids]
         commands: list[Command] = [("MGET", *keys, generation_key(shard), vouch_key(shard))]
         commands += [("PTTL", key) for key in keys]
-        return Read(tuple(commands), partial(self._kept, ids))
+        return Read(tuple(commands), partial(self._kept, shard, ids), spares=True)
 
     def read_beside(self, mine: K, other: "LastingCache[L, W]", theirs: L) -> Read[tuple[Kept[K, V], Kept[L, W]]]:
         """Reads one of each of two caches, both of one shard. Three commands."""
         shard = self._shard(mine)
         keys = (self.key(mine), other.key(theirs))
 
-        def decode(answer: Sequence[bytes | None], *left_ms: int) -> tuple[Kept[K, V], Kept[L, W]]:
+        def decode(answer: Sequence[bytes | None], *left_ms: int | None) -> tuple[Kept[K, V], Kept[L, W]]:
             my_value, their_value, *rest = answer
-            mine_kept = self._kept([mine], [my_value, *rest], left_ms[0])
-            return mine_kept, other._kept([theirs], [their_value, *rest], left_ms[1])
+            mine_kept = self._kept(shard, [mine], [my_value, *rest], left_ms[0])
+            return mine_kept, other._kept(shard, [theirs], [their_value, *rest], left_ms[1])
 
         mget: Command = ("MGET", *keys, generation_key(shard), vouch_key(shard))
-        return Read((mget, *[("PTTL", key) for key in keys]), decode)
+        return Read((mget, *[("PTTL", key) for key in keys]), decode, spares=True)
 
-    def renew(self, values: Mapping[K, V], *, generation: bytes | None) -> list[Command]:
+    def renew(self, values: Mapping[K, V], *, generation: Generations | None) -> list[Command]:
         """Returns commands that do as `fill`, but also over an older value; not over a guard."""
         return self._set(values, generation, keep="guards")
 
-    def refill(self, values: Mapping[K, V], known: Iterable[K], *, generation: bytes | None) -> list[Command]:
+    def refill(self, values: Mapping[K, V], known: Iterable[K], *, generation: Generations | None) -> list[Command]:
         """Returns commands that keep what the store said: over what was `known`, else unless something stands there."""
         known = set(known)
         old = {each: value for each, value in values.items() if each in known}
         new = {each: value for each, value in values.items() if each not in known}
         return self.renew(old, generation=generation) + self.fill(new, generation=generation)
 
-    def _kept(self, ids: Sequence[K], answer: Sequence[bytes | None], *left_ms: int) -> Kept[K, V]:
+    def _kept(self, shard: int, ids: Sequence[K], answer: Sequence[bytes | None], *left_ms: int | None) -> Kept[K, V]:
         *values, generation, vouch = answer
         good, doubtful = dict[K, V](), dict[K, V]()
         old_ms = (KEPT_SECONDS - RENEWED_SECONDS) * 1000
         for each, value, left in zip(ids, values, left_ms, strict=True):
             if value:
-                sure = vouch == AWAY or (vouch == TOLD and left > old_ms)
+                sure = vouch == AWAY or (vouch == TOLD and left is not None and left > old_ms)
                 (good if sure else doubtful)[each] = self._decode(value)
-        return Kept(good, doubtful, generation)
+        return Kept(good, doubtful, {shard: generation})
+
+
+def joined(found: Sequence[Kept[K, V]]) -> Kept[K, V]:
+    """Returns what several reads of one cache say, as one."""
+    return Kept(
+        {key: value for each in found for key, value in each.good.items()},
+        {key: value for each in found for key, value in each.doubtful.items()},
+        {shard: generation for each in found for shard, generation in each.generation.items()},
+    )
 
 
 def in_time(asked_at: float) -> bool:

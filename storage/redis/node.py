@@ -10,21 +10,22 @@ A new connection to the timelines' node first makes sure of the node's generatio
 (redis/generations.py), so that nothing from before a restart or a failover is read. A replica
 refuses that, and so nothing is read from one. It costs a round trip within the connection's
 timeouts.
+
+The timelines' node may be a cluster (`redis+cluster://`): then a round trip is one to each of the nodes that have the
+keys, side by side (cluster.py), and a generation is one slot's.
 """
 
 import hashlib
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast, overload
 
-import msgspec
 import redis
 from django.conf import settings
-from redis.asyncio.connection import AbstractConnection as AsyncConnection
 from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError as NoConnection
@@ -36,10 +37,14 @@ from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
 from storage.process import start_anew_after_fork
+from storage.redis.cluster import Cluster, Conversation, Said
+from storage.redis.cluster_urls import is_of_a_cluster
 from storage.redis.connections import Wires
+from storage.redis.handshakes import begin_command, begin_slot_command
 from storage.redis.preludes import joined
 from storage.redis.reads import A, B, C, Command, D, E, Read, T
-from storage.redis.shards import generation_keys
+from storage.redis.shards import Generations, Seen, SeenGeneration, generation_in, shard_slot, shards_of_slot
+from storage.redis.slots import Incomplete, slot_of, without_missing
 
 CONNECTIONS = 64
 """At most this many connections a process; each request thread holds one at a time."""
@@ -72,32 +77,33 @@ class Script:
         return cls._known.values()
 
 
-NONCE_BYTES = 8
-_begin = Script(Path(__file__).parent / "lua" / "begin.lua")
+class PartlyUnavailable(Unavailable):
+    """Some commands of a round trip were answered, and others not: `answers` has errors in their places."""
 
-
-class SeenGeneration(msgspec.Struct, frozen=True):
-    """A generation of the timelines' node, and the microsecond since when this process knows it."""
-
-    generation: bytes
-    since_us: int
+    def __init__(self, backend: str, answers: list[object]) -> None:
+        super().__init__(backend)
+        self.answers = answers
 
 
 class RedisNode:
     """One Redis, by the name that /readyz and errors use. Thread-safe; connects anew in a forked child.
 
-    `has_generations`: its connections begin with the handshake. `seen` is the generation that
-    this process saw last, None before its first connection.
+    `has_generations`: its connections begin with the handshake. `seen` is the generation of each shard that
+    this process saw last; it has none before its first connection. It is replaced, never changed.
     """
 
     def __init__(self, name: str, url: str, *, has_generations: bool = False) -> None:
         self.name = name
         self.url = url
-        self.seen: SeenGeneration | None = None
+        self.seen: Seen = {}
         self._has_generations = has_generations
+        self._cluster = Cluster(url, self._member, self._saw_slot) if is_of_a_cluster(url) else None
+        self._everywhere: Generations = {}
         self._client: redis.Redis | None = None
         self._inherited: list[redis.Redis] = []
-        self._callbacks: Mapping[str | bytes | int, Callable[[object], object]] = {}
+        self._callbacks: Mapping[str | bytes | int, Callable[[object], object]] = (
+            {} if self._cluster is None else dict(redis.Redis().response_callbacks)
+        )
         self.breaker = Breaker(name, probe=self._probe, silent=is_silence, failures=FAILURES)
         self.start_anew()
         start_anew_after_fork(self)
@@ -108,6 +114,8 @@ class RedisNode:
         if self._client is not None:
             self._inherited.append(self._client)
         self._client = None
+        if self._cluster is not None:
+            self._cluster.start_anew()
 
     def round_trip(self, *commands: Command) -> list[Any]:
         """Returns the answers to `commands` in their order. Raises `Unavailable`; one round trip.
@@ -128,9 +136,10 @@ class RedisNode:
         except (RedisError, OSError) as error:
             raise Unavailable(self.name) from error
         if any(isinstance(error, ReadOnlyError) for error in errors):
-            self._disconnect()
+            self.disconnect()
         if errors:
-            raise Unavailable(self.name) from errors[0]
+            answered = len(errors) < len(answers) or any(isinstance(error, Incomplete) for error in errors)
+            raise (PartlyUnavailable(self.name, answers) if answered else Unavailable(self.name)) from errors[0]
         return answers
 
     @overload
@@ -150,46 +159,147 @@ class RedisNode:
 
         A read of nothing (`NOTHING`) costs nothing.
         """
-        answers = iter(self.round_trip(*[command for read in reads for command in read.commands]))
+        answers = iter(self._answers_to(reads))
         return tuple([read.decode(*islice(answers, len(read.commands))) for read in reads])
 
     def ask_all(self, reads: Sequence[Read[T]]) -> list[T]:
         """Does as `ask`, of reads of one sort."""
-        answers = iter(self.round_trip(*[command for read in reads for command in read.commands]))
+        answers = iter(self._answers_to(reads))
         return [read.decode(*islice(answers, len(read.commands))) for read in reads]
 
-    def generation_of(self, *found: bytes | None) -> bytes | None:
-        """Returns the generation to carry to a fill of what is read from the store from now on; None: fill nothing.
+    def _answers_to(self, reads: Sequence[Read[object]]) -> list[Any]:
+        """The answers in order; of reads that spare nodes as far as they go, unless no node has answered."""
+        try:
+            return self.round_trip(*[command for read in reads for command in read.commands])
+        except PartlyUnavailable as partly:
+            asked = [(command, read.spares) for read in reads for command in read.commands]
+            answers = [
+                without_missing(command, answer) if may_miss else answer
+                for (command, may_miss), answer in zip(asked, partly.answers, strict=True)
+            ]
+            if _errors_among(answers):
+                raise
+            return answers
 
-        `found` is what reads said of it. Costs nothing; a round trip when it was missing, which begins
+    def generation_of(self, *found: Mapping[int, bytes | None]) -> Generations | None:
+        """Returns the generations to carry to a fill of what is read from the store from now on; None: fill nothing.
+
+        `found` is what reads said of them, by shard. Costs nothing; a round trip when one was missing, which begins
         a new one (generations.py).
         """
-        generation = found[0]
-        if generation is not None and found.count(generation) == len(found):
-            self.saw(generation)
-            return generation
+        if self._cluster is not None:
+            return self._generations_of_slots(found)
+        stood = {generation for each in found for generation in each.values()}
+        if not stood:
+            return {}
+        if len(stood) == 1 and (generation := stood.pop()) is not None:
+            return self._saw_everywhere(generation)
         try:
             return self.begin()
         except Unavailable:
             return None
 
-    def begin(self) -> bytes:
+    def begin(self) -> Generations:
         """Begins a generation unless one stands, as generations.begin says. One round trip. Raises `Unavailable`."""
+        if self._cluster is not None:
+            return self._begin_slots(range(settings.TIMELINE_SHARDS))
         [generation] = self.round_trip(begin_command())
-        self.saw(generation)
-        return bytes(generation)
+        return self._saw_everywhere(bytes(generation))
 
-    def saw(self, generation: bytes) -> None:
-        """Remembers that this generation stood a moment ago."""
-        if self.seen is None or self.seen.generation != generation:
-            self.seen = SeenGeneration(generation, now_us())
+    def _generations_of_slots(self, found: Sequence[Mapping[int, bytes | None]]) -> Generations:
+        """The generations that stood, and new ones where none did, as far as their nodes answer."""
+        stood: dict[int, bytes] = {}
+        missing: set[int] = set()
+        for shard, generation in (pair for each in found for pair in each.items()):
+            if generation is None or stood.setdefault(shard, generation) != generation:
+                missing.add(shard)
+        stood = {shard: generation for shard, generation in stood.items() if shard not in missing}
+        self.saw(stood)
+        if missing:
+            with suppress(Unavailable):
+                stood |= self._begin_slots(missing)
+        return stood
+
+    def _begin_slots(self, shards: Iterable[int]) -> Generations:
+        slots = {shard_slot(shard): shards_of_slot(shard_slot(shard)) for shard in shards}
+        answers = self.round_trip(*(begin_slot_command(slot) for slot in slots))
+        begun = {shard: bytes(each) for of_slot, each in zip(slots.values(), answers, strict=True) for shard in of_slot}
+        self.saw(begun)
+        return begun
+
+    def saw(self, generations: Generations) -> None:
+        """Remembers that these generations stood a moment ago."""
+        seen = self.seen
+        fresh = {shard: each for shard, each in generations.items() if generation_in(seen, shard) != each}
+        if fresh:
+            now = now_us()
+            self.seen = {**seen, **{shard: SeenGeneration(each, now) for shard, each in fresh.items()}}
+
+    def _saw_everywhere(self, generation: bytes) -> Generations:
+        """Remembers that all shards have this generation, and says so. The same object for as long as they do."""
+        first = self.seen.get(0)
+        if first is None or first.generation != generation or len(self._everywhere) != settings.TIMELINE_SHARDS:
+            self._everywhere = dict.fromkeys(range(settings.TIMELINE_SHARDS), generation)
+            self.saw(self._everywhere)
+        return self._everywhere
 
     def ping(self) -> None:
-        """Raises `Unavailable` unless the node answers."""
+        """Raises `Unavailable` unless the node answers; of a cluster, unless all do, and have all slots."""
         self.round_trip(("PING",))
+        if self._cluster is not None and not self._cluster.topology.covers_everything():
+            raise Unavailable(self.name)
+
+    def parts(self) -> "list[RedisNode]":
+        """Returns the nodes that have keys, for what is of one node, as a scan: this one, or a cluster's primaries.
+
+        Raises `Unavailable` when the cluster does not answer.
+        """
+        if self._cluster is None:
+            return [self]
+        try:
+            addresses = self._cluster.topology.primaries()
+        except RedisError as error:
+            raise Unavailable(self.name) from error
+        return [self._cluster.member(address) for address in addresses]
+
+    @property
+    def is_cluster(self) -> bool:
+        return self._cluster is not None
+
+    def address_of(self, key: str) -> str:
+        """Returns the address of the server that has a key, or a channel. Raises `Unavailable` when nobody says."""
+        return self.address_of_slot(slot_of(key))
+
+    def address_of_slot(self, slot: int) -> str:
+        """Returns the address of the server that has the slot; without a cluster there is one."""
+        if self._cluster is None:
+            return self.url
+        try:
+            return self._cluster.topology.primary_of(slot)
+        except RedisError as error:
+            raise Unavailable(self.name) from error
+
+    def look_soon(self) -> None:
+        """Has it looked up anew, in another thread, where a cluster's slots are."""
+        if self._cluster is not None:
+            self._cluster.topology.look_soon()
+
+    def converse(self, commands: Sequence[Command], slots: Sequence[int]) -> Conversation:
+        """Does as `Member.converse`: of a cluster's node, with its breaker and connections."""
+        wires = cast(Wires, self.client().connection_pool)
+        with self.breaker.guard(), wires.lent() as wire:
+            greeted = [slot for slot in slots if slot not in wire.greeted and shards_of_slot(slot)]
+            wire.send([*(begin_slot_command(slot) for slot in greeted), *commands])
+            yield
+            answers = wire.receive(len(greeted) + len(commands))
+            generations = dict(zip(greeted, answers, strict=False))
+            wire.greeted.update(slot for slot, each in generations.items() if isinstance(each, bytes))
+            return Said(answers[len(greeted) :], generations)
 
     def client(self) -> "redis.Redis":
-        """Returns the process's pooled client, for subscribing; commands go through `round_trip`."""
+        """Returns the process's pooled client of one server; commands go through `round_trip`."""
+        if self._cluster is not None:
+            raise ValueError("a cluster has no client of one server")
         client = self._client
         if client is None:
             with self._lock:
@@ -205,10 +315,10 @@ class RedisNode:
         """What a new connection says before it is used; raises what the server objects to."""
         connection.on_connect()
         connection.send_command(*begin_command())
-        self.saw(connection.read_response())
+        self._saw_everywhere(connection.read_response())
 
-    def _disconnect(self) -> None:
-        """The server has become a replica: whoever comes next greets whatever is there then."""
+    def disconnect(self) -> None:
+        """The server has become a replica, or lost a slot: whoever comes next greets whatever is there then."""
         with self._lock:
             if self._client is not None:
                 self._client.connection_pool.disconnect(inuse_connections=False)
@@ -218,12 +328,23 @@ class RedisNode:
 
     def _send(self, commands: Sequence[Command]) -> list[object]:
         """The answers, errors that the server answered among them, each as redis-py's client would give it."""
-        answers = cast(Wires, self.client().connection_pool).exchange(commands)
+        answers = self._exchange(commands)
         for place, command in enumerate(commands):
             callback = self._callbacks.get(command[0])
             if callback is not None and not isinstance(answers[place], RedisError):
                 answers[place] = callback(answers[place])
         return answers
+
+    def _exchange(self, commands: Sequence[Command]) -> list[object]:
+        if self._cluster is not None:
+            return self._cluster.exchange(commands)
+        return cast(Wires, self.client().connection_pool).exchange(commands)
+
+    def _member(self, address: str) -> "RedisNode":
+        return RedisNode(self.name, address)
+
+    def _saw_slot(self, slot: int, generation: bytes) -> None:
+        self.saw(dict.fromkeys(shards_of_slot(slot), generation))
 
     def _load_and_resend(self, commands: tuple[Command, ...], answers: list[object]) -> list[object]:
         self._send([("SCRIPT LOAD", source) for source in Script.sources()])
@@ -260,16 +381,6 @@ def connect(url: str, *, handshake: Callable[[AbstractConnection], None] | None 
     return redis.Redis.from_pool(pool)
 
 
-async def greet_async(connection: AsyncConnection) -> None:
-    """Makes the timelines' handshake on an asyncio connection: `redis_connect_func` of a subscriber's client.
-
-    On a replica, messages would lag behind what the store says was published.
-    """
-    await connection.on_connect()
-    await connection.send_command(*begin_command())
-    await connection.read_response(timeout=settings.REDIS_TIMEOUT_SECONDS)
-
-
 @cache
 def timeline_node() -> RedisNode:
     return RedisNode("redis_timelines", settings.TIMELINE_REDIS_URL, has_generations=True)
@@ -278,9 +389,3 @@ def timeline_node() -> RedisNode:
 @cache
 def broker_node() -> RedisNode:
     return RedisNode("redis_broker", settings.BROKER_REDIS_URL)
-
-
-def begin_command() -> Command:
-    """Makes a generation unless one stands, and answers it. With its source: a new connection must not miss it."""
-    keys = generation_keys()
-    return ("EVAL", _begin.source, len(keys), *keys, secrets.token_bytes(NONCE_BYTES))

@@ -34,10 +34,13 @@ class Read(msgspec.Struct, Generic[T_co], frozen=True):
 
     commands: tuple[Command, ...]
     decode: Callable[..., T_co]
+    spares: bool = False
+    """Whether it takes what a node of a cluster holds that does not answer for what is not there, so that the other
+    reads of the round trip are answered. Its `decode` is given None for each value that is not known."""
 
     def map(self, make: Callable[[T_co], M]) -> "Read[M]":
         """The same question, whose answer is made into something else."""
-        return Read(self.commands, lambda *answers: make(self.decode(*answers)))
+        return Read(self.commands, lambda *answers: make(self.decode(*answers)), self.spares)
 
     @property
     def keys(self) -> list[str | bytes | int]:

@@ -5,19 +5,41 @@ of a shard and also runs on Redis Cluster. Each shard has a key for its generati
 the slot of everything that the generation guards.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
 from typing import TypeVar
 
+import msgspec
 from django.conf import settings
 
 from storage.ids.snowflakes import SPREAD, spread
+from storage.redis.slots import slot_of
 
 KEYS_KEPT = 8_192
 """Of each sort, about 200 bytes each. A page asks for some fifty keys, and the next page for most of the same."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+Generations = Mapping[int, bytes]
+"""The generation of each of some shards (generations.py)."""
+
+
+class SeenGeneration(msgspec.Struct, frozen=True):
+    """A generation of a shard, and the microsecond since when this process knows it."""
+
+    generation: bytes
+    since_us: int
+
+
+Seen = Mapping[int, SeenGeneration]
+"""By shard."""
+
+
+def generation_in(seen: Seen, shard: int) -> bytes | None:
+    """Returns the shard's generation as it was seen last; None if it never was."""
+    return seen[shard].generation if shard in seen else None
+
 
 _forget: list[Callable[[], None]] = []
 
@@ -67,6 +89,18 @@ def shard_tag(shard: int) -> str:
 def generation_key(shard: int) -> str:
     """Returns the key of the shard's generation, in the slot of everything that it guards."""
     return f"{shard_tag(shard)}:generation"
+
+
+@remembered
+def shard_slot(shard: int) -> int:
+    """Returns the slot of a cluster that has the shard's keys."""
+    return slot_of(shard_tag(shard))
+
+
+@remembered
+def shards_of_slot(slot: int) -> tuple[int, ...]:
+    """Returns the shards whose keys are in the slot: one, or none; more where their tags meet by chance."""
+    return tuple(shard for shard in range(settings.TIMELINE_SHARDS) if shard_slot(shard) == slot)
 
 
 def generation_keys() -> tuple[str, ...]:

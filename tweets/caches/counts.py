@@ -38,13 +38,13 @@ from pathlib import Path
 
 import msgspec
 
-from fanout.live.channel import tweet_channel
+from fanout.live.channel import publishing, tweet_channel
 from storage import stores
 from storage.errors import Unavailable
 from storage.redis.guarded_cache import GUARD_SECONDS, GuardedCache
 from storage.redis.node import Script, timeline_node
 from storage.redis.reads import Command
-from storage.redis.shards import timeline_shard
+from storage.redis.shards import Generations, timeline_shard
 from tweets.caches.withheld_counts import REPLY, withheld
 from tweets.kinds import LIKE, QUOTE, RETWEET, WITHHELD, WITHHELD_TWEET
 from tweets.stores.port import tweet_store
@@ -119,7 +119,7 @@ def _is_stale(counted: Counted) -> bool:
 
 
 def recounted(
-    cached: Mapping[int, Counted], ids: Iterable[int], *, generation: bytes | None
+    cached: Mapping[int, Counted], ids: Iterable[int], *, generation: Generations | None
 ) -> tuple[dict[int, Counts], list[Command]]:
     """Returns the counts of all `ids`, counting those that are not cached; and the commands that keep them.
 
@@ -168,7 +168,7 @@ def count(ids: Sequence[int]) -> dict[int, Counts]:
     }
 
 
-def fill(counts: Mapping[int, Counts], *, generation: bytes | None, at: float | None = None) -> list[Command]:
+def fill(counts: Mapping[int, Counts], *, generation: Generations | None, at: float | None = None) -> list[Command]:
     """Returns commands that keep counts whose counting began `at` that time, after the `generation` was read."""
     began = time.time() if at is None else at
     small = {each: Counted(counted, began) for each, counted in counts.items() if not counted.large}
@@ -181,7 +181,8 @@ def invalidate(ids: Iterable[int], *, reply_id: int = 0) -> list[Command]:
 
     Whoever listens to the tweets is told by them: also of the new reply, if it is one that has changed the counts.
     """
-    return [_changed.call([COUNTS.key(each)], GUARD_SECONDS, tweet_channel(each), reply_id) for each in ids]
+    word = publishing()
+    return [_changed.call([COUNTS.key(each)], GUARD_SECONDS, tweet_channel(each), reply_id, word) for each in ids]
 
 
 def counts_of(ids: Sequence[int]) -> dict[int, Counts]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
+from storage.redis.shards import Generations
 from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
 from tweets.stores.port import tweet_store
@@ -28,7 +29,7 @@ def tweets_by_id(ids: Sequence[int]) -> dict[int, Tweet]:
     return found
 
 
-def _cached(ids: Sequence[int]) -> tuple[dict[int, Tweet], bytes | None]:
+def _cached(ids: Sequence[int]) -> tuple[dict[int, Tweet], Generations | None]:
     """Returns what Redis has of them, and the generation under which it was read."""
     node = timeline_node()
     try:

@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 import msgspec
 from msgspec import Raw, structs
 
-from accounts.account_cache.accounts import RECENT_CHANGES, Changes, accounts_by_id
+from accounts.account_cache.accounts import LOG_SHARD, Changes, accounts_by_id, recent_changes
 from accounts.account_cache.vouching import vouching
 from accounts.entities import Account, Viewer
 from accounts.graph.exclusions import Visibility
@@ -24,6 +24,7 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import created_at
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Command, Read
+from storage.redis.shards import Generations
 from storage.web import walking
 from storage.web.asking import Shown
 from storage.web.paging import Page, PageRequest
@@ -89,7 +90,7 @@ class _Cached(msgspec.Struct, frozen=True):
     counts: dict[int, Counted] = {}
     marks: KnownMarks | None = None
     changes: Changes | None = None
-    generation: bytes | None = None
+    generation: Generations | None = None
     """The generation under which all this was read; to be carried to the fills."""
 
 
@@ -292,7 +293,7 @@ def _from_cache(
     node = timeline_node()
     try:
         changes, (tweets, counted), excluded, known_marks, _ = node.ask(
-            RECENT_CHANGES, TWEETS.read_with(COUNTS, ids), visibility.read(), marked, extra
+            recent_changes(), TWEETS.read_with(COUNTS, ids, also=LOG_SHARD), visibility.read(), marked, extra
         )
     except Unavailable:
         visibility.know_without_redis()
@@ -302,7 +303,7 @@ def _from_cache(
     return _Cached(tweets.values, counted.values, known_marks, changes, generation)
 
 
-def _read_missing(ids: Sequence[int], found: dict[int, Tweet], generation: bytes | None) -> list[Command]:
+def _read_missing(ids: Sequence[int], found: dict[int, Tweet], generation: Generations | None) -> list[Command]:
     """Completes `found` from the store; returns the commands that keep what was read."""
     missing = [tweet_id for tweet_id in ids if tweet_id not in found]
     if not missing:

@@ -20,7 +20,7 @@ from accounts.graph.follows import graph_version_key
 from storage.ids.snowflakes import id_us, now_us
 from storage.redis.node import timeline_node
 from storage.redis.reads import Read, T
-from storage.redis.shards import by_shard, generation_key
+from storage.redis.shards import Generations, by_shard, generation_key
 from tweets.caches import marks
 from tweets.caches.marks import CLOCK_SKEW, KnownMarks
 
@@ -49,6 +49,7 @@ class _Signs(msgspec.Struct, frozen=True):
     excluded: exclusions.Exclusions | None
     graph_version: bytes | None
     marks_version: bytes | None
+    shard: int
     generation: bytes | None
 
 
@@ -62,13 +63,15 @@ def known_of(
     """
     signs, answer = timeline_node().ask(_signs_of(viewer_ids), extra)
     found = {each: Known(Visibility(each, home=home)) for each in viewer_ids}
-    unmarked_in = _generation_that_proves(tweet_ids)
+    proving = _generations_that_prove(tweet_ids)
     for viewer_id, said in signs.items():
         of_viewer = found[viewer_id]
         if said.excluded is not None:
             of_viewer.visibility.know(said.excluded)
         of_viewer.unmarked = not tweet_ids or (
-            unmarked_in is not None and said.generation == unmarked_in and _is_unmarked(said, min(tweet_ids))
+            said.generation is not None
+            and said.generation == proving.get(said.shard)
+            and _is_unmarked(said, min(tweet_ids))
         )
     asked = [each for each in viewer_ids if not found[each].unmarked]
     for viewer_id, marked in zip(asked, timeline_node().ask_all([marks.read(each) for each in asked]), strict=True):
@@ -84,14 +87,16 @@ def known_without_redis(viewer_ids: Sequence[int]) -> dict[int, Known]:
     return found
 
 
-def _generation_that_proves(tweet_ids: Collection[int]) -> bytes | None:
-    """The generation in which a viewer without a change has marked none of the tweets; None if none proves it."""
-    seen = timeline_node().seen
-    if seen is None or not tweet_ids:
-        return None
+def _generations_that_prove(tweet_ids: Collection[int]) -> Generations:
+    """The generation of each shard in which a viewer without a change has marked none of the tweets, if one proves it.
+    Worked out once for each that is seen: of many viewers most are of the same."""
+    if not tweet_ids:
+        return {}
     written_us = id_us(min(tweet_ids))
-    is_young = now_us() - written_us < YOUNG_SECONDS * 1_000_000
-    return seen.generation if is_young and seen.since_us + SKEW_US < written_us else None
+    if now_us() - written_us >= YOUNG_SECONDS * 1_000_000:
+        return {}
+    seen = timeline_node().seen
+    return {shard: each.generation for shard, each in seen.items() if each.since_us + SKEW_US < written_us}
 
 
 def _is_unmarked(said: _Signs, oldest: int) -> bool:
@@ -109,10 +114,10 @@ def _signs_of(viewer_ids: Sequence[int]) -> Read[Mapping[int, _Signs]]:
 
     def decode(*answers: Sequence[bytes | None]) -> dict[int, _Signs]:
         found = {}
-        for viewers, (generation, *values) in zip(shards.values(), answers, strict=True):
+        for (shard, viewers), (generation, *values) in zip(shards.items(), answers, strict=True):
             of_each = zip(values[::3], values[1::3], values[2::3], strict=True)
             for viewer_id, (excluded, graph, marked) in zip(viewers, of_each, strict=True):
-                found[viewer_id] = _Signs(exclusions.decode((excluded, graph)), graph, marked, generation)
+                found[viewer_id] = _Signs(exclusions.decode((excluded, graph)), graph, marked, shard, generation)
         return found
 
     return Read(commands, decode)

@@ -12,8 +12,9 @@ from storage.errors import Forbidden, NotFound, Refused
 from storage.ids.snowflakes import id_us, now_us
 from storage.ports.outbox import Order
 from storage.redis.guarded_cache import GUARD_SECONDS
-from storage.redis.node import SeenGeneration, timeline_node
+from storage.redis.node import timeline_node
 from storage.redis.reads import Command
+from storage.redis.shards import Seen, generation_in, timeline_shard
 from storage.stores import ids
 from tweets.caches import counts
 from tweets.caches.author_counts import TWEETS_BY_AUTHOR
@@ -151,11 +152,11 @@ def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
 
 
-def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: SeenGeneration | None) -> list[Command]:
+def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: Seen) -> list[Command]:
     """Returns what may be told at any later time as well (see `tell`): guards, and the author's own timeline."""
     commands = TWEETS_BY_AUTHOR.invalidate([tweet.author_id])
     if order is not None:
-        generation = seen.generation if seen is not None else None
+        generation = generation_in(seen, timeline_shard(tweet.author_id))
         commands.append(deliver_to_author_command(tweet.id, tweet.author_id, generation))
     if tweet.reply_to_id is not None:
         commands += counts.invalidate([tweet.reply_to_id], reply_id=tweet.id)
@@ -164,19 +165,21 @@ def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: SeenGeneration | 
     return commands
 
 
-def _fills_of_new(tweet: Tweet, seen: SeenGeneration | None, *, repeatable: bool) -> list[Command]:
+def _fills_of_new(tweet: Tweet, seen: Seen, *, repeatable: bool) -> list[Command]:
     """Returns what keeps the new tweet in the caches, if nobody can have changed it.
 
     Nobody has deleted a new tweet, or reacted to it; one that is repeated under an older id, maybe.
 
     Up to half of GUARD_SECONDS a repeatable id is new enough: whatever has happened since has left
-    a guard, which refuses the fill, if the node is of a generation from before the id was made.
+    a guard, which refuses the fill, if the tweet's shard is of a generation from before the id was made.
     """
-    if seen is None:
+    shard = timeline_shard(tweet.id)
+    stood = seen.get(shard)
+    if stood is None:
         return []
-    if repeatable and not now_us() - NEW_US < id_us(tweet.id) > seen.since_us + CLOCK_SKEW_US:
+    if repeatable and not now_us() - NEW_US < id_us(tweet.id) > stood.since_us + CLOCK_SKEW_US:
         return []
-    generation = seen.generation
+    generation = {shard: stood.generation}
     return TWEETS.fill({tweet.id: tweet}, generation=generation) + counts.fill(
         {tweet.id: Counts()}, generation=generation
     )

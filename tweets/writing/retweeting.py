@@ -36,6 +36,7 @@ from fanout.timelines.materialised import deliver_to_author_command, discard_com
 from storage import stores
 from storage.ports.associations import Change
 from storage.redis.node import timeline_node
+from storage.redis.shards import generation_in, timeline_shard
 from tweets.caches import marks
 from tweets.caches.author_counts import TWEETS_BY_AUTHOR
 from tweets.caches.tweets import TWEETS
@@ -65,9 +66,8 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
     order = deliver_order(entry.id, viewer.id)
     edge = Change(source=viewer.id, kind=RETWEET, target=original.id, op=entry.id, present=True)
     tweet_store().add(entry, order, edges=[edge])
-    generation = seen.generation if seen is not None else None
-    fills = TWEETS.fill({entry.id: entry}, generation=generation)
-    own = deliver_to_author_command(entry.id, viewer.id, generation)
+    fills = TWEETS.fill({entry.id: entry}, generation={shard: each.generation for shard, each in seen.items()})
+    own = deliver_to_author_command(entry.id, viewer.id, generation_in(seen, timeline_shard(viewer.id)))
     guards = [own, *TWEETS_BY_AUTHOR.invalidate([viewer.id])]
     tell_marked(viewer.id, RETWEET, original.id, made=True, marks_version=marks_version, fills=fills, guards=guards)
     tell([], order)

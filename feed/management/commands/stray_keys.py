@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *, remove: bool, **options: object) -> None:
         report = Report()
         try:
-            [total] = timeline_node().round_trip(("DBSIZE",))
+            total = sum(part.round_trip(("DBSIZE",))[0] for part in timeline_node().parts())
             progress = Progress(sys.stderr, every=LINE_KEYS)
             for _ in search(report, remove=remove):
                 progress.show(report.keys, progress_line(report, total))

@@ -196,7 +196,7 @@ def test_changing_a_profile_shows_on_the_card_and_in_the_token_check_at_once(adm
     assert answer.status_code == 302, answer.context["adminform"].form.errors
     account = tokens.authenticate(raw).account
     assert (account.display_name, account.verified, account.is_staff) == ("Countess", True, True)
-    [recent] = timeline_node().ask(accounts.RECENT_CHANGES)
+    [recent] = timeline_node().ask(accounts.recent_changes())
     assert accounts.accounts_by_id([ada.id], changes=recent, generation=begin(timeline_node()))[ada.id] == account
     [entry] = StaffAction.objects.filter(subject_id=ada.pk)
     assert (entry.before["display_name"], entry.after["display_name"]) == ("ada", "Countess")

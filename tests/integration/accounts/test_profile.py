@@ -14,6 +14,7 @@ from accounts.people import services
 from accounts.people.services import ProfileChange
 from storage.redis.generations import begin
 from storage.redis.node import timeline_node
+from storage.redis.shards import Generations
 from tests.backends import counted_round_trips, timeline_redis_down, vouch_for_none
 from tests.ids import new_id
 from tests.people import PASSWORD, ApiClient, new_person
@@ -27,11 +28,12 @@ def a_fresh_process() -> None:
 
 
 def log() -> accounts.Changes:
-    [found] = timeline_node().ask(accounts.RECENT_CHANGES)
+    [found] = timeline_node().ask(accounts.recent_changes())
+    assert found is not None
     return found
 
 
-def generation_now() -> bytes:
+def generation_now() -> Generations:
     return begin(timeline_node())
 
 
@@ -215,7 +217,7 @@ def test_a_password_or_address_does_not_show_on_the_card() -> None:
 def test_the_log_ends_by_itself() -> None:
     person = new_person()
     note_change(person.id)
-    [seconds] = timeline_node().round_trip(("TTL", accounts.LOG_KEY))
+    [seconds] = timeline_node().round_trip(("TTL", accounts.log_key()))
     assert 0 < seconds <= accounts.LOG_SECONDS
     assert accounts.LOG_SECONDS >= accounts.LOCAL_SECONDS + 10
 

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.account_cache import accounts, changes, vouching
-from accounts.account_cache.accounts import ACCOUNTS, RECENT_CHANGES
+from accounts.account_cache.accounts import ACCOUNTS, recent_changes
 from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.account_cache.vouching import VOUCHED_SECONDS, Vouching, look
 from accounts.models import AccountChange, User
@@ -133,9 +133,9 @@ class TestUnheard:
     def test_open_sockets_look_at_their_token(self, person: User, raw: str) -> None:
         with timeline_redis_down():
             end_all(person.id)
-        assert timeline_node().ask(RECENT_CHANGES) == ({},)
+        assert timeline_node().ask(recent_changes()) == ({},)
         look()
-        [recent] = timeline_node().ask(RECENT_CHANGES)
+        [recent] = timeline_node().ask(recent_changes())
         assert set(recent) == {person.id}
 
     def test_a_fill_of_before_is_refused_behind_the_telling(self, person: User, raw: str) -> None:

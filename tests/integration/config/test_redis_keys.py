@@ -30,6 +30,8 @@ from storage.errors import Unavailable
 from storage.redis import count_cache, rate_limits
 from storage.redis.node import RedisNode, broker_node, timeline_node
 from storage.redis.reads import Command, Read
+from storage.redis.reads import keys_of as keys_of_command
+from storage.redis.slots import pieces_of, slot_of
 from storage.redis.tallies import tallies
 from storage.stores import associations
 from tests.backends import timeline_redis_down
@@ -47,8 +49,8 @@ pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 DATA = (Path(__file__).parents[3] / "docs/data.md").read_text()
 NEVER_HERE = {
     "{tN}:live": "a channel, where nothing stands",
-    "live:gone": "a channel, where nothing stands",
-    "live:back": "a channel, where nothing stands",
+    "{tN}:live:gone": "a channel, where nothing stands",
+    "{tN}:live:back": "a channel, where nothing stands",
     "live:public": "a channel, where nothing stands",
     "{tN}:live:tweet:<tweet>": "a channel, where nothing stands",
     "maintenance": "beat sends to it",
@@ -59,6 +61,8 @@ NEVER_HERE = {
 }
 
 QUERY = "{ __typename }"
+OF_ONE_NODE = {"SCAN", "DBSIZE", "RANDOMKEY", "EVAL"}
+"""Asked of each node of a cluster by itself; the last begins a generation, which in a cluster another script does."""
 
 
 def rows_of(title: str) -> list[str]:
@@ -197,6 +201,21 @@ def everything_happens(seen: Seen) -> None:
 
 
 @contextmanager
+def all_sent_to_timelines() -> Iterator[list[Sequence[Command]]]:
+    """What is sent to the timelines' server inside, by round trip."""
+    sent: list[Sequence[Command]] = []
+    send = RedisNode._send
+
+    def noting(node: RedisNode, commands: Sequence[Command]) -> list[object]:
+        if node is timeline_node():
+            sent.append(commands)
+        return send(node, commands)
+
+    with patch.object(RedisNode, "_send", noting):
+        yield sent
+
+
+@contextmanager
 def sent_commands() -> Iterator[list[Command]]:
     """What is sent to either server inside, one of each name and of each script."""
     sent: dict[tuple[object, ...], Command] = {}
@@ -248,6 +267,20 @@ def test_a_command_names_the_keys_that_the_server_finds_in_it(limited: None) -> 
     for command in sent:
         named = Read((command,), bytes).keys
         assert [as_bytes(key) for key in named] == keys_by_the_server(command), command
+
+
+def test_each_command_is_for_one_slot_or_falls_into_pieces(limited: None, settings: Settings) -> None:
+    """As a cluster wants it. With so many shards two keys are in one slot only if they are of one shard."""
+    settings.TIMELINE_SHARDS = 1_024
+    with all_sent_to_timelines() as sent:
+        everything_happens(Seen())
+    trips = [[command for command in trip if command[0] not in OF_ONE_NODE] for trip in sent]
+    commands = [command for trip in trips for command in trip]
+    assert {command[0] for command in commands} >= {"EVALSHA", "MGET", "GET", "SET", "ZADD", "PUBLISH", "TIME"}
+    for trip in trips:
+        pieces_of(trip)
+    mixed = {command[0] for command in commands if len({slot_of(key) for key in keys_of_command(command)}) > 1}
+    assert mixed == {"MGET"}
 
 
 def test_what_is_never_here_is_in_the_table() -> None:

@@ -13,6 +13,17 @@ from tests.ids import new_id
 CAP = 10
 
 
+def as_taken_before(snapshot: PushSnapshot, us: int) -> PushSnapshot:
+    """The same snapshot, taken so many microseconds before it was."""
+    replace = msgspec.structs.replace
+    shards = [snapshot.of(shard) for shard in range(len(snapshot.shards))]
+    return PushSnapshot(tuple(replace(each, taken_us=each.taken_us - us) for each in shards))
+
+
+def generation_of(reader: int) -> bytes:
+    return snapshots.take_snapshot().of(timeline_shard(reader)).generation
+
+
 def deliver(entry_id: int, *readers: int, snapshot: PushSnapshot | None = None) -> int:
     commands = materialised.deliver_commands(entry_id, by_shard(readers), snapshot or snapshots.take_snapshot())
     return sum(timeline_node().round_trip(*commands))

@@ -5,7 +5,6 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from msgspec import structs
 from pytest_django.fixtures import Settings
 
 from accounts.graph import blocks, follows
@@ -18,6 +17,7 @@ from feed.timelines.home import home_page
 from storage import stores
 from storage.redis.node import timeline_node
 from storage.web.paging import PageRequest
+from tests.integration.fanout.materialising import as_taken_before
 from tests.integration.pulling import (
     a_celebrity,
     assert_right,
@@ -208,7 +208,7 @@ class TestWhatIsInForceWhenAnswered:
         author = a_celebrity(reader)
         home(reader)
         tweet = post(author)
-        old = structs.replace(snapshots.take_snapshot(), taken_us=0)
+        old = as_taken_before(snapshots.take_snapshot(), 3_600_000_000)
         taken = [old, snapshots.take_snapshot(), snapshots.take_snapshot()]
         with patch.object(snapshots, "take_snapshot", side_effect=taken) as took:
             work_off_everything()

@@ -26,6 +26,7 @@ from storage.redis.node import timeline_node
 from storage.redis.shards import by_shard, timeline_shard
 from storage.stores import outbox
 from tests.backends import counted_round_trips, timeline_redis_down
+from tests.cluster import on_one_server
 from tests.ids import new_id
 from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
@@ -153,6 +154,7 @@ class TestPresence:
 
 @pytest.mark.usefixtures("product")
 class TestLivePublishing:
+    @on_one_server
     @pytest.mark.parametrize("few", [0, 64])
     def test_present_readers_are_named_in_the_message_and_others_are_not(
         self, few: int, monkeypatch: pytest.MonkeyPatch

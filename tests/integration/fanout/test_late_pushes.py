@@ -1,6 +1,5 @@
 """Pushes, retractions and authors' own entries that reach a timeline on a real Redis late: what is refused, and why."""
 
-import msgspec
 import pytest
 from django.conf import settings as django_settings
 
@@ -9,8 +8,17 @@ from fanout.timelines.materialised import STALE_SNAPSHOT, Window
 from storage.ids.snowflakes import make_id, now_us
 from storage.redis.node import timeline_node
 from storage.redis.shards import generation_key, timeline_shard
+from tests.cluster import on_one_server
 from tests.ids import new_id
-from tests.integration.fanout.materialising import deliver, raise_graph_version, read, ready, retract
+from tests.integration.fanout.materialising import (
+    as_taken_before,
+    deliver,
+    generation_of,
+    raise_graph_version,
+    read,
+    ready,
+    retract,
+)
 
 pytestmark = pytest.mark.usefixtures("small_timelines", "redis_servers")
 
@@ -47,6 +55,7 @@ class TestLatePushes:
         assert deliver(5, reader, snapshot=snapshot) == STALE_SNAPSHOT
         assert read(reader) == Window([], 0)
 
+    @on_one_server
     def test_a_generation_is_begun_when_any_shard_has_lost_its_own(self) -> None:
         reader = new_id()
         ready(reader)
@@ -61,9 +70,7 @@ class TestLatePushes:
         reader = new_id()
         ready(reader)
         snapshot = snapshots.take_snapshot()
-        long_ago = msgspec.structs.replace(
-            snapshot, taken_us=snapshot.taken_us - snapshots.SNAPSHOT_SECONDS * 1_000_000 - 1
-        )
+        long_ago = as_taken_before(snapshot, snapshots.SNAPSHOT_SECONDS * 1_000_000 + 1)
         assert deliver(5, reader, snapshot=long_ago) == STALE_SNAPSHOT
         assert deliver(5, reader, snapshot=snapshot) == 1
         assert read(reader) == Window([5], 0)
@@ -95,16 +102,12 @@ class TestLatePushes:
         ready(author)
         retract(deleted, author)
         for each in (entry, deleted):
-            timeline_node().round_trip(
-                materialised.deliver_to_author_command(each, author, snapshots.take_snapshot().generation)
-            )
+            timeline_node().round_trip(materialised.deliver_to_author_command(each, author, generation_of(author)))
         assert read(author) == Window([entry], 0)
 
     def test_an_author_s_own_entry_that_comes_too_late_ends_the_timeline_which_is_then_pulled(self) -> None:
         author = new_id()
         late = make_id(now_us() - (snapshots.SNAPSHOT_SECONDS + 1) * 1_000_000, 0)
         ready(author, [3])
-        timeline_node().round_trip(
-            materialised.deliver_to_author_command(late, author, snapshots.take_snapshot().generation)
-        )
+        timeline_node().round_trip(materialised.deliver_to_author_command(late, author, generation_of(author)))
         assert read(author) is None

@@ -17,9 +17,10 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.redis.node import timeline_node
 from storage.redis.shards import by_shard
+from tests.cluster import on_one_server
 from tests.ids import new_id
 
-pytestmark = pytest.mark.usefixtures("redis_servers")
+pytestmark = [pytest.mark.usefixtures("redis_servers"), on_one_server]
 
 LUA = materialised.LAYOUT.read_text()
 OFFSETS = [

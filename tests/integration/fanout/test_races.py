@@ -172,7 +172,7 @@ class TestOnesOwnTweetAtOnce:
             add(*args, **kwargs)
 
         if not seen:
-            timeline_node().seen = None
+            timeline_node().seen = {}
         with patch.object(tweet_store(), "add", flush_read_and_add):
             tweet = post(author)
         assert home(author) == [tweet]

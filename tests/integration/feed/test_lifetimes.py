@@ -111,10 +111,10 @@ LONGEST = {
     "present": 180, "live-process": 180, "gone": 120, "token": 3 * 3600, "account": 3 * 3600, "rate": 60,
     "vouched": 3600, "told": 120, "name": 86_400,
     "followers": 60, "following": 60, "tweets": 60,
-    "tweet": 2 * 86_400, "counts": 600, "counting": 10, "accounts": 20, "sweep": 3600, "stray-search": 86_400,
+    "tweet": 2 * 86_400, "counts": 600, "counting": 10, "accounts-changed": 20, "sweep": 3600, "stray-search": 86_400,
 }  # fmt: skip
-"""Seconds that a key of each family may last at most, as docs/data.md says; "accounts" is accounts:changed. (A vouch
-lasts for as long as a test, as nobody looks in one.)"""
+"""Seconds that a key of each family may last at most, as docs/data.md says. (A vouch lasts for as long as a test, as
+nobody looks in one.)"""
 
 
 def family_of(key: str) -> str:

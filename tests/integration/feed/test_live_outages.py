@@ -18,8 +18,10 @@ from feed.live.channels import HEARD_SECONDS, channels
 from feed.live.listener import START_SECONDS, listener
 from feed.live.registry import LiveQueue, registry
 from feed.live.streams.stream import PUBLIC, READER, Signal, SignalKind, Topic
+from feed.live.subscription import Subscription
 from feed.live.threads import housekeeping
-from storage.redis.node import greet_async, timeline_node
+from storage.redis.handshakes import greet_async
+from storage.redis.node import timeline_node
 from tests.backends import connected_anew
 from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.speaking import on_one_store
@@ -80,7 +82,7 @@ class TestAStreamThatAsksForItsChannel:
             await asyncio.sleep(next(delays, 0.0))
             await greet_async(connection)
 
-        monkeypatch.setattr(listener_module, "greet_async", slowly)
+        monkeypatch.setattr("feed.live.subscription.greet_async", slowly)
 
         async def scenario() -> None:
             listener.start()
@@ -124,7 +126,7 @@ class TestAStreamThatAsksForItsChannel:
                 assert subscription.connection is not None
                 await subscription.connection.disconnect()
                 with pytest.raises(RedisError, match="lost its connection"):
-                    await listener._receive(subscription)
+                    await Subscription({"here": subscription}, of_a_cluster=False).receive(listener._hear)
             await socket.close()
 
         asyncio.run(scenario())
@@ -172,7 +174,7 @@ def test_what_was_published_while_a_connection_was_broken_for_a_moment_comes_too
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Redis is there all the time, and knows who is present: nothing but the end of the connection tells of it."""
-    monkeypatch.setattr(listener_module, "SILENCE_SECONDS", 600.0)
+    monkeypatch.setattr("feed.live.subscription.SILENCE_SECONDS", 600.0)
     author, reader = new_person(), new_person()
     follows.follow(reader.id, author.id)
     socket = Socket(reader)

@@ -32,6 +32,7 @@ from storage.redis.shards import by_shard
 from storage.stores import associations
 from storage.web.paging import PageRequest, decode_cursor, encode_cursor
 from tests.backends import connected_anew, counted_round_trips
+from tests.cluster import on_one_server
 from tests.integration.fanout.followers import followed_by_active
 from tests.integration.feed.reading import operator
 from tests.integration.feed.sockets import Socket, delivered, until
@@ -178,6 +179,7 @@ class TestCosts:
                 work_off_everything()
             assert published(*trips) == [tweet]
 
+    @on_one_server
     def test_a_channel_is_heard_while_somebody_wants_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("feed.live.channels.KEPT_SECONDS", 0.0)
         monkeypatch.setattr("feed.live.listener.KEPT_SECONDS", 0.05)

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from accounts.graph import follows
 from accounts.models import User
 from fanout.delivery import celebrities
-from fanout.timelines import layout, materialised, recents, snapshots
+from fanout.timelines import layout, materialised, recents
 from feed.operations.audit import Fault, Person, Report, audit
 from feed.timelines import merging, rebuild
 from feed.timelines.home import home_page
@@ -20,6 +20,7 @@ from storage.redis.shards import timeline_shard
 from storage.web.paging import PageRequest
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
 from tests.ids import new_id
+from tests.integration.fanout.materialising import generation_of
 from tests.integration.pulling import a_celebrity, assert_right, recent_list
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, in_redis, post, viewer
@@ -170,9 +171,7 @@ class TestAudit:
         home(reader)
         tweet = post(author)
         work_off_everything()
-        timeline_node().round_trip(
-            materialised.deliver_to_author_command(tweet, reader.id, snapshots.take_snapshot().generation)
-        )
+        timeline_node().round_trip(materialised.deliver_to_author_command(tweet, reader.id, generation_of(reader.id)))
         assert in_redis(reader) == [tweet]
         assert home(reader) == [tweet]
         assert_right(reader)

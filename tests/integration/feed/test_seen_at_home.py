@@ -18,8 +18,8 @@ from feed.timelines.home import InHome, stands_in_home
 from feed.timelines.standing import seen_at_home
 from storage.ids.snowflakes import now_us
 from storage.redis.generations import begin
-from storage.redis.node import SeenGeneration, timeline_node
-from storage.redis.shards import generation_key, timeline_shard
+from storage.redis.node import timeline_node
+from storage.redis.shards import SeenGeneration, generation_key, timeline_shard
 from tests.integration.fanout.materialising import raise_epoch, raise_graph_version, ready
 from tests.integration.pulling import a_celebrity, recent_list
 from tests.integration.tweeting import home, post, viewer
@@ -81,8 +81,8 @@ def liked_before_this_process_came(reader: User, tweet: int) -> None:
     """It cannot know whether a sign was lost before."""
     liked_and_forgotten(reader, tweet)
     seen = timeline_node().seen
-    assert seen is not None
-    timeline_node().seen = SeenGeneration(seen.generation, now_us())
+    assert seen
+    timeline_node().seen = {shard: SeenGeneration(each.generation, now_us()) for shard, each in seen.items()}
 
 
 def liked_while_redis_was_down(reader: User, tweet: int) -> None:

@@ -129,8 +129,9 @@ def test_the_live_server_bounds_its_connections_and_believes_no_proxy_by_itself(
 
 def test_the_migrations_are_commands_that_exist() -> None:
     commands = re.findall(r"manage\.py (\w+)", shlex.join(OURS["migrate"]["command"]))
-    assert commands == ["migrate", "migrate_store"]
-    assert (ROOT / "storage" / "management" / "commands" / "migrate_store.py").is_file()
+    assert commands == ["check_redis", "migrate", "migrate_store"]
+    for name in ("check_redis", "migrate_store"):
+        assert (ROOT / "storage" / "management" / "commands" / f"{name}.py").is_file()
 
 
 @pytest.mark.parametrize(("name", "queues"), [("worker", FANOUT_FIRST), ("bulk-worker", BULK_FIRST)])

@@ -1,5 +1,6 @@
 """The environment: what production refuses, and what a laptop may have."""
 
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -92,6 +93,49 @@ def test_one_database_for_both_redis_is_refused(given: pytest.MonkeyPatch, broke
         read_environment()
     given.setenv("BROKER_REDIS_URL", "redis://cache:6379/1")
     read_environment()
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("sentinel://s1:26379/mymaster", "names Sentinels, which are not supported"),
+        ("redis+sentinel://s1:26379/mymaster/0", "names Sentinels, which are not supported"),
+        ("memcached://cache:11211", "begins with memcached://: must be one of redis://,"),
+        ("cache:6379", "is no URL"),
+        ("redis://n1:6379,n2:6379", "names several servers"),
+        ("redis://cache:6379/timelines", "has a database that is no number"),
+        ("redis+cluster://n1:6379/3", "cannot be read: not the address of a cluster"),
+        ("redis+cluster://", "cannot be read: a host without a name"),
+        ("redis+cluster://n1:6379,:7000", "cannot be read: a host without a name"),
+        ("redis+cluster://n1:port", "cannot be read: a host without a name, or a port that is none"),
+        ("redis+cluster://n1:70000", "cannot be read: a host without a name, or a port that is none"),
+    ],
+)
+def test_an_address_of_redis_that_cannot_work_is_refused_with_a_sentence(
+    given: pytest.MonkeyPatch, url: str, fault: str
+) -> None:
+    given.setenv("TIMELINE_REDIS_URL", url)
+    with pytest.raises(UnsafeEnvironment, match=re.escape(f"TIMELINE_REDIS_URL {fault}")):
+        read_environment()
+
+
+@pytest.mark.parametrize(
+    "hosts", ["n1", "n1:7000,n2:7001", ":pw%2F@n1:7000,n2", "user:pw@[::1]:7000/0", "n1/?protocol=2"]
+)
+def test_a_cluster_is_taken_for_timelines_and_not_for_the_broker(given: pytest.MonkeyPatch, hosts: str) -> None:
+    given.setenv("TIMELINE_REDIS_URL", f"redis+cluster://{hosts}")
+    assert read_environment().timeline_redis_url == f"redis+cluster://{hosts}"
+    given.setenv("TIMELINE_REDIS_URL", "redis://cache:6379")
+    given.setenv("BROKER_REDIS_URL", f"rediss+cluster://{hosts}")
+    with pytest.raises(UnsafeEnvironment, match="BROKER_REDIS_URL names a cluster: it has to be one server"):
+        read_environment()
+
+
+def test_a_broker_that_is_a_node_of_the_timelines_cluster_is_refused(given: pytest.MonkeyPatch) -> None:
+    given.setenv("TIMELINE_REDIS_URL", "redis+cluster://n1:7000,n2:7001")
+    given.setenv("BROKER_REDIS_URL", "redis://n2:7001/0")
+    with pytest.raises(UnsafeEnvironment, match="name one database"):
+        read_environment()
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "TIMELINE_REDIS_URL", "BROKER_REDIS_URL"])

@@ -1,0 +1,208 @@
+"""One round trip to a cluster: commands to the primaries that have their keys, side by side, and the answers.
+
+To its callers a cluster is one `RedisNode` (node.py), whose `round_trip` comes here. Commands fall into pieces by slot
+(slots.py) and pieces go to the slots' primaries (topology.py): all are sent to before any answer is waited for, so that
+several nodes take as long as the slowest of them. Each node has connections and a breaker of its own: one that is
+down costs those whose keys it has, and nobody else.
+
+**Generations.** A shard's keys are in one slot, and the generation is the slot's (lua/begin_slot.lua): a connection
+asks for it, before anything else of that slot, in the same round trip. So whatever is read was written under this
+server, as with one Redis: a slot that has moved, or whose replica was promoted, is emptied by the first who meets it
+there, and the other slots of either node stand. While a slot moves, its generation is at neither end for good. Who has
+asked for it goes on; whoever has not is refused, and so reads the store.
+
+**Redirections.** MOVED: the piece is sent again, to where it points. ASK: the same, for this once. TRYAGAIN, when the
+keys of a command stand at both ends, is an answer like any other error: the caller has a way on without Redis.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from threading import Lock
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+from redis.exceptions import AskError, MovedError, RedisError, TryAgainError
+from redis.exceptions import ClusterDownError as ClusterDown
+from redis.exceptions import ConnectionError as NoConnection
+from redis.exceptions import TimeoutError as NoAnswer
+
+from storage.errors import Unavailable
+from storage.redis.reads import Command
+from storage.redis.slots import Piece, pieces_of, together
+from storage.redis.topology import Topology
+
+REDIRECTIONS = 3
+"""After so many a piece is given up: two nodes point to each other for a moment, while a slot moves between them."""
+ASKING: Command = ("ASKING",)
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A node's answers to what it was sent, and the generations of the slots that were greeted before, or errors."""
+
+    answers: list[object]
+    generations: Mapping[int, object]
+
+
+Conversation = Generator[None, None, Said]
+"""What is said to one node: sent at the first step, and returned with the answers at the second."""
+
+M = TypeVar("M", bound="Member")
+
+
+class Member(Protocol):
+    """A node of the cluster, as `RedisNode` is one."""
+
+    def converse(self, commands: Sequence[Command], slots: Sequence[int]) -> Conversation:
+        """Sends commands, greeting those of the `slots` first that this connection has not.
+
+        Raises `RedisError`, `OSError` and `Unavailable`.
+        """
+        ...
+
+    def disconnect(self) -> None:
+        """Has everybody connect anew."""
+        ...
+
+
+class _Errand(msgspec.Struct):
+    """A piece on its way, by its number among all: where to, and whether a redirection for this once brought it."""
+
+    number: int
+    piece: Piece
+    address: str
+    asking: bool = False
+
+    @property
+    def commands(self) -> list[Command]:
+        return [ASKING, self.piece.command] if self.asking else [self.piece.command]
+
+
+class Cluster(Generic[M]):
+    """The nodes of one cluster in this process. Thread-safe.
+
+    `member` makes one from its address; `saw` is told of each generation that a slot was found to have.
+    """
+
+    def __init__(self, url: str, member: Callable[[str], M], saw: Callable[[int, bytes], None]) -> None:
+        self.topology = Topology(url)
+        self._make_member = member
+        self._saw = saw
+        self._members: dict[str, M] = {}
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """In a forked child; members see to themselves."""
+        self._lock = Lock()
+        self.topology.start_anew()
+
+    def member(self, address: str) -> M:
+        """Returns the node at an address, always the same one."""
+        found = self._members.get(address)
+        if found is None:
+            with self._lock:
+                found = self._members.setdefault(address, self._make_member(address))
+        return found
+
+    def exchange(self, commands: Sequence[Command]) -> list[object]:
+        """Returns the answers in order, and in place of those that there are not the errors.
+
+        Raises `RedisError` when nobody says where anything is. One round trip; another one for each redirection.
+        """
+        pieces = pieces_of(commands)
+        answers: list[object] = [None] * len(pieces)
+        errands = self._errands(pieces, answers)
+        for _ in range(REDIRECTIONS):
+            self._run(errands, answers)
+            errands = [again for each in errands if (again := self._redirected(each, answers[each.number])) is not None]
+            if not errands:
+                break
+        return together(commands, pieces, answers)
+
+    def _errands(self, pieces: Sequence[Piece], answers: list[object]) -> list[_Errand]:
+        errands: list[_Errand] = []
+        for number, piece in enumerate(pieces):
+            if piece.slot is None:
+                errands += [_Errand(number, piece, each) for each in self.topology.primaries()]
+                continue
+            try:
+                errands.append(_Errand(number, piece, self.topology.primary_of(piece.slot)))
+            except RedisError as error:
+                answers[number] = error
+        if pieces and not errands:
+            raise NoConnection("no node has any of the slots")
+        return errands
+
+    def _run(self, errands: Sequence[_Errand], answers: list[object]) -> None:
+        """Goes to all nodes at once, and puts each answer into its place; of one to every node the worst."""
+        by_address: dict[str, list[_Errand]] = {}
+        for errand in errands:
+            by_address.setdefault(errand.address, []).append(errand)
+        begun = [(some, self._begun(address, some)) for address, some in by_address.items()]
+        told: set[int] = set()
+        for some, conversation in begun:
+            for errand, answer in zip(some, self._ended(conversation, some), strict=True):
+                if errand.number not in told or isinstance(answer, RedisError):
+                    answers[errand.number] = answer
+                told.add(errand.number)
+                if isinstance(answer, NoConnection | NoAnswer | ClusterDown):
+                    self.topology.look_soon()
+
+    def _begun(self, address: str, errands: Sequence[_Errand]) -> Conversation | RedisError:
+        """Sends what is for one node."""
+        commands = [command for errand in errands for command in errand.commands]
+        slots = {errand.piece.slot for errand in errands if not errand.asking}
+        conversation = self.member(address).converse(commands, [slot for slot in slots if slot is not None])
+        try:
+            next(conversation)
+        except (RedisError, OSError, Unavailable) as error:
+            return _no_answer(error)
+        return conversation
+
+    def _ended(self, conversation: Conversation | RedisError, errands: Sequence[_Errand]) -> list[object]:
+        """The answers to a node's errands; the error in place of each when the node did not answer."""
+        if not isinstance(conversation, RedisError):
+            try:
+                next(conversation)
+            except StopIteration as ended:
+                return self._answers(ended.value, errands)
+            except (RedisError, OSError, Unavailable) as error:
+                conversation = _no_answer(error)
+        return [conversation for _ in errands]
+
+    def _answers(self, said: Said, errands: Sequence[_Errand]) -> list[object]:
+        """The last answer to each errand, and none of a slot whose generation could not be asked for."""
+        for slot, generation in said.generations.items():
+            if isinstance(generation, bytes):
+                self._saw(slot, generation)
+        answers = iter(said.answers)
+        found = [[next(answers) for _ in errand.commands][-1] for errand in errands]
+        for place, errand in enumerate(errands):
+            generation = said.generations.get(errand.piece.slot) if errand.piece.slot is not None else None
+            if isinstance(generation, RedisError) and not errand.asking:
+                found[place] = _refused_greeting(generation)
+        return found
+
+    def _redirected(self, errand: _Errand, answer: object) -> _Errand | None:
+        """Where a piece is to go in place of where it was, if it is."""
+        if errand.piece.slot is None or not isinstance(answer, AskError):
+            return None
+        address = self.topology.address_in(answer)
+        if isinstance(answer, MovedError):
+            self.member(errand.address).disconnect()
+            self.topology.moved(answer)
+            return _Errand(errand.number, errand.piece, address)
+        return _Errand(errand.number, errand.piece, address, asking=True)
+
+
+def _no_answer(error: Exception) -> RedisError:
+    if isinstance(error, RedisError):
+        return error
+    silence = NoConnection(str(error))
+    silence.__cause__ = error
+    return silence
+
+
+def _refused_greeting(error: RedisError) -> RedisError:
+    """Returns what stands for the answers of a slot whose generation could not be asked for: it is not read."""
+    if isinstance(error, AskError) and not isinstance(error, MovedError):
+        return TryAgainError("the slot is on its way to another node")
+    return error

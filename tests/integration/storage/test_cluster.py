@@ -1,0 +1,247 @@
+"""The timelines on a real cluster: every promise holds by shard, and what happens to one node is noticed there only.
+
+Three primaries and a replica of each, which are servers of their own for each test that breaks them.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from accounts.graph import follows
+from accounts.models import User
+from deploy.supervisor.ports import LOOPBACK, free_port
+from fanout.timelines import snapshots
+from fanout.timelines.census import active_timelines
+from fanout.timelines.materialised import timeline_key
+from feed.live.listener import listener
+from feed.live.threads import housekeeping
+from storage.errors import Unavailable
+from storage.redis import generations
+from storage.redis.node import broker_node, timeline_node
+from storage.redis.shards import generation_key, shard_slot, timeline_shard
+from storage.redis.slots import slot_of
+from tests.backends import counted_round_trips, counted_store_calls
+from tests.cluster import ClusterServer, ValkeyCluster, timelines_at, wait_for
+from tests.integration.feed.sockets import Socket, delivered, until
+from tests.integration.speaking import on_one_store
+from tests.integration.storage.test_failover import Town
+from tests.integration.tweeting import home, in_redis, post, seen
+from tests.people import new_person
+from tests.work import open_orders, work_off_everything
+
+pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
+
+
+@pytest.fixture
+def cluster() -> Iterator[ValkeyCluster]:
+    with ValkeyCluster() as servers, timelines_at(servers.url):
+        generations.begin(timeline_node())
+        yield servers
+
+
+def readers_at(cluster: ValkeyCluster, server: ClusterServer, *, elsewhere: bool = False) -> User:
+    """Somebody new whose timeline that server has; or another one."""
+    while True:
+        person = new_person()
+        if (cluster.primary_of(timeline_key(person.id)) is server) != elsewhere:
+            return person
+
+
+def generation_of(shard: int) -> bytes:
+    [found] = timeline_node().round_trip(("GET", generation_key(shard)))
+    return bytes(found)
+
+
+@contextmanager
+def frozen(server: ClusterServer) -> Iterator[None]:
+    """Inside, the server hears nothing."""
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def answers() -> bool:
+    """Whether every shard is somebody's again."""
+    try:
+        generations.begin(timeline_node())
+    except Unavailable:
+        return False
+    return True
+
+
+class TestEveryDay:
+    def test_a_town_is_right_after_changes(self, cluster: ValkeyCluster) -> None:
+        town = Town()
+        town.change()
+        town.assert_right()
+        assert active_timelines() == 1
+
+    def test_a_page_of_many_shards_is_one_round_trip_as_ever(self, cluster: ValkeyCluster) -> None:
+        tweets = [post(new_person()) for _ in range(12)]
+        assert len({slot_of(timeline_key(tweet)) for tweet in tweets}) > 3
+        reader = new_person()
+        seen(tweets[0], reader)
+        with counted_round_trips() as trips:
+            assert snapshots.take_snapshot().of(0)
+        assert len(trips) == 1
+
+    def test_a_connection_asks_for_a_slot_s_generation_before_it_reads_there(self, cluster: ValkeyCluster) -> None:
+        """What stood under another server is not read, though nobody has begun anew."""
+        shard = timeline_shard(new_person().id)
+        server = cluster.primary_of(generation_key(shard))
+        server.tell("SET", generation_key(shard), b"of another server and a nonce")
+        server.tell("SET", generation_key(shard).replace("generation", "old"), b"1")
+        timeline_node.cache_clear()
+        assert timeline_node().round_trip(("GET", generation_key(shard).replace("generation", "old"))) == [None]
+
+    def test_each_server_s_generation_is_its_own(self, cluster: ValkeyCluster) -> None:
+        begun = generations.begin(timeline_node())
+        for shard, generation in begun.items():
+            run = cluster.primary_of(generation_key(shard)).tell("INFO", "server")["run_id"]
+            assert generation[:16] == run[:16].encode()
+
+
+class TestANodeIsEmptied:
+    def test_its_readers_alone_begin_anew(self, cluster: ValkeyCluster) -> None:
+        town = Town()
+        before = dict(generations.begin(timeline_node()))
+        emptied = cluster.primary_of(timeline_key(town.ada.id))
+        emptied.tell("FLUSHALL")
+        town.change()
+        work_off_everything()
+        town.assert_right()
+        after = generations.begin(timeline_node())
+        for shard, generation in before.items():
+            is_there = cluster.primary_of(generation_key(shard)) is emptied
+            assert (after[shard] != generation) == is_there
+
+
+class TestAPrimaryDies:
+    def test_its_replica_that_lags_is_right_at_once_when_promoted(self, cluster: ValkeyCluster) -> None:
+        town = Town()
+        primary = cluster.primary_of(timeline_key(town.ada.id))
+        replica = cluster.replicas[cluster.primaries.index(primary)]
+        with frozen(replica):
+            town.change()
+            work_off_everything()
+            primary.kill()
+        wait_for(lambda: replica.is_primary)
+        wait_for(answers)
+        town.assert_right()
+
+    def test_nobody_else_notices(self, cluster: ValkeyCluster) -> None:
+        dead = cluster.primaries[0]
+        author = new_person()
+        there, elsewhere = readers_at(cluster, dead), readers_at(cluster, dead, elsewhere=True)
+        for reader in (there, elsewhere):
+            follows.follow(reader.id, author.id)
+            home(reader)
+        first = post(author)
+        work_off_everything()
+        cluster.replicas[0].kill()
+        dead.kill()
+        second = post(author)
+        with pytest.raises(Unavailable):
+            work_off_everything()
+        assert in_redis(elsewhere) == [second, first], "delivered, though the order is not done"
+        assert home(there) == [second, first], "from the store"
+        with counted_store_calls():
+            assert home(elsewhere) == [second, first]
+
+
+class TestASlotMoves:
+    def test_reads_and_writes_are_right_at_every_step(self, cluster: ValkeyCluster) -> None:
+        author, reader = new_person(), new_person()
+        follows.follow(reader.id, author.id)
+        posted = [post(author)]
+        work_off_everything()
+        assert home(reader) == posted
+        shard = timeline_shard(reader.id)
+        slot = shard_slot(shard)
+        source = cluster.primary_of(timeline_key(reader.id))
+        target = cluster.primaries[(cluster.primaries.index(source) + 1) % 3]
+        for step, _ in enumerate(cluster.move_slot(slot, source, target)):
+            if step < 4:
+                posted.insert(0, post(author))
+                assert home(reader) == posted
+        wait_for(answers)
+        work_off_everything()
+        assert home(reader) == posted
+        assert in_redis(reader) == posted
+        assert generation_of(shard)[:16] == target.tell("INFO", "server")["run_id"][:16].encode()
+
+
+class TestCheckRedis:
+    def refusal(self, timelines: str, broker: str | None = None) -> str:
+        names = {"TIMELINE_REDIS_URL": timelines, "BROKER_REDIS_URL": broker or broker_node().url}
+        with override_settings(**names), pytest.raises(CommandError) as refused:
+            call_command("check_redis")
+        return str(refused.value)
+
+    def test_what_answers_as_it_is_called_is_right(
+        self, cluster: ValkeyCluster, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        call_command("check_redis")
+        assert capsys.readouterr().out == "TIMELINE_REDIS_URL: ok\nBROKER_REDIS_URL: ok\n"
+
+    def test_a_node_of_a_cluster_is_no_server_alone(self, cluster: ValkeyCluster) -> None:
+        assert self.refusal(cluster.primaries[0].url).startswith("TIMELINE_REDIS_URL names a node of a cluster as if")
+        assert self.refusal(cluster.url, cluster.primaries[0].url).startswith("BROKER_REDIS_URL names a node")
+
+    def test_a_server_alone_is_no_cluster(self, cluster: ValkeyCluster) -> None:
+        alone = broker_node().url.replace("redis://", "redis+cluster://")
+        assert "names a server that stands alone as one of a cluster" in self.refusal(alone)
+
+    def test_a_cluster_of_which_nobody_answers(self) -> None:
+        assert self.refusal(f"redis+cluster://{LOOPBACK}:{free_port()},{LOOPBACK}:{free_port()}") == (
+            "TIMELINE_REDIS_URL names a cluster of which no node answers"
+        )
+
+
+class TestSockets:
+    def test_what_is_pushed_is_told_wherever_the_slot_is(self, cluster: ValkeyCluster) -> None:
+        """Before a slot moves, and after; and somebody whose slot is at another node hears all of it, too."""
+        author, reader, other = new_person(), new_person(), new_person()
+        for each in (reader, other):
+            follows.follow(each.id, author.id)
+        sockets = [Socket(reader), Socket(other)]
+        source = cluster.primary_of(timeline_key(reader.id))
+        target = cluster.primaries[(cluster.primaries.index(source) + 1) % 3]
+
+        async def scenario() -> None:
+            for each in sockets:
+                await each.open()
+            told = [await housekeeping(post, author)]
+            await delivered()
+            for each in sockets:
+                assert await each.until(told[0]) == told
+            await housekeeping(all_of, cluster.move_slot(shard_slot(timeline_shard(reader.id)), source, target))
+            await until(lambda: not listener._subscribed.is_set())
+            told.append(await housekeeping(post, author))
+            await until_delivered()
+            for each in sockets:
+                assert [tweet for tweet in await each.until(told[1]) if tweet != told[0]] == told[1:]
+                await each.close()
+
+        asyncio.run(scenario())
+
+
+def all_of(steps: Iterator[int]) -> int:
+    return len(list(steps))
+
+
+async def until_delivered() -> None:
+    """Works orders off until none is left, as the sweeper does: a slot that has just moved is nowhere for a moment."""
+    async with asyncio.timeout(60):
+        while await housekeeping(open_orders):
+            with suppress(Unavailable):
+                await delivered()
+            await asyncio.sleep(0.1)
