@@ -89,8 +89,8 @@ def restore_in_lists(
 def publish_in_order(message: Command, entry_id: int, op: int, shard: int, snapshot: PushSnapshot) -> Command:
     """Returns a message as a script that publishes it unless a later operation on the entry than `op` came before.
 
-    Its channel is of that shard, too. It leaves the tombstone of `op` in the shard: who restores comes before this, or lifts that. Give the answer to
-    `raise_if_refused`.
+    Its channel is of that shard, too. It leaves the tombstone of `op` there: who restores comes before this, or lifts
+    that. Give the answer to `raise_if_refused`.
     """
     word, channel, payload = message
     keys = (gone_key(shard, entry_id), generation_key(shard))

@@ -136,6 +136,7 @@ class TestUnheard:
         assert timeline_node().ask(recent_changes()) == ({},)
         look()
         [recent] = timeline_node().ask(recent_changes())
+        assert recent is not None
         assert set(recent) == {person.id}
 
     def test_a_fill_of_before_is_refused_behind_the_telling(self, person: User, raw: str) -> None:

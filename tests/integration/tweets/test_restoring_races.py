@@ -201,8 +201,8 @@ def kinds(heard: list[tuple[str, bytes]]) -> list[str]:
     """What was told of the tweet, in its order."""
     found = []
     for name, payload in heard:
-        if name in (channel.GONE_CHANNEL, channel.BACK_CHANNEL):
-            found.append(name.removeprefix("live:"))
+        if channel.is_of_gone(name) or channel.is_of_back(name):
+            found.append(name.rpartition(":")[2])
         elif name.endswith("}:live"):
             found.append(str(channel.decode(payload).kind))
     return found
