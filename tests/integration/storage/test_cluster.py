@@ -7,15 +7,24 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.test import override_settings
 
+from accounts.account_cache.accounts import log_key, recent_changes
+from accounts.account_cache.changes import note_change
+from accounts.account_cache.vouching import look
 from accounts.graph import follows
 from accounts.models import User
+from accounts.staff.roles import Role
 from deploy.supervisor.ports import LOOPBACK, free_port
+from fanout.live import channel
 from fanout.timelines import snapshots
 from fanout.timelines.census import active_timelines
 from fanout.timelines.materialised import timeline_key
@@ -23,17 +32,20 @@ from feed.live.listener import listener
 from feed.live.threads import housekeeping
 from storage.errors import Unavailable
 from storage.redis import generations
+from storage.redis.lasting_cache import vouch_key
 from storage.redis.node import broker_node, timeline_node
-from storage.redis.shards import generation_key, shard_slot, timeline_shard
+from storage.redis.shards import generation_key, shard_slot, shard_tag, timeline_shard
 from storage.redis.slots import slot_of
 from tests.backends import counted_round_trips, counted_store_calls
 from tests.cluster import ClusterServer, ValkeyCluster, timelines_at, wait_for
 from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.speaking import on_one_store
 from tests.integration.storage.test_failover import Town
-from tests.integration.tweeting import home, in_redis, post, seen
-from tests.people import new_person
+from tests.integration.tweeting import home, in_redis, post, seen, viewer
+from tests.people import new_person, new_staff
 from tests.work import open_orders, work_off_everything
+from tweets.writing.posting import delete_tweet
+from tweets.writing.restoring import restore_tweet
 
 pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 
@@ -155,6 +167,66 @@ class TestAPrimaryDies:
         assert home(there) == [second, first], "from the store"
         with counted_store_calls():
             assert home(elsewhere) == [second, first]
+
+
+class TestRestoring:
+    def test_it_comes_back_at_every_node_and_is_told_in_the_author_s_slot(self, cluster: ValkeyCluster) -> None:
+        author, staff = new_person(), viewer(new_staff(Role.MODERATOR))
+        readers = [readers_at(cluster, each) for each in cluster.primaries]
+        for reader in readers:
+            follows.follow(reader.id, author.id)
+            home(reader)
+        tweet = post(author)
+        work_off_everything()
+        names = [make(timeline_shard(author.id)) for make in (channel.gone_channel, channel.back_channel)]
+        client: Any = redis.Redis.from_url(cluster.primary_of(names[0]).url)
+        with closing(client), client.pubsub() as subscription:
+            subscription.ssubscribe(*names)
+            assert [subscription.get_message(timeout=10)["type"] for _ in names] == ["ssubscribe"] * 2
+            delete_tweet(tweet_id=tweet, viewer=staff)
+            work_off_everything()
+            assert [in_redis(reader) for reader in readers] == [[], [], []]
+            restore_tweet(tweet_id=tweet, viewer=staff, reason="A mistake.")
+            work_off_everything()
+            assert [in_redis(reader) for reader in readers] == [[tweet]] * 3
+            heard = [subscription.get_message(timeout=10) for _ in names]
+        assert [(each["type"], each["channel"].decode()) for each in heard] == [("smessage", name) for name in names]
+
+
+class TestVouching:
+    def test_a_dead_node_takes_nothing_from_people_of_the_others(self, cluster: ValkeyCluster) -> None:
+        dead = cluster.primaries[0]
+        shards = [
+            shard for shard in range(settings.TIMELINE_SHARDS) if cluster.primary_of(vouch_key(shard)) is not dead
+        ]
+        assert 0 < len(shards) < settings.TIMELINE_SHARDS
+        cluster.replicas[0].kill()
+        dead.kill()
+        look()
+        assert timeline_node().round_trip(*[("GET", vouch_key(shard)) for shard in shards]) == [b"told"] * len(shards)
+
+    def test_a_change_is_told_later_wherever_it_was_missed(self, cluster: ValkeyCluster) -> None:
+        """The log of changes is at another node than the person's guards: one that was not told is told again."""
+        log_at = cluster.primary_of(log_key())
+        person = readers_at(cluster, log_at, elsewhere=True)
+        replica = cluster.replicas[cluster.primaries.index(log_at)]
+        look()
+        log_at.kill()
+        with transaction.atomic():
+            note_change(person.id)
+        wait_for(lambda: replica.is_primary)
+        wait_for(lambda: told_by_a_look(person))
+
+
+def told_by_a_look(person: User) -> bool:
+    """Looks, and says whether the log of changes has the person."""
+    timeline_node().round_trip(*[("DEL", f"{shard_tag(shard)}:looking") for shard in range(settings.TIMELINE_SHARDS)])
+    try:
+        look()
+        [recent] = timeline_node().ask(recent_changes())
+    except Unavailable:
+        return False
+    return recent is not None and person.id in recent
 
 
 class TestASlotMoves:
