@@ -220,8 +220,10 @@ class TestVouching:
 
 def told_by_a_look(person: User) -> bool:
     """Looks, and says whether the log of changes has the person."""
-    timeline_node().round_trip(*[("DEL", f"{shard_tag(shard)}:looking") for shard in range(settings.TIMELINE_SHARDS)])
     try:
+        timeline_node().round_trip(
+            *[("DEL", f"{shard_tag(shard)}:looking") for shard in range(settings.TIMELINE_SHARDS)]
+        )
         look()
         [recent] = timeline_node().ask(recent_changes())
     except Unavailable:
