@@ -4,9 +4,8 @@ What its author deleted is gone from then on, whatever staff have under way: a f
 Interleavings of their own, beside those of test_timelines.py, whose seeds stay what they are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from random import Random
 from unittest.mock import patch
 
@@ -32,7 +31,6 @@ from tests.property.test_timelines import SEED, examples, run
 from tests.property.world import UNWRITTEN, Action
 from tweets.entities import Tweet
 from tweets.stores.port import tweet_store
-from tweets.writing import restoring, withholding
 from tweets.writing.posting import delete_tweet
 from tweets.writing.restoring import restore_tweet
 
@@ -162,14 +160,7 @@ def test_every_home_is_right_whatever_is_restored_amid_what(store: str, new_rest
         run(seed, new_restoring_world, steps_of)
 
 
-@contextmanager
-def changed_everywhere(name: str, instead: Callable[..., object]) -> Iterator[None]:
-    with patch.object(withholding, name, instead), patch.object(restoring, name, instead):
-        yield
-
-
 BUGS: dict[str, Bug] = {
-    "what its author deleted is not ended again": lambda: changed_everywhere("end_again", lambda _tweet: None),
     "a retraction does not look whether it was overtaken": lambda: changed_script(
         "pushes", ("return is_higher(high, low, struct.unpack(ID_HALVES, operation))", "return false")
     ),
