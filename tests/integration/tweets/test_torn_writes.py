@@ -12,6 +12,8 @@ import msgspec
 import pytest
 from django.test import override_settings
 
+from accounts.graph import blocks, follows
+from accounts.graph.kinds import BLOCK, MUTE
 from accounts.staff.roles import Role
 from fanout.orders.kinds import DELIVER, RESTORE
 from fanout.tasks import work_order
@@ -342,3 +344,24 @@ def test_restoring_again_says_that_it_is_restored_only_when_all_of_it_stands(red
             assert tweet.id in tweet_store().home_entries([ada.id], limit=100)
             assert tweet.id in tweet_store().public(limit=100)
     assert answered > 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "make", "lift"), [(BLOCK, blocks.block, blocks.unblock), (MUTE, blocks.mute, blocks.unmute)]
+)
+def test_a_block_stands_once_it_was_acknowledged_whatever_is_finished_later(
+    redis_servers: None, kind: str, make: Callable[[int, int], None], lift: Callable[[int, int], None]
+) -> None:
+    """Lifting it broke off, unseen; then it was asked for again."""
+    ada, bob = new_person(), new_person()
+    make(ada.id, bob.id)
+    for rows in itertools.count():
+        forget_known()
+        with torn_after(rows) as torn, suppress(Unavailable):
+            lift(ada.id, bob.id)
+        if not torn.broke:
+            break
+        make(ada.id, bob.id)
+        sweep()
+        assert follows.has_edge(ada.id, kind, bob.id), f"after {rows} rows"
+    assert rows > 3
