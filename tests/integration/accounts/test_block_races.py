@@ -145,9 +145,7 @@ def test_what_a_failed_request_wrote_is_in_force_when_its_repetition_has_answere
     [after] = timeline_node().round_trip(("GET", key))
     assert after != before
     is_written_again = name in ("block", "mute")
-    assert len(open_orders()) == is_written_again, (
-        "a later one is in force; the first one's order is for a worker"
-    )
+    assert len(open_orders()) == is_written_again, "a later one is in force; the first one's order is for a worker"
     change(ada.id, bob.id)
     [last] = timeline_node().round_trip(("GET", key))
     assert (last == after) != is_written_again, "once is enough where nothing is written again"
