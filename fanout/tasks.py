@@ -70,12 +70,15 @@ def sweep() -> None:
 
 @shared_task(name="fanout.discard", ignore_result=True)
 def discard() -> None:
-    """Finishes writes that were left in between, and forgets the minutes of the outbox that are done."""
-    try:
-        sweeper.finish()
-        sweeper.discard()
-    except Unavailable as error:
-        log.warning("discard_waits", backend=error.backend)
+    """Finishes writes that were left in between, and forgets the minutes of the outbox that are done.
+
+    Neither waits for the other to succeed: discarding looks for itself at what is done.
+    """
+    for step in (sweeper.finish, sweeper.discard):
+        try:
+            step()
+        except Unavailable as error:
+            log.warning("discard_waits", backend=error.backend)
 
 
 def _say_what_has_settled() -> None:
