@@ -24,7 +24,7 @@ from storage.redis.lasting_cache import AWAY, RENEWED_SECONDS, TOLD
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
 from tests import postgresql as servers
-from tests.backends import Probes, sql_of_all_threads, vouch_for_none
+from tests.backends import Probes, sql_of_all_threads, vouch_for_all, vouch_for_none
 from tests.integration.accounts.vouched import look_again, vouches
 from tests.integration.degrading import closes, how_down, is_503, posted, sign_in
 from tests.integration.feed.sockets import Socket
@@ -42,7 +42,7 @@ HOME = "{ homeTimeline(first: 20) { edges { node { text author { username displa
 def a_minute_goes_by() -> None:
     """Every key is a minute older, or has ended, but for what was guarded or limits requests; memory has ended.
 
-    And somebody has looked, as each second.
+    And somebody looks each second, of which this has one look, and lets what it says stand.
     """
     node = timeline_node()
     [keys] = node.round_trip(("KEYS", "*"))
@@ -52,6 +52,9 @@ def a_minute_goes_by() -> None:
     accounts.forget_all()
     forget_names()
     look_again()
+    [state] = vouches()
+    assert state is not None
+    vouch_for_all(state)
 
 
 class Scene:
