@@ -6,7 +6,7 @@ stands in their timelines and what they see of it: a *look*.
 
 **Sockets that have nothing else to do** are told without their pumps (`tell`): their queues are held while the look is
 under way, so that all else keeps its order, and the frame is written to each as it is. To wake a pump for a frame, and
-pass it through the layers of the server, cost 65 µs of 95 (docs/adr/046). What the look does not tell of a socket, or
+pass it through the layers of the server, cost 65 µs of 95 (docs/adr/041). What the look does not tell of a socket, or
 what it cannot be written at once, its pump does by itself.
 
 **Pumps** that come to the entry among other things ask by themselves (`seen_by`); those who ask at the same moment are
