@@ -30,6 +30,11 @@ def broker_of(order_id: int) -> RedisNode:
     return found[spread(order_id, len(found))]
 
 
+def is_broker(backend: str) -> bool:
+    """Says whether it was a broker, by what `Unavailable` says."""
+    return any(backend == each.name for each in (broker_node(), *brokers()))
+
+
 def ping_all() -> None:
     """Raises `Unavailable` unless every broker answers. A round trip each."""
     for each in {broker_node(), *brokers()}:
