@@ -30,7 +30,7 @@ import msgspec
 import structlog
 
 from fanout.orders.brokers import is_broker
-from fanout.orders.sweeper import Memory, sweep
+from fanout.orders.sweeper import Look, Memory, sweep
 from storage.errors import Unavailable
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.outbox import SHARDS
@@ -62,6 +62,7 @@ class Sweeper:
         self.name = f"{socket.gethostname()}/{secrets.token_hex(8)}"
         self._share = Share([], 0.0)
         self._memory = Memory()
+        self._look = Look()
         self._has_read = False
         """Whether the store has answered, and did not fail since."""
 
@@ -91,7 +92,8 @@ class Sweeper:
         try:
             self._read_once()
             share = self.meet()
-            return BUSY_SECONDS if sweep(share.shards, share=share.size, memory=self._memory) else IDLE_SECONDS
+            sent = sweep(share.shards, share=share.size, memory=self._memory, look=self._look)
+            return BUSY_SECONDS if sent else IDLE_SECONDS
         except Unavailable as error:
             log.warning("sweep_waits", backend=error.backend)
             if self._has_read and not is_broker(error.backend):

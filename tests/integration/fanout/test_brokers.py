@@ -15,7 +15,7 @@ from fanout.orders.queues import BULK, FANOUT
 from storage.errors import Unavailable
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.outbox import Order
-from storage.redis.node import broker_node
+from storage.redis.node import RedisNode, broker_node
 from storage.stores import outbox
 from tests.groups import groups_of_workers
 from tests.ids import new_id
@@ -84,6 +84,38 @@ def test_a_group_whose_broker_is_away_holds_up_no_other(groups: list[Valkey]) ->
     brokers()[0].breaker.reset()
     assert sweeper.sweep() == 20 - len(others)
     ping_all()
+
+
+@pytest.mark.parametrize("it_answers", [False, True])
+def test_more_than_a_sweep_looks_at_of_a_group_that_is_away_hides_no_other(
+    groups: list[Valkey], monkeypatch: pytest.MonkeyPatch, it_answers: bool
+) -> None:
+    """Also of one that answers what it is asked, and takes nothing."""
+    monkeypatch.setattr(sweeper, "PAGE", 2)
+    monkeypatch.setattr(sweeper, "LOOKED_AT", 4)
+    away, healthy = brokers()
+    orders = planted(40)
+    for order in [order for order in orders if broker_of(order.id) is healthy][:-1]:
+        outbox().mark_done(order.id)
+    claim, look = resending.claim, sweeper.Look()
+
+    def refused_by_one(broker: RedisNode, names: list[str], *, seconds: int) -> list[bool]:
+        if broker is away:
+            raise Unavailable(broker.name)
+        return claim(broker, names, seconds=seconds)
+
+    if not it_answers:
+        groups[0].kill()
+    with patch.object(resending, "claim", refused_by_one):
+        for _ in range(len(orders) // sweeper.LOOKED_AT):
+            with pytest.raises(Unavailable, match="redis_broker_1"):
+                sweeper.sweep(look=look)
+    assert resending.queue_lengths(healthy, [FANOUT])[FANOUT] >= 1
+    if not it_answers:
+        groups[0].start()
+    away.breaker.reset()
+    sweeper.sweep(look=look)
+    assert look.after == 0, "oldest first again"
 
 
 def test_a_broker_that_goes_amid_a_sweep_holds_up_no_other(groups: list[Valkey]) -> None:
