@@ -13,8 +13,8 @@ from fanout.orders.brokers import broker_of, brokers, ping_all
 from fanout.orders.kinds import DELIVER
 from fanout.orders.queues import BULK, FANOUT
 from storage.errors import Unavailable
-from storage.ids.snowflakes import make_id, now_us
-from storage.ports.outbox import Order
+from storage.ids.snowflakes import make_id, now_us, spread
+from storage.ports.outbox import SHARDS, Order
 from storage.redis.node import RedisNode, broker_node
 from storage.stores import outbox
 from tests.groups import groups_of_workers
@@ -47,6 +47,15 @@ def waiting(queue: str = FANOUT) -> list[int]:
 def test_without_groups_there_is_one_broker() -> None:
     assert brokers() == (broker_node(),)
     assert {broker_of(new_id()) for _ in range(20)} == {broker_node()}
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 8, 16])
+def test_each_shard_of_the_outbox_has_orders_of_every_group(count: int) -> None:
+    nodes = tuple(RedisNode(f"redis_broker_{number}", "redis://127.0.0.1:1/0") for number in range(count))
+    ids = [new_id() for _ in range(200 * count)]
+    with patch("fanout.orders.brokers.brokers", lambda: nodes):
+        met = {(spread(each, SHARDS), broker_of(each).name) for each in ids}
+    assert len(met) == SHARDS * count
 
 
 def test_orders_go_to_their_groups_and_parts_with_them(groups: list[Valkey]) -> None:
