@@ -1,6 +1,7 @@
 """Orders of several groups of workers: each order at its own group's broker, and one that is away holds up no other."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from unittest.mock import patch
 
 import pytest
@@ -140,6 +141,25 @@ def test_a_broker_that_goes_amid_a_sweep_holds_up_no_other(groups: list[Valkey])
         sweeper.sweep()
     assert waiting() == [0, 0, others]
     assert sweeper.sweep() == 20 - others, "their claims were given back"
+
+
+def test_a_pool_that_is_used_up_is_a_broker_that_does_not_answer(
+    groups: list[Valkey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "SENDING_SECONDS", 0.01)
+    [order] = planted(1)
+    with ExitStack() as held:
+        for _ in range(dispatch.CONNECTIONS):
+            held.enter_context(dispatch.producers.of(broker_of(order.id)))
+        with pytest.raises(Unavailable, match="redis_broker_"):
+            dispatch.enqueue(order)
+    dispatch.enqueue(order)
+
+
+def test_a_group_that_hangs_is_given_a_second(groups: list[Valkey]) -> None:
+    """One thread of a process sends to all groups."""
+    with dispatch.producers.of(brokers()[0]) as producer:
+        assert producer.channel.connection.client.transport_options["socket_timeout"] == 1.0
 
 
 def test_the_lengths_of_queues_are_those_of_all(groups: list[Valkey]) -> None:
