@@ -180,7 +180,7 @@ def _read(env: Env) -> Environment:
         replica_database_url=env.str("REPLICA_DATABASE_URL", ""),
         timeline_redis_url=env.str("TIMELINE_REDIS_URL", "redis://127.0.0.1:6379/0"),
         broker_redis_url=env.str("BROKER_REDIS_URL", "redis://127.0.0.1:6380/0"),
-        fanout_broker_urls=env.list("FANOUT_BROKER_URLS", []),
+        fanout_broker_urls=_without_gaps(env.list("FANOUT_BROKER_URLS", [])),
         redis_timeout_seconds=env.float("REDIS_TIMEOUT_SECONDS", 0.5),
         cassandra_hosts=env.list("CASSANDRA_HOSTS", ["127.0.0.1"]),
         cassandra_port=env.int("CASSANDRA_PORT", 9042),
@@ -214,6 +214,11 @@ def _read(env: Env) -> Environment:
         graphql_registering=env.bool("GRAPHQL_REGISTERING", True),
         prometheus_multiproc_dir=env.str("PROMETHEUS_MULTIPROC_DIR", ""),
     )
+
+
+def _without_gaps(elements: list[str]) -> list[str]:
+    """The standard library reads an address with a space before it, but no Redis is reached by one."""
+    return [each.strip() for each in elements if each.strip()]
 
 
 def _log_format(env: Env, production: bool) -> Literal["console", "json"]:

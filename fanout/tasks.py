@@ -18,6 +18,7 @@ from storage.errors import Unavailable
 from storage.ports.outbox import Order
 
 log = structlog.get_logger(__name__)
+_look = sweeper.Look()
 
 
 @shared_task(name="fanout.work_order", ignore_result=True, bind=True)
@@ -63,7 +64,7 @@ def sweep() -> None:
     try:
         _say_what_has_settled()
         if not sweepers.anybody_sweeps():
-            sweeper.sweep()
+            sweeper.sweep(look=_look)
     except Unavailable as error:
         log.warning("sweep_waits", backend=error.backend)
 

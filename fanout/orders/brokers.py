@@ -14,6 +14,7 @@ from functools import cache
 from django.conf import settings
 
 from storage.ids.snowflakes import spread
+from storage.ports.outbox import SHARDS
 from storage.redis.node import RedisNode, broker_node
 
 
@@ -25,9 +26,17 @@ def brokers() -> tuple[RedisNode, ...]:
 
 
 def broker_of(order_id: int) -> RedisNode:
-    """Returns the broker to whose queues the order, and its parts, belong."""
+    """Returns the broker to whose queues the order, and its parts, belong.
+
+    By other bits than its shard: else a sweeper's shards would be orders of some groups only.
+    """
     found = brokers()
-    return found[spread(order_id, len(found))]
+    return found[spread(order_id, SHARDS * len(found)) // SHARDS]
+
+
+def is_broker(backend: str) -> bool:
+    """Says whether it was a broker, by what `Unavailable` says."""
+    return any(backend == each.name for each in (broker_node(), *brokers()))
 
 
 def ping_all() -> None:

@@ -204,6 +204,11 @@ def test_what_cannot_work_is_refused_by_a_sentence(
     assert "pw" not in found
 
 
+@pytest.mark.parametrize("value", ["redis://a, redis://b", " redis://a ,redis://b,", "redis://a,,redis://b"])
+def test_spaces_and_a_comma_too_many_are_no_part_of_an_address(given: pytest.MonkeyPatch, value: str) -> None:
+    assert read(given, {"FANOUT_BROKER_URLS": value}).fanout_broker_urls == ["redis://a", "redis://b"]
+
+
 @pytest.mark.parametrize("level", CONSISTENCIES)
 def test_the_levels_of_consistency_are_cassandra_s(given: pytest.MonkeyPatch, level: str) -> None:
     assert read(given, {"CASSANDRA_CONSISTENCY": level}).cassandra_consistency == level
