@@ -45,10 +45,10 @@ import msgspec
 
 from accounts.entities import Account
 from accounts.models import User
-from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
+from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, can_be_asked, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
-from storage.redis.lasting_cache import KEPT_SECONDS, Kept, LastingCache, in_time
+from storage.redis.lasting_cache import Kept, LastingCache, in_time
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
 from storage.redis.shards import timeline_shard
@@ -72,7 +72,7 @@ ACCOUNTS: LastingCache[int, Account] = LastingCache(
     lambda user_id: f"account:{user_id}",
     encode=msgspec.msgpack.Encoder().encode,
     decode=msgspec.msgpack.Decoder(Account).decode,
-    ttl_seconds=KEPT_SECONDS,
+    can_ask=can_be_asked,
 )
 """By user id; beside the person's tokens (sessions/tokens.py), so that one round trip reads both."""
 

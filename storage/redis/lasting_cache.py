@@ -5,7 +5,9 @@ do is to be left while Redis does not answer; a cache whose entries end within s
 makes sure that Redis hears of every change in the end, and says so: each shard has a *vouch*, a key of a few seconds.
 
 - `told`: up to a moment ago every change of the store has been told to this Redis. Entries are good.
-- `away`: the store does not answer. Nothing can be changed there either; entries are good, for as long as they last.
+- `away`: the store did not answer who looked. Entries are good, for as long as they last, for whoever knows that it
+  does not answer them either; for all others, who may have a change in force that this process alone could not see,
+  they are doubtful. Nobody's failure takes the store from those whom it answers.
 - none: nobody can say. Entries are *doubtful*: the store is asked, and they count only if it does not answer.
 
 So a change that Redis did not hear of is in force when the vouch that stood then has ended, whatever else has failed.
@@ -21,17 +23,19 @@ For example, ada is signed in, and her token was read from the store 10 minutes 
 2. She signs out while Redis does not hear this process. The row is gone, the token is still cached, `told` stands.
 3. Somebody tells Redis of the change within a second or two: a guard stands there now. Had nobody been able to, `told`
    would have ended within 5 s of the last time that it was true; then the store is asked, which knows no such token.
-4. Had the store gone away before 2, `away` would stand, and she could neither sign out nor be refused.
+4. Had the store gone away before 2, she could neither sign out nor be refused: whoever asks it in vain lets her in, and
+   after a few times in vain asks it no more.
 """
 
 import time
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
 import msgspec
 
 from storage.redis.guarded_cache import GuardedCache, K, V, W
+from storage.redis.node import RedisNode
 from storage.redis.reads import Command, Read
 from storage.redis.shards import generation_key, remembered, shard_tag
 
@@ -59,6 +63,20 @@ class Kept(msgspec.Struct, Generic[K, V], frozen=True):
 
 class LastingCache(GuardedCache[K, V]):
     """Values V by K, kept for hours."""
+
+    def __init__(
+        self,
+        node: Callable[[], RedisNode],
+        shard: Callable[[K], int],
+        name: Callable[[K], str],
+        *,
+        encode: Callable[[V], bytes],
+        decode: Callable[[bytes], V],
+        can_ask: Callable[[], bool],
+    ) -> None:
+        """`can_ask` says whether this process takes the store to answer it; it costs nothing."""
+        super().__init__(node, shard, name, encode=encode, decode=decode, ttl_seconds=KEPT_SECONDS)
+        self._can_ask = can_ask
 
     def read_kept(self, ids: Sequence[K]) -> Read[Kept[K, V]]:
         """Reads what is cached of `ids`, all of one shard and not none. A command, and one for each."""
@@ -96,9 +114,10 @@ class LastingCache(GuardedCache[K, V]):
         *values, generation, vouch = answer
         good, doubtful = dict[K, V](), dict[K, V]()
         old_ms = (KEPT_SECONDS - RENEWED_SECONDS) * 1000
+        all_there_is = vouch == AWAY and not self._can_ask()
         for each, value, left in zip(ids, values, left_ms, strict=True):
             if value:
-                sure = vouch == AWAY or (vouch == TOLD and left > old_ms)
+                sure = all_there_is or (vouch == TOLD and left > old_ms)
                 (good if sure else doubtful)[each] = self._decode(value)
         return Kept(good, doubtful, generation)
 
