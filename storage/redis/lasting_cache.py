@@ -27,7 +27,6 @@ For example, ada is signed in, and her token was read from the store 10 minutes 
    after a few times in vain asks it no more.
 """
 
-import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Generic, TypeVar
@@ -46,19 +45,29 @@ KEPT_SECONDS = 3 * 3600
 RENEWED_SECONDS = 3600
 """Who was active within the last hour when the store goes away finds their entry for an hour more, and longer."""
 FILLED_WITHIN_SECONDS = 15.0
-"""A fill that was not sent so soon after Redis was read is not sent at all: half of what a guard stands, so that a
-process that stood still in between brings nothing back for hours."""
+"""Redis refuses a fill that comes later after it was read, by its own clock: half of what a guard stands. So a process
+that stood still in between, or a network that delivers late, brings nothing back for hours."""
+
+
+def _milliseconds(answer: tuple[int, int]) -> int:
+    seconds, microseconds = answer
+    return seconds * 1000 + microseconds // 1000
+
+
+REDIS_MS: Read[int] = Read((("TIME",),), _milliseconds)
+"""Redis' own clock, to be asked before the store is: `redis_ms` of a fill."""
 
 
 class Kept(msgspec.Struct, Generic[K, V], frozen=True):
     """A cache's answer. What is missing or guarded is in neither; `doubtful` counts only if the store does not answer.
 
-    `generation` as in `Cached`, for `RedisNode.generation_of`.
+    `generation` as in `Cached`, for `RedisNode.generation_of`; `redis_ms` is Redis' own clock at the reading.
     """
 
     good: dict[K, V]
     doubtful: dict[K, V]
     generation: bytes | None
+    redis_ms: int
 
 
 class LastingCache(GuardedCache[K, V]):
@@ -79,38 +88,48 @@ class LastingCache(GuardedCache[K, V]):
         self._can_ask = can_ask
 
     def read_kept(self, ids: Sequence[K]) -> Read[Kept[K, V]]:
-        """Reads what is cached of `ids`, all of one shard and not none. A command, and one for each."""
+        """Reads what is cached of `ids`, all of one shard and not none. Two commands, and one for each."""
         shard = self._shard(ids[0])
         keys = [self.key(each) for each in ids]
         commands: list[Command] = [("MGET", *keys, generation_key(shard), vouch_key(shard))]
-        commands += [("PTTL", key) for key in keys]
+        commands += [*REDIS_MS.commands, *[("PTTL", key) for key in keys]]
         return Read(tuple(commands), partial(self._kept, ids))
 
     def read_beside(self, mine: K, other: "LastingCache[L, W]", theirs: L) -> Read[tuple[Kept[K, V], Kept[L, W]]]:
-        """Reads one of each of two caches, both of one shard. Three commands."""
+        """Reads one of each of two caches, both of one shard. Four commands."""
         shard = self._shard(mine)
         keys = (self.key(mine), other.key(theirs))
 
-        def decode(answer: Sequence[bytes | None], *left_ms: int) -> tuple[Kept[K, V], Kept[L, W]]:
+        def decode(answer: Sequence[bytes | None], time: object, *left_ms: int) -> tuple[Kept[K, V], Kept[L, W]]:
             my_value, their_value, *rest = answer
-            mine_kept = self._kept([mine], [my_value, *rest], left_ms[0])
-            return mine_kept, other._kept([theirs], [their_value, *rest], left_ms[1])
+            mine_kept = self._kept([mine], [my_value, *rest], time, left_ms[0])
+            return mine_kept, other._kept([theirs], [their_value, *rest], time, left_ms[1])
 
         mget: Command = ("MGET", *keys, generation_key(shard), vouch_key(shard))
-        return Read((mget, *[("PTTL", key) for key in keys]), decode)
+        return Read((mget, *REDIS_MS.commands, *[("PTTL", key) for key in keys]), decode)
 
-    def renew(self, values: Mapping[K, V], *, generation: bytes | None) -> list[Command]:
+    def fill(self, values: Mapping[K, V], *, generation: bytes | None, redis_ms: int | None = None) -> list[Command]:
+        """Does as any guarded cache's, but nothing is kept FILLED_WITHIN_SECONDS after `redis_ms`, or without it.
+
+        `redis_ms` is what `REDIS_MS` said before the values were read from the store.
+        """
+        return [] if redis_ms is None else self._set(values, generation, keep="all", until_ms=_until_ms(redis_ms))
+
+    def renew(self, values: Mapping[K, V], *, generation: bytes | None, redis_ms: int) -> list[Command]:
         """Returns commands that do as `fill`, but also over an older value; not over a guard."""
-        return self._set(values, generation, keep="guards")
+        return self._set(values, generation, keep="guards", until_ms=_until_ms(redis_ms))
 
-    def refill(self, values: Mapping[K, V], known: Iterable[K], *, generation: bytes | None) -> list[Command]:
+    def refill(
+        self, values: Mapping[K, V], known: Iterable[K], *, generation: bytes | None, redis_ms: int
+    ) -> list[Command]:
         """Returns commands that keep what the store said: over what was `known`, else unless something stands there."""
         known = set(known)
         old = {each: value for each, value in values.items() if each in known}
         new = {each: value for each, value in values.items() if each not in known}
-        return self.renew(old, generation=generation) + self.fill(new, generation=generation)
+        renewed = self.renew(old, generation=generation, redis_ms=redis_ms)
+        return renewed + self.fill(new, generation=generation, redis_ms=redis_ms)
 
-    def _kept(self, ids: Sequence[K], answer: Sequence[bytes | None], *left_ms: int) -> Kept[K, V]:
+    def _kept(self, ids: Sequence[K], answer: Sequence[bytes | None], time: object, *left_ms: int) -> Kept[K, V]:
         *values, generation, vouch = answer
         good, doubtful = dict[K, V](), dict[K, V]()
         old_ms = (KEPT_SECONDS - RENEWED_SECONDS) * 1000
@@ -119,12 +138,11 @@ class LastingCache(GuardedCache[K, V]):
             if value:
                 sure = all_there_is or (vouch == TOLD and left > old_ms)
                 (good if sure else doubtful)[each] = self._decode(value)
-        return Kept(good, doubtful, generation)
+        return Kept(good, doubtful, generation, REDIS_MS.decode(time))
 
 
-def in_time(asked_at: float) -> bool:
-    """Says whether what the store was asked for, after Redis was asked at this monotonic second, may still be kept."""
-    return time.monotonic() - asked_at < FILLED_WITHIN_SECONDS
+def _until_ms(redis_ms: int) -> int:
+    return redis_ms + int(FILLED_WITHIN_SECONDS * 1000)
 
 
 @remembered
