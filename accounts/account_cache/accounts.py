@@ -45,10 +45,10 @@ import msgspec
 
 from accounts.entities import Account
 from accounts.models import User
-from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
+from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, can_be_asked, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
-from storage.redis.lasting_cache import KEPT_SECONDS, Kept, LastingCache, in_time
+from storage.redis.lasting_cache import Kept, LastingCache
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
 from storage.redis.shards import timeline_shard
@@ -72,7 +72,7 @@ ACCOUNTS: LastingCache[int, Account] = LastingCache(
     lambda user_id: f"account:{user_id}",
     encode=msgspec.msgpack.Encoder().encode,
     decode=msgspec.msgpack.Decoder(Account).decode,
-    ttl_seconds=KEPT_SECONDS,
+    can_ask=can_be_asked,
 )
 """By user id; beside the person's tokens (sessions/tokens.py), so that one round trip reads both."""
 
@@ -195,7 +195,6 @@ def forget(user_id: int) -> None:
 
 
 def _fetch(ids: Collection[int]) -> dict[int, Account]:
-    asked_at = time.monotonic()
     try:
         kept = _from_redis(ids)
     except Unavailable:
@@ -207,8 +206,7 @@ def _fetch(ids: Collection[int]) -> dict[int, Account]:
         if kept.good.keys() | kept.doubtful.keys() != set(ids):
             raise
         return kept.good | kept.doubtful
-    if in_time(asked_at):
-        _fill(rows, kept)
+    _fill(rows, kept)
     return kept.good | rows
 
 
@@ -221,6 +219,7 @@ def _from_redis(ids: Collection[int]) -> Kept[int, Account]:
         {each: account for of_shard in found for each, account in of_shard.good.items()},
         {each: account for of_shard in found for each, account in of_shard.doubtful.items()},
         node.generation_of(*(of_shard.generation for of_shard in found)),
+        min(of_shard.redis_ms for of_shard in found),
     )
 
 
@@ -249,7 +248,7 @@ def _query_of(size: int) -> CompiledQuery[AccountRow]:
 
 
 def _fill(accounts: Mapping[int, Account], kept: Kept[int, Account]) -> None:
-    fills = ACCOUNTS.refill(accounts, kept.doubtful, generation=kept.generation)
+    fills = ACCOUNTS.refill(accounts, kept.doubtful, generation=kept.generation, redis_ms=kept.redis_ms)
     if fills:
         with suppress(Unavailable):
             timeline_node().round_trip(*fills)

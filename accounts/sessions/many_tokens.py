@@ -1,6 +1,5 @@
 """Many tokens that are looked at together, as those of open sockets are."""
 
-import time
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -16,7 +15,7 @@ from accounts.sessions.tokens import end_of, read_claim
 from accounts.sql import ACCOUNT_COLUMNS, account_of_row, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
-from storage.redis.lasting_cache import Kept, in_time
+from storage.redis.lasting_cache import Kept
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
 from storage.redis.shards import timeline_shard
@@ -35,7 +34,7 @@ def good_among(raws: Collection[str]) -> set[str]:
     if not raws:
         return set()
     vouching.go_on()
-    claims, asked_at = {read_claim(raw): raw for raw in raws}, time.monotonic()
+    claims = {read_claim(raw): raw for raw in raws}
     try:
         kept = _from_redis(claims)
     except Unavailable:
@@ -47,7 +46,7 @@ def good_among(raws: Collection[str]) -> set[str]:
     except Unavailable:
         unknown = missing - doubtful.keys()
         return {claims[each] for each in _good(known | doubtful) | unknown}
-    if found and in_time(asked_at):
+    if found:
         _fill(found, kept)
     return {claims[each] for each in _good(known | found)}
 
@@ -77,6 +76,7 @@ def _joined(found: Sequence[Kept[Any, Any]], generation: bytes | None) -> Kept[A
         {key: value for each in found for key, value in each.good.items()},
         {key: value for each in found for key, value in each.doubtful.items()},
         generation,
+        min(each.redis_ms for each in found),
     )
 
 
@@ -107,8 +107,8 @@ def _fill(found: Proven, kept: tuple[Kept[Claim, int], Kept[int, Account]]) -> N
     ends = {claim: end_us for claim, (end_us, _) in found.items()}
     people = {claim.user_id: account for claim, (_, account) in found.items()}
     commands: list[Command] = [
-        *TOKENS.refill(ends, tokens.doubtful, generation=tokens.generation),
-        *ACCOUNTS.refill(people, accounts.doubtful, generation=accounts.generation),
+        *TOKENS.refill(ends, tokens.doubtful, generation=tokens.generation, redis_ms=tokens.redis_ms),
+        *ACCOUNTS.refill(people, accounts.doubtful, generation=accounts.generation, redis_ms=accounts.redis_ms),
     ]
     with suppress(Unavailable):
         timeline_node().round_trip(*commands)

@@ -141,8 +141,14 @@ class GuardedCache(Generic[K, V]):
         return Cached(ours, theirs.generation), theirs
 
     def _set(
-        self, values: Mapping[K, V], generation: bytes | None, *, keep: Literal["all", "guards", "nothing"]
+        self,
+        values: Mapping[K, V],
+        generation: bytes | None,
+        *,
+        keep: Literal["all", "guards", "nothing"],
+        until_ms: int | None = None,
     ) -> list[Command]:
+        """The server refuses them from `until_ms` on, by its own clock."""
         if generation is None:
             return []
         shards: dict[str, list[tuple[str, bytes]]] = {}
@@ -152,5 +158,6 @@ class GuardedCache(Generic[K, V]):
         commands = []
         for generation_at, pairs in shards.items():
             keys, encoded = zip(*pairs, strict=True)
-            commands.append(_fill.call((generation_at, *keys), generation, self._ttl_seconds, keep, *encoded))
+            until = "" if until_ms is None else until_ms
+            commands.append(_fill.call((generation_at, *keys), generation, self._ttl_seconds, keep, until, *encoded))
         return commands

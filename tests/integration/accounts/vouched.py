@@ -10,6 +10,8 @@ from django.db import OperationalError, connection
 
 from accounts.account_cache import vouching
 from accounts.sessions import tokens
+from accounts.sql import breaker
+from storage.breakers import State
 from storage.errors import NotSignedIn, Unavailable
 from storage.redis.lasting_cache import vouch_key
 from storage.redis.node import timeline_node
@@ -40,6 +42,13 @@ def sql_away() -> Iterator[list[str]]:
 
     away = patch.object(vouching, "impatient_connection", side_effect=Unavailable("database"))
     with connection.execute_wrapper(refuse), away:
+        yield asked
+
+
+@contextmanager
+def sql_known_away() -> Iterator[list[str]]:
+    """Does as `sql_away`, and this process's breaker is open."""
+    with sql_away() as asked, patch.object(breaker, "_state", State.OPEN):
         yield asked
 
 

@@ -18,6 +18,7 @@ from accounts.graph import follows
 from accounts.people import services
 from accounts.people.names import forget_names
 from accounts.sessions import many_tokens, tokens
+from deploy.supervisor.processes import wait_until
 from feed.live import rechecking
 from storage.breakers import State
 from storage.redis.lasting_cache import AWAY, RENEWED_SECONDS, TOLD
@@ -157,7 +158,7 @@ class TestPostgreSQLAway:
     def test_who_is_signed_in_reads_and_posts_on_and_waits_for_nothing(
         self, postgres: PostgreSQL, probes: Probes, monkeypatch: pytest.MonkeyPatch, how: str
     ) -> None:
-        """For an hour. Nobody but who looks for changes asks it anything."""
+        """For an hour, once the looks have opened the breaker. Nobody but they ask it anything."""
         monkeypatch.setattr(sql, "PATIENCE_SECONDS", 1.0)
         with servers.people_in(postgres):
             scene = Scene()
@@ -168,6 +169,7 @@ class TestPostgreSQLAway:
                 close_old_connections()
                 assert not look_again()
                 assert vouches() == {AWAY}
+                assert wait_until(lambda: not look_again() and not sql.can_be_asked(), seconds=60)
                 for _ in range(MINUTES):
                     a_minute_goes_by()
                     assert scene.ask() == nothing
