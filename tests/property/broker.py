@@ -11,6 +11,7 @@ from fanout.orders.dispatch import dispatcher
 from fanout.tasks import work_order, work_part
 from storage.ports.dead_letters import Attempt
 from storage.ports.outbox import Order
+from storage.redis.node import RedisNode
 from storage.stores import outbox
 from tests.property.oracle import Oracle
 
@@ -74,7 +75,7 @@ class Broker:
         self._oracle.delivered.add(order_id)
 
 
-def _claims_all(names: Sequence[str], *, seconds: int) -> list[bool]:
+def _claims_all(_broker: RedisNode, names: Sequence[str], *, seconds: int) -> list[bool]:
     """Nothing counts as sent a moment ago: messages here get lost, and time does not pass."""
     return [True] * len(names)
 
