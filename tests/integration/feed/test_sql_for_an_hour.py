@@ -103,6 +103,7 @@ class Scene:
         return asked
 
 
+@on_one_store  # the public feed of a Cassandra that tests share has authors of other tests, whom SQL does not know
 def test_warm_requests_ask_sql_nothing_for_an_hour_and_then_once() -> None:
     scene = Scene()
     scene.ask()
