@@ -160,6 +160,7 @@ def read_environment() -> Environment:
     _refuse_unreadable_urls(environment)
     _refuse_a_replica_of_nothing(environment)
     _refuse_one_redis(environment)
+    _refuse_no_time(environment)
     refuse_unsafe(environment)
     return environment
 
@@ -243,6 +244,16 @@ def _refuse_unreadable_urls(environment: Environment) -> None:
         if scheme not in SCHEMES[name]:
             allowed = ", ".join(f"{each}://" for each in SCHEMES[name])
             raise UnsafeEnvironment(f"{name} begins with {scheme}://: must be one of {allowed}")
+
+
+def _refuse_no_time(environment: Environment) -> None:
+    """A write to Cassandra is two round trips, and begins none without a quarter of a second left."""
+    for name, seconds, least in (
+        ("REDIS_TIMEOUT_SECONDS", environment.redis_timeout_seconds, 0.01),
+        ("CASSANDRA_TIMEOUT_SECONDS", environment.cassandra_timeout_seconds, 1.0),
+    ):
+        if seconds < least:
+            raise UnsafeEnvironment(f"{name}={seconds}: must be at least {least}")
 
 
 def _refuse_a_replica_of_nothing(environment: Environment) -> None:

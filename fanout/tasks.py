@@ -22,11 +22,12 @@ _look = sweeper.Look()
 
 
 @shared_task(name="fanout.work_order", ignore_result=True, bind=True)
-def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: bool = False) -> None:
+def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: bool = False, found: bool = False) -> None:
     """Works an open order off; a backend that does not answer leaves it to the sweeper."""
     figures.count_worked(handlers.queue_of(kind))
     try:
-        attempt(order_id, partial(handlers.work_off, resent=resent), is_resent=resent or _redelivered(self))
+        work = partial(handlers.work_off, resent=resent)
+        attempt(order_id, work, is_resent=resent or _redelivered(self), is_found=found)
     except Unavailable as error:
         log.warning("order_waits", order=order_id, kind=kind, backend=error.backend)
 

@@ -59,7 +59,7 @@ def accounts_by_name(usernames: Collection[str]) -> dict[str, Account]:
     and another round trip for what Redis does not know either.
     """
     names = {each.lower() for each in usernames if USERNAME.fullmatch(each)}
-    ids = {each: _remembered[each] for each in names if each in _remembered}
+    ids = {name: user_id for name in names if (user_id := _remembered.get(name)) is not None}
     generation: bytes | None = None
     redis_ms: int | None = None
     if len(ids) < len(names):

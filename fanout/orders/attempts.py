@@ -52,14 +52,17 @@ _lock = threading.Lock()
 log = structlog.get_logger(__name__)
 
 
-def attempt(order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, is_resent: bool) -> None:
+def attempt(
+    order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, is_resent: bool, is_found: bool = False
+) -> None:
     """Runs `work` on the order as the store has it, if it is open still: not done, and not closed by a deletion.
 
     `is_resent`: whether the order was sent again, by the sweeper or by the broker; then the attempt counts
-    from its beginning. Raises `Unavailable`; any other error is recorded, and ends here. Costs a store
-    read; of an order sent again, another one and two writes.
+    from its beginning. `is_found`: whether the sweeper came to it first, and not who wrote it. Raises `Unavailable`;
+    any other error is recorded, and ends here. Costs a store read; of an order that was found or sent again the writing
+    of what it owes, once a process; of one sent again, another read and two writes.
     """
-    order = _order(order_id, part, is_resent=is_resent)
+    order = _order(order_id, part, is_sure=not (is_resent or is_found))
     if order is None:
         return
     record = _begin(order, part) if is_resent else None
@@ -77,11 +80,11 @@ def attempt(order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, 
         _take_back(order_id, record)
 
 
-def _order(order_id: int, part: int, *, is_resent: bool) -> Order | None:
-    """Returns the order while it is open. What was written with it stands: whoever sent a part, or the order for the
-    first time, came after that; for one that was sent again it is seen to, once a process."""
+def _order(order_id: int, part: int, *, is_sure: bool) -> Order | None:
+    """Returns the order while it is open. What was written with it stands: whoever sent a part, or sent what they had
+    written themselves (`is_sure`), came after that; of any other it is seen to, once a process."""
     with _lock:
-        stands = not is_resent or part != WHOLE or order_id in _seen_whole
+        stands = is_sure or part != WHOLE or order_id in _seen_whole
     if stands:
         return stores.outbox().open_order(order_id)
     order = stores.outbox().finished_order(order_id)

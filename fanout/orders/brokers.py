@@ -6,7 +6,8 @@ was sent (orders/resending.py): so a broker that loses its queues loses those as
 other; one whose broker is away keeps its own orders waiting, in the outbox. When the list changes, what waits in the
 queues is worked off where it is, and what is open goes to its new group: at worst twice.
 
-What there is one of stays with BROKER_REDIS_URL: the maintenance queue, what processes count together, who sweeps.
+What there is one of stays with BROKER_REDIS_URL: the maintenance queue, what processes count together, who sweeps. So
+while that one is away nobody sweeps, for any group; what is posted goes to the others all the same.
 """
 
 from functools import cache

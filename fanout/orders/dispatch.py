@@ -46,9 +46,14 @@ DRAIN_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
-def enqueue(order: Order, *, resent: bool = False) -> None:
-    """Puts the order on its kind's queue, within the transport's timeouts. Raises `Unavailable`."""
-    _send("fanout.work_order", (order.id, order.kind), queue_of(order.kind), resent=resent)
+def enqueue(order: Order, *, resent: bool = False, found: bool = False) -> None:
+    """Puts the order on its kind's queue, within the transport's timeouts. Raises `Unavailable`.
+
+    `found`: it is sent for the first time as far as is known, but by the sweeper: its writer may have left some of what
+    belongs to it unwritten, which the worker is to see to. So it is to what was sent again.
+    """
+    how = {"found": True} if found else {}
+    _send("fanout.work_order", (order.id, order.kind), queue_of(order.kind), resent=resent, **how)
 
 
 def enqueue_part(order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:

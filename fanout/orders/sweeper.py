@@ -182,7 +182,8 @@ class _Sweep:
         try:
             unsent = deque(_to_be_tried(list(unsent)))
             while unsent:
-                enqueue(unsent[0], resent=self._memory is None or self._memory.has(unsent[0].id))
+                known = self._memory is None or self._memory.has(unsent[0].id)
+                enqueue(unsent[0], resent=known, found=not known)
                 unsent.popleft()
                 self.sent += 1
                 self._left[broker, queue] -= 1

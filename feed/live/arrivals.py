@@ -29,7 +29,7 @@ from feed.timelines.standing import Told, seen_at_home
 from tweets.reading.showing import Showing, showing_of
 
 TOGETHER = 200
-"""Readers of one look: what a thread and a round trip cost is little beside them, and they wait for no more."""
+"""Readers of one look: what a thread and a round trip cost is little beside them. Of more, a look waits for another."""
 
 _Asking = dict[int, list["asyncio.Future[Told]"]]
 """What the sockets of each reader wait for."""
@@ -77,12 +77,17 @@ class Arrivals:
         task.add_done_callback(self._looks.discard)
 
     async def _tell(self, held: Sequence[Held], came: _Came) -> None:
-        """Tells the sockets that are held, TOGETHER at a time; whatever happens, their pumps go on."""
+        """Tells the sockets that are held, TOGETHER at a time; whatever happens, their pumps go on.
+
+        A look that fails is the last: the others would wait as long again.
+        """
         left = held
         try:
             while left:
                 some = left[:TOGETHER]
                 seen = await _seen(some, came.entry_id)
+                if not seen:
+                    break
                 _write(some, seen, came)
                 left = left[TOGETHER:]
         finally:

@@ -102,7 +102,8 @@ def write_with_order(statements: Sequence[Statement], order: Order | None) -> No
     ends = time.monotonic() + settings.CASSANDRA_TIMEOUT_SECONDS
     if order is not None:
         _record(_place(order.id), (order.id, order.kind, list(order.args)), rest, ends)
-        session.write_all(rest, timeout_seconds=_left(ends))
+        if rest:
+            session.write_all(rest, timeout_seconds=_left(ends))
     elif len(rest) > 1:
         _write_without_order(rest, ends)
     else:
@@ -131,7 +132,8 @@ def _record(place: Place, order: Row, rest: Sequence[Statement], ends: float) ->
 
     A process that stands still between naming the row's time and sending it may send it to a
     minute that was forgotten meanwhile as of a later time, which would hide it. Forgetting
-    reaches back SETTLED_US; so if the answer took half as long, the row is written again, now.
+    reaches back SETTLED_US; so if the answer took half as long, the row is written again, now, or given up, as its time
+    is over.
     """
     while True:
         named_us = now_us()

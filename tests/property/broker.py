@@ -64,7 +64,7 @@ class Broker:
                 self.work(parts[0])
         return len(orders)
 
-    def _take(self, order: Order, *, resent: bool = False) -> None:
+    def _take(self, order: Order, *, resent: bool = False, found: bool = False) -> None:
         self.waiting.append((order, None))
 
     def _take_part(self, order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:

@@ -20,27 +20,19 @@ from storage.redis import lasting_cache
 from storage.redis.lasting_cache import AWAY, FILLED_WITHIN_SECONDS, REDIS_MS, TOLD, vouch_key
 from storage.redis.node import timeline_node
 from tests.backends import timeline_redis_down, vouch_for_all, vouch_for_none
-from tests.integration.accounts.vouched import is_refused, sql_away, sql_known_away, vouches
-from tests.people import new_person
+from tests.integration.accounts.vouched import (
+    a_fresh_process,
+    is_refused,
+    person,
+    raw,
+    sql_away,
+    sql_known_away,
+    vouches,
+)
+
+__all__ = ["a_fresh_process", "person", "raw"]
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
-
-
-@pytest.fixture(autouse=True)
-def a_fresh_process() -> None:
-    accounts.forget_all()
-
-
-@pytest.fixture
-def person() -> User:
-    return new_person("ada")
-
-
-@pytest.fixture
-def raw(person: User) -> str:
-    raw = tokens.issue(person)
-    tokens.authenticate(raw)
-    return raw
 
 
 class TestOneWithoutSql:

@@ -131,7 +131,7 @@ def test_more_than_a_sweep_looks_at_of_a_group_that_is_away_hides_no_other(
 def test_a_broker_that_goes_amid_a_sweep_holds_up_no_other(groups: list[Valkey]) -> None:
     orders, enqueue = planted(20), dispatch.enqueue
 
-    def refused_by_one(order: Order, *, resent: bool) -> None:
+    def refused_by_one(order: Order, *, resent: bool, found: bool) -> None:
         if broker_of(order.id) is brokers()[0]:
             raise Unavailable("redis_broker_1")
         enqueue(order, resent=resent)

@@ -40,7 +40,7 @@ def sent(product: str, settings: Settings) -> Iterator[list[int]]:
     settings.SWEEP_AFTER_SECONDS = 0.0
     ids: list[int] = []
     with (
-        patch.object(sweeper, "enqueue", lambda order, *, resent: ids.append(order.id)),
+        patch.object(sweeper, "enqueue", lambda order, **_: ids.append(order.id)),
         patch.object(sweepers, "TURN_SECONDS", 10**12),
     ):
         yield ids
@@ -217,9 +217,14 @@ def allowed(queue: str, *, share: float = 1.0) -> int:
 class TestFirstSending:
     """Of an outage's orders: no attempt at them needs to be noted before it begins, unless it is not the first."""
 
-    def sent_again(self, memory: sweeper.Memory | None, *, times: int = 1) -> list[bool]:
-        said: list[bool] = []
-        with patch.object(sweeper, "enqueue", lambda order, *, resent: said.append(resent)):
+    def sent_again(self, memory: sweeper.Memory | None, *, times: int = 1) -> list[str]:
+        """How each was sent; either way the worker sees to what its writer may have left unwritten."""
+        said: list[str] = []
+
+        def note(order: Order, *, resent: bool, found: bool) -> None:
+            said.append("again" * resent + "found" * found)
+
+        with patch.object(sweeper, "enqueue", note):
             for _ in range(times):
                 broker_node().round_trip(("FLUSHALL",))
                 sweeper.sweep(memory=memory)
@@ -228,11 +233,11 @@ class TestFirstSending:
     def test_a_sweeper_knows_what_it_sent(self) -> None:
         planted(3)
         memory = sweeper.Memory()
-        assert self.sent_again(memory, times=2) == [False] * 3 + [True] * 3
+        assert self.sent_again(memory, times=2) == ["found"] * 3 + ["again"] * 3
 
     def test_who_works_orders_off_remembers_none(self) -> None:
         planted(3)
-        assert self.sent_again(None) == [True] * 3
+        assert self.sent_again(None) == ["again"] * 3
 
     def test_what_is_sent_again_and_again_is_not_forgotten(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sweeper, "REMEMBERED", 3)

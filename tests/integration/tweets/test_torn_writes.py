@@ -303,7 +303,10 @@ def test_a_post_needs_five_rows_once_its_listings_stand() -> None:
     assert 40 * 5 <= torn.written <= 40 * 5 + 2 * SHARDS * 3
 
 
-def test_an_order_that_is_sent_again_is_worked_off_when_what_it_announces_stands(redis_servers: None) -> None:
+@pytest.mark.parametrize("how", [{"resent": True}, {"found": True}], ids=["again", "by the sweeper"])
+def test_an_order_whose_writer_did_not_send_it_is_worked_off_when_what_it_announces_stands(
+    redis_servers: None, how: dict[str, bool]
+) -> None:
     ada = new_person()
     for rows in itertools.count():
         world = World()
@@ -315,7 +318,7 @@ def test_an_order_that_is_sent_again_is_worked_off_when_what_it_announces_stands
         if not torn.broke:
             break
         for order in open_orders():
-            work_order(order.id, order.kind, resent=True)
+            work_order(order.id, order.kind, **how)
         assert open_orders() == []
         listed = tweet_store().by_author(ada.id, replies=True, limit=100)
         assert (tweet.id in listed) == (tweet.id in tweet_store().get_many([tweet.id]))

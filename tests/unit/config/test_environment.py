@@ -187,6 +187,8 @@ class TestDatabases:
         ("TIMELINE_CAP", "0", "TIMELINE_CAP=0: must be at least 1"),
         ("ACTIVE_DAYS", "0", "ACTIVE_DAYS=0: must be at least 1"),
         ("TOKEN_DAYS", "-1", "TOKEN_DAYS=-1: must be at least 1"),
+        ("REDIS_TIMEOUT_SECONDS", "0", "REDIS_TIMEOUT_SECONDS=0.0: must be at least 0.01"),
+        ("CASSANDRA_TIMEOUT_SECONDS", "0.2", "CASSANDRA_TIMEOUT_SECONDS=0.2: must be at least 1.0"),
         ("SWEEP_AFTER_SECONDS", "-1", "SWEEP_AFTER_SECONDS=-1.0: must not be negative"),
         ("DATABASE_URL", "mysql://u:pw@db/feed", "DATABASE_URL begins with mysql://: must be one of postgresql://,"),
         ("BROKER_REDIS_URL", "amqp://u:pw@mq//", "BROKER_REDIS_URL begins with amqp://: must be one of redis://,"),
