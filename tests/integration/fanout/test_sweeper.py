@@ -33,7 +33,7 @@ def sent(product: str, settings: Settings) -> Iterator[list[int]]:
     """The ids of the orders that the sweeper has sent."""
     settings.SWEEP_AFTER_SECONDS = 0.0
     ids: list[int] = []
-    with patch.object(sweeper, "enqueue", lambda order, *, resent: ids.append(order.id) if resent else None):
+    with patch.object(sweeper, "enqueue", lambda order, *, resent, **_: ids.append(order.id) if resent else None):
         yield ids
 
 
