@@ -160,6 +160,7 @@ def read_environment() -> Environment:
     _refuse_unreadable_urls(environment)
     _refuse_a_replica_of_nothing(environment)
     _refuse_one_redis(environment)
+    _refuse_no_time(environment)
     refuse_unsafe(environment)
     return environment
 
@@ -180,7 +181,7 @@ def _read(env: Env) -> Environment:
         replica_database_url=env.str("REPLICA_DATABASE_URL", ""),
         timeline_redis_url=env.str("TIMELINE_REDIS_URL", "redis://127.0.0.1:6379/0"),
         broker_redis_url=env.str("BROKER_REDIS_URL", "redis://127.0.0.1:6380/0"),
-        fanout_broker_urls=env.list("FANOUT_BROKER_URLS", []),
+        fanout_broker_urls=_without_gaps(env.list("FANOUT_BROKER_URLS", [])),
         redis_timeout_seconds=env.float("REDIS_TIMEOUT_SECONDS", 0.5),
         cassandra_hosts=env.list("CASSANDRA_HOSTS", ["127.0.0.1"]),
         cassandra_port=env.int("CASSANDRA_PORT", 9042),
@@ -216,6 +217,11 @@ def _read(env: Env) -> Environment:
     )
 
 
+def _without_gaps(elements: list[str]) -> list[str]:
+    """The standard library reads an address with a space before it, but no Redis is reached by one."""
+    return [each.strip() for each in elements if each.strip()]
+
+
 def _log_format(env: Env, production: bool) -> Literal["console", "json"]:
     allowed = ["json", "console"] if production else ["console", "json"]
     return cast(Literal["console", "json"], _choice(env, "LOG_FORMAT", allowed))
@@ -239,6 +245,16 @@ def _refuse_unreadable_urls(environment: Environment) -> None:
     for name, url in [("BROKER_REDIS_URL", environment.broker_redis_url), *brokers]:
         if fault := redis_urls.fault_of(url, may_be_a_cluster=False):
             raise UnsafeEnvironment(f"{name} {fault}")
+
+
+def _refuse_no_time(environment: Environment) -> None:
+    """A write to Cassandra is two round trips, and begins none without a quarter of a second left."""
+    for name, seconds, least in (
+        ("REDIS_TIMEOUT_SECONDS", environment.redis_timeout_seconds, 0.01),
+        ("CASSANDRA_TIMEOUT_SECONDS", environment.cassandra_timeout_seconds, 1.0),
+    ):
+        if seconds < least:
+            raise UnsafeEnvironment(f"{name}={seconds}: must be at least {least}")
 
 
 def _refuse_a_replica_of_nothing(environment: Environment) -> None:

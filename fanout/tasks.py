@@ -18,14 +18,16 @@ from storage.errors import Unavailable
 from storage.ports.outbox import Order
 
 log = structlog.get_logger(__name__)
+_look = sweeper.Look()
 
 
 @shared_task(name="fanout.work_order", ignore_result=True, bind=True)
-def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: bool = False) -> None:
+def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: bool = False, found: bool = False) -> None:
     """Works an open order off; a backend that does not answer leaves it to the sweeper."""
     figures.count_worked(handlers.queue_of(kind))
     try:
-        attempt(order_id, partial(handlers.work_off, resent=resent), is_resent=resent or _redelivered(self))
+        work = partial(handlers.work_off, resent=resent)
+        attempt(order_id, work, is_resent=resent or _redelivered(self), is_found=found)
     except Unavailable as error:
         log.warning("order_waits", order=order_id, kind=kind, backend=error.backend)
 
@@ -63,19 +65,22 @@ def sweep() -> None:
     try:
         _say_what_has_settled()
         if not sweepers.anybody_sweeps():
-            sweeper.sweep()
+            sweeper.sweep(look=_look)
     except Unavailable as error:
         log.warning("sweep_waits", backend=error.backend)
 
 
 @shared_task(name="fanout.discard", ignore_result=True)
 def discard() -> None:
-    """Finishes writes that were left in between, and forgets the minutes of the outbox that are done."""
-    try:
-        sweeper.finish()
-        sweeper.discard()
-    except Unavailable as error:
-        log.warning("discard_waits", backend=error.backend)
+    """Finishes writes that were left in between, and forgets the minutes of the outbox that are done.
+
+    Neither waits for the other to succeed: discarding looks for itself at what is done.
+    """
+    for step in (sweeper.finish, sweeper.discard):
+        try:
+            step()
+        except Unavailable as error:
+            log.warning("discard_waits", backend=error.backend)
 
 
 def _say_what_has_settled() -> None:

@@ -9,7 +9,8 @@ not asked. The probe runs in a thread of the breaker's own, so no request ever p
 timeout, there is one at a time, and the breaker closes by itself also when nobody calls.
 
 **What counts** is silence: no connection, no answer in time. A backend that answers with an
-error has answered. Failures must follow one another: a slow statement among others that
+error has answered; where some answers mean that it is overloaded (`late`), many in a row without a success count, too.
+Failures must follow one another: a slow statement among others that
 succeed opens nothing. A call that began before the breaker last changed says nothing about
 now, and is not counted.
 
@@ -63,16 +64,27 @@ class Breaker:
     """
 
     def __init__(
-        self, backend: str, *, probe: Callable[[], object], silent: Callable[[Exception], bool], failures: int
+        self,
+        backend: str,
+        *,
+        probe: Callable[[], object],
+        silent: Callable[[Exception], bool],
+        failures: int,
+        late: Callable[[Exception], bool] = lambda _: False,
+        late_failures: int = 0,
     ) -> None:
+        """`late` tells answers that say "not in time"; `late_failures` of them in a row open it as well."""
         self.backend = backend
         self._probe = probe
         self._silent = silent
         self._limit = failures
+        self._late = late
+        self._late_limit = late_failures
         self._opened = OPENED.labels(backend)
         self._lock = threading.Lock()
         self._state = State.CLOSED
         self._failures = 0
+        self._late_failures = 0
         self._round = 0
         _breakers.add(self)
         start_anew_after_fork(self)
@@ -95,16 +107,18 @@ class Breaker:
             yield
         except Exception as error:
             if self._silent(error):
-                self._failed(began_in, error)
+                self._failed(began_in, error, silences=1)
+            elif self._late(error):
+                self._failed(began_in, error, late=1)
             raise
         if proves:
             self.answered()
 
     def answered(self) -> None:
         """Says that the backend has just answered a call."""
-        if self._failures:
+        if self._failures or self._late_failures:
             with self._lock:
-                self._failures = 0
+                self._failures = self._late_failures = 0
 
     def reset(self) -> None:
         """Closes it, as in a process that has just started; a probe under way no longer matters."""
@@ -116,12 +130,14 @@ class Breaker:
         self._lock = threading.Lock()
         self._close()
 
-    def _failed(self, began_in: int, error: Exception) -> None:
+    def _failed(self, began_in: int, error: Exception, *, silences: int = 0, late: int = 0) -> None:
         with self._lock:
             if self._round != began_in or self._state is not State.CLOSED:
                 return
-            self._failures += 1
-            if self._failures >= self._limit and self._start_probing():
+            self._failures += silences
+            self._late_failures += late
+            spent = self._failures >= self._limit or (late and self._late_failures >= self._late_limit)
+            if spent and self._start_probing():
                 self._state = State.OPEN
                 self._opened.inc()
                 log.warning("breaker_opened", backend=self.backend, cause=repr(error))
@@ -170,7 +186,7 @@ class Breaker:
 
     def _close(self) -> None:
         self._round += 1
-        self._failures = 0
+        self._failures = self._late_failures = 0
         self._state = State.CLOSED
 
 

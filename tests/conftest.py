@@ -127,10 +127,13 @@ def _figures_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     tallies.start_anew()
 
 
-@pytest.fixture(autouse=True)
-def _nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No thread looks for changes that Redis was not told: a test that wants a look has one itself."""
-    monkeypatch.setattr(Vouching, "_start", lambda vouching: None)
+@pytest.fixture(autouse=True, scope="session")
+def _nobody_looks() -> Iterator[None]:
+    """No thread looks for changes that Redis was not told, also between tests, as threads of servers go on there: a
+    test that wants a look has one itself."""
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(Vouching, "_start", lambda vouching: None)
+        yield
 
 
 @pytest.fixture

@@ -45,10 +45,10 @@ import msgspec
 
 from accounts.entities import Account
 from accounts.models import User
-from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
+from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, can_be_asked, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
-from storage.redis.lasting_cache import KEPT_SECONDS, Kept, LastingCache, in_time, joined
+from storage.redis.lasting_cache import Kept, LastingCache, joined
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
 from storage.redis.shards import Generations, shard_tag, timeline_shard
@@ -73,7 +73,7 @@ ACCOUNTS: LastingCache[int, Account] = LastingCache(
     lambda user_id: f"account:{user_id}",
     encode=msgspec.msgpack.Encoder().encode,
     decode=msgspec.msgpack.Decoder(Account).decode,
-    ttl_seconds=KEPT_SECONDS,
+    can_ask=can_be_asked,
 )
 """By user id; beside the person's tokens (sessions/tokens.py), so that one round trip reads both."""
 
@@ -206,7 +206,6 @@ def forget(user_id: int) -> None:
 
 
 def _fetch(ids: Collection[int]) -> dict[int, Account]:
-    asked_at = time.monotonic()
     try:
         kept, generation = _from_redis(ids)
     except Unavailable:
@@ -218,8 +217,7 @@ def _fetch(ids: Collection[int]) -> dict[int, Account]:
         if kept.good.keys() | kept.doubtful.keys() != set(ids):
             raise
         return kept.good | kept.doubtful
-    if in_time(asked_at):
-        _fill(rows, kept, generation)
+    _fill(rows, kept, generation)
     return kept.good | rows
 
 
@@ -257,7 +255,7 @@ def _query_of(size: int) -> CompiledQuery[AccountRow]:
 
 
 def _fill(accounts: Mapping[int, Account], kept: Kept[int, Account], generation: Generations | None) -> None:
-    fills = ACCOUNTS.refill(accounts, kept.doubtful, generation=generation)
+    fills = ACCOUNTS.refill(accounts, kept.doubtful, generation=generation, redis_ms=kept.redis_ms)
     if fills:
         with suppress(Unavailable):
             timeline_node().round_trip(*fills)

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from storage.redis.lasting_cache import KEPT_SECONDS, LastingCache
+from accounts.sql import can_be_asked
+from storage.redis.lasting_cache import LastingCache
 from storage.redis.node import timeline_node
 from storage.redis.shards import timeline_shard
 
@@ -28,6 +29,6 @@ TOKENS: LastingCache[Claim, int] = LastingCache(
     lambda claim: f"token:{claim.digest}",
     encode=_encode_end,
     decode=_decode_end,
-    ttl_seconds=KEPT_SECONDS,
+    can_ask=can_be_asked,
 )
 """The microsecond at which the token ends, by claim; which may come before its entry ends."""

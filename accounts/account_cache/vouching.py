@@ -7,8 +7,10 @@ Each process that checks tokens or shows accounts has a thread that *looks* each
 3. Those that Redis does not know are told to it, and then it is vouched for: for VOUCHED_SECONDS since *before* SQL was
    asked, by Redis' own clock. Whoever changes something later and cannot tell Redis is so in force when that ends.
 
-If SQL does not answer, `away` is vouched (storage/redis/lasting_cache.py), by which readers do not ask it either, and
-wait for nothing. One process that cannot reach SQL takes nothing from those that can: `told` stands while it lasts.
+If SQL does not answer, `away` is vouched (storage/redis/lasting_cache.py), and the next process looks at once. One
+process that cannot reach SQL takes nothing from those that can: `told` stands while it lasts, `away` counts for those
+alone whose own breaker of SQL is open, and while one's own is open one lets others look. When SQL is away for all, each
+process's looks soon open its breaker, and nobody asks or waits any more.
 
 **Why this is no task of beat's.** A worker, the broker and beat would all have to work for SQL to be spared; and when
 one of them fails is no time to ask SQL everything.
@@ -38,7 +40,7 @@ import structlog
 from django.conf import settings
 
 from accounts.account_cache.changes import OVERLAP_SECONDS, Note, tell, told_key
-from accounts.sql import impatient_connection
+from accounts.sql import can_be_asked, impatient_connection
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
 from storage.process import start_anew_after_fork
@@ -80,8 +82,11 @@ class Begun(msgspec.Struct, frozen=True):
 def look() -> bool:
     """Has one look, at the shards at which nobody else does; says whether SQL answered, or need not be asked.
 
-    At most two round trips and two SQL statements if nothing has changed. Raises `Unavailable` for Redis.
+    At most two round trips and two SQL statements if nothing has changed; none while SQL's breaker is open, so that
+    somebody looks whom SQL answers. Raises `Unavailable` for Redis.
     """
+    if not can_be_asked():
+        return False
     node = timeline_node()
     found = node.ask_all([_begin(shard) for shard in range(settings.TIMELINE_SHARDS)])
     begun = [each for each in found if isinstance(each, Begun)]
@@ -96,7 +101,7 @@ def look() -> bool:
     except Unavailable as error:
         if error.backend != "database":
             raise
-        node.round_trip(*[_vouching(each, AWAY, None) for each in begun])
+        node.round_trip(*[_vouching(each, AWAY, None) for each in begun], *map(_let_others_look, begun))
         return False
     node.round_trip(*[_vouching(each, TOLD, began_us) for each in begun])
     return True
@@ -104,7 +109,7 @@ def look() -> bool:
 
 def _begin(shard: int) -> Read[Begun | str | None]:
     tag = shard_tag(shard)
-    keys = (generation_key(shard), f"{tag}:looking", f"{tag}:told-until", told_key(shard))
+    keys = (generation_key(shard), _claim_key(shard), f"{tag}:told-until", told_key(shard))
 
     def decode(answer: list[Any] | None) -> Begun | str | None:
         if not answer:
@@ -114,6 +119,14 @@ def _begin(shard: int) -> Read[Begun | str | None]:
         return Begun(shard, generation, redis_ms, until_us, frozenset(map(int, told)))
 
     return Read((_look.call(keys, int(LOOK_SECONDS * 800)),), decode, spares=True)
+
+
+def _claim_key(shard: int) -> str:
+    return f"{shard_tag(shard)}:looking"
+
+
+def _let_others_look(look: Begun) -> Command:
+    return ("DEL", _claim_key(look.shard))
 
 
 def _vouching(look: Begun, state: bytes, told_until_us: int | None) -> Command:

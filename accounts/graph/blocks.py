@@ -3,6 +3,10 @@
 A block hides two people from each other everywhere and parts them; a mute hides someone from
 one home timeline. Both are edges as follows are (graph/follows.py), in force when the call returns;
 who may see whom is told by graph/exclusions.py.
+
+**A block or a mute that stands is written again all the same**, above the last one: lifting it may have been begun
+and be unfinished, which nobody can see here and whoever finishes writes would complete (docs/adr/044), after it was
+answered that the two are apart. What is lifted already is not lifted again; there, that rare case is a known limit.
 """
 
 from accounts.graph import follows
@@ -26,16 +30,14 @@ def block(blocker_id: int, other_id: int) -> None:
     )
     if not last[0].present:
         follows.require_present(other_id)
-        op = stores.ids.next(above=max(change.op for change in last))
-        parted = [
-            Change(blocker_id, FOLLOW, other_id, op, present=False),
-            Change(other_id, FOLLOW, blocker_id, op, present=False),
-        ]
-        follows.write(
-            [*_block_edges(blocker_id, other_id, op, present=True), *parted], op=op, readers=[blocker_id, other_id]
-        )
-    else:
-        follows.finish_unfinished(last[0])
+    op = stores.ids.next(above=max(change.op for change in last))
+    parted = [
+        Change(blocker_id, FOLLOW, other_id, op, present=False),
+        Change(other_id, FOLLOW, blocker_id, op, present=False),
+    ]
+    follows.write(
+        [*_block_edges(blocker_id, other_id, op, present=True), *parted], op=op, readers=[blocker_id, other_id]
+    )
     follows.part_if_blocked(blocker_id, other_id)
 
 
@@ -56,16 +58,15 @@ def mute(reader_id: int, author_id: int) -> None:
     """Leaves the author, and what others retweet of theirs, out of the reader's home. Idempotent.
 
     Raises `Refused` (oneself), `NotFound` (no such person, or suspended), `Unavailable`. One
-    store read, and one SQL read and the write if the edge was not there.
+    store read and the write, and one SQL read if the edge was not there.
     """
     if reader_id == author_id:
         raise Refused("username", "You cannot mute yourself.", code="muting_oneself")
     edge = follows.last_change(reader_id, MUTE, author_id)
     if not edge.present:
         follows.require_present(author_id)
-        follows.reverse(edge, readers=[reader_id])
-    else:
-        follows.finish_unfinished(edge)
+    op = stores.ids.next(above=edge.op)
+    follows.write([Change(reader_id, MUTE, author_id, op, present=True)], op=op, readers=[reader_id])
 
 
 def unmute(reader_id: int, author_id: int) -> None:

@@ -5,10 +5,10 @@ account (account_cache/accounts.py), whose username proves it. What is remembere
 more; that is why no change has to be told here. That nobody has a name is not remembered: somebody may take it.
 """
 
-import time
 import zlib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from typing import Any
 
 from django.conf import settings
 
@@ -18,8 +18,9 @@ from accounts.people.rules import USERNAME
 from accounts.people.selectors import find_accounts
 from storage.errors import NotFound, Unavailable
 from storage.redis.guarded_cache import GuardedCache
-from storage.redis.lasting_cache import in_time
+from storage.redis.lasting_cache import REDIS_MS
 from storage.redis.node import timeline_node
+from storage.redis.reads import Read
 from storage.redis.shards import Generations
 
 NAME_SECONDS = 86_400
@@ -59,11 +60,11 @@ def accounts_by_name(usernames: Collection[str]) -> dict[str, Account]:
     and another round trip for what Redis does not know either.
     """
     names = {each.lower() for each in usernames if USERNAME.fullmatch(each)}
-    ids = {each: _remembered[each] for each in names if each in _remembered}
+    ids = {name: user_id for name in names if (user_id := _remembered.get(name)) is not None}
     generation: Generations | None = None
-    asked_at = time.monotonic()
+    redis_ms: int | None = None
     if len(ids) < len(names):
-        cached, generation = _from_redis([each for each in names if each not in ids])
+        cached, generation, redis_ms = _from_redis([each for each in names if each not in ids])
         ids |= cached
     accounts = accounts_by_id(ids.values())
     found = {name: accounts[user_id] for name, user_id in ids.items() if user_id in accounts}
@@ -71,29 +72,29 @@ def accounts_by_name(usernames: Collection[str]) -> dict[str, Account]:
     missing = names - found.keys()
     if missing:
         rows = find_accounts(missing)
-        if in_time(asked_at):
-            _fill(rows, generation)
+        _fill(rows, generation, redis_ms)
         found |= rows
     _remember(found)
     return found
 
 
-def _from_redis(names: list[str]) -> tuple[dict[str, int], Generations | None]:
-    """What Redis knows of them, and the generation; nothing when it does not answer. One round trip."""
+def _from_redis(names: list[str]) -> tuple[dict[str, int], Generations | None, int | None]:
+    """What Redis knows of them, the generation, and its clock; nothing when it does not answer. One round trip."""
     node = timeline_node()
+    reads: list[Read[Any]] = [*[NAMES.read([each]) for each in names], REDIS_MS]
     try:
-        found = node.ask_all([NAMES.read([each]) for each in names])
+        *found, redis_ms = node.ask_all(reads)
     except Unavailable:
-        return {}, None
+        return {}, None, None
     ids = {name: user_id for each in found for name, user_id in each.values.items()}
-    return ids, node.generation_of(*(each.generation for each in found))
+    return ids, node.generation_of(*(each.generation for each in found)), redis_ms
 
 
-def _fill(rows: Mapping[str, Account], generation: Generations | None) -> None:
+def _fill(rows: Mapping[str, Account], generation: Generations | None, redis_ms: int | None) -> None:
     """Keeps the accounts, too, as far as they were read under that generation: the next request asks for them by their
     ids."""
     fills = NAMES.overwrite({name: account.id for name, account in rows.items()}, generation=generation)
-    fills += ACCOUNTS.fill({account.id: account for account in rows.values()}, generation=generation)
+    fills += ACCOUNTS.fill({account.id: account for account in rows.values()}, generation=generation, redis_ms=redis_ms)
     if fills:
         with suppress(Unavailable):
             timeline_node().round_trip(*fills)

@@ -1,6 +1,5 @@
 """Many tokens that are looked at together, as those of open sockets are."""
 
-import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from itertools import groupby
@@ -16,7 +15,7 @@ from accounts.sessions.tokens import end_of, read_claim
 from accounts.sql import ACCOUNT_COLUMNS, account_of_row, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
-from storage.redis.lasting_cache import Kept, in_time, joined
+from storage.redis.lasting_cache import Kept, joined
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
 from storage.redis.shards import Generations, timeline_shard
@@ -36,7 +35,7 @@ def good_among(raws: Collection[str]) -> set[str]:
     if not raws:
         return set()
     vouching.go_on()
-    claims, asked_at = {read_claim(raw): raw for raw in raws}, time.monotonic()
+    claims = {read_claim(raw): raw for raw in raws}
     try:
         kept, generation = _from_redis(claims)
     except Unavailable:
@@ -48,7 +47,7 @@ def good_among(raws: Collection[str]) -> set[str]:
     except Unavailable:
         unknown = missing - doubtful.keys()
         return {claims[each] for each in _good(known | doubtful) | unknown}
-    if found and in_time(asked_at):
+    if found:
         _fill(found, kept, generation)
     return {claims[each] for each in _good(known | found)}
 
@@ -100,8 +99,8 @@ def _fill(found: Proven, kept: _KeptOfBoth, generation: Generations | None) -> N
     ends = {claim: end_us for claim, (end_us, _) in found.items()}
     people = {claim.user_id: account for claim, (_, account) in found.items()}
     commands: list[Command] = [
-        *TOKENS.refill(ends, tokens.doubtful, generation=generation),
-        *ACCOUNTS.refill(people, accounts.doubtful, generation=generation),
+        *TOKENS.refill(ends, tokens.doubtful, generation=generation, redis_ms=tokens.redis_ms),
+        *ACCOUNTS.refill(people, accounts.doubtful, generation=generation, redis_ms=accounts.redis_ms),
     ]
     with suppress(Unavailable):
         timeline_node().round_trip(*commands)

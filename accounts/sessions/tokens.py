@@ -32,7 +32,6 @@ from accounts.sessions.bad_tokens import count_bad_token, shut_to, was_bad, was_
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn, TooMany, Unavailable
 from storage.ids.snowflakes import MAX_ID
-from storage.redis.lasting_cache import in_time
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Hit
 from storage.redis.reads import NOTHING, Read
@@ -171,29 +170,29 @@ def _revoke(user_id: int, digests: list[str]) -> None:
 class _Known(msgspec.Struct, Generic[X], frozen=True):
     """The answers of one round trip, as far as Redis knows."""
 
-    asked_at: float
     end_us: int | None = None
     account: Account | None = None
     is_doubtful: bool = False
     generation: Generations | None = None
+    redis_ms: int | None = None
     extra: X | None = None
     hit: Hit | None = None
     answered: bool = False
 
 
 def _from_redis(claim: Claim, extra: Read[X | None], counted: Read[Hit | None]) -> _Known[X]:
-    node, asked_at = timeline_node(), time.monotonic()
+    node = timeline_node()
     both = TOKENS.read_beside(claim, ACCOUNTS, claim.user_id)
     try:
         (token, account), found, hit = node.ask(both, extra, counted)
     except Unavailable:
-        return _Known(asked_at)
+        return _Known()
     return _Known(
-        asked_at,
         token.good.get(claim, token.doubtful.get(claim)),
         account.good.get(claim.user_id, account.doubtful.get(claim.user_id)),
         bool(token.doubtful or account.doubtful),
         node.generation_of(token.generation),
+        token.redis_ms,
         found,
         hit,
         answered=True,
@@ -232,12 +231,14 @@ _tokens_with_accounts: CompiledQuery[tuple[datetime | None, *AccountRow]] = Comp
 
 def _fill(claim: Claim, end_us: int, account: Account, known: _Known[X], counted: Read[Hit | None]) -> Hit | None:
     """The request as it was counted, unless it was already; None when nothing was kept."""
-    if known.generation is None or not in_time(known.asked_at):
+    if known.generation is None:
         return None
     was_counted = known.end_us is not None
+    tokens, people = [claim] if was_counted else [], [account.id] if known.account else []
+    at, ms = known.generation, known.redis_ms
     fills = [
-        *TOKENS.refill({claim: end_us}, [claim] if was_counted else [], generation=known.generation),
-        *ACCOUNTS.refill({account.id: account}, [account.id] if known.account else [], generation=known.generation),
+        *TOKENS.refill({claim: end_us}, tokens, generation=at, redis_ms=ms),
+        *ACCOUNTS.refill({account.id: account}, people, generation=at, redis_ms=ms),
     ]
     try:
         _, hit = timeline_node().ask(Read(tuple(fills), _ignored), NOTHING if was_counted else counted)

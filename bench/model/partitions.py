@@ -18,8 +18,8 @@ from bench.model.site import DAY, Site
 
 ROW_BYTES = 20.0
 """A clustering key of 8 bytes, its time to the microsecond, flags."""
-OUTBOX_ROW_BYTES = 75.0
-"""Beside that: kind, two ids in a list, done with its time to live."""
+OUTBOX_ROW_BYTES = 550.0
+"""Beside that: kind, two ids in a list, done with its time to live, and the text of what is owed (docs/adr/044)."""
 LISTING_ROW_BYTES = 30.0
 MINUTE = 60.0
 DAY_MINUTES = DAY / MINUTE

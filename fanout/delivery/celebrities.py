@@ -258,7 +258,7 @@ def _ending(author_id: int, op: int) -> list[Change]:
 
 
 def _write(*changes: Change) -> None:
-    """Writes the changes, also those that were written with the order: of a batch the order may be visible first."""
+    """Writes the changes, also those that were written with the order: the order may be there before them."""
     stores.associations().apply(changes)
 
 

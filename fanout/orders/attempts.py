@@ -18,10 +18,12 @@ records of healthy orders look like killed attempts.
 Attempts are counted for each part of a large order by itself: its parts fail side by side.
 """
 
+import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 
 import structlog
+from cachetools import LRUCache
 from django.conf import settings
 
 from storage import stores
@@ -43,18 +45,24 @@ KILLED = "The process ended during the attempt."
 _to_take_back: deque[tuple[int, Attempt]] = deque(maxlen=1_000)
 """Records of attempts that ended without a fault while the store did not answer."""
 
+_seen_whole: LRUCache[int, bool] = LRUCache(10_000)
+"""Orders of which this process has seen to it that all stands that was written with them."""
+_lock = threading.Lock()
+
 log = structlog.get_logger(__name__)
 
 
-def attempt(order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, is_resent: bool) -> None:
+def attempt(
+    order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, is_resent: bool, is_found: bool = False
+) -> None:
     """Runs `work` on the order as the store has it, if it is open still: not done, and not closed by a deletion.
 
     `is_resent`: whether the order was sent again, by the sweeper or by the broker; then the attempt counts
-    from its beginning. Raises `Unavailable`; any other error is recorded, and ends here. Costs a store
-    read; of an order sent again, another one and two writes.
+    from its beginning. `is_found`: whether the sweeper came to it first, and not who wrote it. Raises `Unavailable`;
+    any other error is recorded, and ends here. Costs a store read; of an order that was found or sent again the writing
+    of what it owes, once a process; of one sent again, another read and two writes.
     """
-    outbox = stores.outbox()
-    order = outbox.finished_order(order_id) if is_resent else outbox.open_order(order_id)
+    order = _order(order_id, part, is_sure=not (is_resent or is_found))
     if order is None:
         return
     record = _begin(order, part) if is_resent else None
@@ -70,6 +78,20 @@ def attempt(order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, 
         _fail(order, part, record, error)
     else:
         _take_back(order_id, record)
+
+
+def _order(order_id: int, part: int, *, is_sure: bool) -> Order | None:
+    """Returns the order while it is open. What was written with it stands: whoever sent a part, or sent what they had
+    written themselves (`is_sure`), came after that; of any other it is seen to, once a process."""
+    with _lock:
+        stands = is_sure or part != WHOLE or order_id in _seen_whole
+    if stands:
+        return stores.outbox().open_order(order_id)
+    order = stores.outbox().finished_order(order_id)
+    if order is not None:
+        with _lock:
+            _seen_whole[order_id] = True
+    return order
 
 
 def give_up_if_spent(order: Order, attempts: Sequence[Attempt]) -> bool:

@@ -6,7 +6,8 @@ was sent (orders/resending.py): so a broker that loses its queues loses those as
 other; one whose broker is away keeps its own orders waiting, in the outbox. When the list changes, what waits in the
 queues is worked off where it is, and what is open goes to its new group: at worst twice.
 
-What there is one of stays with BROKER_REDIS_URL: the maintenance queue, what processes count together, who sweeps.
+What there is one of stays with BROKER_REDIS_URL: the maintenance queue, what processes count together, who sweeps. So
+while that one is away nobody sweeps, for any group; what is posted goes to the others all the same.
 """
 
 from functools import cache
@@ -14,6 +15,7 @@ from functools import cache
 from django.conf import settings
 
 from storage.ids.snowflakes import spread
+from storage.ports.outbox import SHARDS
 from storage.redis.node import RedisNode, broker_node
 
 
@@ -25,9 +27,17 @@ def brokers() -> tuple[RedisNode, ...]:
 
 
 def broker_of(order_id: int) -> RedisNode:
-    """Returns the broker to whose queues the order, and its parts, belong."""
+    """Returns the broker to whose queues the order, and its parts, belong.
+
+    By other bits than its shard: else a sweeper's shards would be orders of some groups only.
+    """
     found = brokers()
-    return found[spread(order_id, len(found))]
+    return found[spread(order_id, SHARDS * len(found)) // SHARDS]
+
+
+def is_broker(backend: str) -> bool:
+    """Says whether it was a broker, by what `Unavailable` says."""
+    return any(backend == each.name for each in (broker_node(), *brokers()))
 
 
 def ping_all() -> None:

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import structlog
 from celery import current_app
-from kombu.exceptions import OperationalError
+from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import ProducerPool
 from redis.exceptions import RedisError
 
@@ -36,6 +36,8 @@ being declared before each, as a list in Redis needs none. Together a third of w
 its sender (460 µs of CPU; 300 like this)."""
 CONNECTIONS = 4
 """To a group's broker: a process sends from its dispatching thread, and a sweeper or worker from one more."""
+ANSWER_SECONDS = 1.0
+"""A group's broker is given so long to answer: meanwhile the dispatching thread sends to no other."""
 SENDING_SECONDS = 5.0
 """How long to wait for one of the connections, of which each is busy for as long as a broker is given to answer."""
 DRAIN_SECONDS = 1.0
@@ -44,9 +46,14 @@ DRAIN_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
-def enqueue(order: Order, *, resent: bool = False) -> None:
-    """Puts the order on its kind's queue, within the transport's timeouts. Raises `Unavailable`."""
-    _send("fanout.work_order", (order.id, order.kind), queue_of(order.kind), resent=resent)
+def enqueue(order: Order, *, resent: bool = False, found: bool = False) -> None:
+    """Puts the order on its kind's queue, within the transport's timeouts. Raises `Unavailable`.
+
+    `found`: it is sent for the first time as far as is known, but by the sweeper: its writer may have left some of what
+    belongs to it unwritten, which the worker is to see to. So it is to what was sent again.
+    """
+    how = {"found": True} if found else {}
+    _send("fanout.work_order", (order.id, order.kind), queue_of(order.kind), resent=resent, **how)
 
 
 def enqueue_part(order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:
@@ -63,7 +70,7 @@ def _send(task: str, args: tuple[int | str, ...], queue: str, **kwargs: int) -> 
     try:
         with broker.breaker.guard(), producers.of(broker) as producer:
             current_app.send_task(task, args=args, kwargs=kwargs, queue=queue, producer=producer, retry=False, **PLAIN)
-    except (OperationalError, RedisError, OSError) as error:
+    except (OperationalError, LimitExceeded, RedisError, OSError) as error:
         raise Unavailable(broker.name) from error
 
 
@@ -95,7 +102,9 @@ class Producers:
     def _pool_of(self, url: str) -> ProducerPool:
         with self._lock:
             if url not in self._pools:
-                connections = current_app.connection_for_write(url).Pool(limit=CONNECTIONS)
+                options = {"socket_timeout": ANSWER_SECONDS}
+                connection = current_app.connection_for_write(url, transport_options=options)
+                connections = connection.Pool(limit=CONNECTIONS)
                 self._pools[url] = ProducerPool(connections, limit=CONNECTIONS)
             return self._pools[url]
 

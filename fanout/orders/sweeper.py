@@ -76,7 +76,17 @@ class Memory:
         return known
 
 
-def sweep(shards: Collection[int] = ALL_SHARDS, *, share: float = 1.0, memory: Memory | None = None) -> int:
+class Look:
+    """How far a process has looked while a broker does not take its orders: they must not hide what is behind them."""
+
+    def __init__(self) -> None:
+        self.after = 0
+        """The next sweep looks at what is younger, and then at the oldest; 0 while all brokers answer."""
+
+
+def sweep(
+    shards: Collection[int] = ALL_SHARDS, *, share: float = 1.0, memory: Memory | None = None, look: Look | None = None
+) -> int:
     """Sends open orders of these shards older than SWEEP_AFTER_SECONDS again, oldest first; returns how many.
 
     Raises `Unavailable`, for a broker once what belongs to others was sent. Sending an order that is being worked on
@@ -85,9 +95,11 @@ def sweep(shards: Collection[int] = ALL_SHARDS, *, share: float = 1.0, memory: M
 
     `share` is that of all that may be sent at a time. With a `memory`, what it does not have counts as sent for the
     first time; whoever works orders off has none: an order that kills its process would kill what remembers it.
+    With a `look`, a sweep goes on from where the one before ended, if that one met a broker that did not answer.
     """
+    look = look or Look()
     run = _Sweep(now_us(), share=share, memory=memory)
-    for orders in _open_pages(run.now_us, shards):
+    for orders in _open_pages(run.now_us, shards, look):
         for (broker, queue), of_queue in _by_queue(orders).items():
             run.send_due(broker, queue, of_queue)
         if run.exhausted:
@@ -96,6 +108,7 @@ def sweep(shards: Collection[int] = ALL_SHARDS, *, share: float = 1.0, memory: M
         log.info("orders_sent_again", count=run.sent)
     if run.fault is not None:
         raise run.fault
+    look.after = 0
     return run.sent
 
 
@@ -169,7 +182,8 @@ class _Sweep:
         try:
             unsent = deque(_to_be_tried(list(unsent)))
             while unsent:
-                enqueue(unsent[0], resent=self._memory is None or self._memory.has(unsent[0].id))
+                known = self._memory is None or self._memory.has(unsent[0].id)
+                enqueue(unsent[0], resent=known, found=not known)
                 unsent.popleft()
                 self.sent += 1
                 self._left[broker, queue] -= 1
@@ -187,16 +201,23 @@ class _Sweep:
                 self._left[place] = 0
 
 
-def _open_pages(now: int, shards: Collection[int]) -> Iterator[list[Order]]:
-    """Open orders older than SWEEP_AFTER_SECONDS, LOOKED_AT at most."""
+def _open_pages(now: int, shards: Collection[int], look: Look) -> Iterator[list[Order]]:
+    """Open orders older than SWEEP_AFTER_SECONDS, LOOKED_AT at most. Leaves in `look` where the next sweep goes on.
+
+    For example, looking on after 70: those from 71 to the youngest, and then those up to 70.
+    """
+    start = look.after
     before = make_id(now - int(settings.SWEEP_AFTER_SECONDS * 1_000_000), 0)
-    after = 0
     for _ in range(LOOKED_AT // PAGE):
-        orders = outbox().open_orders(after=after, before=before, limit=PAGE, shards=shards)
+        orders = outbox().open_orders(after=look.after, before=before, limit=PAGE, shards=shards)
         yield orders
-        if len(orders) < PAGE:
-            return
-        after = orders[-1].id
+        if len(orders) == PAGE:
+            look.after = orders[-1].id
+        else:
+            look.after = 0
+            if not start:
+                return
+            start, before = 0, start + 1
 
 
 def _by_queue(orders: list[Order]) -> dict[tuple[RedisNode, str], list[Order]]:

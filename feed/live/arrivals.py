@@ -6,7 +6,7 @@ stands in their timelines and what they see of it: a *look*.
 
 **Sockets that have nothing else to do** are told without their pumps (`tell`): their queues are held while the look is
 under way, so that all else keeps its order, and the frame is written to each as it is. To wake a pump for a frame, and
-pass it through the layers of the server, cost 65 µs of 95 (docs/adr/046). What the look does not tell of a socket, or
+pass it through the layers of the server, cost 65 µs of 95 (docs/adr/041). What the look does not tell of a socket, or
 what it cannot be written at once, its pump does by itself.
 
 **Pumps** that come to the entry among other things ask by themselves (`seen_by`); those who ask at the same moment are
@@ -29,7 +29,7 @@ from feed.timelines.standing import Told, seen_at_home
 from tweets.reading.showing import Showing, showing_of
 
 TOGETHER = 200
-"""Readers of one look: what a thread and a round trip cost is little beside them, and they wait for no more."""
+"""Readers of one look: what a thread and a round trip cost is little beside them. Of more, a look waits for another."""
 
 _Asking = dict[int, list["asyncio.Future[Told]"]]
 """What the sockets of each reader wait for."""
@@ -77,12 +77,17 @@ class Arrivals:
         task.add_done_callback(self._looks.discard)
 
     async def _tell(self, held: Sequence[Held], came: _Came) -> None:
-        """Tells the sockets that are held, TOGETHER at a time; whatever happens, their pumps go on."""
+        """Tells the sockets that are held, TOGETHER at a time; whatever happens, their pumps go on.
+
+        A look that fails is the last: the others would wait as long again.
+        """
         left = held
         try:
             while left:
                 some = left[:TOGETHER]
                 seen = await _seen(some, came.entry_id)
+                if not seen:
+                    break
                 _write(some, seen, came)
                 left = left[TOGETHER:]
         finally:

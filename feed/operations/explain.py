@@ -18,7 +18,7 @@ from accounts.graph.follows import GRAPH_ORDER
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
 from accounts.models import User, privileged
 from accounts.sql import sql_or_unavailable
-from fanout.orders.kinds import DELIVER, RESTORE, RETRACT
+from fanout.orders.kinds import DELIVER, RETRACT
 from fanout.timelines import materialised
 from fanout.timelines.materialised import Window
 from feed.operations.audit import EVERYTHING, ORDERS_READ
@@ -144,7 +144,7 @@ class _Case:
 
     def _missing(self) -> Explanation:
         tweet = self._tweet
-        order = outbox().open_order(tweet.id) or self._open_order(RESTORE)
+        order = outbox().open_order(tweet.changed_op or tweet.id)
         if order is not None:
             waits = f"Its order is open since {created_at(order.id)}: workers have not fanned it out yet."
             return Explanation(Verdict.WAITS, [waits])

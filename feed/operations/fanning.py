@@ -1,9 +1,9 @@
 """How far the fan-out of one entry has come, and how far it reached: for operators, from what stands in the store.
 
-An entry is followed by the id of its order, which is its own id unless it was restored: log lines of workers, dead
-letters and attempts all name it (`order=…`). Of an order that is done, the store keeps that it is; when, and how many
-timelines it reached, is noted for some minutes only (fanout/orders/figures.py). What timelines hold now is looked
-up, of the first LOOKED_AT followers, however many there are.
+An entry is followed by the id of its order, which is its own id unless it was deleted or restored: log lines of
+workers, dead letters and attempts all name it (`order=…`). Of an order that is done, the store keeps that it is; when,
+and how many timelines it reached, is noted for some minutes only (fanout/orders/figures.py). What timelines hold now is
+looked up, of the first LOOKED_AT followers, however many there are.
 """
 
 from contextlib import suppress
@@ -89,7 +89,7 @@ def fan_out_of(tweet: Tweet) -> FanOut:
         author=celebrities.delivery_of(tweet.author_id),
         reached=reached,
         lag_ms=lag_ms,
-        reach=None if tweet.deleted else _reach(tweet),
+        reach=None if tweet.deleted or not tweet.in_home else _reach(tweet),
     )
 
 

@@ -23,7 +23,8 @@ four seconds, also without a request."""
 ASK_ANOTHER_SECONDS = 0.2
 """A node that has said nothing for so long is not waited for alone: another one is asked as well. Well above what a
 busy node takes, so that a slow cluster is not asked everything twice."""
-OTHERS_ASKED = 2
+OTHERS_ASKED = 1
+"""One is enough: of three nodes two are a quorum, and a slow cluster gets no three times the load."""
 RECONNECT_SECONDS = (0.5, 2.0)
 """A node that is down is tried again after so long, growing to so much, and for as long as it
 takes: by default the driver gives a node up for good after 64 attempts."""

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 from cassandra import ConsistencyLevel, InvalidRequest, OperationTimedOut, WriteTimeout
 from cassandra.cluster import NoHostAvailable, Session
+from cassandra.connection import ConnectionException
 from cassandra.query import SimpleStatement
 from django.apps import apps
 from django.conf import settings
@@ -130,7 +131,7 @@ def _connected() -> Generator[Session]:
     cluster = open_cluster(timeout_seconds=STATEMENT_TIMEOUT_SECONDS)
     try:
         yield cluster.connect()
-    except (NoHostAvailable, OperationTimedOut) as error:
+    except (NoHostAvailable, OperationTimedOut, ConnectionException) as error:
         raise Unavailable("cassandra") from error
     finally:
         cluster.shutdown()
@@ -204,6 +205,6 @@ def _conditional(session: Session, cql: str, params: tuple[object, ...], owner: 
     """Whether `owner` holds the lock after a conditional write, also when its answer was lost."""
     try:
         return bool(session.execute(cql, params).one()[0])
-    except (WriteTimeout, OperationTimedOut):
+    except (WriteTimeout, OperationTimedOut, ConnectionException):
         holder = session.execute(SimpleStatement(HOLDER, consistency_level=ConsistencyLevel.SERIAL)).one()
         return holder is not None and holder[0] == owner

@@ -17,13 +17,14 @@ writes it as false, later than the mark that it undoes.
 """
 
 import logging
+import random
 import secrets
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 from django.conf import settings
 
 from storage.cassandra import redo, session
@@ -50,6 +51,13 @@ WRITE = ""
 LEFT_US = 15_000_000
 """A write without an order that is not finished after so long was left by its process: three times what it may take."""
 FINISHED_AT_ONCE = 1_000
+LOOKED_THROUGH_AT_ONCE = 256
+"""Minutes of a shard that one finishing reads, beginning anywhere: it comes to all of them, and 32 shards have some 64
+that are not known to be whole."""
+FINISH_SECONDS = 10.0
+"""A third of the time between two: what is left waits for the next, and nothing waits for this."""
+WHOLE_SECONDS = 600
+"""So long a minute is not read again that was seen wholly done: a process that stood still may add a row."""
 REDO_US = 7 * 86_400_000_000
 """Nothing is done again that was recorded longer ago. Tombstones of what undid it stay for ten days (gc_grace_seconds);
 after that it would come back."""
@@ -63,7 +71,7 @@ _MARK = "UPDATE outbox USING TIMESTAMP ? AND TTL ? SET done = true WHERE shard =
 _UNMARK = "UPDATE outbox USING TIMESTAMP ? SET done = false WHERE shard = ? AND minute = ? AND id = ?"
 _ORDER = "SELECT kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
 _WHOLE = "SELECT kind, args, done, redo, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
-_WRITES = "SELECT id, done, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ?"
+_WRITES = "SELECT id, done, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ? AND id > ? LIMIT ?"
 _ORDERS = "SELECT id, kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id > ? AND id < ? LIMIT ?"
 _MINUTES = "SELECT minute FROM outbox_minutes WHERE shard = ? AND minute <= ?"
 _FORGET = "DELETE FROM outbox USING TIMESTAMP ? WHERE shard = ? AND minute = ?"
@@ -78,6 +86,8 @@ Place = tuple[int, int]
 
 _listed: LRUCache[Place, bool] = LRUCache(256)
 """Places of which this process knows that they are listed."""
+_whole: TTLCache[Place, bool] = TTLCache(4_096, WHOLE_SECONDS)
+"""Minutes of writes without an order that this process has seen closed and wholly done."""
 _lock = threading.Lock()
 lasting = Known()
 
@@ -92,7 +102,8 @@ def write_with_order(statements: Sequence[Statement], order: Order | None) -> No
     ends = time.monotonic() + settings.CASSANDRA_TIMEOUT_SECONDS
     if order is not None:
         _record(_place(order.id), (order.id, order.kind, list(order.args)), rest, ends)
-        session.write_all(rest, timeout_seconds=_left(ends))
+        if rest:
+            session.write_all(rest, timeout_seconds=_left(ends))
     elif len(rest) > 1:
         _write_without_order(rest, ends)
     else:
@@ -105,6 +116,7 @@ def forget_known() -> None:
     lasting.forget()
     with _lock:
         _listed.clear()
+        _whole.clear()
 
 
 def _write_without_order(rest: Sequence[Statement], ends: float) -> None:
@@ -120,7 +132,8 @@ def _record(place: Place, order: Row, rest: Sequence[Statement], ends: float) ->
 
     A process that stands still between naming the row's time and sending it may send it to a
     minute that was forgotten meanwhile as of a later time, which would hide it. Forgetting
-    reaches back SETTLED_US; so if the answer took half as long, the row is written again, now.
+    reaches back SETTLED_US; so if the answer took half as long, the row is written again, now, or given up, as its time
+    is over.
     """
     while True:
         named_us = now_us()
@@ -216,29 +229,86 @@ class CassandraOutbox:
         return sum(_discard(shard, minutes, closed, now_us) for shard, minutes in listed)
 
     def finish_writes(self, *, now_us: int) -> int:
-        """Costs a read of each listed minute of WRITE_SHARDS, and two reads and a write for each that was left."""
-        listed = _listed_minutes(up_to=now_us // MINUTE_US, shards=WRITE_SHARDS)
-        left = (
-            (shard, minute, name)
-            for shard, minutes in listed
-            for minute in minutes
-            for name, done, written_us in session.execute(_WRITES, (shard, minute))
-            if written_us is not None and not done and written_us < now_us - LEFT_US
-        )
-        finished = 0
-        for shard, minute, name in islice(left, FINISHED_AT_ONCE):
-            try:
-                for _, _, _, owed, written_us in session.execute(_WHOLE, (shard, minute, name)):
-                    _do_again(owed, written_us)
-            except Unavailable:
-                raise
-            except Exception:
-                # It stays, and is told of each time; the others are finished.
-                logger.exception("a write of minute %d cannot be finished", minute)
-                continue
-            session.execute(*_mark((shard, minute), name, now_us))
-            finished += 1
-        return finished
+        """Costs a read of each PAGE of minutes that are not known to be whole; two and a write for each that was left.
+
+        Bounded in number and time. What the store does not answer for is passed over; raises `Unavailable`
+        when it does not say which minutes there are.
+        """
+        finishing = _Finishing(now_us)
+        for place in _places_to_finish(now_us):
+            if finishing.is_spent:
+                break
+            finishing.finish(place)
+        if finishing.failed:
+            logger.warning("%d writes cannot be finished yet", finishing.failed)
+        return finishing.finished
+
+
+class _Finishing:
+    """One run through minutes of writes without an order."""
+
+    def __init__(self, now: int) -> None:
+        self.finished = 0
+        self.failed = 0
+        self._now = now
+        self._ends = time.monotonic() + FINISH_SECONDS
+
+    @property
+    def is_spent(self) -> bool:
+        return self.finished + self.failed >= FINISHED_AT_ONCE or time.monotonic() >= self._ends
+
+    def finish(self, place: Place) -> None:
+        """Finishes what was left there; remembers the place once nothing can be left in it any more."""
+        is_whole = (place[1] + 1) * MINUTE_US + LEFT_US < self._now
+        try:
+            for name, done, written_us in _writes(place):
+                if self.is_spent:
+                    return
+                if written_us is None or done:
+                    continue
+                was_left = written_us < self._now - LEFT_US
+                is_whole = was_left and self._finish_one(place, name) and is_whole
+        except Unavailable:
+            self.failed += 1
+            return
+        if is_whole:
+            with _lock:
+                _whole[place] = True
+
+    def _finish_one(self, place: Place, name: int) -> bool:
+        """Whether it is finished. If not it stays, and the others are finished."""
+        try:
+            for _, _, _, owed, written_us in session.execute(_WHOLE, (*place, name)):
+                _do_again(owed, written_us)
+            session.execute(*_mark(place, name, self._now))
+        except Unavailable:
+            self.failed += 1
+            return False
+        except Exception:
+            logger.exception("a write of minute %d cannot be finished", place[1])
+            self.failed += 1
+            return False
+        self.finished += 1
+        return True
+
+
+def _places_to_finish(now: int) -> list[Place]:
+    """Minutes of writes without an order that are not known to be whole; some of them, if they are many."""
+    listed = _listed_minutes(up_to=now // MINUTE_US, shards=WRITE_SHARDS)
+    with _lock:
+        places = [(shard, minute) for shard, minutes in listed for minute in minutes if (shard, minute) not in _whole]
+    start = random.randrange(len(places)) if places else 0  # noqa: S311 - a turn, not a secret
+    return (places[start:] + places[:start])[:LOOKED_THROUGH_AT_ONCE]
+
+
+def _writes(place: Place) -> Iterator[Row]:
+    after = -1
+    while True:
+        rows = session.execute(_WRITES, (*place, after, PAGE))
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1][0]
 
 
 def _do_again(owed: bytes, written_us: int) -> None:

@@ -16,8 +16,9 @@ killed it waits for that node, for as long as the others believe it alive. Plain
 replicas. What has to come whole is written by storage/cassandra/outbox.py.
 
 The breaker (storage/breakers.py) is around each try: while it is open nothing is sent or retried.
-It opens on silence alone. A coordinator that refuses a statement has answered, and so has one that says that too few
-replicas answered it: that is about the rows asked for, and other rows may have other replicas.
+It opens on silence. A coordinator that refuses a statement has answered, and so has one that says that too few
+replicas answered it: that is about the rows asked for, and other rows may have other replicas. Only when nothing but
+timeouts is answered, LATE_FAILURES in a row, is the cluster taken to be overloaded, and left alone for a second or two.
 """
 
 import logging
@@ -64,6 +65,8 @@ RECONNECT_PAUSE_SECONDS = 1.0
 
 FAILURES = 3
 """So many silences in a row open the breaker: one slow statement is nobody else's business."""
+LATE_FAILURES = 20
+"""So many timeouts told by coordinators in a row, of whatever statements and without one success, open it as well."""
 
 CAS_WRITE_UNKNOWN = 0x1700
 """Protocol v5 error code that the driver has no class for: a conditional write with unknown outcome."""
@@ -269,6 +272,10 @@ def _is_silence(error: Exception) -> bool:
     return isinstance(error, ConnectionException | ClientTimeout)
 
 
+def _is_late(error: Exception) -> bool:
+    return isinstance(error.__cause__ if isinstance(error, Undecided) else error, Timeout)
+
+
 def _read_version(opened: _Open) -> None:
     opened.session.execute(SimpleStatement("SELECT release_version FROM system.local", is_idempotent=True))
 
@@ -300,4 +307,11 @@ def _connect() -> _Open:
         raise
 
 
-breaker = Breaker("cassandra", probe=lambda: _read_version(_opened()), silent=_is_silence, failures=FAILURES)
+breaker = Breaker(
+    "cassandra",
+    probe=lambda: _read_version(_opened()),
+    silent=_is_silence,
+    failures=FAILURES,
+    late=_is_late,
+    late_failures=LATE_FAILURES,
+)

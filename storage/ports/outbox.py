@@ -18,7 +18,7 @@ For example, tweet 90 is written, with its order, in minute 40:
    handed it finds it closed, and the sweeper does not see it.
 
 What an order announces may be undone before it was worked off: a deletion marks the order of its
-entry done in its own atomic write, and a worker asks whether an order is still open.
+entry done in its own write, and a worker asks whether an order is still open.
 """
 
 from collections.abc import Collection, Sequence
@@ -32,8 +32,8 @@ SHARDS = 8
 ALL_SHARDS = range(SHARDS)
 
 SETTLED_US = 60_000_000
-"""A write sent this long ago is visible or never will be: 5 s that a write may take + 10 s clock skew
-+ 15 s until the sweeper finishes what its process left, doubled for a store that is busy."""
+"""An order's row sent this long ago is visible or never will be: 5 s that a write may take + 10 s clock skew, doubled
+twice for a store that is busy. What is owed to it may come later (storage/cassandra/outbox.py)."""
 GRACE_US = 2 * SETTLED_US
 """A minute closes so long after its end: orders of its last moment are written, and done, by then."""
 PART_DAYS = 7

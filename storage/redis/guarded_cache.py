@@ -144,8 +144,14 @@ class GuardedCache(Generic[K, V]):
         return Cached(ours, theirs.generation), theirs
 
     def _set(
-        self, values: Mapping[K, V], generation: Generations | None, *, keep: Literal["all", "guards", "nothing"]
+        self,
+        values: Mapping[K, V],
+        generation: Generations | None,
+        *,
+        keep: Literal["all", "guards", "nothing"],
+        until_ms: int | None = None,
     ) -> list[Command]:
+        """The server refuses them from `until_ms` on, by its own clock."""
         if generation is None:
             return []
         shards: dict[int, list[tuple[str, bytes]]] = {}
@@ -157,5 +163,6 @@ class GuardedCache(Generic[K, V]):
         for shard, pairs in shards.items():
             keys, encoded = zip(*pairs, strict=True)
             keys_at = (generation_key(shard), *keys)
-            commands.append(_fill.call(keys_at, generation[shard], self._ttl_seconds, keep, *encoded))
+            until = "" if until_ms is None else until_ms
+            commands.append(_fill.call(keys_at, generation[shard], self._ttl_seconds, keep, until, *encoded))
         return commands

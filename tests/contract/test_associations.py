@@ -82,6 +82,24 @@ def test_an_add_over_an_add_moves_it_to_the_front_once(associations: Association
     again = add(source, target)
     associations.apply([again])
     assert_edge(associations, again)
+    assert associations.count_sources(target, FOLLOW) == 1
+    assert associations.level(target, FOLLOW) == 0
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_an_add_over_an_add_counts_once_though_its_bucket_is_another_now(
+    associations: AssociationStore, level: int
+) -> None:
+    source, target = new_id(), new_id()
+    associations.apply([add(source, target)])
+    associations.grow(target, FOLLOW, level)
+    for _ in range(2):
+        associations.apply([again := add(source, target)])
+    assert_edge(associations, again)
+    assert associations.count_sources(target, FOLLOW) == 1
+    associations.apply([removal := remove(source, target)])
+    assert_edge(associations, removal)
+    assert associations.count_sources(target, FOLLOW) == 0
 
 
 @pytest.mark.parametrize("make", [add, remove])

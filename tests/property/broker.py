@@ -11,6 +11,7 @@ from fanout.orders.dispatch import dispatcher
 from fanout.tasks import work_order, work_part
 from storage.ports.dead_letters import Attempt
 from storage.ports.outbox import Order
+from storage.redis.node import RedisNode
 from storage.stores import outbox
 from tests.property.oracle import Oracle
 
@@ -63,7 +64,7 @@ class Broker:
                 self.work(parts[0])
         return len(orders)
 
-    def _take(self, order: Order, *, resent: bool = False) -> None:
+    def _take(self, order: Order, *, resent: bool = False, found: bool = False) -> None:
         self.waiting.append((order, None))
 
     def _take_part(self, order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:
@@ -74,7 +75,7 @@ class Broker:
         self._oracle.delivered.add(order_id)
 
 
-def _claims_all(names: Sequence[str], *, seconds: int) -> list[bool]:
+def _claims_all(_broker: RedisNode, names: Sequence[str], *, seconds: int) -> list[bool]:
     """Nothing counts as sent a moment ago: messages here get lost, and time does not pass."""
     return [True] * len(names)
 

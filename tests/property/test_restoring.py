@@ -4,9 +4,8 @@ What its author deleted is gone from then on, whatever staff have under way: a f
 Interleavings of their own, beside those of test_timelines.py, whose seeds stay what they are.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from random import Random
 from unittest.mock import patch
 
@@ -32,7 +31,6 @@ from tests.property.test_timelines import SEED, examples, run
 from tests.property.world import UNWRITTEN, Action
 from tweets.entities import Tweet
 from tweets.stores.port import tweet_store
-from tweets.writing import restoring, withholding
 from tweets.writing.posting import delete_tweet
 from tweets.writing.restoring import restore_tweet
 
@@ -162,25 +160,21 @@ def test_every_home_is_right_whatever_is_restored_amid_what(store: str, new_rest
         run(seed, new_restoring_world, steps_of)
 
 
-@contextmanager
-def changed_everywhere(name: str, instead: Callable[..., object]) -> Iterator[None]:
-    with patch.object(withholding, name, instead), patch.object(restoring, name, instead):
-        yield
-
-
 BUGS: dict[str, Bug] = {
-    "what its author deleted is not ended again": lambda: changed_everywhere("end_again", lambda _tweet: None),
     "a retraction does not look whether it was overtaken": lambda: changed_script(
         "pushes", ("return is_higher(high, low, struct.unpack(ID_HALVES, operation))", "return false")
     ),
     "who restores lifts no tombstone": lambda: patch.object(fan_out, "lift_commands", lambda *_: []),
 }
+RARE = {"who restores lifts no tombstone"}
+"""Found as well, but by one interleaving in eighty: more than each run of the tests should take.
+test_restoring_races.py sees it at once."""
 FOUND_WITHIN = 120
 
 
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("store", ["embedded"], indirect=True)
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.replace(" ", "_"))
+@pytest.mark.parametrize("bug", sorted(BUGS.keys() - RARE), ids=lambda bug: bug.replace(" ", "_"))
 def test_a_planted_bug_is_found(bug: str, new_restoring_world: NewWorld) -> None:
     with BUGS[bug]():
         for seed in range(1, FOUND_WITHIN + 1):

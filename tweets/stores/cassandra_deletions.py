@@ -31,7 +31,7 @@ def insert(deletion: Deletion) -> Statement:
 
 
 def remove(op: int, tweet_id: int, *, timestamp: int) -> Statement:
-    """Returns the statement that takes the deletion of that operation back, as of a later time; for a logged batch."""
+    """Returns the statement that takes the deletion of that operation back, as of a later time."""
     return _DELETE, (timestamp, _hour(op), op, tweet_id)
 
 

@@ -108,8 +108,11 @@ def handle(order: Order, context: Context) -> None:
 
 
 def _unfinished(tweet: Tweet) -> Order | None:
-    """The order of the tweet's restoration, while it is open. A store read, none for what is deleted."""
-    order = outbox().open_order(tweet.changed_op) if tweet.changed_op and not tweet.deleted else None
+    """The order of the tweet's restoration, while it is open; all that is owed to it stands then.
+
+    A store read and a write, none for what is deleted.
+    """
+    order = outbox().finished_order(tweet.changed_op) if tweet.changed_op and not tweet.deleted else None
     return order if order is not None and order.kind == RESTORE else None
 
 

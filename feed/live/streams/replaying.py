@@ -113,7 +113,7 @@ class ReplayingStream(ABC):
                 await self._gap(self._safe)
                 self._behind = True
                 await self._look_at_screen()
-                self._behind = False
+                self._behind = self._reading = False  # what was expected may have been dropped, too
 
     def expect(self) -> bool:
         """As `Stream` promises; most are told by their pump only."""

@@ -144,6 +144,8 @@ def test_what_a_failed_request_wrote_is_in_force_when_its_repetition_has_answere
     change(ada.id, bob.id)
     [after] = timeline_node().round_trip(("GET", key))
     assert after != before
-    assert open_orders() == []
+    is_written_again = name in ("block", "mute")
+    assert len(open_orders()) == is_written_again, "a later one is in force; the first one's order is for a worker"
     change(ada.id, bob.id)
-    assert timeline_node().round_trip(("GET", key)) == [after], "once is enough"
+    [last] = timeline_node().round_trip(("GET", key))
+    assert (last == after) != is_written_again, "once is enough where nothing is written again"

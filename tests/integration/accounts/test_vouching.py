@@ -5,8 +5,7 @@ from collections.abc import Callable
 from unittest.mock import patch
 
 import pytest
-from django.db import connection, transaction
-from django.test.utils import CaptureQueriesContext
+from django.db import transaction
 
 from accounts.account_cache import accounts, changes, vouching
 from accounts.account_cache.accounts import ACCOUNTS, recent_changes
@@ -19,49 +18,34 @@ from accounts.sessions import tokens
 from accounts.sessions.ending import end_all
 from accounts.sessions.many_tokens import good_among
 from deploy.supervisor.processes import wait_until
-from storage.errors import Forbidden, NotSignedIn, Unavailable
+from storage.errors import Forbidden, Unavailable
 from storage.ids.snowflakes import now_us
-from storage.redis.lasting_cache import AWAY, FILLED_WITHIN_SECONDS, KEPT_SECONDS, RENEWED_SECONDS, TOLD, vouch_key
+from storage.redis.lasting_cache import AWAY, KEPT_SECONDS, RENEWED_SECONDS, TOLD, vouch_key
 from storage.redis.node import timeline_node
-from storage.redis.shards import timeline_shard, user_tag
 from tests.backends import counted_round_trips, timeline_redis_down, vouch_for_all, vouch_for_none
-from tests.integration.accounts.vouched import is_refused, look_again, sql_away, vouches
+from tests.integration.accounts.vouched import (
+    a_fresh_process,
+    age,
+    is_refused,
+    look_again,
+    person,
+    raw,
+    sql_away,
+    sql_known_away,
+    vouches,
+)
 from tests.people import PASSWORD, new_person
 
+__all__ = ["a_fresh_process", "person", "raw"]
+
+STARTS = Vouching._start
+"""What no other test has, not even between tests (tests/conftest.py)."""
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
-
-
-@pytest.fixture(autouse=True)
-def a_fresh_process() -> None:
-    accounts.forget_all()
-
-
-@pytest.fixture
-def person() -> User:
-    return new_person("ada")
-
-
-@pytest.fixture
-def raw(person: User) -> str:
-    raw = tokens.issue(person)
-    tokens.authenticate(raw)
-    return raw
-
-
-def sql() -> CaptureQueriesContext:
-    return CaptureQueriesContext(connection)
 
 
 def end_vouches() -> None:
     """As VOUCHED_SECONDS after the last look that anybody had."""
     vouch_for_none()
-
-
-def age(key: str, seconds: int) -> None:
-    """The entry is older by so much."""
-    node = timeline_node()
-    [left] = node.round_trip(("PTTL", key))
-    node.round_trip(("PEXPIRE", key, left - seconds * 1000))
 
 
 def sign_out(person: User, raw: str) -> None:
@@ -283,7 +267,7 @@ class TestLooks:
         assert not is_refused(raw)
 
     def test_a_process_looks_from_its_first_check_on(self, raw: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.undo()
+        monkeypatch.setattr(Vouching, "_start", STARTS)
         ours = Vouching()
         vouch_for_none()
         monkeypatch.setattr(tokens, "vouching", ours)
@@ -297,9 +281,10 @@ class TestLooks:
 class TestSqlAway:
     def test_who_is_signed_in_stays_so_and_sql_is_not_asked(self, person: User, raw: str) -> None:
         vouch_for_none()
-        with sql_away() as asked:
+        with sql_away():
             assert not look()
-            assert vouches() == {AWAY}
+        assert vouches() == {AWAY}
+        with sql_known_away() as asked:
             age(TOKENS.key(tokens.read_claim(raw)), RENEWED_SECONDS + 60)
             assert tokens.authenticate(raw).id == person.id
             assert good_among([raw]) == {raw}
@@ -336,7 +321,7 @@ class TestSqlAway:
         with pytest.raises(Forbidden):
             tokens.authenticate(raw)
         vouch_for_all(AWAY)
-        with sql_away() as asked, pytest.raises(Forbidden):
+        with sql_known_away() as asked, pytest.raises(Forbidden):
             tokens.authenticate(raw)
         assert asked == []
 
@@ -358,85 +343,3 @@ class TestSqlAway:
             look()
         assert look_again()
         assert vouches() == {TOLD}
-
-
-class TestLives:
-    def test_an_entry_is_renewed_once_an_hour_and_lives_on(self, person: User, raw: str) -> None:
-        claim = tokens.read_claim(raw)
-        keys = (TOKENS.key(claim), ACCOUNTS.key(person.id))
-        for key in keys:
-            age(key, RENEWED_SECONDS - 60)
-        with sql() as none:
-            tokens.authenticate(raw)
-        for key in keys:
-            age(key, 120)
-        with sql() as once:
-            tokens.authenticate(raw)
-        with sql() as again:
-            tokens.authenticate(raw)
-        assert (len(none), len(once), len(again)) == (0, 1, 0)
-        left = timeline_node().round_trip(*[("TTL", key) for key in keys])
-        assert all(each > KEPT_SECONDS - 60 for each in left)
-
-    def test_what_was_changed_past_the_product_is_seen_after_an_hour(self, person: User, raw: str) -> None:
-        User.objects.update(display_name="By hand")
-        assert tokens.authenticate(raw).account.display_name == person.username
-        age(ACCOUNTS.key(person.id), RENEWED_SECONDS + 60)
-        assert tokens.authenticate(raw).account.display_name == "By hand"
-        assert tokens.authenticate(raw).account.display_name == "By hand"
-
-    def test_an_account_on_pages_is_renewed_as_well(self, person: User, raw: str) -> None:
-        age(ACCOUNTS.key(person.id), RENEWED_SECONDS + 60)
-        costs = []
-        for _ in range(2):
-            with sql() as asked:
-                accounts.accounts_by_id([person.id])
-            costs.append(len(asked))
-        assert costs == [1, 0]
-
-    def test_a_renewal_does_not_overwrite_a_guard(self, person: User, raw: str) -> None:
-        """It has read SQL, then the token ends, and only then the renewal arrives."""
-        age(TOKENS.key(tokens.read_claim(raw)), RENEWED_SECONDS + 60)
-        original = tokens._from_sql
-
-        def read_and_end(claim: Claim) -> object:
-            found = original(claim)
-            end_all(person.id)
-            return found
-
-        with patch.object(tokens, "_from_sql", read_and_end):
-            tokens.authenticate(raw)
-        assert is_refused(raw)
-
-    def test_a_process_that_stood_still_fills_nothing(self, person: User) -> None:
-        """Longer than a guard stands, perhaps."""
-        raw = tokens.issue(person)
-        now = time.monotonic()
-        clock = iter([now, now + FILLED_WITHIN_SECONDS + 1])
-        with patch("accounts.sessions.tokens.time.monotonic", lambda: next(clock, now + FILLED_WITHIN_SECONDS + 1)):
-            tokens.authenticate(raw)
-        assert timeline_node().round_trip(("EXISTS", TOKENS.key(tokens.read_claim(raw)))) == [0]
-
-    def test_tokens_of_sockets_are_looked_up_together_and_kept(self) -> None:
-        people = [new_person() for _ in range(30)]
-        raws = [tokens.issue(each) for each in people]
-        with sql() as cold, counted_round_trips() as trips:
-            assert good_among(raws) == set(raws)
-        assert (len(cold), len(trips)) == (1, 2)
-        with sql() as warm, counted_round_trips() as trips:
-            assert good_among(raws) == set(raws)
-        assert (len(warm), len(trips)) == (0, 1)
-        services.suspend(people[0], by=people[0])
-        end_all(people[1].id)
-        assert good_among(raws) == set(raws[2:])
-        with timeline_redis_down():
-            assert good_among(raws) == set(raws[2:])
-
-    def test_the_keys_beside_a_person_s_tokens_are_of_their_shard(self, person: User) -> None:
-        keys = [vouch_key(timeline_shard(person.id)), changes.told_key(timeline_shard(person.id))]
-        assert all(key.startswith(f"{user_tag(person.id)}:") for key in keys)
-
-
-def test_a_malformed_token_among_many_is_refused() -> None:
-    with pytest.raises(NotSignedIn):
-        good_among(["nonsense"])

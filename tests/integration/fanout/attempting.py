@@ -29,7 +29,7 @@ def attempts_at(order: Order) -> list[Attempt]:
 
 @contextmanager
 def working(work: Callable[[Order], None]) -> Iterator[None]:
-    def instead(order: Order, *, resent: bool) -> None:
+    def instead(order: Order, *, resent: bool, found: bool = False) -> None:
         work(order)
 
     with patch.object(handlers, "work_off", instead):

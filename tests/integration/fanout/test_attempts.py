@@ -10,9 +10,9 @@ from fanout.orders import attempts
 from storage.errors import Unavailable
 from storage.ports.dead_letters import Attempt
 from storage.ports.outbox import Order
-from storage.stores import associations, dead_letters
+from storage.stores import associations, dead_letters, outbox
 from tests.backends import timeline_redis_down
-from tests.integration.fanout.attempting import attempts_at, planted, run, working
+from tests.integration.fanout.attempting import attempts_at, failing, planted, run, working
 from tests.integration.tweeting import post
 from tests.people import new_person
 from tests.work import open_orders
@@ -89,6 +89,21 @@ class TestWhatCounts:
             run(order)
         assert attempts_at(order) == []
         assert open_orders() == [order]
+
+    def test_what_was_written_with_an_order_is_finished_once_a_process_and_by_no_part(self) -> None:
+        order = planted()
+        store = type(outbox())
+        with patch.object(store, "finished_order", autospec=True, side_effect=store.finished_order) as finished:
+            with working(failing(Unavailable("timelines"))):
+                run(order, resent=False)
+                for part in range(2):
+                    tasks.work_part(order.id, order.kind, part, 2, resent=True)
+                assert finished.call_count == 0
+                for _ in range(3):
+                    run(order)
+                assert finished.call_count == 1
+                run(planted())
+            assert finished.call_count == 2
 
     def test_a_broker_that_refuses_the_parts_of_an_order_does_not_count(self) -> None:
         author = new_person()

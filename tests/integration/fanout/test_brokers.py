@@ -1,6 +1,7 @@
 """Orders of several groups of workers: each order at its own group's broker, and one that is away holds up no other."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from unittest.mock import patch
 
 import pytest
@@ -13,9 +14,9 @@ from fanout.orders.brokers import broker_of, brokers, ping_all
 from fanout.orders.kinds import DELIVER
 from fanout.orders.queues import BULK, FANOUT
 from storage.errors import Unavailable
-from storage.ids.snowflakes import make_id, now_us
-from storage.ports.outbox import Order
-from storage.redis.node import broker_node
+from storage.ids.snowflakes import make_id, now_us, spread
+from storage.ports.outbox import SHARDS, Order
+from storage.redis.node import RedisNode, broker_node
 from storage.stores import outbox
 from tests.groups import groups_of_workers
 from tests.ids import new_id
@@ -47,6 +48,15 @@ def waiting(queue: str = FANOUT) -> list[int]:
 def test_without_groups_there_is_one_broker() -> None:
     assert brokers() == (broker_node(),)
     assert {broker_of(new_id()) for _ in range(20)} == {broker_node()}
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 8, 16])
+def test_each_shard_of_the_outbox_has_orders_of_every_group(count: int) -> None:
+    nodes = tuple(RedisNode(f"redis_broker_{number}", "redis://127.0.0.1:1/0") for number in range(count))
+    ids = [new_id() for _ in range(200 * count)]
+    with patch("fanout.orders.brokers.brokers", lambda: nodes):
+        met = {(spread(each, SHARDS), broker_of(each).name) for each in ids}
+    assert len(met) == SHARDS * count
 
 
 def test_orders_go_to_their_groups_and_parts_with_them(groups: list[Valkey]) -> None:
@@ -86,10 +96,42 @@ def test_a_group_whose_broker_is_away_holds_up_no_other(groups: list[Valkey]) ->
     ping_all()
 
 
+@pytest.mark.parametrize("it_answers", [False, True])
+def test_more_than_a_sweep_looks_at_of_a_group_that_is_away_hides_no_other(
+    groups: list[Valkey], monkeypatch: pytest.MonkeyPatch, it_answers: bool
+) -> None:
+    """Also of one that answers what it is asked, and takes nothing."""
+    monkeypatch.setattr(sweeper, "PAGE", 2)
+    monkeypatch.setattr(sweeper, "LOOKED_AT", 4)
+    away, healthy = brokers()
+    orders = planted(40)
+    for order in [order for order in orders if broker_of(order.id) is healthy][:-1]:
+        outbox().mark_done(order.id)
+    claim, look = resending.claim, sweeper.Look()
+
+    def refused_by_one(broker: RedisNode, names: list[str], *, seconds: int) -> list[bool]:
+        if broker is away:
+            raise Unavailable(broker.name)
+        return claim(broker, names, seconds=seconds)
+
+    if not it_answers:
+        groups[0].kill()
+    with patch.object(resending, "claim", refused_by_one):
+        for _ in range(len(orders) // sweeper.LOOKED_AT):
+            with pytest.raises(Unavailable, match="redis_broker_1"):
+                sweeper.sweep(look=look)
+    assert resending.queue_lengths(healthy, [FANOUT])[FANOUT] >= 1
+    if not it_answers:
+        groups[0].start()
+    away.breaker.reset()
+    sweeper.sweep(look=look)
+    assert look.after == 0, "oldest first again"
+
+
 def test_a_broker_that_goes_amid_a_sweep_holds_up_no_other(groups: list[Valkey]) -> None:
     orders, enqueue = planted(20), dispatch.enqueue
 
-    def refused_by_one(order: Order, *, resent: bool) -> None:
+    def refused_by_one(order: Order, *, resent: bool, found: bool) -> None:
         if broker_of(order.id) is brokers()[0]:
             raise Unavailable("redis_broker_1")
         enqueue(order, resent=resent)
@@ -99,6 +141,25 @@ def test_a_broker_that_goes_amid_a_sweep_holds_up_no_other(groups: list[Valkey])
         sweeper.sweep()
     assert waiting() == [0, 0, others]
     assert sweeper.sweep() == 20 - others, "their claims were given back"
+
+
+def test_a_pool_that_is_used_up_is_a_broker_that_does_not_answer(
+    groups: list[Valkey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "SENDING_SECONDS", 0.01)
+    [order] = planted(1)
+    with ExitStack() as held:
+        for _ in range(dispatch.CONNECTIONS):
+            held.enter_context(dispatch.producers.of(broker_of(order.id)))
+        with pytest.raises(Unavailable, match="redis_broker_"):
+            dispatch.enqueue(order)
+    dispatch.enqueue(order)
+
+
+def test_a_group_that_hangs_is_given_a_second(groups: list[Valkey]) -> None:
+    """One thread of a process sends to all groups."""
+    with dispatch.producers.of(brokers()[0]) as producer:
+        assert producer.channel.connection.client.transport_options["socket_timeout"] == 1.0
 
 
 def test_the_lengths_of_queues_are_those_of_all(groups: list[Valkey]) -> None:

@@ -57,7 +57,7 @@ class TestOrdersThatWait:
             settings.SWEEP_AFTER_SECONDS = 0.0
             time.sleep(0.01)
             assert sweeper.sweep() == 1
-            sent.assert_called_once_with(order, resent=True)
+            sent.assert_called_once_with(order, resent=True, found=False)
             assert sweeper.sweep() == 0, "sent a moment ago"
 
     def test_orders_sent_a_moment_ago_hide_none_behind_them(

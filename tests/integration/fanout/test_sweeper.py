@@ -10,6 +10,7 @@ from django.conf import settings as django_settings
 from pytest_django.fixtures import Settings
 
 from accounts.graph.follows import GRAPH_ORDER
+from fanout import tasks
 from fanout.delivery import fan_out
 from fanout.orders import attempts, handlers, resending, sweeper
 from fanout.orders.kinds import DELIVER
@@ -32,7 +33,7 @@ def sent(product: str, settings: Settings) -> Iterator[list[int]]:
     """The ids of the orders that the sweeper has sent."""
     settings.SWEEP_AFTER_SECONDS = 0.0
     ids: list[int] = []
-    with patch.object(sweeper, "enqueue", lambda order, *, resent: ids.append(order.id) if resent else None):
+    with patch.object(sweeper, "enqueue", lambda order, *, resent, **_: ids.append(order.id) if resent else None):
         yield ids
 
 
@@ -226,3 +227,12 @@ def test_the_first_pauses_are_short_and_the_last_is_bounded() -> None:
     assert attempts.may_be_tried([])
     with patch.object(attempts, "now_us", lambda: int((time.time() + 160) * SECOND)):
         assert attempts.may_be_tried(noted)
+
+
+def test_minutes_are_forgotten_though_something_cannot_be_finished() -> None:
+    with (
+        patch.object(sweeper, "finish", side_effect=Unavailable("cassandra")),
+        patch.object(sweeper, "discard") as done,
+    ):
+        tasks.discard()
+    done.assert_called_once_with()

@@ -39,7 +39,10 @@ def sent(product: str, settings: Settings) -> Iterator[list[int]]:
     """The ids of the orders that were sent."""
     settings.SWEEP_AFTER_SECONDS = 0.0
     ids: list[int] = []
-    with patch.object(sweeper, "enqueue", lambda order, *, resent: ids.append(order.id)):
+    with (
+        patch.object(sweeper, "enqueue", lambda order, **_: ids.append(order.id)),
+        patch.object(sweepers, "TURN_SECONDS", 10**12),
+    ):
         yield ids
 
 
@@ -65,15 +68,32 @@ def queued(queue: str, count: int) -> None:
 @on_one_store
 class TestShares:
     @pytest.mark.parametrize("count", [*range(1, SHARDS + 4), 2 * SHARDS])
-    def test_every_shard_is_somebody_s_and_nobody_has_much_more(self, count: int) -> None:
+    @pytest.mark.parametrize("turn", [0, 1, 12_345])
+    def test_every_shard_is_somebody_s_and_nobody_has_much_more(self, count: int, turn: int) -> None:
         names = [f"machine/{n:02}" for n in range(count)]
-        shares = [share_of(name, names[::-1]) for name in names]
+        shares = [share_of(name, names[::-1], turn) for name in names]
         swept = sorted(shard for share in shares for shard in share.shards)
         assert sorted({*swept}) == list(range(SHARDS))
         assert len(swept) == max(count, SHARDS)
         sizes = [share.size for share in shares]
         assert sum(sizes) == pytest.approx(1.0)
         assert max(sizes) - min(sizes) <= 1 / SHARDS
+
+    @pytest.mark.parametrize("count", [*range(1, SHARDS + 4), 2 * SHARDS])
+    def test_every_shard_passes_through_every_sweeper(self, count: int) -> None:
+        names = [f"machine/{n:02}" for n in range(count)]
+        for name in names:
+            seen = {shard for turn in range(count) for shard in share_of(name, names, turn).shards}
+            assert seen == {*range(SHARDS)}
+
+    def test_they_change_places_by_the_broker_s_clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        one, other = Sweeper(), Sweeper()
+        for each in (one, other):
+            each.meet()
+        before = one.meet().shards, other.meet().shards
+        [(seconds, _)] = broker_node().round_trip(("TIME",))
+        monkeypatch.setattr(sweepers, "TURN_SECONDS", int(seconds))
+        assert (other.meet().shards, one.meet().shards) == before
 
     def test_who_comes_and_goes_changes_them_at_the_next_round(self) -> None:
         one, other = Sweeper(), Sweeper()
@@ -197,9 +217,14 @@ def allowed(queue: str, *, share: float = 1.0) -> int:
 class TestFirstSending:
     """Of an outage's orders: no attempt at them needs to be noted before it begins, unless it is not the first."""
 
-    def sent_again(self, memory: sweeper.Memory | None, *, times: int = 1) -> list[bool]:
-        said: list[bool] = []
-        with patch.object(sweeper, "enqueue", lambda order, *, resent: said.append(resent)):
+    def sent_again(self, memory: sweeper.Memory | None, *, times: int = 1) -> list[str]:
+        """How each was sent; either way the worker sees to what its writer may have left unwritten."""
+        said: list[str] = []
+
+        def note(order: Order, *, resent: bool, found: bool) -> None:
+            said.append("again" * resent + "found" * found)
+
+        with patch.object(sweeper, "enqueue", note):
             for _ in range(times):
                 broker_node().round_trip(("FLUSHALL",))
                 sweeper.sweep(memory=memory)
@@ -208,11 +233,11 @@ class TestFirstSending:
     def test_a_sweeper_knows_what_it_sent(self) -> None:
         planted(3)
         memory = sweeper.Memory()
-        assert self.sent_again(memory, times=2) == [False] * 3 + [True] * 3
+        assert self.sent_again(memory, times=2) == ["found"] * 3 + ["again"] * 3
 
     def test_who_works_orders_off_remembers_none(self) -> None:
         planted(3)
-        assert self.sent_again(None) == [True] * 3
+        assert self.sent_again(None) == ["again"] * 3
 
     def test_what_is_sent_again_and_again_is_not_forgotten(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sweeper, "REMEMBERED", 3)
@@ -236,6 +261,27 @@ class TestBeat:
         there.leave()
         tasks.sweep()
         assert sent == [order]
+
+    def test_it_sweeps_while_no_sweeper_can_read_the_store(self, sent: list[int]) -> None:
+        """Each leaves when its own way to the store has failed, and comes back once it has read."""
+        one, away = Sweeper(), Unavailable("store")
+        one._round()
+        assert sweepers.anybody_sweeps()
+        with patch.object(sweeper, "outbox", side_effect=away), patch.object(sweepers, "outbox", side_effect=away):
+            for _ in range(2):
+                one._round()
+                assert not sweepers.anybody_sweeps()
+        [order] = planted(1)
+        tasks.sweep()
+        assert sent == [order]
+        one._round()
+        assert sweepers.anybody_sweeps()
+
+    def test_a_broker_that_is_away_makes_no_sweeper_leave(self) -> None:
+        one = Sweeper()
+        with patch.object(sweepers, "sweep", side_effect=Unavailable(broker_node().name)):
+            one._round()
+        assert sweepers.anybody_sweeps()
 
     def test_a_worker_counts_what_it_takes(self) -> None:
         [order] = planted(1)

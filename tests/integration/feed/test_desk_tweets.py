@@ -268,7 +268,7 @@ class TestActing:
         assert ApiClient(desk.person).delete(f"/api/v1/tweets/{at_the_api}").status_code == 204
         for tweet in (at_the_desk, at_the_api):
             assert tweet_store().get_many([tweet])[tweet].deleted
-            assert "Deleted by its author." in desk.page(f"tweets/{tweet}/")
+            assert "Deleted by its author, " in desk.page(f"tweets/{tweet}/")
         assert not StaffAction.objects.exists()
 
     @on_one_store

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import AsyncMock, Mock, patch
 
 import pytest
 
@@ -16,6 +16,7 @@ from feed.live.streams.home import HomeStream
 from feed.live.threads import housekeeping, reading
 from feed.timelines.home import InHome
 from feed.timelines.standing import seen_at_home
+from storage.errors import Unavailable
 from tests.integration.feed.sockets import WiredSocket, delivered
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
@@ -178,6 +179,24 @@ def test_a_socket_that_ends_meanwhile_is_told_nothing_and_holds_up_nobody(author
                 looks.go.release()
             assert [int((await each.frame())["tweet"]["id"]) for each in sockets[1:]] == [tweet] * 2
             assert sockets[0].at_once == 0
+
+    run(scenario)
+
+
+def test_where_a_look_fails_no_other_waits_for_one(author: User, readers: list[User]) -> None:
+    async def scenario() -> None:
+        async with told_of(author, readers) as sockets:
+            failing = Mock(side_effect=Unavailable("redis_timelines"))
+            with (
+                patch.object(arrivals, "TOGETHER", 1),
+                patch.object(arrivals, "seen_at_home", failing),
+                patch.object(HomeStream, "handle", AsyncMock()),
+            ):
+                came = [reader.id for reader in readers]
+                arrivals.arrivals.tell(came, await housekeeping(post, author))
+                await asyncio.gather(*arrivals.arrivals._looks)
+            assert failing.call_count == 1, "the pumps ask for the others"
+            assert [each.at_once for each in sockets] == [0, 0, 0]
 
     run(scenario)
 

@@ -34,10 +34,10 @@ class TestCosts:
         tweet = post(author)
         me = viewer(reader)
         acts: list[tuple[Callable[[], object], int, int]] = [
-            (lambda: liking.like(viewer=me, tweet_id=tweet), 4, 6),
+            (lambda: liking.like(viewer=me, tweet_id=tweet), 4, 7),
             (lambda: liking.unlike(viewer=me, tweet_id=tweet), 2, 3),
             (lambda: post(author), 1, 4),
-            (lambda: post(author, reply_to=tweet), 3, 7),
+            (lambda: post(author, reply_to=tweet), 3, 9),
         ]
         for act, _, _ in acts:
             act()

@@ -53,7 +53,7 @@ class TestSuspension:
         assert [each.args for each in waiting if each.kind == PURGE_ORDER] == [(reader.id,)]
         settings.SWEEP_AFTER_SECONDS = 0.0
         time.sleep(0.01)
-        with patch.object(sweeper, "enqueue", handlers.work_off):
+        with patch.object(sweeper, "enqueue", lambda order, *, resent, **_: handlers.work_off(order, resent=resent)):
             assert sweeper.sweep() == len(waiting)
         assert reading_of(reader) == set()
         assert open_orders() == []

@@ -6,8 +6,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock, patch
 
 import pytest
+from cassandra import OperationTimedOut
+from cassandra.connection import ConnectionShutdown
 from cassandra.protocol import SyntaxException
 from django.conf import settings
 from django.core.management import CommandError, call_command
@@ -195,3 +198,19 @@ def test_a_file_that_could_not_run_twice_is_refused(name: str, text: str, fault:
 def test_a_keyspace_name_is_checked_before_it_is_put_into_cql(cassandra: None, keyspace: str) -> None:
     with override_settings(CASSANDRA_KEYSPACE=keyspace), pytest.raises(MigrationError, match="CASSANDRA_KEYSPACE"):
         migrate(print)
+
+
+@pytest.mark.parametrize("error", [ConnectionShutdown("lost"), OperationTimedOut()], ids=repr)
+@pytest.mark.parametrize("holder", ["me", "another"])
+def test_a_lock_whose_answer_was_lost_is_read_again(error: Exception, holder: str) -> None:
+    session = Mock()
+    session.execute.side_effect = [error, Mock(one=lambda: (holder,))]
+    assert migrations._conditional(session, migrations.LOCK, ("me", 180), "me") is (holder == "me")
+
+
+@pytest.mark.parametrize("error", [ConnectionShutdown("lost"), OperationTimedOut()], ids=repr)
+def test_a_node_that_is_lost_on_the_way_is_unavailable(error: Exception) -> None:
+    with patch.object(migrations, "open_cluster") as opened:
+        opened.return_value.connect.return_value.execute.side_effect = error
+        with pytest.raises(Unavailable):
+            migrations.unapplied()

@@ -218,6 +218,25 @@ class TestTryingAgain:
                     session._answer(Asked(error, error))
             assert session.breaker.state is not State.CLOSED
 
+    @pytest.mark.parametrize("error", [LATE, ReadTimeout("slow")], ids=repr)
+    def test_nothing_but_timeouts_of_replicas_opens_it_too_though_late(self, error: Exception) -> None:
+        with probes_by_hand():
+            for _ in range(2):
+                self.fail(session.LATE_FAILURES - 1, error)
+                assert session.breaker.state is State.CLOSED
+                assert session._answer(Asked()) == "answered"
+            self.fail(session.LATE_FAILURES - 1, error)
+            with pytest.raises(Unavailable):
+                session._answer(Asked(NoQuorum("one of two")))
+            assert session.breaker.state is State.CLOSED, "that is refused at once, and says nothing of the others"
+            self.fail(1, error)
+            assert session.breaker.state is not State.CLOSED
+
+    def fail(self, times: int, error: Exception) -> None:
+        for _ in range(times):
+            with pytest.raises(Unavailable):
+                session._answer(Asked(error, error))
+
 
 class TestAnotherNode:
     """What the driver asks another node about, within the time of one statement."""
@@ -248,6 +267,7 @@ class TestAnotherNode:
         profile = open_cluster().profile_manager.default
         plan = profile.speculative_execution_policy.new_plan("feed", None)
         assert 0 < plan.next_execution(None) < 1
+        assert plan.next_execution(None) < 0, "one other, and no third"
 
 
 @pytest.mark.cassandra

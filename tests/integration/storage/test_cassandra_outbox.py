@@ -1,15 +1,20 @@
-"""What only Cassandra's outbox can get wrong: the times at which its rows are written."""
+"""What only Cassandra's outbox can get wrong: the times at which its rows are written, and finishing what was left."""
 
-from unittest.mock import patch
+from contextlib import suppress
+from typing import Any
+from unittest.mock import DEFAULT, patch
 
 import pytest
 
 from storage.cassandra import outbox as cassandra_outbox
 from storage.cassandra import session
-from storage.cassandra.outbox import CassandraOutbox
+from storage.cassandra.outbox import LEFT_US, WRITE_SHARDS, CassandraOutbox, forget_known, write_with_order
+from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, make_id, now_us, spread
 from storage.ports.outbox import SHARDS, Order
 from tests.ids import new_id
+from tests.integration.storage.statements import INSERT_LEVEL, SELECT_LEVEL
+from tests.torn import torn_after
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.usefixtures("cassandra", "empty_cassandra_outbox")]
 
@@ -27,3 +32,91 @@ def test_an_order_whose_writer_stood_still_while_its_minute_was_forgotten_is_fou
         CassandraOutbox().add(order)
     assert CassandraOutbox().open_order(order.id) == order
     assert order in CassandraOutbox().open_orders(before=MAX_ID, limit=10)
+
+
+class TestFinishing:
+    """Writes without an order whose process died when they were recorded."""
+
+    @pytest.fixture(autouse=True)
+    def anew(self) -> None:
+        forget_known()
+
+    def test_one_that_the_store_does_not_answer_for_holds_up_no_other(self) -> None:
+        targets = [left() for _ in range(3)]
+        errors = [Unavailable("cassandra"), DEFAULT, DEFAULT]
+        with patch.object(cassandra_outbox, "_do_again", side_effect=errors, wraps=cassandra_outbox._do_again):
+            assert finish() == 2
+        assert finish() == 1
+        assert all(stands(target) for target in targets)
+
+    def test_a_minute_that_cannot_be_read_holds_up_no_other(self) -> None:
+        left(shard=WRITE_SHARDS[0])
+        target = left(shard=WRITE_SHARDS[1])
+
+        def execute(cql: str, params: Any = (), **options: Any) -> list[session.Row]:
+            if cql == cassandra_outbox._WRITES and params[0] == WRITE_SHARDS[0]:
+                raise Unavailable("cassandra")
+            return asked(cql, params, **options)
+
+        asked = session.execute
+        with patch.object(session, "execute", execute):
+            assert finish() == 1
+        assert stands(target)
+        assert finish() == 1
+
+    def test_a_run_looks_at_so_many_minutes_and_others_have_their_turn(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cassandra_outbox, "LOOKED_THROUGH_AT_ONCE", 1)
+        targets = [left(shard=shard) for shard in WRITE_SHARDS[:4]]
+        finished = 0
+        for _ in range(1_000):
+            found = finish()
+            assert found <= 1
+            finished += found
+            if finished == len(targets):
+                break
+        assert all(stands(target) for target in targets)
+
+    def test_a_run_ends_in_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        target = left()
+        with monkeypatch.context() as hurried:
+            hurried.setattr(cassandra_outbox, "FINISH_SECONDS", 0.0)
+            assert finish() == 0
+        assert not stands(target)
+        assert finish() == 1
+
+    def test_a_large_minute_is_read_in_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cassandra_outbox, "PAGE", 2)
+        targets = [left(shard=WRITE_SHARDS[0]) for _ in range(5)]
+        finished = sum(finish() for _ in range(2))
+        assert finished == 5
+        assert all(stands(target) for target in targets)
+
+    def test_what_was_seen_closed_and_done_is_not_read_again(self) -> None:
+        left(shard=WRITE_SHARDS[0])
+        with patch.object(session, "execute", wraps=session.execute) as asked:
+            read = []
+            for later in (LEFT_US // 2, 2 * MINUTE_US, 2 * MINUTE_US, 2 * MINUTE_US):
+                asked.reset_mock()
+                finish(later_us=later)
+                read.append(sum(call.args[0] == cassandra_outbox._WRITES for call in asked.call_args_list))
+        assert read == [1, 1, 0, 0], "not while something may be left there"
+
+
+def left(*, shard: int | None = None) -> int:
+    """The target of a level that its process has recorded and not written."""
+    target = new_id()
+    statements = [(INSERT_LEVEL, (target, "k", level, level)) for level in (1, 2)]
+    forget_known()
+    choice = WRITE_SHARDS[0] if shard is None else shard
+    with patch("storage.cassandra.outbox.secrets.choice", lambda _: choice), torn_after(2), suppress(Unavailable):
+        write_with_order(statements, None)
+    assert not stands(target)
+    return target
+
+
+def stands(target: int) -> bool:
+    return bool(session.execute(SELECT_LEVEL, (target,)))
+
+
+def finish(*, later_us: int = 2 * LEFT_US) -> int:
+    return CassandraOutbox().finish_writes(now_us=now_us() + later_us)

@@ -12,23 +12,28 @@ import msgspec
 import pytest
 from django.test import override_settings
 
-from fanout.orders.kinds import DELIVER
+from accounts.graph import blocks, follows
+from accounts.graph.kinds import BLOCK, MUTE
+from accounts.staff.roles import Role
+from fanout.orders.kinds import DELIVER, RESTORE
 from fanout.tasks import work_order
 from storage import stores
 from storage.cassandra import redo, session
 from storage.cassandra.outbox import LEFT_US, REDO_US, forget_known
-from storage.errors import Unavailable
+from storage.errors import Refused, Unavailable
 from storage.ids.snowflakes import now_us
 from storage.ports.associations import Change, End
 from storage.ports.outbox import SHARDS, Order
 from storage.ports.ranges import Range
 from tests.ids import new_id
-from tests.people import new_person
+from tests.integration.tweeting import viewer
+from tests.people import new_person, new_staff
 from tests.torn import torn_after
 from tests.work import open_orders
 from tweets.entities import Tweet
 from tweets.kinds import LIKE, QUOTE, RETWEET
 from tweets.stores.port import tweet_store
+from tweets.writing.restoring import restore_tweet
 
 pytestmark = pytest.mark.cassandra
 
@@ -80,6 +85,13 @@ class World:
         order = Order(op, "retract", (tweet.id, tweet.author_id))
         return lambda: tweet_store().delete(tweet, op=op, by=tweet.author_id, order=order, edges=edges)
 
+    def restoring(self, tweet: Tweet) -> Write:
+        self.adding(tweet)()
+        removal, op = new_id(), new_id()
+        tweet_store().delete(tweet, op=removal, by=self.ada, order=Order(removal, "retract", (tweet.id, self.bob)))
+        deleted = tweet_store().get_many([tweet.id])[tweet.id]
+        return lambda: tweet_store().restore(deleted, op=op, order=Order(op, RESTORE, (tweet.id, tweet.author_id)))
+
     def changing(self, kind: str, target: int, *, present: bool = True, order: bool = False) -> Write:
         if not present:
             self.changing(kind, target)()
@@ -130,6 +142,7 @@ WRITES: dict[str, Callable[[World], Write]] = {
     "delete": lambda it: it.deleting(it.tweet_of(it.bob, reply_to_id=it.tweet.id)),
     "delete a quote": lambda it: it.deleting(it.tweet_of(it.bob, quote_of_id=it.tweet.id), QUOTE),
     "unretweet": lambda it: it.deleting(it.tweet_of(it.bob, retweet_of_id=it.tweet.id), RETWEET),
+    "restore": lambda it: it.restoring(it.tweet_of(it.bob, reply_to_id=it.tweet.id)),
     "like": lambda it: it.changing(LIKE, it.tweet.id),
     "unlike": lambda it: it.changing(LIKE, it.tweet.id, present=False),
     "follow": lambda it: it.changing(FOLLOW, it.ada, order=True),
@@ -290,7 +303,10 @@ def test_a_post_needs_five_rows_once_its_listings_stand() -> None:
     assert 40 * 5 <= torn.written <= 40 * 5 + 2 * SHARDS * 3
 
 
-def test_an_order_that_is_sent_again_is_worked_off_when_what_it_announces_stands(redis_servers: None) -> None:
+@pytest.mark.parametrize("how", [{"resent": True}, {"found": True}], ids=["again", "by the sweeper"])
+def test_an_order_whose_writer_did_not_send_it_is_worked_off_when_what_it_announces_stands(
+    redis_servers: None, how: dict[str, bool]
+) -> None:
     ada = new_person()
     for rows in itertools.count():
         world = World()
@@ -302,7 +318,53 @@ def test_an_order_that_is_sent_again_is_worked_off_when_what_it_announces_stands
         if not torn.broke:
             break
         for order in open_orders():
-            work_order(order.id, order.kind, resent=True)
+            work_order(order.id, order.kind, **how)
         assert open_orders() == []
         listed = tweet_store().by_author(ada.id, replies=True, limit=100)
         assert (tweet.id in listed) == (tweet.id in tweet_store().get_many([tweet.id]))
+
+
+def test_restoring_again_says_that_it_is_restored_only_when_all_of_it_stands(redis_servers: None) -> None:
+    """The first one broke off; before it was answered, the second did the rest, and told a worker."""
+    ada, staff = new_person(), viewer(new_staff(Role.MODERATOR))
+    answered = 0
+    for rows in itertools.count():
+        world = World()
+        tweet = world.tweet_of(ada.id)
+        world.adding(tweet)()
+        removal = new_id()
+        retract = Order(removal, "retract", (tweet.id, ada.id))
+        tweet_store().delete(tweet, op=removal, by=staff.id, order=retract)
+        forget_known()
+        with torn_after(rows) as torn, suppress(Unavailable):
+            restore_tweet(tweet_id=tweet.id, viewer=staff, reason="A mistake.")
+        if not torn.broke:
+            break
+        with suppress(Refused):
+            restore_tweet(tweet_id=tweet.id, viewer=staff, reason="A mistake.")
+            answered += 1
+            assert tweet.id in tweet_store().by_author(ada.id, replies=True, limit=100), f"after {rows} rows"
+            assert tweet.id in tweet_store().home_entries([ada.id], limit=100)
+            assert tweet.id in tweet_store().public(limit=100)
+    assert answered > 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "make", "lift"), [(BLOCK, blocks.block, blocks.unblock), (MUTE, blocks.mute, blocks.unmute)]
+)
+def test_a_block_stands_once_it_was_acknowledged_whatever_is_finished_later(
+    redis_servers: None, kind: str, make: Callable[[int, int], None], lift: Callable[[int, int], None]
+) -> None:
+    """Lifting it broke off, unseen; then it was asked for again."""
+    ada, bob = new_person(), new_person()
+    make(ada.id, bob.id)
+    for rows in itertools.count():
+        forget_known()
+        with torn_after(rows) as torn, suppress(Unavailable):
+            lift(ada.id, bob.id)
+        if not torn.broke:
+            break
+        make(ada.id, bob.id)
+        sweep()
+        assert follows.has_edge(ada.id, kind, bob.id), f"after {rows} rows"
+    assert rows > 3

@@ -231,6 +231,8 @@ class TestDatabases:
         ("TIMELINE_CAP", "0", "TIMELINE_CAP=0: must be at least 1"),
         ("ACTIVE_DAYS", "0", "ACTIVE_DAYS=0: must be at least 1"),
         ("TOKEN_DAYS", "-1", "TOKEN_DAYS=-1: must be at least 1"),
+        ("REDIS_TIMEOUT_SECONDS", "0", "REDIS_TIMEOUT_SECONDS=0.0: must be at least 0.01"),
+        ("CASSANDRA_TIMEOUT_SECONDS", "0.2", "CASSANDRA_TIMEOUT_SECONDS=0.2: must be at least 1.0"),
         ("SWEEP_AFTER_SECONDS", "-1", "SWEEP_AFTER_SECONDS=-1.0: must not be negative"),
         ("DATABASE_URL", "mysql://u:pw@db/feed", "DATABASE_URL begins with mysql://: must be one of postgresql://,"),
         ("BROKER_REDIS_URL", "amqp://u:pw@mq//", "BROKER_REDIS_URL begins with amqp://: must be one of redis://,"),
@@ -246,6 +248,11 @@ def test_what_cannot_work_is_refused_by_a_sentence(
     found = fault(given, {name: value})
     assert found.startswith(sentence)
     assert "pw" not in found
+
+
+@pytest.mark.parametrize("value", ["redis://a, redis://b", " redis://a ,redis://b,", "redis://a,,redis://b"])
+def test_spaces_and_a_comma_too_many_are_no_part_of_an_address(given: pytest.MonkeyPatch, value: str) -> None:
+    assert read(given, {"FANOUT_BROKER_URLS": value}).fanout_broker_urls == ["redis://a", "redis://b"]
 
 
 @pytest.mark.parametrize("level", CONSISTENCIES)
