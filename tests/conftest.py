@@ -38,9 +38,9 @@ from storage.redis.node import broker_node, timeline_node
 from storage.redis.shards import forget_keys
 from storage.redis.tallies import Tallies, tallies
 from tests.backends import vouch_for_all
-from tests.cluster import ValkeyCluster
 from tests.order import shuffled
 from tests.settings import EXTERNAL_CASSANDRA, REDIS_PASSWORD, TEST_DIR, TIMELINES_ON_A_CLUSTER
+from tests.valkey_cluster import ValkeyCluster
 from tweets.stores.port import tweet_store
 
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}

@@ -2,6 +2,7 @@
 
     make chaos SECONDS=300 SEED=1 STORE=cassandra
     make chaos NODES=3 SECONDS=25
+    make chaos TIMELINES=cluster SECONDS=120
     make chaos REPLAY=data/chaos/…/log.jsonl
 
 Exit status 1 on any difference, lost write or duplicate. Who does what when, and which fault comes

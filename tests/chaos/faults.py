@@ -7,16 +7,14 @@ return was acknowledged and stands in a follower's home.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import redis
 
 from deploy.supervisor.health import answers_200
 from tests.chaos.clients import Crowd
 from tests.chaos.journal import Journal
 from tests.chaos.oracle import number_in
-from tests.chaos.record import Record
+from tests.chaos.record import Outage, Record
 from tests.chaos.schedule import Fault, Injection
 from tests.chaos.stack import Stack
 from tests.chaos.stream import Action, Kind
@@ -34,6 +32,9 @@ class Injected:
 
     injection: Injection
     begun: float
+    victim: str
+    """The process or server that was hit."""
+    outage: Outage | None = None
     returned: float | None = None
     """When the process ran again or the server answered again."""
     recovery: float | None = None
@@ -80,30 +81,32 @@ class Faults:
         fault, target = injection.fault, injection.target
         if any(each.injection.target == target for each in self._open):
             return
-        injected = Injected(injection, time.time())
+        victim = self._stack.victim(target)
+        if victim is None or any(each.victim == victim for each in self._open):
+            return
+        injected = Injected(injection, time.time(), victim)
         self._journal.note("fault", round=injection.round, fault=fault, target=target, seconds=injection.seconds)
         self.injected.append(injected)
-        if fault is Fault.TIMELINES_FLUSHED:
-            self._flush()
+        if fault in AT_ONCE:
+            AT_ONCE[fault](self, injected)
             self._returned(injected)
             return
         if fault.victim == "timelines":
-            self._record.timelines_are_down(injected.begun)
-        (self._stack.hang if fault.endswith("hung") else self._stack.kill)(target)
+            injected.outage = self._record.timelines_are_down(injected.begun)
+        (self._stack.hang if fault.endswith("hung") else self._stack.kill)(victim)
         self._open.append(injected)
 
     def _finish(self, injected: Injected) -> None:
-        fault, target = injected.fault, injected.injection.target
-        if fault.endswith("hung"):
-            self._stack.resume(target)
+        if injected.fault.endswith("hung"):
+            self._stack.resume(injected.victim)
         else:
-            self._stack.restart(target, while_waiting=self.tick)
+            self._stack.restart(injected.victim, while_waiting=self.tick)
         self._returned(injected)
 
     def _returned(self, injected: Injected) -> None:
         injected.returned = time.time()
-        if injected.fault.victim == "timelines" and injected.fault is not Fault.TIMELINES_FLUSHED:
-            self._record.timelines_are_back(injected.returned)
+        if injected.outage is not None:
+            self._record.timelines_are_back(injected.outage, injected.returned)
         number = injected.injection.round
         self._journal.note("returned", round=number, fault=injected.fault, target=injected.injection.target)
         of_round = [each for each in self.injected if each.injection.round == number]
@@ -111,13 +114,27 @@ class Faults:
         if not coming and all(each.returned is not None for each in of_round):
             self._probe.after(of_round)
 
-    def _flush(self) -> None:
-        with redis.Redis.from_url(self._stack.servers["timelines"].url, socket_timeout=5) as client:
-            try:
-                client.flushall()
-            except redis.RedisError:
-                # It is down or hung at the moment; then there is nothing to be flushed, or it is flushed on its return.
-                return
+    def _flush(self, injected: Injected) -> None:
+        self._stack.flush(injected.victim)
+
+    def _move(self, injected: Injected) -> None:
+        """Its readers may find it away as long as it takes: a generation is not begun amid a move."""
+        injected.outage = self._record.timelines_are_down(injected.begun)
+        done = self._stack.move_slots(injected.injection.target, while_waiting=self._stack.tick)
+        self._journal.note("moved", target=injected.injection.target, done=done)
+
+    def _promote(self, injected: Injected) -> None:
+        injected.outage = self._record.timelines_are_down(injected.begun)
+        done = self._stack.promote(injected.injection.target)
+        self._journal.note("promoted", target=injected.injection.target, done=done)
+
+
+AT_ONCE: Mapping[Fault, Callable[[Faults, Injected], None]] = {
+    Fault.TIMELINES_FLUSHED: Faults._flush,
+    Fault.TIMELINES_MOVED: Faults._move,
+    Fault.TIMELINES_PROMOTED: Faults._promote,
+}
+"""Faults that are over when they have come."""
 
 
 class Probe:

@@ -78,13 +78,16 @@ class Record:
     slack: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def timelines_are_down(self, at: float) -> None:
+    def timelines_are_down(self, at: float) -> Outage:
+        """Begins an outage, of one server of several as well; `timelines_are_back` ends it."""
         with self.lock:
-            self.outages.append(Outage(at, allowed=ALLOWED_SECONDS + self.slack))
+            outage = Outage(at, allowed=ALLOWED_SECONDS + self.slack)
+            self.outages.append(outage)
+            return outage
 
-    def timelines_are_back(self, at: float) -> None:
+    def timelines_are_back(self, outage: Outage, at: float) -> None:
         with self.lock:
-            self.outages[-1].end = at
+            outage.end = at
 
     def begin(self, action: Action) -> None:
         with self.lock:

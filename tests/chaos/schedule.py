@@ -1,11 +1,11 @@
 """Which fault comes when, told from the seed alone: rounds of one to three faults, then a rest to recover in."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tests.chaos.settings import Settings
+from tests.chaos.settings import CLUSTER, Settings
 
 FIRST_AT = 1.0
 ROUND_SECONDS = 8.0
@@ -30,6 +30,8 @@ class Fault(StrEnum):
     TIMELINES_KILLED = "timelines killed"
     TIMELINES_HUNG = "timelines hung"
     TIMELINES_FLUSHED = "timelines flushed"
+    TIMELINES_MOVED = "timelines moved"
+    TIMELINES_PROMOTED = "timelines promoted"
     CASSANDRA_KILLED = "cassandra killed"
     CASSANDRA_HUNG = "cassandra hung"
 
@@ -41,13 +43,16 @@ class Fault(StrEnum):
     @property
     def seconds(self) -> tuple[float, float]:
         """How long it lasts, at least and at most."""
-        return {"killed": (0.2, 3.0), "hung": (1.0, 5.0), "flushed": (0.0, 0.0)}[self.split()[1]]
+        return {"killed": (0.2, 3.0), "hung": (1.0, 5.0)}.get(self.split()[1], (0.0, 0.0))
 
 
 LIVE = "web.1"
 """The web process that serves sockets, as that of `make run` does: production has processes of their own for them."""
 SEVERAL = {"worker": 2, "web": 3}
 """Processes that there are more of than one; "web" is counted by stack.py as well."""
+THIRDS = 3
+"""Of the slots of a cluster: "timelines.2" is whoever is the primary of the second third when the fault comes."""
+OF_A_CLUSTER = {Fault.TIMELINES_MOVED, Fault.TIMELINES_PROMOTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,13 @@ def schedule(settings: Settings) -> list[Injection]:
 def _rounds(settings: Settings) -> list[Injection]:
     """As many as there is time for, from FIRST_AT on."""
     dice = random.Random(f"{settings.seed}:faults")
-    deck = _deal(dice, settings.store)
+    deck = _deal(dice, settings)
+    several = SEVERAL | ({"timelines": THIRDS} if settings.timelines == CLUSTER else {})
     found: list[Injection] = []
     begins, number = FIRST_AT, 0
     while True:
         number += 1
-        faults = _a_round(dice, deck, number, begins)
+        faults = _a_round(dice, deck, several, number, begins)
         if max(each.at + each.seconds for each in faults) > settings.seconds - LAST_SECONDS:
             return found or faults[:1]
         found += faults
@@ -85,22 +91,25 @@ def _rounds(settings: Settings) -> list[Injection]:
             begins += CASSANDRA_SECONDS
 
 
-def _deal(dice: random.Random, store: str) -> Iterator[Fault]:
+def _deal(dice: random.Random, settings: Settings) -> Iterator[Fault]:
     """Every fault once, then again, in ever another order."""
     while True:
-        faults = [each for each in Fault if store == "cassandra" or each.victim != "cassandra"]
+        faults = [each for each in Fault if settings.store == "cassandra" or each.victim != "cassandra"]
+        faults = [each for each in faults if settings.timelines == CLUSTER or each not in OF_A_CLUSTER]
         dice.shuffle(faults)
         yield from faults
 
 
-def _a_round(dice: random.Random, deck: Iterator[Fault], number: int, begins: float) -> list[Injection]:
+def _a_round(
+    dice: random.Random, deck: Iterator[Fault], several: Mapping[str, int], number: int, begins: float
+) -> list[Injection]:
     """No target is hit twice at a time."""
     hit: dict[str, Injection] = {}
     for _ in range(dice.choice([1, 2, 2, 3])):
         fault = next(deck)
         at, seconds = begins + dice.uniform(0, SPREAD_SECONDS), dice.uniform(*fault.seconds)
-        place = dice.randint(1, SEVERAL.get(fault.victim, 1))
-        target = f"{fault.victim}.{place}" if fault.victim in SEVERAL else fault.victim
+        place = dice.randint(1, several.get(fault.victim, 1))
+        target = f"{fault.victim}.{place}" if fault.victim in several else fault.victim
         target = LIVE if fault is Fault.LIVE_KILLED else target
         hit.setdefault(target, Injection(number, round(at, 2), fault, target, round(seconds, 2)))
     return sorted(hit.values(), key=lambda each: each.at)

@@ -9,6 +9,8 @@ from typing import Any, Self
 from deploy.errors import CannotStart
 from deploy.plan import STORES
 
+ONE, CLUSTER = "one", "cluster"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -26,6 +28,8 @@ class Settings:
     """RATE, default 25: actions a second."""
     nodes: int = 1
     """NODES, default 1: of Cassandra. With more, one of them is lost, and nothing else (nodes.py)."""
+    timelines: str = ONE
+    """TIMELINES=one|cluster: one Redis for timelines, or three primaries and a replica of each."""
     slack: int = 0
     """SLACK, default 0: so many seconds more than promised, for a machine that is busy with something else."""
 
@@ -38,11 +42,15 @@ class Settings:
         if store not in STORES:
             raise CannotStart(f"STORE={store}: must be one of {', '.join(STORES)}.")
         nodes = _number(env, "NODES", 1, at_least=1)
+        timelines = env.get("TIMELINES") or ONE
+        if timelines not in (ONE, CLUSTER):
+            raise CannotStart(f"TIMELINES={timelines}: must be {ONE} or {CLUSTER}.")
         return cls(
             seconds=_number(env, "SECONDS", 60, at_least=10),
             seed=_number(env, "SEED", 1, at_least=0),
             store="cassandra" if nodes > 1 else store,
             nodes=nodes,
+            timelines=timelines,
             people=_number(env, "PEOPLE", 30, at_least=4),
             rate=_number(env, "RATE", 25, at_least=1),
             slack=_number(env, "SLACK", 0, at_least=0),
@@ -56,7 +64,8 @@ def _logged(path: Path) -> dict[str, Any]:
     try:
         first: dict[str, Any] = json.loads(path.read_text().split("\n", 1)[0])
         settings = {name: first["settings"][name] for name in ("seconds", "seed", "store", "people", "rate")}
-        return settings | {"nodes": first["settings"].get("nodes", 1)}
+        later = {"nodes": 1, "timelines": ONE}
+        return settings | {name: first["settings"].get(name, default) for name, default in later.items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CannotStart(f"REPLAY={path} is not the log of a run of make chaos.") from error
 

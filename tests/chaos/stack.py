@@ -12,9 +12,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import redis
 
 from deploy.cassandra.node import CassandraNode
 from deploy.cassandra.nodes import cassandra_nodes, replicated
@@ -24,14 +27,18 @@ from deploy.supervisor.health import answers_200
 from deploy.supervisor.ports import LOOPBACK, free_port
 from deploy.supervisor.processes import Child, Hooks, nothing, start, stop, wait_until
 from deploy.supervisor.runner import Backend, Command
+from storage.redis.slots import slot_of
+from tests.chaos.cluster import TimelineCluster
 from tests.chaos.journal import Journal
 from tests.chaos.schedule import SEVERAL
-from tests.chaos.settings import Settings
+from tests.chaos.settings import CLUSTER, Settings
 
 READY_SECONDS = 90.0
 HEAP_MB = 320
 """Of each node of several: three of them, the product and its load fit a laptop."""
 GRACE_SECONDS = 7.0
+SHARDS = 8
+"""TIMELINE_SHARDS of the stack, which leaves it at its default."""
 SERVERS = {"TIMELINE_REDIS_URL": "timelines", "BROKER_REDIS_URL": "broker", "CASSANDRA_HOSTS": "cassandra"}
 """The short name of each server by the variable that its address is passed on in."""
 
@@ -61,7 +68,10 @@ class Stack:
         inherited = {name: value for name, value in os.environ.items() if name not in foreign}
         options = Options(host=LOOPBACK, port=free_port(), data_dir=directory, store=settings.store)
         self._env = environment(options, inherited) | {"RATE_LIMITS": "off"}
-        self._plan = product(options, {})
+        self._cluster = TimelineCluster(settings.seed) if settings.timelines == CLUSTER else None
+        elsewhere = {} if self._cluster is None else {"TIMELINE_REDIS_URL": self._cluster.url}
+        self._env |= elsewhere
+        self._plan = product(options, elsewhere)
         if settings.nodes > 1:
             others = [each for each in self._plan.backends if not isinstance(each.server, CassandraNode)]
             self._plan = replace(self._plan, backends=[*_nodes(directory, settings.nodes), *others])
@@ -71,6 +81,10 @@ class Stack:
         """Returns when every web process answers. Raises `CannotStart`."""
         for backend in self._plan.backends:
             self._start_backend(backend)
+        if self._cluster is not None:
+            for name, server in self._cluster.servers.items():
+                self.servers[name] = server.start()
+            self._cluster.form()
         self._prepare()
         for command in [*self._web.values(), *(each for each in self._plan.processes if each.name != "web")]:
             self.processes[command.name] = Process(command)
@@ -129,6 +143,27 @@ class Stack:
         self.servers[name].start(Hooks(while_waiting=while_waiting))
         self._down.discard(name)
 
+    def victim(self, target: str) -> str | None:
+        """Returns the name of whoever stands behind a fault's target just now; None when nobody says."""
+        third = _third_of(target)
+        return target if self._cluster is None or third is None else self._cluster.primary(third)
+
+    def flush(self, name: str) -> None:
+        """Empties a Redis. One that is down or hung is emptied on its return, or has nothing to be emptied of."""
+        with suppress(redis.RedisError), redis.Redis.from_url(self.servers[name].url, socket_timeout=5) as client:
+            client.flushall()
+
+    def move_slots(self, target: str, while_waiting: Callable[[], None]) -> bool:
+        """Moves the slots of every other shard of that third to the next one's primary; whether it went well."""
+        third = _third_of(target)
+        slots = [slot_of(f"{{t{shard}/{SHARDS}}}") for shard in range(0, SHARDS, 2)]
+        return self._cluster is not None and third is not None and self._cluster.move_slots(third, slots, while_waiting)
+
+    def promote(self, target: str) -> bool:
+        """Has the replica of that third's primary take its place; whether one was asked."""
+        third = _third_of(target)
+        return self._cluster is not None and third is not None and self._cluster.promote(third)
+
     def hang(self, name: str) -> None:
         _signal(self._child(name), signal.SIGSTOP)
 
@@ -180,6 +215,11 @@ class Stack:
         failed: Sequence[str] = [child.name for child in children if child.returncode != 0]
         if failed:
             raise CannotStart(f"{', '.join(failed)} failed; see {self._logs}")
+
+
+def _third_of(target: str) -> int | None:
+    name, _, number = target.partition(".")
+    return int(number) if name == "timelines" and number.isdecimal() else None
 
 
 def _web_command(name: str, options: Options, port: int) -> Command:

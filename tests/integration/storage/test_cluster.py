@@ -37,12 +37,13 @@ from storage.redis.node import broker_node, timeline_node
 from storage.redis.shards import generation_key, shard_slot, shard_tag, timeline_shard
 from storage.redis.slots import slot_of
 from tests.backends import counted_round_trips, counted_store_calls
-from tests.cluster import ClusterServer, ValkeyCluster, timelines_at, wait_for
+from tests.cluster import timelines_at
 from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.speaking import on_one_store
 from tests.integration.storage.test_failover import Town
 from tests.integration.tweeting import home, in_redis, post, seen, viewer
 from tests.people import new_person, new_staff
+from tests.valkey_cluster import ClusterServer, ValkeyCluster, wait_for
 from tests.work import open_orders, work_off_everything
 from tweets.writing.posting import delete_tweet
 from tweets.writing.restoring import restore_tweet

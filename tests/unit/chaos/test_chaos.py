@@ -12,7 +12,7 @@ from tests.chaos.oracle import Entry, Item, Reading, expected_home, paged
 from tests.chaos.record import ALLOWED_SECONDS, Outcome, Record
 from tests.chaos.schedule import LAST_SECONDS, Fault, schedule
 from tests.chaos.screens import Screen
-from tests.chaos.settings import Settings
+from tests.chaos.settings import CLUSTER, Settings
 from tests.chaos.stream import Action, Kind, Stream, reads
 from tests.chaos.verify import differences_of_fact
 
@@ -75,9 +75,11 @@ class TestPlan:
         assert list(Stream(SETTINGS).talk()) != list(Stream(other).talk())
 
     def test_every_kind_of_fault_comes_again_and_again(self) -> None:
-        kinds = Counter(each.fault for each in schedule(replace(SETTINGS, seconds=600)))
+        kinds = Counter(each.fault for each in schedule(replace(SETTINGS, seconds=600, timelines=CLUSTER)))
         assert set(kinds) == set(Fault)
         assert min(kinds.values()) >= 3
+        of_one = {each.fault for each in schedule(replace(SETTINGS, seconds=600))}
+        assert set(Fault) - of_one == {Fault.TIMELINES_MOVED, Fault.TIMELINES_PROMOTED}
 
     def test_faults_end_before_the_run_and_hit_nothing_twice_at_a_time(self) -> None:
         plan = schedule(SETTINGS)
@@ -209,8 +211,8 @@ class TestPagesDuringTheRun:
         """And what a run is given besides."""
         tweet = story(ADA, Kind.POST)
         story.record.slack = slack
-        story.record.timelines_are_down(story.now)
-        story.record.timelines_are_back(story.now + 3)
+        outage = story.record.timelines_are_down(story.now)
+        story.record.timelines_are_back(outage, story.now + 3)
         story(ADA, Kind.DELETE, tweet)
         assert story.faults(ADA, item(tweet)) == []
         story.now += ALLOWED_SECONDS + slack
