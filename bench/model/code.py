@@ -14,6 +14,8 @@ SCRIPT_CHUNK = 500
 """fanout/timelines/materialised.py"""
 DISCARD_SECONDS = 30.0
 """CELERY_BEAT_SCHEDULE of config/settings.py"""
+MOST_SHARDS = 4_096
+"""config/environment.py"""
 EDGES_PER_BUCKET = 50_000
 MAX_LEVEL = 12
 """storage/ports/associations.py"""

@@ -8,7 +8,7 @@ peak it carries; what has least breaks first.
 import msgspec
 
 from bench.model import demand
-from bench.model.code import EDGES_PER_BUCKET, MAX_LEVEL, OUTBOX_SHARDS, WORKERS
+from bench.model.code import EDGES_PER_BUCKET, MAX_LEVEL, MOST_SHARDS, OUTBOX_SHARDS, WORKERS
 from bench.model.costs import Costs
 from bench.model.partitions import OUTBOX_ROW_BYTES, partitions
 from bench.model.site import Site
@@ -25,8 +25,8 @@ REDIS_CLIENTS = 10_000.0
 THREADS_A_WEB_PROCESS = 4.0
 MASTER_SQL_CORES = 64.0
 """The largest single server that is easily had."""
-LARGEST_REDIS_BYTES = 100e9
-"""Of values in one server that can still be restarted and filled in reasonable time."""
+NODES_OF_A_CLUSTER = 1_000.0
+"""As the specification of Redis Cluster says: "up to 1000 nodes"."""
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -53,14 +53,8 @@ def _single_servers(site: Site, costs: Costs) -> list[Limit]:
     clients = size.web_processes * THREADS_A_WEB_PROCESS + size.workers
     return [
         Limit(
-            "one Redis for timelines: its thread", "the client speaks to one server",
-            demand.SERVER_UTILISATION, whole.redis, "cores",
-            "a Redis Cluster client; keys are made for it",
-        ),
-        Limit(
-            "one Redis for timelines: its memory", "the same",
-            LARGEST_REDIS_BYTES / 1e9, sum(demand.memory(site, costs).values()) / 1e9, "GB",
-            "the same; and a shorter life of cached tweets",
+            "nodes of one cluster for timelines", "each speaks with each; a replica for every primary",
+            NODES_OF_A_CLUSTER, 2 * size.redis, "nodes", "several clusters, by ranges of shards",
         ),
         Limit(
             "one SQL database", "tokens and accounts are renewed from it once an hour",
@@ -86,6 +80,10 @@ def _numbers_in_the_code(site: Site, costs: Costs) -> list[Limit]:
         Limit(
             "outbox: bytes of one partition", f"{OUTBOX_SHARDS} shards a minute",
             GOOD_PARTITION_BYTES / 1e6, rows * OUTBOX_ROW_BYTES / 1e6, "MB", "the same",
+        ),
+        Limit(
+            "shards of timelines", f"at most {MOST_SHARDS:,} (`TIMELINE_SHARDS`), and no node without one",
+            MOST_SHARDS, size.redis, "nodes", "none needed: a shard is a hash tag, and slots are 16,384",
         ),
         Limit(
             "buckets of followers", f"`MAX_LEVEL` {MAX_LEVEL}: {2**MAX_LEVEL:,} buckets of {EDGES_PER_BUCKET:,}",

@@ -13,6 +13,7 @@ from bench.model.costs import SOURCES, Costs, committed, from_results
 from bench.model.followers import Followers
 from bench.model.site import DESIGN
 from bench.results import Figure, Result, Row, save
+from config import environment
 from fanout.delivery import fan_out, pushing
 from fanout.timelines import materialised, tweet_cache
 from storage.ids import snowflakes
@@ -32,6 +33,7 @@ def test_numbers_of_the_code_are_those_of_the_code() -> None:
     assert schedule["discard"]["schedule"] == code.DISCARD_SECONDS
     assert (code.EDGES_PER_BUCKET, code.MAX_LEVEL) == (associations.EDGES_PER_BUCKET, associations.MAX_LEVEL)
     assert (code.OUTBOX_SHARDS, code.OUTBOX_GRACE_SECONDS * 1e6) == (outbox.SHARDS, outbox.GRACE_US)
+    assert code.MOST_SHARDS == environment.MOST_SHARDS
     assert code.WORKERS == snowflakes.WORKERS
     assert code.RENEWED_SECONDS == lasting_cache.RENEWED_SECONDS
     assert (code.TWEET_CACHE_SECONDS, code.COUNTS_SECONDS) == (tweet_cache.TTL_SECONDS, counts.TTL_SECONDS)
