@@ -184,7 +184,7 @@ def _node(directory: Path) -> CassandraNode | None:
     """The node of both runs; None where there is one already, or none can be: then each run says so."""
     if "CASSANDRA_HOSTS" in os.environ or why_unavailable() is not None:
         return None
-    return CassandraNode(data_dir=directory, port=free_port(), commitlog_sync="periodic")
+    return CassandraNode(data_dir=directory, port=free_port(), commitlog_sync="periodic", throwaway=True)
 
 
 def _start_parts(
