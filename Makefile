@@ -36,7 +36,7 @@ manage: $(RUNTIME)  ## Run a manage.py command beside `make run`: DO="audit_time
 cassandra: $(RUNTIME)  ## Run a Cassandra node in the foreground (Java 17 and Maven)
 	@$(BIN)/python -m deploy.cassandra --end-with-parent
 
-test: $(DEVELOPMENT)  ## Run every test, in two runs side by side; those with Cassandra need Java 17 and Maven
+test: $(DEVELOPMENT)  ## Run every test, in four runs side by side; those with Cassandra need Java 17 and Maven
 	@$(BIN)/python -m deploy.cassandra --check
 	@$(BIN)/python -m tests.side_by_side -- $(PYTEST_ARGS)
 

@@ -222,11 +222,8 @@ def cassandra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             yield
             cassandra_session.execute(f"DROP KEYSPACE {django_settings.CASSANDRA_KEYSPACE}")
         return
-    directory = tmp_path_factory.mktemp("cassandra")
-    with (
-        CassandraNode(data_dir=directory, port=django_settings.CASSANDRA_PORT, commitlog_sync="periodic"),
-        _keyspace(),
-    ):
+    directory, port = tmp_path_factory.mktemp("cassandra"), django_settings.CASSANDRA_PORT
+    with CassandraNode(data_dir=directory, port=port, commitlog_sync="periodic", throwaway=True), _keyspace():
         yield
 
 

@@ -1,16 +1,16 @@
-"""Every test in two pytest runs at once, beside one Cassandra node that both share; lint as well, if asked.
+"""Every test in four pytest runs at once, beside one Cassandra node that all share; lint as well, if asked.
 
     python -m tests.side_by_side [lint] -- [pytest's options]
 
-Tests of the whole product mostly wait for processes of their own, and the others keep one core busy: together
-they take little longer than the slower of the two. Each run has servers and databases of its own, and in
+A run that waits - for Cassandra, for a socket, for a product that starts - leaves its core to another one: two of
+them used little more than half of two cores. Each run has servers and databases of its own, and in
 Cassandra a keyspace. Its lines come as they are printed, behind its name. The last
-lines say once more what failed, and add up what both counted.
+lines say once more what failed, and add up what all counted.
 
 Up to MOST_AGAIN tests that failed are run again, alone: one that then passes has been disturbed by what ran beside it.
 It is named in the last lines, and is to be mended, but is no failure (docs/adr/038). `ONCE=1` runs nothing again.
 
-Exit status 0 when everything passed. The first Ctrl-C (or SIGTERM) is handed on to both, which end what they
+Exit status 0 when everything passed. The first Ctrl-C (or SIGTERM) is handed on to all, which end what they
 started; the second one kills.
 """
 
@@ -34,10 +34,12 @@ from deploy.supervisor.processes import Child, Hooks, start, wait_until
 
 ROOT = Path(__file__).parent.parent
 RUNS = {
-    "servers": [f"tests/integration/{package}" for package in ("storage", "fanout", "tweets", "feed", "config")],
-    "product": ["tests/unit", "tests/property", "tests/contract", "tests/integration/accounts", "tests/e2e"],
+    "product": ["tests/e2e"],
+    "doors": ["tests/integration/config", "tests/integration/feed"],
+    "stores": ["tests/contract", *(f"tests/integration/{package}" for package in ("storage", "fanout", "tweets"))],
+    "units": ["tests/unit", "tests/property", "tests/integration/accounts"],
 }
-"""What each pytest run takes, in this order: first what needs no Cassandra, which starts meanwhile."""
+"""What each pytest run takes, in this order. Cassandra starts meanwhile; whoever needs it waits for it."""
 TESTS_FAILED, NOTHING_COLLECTED = 1, 5
 """Exit statuses of pytest."""
 JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
@@ -129,7 +131,7 @@ def closing_line(parts: Sequence[Part]) -> str:
 
 
 def is_well(part: Part) -> bool:
-    """Whether it has ended as it should; options may leave nothing for one of two runs to do."""
+    """Whether it has ended as it should; options may leave nothing for one of the runs to do."""
     if part.again is not None:
         return part.again.status == 0
     return part.status == 0 or (part.name in RUNS and part.status == NOTHING_COLLECTED)
@@ -181,10 +183,10 @@ def run(with_lint: bool, options: Sequence[str]) -> int:
 
 
 def _node(directory: Path) -> CassandraNode | None:
-    """The node of both runs; None where there is one already, or none can be: then each run says so."""
+    """The node of all runs; None where there is one already, or none can be: then each run says so."""
     if "CASSANDRA_HOSTS" in os.environ or why_unavailable() is not None:
         return None
-    return CassandraNode(data_dir=directory, port=free_port(), commitlog_sync="periodic")
+    return CassandraNode(data_dir=directory, port=free_port(), commitlog_sync="periodic", throwaway=True)
 
 
 def _start_parts(
