@@ -230,13 +230,13 @@ def unit(
     `may_adopt`: whether it may send orders, and then has the trace of the first.
     """
     begun = Unit(name, kind, attributes or {}, order_id=order_id, may_adopt=may_adopt)
-    with _standing(begun.root):
-        try:
+    try:
+        with _standing(begun.root):
             yield begun
-        finally:
-            if finished := begun.end():
-                for sink in _sinks:
-                    sink(finished)
+    finally:
+        if finished := begun.end():
+            for sink in _sinks:
+                sink(finished)
 
 
 @contextmanager
@@ -247,11 +247,11 @@ def span(name: str, kind: Kind = Kind.INTERNAL, attributes: Attributes | None = 
         yield
         return
     begun = Span(parent.unit, parent, name, kind, attributes or {})
-    with _standing(begun):
-        try:
+    try:
+        with _standing(begun):
             yield
-        finally:
-            begun.end()
+    finally:
+        begun.end()
 
 
 def is_recording() -> bool:

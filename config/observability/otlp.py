@@ -9,9 +9,11 @@ as well.
 """
 
 import atexit
+import math
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from multiprocessing.util import Finalize
 
@@ -41,14 +43,24 @@ SCOPE = InstrumentationScope("feed")
 log = structlog.get_logger(__name__)
 
 
-class Saying(SpanExporter):
-    """Says once that spans are lost, and once that they are not any more; the SDK would say it for each batch."""
+class Bounded(SpanExporter):
+    """Says once that spans are lost, and once that they are not any more; the SDK would say it for each batch.
+
+    A process that ends exports what it has for TIMEOUT_SECONDS, and no longer: the SDK would try with every batch.
+    """
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
         self._is_failing = False
+        self._until = math.inf
+
+    def end_soon(self) -> None:
+        """The process ends."""
+        self._until = time.monotonic() + TIMEOUT_SECONDS
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if time.monotonic() > self._until:
+            return SpanExportResult.FAILURE
         result = self._exporter.export(spans)
         is_failing = result is not SpanExportResult.SUCCESS
         if is_failing and not self._is_failing:
@@ -74,26 +86,35 @@ class Traces:
         """Leaves the parent's queue and connection to the parent in a forked child."""
         self._lock = threading.Lock()
         self._processor: BatchSpanProcessor | None = None
+        self._has_ended = False
 
     def take(self, spans: Sequence[Finished]) -> None:
-        """Queues the spans."""
-        processor = self._processor or self._open()
+        """Queues the spans. Never raises: a system without a thread to spare costs traces, and no request."""
+        if self._has_ended:
+            return
+        try:
+            processor = self._processor or self._open()
+        except RuntimeError as error:
+            log.warning("traces_not_queued", error=str(error))
+            return
         for each in spans:
             processor.on_end(_readable(each, self._resource))
 
     def close(self) -> None:
-        """Exports what is queued, in TIMEOUT_SECONDS at most."""
+        """Exports what is queued, and takes no more; in twice TIMEOUT_SECONDS at most."""
         with self._lock:
-            processor, self._processor = self._processor, None
+            processor, self._processor, self._has_ended = self._processor, None, True
         if processor is not None:
-            processor._batch_processor.shutdown(timeout_millis=int(TIMEOUT_SECONDS * 1_000))
+            self._exporter.end_soon()
+            processor.shutdown()  # type: ignore[no-untyped-call]
 
     def _open(self) -> BatchSpanProcessor:
         with self._lock:
             if self._processor is None:
                 self._resource = _resource()
+                self._exporter = Bounded(self._make_exporter())
                 self._processor = BatchSpanProcessor(
-                    Saying(self._make_exporter()),
+                    self._exporter,
                     max_queue_size=QUEUED,
                     schedule_delay_millis=DELAY_SECONDS * 1_000,
                     export_timeout_millis=TIMEOUT_SECONDS * 1_000,
