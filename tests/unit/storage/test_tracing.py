@@ -194,8 +194,12 @@ def test_decorated_functions_and_coroutines_are_spans_with_what_describes_them(e
 
 
 def test_a_thread_without_the_context_records_nothing(ended: list[Finished]) -> None:
+    @tracing.traced("elsewhere")
+    def elsewhere() -> None:
+        """Does nothing."""
+
     with tracing.unit("POST"):
-        thread = threading.Thread(target=tracing.traced("elsewhere")(lambda: None))
+        thread = threading.Thread(target=elsewhere)
         thread.start()
         thread.join()
     assert [span.name for span in ended] == ["POST"]
