@@ -16,7 +16,7 @@ from fanout.orders.attempts import attempt
 from fanout.timelines.settled import tell_settled
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
-from storage.tracing import Attributes, Kind, order_work
+from storage.tracing import Attributes, Kind, begins, order_work
 
 log = structlog.get_logger(__name__)
 _look = sweeper.Look()
@@ -72,6 +72,7 @@ def work_part(
 
 
 @shared_task(name="fanout.sweep", ignore_result=True)
+@begins("task fanout.sweep", Kind.CONSUMER)
 def sweep() -> None:
     """Says up to where no order is open, and sends open ones again (orders/sweeper.py) where no sweeper does."""
     try:
@@ -83,6 +84,7 @@ def sweep() -> None:
 
 
 @shared_task(name="fanout.discard", ignore_result=True)
+@begins("task fanout.discard", Kind.CONSUMER)
 def discard() -> None:
     """Finishes writes that were left in between, and forgets the minutes of the outbox that are done.
 

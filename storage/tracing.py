@@ -286,6 +286,17 @@ def traced(
     return _within(context)
 
 
+def begins(
+    name: str, kind: Kind = Kind.INTERNAL, describe: Callable[..., Attributes] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorates a function, or coroutine function, whose calls are units of a trace of their own."""
+
+    def context(*args: Any, **kwargs: Any) -> AbstractContextManager[object]:
+        return unit(name, kind, None if describe is None else describe(*args, **kwargs))
+
+    return _within(context)
+
+
 def order_work(
     name: str, order: Callable[..., int], kind: Kind = Kind.INTERNAL, describe: Callable[..., Attributes] | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -211,7 +211,8 @@ def test_while_it_is_off_a_decorated_function_is_itself(settings: Settings) -> N
     def function() -> None:
         """Does nothing."""
 
-    for decorate in (tracing.traced("x"), tracing.order_work("x", lambda: 1), tracing.adopts(lambda: 1)):
+    some = tracing.traced("x"), tracing.begins("x"), tracing.order_work("x", lambda: 1), tracing.adopts(lambda: 1)
+    for decorate in some:
         assert decorate(function) is function
 
 
