@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 from django.utils.module_loading import import_string
 
@@ -7,11 +8,13 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        """Registers the handlers of orders in every process.
+        """Registers the handlers of orders in every process, and has traces exported if they are.
 
-        By name: they import models, which may be imported only now.
+        By name: they import models, which may be imported only now, and OpenTelemetry, which may not be wanted.
         """
         import_string("config.orders.register_handlers")()
+        if settings.TRACES_ENDPOINT:
+            import_string("config.observability.otlp.begin")()
 
 
 class DeskConfig(AdminConfig):

@@ -144,6 +144,15 @@ class Environment:
     prometheus_multiproc_dir: str
     """PROMETHEUS_MULTIPROC_DIR: an empty directory in which several processes of one server add up their metrics.
     The client reads it by itself, too; default none, each process counts for itself."""
+    traces_endpoint: str
+    """OTEL_EXPORTER_OTLP_ENDPOINT: the address of a collector that takes OTLP over HTTP, without /v1/traces; default
+    none, no traces."""
+    traces_headers: str
+    """OTEL_EXPORTER_OTLP_HEADERS: fields for it, name=value and comma-separated, such as its token; default none."""
+    traces_service_name: str
+    """OTEL_SERVICE_NAME, default feed: what the collector calls this product."""
+    traces_ratio: float
+    """OTEL_TRACES_SAMPLER_ARG, 0 to 1, default 0.01: the share of traces that is kept, whole."""
 
 
 def environment_or_end() -> Environment:
@@ -161,6 +170,7 @@ def read_environment() -> Environment:
     _refuse_a_replica_of_nothing(environment)
     _refuse_one_redis(environment)
     _refuse_no_time(environment)
+    _refuse_untraceable(environment)
     refuse_unsafe(environment)
     return environment
 
@@ -214,6 +224,10 @@ def _read(env: Env) -> Environment:
         graphql_documents_only=env.bool("GRAPHQL_DOCUMENTS_ONLY", False),
         graphql_registering=env.bool("GRAPHQL_REGISTERING", True),
         prometheus_multiproc_dir=env.str("PROMETHEUS_MULTIPROC_DIR", ""),
+        traces_endpoint=env.str("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+        traces_headers=env.str("OTEL_EXPORTER_OTLP_HEADERS", ""),
+        traces_service_name=env.str("OTEL_SERVICE_NAME", "feed"),
+        traces_ratio=env.float("OTEL_TRACES_SAMPLER_ARG", 0.01),
     )
 
 
@@ -255,6 +269,14 @@ def _refuse_no_time(environment: Environment) -> None:
     ):
         if seconds < least:
             raise UnsafeEnvironment(f"{name}={seconds}: must be at least {least}")
+
+
+def _refuse_untraceable(environment: Environment) -> None:
+    """Names what is wrong and no more: an address may have a password."""
+    if environment.traces_endpoint and urlsplit(environment.traces_endpoint).scheme not in {"http", "https"}:
+        raise UnsafeEnvironment("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://")
+    if not 0 <= environment.traces_ratio <= 1:
+        raise UnsafeEnvironment(f"OTEL_TRACES_SAMPLER_ARG={environment.traces_ratio}: must be from 0 to 1")
 
 
 def _refuse_a_replica_of_nothing(environment: Environment) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from config.environment import environment_or_end
 from config.observability.logs import logging_config
+from storage.tracing import log_fields
 
 ENV = environment_or_end()
 
@@ -52,6 +53,10 @@ GRAPHQL_DOCUMENTS = ENV.graphql_documents
 GRAPHQL_DOCUMENTS_ONLY = ENV.graphql_documents_only
 GRAPHQL_REGISTERING = ENV.graphql_registering
 PROMETHEUS_MULTIPROC_DIR = ENV.prometheus_multiproc_dir
+TRACES_ENDPOINT = ENV.traces_endpoint
+TRACES_HEADERS = ENV.traces_headers
+TRACES_SERVICE_NAME = ENV.traces_service_name
+TRACES_RATIO = ENV.traces_ratio
 
 INSTALLED_APPS = [
     "config.apps.DeskConfig",
@@ -93,6 +98,8 @@ MIDDLEWARE = [
     "config.http.admin_limits.AdminLimits",
     "config.http.middleware.AdminMessages",
 ]
+if TRACES_ENDPOINT:
+    MIDDLEWARE.insert(0, "config.observability.tracing.TraceMiddleware")
 SILENCED_SYSTEM_CHECKS = [
     # Usernames are unique in any case, by an index that this check does not look at.
     "auth.E003",
@@ -239,7 +246,14 @@ CORS_ALLOWED_ORIGINS = [origin for origin in ALLOWED_ORIGINS if origin != "*"]
 CORS_ALLOW_ALL_ORIGINS = "*" in ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/(api/|graphql$)"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id"]
+CORS_ALLOW_HEADERS = [
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "traceparent",
+    "x-request-id",
+]
 CORS_EXPOSE_HEADERS = [
     "X-Request-ID",
     "RateLimit",
@@ -293,7 +307,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_ROOT = Path(__file__).parent / "public"
 """What browsers and crawlers ask every site for by name."""
 
-LOGGING = logging_config(ENV.log_format)
+LOGGING = logging_config(ENV.log_format, *([log_fields] if TRACES_ENDPOINT else []))
 LOGGING_CONFIG = "logging.config.dictConfig"
 
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -16,12 +16,23 @@ from fanout.orders.attempts import attempt
 from fanout.timelines.settled import tell_settled
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
+from storage.tracing import Attributes, Kind, begins, order_work
 
 log = structlog.get_logger(__name__)
 _look = sweeper.Look()
 
 
+def _order(_task: object, order_id: int, *_args: object, **_kwargs: object) -> int:
+    return order_id
+
+
+def _described(task: "Task[..., None]", _order_id: int, kind: str, *part: int, **how: int) -> Attributes:
+    of_part = {"feed.order.part": part[0]} if part else {}
+    return {"feed.order.kind": kind, **of_part, "resent": bool(how.get("resent")), "redelivered": _redelivered(task)}
+
+
 @shared_task(name="fanout.work_order", ignore_result=True, bind=True)
+@order_work("order.work", _order, Kind.CONSUMER, _described)
 def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: bool = False, found: bool = False) -> None:
     """Works an open order off; a backend that does not answer leaves it to the sweeper."""
     figures.count_worked(handlers.queue_of(kind))
@@ -33,6 +44,7 @@ def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: boo
 
 
 @shared_task(name="fanout.work_part", ignore_result=True, bind=True)
+@order_work("order.work_part", _order, Kind.CONSUMER, _described)
 def work_part(
     self: "Task[..., None]",
     order_id: int,
@@ -60,6 +72,7 @@ def work_part(
 
 
 @shared_task(name="fanout.sweep", ignore_result=True)
+@begins("task fanout.sweep", Kind.CONSUMER)
 def sweep() -> None:
     """Says up to where no order is open, and sends open ones again (orders/sweeper.py) where no sweeper does."""
     try:
@@ -71,6 +84,7 @@ def sweep() -> None:
 
 
 @shared_task(name="fanout.discard", ignore_result=True)
+@begins("task fanout.discard", Kind.CONSUMER)
 def discard() -> None:
     """Finishes writes that were left in between, and forgets the minutes of the outbox that are done.
 

@@ -13,12 +13,12 @@ from config.graphql.repeats import Executed
 from config.graphql.requests import Prepared
 from config.graphql.scanning import TooMuch
 from config.graphql.schema import schema
+from config.graphql.traced import EXECUTION
 from config.http.idempotency import may_be_over
 from config.http.problems import problem_of
 from feed.live.frames import OverQuota
 from storage.errors import Crowded, ServiceError, TooMany
 from storage.web.attributes import TooManyValues
-from storage.web.batches import BatchingExecution
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ def _executed(asked: Prepared, context: GraphQLContext, root: object) -> Execute
         context,
         asked.variables,
         asked.name,
-        execution_context_class=BatchingExecution,
+        execution_context_class=EXECUTION,
         is_awaitable=assume_not_awaitable,
     )
     assert isinstance(result, ExecutionResult)  # noqa: S101 - no resolver is async

@@ -23,24 +23,28 @@ SHARED: list[structlog.typing.Processor] = [
 ]
 
 
-def logging_config(log_format: Literal["console", "json"]) -> dict[str, object]:
-    """Sets structlog up, and returns the dictConfig for the standard library's logging, rendered by structlog."""
+def logging_config(log_format: Literal["console", "json"], *further: structlog.typing.Processor) -> dict[str, object]:
+    """Sets structlog up, and returns the dictConfig for the standard library's logging, rendered by structlog.
+
+    `further` are processors of every line.
+    """
+    shared = [*SHARED, *further]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(serializer=_json)
         if log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)
     )
     if log_format == "json":
-        _write_own_lines(renderer)
+        _write_own_lines(shared, renderer)
     else:
-        _hand_own_lines_on()
+        _hand_own_lines_on(shared)
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "structlog": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": [*SHARED, _without_passwords],
+                "foreign_pre_chain": [*shared, _without_passwords],
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     _format_exceptions,
@@ -55,6 +59,8 @@ def logging_config(log_format: Literal["console", "json"]) -> dict[str, object]:
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
+            # What it says of each batch that is lost config/observability/otlp.py says once.
+            "opentelemetry": {"level": "CRITICAL"},
         },
     }
 
@@ -73,20 +79,20 @@ def _traceback(exc_info: structlog.typing.ExcInfo) -> str:
 _format_exceptions = structlog.processors.ExceptionRenderer(_traceback)
 
 
-def _write_own_lines(renderer: structlog.typing.Processor) -> None:
+def _write_own_lines(shared: list[structlog.typing.Processor], renderer: structlog.typing.Processor) -> None:
     stream = sys.stderr
     structlog.configure(
-        processors=[*SHARED, _format_exceptions, renderer],
+        processors=[*shared, _format_exceptions, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=lambda name=None: NamedWriter(stream, name),
         cache_logger_on_first_use=True,
     )
 
 
-def _hand_own_lines_on() -> None:
+def _hand_own_lines_on(shared: list[structlog.typing.Processor]) -> None:
     """Has the standard library's logging write them, as it writes those of libraries."""
     structlog.configure(
-        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

@@ -27,6 +27,7 @@ from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.process import start_anew_after_fork
 from storage.redis.node import RedisNode
+from storage.tracing import Attributes, Kind, adopts, order_work
 
 QUEUE_SIZE = 10_000
 """About 2 MB; at 1,850 messages a second it holds five seconds of posts."""
@@ -46,6 +47,16 @@ DRAIN_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
+def _id(order: Order, *_part: int, **_how: int) -> int:
+    return order.id
+
+
+def _described(order: Order, *part: int, **how: int) -> Attributes:
+    of_part = {"feed.order.part": part[0]} if part else {}
+    return {"feed.order.kind": order.kind, **of_part, "resent": bool(how.get("resent"))}
+
+
+@order_work("order.send", _id, Kind.PRODUCER, _described)
 def enqueue(order: Order, *, resent: bool = False, found: bool = False) -> None:
     """Puts the order on its kind's queue, within the transport's timeouts. Raises `Unavailable`.
 
@@ -56,6 +67,7 @@ def enqueue(order: Order, *, resent: bool = False, found: bool = False) -> None:
     _send("fanout.work_order", (order.id, order.kind), queue_of(order.kind), resent=resent, **how)
 
 
+@order_work("order.send_part", _id, Kind.PRODUCER, _described)
 def enqueue_part(order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:
     """Puts one part of a large order, from the follower above `after` on, on the queue of bulk work.
 
@@ -126,6 +138,7 @@ class Dispatcher:
         self._is_running = False
         self._queue: queue.Queue[Order] = queue.Queue()
 
+    @adopts(lambda _self, order: order.id)
     def send(self, order: Order) -> None:
         """Queues the order. Never blocks or raises, also when the system has no thread left or the process ends."""
         try:

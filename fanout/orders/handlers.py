@@ -17,6 +17,7 @@ import msgspec
 from fanout.orders.kinds import PoisonedOrder
 from fanout.orders.queues import FANOUT, QUEUES
 from storage.ports.outbox import Order
+from storage.tracing import traced
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -82,6 +83,7 @@ def standing_of(order: Order) -> int | None:
     return _table[order.kind].standing_of(order) if order.kind in _table else order.id
 
 
+@traced("order.handle")
 def work_off(order: Order, *, resent: bool = False) -> None:
     """Handles the order by its kind; promises and errors are those of `Handler`. Raises `PoisonedOrder` for no kind."""
     if order.kind not in _table:

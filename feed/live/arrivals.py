@@ -26,6 +26,7 @@ from feed.live.streams.stream import HOME, Signal, SignalKind, Topic
 from feed.live.threads import reading
 from feed.timelines.home import InHome
 from feed.timelines.standing import Told, seen_at_home
+from storage.tracing import Kind, order_work, traced
 from tweets.reading.showing import Showing, showing_of
 
 TOGETHER = 200
@@ -76,6 +77,7 @@ class Arrivals:
         self._looks.add(task)
         task.add_done_callback(self._looks.discard)
 
+    @order_work("live.arrive", lambda _self, _held, came: came.entry_id, Kind.CONSUMER)
     async def _tell(self, held: Sequence[Held], came: _Came) -> None:
         """Tells the sockets that are held, TOGETHER at a time; whatever happens, their pumps go on.
 
@@ -125,6 +127,7 @@ async def _seen(held: Sequence[Held], entry_id: int) -> Mapping[int, Told]:
     return {}
 
 
+@traced("live.frames", Kind.PRODUCER, lambda held, *_: {"feed.sockets": len(held)})
 def _write(held: Sequence[Held], seen: Mapping[int, Told], came: _Came) -> None:
     """Writes to each socket what its reader is to be shown; has its pump do it where that is not known or possible."""
     shown: dict[int, list[Showing]] = {}

@@ -26,6 +26,7 @@ from feed.live.shared_places import shared_places
 from feed.live.streams.stream import READER, Topic
 from feed.live.threads import housekeeping
 from storage.errors import Forbidden, NotSignedIn, ServiceError, TooMany, Unavailable
+from storage.tracing import Kind, begins
 from storage.web.client_address import scope_address
 
 NOBODYS = ""
@@ -100,6 +101,7 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
     def end_streams(self) -> None:
         """Ends every stream of the socket. Idempotent."""
 
+    @begins("live.sign_in", Kind.SERVER)
     async def _sign_in(self, token: str) -> None:
         guard = guard_of(self.scope)
         guard.token_came()

@@ -15,6 +15,7 @@ from feed.live.registry import LiveQueue, registry
 from feed.live.streams.stream import Over, Send, Signal, SignalKind, Stream, Topic, Wish
 from feed.live.told import Frame, Subscribed, failed
 from storage.errors import BadRequest, NotFound, Unavailable
+from storage.tracing import Kind, begins
 
 MOST_STREAMS = 20
 """That one socket may have at a time: a screen of each costs up to 140 KB (streams/screen.py)."""
@@ -102,6 +103,7 @@ class Subscriptions:
         elif wish.begun or wish.over:
             await self._send(Subscribed(wish.stream.name))
 
+    @begins("live.subscribe", Kind.SERVER, lambda _self, wish, _watermark: {"feed.stream": wish.stream.topic.subject})
     async def _begin(self, wish: Wish, watermark: int) -> None:
         """Puts the stream in place of the one before it once it is open: a failure leaves that one be."""
         stream = wish.stream

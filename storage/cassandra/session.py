@@ -43,6 +43,7 @@ from storage.breakers import Breaker, State
 from storage.cassandra.cluster import open_cluster
 from storage.errors import Unavailable
 from storage.process import start_anew_after_fork
+from storage.tracing import Attributes, Kind, traced
 
 logger = logging.getLogger(__name__)
 
@@ -148,6 +149,16 @@ class _Process:
 _process = _Process()
 
 
+def _described(cql: str, *_args: object, **_kwargs: object) -> Attributes:
+    """Its statement, whose values are `?`."""
+    return {"db.system.name": "cassandra", "db.query.text": cql}
+
+
+def _described_all(_statements: object, **_kwargs: object) -> Attributes:
+    return {"db.system.name": "cassandra", "db.operation.name": "several"}
+
+
+@traced("cassandra", Kind.CLIENT, _described)
 def execute(cql: str, params: Sequence[object] = (), *, fetch_size: int = FETCH_SIZE) -> list[Row]:
     """Returns all rows of one statement. One round trip a page of `fetch_size`."""
 
@@ -159,6 +170,7 @@ def execute(cql: str, params: Sequence[object] = (), *, fetch_size: int = FETCH_
     return _answer(ask)
 
 
+@traced("cassandra", Kind.CLIENT, _described_all)
 def execute_all(statements: Iterable[Statement], *, concurrency: int = CONCURRENCY) -> list[list[Row]]:
     """Returns the rows of each statement, in their order; up to `concurrency` in flight. All or `Unavailable`."""
     asked = list(statements)
@@ -176,6 +188,7 @@ def execute_many(cql: str, rows: Iterable[Sequence[object]], *, concurrency: int
     return execute_all(((cql, row) for row in rows), concurrency=concurrency)
 
 
+@traced("cassandra", Kind.CLIENT, _described_all)
 def write_all(statements: Sequence[Statement], *, timeout_seconds: float | None = None) -> None:
     """Writes all of them, in no order: after `Unavailable` any of them may have happened, now or a little later.
 
@@ -204,6 +217,7 @@ def write_unwaited(cql: str, params: Sequence[object]) -> None:
         logger.info("a write was not sent: %s", type(error).__name__)
 
 
+@traced("cassandra", Kind.CLIENT, _described)
 def execute_if(cql: str, params: Sequence[object]) -> bool:
     """Returns whether a conditional statement (`IF …`) applied. Raises `Undecided` when that is unknown."""
 
@@ -220,6 +234,7 @@ def execute_if(cql: str, params: Sequence[object]) -> bool:
     return _answer(write, repeatable=False)
 
 
+@traced("cassandra", Kind.CLIENT, _described)
 def read_serial(cql: str, params: Sequence[object]) -> list[Row]:
     """Returns the rows of one partition at SERIAL.
 

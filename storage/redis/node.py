@@ -42,9 +42,10 @@ from storage.redis.cluster_urls import is_of_a_cluster
 from storage.redis.connections import Wires
 from storage.redis.handshakes import begin_command, begin_slot_command
 from storage.redis.preludes import joined
-from storage.redis.reads import A, B, C, Command, D, E, Read, T
+from storage.redis.reads import A, B, C, Command, D, E, Read, T, described
 from storage.redis.shards import Generations, Seen, SeenGeneration, generation_in, shard_slot, shards_of_slot
 from storage.redis.slots import Incomplete, slot_of, without_missing
+from storage.tracing import Kind, traced
 
 CONNECTIONS = 64
 """At most this many connections a process; each request thread holds one at a time."""
@@ -117,6 +118,7 @@ class RedisNode:
         if self._cluster is not None:
             self._cluster.start_anew()
 
+    @traced("redis", Kind.CLIENT, described)
     def round_trip(self, *commands: Command) -> list[Any]:
         """Returns the answers to `commands` in their order. Raises `Unavailable`; one round trip.
 

@@ -13,6 +13,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from storage.tracing import Attributes
+
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
@@ -50,6 +52,12 @@ class Read(msgspec.Struct, Generic[T_co], frozen=True):
 
 NOTHING: Read[None] = Read((), lambda: None)
 """Asks nothing and costs nothing: for what a caller need not know this time."""
+
+
+def described(_node: object, *commands: Command) -> Attributes:
+    """Returns what a span tells of a round trip: the commands by their words, and how many."""
+    words = " ".join(sorted({str(command[0]) for command in commands}))
+    return {"db.system.name": "redis", "db.operation.name": words, "feed.commands": len(commands)}
 
 
 def keys_of(command: Command) -> Iterable[str | bytes | int]:

@@ -17,6 +17,7 @@ from feed.live.streams.stream import HOME, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
 from feed.live.turns import turns
 from feed.timelines.home import InHome, home_page, newest_standing, warm
+from storage.tracing import Kind, order_work
 from storage.web.paging import Page, PageRequest
 from tweets.entities import Deletion
 from tweets.reading.hydration import TweetOut, hydrate
@@ -55,6 +56,7 @@ class HomeStream(ReplayingStream):
             self._safe = max(self._safe, signal.watermark)
             await self._show_standing(signal.entry_id)
 
+    @order_work("live.show", lambda _self, entry_id: entry_id, Kind.CONSUMER)
     async def _show_standing(self, entry_id: int) -> None:
         """Shows what stands in the reader's timeline now: the list of readers it was pushed by may be stale.
 

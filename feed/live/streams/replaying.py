@@ -29,6 +29,7 @@ from feed.live.told import Frame, Gap, Subscribed, TweetCame, TweetLeft
 from feed.live.turns import turns
 from storage.errors import StillSearching, Unavailable
 from storage.ids.snowflakes import MAX_ID
+from storage.tracing import Kind, traced
 from storage.web.paging import Page, PageRequest, encode_cursor
 from tweets.entities import Deletion
 from tweets.reading.hydration import TweetOut
@@ -191,6 +192,7 @@ class ReplayingStream(ABC):
             found = await sharing.seen_by(self._viewer, entries)
         await self._show_read(found)
 
+    @traced("live.frames", Kind.PRODUCER, lambda *_: {"feed.sockets": 1})
     async def _show_read(self, tweets: Sequence[TweetOut]) -> None:
         """Ends being behind, as everything has been read, and sends what belongs here."""
         shown = [tweet for tweet in tweets if self._may_show(tweet)]

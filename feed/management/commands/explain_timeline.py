@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.people.selectors import find_account
 from feed.operations.explain import Verdict, explain
+from storage import tracing
 from storage.errors import NotFound, Unavailable
 from storage.ids.snowflakes import MAX_ID
 
@@ -33,5 +34,8 @@ class Command(BaseCommand):
         self.stdout.write(f"Tweet {tweet} for @{user.removeprefix('@')}: {explanation.verdict}.")
         for reason in explanation.reasons:
             self.stdout.write(f"  {reason}")
+        if tracing.is_on():
+            kept = "kept" if tracing.is_sampled(tracing.ids_of(int(tweet))[0]) else "not kept"
+            self.stdout.write(f"  Its trace is {tracing.trace_of(int(tweet))} ({kept}).")
         if explanation.verdict is Verdict.FAULT:
             sys.exit(1)

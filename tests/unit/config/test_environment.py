@@ -239,6 +239,8 @@ class TestDatabases:
         ("FANOUT_BROKER_URLS", "redis://a,sqs://b", "FANOUT_BROKER_URLS begins with sqs://: must be one of redis://,"),
         ("FANOUT_BROKER_URLS", "redis://a,b", "FANOUT_BROKER_URLS is no URL"),
         ("FANOUT_BROKER_URLS", "redis://a,redis://a:6379/0", "FANOUT_BROKER_URLS names one database twice"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "u:pw@collector:4318", "OTEL_EXPORTER_OTLP_ENDPOINT must begin with http://"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.5", "OTEL_TRACES_SAMPLER_ARG=1.5: must be from 0 to 1"),
         ("FANOUT_BROKER_URLS", "redis://127.0.0.1", "TIMELINE_REDIS_URL and FANOUT_BROKER_URLS name one database"),
     ],
 )
