@@ -34,6 +34,7 @@ def observe() -> None:
 
 def _begin(task_id: str, task: "Task[..., Any]", args: tuple[object, ...], **_: object) -> None:
     task.request.began = time.perf_counter()  # type: ignore[attr-defined]  # a request keeps what it is given
+    RUNS.labels(task.name, "failure")  # is there before it is 1: a rate needs a value before
     bind_contextvars(task_id=task_id, **({"order_id": args[0]} if task.name in OF_ORDERS and args else {}))
 
 

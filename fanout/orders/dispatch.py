@@ -173,8 +173,8 @@ class Dispatcher:
             except Exception as error:
                 log.warning("dispatch_failed", order_id=order.id, error=type(error).__name__)
             finally:
+                WAITING.set(orders.unfinished_tasks - 1)
                 orders.task_done()
-                WAITING.set(orders.unfinished_tasks)
 
 
 dispatcher = Dispatcher(enqueue)

@@ -158,10 +158,11 @@ class Wires(ConnectionPool):
                 return self._new()
 
     def _new(self) -> Wire:
+        exhausted = EXHAUSTED.labels(self.backend)  # is there before it is 1: a rate needs a value before
         try:
             wire = Wire(self.make_connection())
         except MaxConnectionsError:
-            EXHAUSTED.labels(self.backend).inc()
+            exhausted.inc()
             raise
         CONNECTIONS.labels(self.backend).inc()
         return wire
