@@ -82,7 +82,7 @@ def from_replica(read: Callable[[str], T]) -> T:
             with replica_breaker.guard():
                 return read(REPLICA)
         except (OperationalError, InterfaceError, Unavailable) as error:
-            log.warning("read_from_the_primary", cause=repr(error))
+            log.warning("read_from_the_primary", error=repr(error))
     with sql_or_unavailable():
         return read(ALIAS)
 

@@ -149,7 +149,7 @@ class Breaker:
                 self._state = State.OPEN
                 self._opened.inc()
                 self._tell()
-                log.warning("breaker_opened", backend=self.backend, cause=repr(error))
+                log.warning("breaker_opened", backend=self.backend, error=repr(error))
 
     def _start_probing(self) -> bool:
         """False when no thread can be had: the breaker stays closed, and the next failure tries again."""
@@ -175,7 +175,7 @@ class Breaker:
             try:
                 self._probe()
             except Exception as error:
-                log.debug("breaker_stays_open", backend=self.backend, cause=repr(error))
+                log.debug("breaker_stays_open", backend=self.backend, error=repr(error))
             else:
                 self._let_through(opened_in)
                 return

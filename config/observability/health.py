@@ -142,7 +142,7 @@ def _answered(name: str, future: Future[None]) -> bool:
     try:
         future.result(CHECK_SECONDS)
     except Exception as error:
-        log.warning("backend_down", backend=name, cause=repr(error))
+        log.warning("backend_down", backend=name, error=repr(error))
         return False
     return True
 
