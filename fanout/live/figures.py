@@ -15,7 +15,13 @@ BEGUN = Histogram("live_begin_seconds", "From a subscription's turn until its st
 SUBSCRIPTIONS = Counter("live_subscriptions", "Subscriptions begun and failed.", ["stream", "outcome"])
 RESUMES = Counter("live_resumes", "Streams that were begun from a client's cursor.", ["stream"])
 GAPS = Counter("live_gaps", "Times that a client was told to page, as it had missed too much.", ["stream"])
-"""`stream` is the subject of its topic: home, public or tweet."""
+STREAMS = ("home", "public", "tweet")
+"""The subjects of the streams' topics, by which they are counted; each is there from the beginning, as a rate needs."""
+for _stream in STREAMS:
+    RESUMES.labels(_stream)
+    GAPS.labels(_stream)
+    for _outcome in ("begun", "failed"):
+        SUBSCRIPTIONS.labels(_stream, _outcome)
 
 
 class LiveFigures:
