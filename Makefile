@@ -14,7 +14,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos broker-away attack bench bench-degraded capacity lint format lock audit openapi asyncapi schema graphiql clean
+.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos broker-away alerts attack bench bench-degraded capacity lint format lock audit openapi asyncapi schema graphiql clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ chaos: $(DEVELOPMENT)  ## Break a running stack in every way and prove it right:
 
 broker-away: $(DEVELOPMENT)  ## Kill the broker, post meanwhile, and time what waits after its return: POSTS=2000 AWAY=60 STORE=embedded
 	@POSTS=$(or $(POSTS),2000) AWAY=$(or $(AWAY),60) STORE=$(STORE) $(BIN)/python -m tests.e2e.broker_away
+
+alerts: $(DEVELOPMENT)  ## Break a running product under a real Prometheus, and see each alert fire and end: STORE=embedded
+	@STORE=$(STORE) $(BIN)/python -m tests.alerts
 
 attack: $(DEVELOPMENT)  ## Attack a running product, beside ordinary readers: NAMES="slow-bodies" SECONDS=5 SERVERS=run STORE=embedded
 	@$(BIN)/python -m tests.attack

@@ -10,12 +10,14 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from time import perf_counter
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.sql.compiler import SQLCompiler
+from prometheus_client import Histogram
 
 from accounts.entities import Account
 from storage.breakers import Breaker, State
@@ -30,6 +32,8 @@ FAILURES = 3
 """So many silences in a row open the breaker: up to 3 s each to connect, 6 s for a statement."""
 PATIENCE_SECONDS = 2.0
 """As short as PostgreSQL's library takes it for connecting."""
+
+SQL_SECONDS = Histogram("sql_seconds", "A statement that the database of people answered.")
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -78,7 +82,7 @@ def from_replica(read: Callable[[str], T]) -> T:
             with replica_breaker.guard():
                 return read(REPLICA)
         except (OperationalError, InterfaceError, Unavailable) as error:
-            log.warning("read_from_the_primary", cause=repr(error))
+            log.warning("read_from_the_primary", error=repr(error))
     with sql_or_unavailable():
         return read(ALIAS)
 
@@ -163,7 +167,9 @@ class CompiledQuery(threading.local, Generic[Row]):
 
 
 def _heard(execute: Callable[..., T], sql: str, params: object, many: bool, context: dict[str, object]) -> T:
+    began = perf_counter()
     answer = execute(sql, params, many, context)
+    SQL_SECONDS.observe(perf_counter() - began)
     breaker.answered()
     return answer
 

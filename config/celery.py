@@ -9,6 +9,8 @@ import celery.app.amqp
 from celery import Celery
 from kombu import Connection
 
+from config.observability import tasks
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 RECONNECT_SECONDS = 2.0
@@ -33,3 +35,4 @@ class PromptAMQP(celery.app.amqp.AMQP):
 app = Celery("feed", amqp=PromptAMQP)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+tasks.observe()

@@ -141,6 +141,9 @@ class Environment:
     graphql_registering: bool
     """GRAPHQL_REGISTERING=on|off, default on: whether clients may register documents by their hash, which are kept for
     a day, as far as there is room. Off with GRAPHQL_DOCUMENTS_ONLY."""
+    metrics_port: int
+    """METRICS_PORT, default 0, which is none: where a worker, beat or a sweeper answers Prometheus, as it serves no
+    page. On every address with METRICS_TOKEN, on loopback without."""
     prometheus_multiproc_dir: str
     """PROMETHEUS_MULTIPROC_DIR: an empty directory in which several processes of one server add up their metrics.
     The client reads it by itself, too; default none, each process counts for itself."""
@@ -223,6 +226,7 @@ def _read(env: Env) -> Environment:
         graphql_documents=env.str("GRAPHQL_DOCUMENTS", ""),
         graphql_documents_only=env.bool("GRAPHQL_DOCUMENTS_ONLY", False),
         graphql_registering=env.bool("GRAPHQL_REGISTERING", True),
+        metrics_port=env.int("METRICS_PORT", 0, validate=_not_negative("METRICS_PORT")),
         prometheus_multiproc_dir=env.str("PROMETHEUS_MULTIPROC_DIR", ""),
         traces_endpoint=env.str("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
         traces_headers=env.str("OTEL_EXPORTER_OTLP_HEADERS", ""),

@@ -52,6 +52,7 @@ GRAPHIQL = ENV.graphiql
 GRAPHQL_DOCUMENTS = ENV.graphql_documents
 GRAPHQL_DOCUMENTS_ONLY = ENV.graphql_documents_only
 GRAPHQL_REGISTERING = ENV.graphql_registering
+METRICS_PORT = ENV.metrics_port
 PROMETHEUS_MULTIPROC_DIR = ENV.prometheus_multiproc_dir
 TRACES_ENDPOINT = ENV.traces_endpoint
 TRACES_HEADERS = ENV.traces_headers

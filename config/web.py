@@ -22,6 +22,9 @@ from granian.log import LogLevels
 from granian.server.common import WORKERS_METHODS
 from granian.server.mp import MPServer, WorkerProcess
 
+from config.environment import environment_or_end
+from config.observability.logs import logging_config
+
 HEADER_MS = 10_000
 """Until a header is there, from the connection or from the last answer: a proxy keeps idle connections for less."""
 HEADER_BYTES = 64 * 1024
@@ -87,6 +90,7 @@ def main(arguments: Sequence[str]) -> None:
         backpressure=CONNECTIONS,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MS, max_buffer_size=HEADER_BYTES),
         log_level=LogLevels(options.log_level),
+        log_dictconfig=logging_config(environment_or_end().log_format),
         respawn_failed_workers=True,
         workers_kill_timeout=KILL_SECONDS,
     )

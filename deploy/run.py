@@ -7,6 +7,7 @@ PORT that is taken. With `--end-with-parent` it also ends when its parent (make)
 """
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from deploy.supervisor.records import Records
 from deploy.supervisor.runner import Plan, Runner
 from deploy.supervisor.stopping import Parent, Stopping, StopRequest
 
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
 PlanMaker = Callable[[Options, Mapping[str, str]], Plan]
 
 
@@ -49,9 +51,17 @@ def _run(options: Options, make_plan: PlanMaker, request: StopRequest, output: O
             output.say(f"An earlier run was killed; ended what it had left: {', '.join(leftovers)}.")
         if not is_free(options.port, options.host):
             raise CannotStart(f"Port {options.port} is taken by another process: end it, or choose another with PORT=.")
-        env = environment(options, os.environ) | {"SITE_URL": options.url}
+        env = environment(options, os.environ) | {"SITE_URL": options.url, METRICS: metrics_directory(options)}
         plan = make_plan(options, env)
         return Runner(plan, cwd=ROOT, env=env, records=records, request=request, output=output).run()
+
+
+def metrics_directory(options: Options) -> str:
+    """Returns the directory in which the processes add up what they count, empty: what an earlier run left goes."""
+    directory = options.data_dir / "metrics"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700)
+    return str(directory)
 
 
 def _home() -> list[Path]:

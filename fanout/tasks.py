@@ -38,9 +38,11 @@ def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: boo
     figures.count_worked(handlers.queue_of(kind))
     try:
         work = partial(handlers.work_off, resent=resent)
-        attempt(order_id, work, is_resent=resent or _redelivered(self), is_found=found)
+        outcome = attempt(order_id, work, is_resent=resent or _redelivered(self), is_found=found)
     except Unavailable as error:
-        log.warning("order_waits", order=order_id, kind=kind, backend=error.backend)
+        outcome = figures.WAITS
+        log.warning("order_waits", order_id=order_id, kind=kind, backend=error.backend)
+    figures.count_attempt(handlers.known_kind(kind), outcome)
 
 
 @shared_task(name="fanout.work_part", ignore_result=True, bind=True)
@@ -63,9 +65,11 @@ def work_part(
         goes_on = not fan_out.work_off_part(order, part, parts, after=after, resent=resent)
 
     try:
-        attempt(order_id, work, part=part, is_resent=resent or _redelivered(self))
+        outcome = attempt(order_id, work, part=part, is_resent=resent or _redelivered(self))
+        figures.count_attempt(handlers.known_kind(kind), outcome)
     except Unavailable as error:
-        log.warning("part_waits", order=order_id, kind=kind, part=part, backend=error.backend)
+        figures.count_attempt(handlers.known_kind(kind), figures.WAITS)
+        log.warning("part_waits", order_id=order_id, kind=kind, part=part, backend=error.backend)
     finally:
         if not goes_on:
             fan_out.let_part_be_sent(order_id, part)

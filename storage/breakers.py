@@ -35,7 +35,7 @@ from enum import StrEnum
 from time import sleep
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from storage.errors import Unavailable
 from storage.process import start_anew_after_fork
@@ -46,6 +46,7 @@ JITTER = 0.2
 """So that many processes that saw a backend go do not ask it all at the same moment."""
 
 OPENED = Counter("breaker_opened", "How often a breaker opened.", ["backend"])
+OPEN = Gauge("breaker_open", "1 while a process does not ask the backend.", ["backend"], multiprocess_mode="livemax")
 
 log = structlog.get_logger(__name__)
 
@@ -72,21 +73,27 @@ class Breaker:
         failures: int,
         late: Callable[[Exception], bool] = lambda _: False,
         late_failures: int = 0,
+        figure: str = "",
     ) -> None:
-        """`late` tells answers that say "not in time"; `late_failures` of them in a row open it as well."""
+        """`late` tells answers that say "not in time"; `late_failures` of them in a row open it as well.
+
+        `figure` is what the backend is called in metrics, where /readyz calls it otherwise than errors do.
+        """
         self.backend = backend
         self._probe = probe
         self._silent = silent
         self._limit = failures
         self._late = late
         self._late_limit = late_failures
-        self._opened = OPENED.labels(backend)
+        self.figure = figure or backend
+        self._opened = OPENED.labels(self.figure)
         self._lock = threading.Lock()
         self._state = State.CLOSED
         self._failures = 0
         self._late_failures = 0
         self._round = 0
         _breakers.add(self)
+        self._tell()
         start_anew_after_fork(self)
 
     @property
@@ -124,6 +131,7 @@ class Breaker:
         """Closes it, as in a process that has just started; a probe under way no longer matters."""
         with self._lock:
             self._close()
+        self._tell()
 
     def start_anew(self) -> None:
         """Closes it in a forked child, where the copy of the lock may be held by a thread that is not there."""
@@ -140,7 +148,8 @@ class Breaker:
             if spent and self._start_probing():
                 self._state = State.OPEN
                 self._opened.inc()
-                log.warning("breaker_opened", backend=self.backend, cause=repr(error))
+                self._tell()
+                log.warning("breaker_opened", backend=self.backend, error=repr(error))
 
     def _start_probing(self) -> bool:
         """False when no thread can be had: the breaker stays closed, and the next failure tries again."""
@@ -166,7 +175,7 @@ class Breaker:
             try:
                 self._probe()
             except Exception as error:
-                log.debug("breaker_stays_open", backend=self.backend, cause=repr(error))
+                log.debug("breaker_stays_open", backend=self.backend, error=repr(error))
             else:
                 self._let_through(opened_in)
                 return
@@ -182,12 +191,18 @@ class Breaker:
             if self._round != opened_in:
                 return
             self._close()
+        self._tell()
         log.info("breaker_closed", backend=self.backend)
 
     def _close(self) -> None:
         self._round += 1
         self._failures = self._late_failures = 0
         self._state = State.CLOSED
+
+    def _tell(self) -> None:
+        """Says in metrics whether any breaker of that name is open here: a cluster's nodes have one each."""
+        is_open = any(each.figure == self.figure and each.state is not State.CLOSED for each in list(_breakers))
+        OPEN.labels(self.figure).set(is_open)
 
 
 _breakers: "weakref.WeakSet[Breaker]" = weakref.WeakSet()

@@ -146,7 +146,7 @@ def suspend(
         at = datetime.now(UTC)
         _set_suspension(person, at=at, until=until, by=by, reason=reason, may_shorten=may_shorten)
         transaction.on_commit(lambda: purge_reading(person.id))
-    log.info("account_suspended", user_id=person.id, by=by.id)
+    log.info("account_suspended", user_id=person.id, by_id=by.id)
 
 
 @sql_or_unavailable()
@@ -158,7 +158,7 @@ def restore(person: User, *, by: User | None, reason: str = "") -> None:
     order_withholding(person.id)
     with transaction.atomic():
         _set_suspension(person, at=None, until=None, by=by, reason=reason)
-    log.info("account_restored", user_id=person.id, by=None if by is None else by.id)
+    log.info("account_restored", user_id=person.id, by_id=None if by is None else by.id)
 
 
 def end_suspensions() -> int:
@@ -194,7 +194,7 @@ def sign_out(person: User, *, by: User, reason: str = "") -> None:
     with transaction.atomic():
         end_all(person.id)
         staff_log.record(by=by, action="sign out", subject=staff_log.person(person.id), reason=reason)
-    log.info("account_signed_out", user_id=person.id, by=by.id)
+    log.info("account_signed_out", user_id=person.id, by_id=by.id)
 
 
 @sql_or_unavailable()

@@ -5,6 +5,7 @@ document or its variables is the client's mistake: it is answered 400, says wher
 """
 
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import cast
 
 from django.http import HttpRequest
@@ -19,13 +20,14 @@ from rest_framework.response import Response
 from accounts.doors.graphql import GraphQLContext
 from accounts.entities import Viewer
 from accounts.sessions.authentication import count_further, viewer_or_none
+from config.graphql import figures
 from config.graphql.addresses import given_in_address
 from config.graphql.answers import answered, formatted
 from config.graphql.documents import Invalid, answers_a_token, is_write
 from config.graphql.page import has_page, page, wants_page
 from config.graphql.persisted import register
 from config.graphql.repeats import Executed, executed_once
-from config.graphql.requests import prepared
+from config.graphql.requests import Prepared, prepared
 from config.graphql.variables import GraphQLParser
 from config.http.idempotency import HEADER
 from storage.errors import BadRequest
@@ -67,12 +69,23 @@ class GraphQLEndpoint(Revalidated):
         return self._answer(request, cast(Mapping[str, object], request.data))
 
     def _answer(self, request: Request, given: Mapping[str, object]) -> HttpResponseBase:
+        began = perf_counter()
         try:
             asked = prepared(given, count_more=lambda amount: count_further(request._request, amount))
             if request.method != "POST" and is_write(asked.operation):
                 raise Invalid([GraphQLError(BY_POST, extensions={"code": "not_by_get"})], status=405)
         except Invalid as refused:
+            figures.count(figures.INVALID, figures.REFUSED, perf_counter() - began)
             return self._refused(refused)
+        name, outcome = figures.name_of(asked.operation), figures.REFUSED
+        try:
+            response, outcome = self._executed(request, given, asked)
+        finally:
+            figures.count(name, outcome, perf_counter() - began)
+        return response
+
+    def _executed(self, request: Request, given: Mapping[str, object], asked: Prepared) -> tuple[HttpResponseBase, str]:
+        """The answer, and what it is counted as."""
         viewer = viewer_or_none(request)
         key = request.headers.get(HEADER)
         repeatable = key is not None and viewer is not None and is_write(asked.operation)
@@ -89,10 +102,12 @@ class GraphQLEndpoint(Revalidated):
 
         if repeatable:
             assert key is not None and viewer is not None  # noqa: S101, PT018 - for the types
-            return executed_once(request._request, viewer, key, answer)
+            repeated = executed_once(request._request, viewer, key, answer)
+            return repeated, figures.DATA if repeated.status_code < 400 else figures.ERRORS
         executed = answer()
         self.cache_control = _cache_control(viewer, executed)
-        return Response(executed.body, status=executed.status)
+        outcome = figures.ERRORS if "errors" in executed.body else figures.DATA
+        return Response(executed.body, status=executed.status), outcome
 
     def _refused(self, refused: Invalid) -> Response:
         self.cache_control = FOR_NOBODY

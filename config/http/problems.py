@@ -260,7 +260,7 @@ def _report(error: Exception, problem: Problem) -> None:
     if problem.status == 500:
         log.error("unhandled_exception", exc_info=error)
     elif problem.status == 503 and not isinstance(error, Crowded):
-        log.warning("backend_unavailable", detail=problem.detail, cause=repr(error.__cause__ or error))
+        log.warning("backend_unavailable", detail=problem.detail, error=repr(error.__cause__ or error))
 
 
 def _service_headers(error: ServiceError) -> dict[str, str]:

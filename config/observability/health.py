@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 from accounts import sql
-from fanout.orders.brokers import ping_all
+from fanout.orders.brokers import group_breakers, ping_all
 from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, now_us
@@ -116,11 +116,16 @@ def readyz(request: HttpRequest) -> JsonResponse:
         {
             "status": "degraded" if degraded else "ok",
             "backends": backends,
-            "breakers": {name: breaker().state for name, breaker in BREAKERS.items()},
+            "breakers": {name: breaker.state for name, breaker in breakers().items()},
             "degraded": degraded,
         },
         headers={"Cache-Control": "no-store"},
     )
+
+
+def breakers() -> dict[str, Breaker]:
+    """Returns this process's breakers by the names of their backends, those of groups' brokers among them."""
+    return {name: breaker() for name, breaker in BREAKERS.items()} | group_breakers()
 
 
 def ask_all() -> dict[str, bool]:
@@ -137,7 +142,7 @@ def _answered(name: str, future: Future[None]) -> bool:
     try:
         future.result(CHECK_SECONDS)
     except Exception as error:
-        log.warning("backend_down", backend=name, cause=repr(error))
+        log.warning("backend_down", backend=name, error=repr(error))
         return False
     return True
 

@@ -1,21 +1,25 @@
 """`/metrics` for Prometheus: what this process has counted, and what state the backends are in.
 
-    http_requests_total, http_request_seconds   config/observability/requests.py
-    timeline_rebuilds_total{outcome}            feed/timelines/rebuild.py
-    dispatch_queue_length                       orders of this process that the broker has not got yet
+    http_…                                      config/observability/requests.py
+    graphql_…                                   config/graphql/figures.py
+    task_…                                      config/observability/tasks.py
+    timeline_reads_total, timeline_rebuilds_total   feed/timelines/home.py, rebuild.py
+    fanout_…                                    fanout/orders/figures.py
+    live_…                                      fanout/live/figures.py
+    cache_…, store_…, redis_…                   storage/figures.py
+    sql_seconds                                 accounts/sql.py
+    dispatch_queue_length                       fanout/orders/dispatch.py
+    breaker_open, breaker_opened_total          storage/breakers.py
+    queue_length{queue}                         messages in the brokers' queues, of all groups
     outbox_oldest_open_seconds                  age of the oldest order that is not done, 0 without one
     outbox_open_orders                          orders that are not done; COUNTED if there are at least so many
     outbox_dead_letters                         orders that were given up; the same
     backend_up{backend}                         the checks of /readyz
-    breaker_open{backend}                       1 while this process does not ask it (open or half open)
-    breaker_opened_total{backend}               storage/breakers.py
 
 No label ever holds an id, a name or a path: series are bounded by the code. What is read from
 backends is read at a scrape, at most every STATE_SECONDS. A metric stands beside the code that
-counts it; this module has those of the backends, and serves all.
-
-With PROMETHEUS_MULTIPROC_DIR the counters and histograms are those of every process that shares
-the directory; without it, of the process that answers.
+counts it; this module has those of the backends, and serves all. What is told of which processes
+storage/exposition.py says, which serves those without a page, too.
 """
 
 import threading
@@ -24,19 +28,18 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils.crypto import constant_time_compare
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from accounts.sessions.authentication import BY_ADDRESS
 from accounts.sessions.bad_tokens import count_bad_token
 from accounts.sessions.throttles import count_or_refuse, note_hits
 from config.http.problems import problem_of, problem_response
-from config.observability.health import BREAKERS, ask_all
-from fanout.orders.dispatch import dispatcher
-from storage.breakers import State as BreakerState
+from config.observability.health import ask_all, breakers
+from fanout.orders import resending
+from fanout.orders.queues import BULK, QUEUES
+from storage import exposition
 from storage.errors import NotSignedIn, ServiceError, TooMany, Unavailable
 from storage.ids.snowflakes import id_us, now_us
 from storage.stores import dead_letters, outbox
@@ -44,6 +47,7 @@ from storage.web.client_address import client_address
 
 STATE_SECONDS = 5.0
 """Scrapes nearer to each other share what was read: asking more often must not cost the backends more."""
+MAINTENANCE = settings.CELERY_TASK_DEFAULT_QUEUE
 COUNTED = 10_000
 """Counting stops here, since a scrape must not cost more the longer the backlog is."""
 
@@ -59,12 +63,6 @@ class State(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yields the metrics, and never raises for a backend that is down. A scrape during another's reading tells the
         previous one."""
-        yield GaugeMetricFamily(
-            "dispatch_queue_length",
-            "Orders that this process has not passed on to the broker yet.",
-            value=dispatcher.waiting,
-        )
-        yield _open_breakers()
         if self._lock.acquire(blocking=False):
             try:
                 self._read_backends()
@@ -83,15 +81,20 @@ class State(Collector):
         up = GaugeMetricFamily("backend_up", "1 if it answers, as in /readyz.", labels=["backend"])
         for name, answered in answers.items():
             up.add_metric([name], float(answered))
-        self._backends = [up, *(_outbox_metrics() if answers["store"] else [])]
+        self._backends = [up, *_queue_metrics(), *(_outbox_metrics() if answers["store"] else [])]
         self._read_at = time.monotonic()
 
 
-def _open_breakers() -> Metric:
-    found = GaugeMetricFamily("breaker_open", "1 while this process does not ask the backend.", labels=["backend"])
-    for name, breaker in BREAKERS.items():
-        found.add_metric([name], float(breaker().state is not BreakerState.CLOSED))
-    return found
+def _queue_metrics() -> list[Metric]:
+    """Returns the lengths of the queues, None while a broker does not answer."""
+    try:
+        lengths = resending.all_queue_lengths((*QUEUES, BULK, MAINTENANCE))
+    except Unavailable:
+        return []
+    found = GaugeMetricFamily("queue_length", "Messages in the brokers' queues.", labels=["queue"])
+    for queue, length in lengths.items():
+        found.add_metric([queue], length)
+    return [found]
 
 
 def _outbox_metrics() -> list[Metric]:
@@ -131,7 +134,7 @@ def _let_in(request: HttpRequest) -> None:
     """Raises `NotSignedIn` and `TooMany`."""
     if not settings.METRICS_TOKEN:
         count_or_refuse(request, (BY_ADDRESS, f"rate:address:{client_address(request)}"))
-    elif not _has_token(request):
+    elif not exposition.has_token(request.headers.get("Authorization", "")):
         hit = count_bad_token(client_address(request))
         note_hits(request, [] if hit is None else [hit])
         if hit is not None and hit.exceeded:
@@ -139,17 +142,8 @@ def _let_in(request: HttpRequest) -> None:
         raise NotSignedIn("Metrics need their own bearer token.")
 
 
-def _has_token(request: HttpRequest) -> bool:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and constant_time_compare(token.strip(), settings.METRICS_TOKEN)
-
-
 def _registry() -> CollectorRegistry:
-    """Made for each scrape, as the client wants it with several processes."""
-    registry = CollectorRegistry()
-    if settings.PROMETHEUS_MULTIPROC_DIR:
-        MultiProcessCollector(registry, settings.PROMETHEUS_MULTIPROC_DIR)  # type: ignore[no-untyped-call]
-    else:
-        registry.register(REGISTRY)
+    breakers()  # each is told of from its making on
+    registry = exposition.registry()
     registry.register(state)
     return registry

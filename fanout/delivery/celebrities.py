@@ -169,7 +169,7 @@ def begin_pulling(author_id: int) -> None:
     since = stores.ids.next()
     order = Order(since, BEGIN_PULLING, (author_id,))
     stores.associations().apply([_edge(author_id, PULLED_EDGE, since, present=True)], order)
-    log.info("author_pulled", author=author_id, since=since)
+    log.info("author_pulled", author_id=author_id, op_id=since)
     handle_beginning(order)
 
 
@@ -178,7 +178,7 @@ def end_pulling(author_id: int) -> None:
     op = stores.ids.next()
     order = Order(op, END_PULLING, (author_id,))
     stores.associations().apply(_ending(author_id, op), order)
-    log.info("author_pushed", author=author_id, op=op)
+    log.info("author_pushed", author_id=author_id, op_id=op)
     handle_end(order)
 
 

@@ -147,7 +147,7 @@ def work_off_part(order: Order, part: int, parts: int, *, after: int = 0, resent
             enqueue_part(order, part, parts, after=rest, resent=resent)
             return False
     if outbox().mark_part_done(order.id, part, parts=parts):
-        _mark_done(order)
+        _mark_done(order, figures.LARGE)
     return True
 
 
@@ -177,7 +177,7 @@ def _push_or_hand_out(order: Order, push: Push, *, resent: bool) -> int | None:
     if first.rest is not None:
         _hand_out(order, 1, after=first.rest, resent=resent)
         return None
-    _mark_done(order)
+    _mark_done(order, figures.SMALL)
     return first.followers
 
 
@@ -185,14 +185,14 @@ def _push_to_author(order: Order, push: Push) -> None:
     """Pushes to the author alone, since nobody else has the entry in their timeline, and marks the order done."""
     _entry_id, author_id = order.args
     push(order, lambda: [author_id])
-    _mark_done(order)
+    _mark_done(order, figures.PULLED)
 
 
-def _mark_done(order: Order) -> None:
+def _mark_done(order: Order, size: str) -> None:
     """Marks an order that was pushed, and counts how late a delivery was."""
     outbox().mark_done(order.id)
     if order.kind == DELIVER:
-        figures.count_done(order.args[0])
+        figures.count_done(order.args[0], size)
 
 
 def _end_delivery(order: Order) -> bool:

@@ -4,9 +4,24 @@ A frame costs its process an addition; the rest is told each second. A process s
 it has, so a slot's sum is how many there are.
 """
 
+from prometheus_client import Counter, Gauge, Histogram
+
 from storage.redis.tallies import current_slot, tallies
 
 SOCKETS, FRAMES = "sockets", "frames"
+LIVE_SOCKETS = Gauge("live_sockets", "Open sockets, a second late.", multiprocess_mode="livesum")
+LIVE_FRAMES = Counter("live_frames", "Frames sent to sockets, a second late.")
+BEGUN = Histogram("live_begin_seconds", "From a subscription's turn until its stream was open.", ["stream"])
+SUBSCRIPTIONS = Counter("live_subscriptions", "Subscriptions begun and failed.", ["stream", "outcome"])
+RESUMES = Counter("live_resumes", "Streams that were begun from a client's cursor.", ["stream"])
+GAPS = Counter("live_gaps", "Times that a client was told to page, as it had missed too much.", ["stream"])
+STREAMS = ("home", "public", "tweet")
+"""The subjects of the streams' topics, by which they are counted; each is there from the beginning, as a rate needs."""
+for _stream in STREAMS:
+    RESUMES.labels(_stream)
+    GAPS.labels(_stream)
+    for _outcome in ("begun", "failed"):
+        SUBSCRIPTIONS.labels(_stream, _outcome)
 
 
 class LiveFigures:
@@ -24,7 +39,9 @@ class LiveFigures:
         """
         if self.frames:
             tallies.count(FRAMES, self.frames)
+            LIVE_FRAMES.inc(self.frames)
             self.frames = 0
+        LIVE_SOCKETS.set(sockets)
         if sockets and current_slot() != self._said_in:
             self._said_in = current_slot()
             tallies.count(SOCKETS, sockets)

@@ -14,6 +14,7 @@ from functools import cache
 
 from django.conf import settings
 
+from storage.breakers import Breaker
 from storage.ids.snowflakes import spread
 from storage.ports.outbox import SHARDS
 from storage.redis.node import RedisNode, broker_node
@@ -33,6 +34,11 @@ def broker_of(order_id: int) -> RedisNode:
     """
     found = brokers()
     return found[spread(order_id, SHARDS * len(found)) // SHARDS]
+
+
+def group_breakers() -> dict[str, Breaker]:
+    """Returns the breakers of groups' brokers by their names, without that of BROKER_REDIS_URL; mostly none."""
+    return {each.name: each.breaker for each in brokers() if each is not broker_node()}
 
 
 def is_broker(backend: str) -> bool:

@@ -18,6 +18,7 @@ import structlog
 from celery import current_app
 from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import ProducerPool
+from prometheus_client import Gauge
 from redis.exceptions import RedisError
 
 from fanout.orders.brokers import broker_of
@@ -43,6 +44,12 @@ SENDING_SECONDS = 5.0
 """How long to wait for one of the connections, of which each is busy for as long as a broker is given to answer."""
 DRAIN_SECONDS = 1.0
 """How long a process that ends waits for its queue to empty."""
+
+WAITING = Gauge(
+    "dispatch_queue_length",
+    "Orders that processes have not passed on to the broker yet.",
+    multiprocess_mode="livesum",
+)
 
 log = structlog.get_logger(__name__)
 
@@ -145,9 +152,9 @@ class Dispatcher:
             self._start_once()
             self._queue.put_nowait(order)
         except queue.Full:
-            log.warning("dispatch_queue_full", order=order.id)
+            log.warning("dispatch_queue_full", order_id=order.id)
         except RuntimeError as error:
-            log.warning("dispatch_failed", order=order.id, error=str(error))
+            log.warning("dispatch_failed", order_id=order.id, error=str(error))
 
     @property
     def waiting(self) -> int:
@@ -173,11 +180,13 @@ class Dispatcher:
     def _run(self, orders: "queue.Queue[Order]") -> None:
         while True:
             order = orders.get()
+            WAITING.set(orders.unfinished_tasks)
             try:
                 self._pass_on(order)
             except Exception as error:
-                log.warning("dispatch_failed", order=order.id, error=type(error).__name__)
+                log.warning("dispatch_failed", order_id=order.id, error=type(error).__name__)
             finally:
+                WAITING.set(orders.unfinished_tasks - 1)
                 orders.task_done()
 
 

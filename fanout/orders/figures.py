@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from prometheus_client import Counter, Histogram
 
 from storage.ids.snowflakes import id_us, now_us
 from storage.redis import tallies as tally
@@ -23,6 +24,19 @@ from storage.redis.reads import Read
 from storage.redis.tallies import tallies
 
 DELIVERIES, ENTRIES, LAG, WORKED = "deliveries", "entries", "lag:", "worked:"
+SMALL, LARGE, PULLED = "small", "large", "pulled"
+"""An author whom one worker pushes for; whose order is handed out in parts; and who is merged when followers read."""
+LAG_SECONDS = Histogram(
+    "fanout_lag_seconds",
+    "From an entry's birth until its order was done, by size of author.",
+    ["size"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+)
+_LAG = {size: LAG_SECONDS.labels(size) for size in (SMALL, LARGE, PULLED)}
+DELIVERED = Counter("fanout_deliveries", "Entries put into active timelines; again counts again.")
+ORDERS = Counter("fanout_orders", "Attempts at orders, and at parts of large ones.", ["kind", "outcome"])
+DONE, WAITS, FAILED, CLOSED, GIVEN_UP = "done", "waits", "failed", "closed", "given_up"
+"""Ended without a fault; a backend did not answer; a fault of its own; nothing was left to do; a dead letter now."""
 CLASSES_A_DOUBLING = 4
 NOTED_SECONDS = 600
 
@@ -37,15 +51,22 @@ class Note(msgspec.Struct, frozen=True):
 def count_reached(entry_id: int, active: int) -> None:
     """Counts deliveries into so many active timelines."""
     tallies.count(DELIVERIES, active)
+    DELIVERED.inc(active)
     tallies.note(note_key(entry_id), "reached", active, kept_seconds=NOTED_SECONDS)
 
 
-def count_done(entry_id: int) -> None:
-    """Counts an entry whose order is done, and how late that was."""
+def count_done(entry_id: int, size: str) -> None:
+    """Counts an entry whose order is done, and how late that was. `size` is one of SMALL, LARGE and PULLED."""
     done_us = now_us()
+    _LAG[size].observe(max(0, done_us - id_us(entry_id)) / 1_000_000)
     tallies.count(ENTRIES)
     tallies.count(f"{LAG}{class_of((done_us - id_us(entry_id)) / 1_000)}")
     tallies.note_once(note_key(entry_id), "done_us", done_us, kept_seconds=NOTED_SECONDS)
+
+
+def count_attempt(kind: str, outcome: str) -> None:
+    """Counts an attempt at an order of a kind; `kind` is one that is registered (handlers.py), or "unknown"."""
+    ORDERS.labels(kind, outcome).inc()
 
 
 def count_worked(queue: str) -> None:

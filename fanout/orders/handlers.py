@@ -73,6 +73,11 @@ def register(kind: str, handler: Handler, *, queue: str, standing_of: StandingOf
     _table[kind] = Handling(handler, queue, standing_of)
 
 
+def known_kind(kind: str) -> str:
+    """Returns the kind if it is registered, for who counts by kinds; else "unknown"."""
+    return kind if kind in _table else "unknown"
+
+
 def queue_of(kind: str) -> str:
     """Returns the queue of the kind: FANOUT for one that is not registered, where a worker finds it poisoned."""
     return _table[kind].queue if kind in _table else FANOUT

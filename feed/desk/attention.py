@@ -13,6 +13,7 @@ from accounts import sql
 from accounts.models import User
 from accounts.sql import sql_or_unavailable
 from accounts.staff.roles import Right
+from fanout.orders.brokers import group_breakers
 from feed.models import Status
 from feed.moderation.queue import reports_for
 from storage.breakers import Breaker, State
@@ -86,7 +87,8 @@ def _open_orders() -> Need:
 
 
 def _breakers() -> Need:
-    opened = [name for name, breaker in BREAKERS.items() if breaker().state is not State.CLOSED]
+    breakers = {name: breaker() for name, breaker in BREAKERS.items()} | group_breakers()
+    opened = [name for name, breaker in breakers.items() if breaker.state is not State.CLOSED]
     detail = "" if not opened else f"{', '.join(opened)}, in this process"
     return Need("Breakers", f"{len(opened)} open" if opened else "all closed", detail, urgent=bool(opened))
 

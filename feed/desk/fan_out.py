@@ -15,7 +15,7 @@ from feed.desk.lines import operator_of, place_in, reason_in
 from feed.desk.pages import DeskPage, desk_page
 from feed.desk.plots import Points, Span, plot
 from feed.operations import figures, letters
-from feed.operations.figures import BREAKERS, QUEUES, Sample
+from feed.operations.figures import QUEUES, Sample, breakers
 from storage.ids.snowflakes import MAX_ID, created_at, id_in, make_id
 from storage.ports.dead_letters import DeadLetter
 from storage.redis.tallies import SLOT_SECONDS
@@ -159,7 +159,7 @@ def _plots(found: Sequence[Sample], span: Span) -> Iterator[str]:
     connected = {"people": line(lambda s: s.connected), "sockets": line(lambda s: s.sockets)}
     yield plot("Connected", connected, span)
     yield plot("Frames to sockets a second", {"frames": line(lambda s: s.frames)}, span)
-    yield plot("Open breakers, where figures are taken", {name: line(breaker_of(name)) for name in BREAKERS}, span)
+    yield plot("Open breakers, where figures are taken", {name: line(breaker_of(name)) for name in breakers()}, span)
 
 
 def _with_gaps(found: Sequence[Sample], of: Callable[[Sample], float | None]) -> Iterator[tuple[int, float | None]]:

@@ -109,7 +109,7 @@ class Listener:
             try:
                 await self._appear([topic.id])
             except Unavailable:
-                log.warning("presence_waits_for_redis", reader=topic.id)
+                log.warning("presence_waits_for_redis", user_id=topic.id)
 
     async def _subscription_stands(self) -> None:
         """Waits until it does, or until that has taken too long."""

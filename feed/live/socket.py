@@ -7,11 +7,13 @@ notices.
 
 import asyncio
 import contextlib
+import secrets
 from abc import ABC, abstractmethod
 from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from structlog.contextvars import bind_contextvars
 
 from accounts.entities import Viewer
 from accounts.sessions.authentication import bearer_token
@@ -46,7 +48,8 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         self._ended = False
 
     async def __call__(self, *connection: Any) -> None:
-        """Forgets the connection however it ends, and be it by an exception out of a send."""
+        """Forgets the connection however it ends, and be it by an exception out of a send. Log lines have its id."""
+        bind_contextvars(socket_id=secrets.token_hex(8))
         try:
             await super().__call__(*connection)
         finally:
@@ -110,6 +113,7 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         if viewer is None:
             return
         self._viewer = viewer
+        bind_contextvars(user_id=viewer.id)
         if not (guard.sign_in(viewer.id) and await shared_places.has_place(viewer.id)):
             await self._end(CloseCode.TOO_MANY)
             return

@@ -11,6 +11,7 @@ the place of the first, and the others cost no more than the answer. What the cl
 import asyncio
 from collections.abc import Awaitable, Iterable
 
+from fanout.live.figures import BEGUN, RESUMES, SUBSCRIPTIONS
 from feed.live.registry import LiveQueue, registry
 from feed.live.streams.stream import Over, Send, Signal, SignalKind, Stream, Topic, Wish
 from feed.live.told import Frame, Subscribed, failed
@@ -106,10 +107,14 @@ class Subscriptions:
     @begins("live.subscribe", Kind.SERVER, lambda _self, wish, _watermark: {"feed.stream": wish.stream.topic.subject})
     async def _begin(self, wish: Wish, watermark: int) -> None:
         """Puts the stream in place of the one before it once it is open: a failure leaves that one be."""
-        stream = wish.stream
+        stream, kind = wish.stream, wish.stream.topic.subject
+        if wish.after is not None:
+            RESUMES.labels(kind).inc()
         try:
-            await stream.open(wish.after, watermark)
+            with BEGUN.labels(kind).time():
+                await stream.open(wish.after, watermark)
         except BaseException:
+            SUBSCRIPTIONS.labels(kind, "failed").inc()
             stream.close()
             standing = self._streams.get(stream.topic)
             registry.unwatch(stream, self._queue, instead=standing)
@@ -117,6 +122,7 @@ class Subscriptions:
                 standing.wanted = not wish.over
             raise
         wish.begun = True
+        SUBSCRIPTIONS.labels(kind, "begun").inc()
         self._close([each for each in self._streams if each == stream.topic])
         self._streams[stream.topic] = stream
         await stream.begin()

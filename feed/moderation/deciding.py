@@ -177,5 +177,7 @@ def _close(target: Target, person: User, verdict: str, *, by: User, note: str, s
         before={"open reports": closed},
         reason=note,
     )
-    log.info("reports_decided", kind=target.kind, target_id=target.id, verdict=verdict, reports=closed, by=by.id)
+    log.info(
+        "reports_decided", target_kind=target.kind, target_id=target.id, verdict=verdict, reports=closed, by_id=by.id
+    )
     return decision

@@ -22,6 +22,7 @@ from accounts.sql import sql_or_unavailable
 from fanout.live import presence
 from fanout.live.figures import FRAMES, SOCKETS
 from fanout.orders import resending
+from fanout.orders.brokers import group_breakers
 from fanout.orders.figures import DELIVERIES, ENTRIES, percentile
 from fanout.orders.queues import BULK, FANOUT, GRAPH
 from fanout.timelines.census import active_timelines
@@ -106,7 +107,7 @@ def sampled(slot: int) -> Sample:
         dead_letters=backlog[2],
         timelines=_answered(active_timelines),
         connected=_answered(lambda: timeline_node().ask(presence.connected())[0]),
-        open_breakers=[name for name, breaker in BREAKERS.items() if breaker().state is not State.CLOSED],
+        open_breakers=[name for name, breaker in breakers().items() if breaker.state is not State.CLOSED],
     )
 
 
@@ -125,6 +126,11 @@ def _counted_in(slot: int) -> Sample:
         sockets=counted.get(SOCKETS, 0),
         frames=counted.get(FRAMES, 0) / SLOT_SECONDS,
     )
+
+
+def breakers() -> dict[str, Breaker]:
+    """Returns this process's breakers by the names of their backends, those of groups' brokers among them."""
+    return {name: breaker() for name, breaker in BREAKERS.items()} | group_breakers()
 
 
 @sql_or_unavailable()

@@ -142,7 +142,7 @@ def run_daily_search() -> None:
         cursor = after_step
     timeline_node().round_trip(("SET", PLACE_KEY, cursor or RESTING, "EX", REST_SECONDS))
     if report.found:
-        log.warning("strays_removed", **{f"{family} {why}": count for (family, why), count in report.found.items()})
+        log.warning("strays_removed", found={f"{family} {why}": n for (family, why), n in report.found.items()})
 
 
 def parsed(name: bytes) -> Key:

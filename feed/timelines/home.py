@@ -21,6 +21,7 @@ from enum import Enum
 
 import msgspec
 import structlog
+from prometheus_client import Counter
 
 from accounts.entities import Viewer
 from accounts.graph.exclusions import Visibility
@@ -39,6 +40,13 @@ from tweets.stores.port import tweet_store
 
 WARM, COLD = "home_warm", "home_cold"
 """Pages of home, as processes count them together (storage/redis/tallies.py)."""
+
+READS = Counter("timeline_reads", "Pages of home, by where they came from.", ["path"])
+READ_WARM, READ_MERGED, READ_REBUILT, READ_PULLED = (
+    READS.labels(each) for each in ("warm", "merged", "rebuilt", "pulled")
+)
+"""As the timeline was found; with pulled authors' recent lists; after it was made anew; from the store, wholly or
+below the floor. The last that is true counts."""
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +68,7 @@ def home_page(viewer: Viewer, request: PageRequest, *, prefetched: Prefetched | 
     home = _Home(viewer, prefetched)
     page = full_page(request, home, home.hydrate)
     tallies.count(WARM if home.was_warm else COLD)
+    home.path.inc()
     return page
 
 
@@ -144,6 +153,7 @@ class _Home:
         self._cold = False
         self.was_warm = True
         """Whether the timeline served as it was found, without being made anew or passed over."""
+        self._has_pulled = self._has_merged = False
         self._to_touch = False
         self._settled: int | None = None
         self._last: Window | None = None
@@ -165,6 +175,15 @@ class _Home:
             lowest = window.ids[-1] if window.ids else before
             return window.ids + self._pull(before=lowest, after=None, limit=missing)
         return window.ids
+
+    @property
+    def path(self) -> Counter:
+        """Where the page came from, as it is counted."""
+        if self._has_pulled:
+            return READ_PULLED
+        if not self.was_warm:
+            return READ_REBUILT
+        return READ_MERGED if self._has_merged else READ_WARM
 
     def settled(self) -> int:
         """Returns the place up to which no path that this page took can get any more entries."""
@@ -202,11 +221,12 @@ class _Home:
                 return None
             if not own.merge_set:
                 return own
+            self._has_merged = True
             return merged(self._viewer.id, own, before=before, after=after, count=limit)
         except Unavailable as error:
             if error.backend != timeline_node().name:
                 raise
-            log.warning("home_without_redis", reader=self._viewer.id)
+            log.warning("home_without_redis", user_id=self._viewer.id)
             return None
 
     def _renew(self, own: Window | None) -> bool:
@@ -217,6 +237,7 @@ class _Home:
         return own
 
     def _pull(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
+        self._has_pulled = True
         if self._authors is None:
             self._authors = home_authors(self._viewer.id)
         self._meet(settled_place())

@@ -66,7 +66,7 @@ def _fill(build: builds.Build, reader_id: int) -> bool:
     entries = tweet_store().home_entries(sorted(pushed), limit=cap + 1)
     floor = entries[cap] if len(entries) > cap else 0
     finished = builds.finish_build(build, entries[:cap], floor=floor, merge_set=merged)
-    log.info("timeline_rebuilt", reader=reader_id, entries=len(entries[:cap]), floor=floor, finished=finished)
+    log.info("timeline_rebuilt", user_id=reader_id, entries=len(entries[:cap]), floor=floor, finished=finished)
     return finished
 
 

@@ -42,6 +42,7 @@ from django.conf import settings
 from storage.breakers import Breaker, State
 from storage.cassandra.cluster import open_cluster
 from storage.errors import Unavailable
+from storage.figures import asked_store
 from storage.process import start_anew_after_fork
 from storage.tracing import Attributes, Kind, traced
 
@@ -274,7 +275,7 @@ def _answer(ask: Callable[[_Open], T], *, repeatable: bool = True) -> T:
 
 
 def _through_the_breaker(ask: Callable[[_Open], T]) -> T:
-    with breaker.guard():
+    with breaker.guard(), asked_store():
         return ask(_opened())
 
 
@@ -329,4 +330,5 @@ breaker = Breaker(
     failures=FAILURES,
     late=_is_late,
     late_failures=LATE_FAILURES,
+    figure="store",
 )

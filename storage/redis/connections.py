@@ -23,6 +23,9 @@ from typing import Any
 
 from hiredis import pack_command
 from redis import ConnectionPool
+from redis.exceptions import MaxConnectionsError
+
+from storage.figures import CONNECTIONS, EXHAUSTED
 
 TRUSTED_SECONDS = 0.05
 """A connection that answered so lately is taken to be open still. If it is not, that one call is refused, as any is
@@ -101,8 +104,11 @@ def _packed(command: Words) -> bytes:
 class Wires(ConnectionPool):
     """The connections of one process to one node, as many as are used at once. Thread-safe, not across forks.
 
-    A pool of redis-py's, for its clients that subscribe; `exchange` has connections of its own.
+    A pool of redis-py's, for its clients that subscribe; `exchange` has connections of its own. `backend` is what
+    metrics call the node.
     """
+
+    backend = ""
 
     def reset(self) -> None:
         super().reset()
@@ -149,4 +155,14 @@ class Wires(ConnectionPool):
             return self._idle.pop()
         except IndexError:
             with self._opening:
-                return Wire(self.make_connection())
+                return self._new()
+
+    def _new(self) -> Wire:
+        exhausted = EXHAUSTED.labels(self.backend)  # is there before it is 1: a rate needs a value before
+        try:
+            wire = Wire(self.make_connection())
+        except MaxConnectionsError:
+            exhausted.inc()
+            raise
+        CONNECTIONS.labels(self.backend).inc()
+        return wire

@@ -308,6 +308,7 @@ class RedisNode:
                 client = self._client
                 if client is None:
                     client = connect(self.url, handshake=self._greet if self._has_generations else None)
+                    cast(Wires, client.connection_pool).backend = self.name
                     self._callbacks = dict(client.response_callbacks)
                     self._client = client
                     self._inherited.clear()

@@ -90,7 +90,7 @@ class Topology:
         try:
             self.look()
         except (RedisError, OSError) as error:
-            log.warning("cluster_topology_unknown", cause=repr(error))
+            log.warning("cluster_topology_unknown", error=repr(error))
             self._client = None  # the addresses of the settings, whose names may mean other nodes by now
         finally:
             with self._lock:

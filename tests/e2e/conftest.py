@@ -34,6 +34,8 @@ class Server:
     url: str
     data_dir: Path
     variables: dict[str, str]
+    output: Callable[[], str]
+    """All that its processes have written so far."""
     clients: list[httpx.Client] = field(default_factory=list)
     has_operator: bool = False
 
@@ -121,7 +123,7 @@ class Person:
 @pytest.fixture(scope="session", params=["embedded", pytest.param("cassandra", marks=pytest.mark.cassandra)])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`python -m deploy.run` with its own port and directory; ended by SIGINT, and well."""
-    variables = {"STORE": request.param, "RATE_LIMITS": "off", **PATIENT}
+    variables = {"STORE": request.param, "RATE_LIMITS": "off", "LOG_FORMAT": "json", **PATIENT}
     if request.param == "cassandra":
         request.getfixturevalue("cassandra")
         variables |= {
@@ -130,7 +132,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             "CASSANDRA_KEYSPACE": f"e2e_{os.getpid()}",
         }
     run = Run([sys.executable, "-m", "deploy.run"], tmp_path_factory.mktemp(f"product_{request.param}"), **variables)
-    served = Server(run.url, run.data_dir, variables)
+    served = Server(run.url, run.data_dir, variables, lambda: run.output)
     try:
         run.until("Feed is ready", START_SECONDS)
         yield served

@@ -21,6 +21,7 @@ from accounts.account_cache.vouching import vouching
 from accounts.entities import Account, Viewer
 from accounts.graph.exclusions import Visibility
 from storage.errors import Unavailable
+from storage.figures import CacheFigures
 from storage.ids.snowflakes import created_at
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Command, Read
@@ -38,6 +39,7 @@ from tweets.reading.viewing import Known, known_of, known_without_redis
 from tweets.stores.port import tweet_store
 
 NO_COUNTS = Counts()
+TWEETS_LOOKED_UP, COUNTS_LOOKED_UP = CacheFigures("tweets"), CacheFigures("counts")
 OUTPUTS_KEPT = 8_192
 """About 3 KB each: 25 MB a process."""
 
@@ -298,6 +300,8 @@ def _from_cache(
     except Unavailable:
         visibility.know_without_redis()
         return _Cached()
+    TWEETS_LOOKED_UP.count(len(ids), len(tweets.values))
+    COUNTS_LOOKED_UP.count(len(ids), len(counted.values))
     generation = node.generation_of(tweets.generation)
     visibility.know(excluded)
     return _Cached(tweets.values, counted.values, known_marks, changes, generation)

@@ -129,7 +129,7 @@ def _restore(tweet: Tweet, viewer: Viewer, reason: str) -> Order:
     op = ids.next(above=max(tweet.id, tweet.changed_op))
     order = Order(id=op, kind=RESTORE, args=(tweet.id, tweet.author_id))
     tweet_store().restore(tweet, op=op, order=order, edges=quote_edges(tweet, op=op, present=True))
-    log.info("tweet_restored", tweet=tweet.id, by=viewer.id, order=op)
+    log.info("tweet_restored", tweet_id=tweet.id, by_id=viewer.id, order_id=op)
     now = tweet_store().get_many([tweet.id]).get(tweet.id)
     if now is not None and now.deleted:
         check_restorable(now)

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from fanout.orders.sweepers import Sweeper, anybody_sweeps
 from storage.errors import Unavailable
+from storage.exposition import serve_figures
 
 
 class Command(BaseCommand):
@@ -29,6 +30,7 @@ class Command(BaseCommand):
 
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, end)
+        serve_figures()
         Sweeper().run(ended)
 
     def _check(self) -> None:

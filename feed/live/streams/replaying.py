@@ -16,6 +16,7 @@ from functools import lru_cache, partial
 from typing import ParamSpec, TypeVar
 
 from accounts.entities import Viewer
+from fanout.live.figures import GAPS
 from feed.live.frames import OverQuota
 from feed.live.heard import TooMany
 from feed.live.quota import quota
@@ -299,6 +300,7 @@ class ReplayingStream(ABC):
         await self._send(_tweet_came(self.name, self._safe, tweet))
 
     async def _gap(self, after: int) -> None:
+        GAPS.labels(self.topic.subject).inc()
         await self._send(Gap(self.name, encode_cursor(after)))
 
 

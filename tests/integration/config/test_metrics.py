@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from config.observability import health, metrics
 from config.observability.metrics import state
-from fanout.orders.dispatch import Dispatcher, dispatcher
+from fanout.orders.dispatch import Dispatcher
 from fanout.timelines import builds
 from feed.timelines import rebuild
 from storage.errors import Unavailable
@@ -199,16 +199,14 @@ def test_rebuilds_by_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @on_one_store
-def test_orders_that_the_broker_has_not_got(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-    own = Dispatcher(lambda order: seen.append(own.waiting))
+def test_orders_that_the_broker_has_not_got() -> None:
+    seen: list[tuple[int, float]] = []
+    own = Dispatcher(lambda _: seen.append((own.waiting, scrape()["dispatch_queue_length", ()])))
     assert own.waiting == 0
     own.send(Order(id=ids.next(), kind="none", args=()))
-    own.drain()
-    assert (seen, own.waiting) == ([1], 0)
+    own.drain(60)
+    assert (seen, own.waiting) == ([(1, 1.0)], 0)
     assert scrape()["dispatch_queue_length", ()] == 0
-    monkeypatch.setattr(type(dispatcher), "waiting", 7)
-    assert scrape()["dispatch_queue_length", ()] == 7
 
 
 @on_one_store
