@@ -129,7 +129,7 @@ class Person:
                 code = self._one_socket(ended)
             except (OSError, WebSocketException, TimeoutError):
                 code = None
-            if self.subscribed.is_set():
+            if self.subscribed.is_set() and not self._leaving.is_set():
                 self.subscribed.clear()
                 self.told.codes.append(code)
                 ended = time.monotonic()

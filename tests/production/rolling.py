@@ -63,10 +63,9 @@ def _replace(production: Production, name: str) -> None:
     ended = time.monotonic()
     production.begin(name)
     production.wait(name)
-    print(
-        f"{name}: ended after {ended - begun:.1f} s (status {status}), well again {time.monotonic() - ended:.1f} s later",
-        flush=True,
-    )
+    well = time.monotonic()
+    took = f"ended after {ended - begun:.1f} s (status {status}), well again {well - ended:.1f} s later"
+    print(f"{name}: {took}", flush=True)
     time.sleep(SETTLED_SECONDS if name in DOORS else 0)
 
 
@@ -101,15 +100,14 @@ def _print(people: list[Person], order: tuple[str, ...], seconds: float) -> None
     times = sorted(each for one in told for each in one.slow)
     away = [each for one in told for each in one.away]
     codes = Counter(code for one in told for code in one.codes)
-    print(
-        f"{len(order)} processes and the front in {seconds:.0f} s, on {os.cpu_count()} cores (load {os.getloadavg()[0]:.0f}):\n"
-        f"{requests} requests ({requests / seconds:.1f} a second), {sum(len(each.failed) for each in told)} failed; "
-        f"median {times[len(times) // 2] * 1000:.0f} ms, p99 {times[len(times) * 99 // 100] * 1000:.0f} ms, "
-        f"slowest {times[-1] * 1000:.0f} ms\n"
-        f"{posted} tweets posted\n"
-        f"{len(people)} sockets, ended {sum(codes.values())} times ({dict(codes)}); "
-        f"away for {max(away, default=0.0):.2f} s at most"
-    )
+    failed = sum(len(each.failed) for each in told)
+    half, most = (times[len(times) * percent // 100] * 1000 for percent in (50, 99))
+    machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}"
+    print(f"{len(order)} processes and the front in {seconds:.0f} s; {machine}")
+    print(f"{requests} requests ({requests / seconds:.1f} a second), {failed} failed; {posted} tweets posted")
+    print(f"median {half:.0f} ms, p99 {most:.0f} ms, slowest {times[-1] * 1000:.0f} ms")
+    ended = f"ended {sum(codes.values())} times ({dict(codes)})"
+    print(f"{len(people)} sockets, {ended}, away for {max(away, default=0.0):.2f} s at most", flush=True)
 
 
 def main() -> int:
