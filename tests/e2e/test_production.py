@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.runs import PATIENT
 from tests.front import MISSING, installed
 from tests.production.rolling import rolled
 from tests.production.stack import Production
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
-    with Production(tmp_path_factory.mktemp("production"), store="embedded") as running:
+    with Production(tmp_path_factory.mktemp("production"), store="embedded", **PATIENT) as running:
         yield running
 
 
