@@ -14,7 +14,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos broker-away alerts attack bench bench-degraded capacity lint format lock audit openapi asyncapi schema graphiql clean
+.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos broker-away alerts attack production rolling bench bench-degraded capacity lint format lock audit openapi asyncapi schema graphiql clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,13 @@ alerts: $(DEVELOPMENT)  ## Break a running product under a real Prometheus, and 
 
 attack: $(DEVELOPMENT)  ## Attack a running product, beside ordinary readers: NAMES="slow-bodies" SECONDS=5 SERVERS=run STORE=embedded
 	@$(BIN)/python -m tests.attack
+
+production: $(DEVELOPMENT)  ## Run docker-compose.yml's processes behind the shipped nginx, and README's walkthrough (nginx, PostgreSQL)
+	@$(BIN)/python -m deploy.cassandra --check
+	@$(BIN)/python -m tests.production.walk
+
+rolling: $(DEVELOPMENT)  ## Replace each of these processes under load, and prove that nothing is missing: STORE=cassandra
+	@$(BIN)/python -m tests.production.rolling
 
 lint: $(DEVELOPMENT)  ## Check style, types, import directions and missing migrations
 	$(BIN)/ruff check .

@@ -83,6 +83,8 @@ class Environment:
     """CASSANDRA_USER, empty for none."""
     cassandra_password: str
     """CASSANDRA_PASSWORD."""
+    cassandra_tls_ca: str
+    """CASSANDRA_TLS_CA: a file of the authorities that sign the nodes' certificates; default none, and no TLS."""
     rate_limits: bool
     """RATE_LIMITS=on|off, default on. Off is refused in production."""
     trusted_proxies: int
@@ -101,7 +103,8 @@ class Environment:
     """MAX_UNSIGNED_BY_ADDRESS, default 32 of these. Counted with RATE_LIMITS on."""
     drain_seconds: float
     """DRAIN_SECONDS, default 5 s over which a live process that was told to end sends its sockets away, so that not all
-    come to the others at once. Less than the server's own patience (`--timeout-graceful-shutdown`)."""
+    come to the others at once, and a web process goes on serving, but says 503 at /readyz, so that a front stops asking
+    it. Less than the server's own patience (`--timeout-graceful-shutdown`)."""
     timeline_shards: int
     """TIMELINE_SHARDS, default 8: hash tags over which timelines spread, a handful a node.
     Change it in all processes at once: the timeline Redis is emptied and every timeline rebuilds."""
@@ -144,6 +147,9 @@ class Environment:
     metrics_port: int
     """METRICS_PORT, default 0, which is none: where a worker, beat or a sweeper answers Prometheus, as it serves no
     page. On every address with METRICS_TOKEN, on loopback without."""
+    static_root: str
+    """STATIC_ROOT: where `collectstatic` has put the pages' files, with gzipped ones beside them; default none, and
+    they are served from where the packages have them."""
     prometheus_multiproc_dir: str
     """PROMETHEUS_MULTIPROC_DIR: an empty directory in which several processes of one server add up their metrics.
     The client reads it by itself, too; default none, each process counts for itself."""
@@ -204,6 +210,7 @@ def _read(env: Env) -> Environment:
         cassandra_timeout_seconds=env.float("CASSANDRA_TIMEOUT_SECONDS", 5.0),
         cassandra_user=env.str("CASSANDRA_USER", ""),
         cassandra_password=env.str("CASSANDRA_PASSWORD", ""),
+        cassandra_tls_ca=env.str("CASSANDRA_TLS_CA", ""),
         rate_limits=env.bool("RATE_LIMITS", True),
         trusted_proxies=env.int("TRUSTED_PROXIES", 0, validate=_not_negative("TRUSTED_PROXIES")),
         max_sockets=env.int("MAX_SOCKETS", 10000, validate=_positive("MAX_SOCKETS")),
@@ -227,6 +234,7 @@ def _read(env: Env) -> Environment:
         graphql_documents_only=env.bool("GRAPHQL_DOCUMENTS_ONLY", False),
         graphql_registering=env.bool("GRAPHQL_REGISTERING", True),
         metrics_port=env.int("METRICS_PORT", 0, validate=_not_negative("METRICS_PORT")),
+        static_root=env.str("STATIC_ROOT", ""),
         prometheus_multiproc_dir=env.str("PROMETHEUS_MULTIPROC_DIR", ""),
         traces_endpoint=env.str("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
         traces_headers=env.str("OTEL_EXPORTER_OTLP_HEADERS", ""),

@@ -32,6 +32,7 @@ CASSANDRA_CONSISTENCY = ENV.cassandra_consistency
 CASSANDRA_TIMEOUT_SECONDS = ENV.cassandra_timeout_seconds
 CASSANDRA_USER = ENV.cassandra_user
 CASSANDRA_PASSWORD = ENV.cassandra_password
+CASSANDRA_TLS_CA = ENV.cassandra_tls_ca
 RATE_LIMITS = ENV.rate_limits
 TRUSTED_PROXIES = ENV.trusted_proxies
 MAX_SOCKETS = ENV.max_sockets
@@ -303,8 +304,13 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-WHITENOISE_USE_FINDERS = True
-"""Admin's and the API docs' own files are served without a collectstatic step."""
+STATIC_ROOT = ENV.static_root or None
+WHITENOISE_USE_FINDERS = not STATIC_ROOT
+"""Admin's and the API docs' own files are served without a collectstatic step, unless one was made."""
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
 WHITENOISE_ROOT = Path(__file__).parent / "public"
 """What browsers and crawlers ask every site for by name."""
 

@@ -4,13 +4,18 @@ Granian serves WSGI with a thread for each request from the moment its header is
 half a body holds for as long as it likes; and no field's own spelling is to be known. Through granian's other
 interface, RSGI, a body can be waited for in an event loop, but each request costs 60 µs more. So the worker below is
 granian's worker for RSGI, given a scheduler that calls config/serving/wsgi.py in granian's threads.
+
+Told to end (SIGTERM), it says so at /readyz for DRAIN_SECONDS and goes on serving; then nobody is listened to, what was
+begun is answered, within KILL_SECONDS, and it ends.
 """
 
 import argparse
 import asyncio
+import os
 import pkgutil
 import resource
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -24,6 +29,7 @@ from granian.server.mp import MPServer, WorkerProcess
 
 from config.environment import environment_or_end
 from config.observability.logs import logging_config
+from config.serving.draining import NOTICE, draining
 
 HEADER_MS = 10_000
 """Until a header is there, from the connection or from the last answer: a proxy keeps idle connections for less."""
@@ -32,6 +38,8 @@ CONNECTIONS = min(2_000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
 """Of one worker; more wait to be accepted."""
 KILL_SECONDS = 10
 """After which a worker that was told to end, and still waits for a client, is ended."""
+LOOK_SECONDS = 0.05
+"""Between two looks whether the workers serve on: whoever was signalled with its whole group has nobody to wait for."""
 GATEWAY = "config.serving.wsgi:Gateway"
 """By its name, since it is loaded in a worker, after the application has set Django up."""
 
@@ -48,6 +56,26 @@ class Scheduler(CallbackScheduler):
         self._schedule_fn = serve
 
 
+class Server(MPServer):
+    """Granian's, which gives notice before it ends."""
+
+    def __init__(self, *arguments: Any, drain_seconds: float, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._drain_seconds = drain_seconds
+
+    def _stop_workers(self) -> None:
+        for worker in filter(self._serves, self.wrks):
+            os.kill(worker.inner.pid, NOTICE)
+        ends = time.monotonic() + self._drain_seconds
+        while time.monotonic() < ends and all(map(self._serves, self.wrks)):
+            time.sleep(LOOK_SECONDS)
+        cast(Any, super())._stop_workers()
+
+    @staticmethod
+    def _serves(worker: Any) -> bool:
+        return bool(worker.is_alive())
+
+
 def worker_of(threads: int) -> Callable[..., None]:
     """Returns what runs in a worker until it is told to end: granian's own for RSGI, but for scheduler and threads."""
 
@@ -55,6 +83,7 @@ def worker_of(threads: int) -> Callable[..., None]:
         loop, mode, runtime, blocking, _one, idle, connections, _task, *http, _log, tls, _scope, metrics = options
         gateway = pkgutil.resolve_name(GATEWAY)(application, loop, threads)
         ending, ended = loop_signals(loop), asyncio.Event()
+        draining.listen(loop)
         ending.add_cb(lambda: loop.call_soon_threadsafe(ended.set))
         server = granians_worker(number, sock, ipc, runtime, blocking, threads, idle, connections, *http, *tls, metrics)
         serve = getattr(server, WORKERS_METHODS[mode][False])
@@ -79,7 +108,7 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> None:
     """Serves until it is told to end. A worker that dies is replaced."""
     options = options_of(arguments)
-    server = MPServer(
+    server = Server(
         options.application,
         address=options.host,
         port=options.port,
@@ -93,6 +122,7 @@ def main(arguments: Sequence[str]) -> None:
         log_dictconfig=logging_config(environment_or_end().log_format),
         respawn_failed_workers=True,
         workers_kill_timeout=KILL_SECONDS,
+        drain_seconds=environment_or_end().drain_seconds,
     )
     server.serve(spawn_target=worker_of(options.threads))
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 from accounts import sql
+from config.serving.draining import draining
 from fanout.orders.brokers import group_breakers, ping_all
 from storage.breakers import Breaker
 from storage.errors import Unavailable
@@ -105,8 +106,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
     A backend whose breaker is not closed is down, and is not asked: the breaker asks it each second.
     Workers are no backend; that they do not keep up is told by the oldest open order. Anybody may ask, and asking more
-    often than once in LOOK_SECONDS asks no backend.
+    often than once in LOOK_SECONDS asks no backend. A process that is about to end says 503, and that alone.
     """
+    if draining.begun:
+        return JsonResponse({"status": "draining"}, status=503, headers={"Cache-Control": "no-store"})
     seen = look.now()
     backends = {name: "ok" if up else "down" for name, up in seen.up.items()}
     degraded = {name: DEGRADED[name] for name, state in backends.items() if state == "down"}

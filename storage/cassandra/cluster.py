@@ -1,5 +1,6 @@
 """A cluster as the settings describe it: where it is, how it is asked, how long an answer is waited for."""
 
+import ssl
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -61,7 +62,7 @@ def _may_be_repeated(query: Any) -> bool:
     return query is None or bool(query.is_idempotent)
 
 
-def open_cluster(*, timeout_seconds: float | None = None) -> Cluster:
+def open_cluster(*, timeout_seconds: float | None = None, credentials: PlainTextAuthProvider | None = None) -> Cluster:
     """Returns an unconnected cluster under the settings; the caller connects it and shuts it down.
 
     The data centre is that of the first of CASSANDRA_HOSTS that answers: name only nodes of
@@ -81,7 +82,8 @@ def open_cluster(*, timeout_seconds: float | None = None) -> Cluster:
     return Cluster(
         settings.CASSANDRA_HOSTS,
         port=settings.CASSANDRA_PORT,
-        auth_provider=PlainTextAuthProvider(user, settings.CASSANDRA_PASSWORD) if user else None,
+        auth_provider=credentials or (PlainTextAuthProvider(user, settings.CASSANDRA_PASSWORD) if user else None),
+        ssl_context=_tls(settings.CASSANDRA_TLS_CA),
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         protocol_version=Protocol.V5,
         reconnection_policy=ExponentialReconnectionPolicy(*RECONNECT_SECONDS, max_attempts=None),
@@ -92,3 +94,12 @@ def open_cluster(*, timeout_seconds: float | None = None) -> Cluster:
         # A node that hangs would hold up whoever prepares; who asks another node first is told to prepare there.
         prepare_on_all_hosts=False,
     )
+
+
+def _tls(authority: str) -> ssl.SSLContext | None:
+    """What nodes have to show, signed by whom; not under which name, for they are reached by their addresses."""
+    if not authority:
+        return None
+    context = ssl.create_default_context(cafile=authority)
+    context.check_hostname = False
+    return context

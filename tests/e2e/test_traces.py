@@ -69,7 +69,7 @@ def variables_of(collector: Collector) -> dict[str, str]:
 def product(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Run]]:
     variables = {"STORE": "embedded", "RATE_LIMITS": "off"} | variables_of(collector)
     run = Run([sys.executable, "-m", "deploy.run"], tmp_path_factory.mktemp("traced"), **variables)
-    server = Server(run.url, run.data_dir, variables)
+    server = Server(run.url, run.data_dir, variables, lambda: run.output)
     try:
         run.until("Feed is ready", START_SECONDS)
         yield server, run

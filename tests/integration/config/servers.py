@@ -15,7 +15,7 @@ import yaml
 from deploy.plan import ROOT, Options, product
 from deploy.supervisor.health import answers_200
 from deploy.supervisor.ports import LOOPBACK, free_port
-from deploy.supervisor.processes import start, stop, wait_until
+from deploy.supervisor.processes import Child, start, stop, wait_until
 
 HOST = b"Host: 127.0.0.1\r\n"
 START_SECONDS = 90.0
@@ -37,16 +37,23 @@ def command(name: str, port: int, directory: Path) -> Sequence[str]:
 @contextmanager
 def serving(name: str, directory: Path) -> Iterator[int]:
     """A server with none of its backends, which /healthz and what is refused do not need. Yields its port."""
+    with running(name, directory) as (port, _):
+        yield port
+
+
+@contextmanager
+def running(name: str, directory: Path, **settings: str) -> Iterator[tuple[int, Child]]:
+    """The same, with settings; yields its process, too."""
     port = free_port()
     foreign = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL")
     inherited = {key: value for key, value in os.environ.items() if key not in foreign}
-    env = inherited | {"DATA_DIR": str(directory), "STORE": "embedded"}
+    env = inherited | {"DATA_DIR": str(directory), "STORE": "embedded", "DRAIN_SECONDS": "0"} | settings
     child = start(name, command(name, port, directory), env=env, cwd=ROOT, log=directory / f"{name}.log")
     try:
         health = f"http://{LOOPBACK}:{port}/healthz"
         assert wait_until(lambda: child.ended() or answers_200(health), seconds=START_SECONDS)
         assert not child.ended(), (directory / f"{name}.log").read_text()
-        yield port
+        yield port, child
     finally:
         stop([child], grace_seconds=5)
 

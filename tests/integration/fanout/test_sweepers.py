@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from fanout import tasks
+from fanout.management.commands import sweep as sweep_command
 from fanout.orders import figures, sweeper, sweepers
 from fanout.orders.kinds import DELIVER
 from fanout.orders.queues import FANOUT, GRAPH
@@ -331,5 +332,12 @@ class TestTheCommand:
             call_command("sweep", "--check")
         Sweeper().meet()
         call_command("sweep", "--check")
-        with node_elsewhere(broker_node(), "redis://127.0.0.1:1/0"), pytest.raises(CommandError, match="redis_broker"):
+
+    def test_none_is_at_fault_while_it_cannot_be_heard_of_or_has_no_store(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with node_elsewhere(broker_node(), "redis://127.0.0.1:1/0"):
             call_command("sweep", "--check")
+        with patch.object(sweep_command, "ping_store", side_effect=Unavailable("store")):
+            call_command("sweep", "--check")
+        assert capsys.readouterr().out.count("Not judged") == 2

