@@ -56,7 +56,8 @@ class CassandraNode:
 
     `port=0` finds a free one. `commitlog_sync="batch"` makes an acknowledged write durable,
     "periodic" is faster. The heap is `heap_mb`; the process takes half as much again. As a `member` it
-    is one node of several; the seed has to run when another one starts for the first time.
+    is one node of several; the seed has to run when another one starts for the first time. With a `jmx_port`
+    `nodetool` reaches it there, over loopback: whoever may connect can run code as the node, so by default nobody can.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class CassandraNode:
         commitlog_sync: Literal["batch", "periodic"] = "batch",
         cache: Path = CACHE,
         member: Member | None = None,
+        jmx_port: int = 0,
     ) -> None:
         self.port = port
         self.host = member.host if member is not None else LOOPBACK
@@ -76,6 +78,7 @@ class CassandraNode:
         self._heap_mb = heap_mb
         self._commitlog_sync = commitlog_sync
         self._cache = cache
+        self.jmx_port = jmx_port
         self._child: Child | None = None
 
     @property
@@ -168,6 +171,7 @@ class CassandraNode:
             f"-javaagent:{jamm}",
             *jvm_options(),
             f"-Dcassandra.initial_token={self._member.token if self._member is not None else 0}",
+            *([f"-Dcassandra.jmx.local.port={self.jmx_port}"] if self.jmx_port else []),
             f"-Dcassandra.config={(self.data_dir / 'cassandra.yaml').as_uri()}",
             f"-Dcassandra.storagedir={self.data_dir}",
             f"-Dlogback.configurationFile={HERE / 'logback.xml'}",

@@ -136,7 +136,7 @@ def test_what_staff_know_of_and_the_store_lost_is_left_to_them() -> None:
     with patch.object(reconcile_module, "tweet_store", lambda: _Without(reported)):
         status, lines = reconcile()
     assert status == 1
-    assert of_these(lines, report.id) == [f"report {report.id}: its tweet {reported} is lost"]
+    assert of_these(lines, int(report.id)) == [f"report {report.id}: its tweet {reported} is lost"]
     assert len(of_these(lines, deleted)) == 1
     assert of_these(lines, put_back) == []
 
