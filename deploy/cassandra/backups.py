@@ -8,8 +8,9 @@ with all timestamps, times to live and tombstones. That is why it is no export: 
 the last write has to win after a restore as before. A cluster is copied node by node, in the same way (see
 docs/operations.md for a cluster's own tools).
 
-Putting back replaces a keyspace of a node that has its tables already: their files are moved aside, and the commit
-log and hints, whose writes are later than the copy, to be deleted by hand. Every node of a cluster is put back before any is started.
+Putting back replaces a keyspace of a node that has its tables already: their files are moved aside, to be deleted by
+hand, and so are the commit log and hints, whose writes are later than the copy. The node has to have been ended in good
+order. Every node of a cluster is put back before any is started.
 """
 
 import os
@@ -57,8 +58,9 @@ def nodetool(node_dir: Path, jmx_port: int, *arguments: str, cache: Path = CACHE
         check=False,
     )
     if done.returncode:
-        said = [*done.stdout.strip().splitlines(), *done.stderr.strip().splitlines(), "it does not say why"]
-        raise CannotStart(f"nodetool {arguments[0]} failed: {said[-2] if len(said) > 1 else said[-1]}")
+        lines = (done.stdout + done.stderr).splitlines()
+        said = [line for line in lines if line.strip() and not line.startswith("Picked up") and " DEBUG " not in line]
+        raise CannotStart(f"nodetool {arguments[0]} failed: {said[-1] if said else 'it does not say why'}")
     return done.stdout
 
 
