@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from environs import Env, EnvError
 
-from config import redis_urls
+from config import database_urls, redis_urls
+from config.database_urls import POSTGRESQL
 from storage.redis.cluster_urls import is_of_a_cluster, seeds
 
 REDIS_PORT = 6379
-POSTGRESQL = ("postgresql", "postgres")
 LAPTOP_SECRET = "only-for-a-laptop-" + "0" * 40
 
 
@@ -54,7 +54,8 @@ class Environment:
     store: Literal["embedded", "cassandra"]
     """STORE: SQLite behind the store ports, or Apache Cassandra."""
     database_url: str
-    """DATABASE_URL of PostgreSQL for users, tokens, admin; default SQLite in DATA_DIR."""
+    """DATABASE_URL of PostgreSQL, or of PgBouncer before it, for users, tokens, admin; default SQLite in DATA_DIR. With
+    `?sslmode=verify-full&sslrootcert=…` and the like; a password's `/ # ? @ %` are written as %XX."""
     replica_database_url: str
     """REPLICA_DATABASE_URL of a PostgreSQL that follows DATABASE_URL's, for reads that may be late (accounts/sql.py);
     default none: those are the primary's, too."""
@@ -259,12 +260,8 @@ def _refuse_unreadable_urls(environment: Environment) -> None:
     if environment.replica_database_url:
         urls.append(("REPLICA_DATABASE_URL", environment.replica_database_url))
     for name, url in urls:
-        if not _readable(url):
-            raise UnsafeEnvironment(f"{name} is no URL: is a character of its password to be written as %XX?")
-        scheme = urlsplit(url).scheme
-        if scheme not in SCHEMES[name]:
-            allowed = ", ".join(f"{each}://" for each in SCHEMES[name])
-            raise UnsafeEnvironment(f"{name} begins with {scheme}://: must be one of {allowed}")
+        if fault := database_urls.fault_of(url, schemes=SCHEMES[name]):
+            raise UnsafeEnvironment(f"{name} {fault}")
     if fault := redis_urls.fault_of(environment.timeline_redis_url, may_be_a_cluster=True):
         raise UnsafeEnvironment(f"TIMELINE_REDIS_URL {fault}")
     brokers = [("FANOUT_BROKER_URLS", url) for url in environment.fanout_broker_urls]
@@ -294,14 +291,6 @@ def _refuse_untraceable(environment: Environment) -> None:
 def _refuse_a_replica_of_nothing(environment: Environment) -> None:
     if environment.replica_database_url and urlsplit(environment.database_url).scheme not in POSTGRESQL:
         raise UnsafeEnvironment("REPLICA_DATABASE_URL names a replica, of which DATABASE_URL must name the primary")
-
-
-def _readable(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.scheme) and (parts.port or 0) >= 0
-    except ValueError:
-        return False
 
 
 def _refuse_one_redis(environment: Environment) -> None:

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from config import database_urls
 from config.environment import environment_or_end
 from config.observability.logs import logging_config
 from storage.tracing import log_fields
@@ -139,6 +140,8 @@ SQLITE_OPTIONS = {
 
 
 def sql_database(url: str) -> dict[str, Any]:
+    """Returns Django's settings of the database there, which may be PgBouncer pooling transactions: nothing is asked of
+    a session that outlives one, and no `options` are sent, which it refuses (storage/postgresql bounds statements)."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         return {
@@ -148,16 +151,18 @@ def sql_database(url: str) -> dict[str, Any]:
             "OPTIONS": SQLITE_OPTIONS,
             "TEST": {"NAME": parts.path + ".test"},
         }
+    place = database_urls.postgresql(url)
     return {
         "ENGINE": "storage.postgresql",
-        "NAME": parts.path.lstrip("/"),
-        "HOST": parts.hostname,
-        "PORT": parts.port or 5432,
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
+        "NAME": place.name,
+        "HOST": place.host,
+        "PORT": place.port,
+        "USER": place.user,
+        "PASSWORD": place.password,
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 3, "options": "-c statement_timeout=5000"},
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+        "OPTIONS": {"connect_timeout": 3, **place.parameters},
     }
 
 

@@ -9,7 +9,9 @@ import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
+import pytest
 from django.core.management import call_command
 from django.db import connections
 
@@ -25,6 +27,13 @@ def programs() -> Path | None:
     found = [*Path("/usr/lib/postgresql").glob("*/bin/postgres"), shutil.which("postgres")]
     real = [Path(each).resolve().parent for each in found if each]
     return next((each for each in real if (each / "initdb").exists()), None)
+
+
+def missing(what: str) -> NoReturn:
+    """Skips the test, for want of a program that is to be had; in CI that is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must run the tests with {what}: it is not installed")
+    pytest.skip(f"no {what} is installed")
 
 
 class PostgreSQL:
@@ -122,9 +131,12 @@ def running(bin_dir: Path) -> Generator[PostgreSQL]:
 
 
 @contextmanager
-def people_in(server: PostgreSQL) -> Generator[None]:
-    """Inside, people are kept there, with the product's own settings, but for a shorter wait to connect; migrated."""
-    database = sql_database(server.url)
+def people_in(server: PostgreSQL, url: str | None = None) -> Generator[None]:
+    """Inside, people are kept there, with the product's own settings, but for a shorter wait to connect; migrated.
+
+    `url` is another address of it, such as PgBouncer's.
+    """
+    database = sql_database(url or server.url)
     database["OPTIONS"]["connect_timeout"] = 1
     before = connections.settings["default"]
     connections["default"].close()

@@ -1,5 +1,6 @@
 """`make cassandra`: a node in the foreground, in DATA_DIR/cassandra, until Ctrl-C.
 
+With JMX_PORT `nodetool` reaches it there, over loopback (deploy/cassandra/backups.py); not otherwise.
 `--end-with-parent` ends it, too, when make is told to end, or dies. `--check` only says whether
 the Cassandra tests can run here, loudly when not; with CI=true that they cannot is a failure.
 """
@@ -25,7 +26,7 @@ def serve() -> int:
     request.catch_signals(signal.SIGINT, signal.SIGTERM)
     data_dir = Path(os.environ.get("DATA_DIR", "data")) / "cassandra"
     port = int(os.environ.get("CASSANDRA_PORT", USUAL_PORT if is_free(USUAL_PORT) else 0))
-    node = CassandraNode(data_dir, port=port)
+    node = CassandraNode(data_dir, port=port, jmx_port=int(os.environ.get("JMX_PORT") or 0))
     try:
         make_private(data_dir)
         print("Starting Cassandra; its jars are fetched the first time …", flush=True)

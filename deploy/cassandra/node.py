@@ -61,6 +61,8 @@ class CassandraNode:
     "periodic" is faster. The heap is `heap_mb`; the process takes half as much again. As a `member` it
     is one node of several; the seed has to run when another one starts for the first time. A `throwaway`
     node changes its schema faster, and may not know its tables when it is started again.
+    is one node of several; the seed has to run when another one starts for the first time. With a `jmx_port`
+    `nodetool` reaches it there, over loopback: whoever may connect can run code as the node, so by default nobody can.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class CassandraNode:
         cache: Path = CACHE,
         member: Member | None = None,
         throwaway: bool = False,
+        jmx_port: int = 0,
     ) -> None:
         self.port = port
         self.host = member.host if member is not None else LOOPBACK
@@ -82,6 +85,7 @@ class CassandraNode:
         self._commitlog_sync = commitlog_sync
         self._cache = cache
         self._throwaway = throwaway
+        self.jmx_port = jmx_port
         self._child: Child | None = None
 
     @property
@@ -175,6 +179,7 @@ class CassandraNode:
             *jvm_options(),
             *(THROWAWAY if self._throwaway else []),
             f"-Dcassandra.initial_token={self._member.token if self._member is not None else 0}",
+            *([f"-Dcassandra.jmx.local.port={self.jmx_port}"] if self.jmx_port else []),
             f"-Dcassandra.config={(self.data_dir / 'cassandra.yaml').as_uri()}",
             f"-Dcassandra.storagedir={self.data_dir}",
             f"-Dlogback.configurationFile={HERE / 'logback.xml'}",

@@ -172,6 +172,10 @@ class CassandraAssociations:
         pages = session.execute_many(_SOURCES, [(target, kind, 0, 0, limit) for target in targets])
         return {target: [source for (source,) in rows] for target, rows in zip(targets, pages, strict=True)}
 
+    def owners(self) -> Iterator[tuple[int, str, End]]:
+        for owner, kind, end in session.walk_partitions("edge_months", "owner, kind, direction"):
+            yield owner, kind, End(end)
+
     def measure(self, changes: Sequence[Change]) -> None:
         for change in changes:
             if change.present and self._sample():

@@ -24,7 +24,7 @@ timeouts is answered, LATE_FAILURES in a row, is the cluster taken to be overloa
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import stamina
@@ -59,6 +59,8 @@ TOGETHER = 10
 """Statements of one request of `write_all`: so many partitions in a batch nodes take without a warning."""
 CONCURRENCY = 64
 """Statements in flight of one `execute_all`: 3× the throughput of one at a time; more gains nothing."""
+LEAST_TOKEN = -(2**63)
+"""No partition has it."""
 PINGED_SHARDS = 8
 _PINGED = "SELECT minute FROM outbox_minutes WHERE shard = ? AND minute = ?"
 """Partitions on which every order depends; so many are likely to be on several nodes."""
@@ -248,6 +250,18 @@ def read_serial(cql: str, params: Sequence[object]) -> list[Row]:
         return list(opened.session.execute(bound))
 
     return _answer(ask)
+
+
+def walk_partitions(table: str, key: str) -> Iterator[Row]:
+    """Returns the partition key of every partition, whose columns are `key`, in the order of their tokens.
+
+    FETCH_SIZE a statement; what is written meanwhile may be in it or not. For repairs: it asks every node.
+    """
+    cql = f"SELECT DISTINCT {key}, token({key}) FROM {table} WHERE token({key}) > ? LIMIT {FETCH_SIZE}"  # noqa: S608
+    after = LEAST_TOKEN
+    while rows := execute(cql, (after,)):
+        yield from (row[:-1] for row in rows)
+        after = rows[-1][-1]
 
 
 def ping() -> None:

@@ -1,7 +1,7 @@
 """Associations in SQLite: one row an edge is the truth and, through its indexes, every listing."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import reduce
 from operator import or_
@@ -167,6 +167,12 @@ class EmbeddedAssociations:
     def first_sources(self, targets: Sequence[int], kind: str, *, limit: int) -> dict[int, list[int]]:
         found = FIRST_BUCKETS.read({target: Range(None, 0, limit) for target in targets}, [kind], tuple[int])
         return {target: [source for (source,) in rows][::-1] for target, rows in found.items()}
+
+    def owners(self) -> Iterator[tuple[int, str, End]]:
+        with answering():
+            for end, column in ((End.SOURCE, "source"), (End.TARGET, "target")):
+                for owner, kind in Edge.objects.order_by().values_list(column, "kind").distinct().iterator():
+                    yield owner, kind, end
 
     def measure(self, changes: Sequence[Change]) -> None:
         with suppress(Unavailable), writing():

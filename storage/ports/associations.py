@@ -26,7 +26,7 @@ For example, source 8 has bucket 0 at level 0, 1 at level 1 and 3 at level 2, an
 5. It is made as 120, by a writer who knows level 1: it stands in bucket 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -186,6 +186,12 @@ class AssociationStore(Protocol):
 
     def first_sources(self, targets: Sequence[int], kind: str, *, limit: int) -> dict[int, list[int]]:
         """Returns `bucket_sources` of the first bucket of each target, from its beginning. One round of reads."""
+
+    def owners(self) -> Iterator[tuple[int, str, End]]:
+        """Returns who has, or had, edges of which kind and at which end of them, in no order; walks all, page by page.
+
+        An edge is found by either end.
+        """
 
     def measure(self, changes: Sequence[Change]) -> None:
         """Grows targets whose bucket is full, for some of `changes`; `apply` does it by itself.

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from storage.ids.snowflakes import MAX_ID, id_us, make_id
-from storage.ports.associations import MAX_CHANGES, AssociationStore, Change
+from storage.ports.associations import MAX_CHANGES, AssociationStore, Change, End
 from storage.ports.outbox import Order, Outbox
 from tests.contract.edges import FOLLOW, add, assert_edge, remove
 from tests.ids import new_id
@@ -214,3 +214,13 @@ def test_two_removals_and_an_add_of_one_microsecond_agree_everywhere(association
     for change in [add(source, target, make_id(us, 2)), *rivals]:
         associations.apply([change])
     assert_edge(associations, rivals[-1])
+
+
+def test_owners_are_found_at_either_end(associations: AssociationStore) -> None:
+    """Of an edge that was removed as well; once or several times."""
+    changes = [add(new_id(), new_id()), add(new_id(), new_id(), kind="block"), add(new_id(), new_id())]
+    associations.apply(changes)
+    associations.apply([remove(changes[2].source, changes[2].target)])
+    found = set(associations.owners())
+    assert {(change.source, change.kind, End.SOURCE) for change in changes} <= found
+    assert {(change.target, change.kind, End.TARGET) for change in changes} <= found

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from storage.cassandra import session
 from storage.ids.snowflakes import EPOCH_US, MAX_ID, id_month, make_id
 from storage.ports.associations import MAX_CHANGES, Change
 from storage.ports.outbox import Order
@@ -278,3 +279,13 @@ def test_a_tweet_that_was_deleted_twice_is_told_of(tweets: TweetStore) -> None:
         tweets.delete(tweet, op=op, by=tweet.author_id, order=None)
     assert {each.tweet_id for each in deletions_since(tweets, first - 1)} == {tweet.id}
     assert Deletion(second, tweet.id, tweet.author_id) in deletions_since(tweets, first)
+
+
+def test_authors_are_all_who_have_written_each_once(tweets: TweetStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "FETCH_SIZE", 50)
+    written = [a_tweet() for _ in range(60)]
+    for tweet in (*written, a_tweet(author=written[0].author_id)):
+        tweets.add(tweet, None)
+    tweets.delete(written[1], op=new_id(), by=written[1].author_id, order=None)
+    wanted = {tweet.author_id for tweet in written}
+    assert sorted(each for each in tweets.authors() if each in wanted) == sorted(wanted)

@@ -194,6 +194,9 @@ class CassandraTweets:
     def count_by_authors(self, authors: Sequence[int]) -> dict[int, int]:
         return _counts(AUTHOR_MONTHS, COUNT_TWEETS, authors)
 
+    def authors(self) -> Iterator[int]:
+        return (author for (author,) in session.walk_partitions("author_months", "author"))
+
 
 def _write(statements: list[Statement], order: Order | None, edges: Sequence[Change]) -> None:
     if not edges:

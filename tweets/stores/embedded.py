@@ -1,6 +1,6 @@
 """Tweets in SQLite, through Django; the table is in ../models.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from django.db import connections
@@ -157,6 +157,10 @@ class EmbeddedTweets:
         with answering():
             counted = _present().filter(author__in=authors).values_list("author").annotate(Count("id"))
             return dict.fromkeys(authors, 0) | dict(counted)
+
+    def authors(self) -> Iterator[int]:
+        with answering():
+            yield from TweetRow.objects.order_by().values_list("author", flat=True).distinct().iterator()
 
 
 def _of_many(listings: Listings, ranges: Mapping[int, Range]) -> dict[int, list[int]]:

@@ -4,7 +4,7 @@ Listings hold ids only; whether a tweet may be shown is decided when it is read.
 back newest first unless said otherwise, and never more than `limit` of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Protocol, cast
 
@@ -93,6 +93,9 @@ class TweetStore(Protocol):
 
     def count_by_author(self, author: int) -> int:
         """Returns how many tweets the author has now."""
+
+    def authors(self) -> Iterator[int]:
+        """Returns everybody who has ever written anything, each once, in no order; walks all of them, page by page."""
 
 
 @cache

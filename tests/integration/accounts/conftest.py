@@ -12,7 +12,7 @@ from tests.integration.accounts.signed_in import SignedIn
 def postgres() -> Iterator[servers.PostgreSQL]:
     bin_dir = servers.programs()
     if bin_dir is None:
-        pytest.skip("no PostgreSQL is installed")
+        servers.missing("PostgreSQL")
     with servers.running(bin_dir) as server:
         yield server
 

@@ -20,7 +20,7 @@ BEFORE, STAMP = ("accounts", "0002_as_shown"), ("accounts", "0003_security_stamp
 def postgres() -> Iterator[None]:
     bin_dir = servers.programs()
     if bin_dir is None:
-        pytest.skip("no PostgreSQL is installed")
+        servers.missing("PostgreSQL")
     with servers.running(bin_dir) as server, servers.people_in(server):
         yield
 

@@ -130,7 +130,7 @@ def write_locked(alias: str) -> Iterator[None]:
 def postgres() -> Iterator[servers.PostgreSQL]:
     bin_dir = servers.programs()
     if bin_dir is None:
-        pytest.skip("no PostgreSQL is installed")
+        servers.missing("PostgreSQL")
     with servers.running(bin_dir) as server:
         yield server
 

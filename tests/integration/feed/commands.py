@@ -13,6 +13,10 @@ def stray_keys(*arguments: str) -> tuple[int, list[str]]:
     return _run("stray_keys", *arguments)
 
 
+def reconcile(*arguments: str) -> tuple[int, list[str]]:
+    return _run("reconcile", *arguments)
+
+
 def _run(command: str, *arguments: str) -> tuple[int, list[str]]:
     """Exit status and output lines."""
     out = StringIO()

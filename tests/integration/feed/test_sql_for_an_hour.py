@@ -150,7 +150,7 @@ def test_open_sockets_and_those_that_come_again_ask_sql_nothing_for_an_hour() ->
 def postgres() -> Iterator[PostgreSQL]:
     bin_dir = servers.programs()
     if bin_dir is None:
-        pytest.skip("no PostgreSQL is installed")
+        servers.missing("PostgreSQL")
     with servers.running(bin_dir) as server:
         yield server
 

@@ -10,6 +10,7 @@ import pytest
 from cassandra import ConsistencyLevel
 from environs import EnvError
 
+from config import database_urls
 from config.environment import CONSISTENCIES, LAPTOP_SECRET, Environment, UnsafeEnvironment, read_environment
 from tests.e2e.runs import ROOT, own_environment
 
@@ -214,6 +215,31 @@ class TestDatabases:
         url = f"{scheme}://feed@replica/feed"
         environment = read(given, {"DATABASE_URL": self.PRIMARY, "REPLICA_DATABASE_URL": url})
         assert environment.replica_database_url == url
+
+    @pytest.mark.parametrize(
+        ("place", "sentence"),
+        [
+            ("feed:12/se cret@db/feed", "is no URL"),
+            ("feed:12#secret@db/feed", "is no URL"),
+            ("feed:secret%zz@db/feed", "is no URL"),
+            ("feed:12?secret@db/feed", "has a parameter that is not understood"),
+            ("feed:secret@db/feed?options=-c%20x=1", "has a parameter that is not understood"),
+            ("feed:secret@db/feed?sslmode=disable&sslmode=require", "has a parameter twice"),
+            ("feed:secret@db/feed?sslmode=verify", "has an sslmode that is none of disable,"),
+        ],
+    )
+    def test_what_would_mean_something_else_is_refused(
+        self, given: pytest.MonkeyPatch, place: str, sentence: str
+    ) -> None:
+        for name in ("DATABASE_URL", "REPLICA_DATABASE_URL"):
+            told = fault(given, {"DATABASE_URL": self.PRIMARY, name: f"postgres://{place}"})
+            assert told.startswith(f"{name} {sentence}")
+            assert "secret" not in told
+
+    def test_what_is_escaped_is_meant(self) -> None:
+        place = database_urls.postgresql("postgres://f%40d:%2F%23%3F%40%25@db/a%2Fb?sslmode=require&sslrootcert=/r%20t")
+        assert place[:-1] == ("a/b", "db", 5432, "f@d", "/#?@%")
+        assert place.parameters == {"sslmode": "require", "sslrootcert": "/r t"}
 
     def test_none_is_none(self, given: pytest.MonkeyPatch) -> None:
         assert read(given, {"REPLICA_DATABASE_URL": ""}).replica_database_url == ""

@@ -1,0 +1,52 @@
+"""`manage.py reconcile`: SQL and the store made to agree, after they were restored from different moments."""
+
+import sys
+from collections import Counter
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from feed.management.progress import Progress as Line
+from feed.operations.reconcile import Progress, reconcile
+from storage.errors import Unavailable
+
+LINE_LOOKED_AT = 10_000
+"""Between two lines of progress."""
+CANNOT_LOOK = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes the database of people and the store agree after a restore, and prints what was lost, a line each. "
+        "Deletes nothing: an account that only the store knows gets one that stands in for it, suspended; an order "
+        "about a tweet that is gone is closed. May be run again. Exit status 0; 1 when something is left for staff "
+        "to see to, or, with --dry-run, was found at all; 2 when it could not look."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="change nothing; print what would be")
+
+    def handle(self, *, dry_run: bool, **options: object) -> None:
+        progress, line, found = Progress(), Line(sys.stderr, every=LINE_LOOKED_AT), Counter[str]()
+        left = 0
+        try:
+            for findings in reconcile(progress, dry_run=dry_run):
+                line.clear()
+                for finding in findings:
+                    self.stdout.write(str(finding))
+                    found[finding.sort] += 1
+                    left += dry_run or not finding.mended
+                line.show(progress.looked_at, f"{progress.stage}: {progress.looked_at:,} looked at")
+            line.clear()
+        except Unavailable as error:
+            raise CommandError(error.message, returncode=CANNOT_LOOK) from error
+        self.stdout.write(_summary(found, left, dry_run))
+        if left:
+            sys.exit(1)
+
+
+def _summary(found: Counter[str], left: int, dry_run: bool) -> str:
+    if not found:
+        return "nothing was lost"
+    told = ", ".join(f"{number:,} of sort {sort}" for sort, number in sorted(found.items()))
+    return f"{told}; nothing was changed" if dry_run else f"{told}; {left:,} left to see to"

@@ -1,0 +1,175 @@
+"""`manage.py reconcile`: SQL and the store from different moments agree again; what was lost is told, none deleted.
+
+On SQLite: it walks all of the store, and the Cassandra of these tests is full of people whom SQL has never known. Both
+real databases are restored from different moments in tests/integration/config/test_restored.py.
+"""
+
+from datetime import UTC, datetime
+from unittest.mock import patch
+
+import pytest
+from django.core.management import CommandError
+
+from accounts.account_cache import accounts
+from accounts.graph import follows
+from accounts.models import AccountChange, User
+from accounts.people import services
+from accounts.people.lost import name_of
+from accounts.staff import log as staff_log
+from fanout.orders.kinds import DELIVER
+from feed.moderation.reports import report_tweet
+from feed.operations import reconcile as reconcile_module
+from storage.errors import Unavailable
+from storage.ids.snowflakes import make_id, now_us
+from storage.ports.outbox import Order
+from storage.redis.generations import begin
+from storage.redis.node import timeline_node
+from storage.stores import outbox
+from tests.backends import vouch_for_all
+from tests.integration.feed.commands import audit_timelines, reconcile
+from tests.integration.speaking import on_one_store
+from tests.integration.tweeting import home, post, viewer
+from tests.people import new_person
+from tests.work import open_orders, work_off_everything
+from tweets.stores.port import tweet_store
+from tweets.writing.liking import like
+
+pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
+
+LONG_AGO_US = 3_600_000_000
+
+
+def forget(*people: User) -> None:
+    """As when SQL is restored from before they signed up; Redis is emptied, and no process remembers."""
+    for person in people:
+        AccountChange.objects.filter(user_id=person.pk).delete()
+        User.objects.filter(pk=person.pk)._raw_delete("default")
+    timeline_node().round_trip(("FLUSHALL",))
+    begin(timeline_node())
+    vouch_for_all()
+    accounts.forget_all()
+
+
+def order_about_nothing() -> Order:
+    made = make_id(now_us() - LONG_AGO_US, 7)
+    order = Order(id=made, kind=DELIVER, args=(made - 1, made - 2))
+    outbox().add(order)
+    return order
+
+
+def of_these(lines: list[str], *ids: int) -> list[str]:
+    return [line for line in lines if any(f" {each}:" in line for each in ids)]
+
+
+def test_whom_sql_has_lost_somebody_stands_in_for() -> None:
+    author, liker, reader = new_person(), new_person(), new_person()
+    tweet, shown = post(author), post(reader)
+    follows.follow(reader.id, author.id)
+    like(viewer=viewer(liker), tweet_id=shown)
+    work_off_everything()
+    forget(author, liker)
+    status, lines = reconcile("--dry-run")
+    expected = [f"account {each.id}: lost; @{name_of(each.id)} stands in" for each in (author, liker)]
+    assert (status, sorted(of_these(lines, author.id, liker.id))) == (1, sorted(expected))
+    assert not User.objects.filter(pk__in=[author.id, liker.id]).exists(), "nothing was changed"
+    status, lines = reconcile()
+    assert (status, sorted(of_these(lines, author.id, liker.id))) == (0, sorted(expected))
+    work_off_everything()
+    for each in (author, liker):
+        stands_in = User.objects.get(pk=each.id)
+        assert stands_in.suspended_at is not None
+        assert not stands_in.has_usable_password()
+    assert tweet not in home(reader)
+    assert not tweet_store().get_many([tweet])[tweet].deleted
+    assert audit_timelines()[0] == 0
+    assert reconcile() == (0, ["nothing was lost"])
+
+
+def test_one_who_is_known_again_is_restored_with_all_that_they_wrote() -> None:
+    author, reader, staff = new_person(), new_person(), new_person(staff=True)
+    tweet = post(author)
+    follows.follow(reader.id, author.id)
+    forget(author)
+    reconcile()
+    services.restore(User.objects.get(pk=author.id), by=staff)
+    work_off_everything()
+    assert home(reader) == [tweet]
+
+
+def test_an_open_order_about_a_tweet_that_is_gone_is_told_and_closed() -> None:
+    author, order = new_person(), order_about_nothing()
+    fresh = post(author)
+    expected = f"order {order.id}: deliver {list(order.args)} closed, tweet {order.args[0]} is lost"
+    assert of_these(reconcile("--dry-run")[1], order.id) == [expected]
+    assert outbox().open_order(order.id) is not None
+    assert of_these(reconcile()[1], order.id) == [expected]
+    assert outbox().open_order(order.id) is None
+    assert outbox().open_order(fresh) is not None, "an order of this minute may be amid its own write"
+    assert of_these(reconcile()[1], order.id) == []
+
+
+def test_a_suspension_that_one_of_both_has_lost_is_made_to_agree() -> None:
+    staff, suspended, at_large, tweeter = new_person(staff=True), new_person(), new_person(), new_person()
+    tweet = post(tweeter)
+    for each in (suspended, at_large):
+        like(viewer=viewer(each), tweet_id=tweet)
+    services.suspend(at_large, by=staff)
+    work_off_everything()
+    User.objects.filter(pk=suspended.pk).update(suspended_at=datetime.now(UTC))
+    User.objects.filter(pk=at_large.pk).update(suspended_at=None)
+    forget()
+    [line] = of_these(reconcile()[1], at_large.id)
+    assert line.startswith("suspension ")
+    ordered = {order.args[0] for order in open_orders() if order.kind == "withhold"}
+    assert {suspended.id, at_large.id} <= ordered
+    work_off_everything()
+    assert of_these(reconcile()[1], at_large.id) == []
+
+
+def test_what_staff_know_of_and_the_store_lost_is_left_to_them() -> None:
+    author, reporter, staff = new_person(), new_person(), new_person(staff=True)
+    reported, deleted, put_back = post(author), post(author), post(author)
+    report = report_tweet(by=viewer(reporter), tweet_id=reported, reason="spam")
+    for tweet in (deleted, put_back):
+        staff_log.record(by=staff, action="delete", subject=staff_log.tweet(tweet, author.id))
+    staff_log.record(by=staff, action="restore tweet", subject=staff_log.tweet(put_back, author.id))
+    with patch.object(reconcile_module, "tweet_store", lambda: _Without(reported)):
+        status, lines = reconcile()
+    assert status == 1
+    assert of_these(lines, int(report.id)) == [f"report {report.id}: its tweet {reported} is lost"]
+    assert len(of_these(lines, deleted)) == 1
+    assert of_these(lines, put_back) == []
+
+
+def test_chunks_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile_module, "CHUNK", 2)
+    people = [new_person() for _ in range(5)]
+    for each in people:
+        post(each)
+        follows.follow(each.id, people[0].id) if each is not people[0] else None
+    orders = [order_about_nothing() for _ in range(3)]
+    forget(*people[1:])
+    _, lines = reconcile()
+    assert len(of_these(lines, *(each.id for each in people[1:]), *(each.id for each in orders))) == 7
+
+
+def test_without_the_store_it_says_that_it_could_not_look() -> None:
+    def refuse() -> None:
+        raise Unavailable("store")
+
+    with patch.object(reconcile_module, "tweet_store", refuse), pytest.raises(CommandError) as raised:
+        reconcile()
+    assert raised.value.returncode == 2
+
+
+class _Without:
+    """The tweet store, restored from before a tweet."""
+
+    def __init__(self, tweet_id: int) -> None:
+        self._lost = tweet_id
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(tweet_store(), name)
+
+    def get_many(self, ids: list[int]) -> object:
+        return tweet_store().get_many([each for each in ids if each != self._lost])

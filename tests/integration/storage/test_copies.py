@@ -1,0 +1,153 @@
+"""`manage.py backup` and `restore` on SQLite, and what they refuse."""
+
+import sqlite3
+import threading
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+
+from accounts.account_cache import accounts
+from accounts.models import User
+from storage import copies
+from storage.copies import CannotCopy, put_back, take
+from tests.integration.speaking import on_one_store
+from tests.integration.tweeting import post
+from tests.people import new_person
+from tweets.stores.port import tweet_store
+
+
+def run(command: str, *arguments: object) -> list[str]:
+    out = StringIO()
+    call_command(command, *map(str, arguments), stdout=out)
+    return out.getvalue().splitlines()
+
+
+@on_one_store
+@pytest.mark.usefixtures("product")
+def test_what_was_there_at_the_backup_is_there_again(tmp_path: Path) -> None:
+    author = new_person("before_it")
+    kept = post(author)
+    copy = tmp_path / "copies" / "monday"
+    lines = run("backup", copy)
+    assert [line.rpartition("/")[2].partition(":")[0] for line in lines[:2]] == ["store.sqlite3", "default.sqlite3"]
+    assert {each.stat().st_mode & 0o077 for each in (copy, *copy.iterdir())} == {0}, "nobody else may read it"
+    late, lost = new_person("after_it"), post(author)
+    assert run("restore", copy, "--dry-run")[-1].endswith("; whole")
+    assert User.objects.filter(pk=late.pk).exists()
+    lines = run("restore", copy)
+    accounts.forget_all()
+    assert set(tweet_store().get_many([kept, lost])) == {kept}
+    assert [each.username for each in User.objects.all()] == ["before_it"]
+    asides = [Path(line.partition("stood there is ")[2]) for line in lines if "stood there" in line]
+    assert len(asides) == 2
+    with closing(sqlite3.connect(asides[1])) as aside:
+        assert aside.execute("SELECT count(*) FROM accounts_user").fetchall() == [(2,)], "nothing was deleted"
+    for each in asides:
+        each.unlink()
+    assert post(User.objects.get()) > kept
+
+
+@on_one_store
+@pytest.mark.usefixtures("product")
+def test_a_database_in_use_is_left_alone(tmp_path: Path) -> None:
+    new_person("before_it")
+    run("backup", tmp_path / "copy")
+    late = new_person("after_it")
+    opened, ended = threading.Event(), threading.Event()
+
+    def use() -> None:
+        with closing(sqlite3.connect(connections["default"].settings_dict["NAME"])) as connection:
+            connection.execute("SELECT count(*) FROM accounts_user").fetchall()
+            opened.set()
+            ended.wait(60)
+
+    user = threading.Thread(target=use)
+    user.start()
+    try:
+        assert opened.wait(60)
+        with pytest.raises(CommandError, match="is in use: end everything"):
+            run("restore", tmp_path / "copy")
+    finally:
+        ended.set()
+        user.join()
+    assert User.objects.filter(pk=late.pk).exists()
+
+
+@pytest.fixture
+def databases(tmp_path: Path) -> dict[str, Any]:
+    """Two small ones in WAL, as the product's are."""
+    names = {alias: tmp_path / f"{alias}.db" for alias in ("default", "store")}
+    for path in names.values():
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE pairs (a, b)")
+            connection.commit()
+    return {alias: {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)} for alias, path in names.items()}
+
+
+def test_a_copy_is_of_one_moment_while_it_is_written(databases: dict[str, Any], tmp_path: Path) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with closing(sqlite3.connect(databases["store"]["NAME"], timeout=60)) as connection:
+            number = 0
+            while not ended.is_set():
+                connection.execute("INSERT INTO pairs VALUES (?, 0)", (number,))
+                connection.execute("UPDATE pairs SET b = 1 WHERE a = ?", (number,))
+                connection.commit()
+                number += 1
+                begun.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert begun.wait(60)
+        for number in range(5):
+            list(take(databases, tmp_path / f"copy{number}"))
+            with closing(sqlite3.connect(tmp_path / f"copy{number}" / "store.sqlite3")) as copy:
+                [(rows, whole)] = copy.execute("SELECT count(*), sum(b) FROM pairs").fetchall()
+                assert rows == whole > 0
+    finally:
+        ended.set()
+        writer.join()
+
+
+def test_what_is_no_whole_copy_is_refused_and_changes_nothing(databases: dict[str, Any], tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    taking = take(databases, copy)
+    next(taking)
+    with pytest.raises(CannotCopy, match="never finished"):
+        list(put_back(databases, copy))
+    assert len([*taking]) == 1
+    with pytest.raises(CannotCopy, match="is there already"):
+        list(take(databases, copy))
+    with pytest.raises(CannotCopy, match="have no database of"):
+        list(put_back({"default": databases["default"]}, copy))
+    with (copy / "default.sqlite3").open("ab") as file:
+        file.write(b"more")
+    before = {each: Path(databases[each]["NAME"]).stat().st_ino for each in databases}
+    with pytest.raises(CannotCopy, match="not as it was written"):
+        list(put_back(databases, copy))
+    assert {each: Path(databases[each]["NAME"]).stat().st_ino for each in databases} == before
+    (copy / copies.MANIFEST).write_text('{"format": 1}')
+    with pytest.raises(CannotCopy, match="no readable"):
+        copies.read(copy)
+
+
+def test_a_database_that_is_not_there_is_not_copied(databases: dict[str, Any], tmp_path: Path) -> None:
+    Path(databases["store"]["NAME"]).unlink()
+    with pytest.raises(CannotCopy, match="is not there"):
+        list(take(databases, tmp_path / "copy"))
+
+
+def test_a_lost_disk_gets_them_back(databases: dict[str, Any], tmp_path: Path) -> None:
+    list(take(databases, tmp_path / "copy"))
+    for each in databases.values():
+        Path(each["NAME"]).unlink()
+    assert [aside for _, aside in put_back(databases, tmp_path / "copy")] == [None, None]
+    assert all(Path(each["NAME"]).is_file() for each in databases.values())
