@@ -60,8 +60,7 @@ class CassandraNode:
     `port=0` finds a free one. `commitlog_sync="batch"` makes an acknowledged write durable,
     "periodic" is faster. The heap is `heap_mb`; the process takes half as much again. As a `member` it
     is one node of several; the seed has to run when another one starts for the first time. A `throwaway`
-    node changes its schema faster, and may not know its tables when it is started again.
-    is one node of several; the seed has to run when another one starts for the first time. With a `jmx_port`
+    node changes its schema faster, and may not know its tables when it is started again. With a `jmx_port`
     `nodetool` reaches it there, over loopback: whoever may connect can run code as the node, so by default nobody can.
     """
 
