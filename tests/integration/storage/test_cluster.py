@@ -37,7 +37,7 @@ from storage.redis.node import broker_node, timeline_node
 from storage.redis.shards import generation_key, shard_slot, shard_tag, timeline_shard
 from storage.redis.slots import slot_of
 from tests.backends import counted_round_trips, counted_store_calls
-from tests.cluster import timelines_at
+from tests.cluster import leave_timelines, timelines_at
 from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.speaking import on_one_store
 from tests.integration.storage.test_failover import Town
@@ -112,7 +112,7 @@ class TestEveryDay:
         server = cluster.primary_of(generation_key(shard))
         server.tell("SET", generation_key(shard), b"of another server and a nonce")
         server.tell("SET", generation_key(shard).replace("generation", "old"), b"1")
-        timeline_node.cache_clear()
+        leave_timelines()
         assert timeline_node().round_trip(("GET", generation_key(shard).replace("generation", "old"))) == [None]
 
     def test_each_server_s_generation_is_its_own(self, cluster: ValkeyCluster) -> None:
