@@ -31,9 +31,9 @@ class Seen:
 @dataclass
 class Collector:
     url: str
-    bodies: list[bytes] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list, repr=False)
     headers: list[dict[str, str]] = field(default_factory=list)
-    spans: list[Seen] = field(default_factory=list)
+    spans: list[Seen] = field(default_factory=list, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, body: bytes, headers: dict[str, str]) -> None:

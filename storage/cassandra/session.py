@@ -158,7 +158,13 @@ def _described(cql: str, *_args: object, **_kwargs: object) -> Attributes:
 
 
 def _described_all(_statements: object, **_kwargs: object) -> Attributes:
+    """Nothing of the statements, which may be made while they are sent."""
     return {"db.system.name": "cassandra", "db.operation.name": "several"}
+
+
+def _described_writes(statements: Sequence[Statement], **_kwargs: object) -> Attributes:
+    texts = "; ".join(dict.fromkeys(cql for cql, _ in statements))
+    return {"db.system.name": "cassandra", "db.query.text": texts, "feed.statements": len(statements)}
 
 
 @traced("cassandra", Kind.CLIENT, _described)
@@ -191,7 +197,7 @@ def execute_many(cql: str, rows: Iterable[Sequence[object]], *, concurrency: int
     return execute_all(((cql, row) for row in rows), concurrency=concurrency)
 
 
-@traced("cassandra", Kind.CLIENT, _described_all)
+@traced("cassandra", Kind.CLIENT, _described_writes)
 def write_all(statements: Sequence[Statement], *, timeout_seconds: float | None = None) -> None:
     """Writes all of them, in no order: after `Unavailable` any of them may have happened, now or a little later.
 

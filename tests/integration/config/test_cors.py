@@ -11,7 +11,7 @@ from tests.people import ApiClient, new_person
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
 OURS = "https://app.example.org"
-SENT = ("authorization", "content-type", "idempotency-key", "if-none-match", "x-request-id")
+SENT = ("authorization", "content-type", "idempotency-key", "if-none-match", "traceparent", "x-request-id")
 """What clients send that browsers ask leave for."""
 
 
