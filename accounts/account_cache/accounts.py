@@ -47,14 +47,15 @@ from accounts.entities import Account
 from accounts.models import User
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, can_be_asked, sql_or_unavailable
 from storage.errors import Unavailable
-from storage.figures import CacheFigures
+from storage.figures import looked_up_in
 from storage.ids.snowflakes import now_us
 from storage.redis.lasting_cache import Kept, LastingCache, joined
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
 from storage.redis.shards import Generations, shard_tag, timeline_shard
 
-IN_MEMORY, IN_REDIS = CacheFigures("accounts_memory"), CacheFigures("accounts")
+HITS, MISSES = looked_up_in("accounts")
+"""Counted when memory does not know them all: what it knows costs nothing, and no count either."""
 LOG_SHARD = 0
 """The shard that has the log of changes, so that a generation vouches for it."""
 LOG_SECONDS = 20
@@ -130,7 +131,6 @@ def accounts_by_id(
         return _fetch(wanted)
     found = _memory.hits(wanted, changes, of_the_log)
     missing = wanted - found.keys()
-    IN_MEMORY.count(len(wanted), len(found))
     if missing:
         fetched = _fetch(missing)
         _memory.keep(fetched, changes, of_the_log)
@@ -230,7 +230,8 @@ def _from_redis(ids: Collection[int]) -> tuple[Kept[int, Account], Generations |
     shards = groupby(sorted(ids, key=timeline_shard), key=timeline_shard)
     found = node.ask_all([ACCOUNTS.read_kept(list(group)) for _, group in shards])
     kept = joined(found)
-    IN_REDIS.count(len(ids), len(kept.good))
+    HITS.inc(len(kept.good))
+    MISSES.inc(len(ids) - len(kept.good))
     return kept, node.generation_of(kept.generation)
 
 

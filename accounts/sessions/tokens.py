@@ -31,7 +31,7 @@ from accounts.models import User
 from accounts.sessions.bad_tokens import count_bad_token, shut_to, was_bad, was_good
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn, TooMany, Unavailable
-from storage.figures import CacheFigures
+from storage.figures import looked_up_in
 from storage.ids.snowflakes import MAX_ID
 from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Hit
@@ -40,7 +40,7 @@ from storage.redis.shards import Generations
 
 X = TypeVar("X")
 
-LOOKED_UP = CacheFigures("tokens")
+HITS, MISSES = looked_up_in("tokens")
 TOKEN = re.compile(r"([1-9][0-9]{0,18})\.[0-9a-f]{64}")
 NEVER = MAX_ID
 """The end of a token that has none."""
@@ -110,7 +110,7 @@ def check(
     vouching.go_on()
     known = _from_redis(claim, extra, counted)
     end_us, account, hit = known.end_us, known.account, known.hit
-    LOOKED_UP.count(1, end_us is not None)
+    (MISSES if end_us is None else HITS).inc()
     if end_us is None:
         before_sql(claim)
     if end_us is None or account is None or known.is_doubtful:

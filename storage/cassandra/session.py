@@ -42,7 +42,7 @@ from django.conf import settings
 from storage.breakers import Breaker, State
 from storage.cassandra.cluster import open_cluster
 from storage.errors import Unavailable
-from storage.figures import asked_store
+from storage.figures import STORE_SECONDS
 from storage.process import start_anew_after_fork
 from storage.tracing import Attributes, Kind, traced
 
@@ -295,7 +295,7 @@ def _answer(ask: Callable[[_Open], T], *, repeatable: bool = True) -> T:
 
 
 def _through_the_breaker(ask: Callable[[_Open], T]) -> T:
-    with breaker.guard(), asked_store():
+    with breaker.guard(), STORE_SECONDS.time():
         return ask(_opened())
 
 

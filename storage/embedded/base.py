@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, connections, transaction
 from storage.breakers import Breaker
 from storage.embedded.write_lock import write_lock
 from storage.errors import Unavailable
-from storage.figures import asked_store
+from storage.figures import STORE_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def writing() -> Generator[None]:
 
     It takes the write lock at its start, so that what it reads stays true. Raises `Unavailable`.
     """
-    with answering(), breaker.guard(), asked_store(), write_lock.held(_file()), transaction.atomic(using=ALIAS):
+    with answering(), breaker.guard(), STORE_SECONDS.time(), write_lock.held(_file()), transaction.atomic(using=ALIAS):
         yield
 
 

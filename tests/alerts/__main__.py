@@ -5,8 +5,8 @@
 It starts a product of its own and Debian's Prometheus beside it, with the rules as they are. While somebody posts and
 reads, the broker is stopped (SIGSTOP, as a machine that hangs), then the timelines' Redis, with `STORE=cassandra` the
 store as well, and an order of no known kind is written, which is late, fails, and becomes a dead letter. What an
-operator would see at each is printed. Exit status 1 if an alert does not fire, or does not end after its cause. It takes
-seven minutes.
+operator would see at each is printed. Exit status 1 if an alert does not fire, or does not end after its cause. It
+takes seven minutes.
 """
 
 import json
@@ -78,7 +78,7 @@ class Trial:
             os.kill(pid, signal.SIGCONT)
         again = time.monotonic()
         for alert, seconds in fired.items():
-            self.seen.append(Seen(f"{name} hangs", alert, seconds, self._ends(alert, again, backend=backend)))
+            self.seen.append(Seen(f"{name} hung", alert, seconds, self._ends(alert, again, backend=backend)))
 
     def poison(self) -> None:
         """Writes an order that no attempt can work off: late first, and then a dead letter until somebody drops it."""

@@ -21,7 +21,7 @@ from accounts.account_cache.vouching import vouching
 from accounts.entities import Account, Viewer
 from accounts.graph.exclusions import Visibility
 from storage.errors import Unavailable
-from storage.figures import CacheFigures
+from storage.figures import looked_up_in
 from storage.ids.snowflakes import created_at
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Command, Read
@@ -39,7 +39,8 @@ from tweets.reading.viewing import Known, known_of, known_without_redis
 from tweets.stores.port import tweet_store
 
 NO_COUNTS = Counts()
-TWEETS_LOOKED_UP, COUNTS_LOOKED_UP = CacheFigures("tweets"), CacheFigures("counts")
+TWEET_HITS, TWEET_MISSES = looked_up_in("tweets")
+COUNT_HITS, COUNT_MISSES = looked_up_in("counts")
 OUTPUTS_KEPT = 8_192
 """About 3 KB each: 25 MB a process."""
 
@@ -300,8 +301,10 @@ def _from_cache(
     except Unavailable:
         visibility.know_without_redis()
         return _Cached()
-    TWEETS_LOOKED_UP.count(len(ids), len(tweets.values))
-    COUNTS_LOOKED_UP.count(len(ids), len(counted.values))
+    for found, hits, misses in ((tweets, TWEET_HITS, TWEET_MISSES), (counted, COUNT_HITS, COUNT_MISSES)):
+        hits.inc(len(found.values))
+        if missing := len(ids) - len(found.values):
+            misses.inc(missing)
     generation = node.generation_of(tweets.generation)
     visibility.know(excluded)
     return _Cached(tweets.values, counted.values, known_marks, changes, generation)

@@ -19,6 +19,7 @@ RULES = ROOT / "deploy" / "prometheus" / "alerts.yml"
 RULES_TEST = RULES.with_name("alerts_test.yml")
 CONFIGURATION = RULES.with_name("prometheus.yml")
 DASHBOARDS = sorted((ROOT / "deploy" / "grafana").glob("*.json"))
+MISSING = "promtool is missing: install Debian's package prometheus"
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
 
@@ -48,8 +49,9 @@ def promtool() -> str:
     """Debian's, of the package prometheus; in CI it has to be there."""
     path = shutil.which("promtool")
     if path is None:
-        why = "promtool is missing: install Debian's package prometheus"
-        pytest.fail(why) if os.environ.get("CI") == "true" else pytest.skip(why)
+        if os.environ.get("CI") == "true":
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
     return path
 
 
