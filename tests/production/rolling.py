@@ -7,8 +7,8 @@ of them post, and all listen to their homes on a socket. Meanwhile each process 
 its successor is started when it has ended, in the order of docs/operations.md; in the end the front loads its
 configuration anew. Then nothing may be missing: no request failed, no acknowledged tweet is away from a follower's
 home, every socket was told of every tweet, no socket was away for longer than AWAY_SECONDS, and no process had to be
-killed. Exit status 1 otherwise. REDIS_TIMEOUT_SECONDS and CASSANDRA_TIMEOUT_SECONDS are passed on, for a machine that is
-busy with something else.
+killed. Exit status 1 otherwise. REDIS_TIMEOUT_SECONDS and CASSANDRA_TIMEOUT_SECONDS are passed on, for a machine that
+is busy with something else.
 """
 
 import os

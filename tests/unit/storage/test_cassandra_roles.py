@@ -1,4 +1,4 @@
-"""The product's role in a Cassandra that asks for passwords, and TLS to it. `make production` has one that really asks."""
+"""The product's role in a Cassandra that asks for passwords, and TLS to it. `make production` has one that asks."""
 
 import ssl
 
