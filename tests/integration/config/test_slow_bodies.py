@@ -37,21 +37,19 @@ def port(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield port
 
 
-@pytest.fixture(scope="module", params=["one port", "web"])
-def doors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Those that read bodies."""
-    with serving(request.param, tmp_path_factory.mktemp("server")) as port:
-        yield port
+reads_bodies = pytest.mark.parametrize("port", ["one port", "web"], indirect=True)
+"""Of those that read bodies; the same servers."""
 
 
-def test_half_sent_requests_block_nobody_and_are_answered_408(doors: int) -> None:
-    slow = [half_sent(doors) for _ in range(HALF_SENT)]
+@reads_bodies
+def test_half_sent_requests_block_nobody_and_are_answered_408(port: int) -> None:
+    slow = [half_sent(port) for _ in range(HALF_SENT)]
     for _ in range(20):
-        other = Client(doors).send(b"GET /healthz HTTP/1.1\r\n%bConnection: close\r\n\r\n" % HOST)
+        other = Client(port).send(b"GET /healthz HTTP/1.1\r\n%bConnection: close\r\n\r\n" % HOST)
         assert status(other.answer()) == 200
         assert other.seconds() < LATE_SECONDS
     whole = b"POST /nowhere HTTP/1.1\r\n%bConnection: close\r\nContent-Length: 2\r\n\r\n{}" % HOST
-    assert status(Client(doors).send(whole).answer()) == 404
+    assert status(Client(port).send(whole).answer()) == 404
     for client in slow:
         told, _, body = client.answer().partition(b"\r\n\r\n")
         assert status(told) == 408
@@ -59,8 +57,9 @@ def test_half_sent_requests_block_nobody_and_are_answered_408(doors: int) -> Non
         assert client.seconds() < PATIENCE
 
 
-def test_a_byte_now_and_then_does_not_keep_a_body_open(doors: int) -> None:
-    client, over = half_sent(doors), Event()
+@reads_bodies
+def test_a_byte_now_and_then_does_not_keep_a_body_open(port: int) -> None:
+    client, over = half_sent(port), Event()
 
     def drip() -> None:
         while not over.wait(0.2):
@@ -89,19 +88,21 @@ def test_a_body_that_nobody_reads_ends_the_connection(port: int) -> None:
     assert status(client.answer()) == 200
 
 
-def test_who_waits_to_be_told_to_go_on_is_answered_in_time(doors: int) -> None:
+@reads_bodies
+def test_who_waits_to_be_told_to_go_on_is_answered_in_time(port: int) -> None:
     waiting = b"POST /nowhere HTTP/1.1\r\n%bExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
-    small, large = Client(doors).send(waiting % (HOST, 9)), Client(doors).send(waiting % (HOST, 70_000))
+    small, large = Client(port).send(waiting % (HOST, 9)), Client(port).send(waiting % (HOST, 70_000))
     assert status(large.answer()) == 413
     first, _, then = small.answer().partition(b"\r\n\r\n")
     assert (status(first), status(then)) == (100, 408)
 
 
-def test_a_body_that_is_too_large_is_413_whether_it_was_announced_or_not(doors: int) -> None:
+@reads_bodies
+def test_a_body_that_is_too_large_is_413_whether_it_was_announced_or_not(port: int) -> None:
     announced = b"POST /nowhere HTTP/1.1\r\n%bConnection: close\r\nContent-Length: 70000\r\n\r\n" % HOST
     chunked = b"POST /nowhere HTTP/1.1\r\n%bConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n11170\r\n" % HOST
-    assert status(Client(doors).send(announced + b"x" * 70_000).answer()) == 413
-    assert status(Client(doors).send(chunked + b"x" * 70_000 + b"\r\n0\r\n\r\n").answer()) == 413
+    assert status(Client(port).send(announced + b"x" * 70_000).answer()) == 413
+    assert status(Client(port).send(chunked + b"x" * 70_000 + b"\r\n0\r\n\r\n").answer()) == 413
 
 
 def test_headers_that_do_not_come_end_the_connection(port: int) -> None:
