@@ -69,6 +69,7 @@ def forget_all() -> None:
     accounts.forget_all()
 
 
+@pytest.mark.timeout(900)
 def test_both_stores_from_different_moments(
     database: None, redis_servers: None, node: CassandraNode, postgres: servers.PostgreSQL, tmp_path: Path
 ) -> None:
