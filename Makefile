@@ -14,7 +14,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos broker-away alerts attack production rolling bench bench-degraded capacity lint format lock audit openapi asyncapi schema graphiql clean
+.PHONY: help setup dev run demo manage cassandra cassandra-backup cassandra-restore test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos broker-away alerts attack production rolling bench bench-degraded capacity lint format lock audit openapi asyncapi schema graphiql clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ manage: $(RUNTIME)  ## Run a manage.py command beside `make run`: DO="audit_time
 
 cassandra: $(RUNTIME)  ## Run a Cassandra node in the foreground (Java 17 and Maven)
 	@$(BIN)/python -m deploy.cassandra --end-with-parent
+
+cassandra-backup: $(RUNTIME)  ## Copy the running node of `JMX_PORT=7199 make cassandra` into DIR=
+	@$(BIN)/python -m deploy.cassandra.backups take "$(DIR)"
+
+cassandra-restore: $(RUNTIME)  ## Put the copy in DIR= back into the node of `make cassandra`, which has been ended
+	@$(BIN)/python -m deploy.cassandra.backups put-back "$(DIR)"
 
 test: $(DEVELOPMENT)  ## Run every test, in four runs side by side; those with Cassandra need Java 17 and Maven
 	@$(BIN)/python -m deploy.cassandra --check

@@ -12,7 +12,6 @@ from django.db import transaction
 
 from accounts.account_cache.changes import note_change
 from accounts.models import User
-from accounts.people.withholding import order_withholding
 from accounts.sql import sql_or_unavailable
 from accounts.staff import log as staff_log
 
@@ -37,9 +36,8 @@ def suspended_after(user_id: int, limit: int) -> list[int]:
 def stand_in_for(user_id: int) -> User:
     """Returns a new, suspended account of that id, whose name says that it was lost; the log of staff tells of it.
 
-    Nobody can sign in to it. A write to the store, and three SQL statements.
+    Nobody can sign in to it. Three SQL statements. Whoever calls it orders that it be withheld from counts.
     """
-    order_withholding(user_id)
     name = name_of(user_id)
     person = User(id=user_id, username=name, display_name=name, email=f"{name}@lost.invalid")
     person.suspended_at = datetime.now(UTC)

@@ -205,12 +205,10 @@ def _staff_deletions(after: int) -> list[tuple[int, int]]:
 
 @sql_or_unavailable()
 def _deleted_last(tweets: set[int]) -> dict[int, int]:
-    """The last entry about each of these tweets, of those that were not put back since."""
-    entries = StaffAction.objects.filter(
-        subject_kind="tweet", subject_id__in=tweets, action__in=(*DELETED, PUT_BACK)
-    ).order_by("pk")
-    last = {tweet: (entry, action) for entry, tweet, action in entries.values_list("pk", "subject_id", "action")}
-    return {tweet: entry for tweet, (entry, action) in last.items() if action != PUT_BACK}
+    """The last entry about each of these tweets: its deletion, or that it was put back."""
+    actions = (*DELETED, PUT_BACK)
+    entries = StaffAction.objects.filter(subject_kind="tweet", subject_id__in=tweets, action__in=actions)
+    return {tweet: entry for entry, tweet in entries.order_by("pk").values_list("pk", "subject_id")}
 
 
 def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from accounts.graph import follows
 from storage.redis.generations import begin
 from storage.redis.node import broker_node, timeline_node
+from storage.redis.shards import generation_key
 from storage.stores import outbox
 from tests.backends import timeline_redis_down
 from tests.integration.speaking import on_one_store
@@ -40,6 +41,7 @@ def test_both_are_emptied_and_all_comes_back() -> None:
     lines = empty_redis()
     assert [line.split()[0] for line in lines] == ["timelines"] * (len(lines) - 1) + ["broker"]
     assert in_redis(reader) is None
+    assert timeline_node().round_trip(("EXISTS", generation_key(0))) == [1], "a new one, before anybody comes"
     assert begin(timeline_node()) != before
     assert broker_node().round_trip(("EXISTS", "graph")) == [0]
     assert outbox().open_order(open_still) is not None

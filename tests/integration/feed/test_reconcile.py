@@ -50,8 +50,8 @@ def forget(*people: User) -> None:
     accounts.forget_all()
 
 
-def order_about_nothing() -> Order:
-    made = make_id(now_us() - LONG_AGO_US, 7)
+def order_about_nothing(age_us: int = LONG_AGO_US) -> Order:
+    made = make_id(now_us() - age_us, 7)
     order = Order(id=made, kind=DELIVER, args=(made - 1, made - 2))
     outbox().add(order)
     return order
@@ -97,14 +97,16 @@ def test_one_who_is_known_again_is_restored_with_all_that_they_wrote() -> None:
 
 
 def test_an_open_order_about_a_tweet_that_is_gone_is_told_and_closed() -> None:
-    author, order = new_person(), order_about_nothing()
-    fresh = post(author)
+    order, fresh, about_one = order_about_nothing(), order_about_nothing(age_us=1_000_000), post(new_person())
     expected = f"order {order.id}: deliver {list(order.args)} closed, tweet {order.args[0]} is lost"
     assert of_these(reconcile("--dry-run")[1], order.id) == [expected]
     assert outbox().open_order(order.id) is not None
     assert of_these(reconcile()[1], order.id) == [expected]
     assert outbox().open_order(order.id) is None
-    assert outbox().open_order(fresh) is not None, "an order of this minute may be amid its own write"
+    assert outbox().open_order(fresh.id) is not None, "an order of this minute may be amid its own write"
+    with patch.object(reconcile_module, "SETTLED_US", 0):
+        assert len(of_these(reconcile()[1], fresh.id)) == 1
+    assert outbox().open_order(about_one) is not None
     assert of_these(reconcile()[1], order.id) == []
 
 
