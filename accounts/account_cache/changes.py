@@ -25,8 +25,8 @@ from accounts.sql import sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
 from storage.redis.lasting_cache import KEPT_SECONDS
-from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.node import RedisNode, timeline_node
+from storage.redis.reads import Command, Read
 from storage.redis.shards import shard_tag, timeline_shard
 
 OVERLAP_SECONDS = 60
@@ -60,22 +60,40 @@ def _told_now(note: Note) -> None:
         tell([note])
 
 
-def tell(notes: Sequence[Note]) -> None:
+def tell(notes: Sequence[Note]) -> frozenset[int]:
     """Tells Redis, and this process's memory. One round trip, none for nothing. Raises `Unavailable`.
 
-    Two of a cluster: guards and the log stand at different nodes, and neither is remembered as told without the other.
+    Two of a cluster, where guards and the log stand at different nodes. It raises nothing, and returns the shards of
+    which it did not hear that they have guards. A note is remembered as told when the log has it, too: until then it is
+    told again, whatever else is known of the shard.
     """
     for note in notes:
         if not note.digests:
             forget(note.user_id)
     node = timeline_node()
-    telling = [command for note in notes for command in _commands(note)]
-    remembering = [command for note in notes for command in _commands_when_told(note)]
     if node.is_cluster:
-        node.round_trip(*telling)
-        node.round_trip(*remembering)
-    else:
-        node.round_trip(*telling, *remembering)
+        return _tell_cluster(node, notes)
+    telling = [command for note in notes for command in (*_guards(note), *change_commands(note.user_id))]
+    node.round_trip(*telling, *[command for note in notes for command in _commands_when_told(note)])
+    return frozenset()
+
+
+def _tell_cluster(node: RedisNode, notes: Sequence[Note]) -> frozenset[int]:
+    shards = [timeline_shard(note.user_id) for note in notes]
+    log = [command for note in notes for command in change_commands(note.user_id)]
+    try:
+        *guarded, is_logged = node.ask_all([*(_heard(_guards(note)) for note in notes), _heard(log)])
+        told = [note for note, is_guarded in zip(notes, guarded, strict=True) if is_guarded and is_logged]
+    except Unavailable:
+        return frozenset(shards)
+    with suppress(Unavailable):  # these are told again
+        node.round_trip(*[command for note in told for command in _commands_when_told(note)])
+    return frozenset(shard for shard, is_guarded in zip(shards, guarded, strict=True) if not is_guarded)
+
+
+def _heard(commands: Sequence[Command]) -> Read[bool]:
+    """Sends commands, none of which answers nil; says whether all were heard."""
+    return Read(tuple(commands), lambda *answers: None not in answers, spares=True)
 
 
 def told_key(shard: int) -> str:
@@ -83,10 +101,9 @@ def told_key(shard: int) -> str:
     return f"{shard_tag(shard)}:told"
 
 
-def _commands(note: Note) -> list[Command]:
+def _guards(note: Note) -> list[Command]:
     claims = [Claim(user_id=note.user_id, digest=digest) for digest in note.digests]
-    guards = TOKENS.invalidate(claims) if claims else ACCOUNTS.invalidate([note.user_id])
-    return [*guards, *change_commands(note.user_id)]
+    return TOKENS.invalidate(claims) if claims else ACCOUNTS.invalidate([note.user_id])
 
 
 def _commands_when_told(note: Note) -> list[Command]:
