@@ -129,7 +129,7 @@ class Listener:
     async def _listen(self) -> None:
         try:
             await self._subscription()
-        except (RedisError, OSError) as error:
+        except BROKEN as error:
             log.warning("live_subscription_lost", error=type(error).__name__)
         finally:
             self._subscribed.clear()
@@ -144,13 +144,11 @@ class Listener:
             wanted = channels.wanted
             self._missing = set(told)
             await subscription.subscribe(*told, *wanted)
-            pinger = asyncio.create_task(self._ping(subscription))
             try:
                 await channels.begin(partial(_say, subscription), wanted)
-                await subscription.receive(self._hear)
+                await subscription.receive(self._hear, self._ping(subscription))
             finally:
                 channels.end()
-                pinger.cancel()
 
     async def _hear(self, message: Message) -> None:
         if message["type"] == "message":
@@ -196,11 +194,13 @@ class Listener:
                 registry.signal(HOME, arrived.readers, SignalKind.DELETE, arrived.entry_id)
 
     async def _ping(self, subscription: Subscription) -> None:
-        """The watermark travels in the PING and comes back behind everything published before."""
-        with suppress(*BROKEN):  # who receives finds out as well, by the silence
-            while True:
-                await subscription.ping(self._watermark)
-                await asyncio.sleep(WATERMARK_SECONDS)
+        """The watermark travels in the PING and comes back behind everything published before.
+
+        Ends by raising what broke the subscription: without PINGs the watermark would stand.
+        """
+        while True:
+            await subscription.ping(self._watermark)
+            await asyncio.sleep(WATERMARK_SECONDS)
 
     async def _read_watermark(self) -> None:
         """Reads the watermark, apart from the PING, which must go on while the store hangs."""
