@@ -18,7 +18,8 @@ from contextlib import suppress
 import msgspec
 from django.db import transaction
 
-from accounts.account_cache.accounts import ACCOUNTS, change_commands, forget
+from accounts.account_cache.accounts import ACCOUNTS, forget
+from accounts.account_cache.change_log import change_commands
 from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.models import AccountChange
 from accounts.sql import sql_or_unavailable
@@ -63,9 +64,9 @@ def _told_now(note: Note) -> None:
 def tell(notes: Sequence[Note]) -> frozenset[int]:
     """Tells Redis, and this process's memory. One round trip, none for nothing. Raises `Unavailable`.
 
-    Two of a cluster, where guards and the log stand at different nodes. It raises nothing, and returns the shards of
-    which it did not hear that they have guards. A note is remembered as told when the log has it, too: until then it is
-    told again, whatever else is known of the shard.
+    Three of a cluster, where guards and the log's copies stand at different nodes: the log comes behind the guards. It
+    raises nothing, and returns the shards of which it did not hear that they have guards. A note is remembered as told
+    when all copies have it, too: until then it is told again, whatever else is known of the shard.
     """
     for note in notes:
         if not note.digests:
@@ -73,20 +74,21 @@ def tell(notes: Sequence[Note]) -> frozenset[int]:
     node = timeline_node()
     if node.is_cluster:
         return _tell_cluster(node, notes)
-    telling = [command for note in notes for command in (*_guards(note), *change_commands(note.user_id))]
-    node.round_trip(*telling, *[command for note in notes for command in _commands_when_told(note)])
+    guards = [command for note in notes for command in _guards(note)]
+    log = change_commands([note.user_id for note in notes]) if notes else []
+    node.round_trip(*guards, *log, *[command for note in notes for command in _commands_when_told(note)])
     return frozenset()
 
 
 def _tell_cluster(node: RedisNode, notes: Sequence[Note]) -> frozenset[int]:
     shards = [timeline_shard(note.user_id) for note in notes]
-    log = [command for note in notes for command in change_commands(note.user_id)]
     try:
-        *guarded, is_logged = node.ask_all([*(_heard(_guards(note)) for note in notes), _heard(log)])
-        told = [note for note, is_guarded in zip(notes, guarded, strict=True) if is_guarded and is_logged]
+        guarded = node.ask_all([_heard(_guards(note)) for note in notes])
     except Unavailable:
-        return frozenset(shards)
-    with suppress(Unavailable):  # these are told again
+        guarded = [False for _ in notes]
+    with suppress(Unavailable):  # not all of the log was heard: told again
+        node.round_trip(*(change_commands([note.user_id for note in notes]) if notes else []))
+        told = [note for note, is_guarded in zip(notes, guarded, strict=True) if is_guarded]
         node.round_trip(*[command for note in told for command in _commands_when_told(note)])
     return frozenset(shard for shard, is_guarded in zip(shards, guarded, strict=True) if not is_guarded)
 

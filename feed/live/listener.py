@@ -19,7 +19,7 @@ import structlog
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from accounts.account_cache.accounts import Changes, recent_changes
+from accounts.account_cache.change_log import Changes, own_copy, recent_changes
 from fanout.live import channel
 from fanout.live.channel import PUBLIC_CHANNEL, LiveKind
 from fanout.live.figures import live_figures
@@ -240,7 +240,7 @@ class Listener:
 
     async def _watch_accounts(self) -> None:
         await asyncio.sleep(WATCH_SECONDS)
-        [changes] = await housekeeping(_recent_changes)
+        changes = await housekeeping(_recent_changes)
         if changes is None:
             return
         fresh = [user_id for user_id, changed_at in changes.items() if self._seen_changes.get(user_id) != changed_at]
@@ -284,8 +284,12 @@ async def _count_sockets() -> None:
     live_figures.tell(places.total)
 
 
-def _recent_changes() -> tuple[Changes | None]:
-    return timeline_node().ask(recent_changes())
+def _recent_changes() -> Changes | None:
+    shard = own_copy.shard
+    [changes] = timeline_node().ask(recent_changes(shard))
+    if changes is None:
+        own_copy.leave(shard)
+    return changes
 
 
 async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:

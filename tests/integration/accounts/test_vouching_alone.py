@@ -8,7 +8,8 @@ import pytest
 from django.conf import settings
 
 from accounts.account_cache import accounts, vouching
-from accounts.account_cache.accounts import ACCOUNTS, recent_changes
+from accounts.account_cache.accounts import ACCOUNTS
+from accounts.account_cache.change_log import recent_changes
 from accounts.account_cache.known_tokens import TOKENS
 from accounts.account_cache.vouching import VOUCHED_SECONDS, look
 from accounts.models import AccountChange, User
@@ -102,7 +103,7 @@ def test_what_one_shard_has_forgotten_is_not_told_to_the_others() -> None:
     until_keys = {f"{shard_tag(shard)}:told-until" for shard in others}
     timeline_node().round_trip(("DEL", *(name for name in names if name not in until_keys)))
     look_again()
-    [told] = timeline_node().ask(recent_changes())
+    [told] = timeline_node().ask(recent_changes(0))
     assert told is not None
     assert set(told) == {each.id for each in people if timeline_shard(each.id) == forgot}
 

@@ -19,7 +19,8 @@ from django.db import transaction
 from django.test import override_settings
 
 from accounts.account_cache import changes
-from accounts.account_cache.accounts import ACCOUNTS, log_key, recent_changes
+from accounts.account_cache.accounts import ACCOUNTS
+from accounts.account_cache.change_log import log_key, recent_changes
 from accounts.account_cache.changes import note_change
 from accounts.account_cache.vouching import look
 from accounts.graph import follows
@@ -200,7 +201,7 @@ class TestRestoring:
 class TestVouching:
     def test_a_dead_node_takes_nothing_from_people_of_the_others(self, cluster: ValkeyCluster) -> None:
         """Not even the one that has the log of changes, while changes are untold: of its people, and of others."""
-        dead = cluster.primary_of(log_key())
+        dead = cluster.primary_of(log_key(0))
         there, elsewhere = readers_at(cluster, dead), readers_at(cluster, dead, elsewhere=True)
         shards = [
             shard for shard in range(settings.TIMELINE_SHARDS) if cluster.primary_of(vouch_key(shard)) is not dead
@@ -227,7 +228,7 @@ class TestVouching:
 
     def test_a_change_is_told_later_wherever_it_was_missed(self, cluster: ValkeyCluster) -> None:
         """The log of changes is at another node than the person's guards: one that was not told is told again."""
-        log_at = cluster.primary_of(log_key())
+        log_at = cluster.primary_of(log_key(0))
         person = readers_at(cluster, log_at, elsewhere=True)
         replica = cluster.replicas[cluster.primaries.index(log_at)]
         look()
@@ -248,7 +249,7 @@ def told_by_a_look(person: User) -> bool:
     """Looks, and says whether the log of changes has the person."""
     try:
         look_again()
-        [recent] = timeline_node().ask(recent_changes())
+        [recent] = timeline_node().ask(recent_changes(0))
     except Unavailable:
         return False
     return recent is not None and person.id in recent
