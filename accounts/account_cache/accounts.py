@@ -100,8 +100,9 @@ def accounts_by_id(
 def tell_of_change(user_id: int) -> None:
     """Tells readers of a changed account, again. Raises `Unavailable`, and then nobody but this process may know."""
     forget(user_id)
-    timeline_node().round_trip(*ACCOUNTS.invalidate([user_id]))
-    timeline_node().round_trip(*change_commands([user_id]))
+    node, guards, log = timeline_node(), ACCOUNTS.invalidate([user_id]), change_commands([user_id])
+    for trip in (guards, log) if node.is_cluster else (guards + log,):
+        node.round_trip(*trip)
 
 
 class _Entry(msgspec.Struct, frozen=True):
