@@ -7,8 +7,7 @@ along with a round trip it makes anyway) never takes an older account
 out of its memory: an entry counts only if it was fetched in the knowledge of the account's
 newest change. So the change is seen by every read that starts after the change was answered.
 
-The log is a sorted set in Redis, of the last LOG_SECONDS; open sockets watch it as well. Times of
-change are microseconds: an account that changes again has another one.
+The log (change_log.py) is of the last LOG_SECONDS; open sockets watch it as well.
 
 For example, process A has account 7 in memory, fetched when the log did not name 7, and process B suspends 7:
 
@@ -36,32 +35,25 @@ than VOUCHED_SECONDS (5 s, vouching.py) until then; so it is seen everywhere wit
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from itertools import groupby
 
 import msgspec
 
+from accounts.account_cache.change_log import Changes, change_commands
 from accounts.entities import Account
 from accounts.models import User
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, can_be_asked, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.figures import looked_up_in
-from storage.ids.snowflakes import now_us
 from storage.redis.lasting_cache import Kept, LastingCache, joined
 from storage.redis.node import timeline_node
-from storage.redis.reads import Command, Read
-from storage.redis.shards import Generations, shard_tag, timeline_shard
+from storage.redis.shards import Generations, timeline_shard
 
 HITS, MISSES = looked_up_in("accounts")
 """Counted when memory does not know them all: what it knows costs nothing, and no count either."""
-LOG_SHARD = 0
-"""The shard that has the log of changes, so that a generation vouches for it."""
-LOG_SECONDS = 20
-
-Changes = Mapping[int, float]
-"""The recently changed accounts, and when each one changed last."""
 
 ACCOUNTS_A_STATEMENT = 256
 """More than a page has authors, and less than any database takes parameters."""
@@ -81,41 +73,12 @@ ACCOUNTS: LastingCache[int, Account] = LastingCache(
 """By user id; beside the person's tokens (sessions/tokens.py), so that one round trip reads both."""
 
 
-def _decode_log(answer: Sequence[bytes | float | list[bytes | float]] | None) -> Changes | None:
-    """The log as a mapping; redis-py leaves it flat or makes pairs, by the protocol it speaks."""
-    if answer is None:
-        return None
-    flat = [each for pair in answer for each in (pair if isinstance(pair, list | tuple) else (pair,))]
-    return {int(member): float(changed_at) for member, changed_at in zip(flat[::2], flat[1::2], strict=True)}
-
-
-def log_key() -> str:
-    """Returns the key of the log of changes."""
-    return f"{shard_tag(LOG_SHARD)}:accounts-changed"
-
-
-def recent_changes() -> Read[Changes | None]:
-    """Returns a read of the log: some thirty bytes for each account changed in the last `LOG_SECONDS`, whoever changed
-    it. None when the node of a cluster that has it does not answer."""
-    return Read((("ZRANGE", log_key(), 0, -1, "WITHSCORES"),), _decode_log, spares=True)
-
-
-def change_commands(user_id: int) -> list[Command]:
-    """Commands to send after the change was committed and before it is answered."""
-    now, key = now_us(), log_key()
-    return [
-        ("ZADD", key, now, user_id),
-        ("ZREMRANGEBYSCORE", key, "-inf", now - LOG_SECONDS * 1_000_000),
-        ("EXPIRE", key, LOG_SECONDS),
-    ]
-
-
 def accounts_by_id(
-    ids: Iterable[int], *, changes: Changes | None = None, generation: Generations | None = None
+    ids: Iterable[int], *, changes: Changes | None = None, log_shard: int = 0, generation: Generations | None = None
 ) -> dict[int, Account]:
     """Returns the accounts that exist, suspended ones as well, by id.
 
-    `changes` is what `recent_changes` said, asked since the caller's request began, and
+    `changes` is what `recent_changes` said of the copy in `log_shard`, asked since the caller's request began, and
     `generation` the one that stood then or later. Without both memory is used only if Redis
     does not answer here either.
 
@@ -126,7 +89,7 @@ def accounts_by_id(
     wanted = set(ids)
     if not wanted:
         return {}
-    of_the_log = generation.get(LOG_SHARD) if generation is not None else None
+    of_the_log = generation.get(log_shard) if generation is not None else None
     if changes is None or of_the_log is None:
         return _fetch(wanted)
     found = _memory.hits(wanted, changes, of_the_log)
@@ -141,7 +104,9 @@ def accounts_by_id(
 def tell_of_change(user_id: int) -> None:
     """Tells readers of a changed account, again. Raises `Unavailable`, and then nobody but this process may know."""
     forget(user_id)
-    timeline_node().round_trip(*ACCOUNTS.invalidate([user_id]), *change_commands(user_id))
+    node, guards, log = timeline_node(), ACCOUNTS.invalidate([user_id]), change_commands([user_id])
+    for trip in (guards, log) if node.is_cluster else (guards + log,):
+        node.round_trip(*trip)
 
 
 class _Entry(msgspec.Struct, frozen=True):

@@ -18,15 +18,16 @@ from contextlib import suppress
 import msgspec
 from django.db import transaction
 
-from accounts.account_cache.accounts import ACCOUNTS, change_commands, forget
+from accounts.account_cache.accounts import ACCOUNTS, forget
+from accounts.account_cache.change_log import change_commands
 from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.models import AccountChange
 from accounts.sql import sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
 from storage.redis.lasting_cache import KEPT_SECONDS
-from storage.redis.node import timeline_node
-from storage.redis.reads import Command
+from storage.redis.node import RedisNode, timeline_node
+from storage.redis.reads import Command, Read
 from storage.redis.shards import shard_tag, timeline_shard
 
 OVERLAP_SECONDS = 60
@@ -60,22 +61,41 @@ def _told_now(note: Note) -> None:
         tell([note])
 
 
-def tell(notes: Sequence[Note]) -> None:
+def tell(notes: Sequence[Note]) -> frozenset[int]:
     """Tells Redis, and this process's memory. One round trip, none for nothing. Raises `Unavailable`.
 
-    Two of a cluster: guards and the log stand at different nodes, and neither is remembered as told without the other.
+    Three of a cluster, where guards and the log's copies stand at different nodes: the log comes behind the guards. It
+    raises nothing, and returns the shards of which it did not hear that they have guards. A note is remembered as told
+    when all copies have it, too: until then it is told again, whatever else is known of the shard.
     """
     for note in notes:
         if not note.digests:
             forget(note.user_id)
     node = timeline_node()
-    telling = [command for note in notes for command in _commands(note)]
-    remembering = [command for note in notes for command in _commands_when_told(note)]
     if node.is_cluster:
-        node.round_trip(*telling)
-        node.round_trip(*remembering)
-    else:
-        node.round_trip(*telling, *remembering)
+        return _tell_cluster(node, notes)
+    guards = [command for note in notes for command in _guards(note)]
+    log = change_commands([note.user_id for note in notes]) if notes else []
+    node.round_trip(*guards, *log, *[command for note in notes for command in _commands_when_told(note)])
+    return frozenset()
+
+
+def _tell_cluster(node: RedisNode, notes: Sequence[Note]) -> frozenset[int]:
+    shards = [timeline_shard(note.user_id) for note in notes]
+    try:
+        guarded = node.ask_all([_heard(_guards(note)) for note in notes])
+    except Unavailable:
+        guarded = [False for _ in notes]
+    with suppress(Unavailable):  # not all of the log was heard: told again
+        node.round_trip(*(change_commands([note.user_id for note in notes]) if notes else []))
+        told = [note for note, is_guarded in zip(notes, guarded, strict=True) if is_guarded]
+        node.round_trip(*[command for note in told for command in _commands_when_told(note)])
+    return frozenset(shard for shard, is_guarded in zip(shards, guarded, strict=True) if not is_guarded)
+
+
+def _heard(commands: Sequence[Command]) -> Read[bool]:
+    """Sends commands, none of which answers nil; says whether all were heard."""
+    return Read(tuple(commands), lambda *answers: None not in answers, spares=True)
 
 
 def told_key(shard: int) -> str:
@@ -83,10 +103,9 @@ def told_key(shard: int) -> str:
     return f"{shard_tag(shard)}:told"
 
 
-def _commands(note: Note) -> list[Command]:
+def _guards(note: Note) -> list[Command]:
     claims = [Claim(user_id=note.user_id, digest=digest) for digest in note.digests]
-    guards = TOKENS.invalidate(claims) if claims else ACCOUNTS.invalidate([note.user_id])
-    return [*guards, *change_commands(note.user_id)]
+    return TOKENS.invalidate(claims) if claims else ACCOUNTS.invalidate([note.user_id])
 
 
 def _commands_when_told(note: Note) -> list[Command]:

@@ -21,6 +21,9 @@ are each told what they have not heard. What stands in one of them is no older t
 **Generations.** A vouch holds for the generation under which its look began. A new one is empty, and is told what has
 changed within the life of an entry: what else it would have to know it has forgotten together with the entries.
 
+**In a cluster** each shard is looked at and vouched for by itself: once its guards were heard, whatever other nodes
+have missed, the log of changes among that. What the log missed is told again, for as long as looks go back.
+
 For example, process A ends bob's tokens while it does not reach Redis, at second 100, and dies:
 
 1. A look that began at 99.5 has vouched until 104.5. Bob's next requests, at B, are let in.
@@ -78,6 +81,14 @@ class Begun(msgspec.Struct, frozen=True):
     """Every note from before this has been told; nobody knows of one where it is the life of an entry ago."""
     told_lately: frozenset[int]
 
+    @property
+    def looked_at_from_us(self) -> int:
+        """Notes that it may not have been told are no older."""
+        return self.told_until_us - OVERLAP_SECONDS * 1_000_000
+
+    def may_lack(self, note: Note) -> bool:
+        return note.at_us > self.looked_at_from_us and note.id not in self.told_lately
+
 
 def look() -> bool:
     """Has one look, at the shards at which nobody else does; says whether SQL answered, or need not be asked.
@@ -91,19 +102,21 @@ def look() -> bool:
     found = node.ask_all([_begin(shard) for shard in range(settings.TIMELINE_SHARDS)])
     begun = [each for each in found if isinstance(each, Begun)]
     if EMPTIED in found:
-        node.begin()
+        with suppress(Unavailable):  # of a cluster's other nodes
+            node.begin()
     if not begun:
         return True
     began_us = now_us()
+    missed: set[int] = set()
     try:
-        for notes in _notes_since(min(each.told_until_us for each in begun) - OVERLAP_SECONDS * 1_000_000):
-            _tell_missing(notes, {each.shard: each for each in begun})
+        for notes in _notes_since(min(each.looked_at_from_us for each in begun)):
+            missed |= _tell_missing(notes, {each.shard: each for each in begun})
     except Unavailable as error:
         if error.backend != "database":
             raise
         node.round_trip(*[_vouching(each, AWAY, None) for each in begun], *map(_let_others_look, begun))
         return False
-    node.round_trip(*[_vouching(each, TOLD, began_us) for each in begun])
+    node.round_trip(*[_vouching(each, TOLD, began_us) for each in begun if each.shard not in missed])
     return True
 
 
@@ -152,17 +165,19 @@ def _notes_since(after_us: int) -> Iterator[list[Note]]:
             place = (rows[-1][3], rows[-1][0])
 
 
-def _tell_missing(notes: Sequence[Note], begun: dict[int, Begun]) -> None:
-    """Tells Redis those that it was not told, of the shards that are looked at."""
-    missing = [
-        note
-        for note in notes
-        if (look := begun.get(timeline_shard(note.user_id))) is not None and note.id not in look.told_lately
-    ]
+def _tell_missing(notes: Sequence[Note], begun: dict[int, Begun]) -> set[int]:
+    """Tells Redis those that it was not told, of the shards that are looked at; returns the shards that missed some.
+
+    What one shard has to be told anew, as its slot begins anew, is nothing new to the others.
+    """
+    looks = [(note, begun.get(timeline_shard(note.user_id))) for note in notes]
+    missing = [note for note, look in looks if look is not None and look.may_lack(note)]
     if missing:
         log.info("changes_told_later", count=len(missing))
+    missed: set[int] = set()
     for start in range(0, len(missing), TOLD_AT_ONCE):
-        tell(missing[start : start + TOLD_AT_ONCE])
+        missed |= tell(missing[start : start + TOLD_AT_ONCE])
+    return missed
 
 
 class Vouching:

@@ -11,15 +11,19 @@ emptied or the worker stood still, all of it is done again under a new one. Afte
 the order is open still, and for which operation it stands: so what a later one undoes is pushed for as long as a
 snapshot lasts, and no longer; and not behind that one's tombstone (timelines/restoring.py).
 
+**In a cluster** each slice goes to the shards whose nodes answer, in one round trip as ever, and the order stays open
+for the others: the sweeper pushes it again, to all. Shards that the snapshot does not know are left out.
+
 Worked example: a worker takes a snapshot, reads that Bob follows Ada, and waits. Bob unfollows her and reads,
 so his timeline is made anew, without her. The worker goes on: Bob's timeline was opened after the snapshot and
 refuses the entry, and all others take it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import TypeVar
+
+import msgspec
 
 from fanout.live import channel, presence
 from fanout.live.channel import LiveKind
@@ -73,7 +77,7 @@ def deliver(order: Order, read: Callable[[], list[int]]) -> list[int]:
             _deliver_slice(entry_id, shards, snapshot, along)
 
         for shards in slices(readers):
-            missed = _everywhere(shards, partial(deliver_slice, to_all)) or missed
+            missed = _as_far(shards, partial(deliver_slice, to_all)) or missed
             to_all = []
         if missed is not None:
             raise missed
@@ -100,7 +104,7 @@ def restore(order: Order, read: Callable[[], list[int]]) -> list[int]:
             _restore_slice(entry_id, op, shards, snapshot, along)
 
         for shards in slices(readers, most=RESTORED_AT_ONCE):
-            missed = _everywhere(shards, partial(restore_slice, to_all)) or missed
+            missed = _as_far(shards, partial(restore_slice, to_all)) or missed
             to_all = []
         if missed is not None:
             raise missed
@@ -123,7 +127,7 @@ def retract(order: Order, read: Callable[[], list[int]]) -> list[int]:
             _retract_slice(order.args[0], op, shards, snapshot)
 
         for shards in slices(readers):
-            missed = _everywhere(shards, retract_slice) or missed
+            missed = _as_far(shards, retract_slice) or missed
         if missed is not None:
             raise missed
         return readers
@@ -131,20 +135,16 @@ def retract(order: Order, read: Callable[[], list[int]]) -> list[int]:
     return with_snapshot(order, push, closed=[])
 
 
-def _everywhere(shards: ByShard, push: Callable[[ByShard], None]) -> Unavailable | None:
-    """Pushes to a slice; in a cluster of which a node does not answer, to the other nodes' shards, one by one.
+def _as_far(shards: ByShard, push: Callable[[ByShard], None]) -> Unavailable | None:
+    """Pushes to a slice; in a cluster of which a node does not answer, as far as the others go.
 
-    Returns what was raised at last: then the order is not done. Without a cluster it is raised.
+    Returns what was raised: then the order is not done. Without a cluster it is raised.
     """
     try:
         push(shards)
     except Unavailable as error:
         if not timeline_node().is_cluster:
             raise
-        if len(shards) > 1:
-            for shard, readers in shards.items():
-                with suppress(Unavailable):
-                    push({shard: readers})
         return error
     return None
 
@@ -195,55 +195,69 @@ def _to_all(entry_id: int, author_id: int, readers: Sequence[int]) -> Sequence[C
     return [channel.came_command(entry_id)] if readers[:1] == [author_id] else []
 
 
+class _Pushed(msgspec.Struct, frozen=True):
+    """What a slice's timelines answered, and who of its readers is present, as far as that is known."""
+
+    answers: list[int]
+    look: presence.Look
+    is_whole: bool
+
+
+def _push(commands: Sequence[Command], shards: ByShard, to_all: Sequence[Command] = ()) -> _Pushed:
+    """Pushes to timelines, looks who is present, and sends `to_all` along. One round trip.
+
+    Timelines first, and presence after them in the same round trip: a socket that appears too late to be
+    present here replays its timeline after it appeared, and so finds the timeline as it is now. Nodes of a cluster that
+    do not answer are missing from what is returned. Raises `Unavailable` if none does.
+    """
+    pushed, look, told = timeline_node().ask(
+        Read(tuple(commands), _said, spares=True), presence.look(shards), Read(tuple(to_all), _said, spares=True)
+    )
+    is_whole = look.is_whole and None not in pushed and None not in told
+    return _Pushed([each for each in pushed if each is not None], look, is_whole)
+
+
+def _said(*answers: int | None) -> tuple[int | None, ...]:
+    return answers
+
+
+def _raise_if_missed(shards: ByShard, known: ByShard, pushed: _Pushed) -> None:
+    """Raises `Unavailable` if some of the slice's timelines were not pushed to, or not all were told that are there."""
+    if not pushed.is_whole or len(known) < len(shards):
+        raise Unavailable(timeline_node().name)
+
+
 def _deliver_slice(entry_id: int, shards: ByShard, snapshot: PushSnapshot, to_all: Sequence[Command] = ()) -> None:
     """Puts the entry into the timelines of a slice, and sends `to_all` along.
 
-    Raises `StaleSnapshot` when one refuses the snapshot.
-
-    Timelines first, and presence after them in the same round trip: a socket that appears too late to be
-    present here replays its timeline after it appeared, and so finds the entry there.
+    Raises `StaleSnapshot` when one refuses the snapshot, and `Unavailable` behind all that could be done.
     """
-    commands = materialised.deliver_commands(entry_id, shards, snapshot)
-    active, look, _ = timeline_node().ask(
-        Read(tuple(commands), _refuse_stale), presence.look(shards), Read(tuple(to_all), _ignored)
-    )
-    figures.count_reached(entry_id, active)
-    tell(LiveKind.TWEET, entry_id, look.readers())
+    known = snapshot.known_of(shards)
+    pushed = _push(materialised.deliver_commands(entry_id, known, snapshot), known, to_all)
+    raise_if_stale(pushed.answers)
+    figures.count_reached(entry_id, sum(pushed.answers))
+    tell(LiveKind.TWEET, entry_id, pushed.look.readers())
+    _raise_if_missed(shards, known, pushed)
 
 
 def _restore_slice(
     entry_id: int, op: int, shards: ByShard, snapshot: PushSnapshot, to_all: Sequence[Command] = ()
 ) -> None:
     """Puts the entry back into the timelines of a slice, as `_deliver_slice`. Raises `Overtaken` as well."""
-    commands = restoring.restore_commands(entry_id, op, shards, snapshot)
-    _, look, _ = timeline_node().ask(
-        Read(tuple(commands), _refuse), presence.look(shards), Read(tuple(to_all), _ignored)
-    )
-    tell(LiveKind.TWEET, entry_id, look.readers())
-
-
-def _refuse_stale(*answers: int) -> int:
-    """How many timelines took part. Raises `StaleSnapshot`."""
-    raise_if_stale(answers)
-    return sum(answers)
-
-
-def _refuse(*answers: int) -> None:
-    """Raises `StaleSnapshot`, and `Overtaken`."""
-    raise_if_refused(answers)
+    known = snapshot.known_of(shards)
+    pushed = _push(restoring.restore_commands(entry_id, op, known, snapshot), known, to_all)
+    raise_if_refused(pushed.answers)
+    tell(LiveKind.TWEET, entry_id, pushed.look.readers())
+    _raise_if_missed(shards, known, pushed)
 
 
 def _retract_slice(entry_id: int, op: int, shards: ByShard, snapshot: PushSnapshot) -> None:
-    """Takes the entry out of the timelines of a slice. Raises `StaleSnapshot`, and `Overtaken`.
-
-    Timelines first, as when delivering: a socket that appears too late replays a timeline without the entry."""
-    commands = materialised.retract_commands(entry_id, op, shards, snapshot)
-    _, look = timeline_node().ask(Read(tuple(commands), _refuse), presence.look(shards))
-    tell_gone(entry_id, op, look.readers(), snapshot)
-
-
-def _ignored(*_answers: int) -> None:
-    """Drops how many listen."""
+    """Takes the entry out of the timelines of a slice, as `_deliver_slice`. Raises `Overtaken` as well."""
+    known = snapshot.known_of(shards)
+    pushed = _push(materialised.retract_commands(entry_id, op, known, snapshot), known)
+    raise_if_refused(pushed.answers)
+    tell_gone(entry_id, op, pushed.look.readers(), snapshot)
+    _raise_if_missed(shards, known, pushed)
 
 
 def tell(kind: LiveKind, entry_id: int, connected: ByShard) -> None:

@@ -89,6 +89,8 @@ class Look(msgspec.Struct, frozen=True):
     """Of a few readers, who is present."""
     crowds: ByShard
     """Many readers, where somebody is present: perhaps one of them."""
+    is_whole: bool = True
+    """Whether all have answered; else shards of a cluster's nodes that have not are left out, too."""
 
     def readers(self) -> ByShard:
         """Returns the present readers. One round trip if there are crowds. Raises `Unavailable`."""
@@ -106,13 +108,15 @@ def look(shards: ByShard) -> Read[Look]:
     few = {shard: _members(shard, epoch, readers) for shard, readers in shards.items() if len(readers) <= FEW}
     many = {shard: _anybody(shard, epoch) for shard in shards if shard not in few}
 
-    def decode(*answers: Sequence[int] | int) -> Look:
-        answered = dict(zip([*few, *many], answers, strict=True))
-        present = {shard: read.decode(answered[shard]) for shard, read in few.items()}
-        crowds = {shard: shards[shard] for shard, read in many.items() if read.decode(answered[shard])}
-        return Look({shard: readers for shard, readers in present.items() if readers}, crowds)
+    def decode(*answers: Sequence[int] | int | None) -> Look:
+        answered = {shard: each for shard, each in zip([*few, *many], answers, strict=True) if each is not None}
+        present = {shard: read.decode(answered[shard]) for shard, read in few.items() if shard in answered}
+        crowds = {shard: shards[shard] for shard in many if answered.get(shard)}
+        is_whole = len(answered) == len(answers)
+        return Look({shard: readers for shard, readers in present.items() if readers}, crowds, is_whole)
 
-    return Read(tuple(command for read in (*few.values(), *many.values()) for command in read.commands), decode)
+    commands = tuple(command for read in (*few.values(), *many.values()) for command in read.commands)
+    return Read(commands, decode, spares=True)
 
 
 def _members(shard: int, epoch: int, readers: list[int]) -> Read[list[int]]:

@@ -23,7 +23,8 @@ So nobody's tombstone or opening that an emptied Redis has forgotten is missed: 
 have Ben's timeline opened as the 1st in 3, which is not above 7, and only the generation tells.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import msgspec
 from django.conf import settings
@@ -33,6 +34,8 @@ from storage.redis.generations import begin
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
 from storage.redis.shards import generation_key, shard_tag
+
+T = TypeVar("T")
 
 SNAPSHOT_SECONDS = 30
 """A page of followers is read and pushed in well under a second; a worker that took longer takes another snapshot."""
@@ -60,6 +63,10 @@ class PushSnapshot(msgspec.Struct, frozen=True):
         if found is None:
             raise Unavailable(timeline_node().name)
         return found
+
+    def known_of(self, shards: Mapping[int, T]) -> dict[int, T]:
+        """Returns what is of shards that can be pushed to under this snapshot."""
+        return {shard: each for shard, each in shards.items() if self.shards[shard] is not None}
 
 
 def opened_key(shard: int) -> str:

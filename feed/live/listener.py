@@ -19,7 +19,7 @@ import structlog
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from accounts.account_cache.accounts import Changes, recent_changes
+from accounts.account_cache.change_log import Changes, own_copy, recent_changes
 from fanout.live import channel
 from fanout.live.channel import PUBLIC_CHANNEL, LiveKind
 from fanout.live.figures import live_figures
@@ -129,7 +129,7 @@ class Listener:
     async def _listen(self) -> None:
         try:
             await self._subscription()
-        except (RedisError, OSError) as error:
+        except BROKEN as error:
             log.warning("live_subscription_lost", error=type(error).__name__)
         finally:
             self._subscribed.clear()
@@ -144,13 +144,11 @@ class Listener:
             wanted = channels.wanted
             self._missing = set(told)
             await subscription.subscribe(*told, *wanted)
-            pinger = asyncio.create_task(self._ping(subscription))
             try:
                 await channels.begin(partial(_say, subscription), wanted)
-                await subscription.receive(self._hear)
+                await subscription.receive(self._hear, self._ping(subscription))
             finally:
                 channels.end()
-                pinger.cancel()
 
     async def _hear(self, message: Message) -> None:
         if message["type"] == "message":
@@ -196,11 +194,13 @@ class Listener:
                 registry.signal(HOME, arrived.readers, SignalKind.DELETE, arrived.entry_id)
 
     async def _ping(self, subscription: Subscription) -> None:
-        """The watermark travels in the PING and comes back behind everything published before."""
-        with suppress(*BROKEN):  # who receives finds out as well, by the silence
-            while True:
-                await subscription.ping(self._watermark)
-                await asyncio.sleep(WATERMARK_SECONDS)
+        """The watermark travels in the PING and comes back behind everything published before.
+
+        Ends by raising what broke the subscription: without PINGs the watermark would stand.
+        """
+        while True:
+            await subscription.ping(self._watermark)
+            await asyncio.sleep(WATERMARK_SECONDS)
 
     async def _read_watermark(self) -> None:
         """Reads the watermark, apart from the PING, which must go on while the store hangs."""
@@ -240,7 +240,7 @@ class Listener:
 
     async def _watch_accounts(self) -> None:
         await asyncio.sleep(WATCH_SECONDS)
-        [changes] = await housekeeping(_recent_changes)
+        changes = await housekeeping(_recent_changes)
         if changes is None:
             return
         fresh = [user_id for user_id, changed_at in changes.items() if self._seen_changes.get(user_id) != changed_at]
@@ -284,8 +284,12 @@ async def _count_sockets() -> None:
     live_figures.tell(places.total)
 
 
-def _recent_changes() -> tuple[Changes | None]:
-    return timeline_node().ask(recent_changes())
+def _recent_changes() -> Changes | None:
+    shard = own_copy.shard
+    [changes] = timeline_node().ask(recent_changes(shard))
+    if changes is None:
+        own_copy.leave(shard)
+    return changes
 
 
 async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:

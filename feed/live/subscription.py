@@ -11,8 +11,8 @@ subscription is broken, and everybody resyncs from a watermark of before.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections import Counter, deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -25,8 +25,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from storage.errors import Unavailable
 from storage.redis.handshakes import greet_async, greet_slots_async
-from storage.redis.node import timeline_node
+from storage.redis.node import RedisNode, timeline_node
 from storage.redis.shards import shard_slot
 from storage.redis.slots import slot_of
 
@@ -58,6 +59,8 @@ class Subscription:
         self._of_a_cluster = of_a_cluster
         self._places: dict[str, str] = {}
         """Where each channel is asked for."""
+        self._ending: Counter[tuple[str, str]] = Counter()
+        """By place and channel: what was ended there, whose word is on its way. One more is a loss."""
         self._passed = dict.fromkeys(connections, 0)
         self._held: deque[tuple[float, int]] = deque()
         self._counts = 0
@@ -74,6 +77,7 @@ class Subscription:
     async def unsubscribe(self, *names: str) -> None:
         """Ends them."""
         places = {name: place for name in names if (place := self._places.pop(name, None)) is not None}
+        self._ending.update((place, name) for name, place in places.items())
         await self._say("sunsubscribe" if self._of_a_cluster else "unsubscribe", places)
 
     async def _say(self, word: str, places: dict[str, str]) -> None:
@@ -95,16 +99,21 @@ class Subscription:
         for connection in self._connections.values():
             await connection.execute_command("PING", str(watermark))
 
-    async def receive(self, take: Callable[[Message], Awaitable[None]]) -> None:
-        """Gives each message to `take`, with PONGs that carry the watermark that counts by now; ends by raising."""
-        receiving = [
+    async def receive(self, take: Callable[[Message], Awaitable[None]], *beside: Coroutine[Any, Any, None]) -> None:
+        """Gives each message to `take`, with PONGs that carry the watermark that counts by now; ends by raising.
+
+        Runs what is to go on `beside` for as long, and ends with what that raises: a pinger that has found out that a
+        channel is elsewhere, where nobody would say so here.
+        """
+        tasks = [asyncio.create_task(each) for each in beside]
+        tasks += [
             asyncio.create_task(self._receive_from(place, connection, take))
             for place, connection in self._connections.items()
         ]
         try:
-            await asyncio.gather(*receiving)
+            await asyncio.gather(*tasks)
         finally:
-            for each in receiving:
+            for each in tasks:
                 each.cancel()
 
     async def _receive_from(self, place: str, connection: PubSub, take: Callable[[Message], Awaitable[None]]) -> None:
@@ -118,9 +127,18 @@ class Subscription:
                 raise RedisError("the subscription is silent")
             if message["type"] == "pong" and message["data"]:
                 message["data"] = self._counting(place, int(message["data"]))
-            elif message["type"] == "sunsubscribe" and message["channel"].decode() in self._places:
+            elif message["type"] == "sunsubscribe" and self._is_lost(place, message["channel"].decode()):
                 raise RedisError("a node has lost a channel")
             await take(message | {"type": WORDS.get(message["type"], message["type"])})
+
+    def _is_lost(self, place: str, name: str) -> bool:
+        """Whether a word that a channel has ended was not asked for. One may be wanted again before that word comes."""
+        if self._ending[place, name]:
+            self._ending[place, name] -= 1
+            if not self._ending[place, name]:
+                del self._ending[place, name]
+            return False
+        return self._places.get(name) == place
 
     def _counting(self, place: str, watermark: int) -> int:
         """The watermark that counts, now that one more connection has answered; 0 for none."""
@@ -144,22 +162,36 @@ def end_if_cancelled() -> None:
 
 @asynccontextmanager
 async def opened() -> AsyncGenerator[Subscription]:
-    """Opens the connections; they end with the block. Raises what redis-py does, and `Unavailable`."""
+    """Opens the connections; they end with the block. Raises what redis-py does, and `Unavailable`.
+
+    Where they go is looked up in a thread, since that may have to ask servers that hang; and again soon, if they do not
+    open.
+    """
     node = timeline_node()
     async with AsyncExitStack() as stack:
         if not node.is_cluster:
             yield Subscription({node.url: await _connected(stack, node.url, greet_async)}, of_a_cluster=False)
             return
-        slots: dict[str, set[int]] = {part.url: set() for part in node.parts()}
-        for shard in range(settings.TIMELINE_SHARDS):
-            slots.setdefault(node.address_of_slot(shard_slot(shard)), set()).add(shard_slot(shard))
-        connections = {
-            place: await _connected(stack, place, partial(greet_slots_async, of_node))
-            for place, of_node in slots.items()
-        }
-        for each in connections.values():  # connects; without a channel nothing else would
-            await each.execute_command("PING", "0")
+        try:
+            slots = await asyncio.to_thread(_slots_by_place, node)
+            connections = {
+                place: await _connected(stack, place, partial(greet_slots_async, of_node))
+                for place, of_node in slots.items()
+            }
+            for each in connections.values():  # connects; without a channel nothing else would
+                await each.execute_command("PING", "0")
+        except (RedisError, OSError, Unavailable):
+            node.look_soon()
+            raise
         yield Subscription(connections, of_a_cluster=True)
+
+
+def _slots_by_place(node: RedisNode) -> dict[str, set[int]]:
+    """The cluster's nodes, and which of the shards' slots each has. Raises `Unavailable`."""
+    slots: dict[str, set[int]] = {part.url: set() for part in node.parts()}
+    for shard in range(settings.TIMELINE_SHARDS):
+        slots.setdefault(node.address_of_slot(shard_slot(shard)), set()).add(shard_slot(shard))
+    return slots
 
 
 async def _connected(stack: AsyncExitStack, url: str, greet: Callable[[Any], Awaitable[None]]) -> PubSub:

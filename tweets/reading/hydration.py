@@ -16,7 +16,8 @@ from functools import cached_property, lru_cache
 import msgspec
 from msgspec import Raw, structs
 
-from accounts.account_cache.accounts import LOG_SHARD, Changes, accounts_by_id, recent_changes
+from accounts.account_cache.accounts import accounts_by_id
+from accounts.account_cache.change_log import Changes, own_copy, recent_changes
 from accounts.account_cache.vouching import vouching
 from accounts.entities import Account, Viewer
 from accounts.graph.exclusions import Visibility
@@ -93,6 +94,7 @@ class _Cached(msgspec.Struct, frozen=True):
     counts: dict[int, Counted] = {}
     marks: KnownMarks | None = None
     changes: Changes | None = None
+    log_shard: int = 0
     generation: Generations | None = None
     """The generation under which all this was read; to be carried to the fills."""
 
@@ -276,7 +278,10 @@ def _load(
     fills = _read_missing(ids, found, cached.generation)
     shown = {tweet_id: tweet for tweet_id, tweet in found.items() if tweet.deleted_by is None}
     authors = accounts_by_id(
-        {tweet.author_id for tweet in shown.values()}, changes=cached.changes, generation=cached.generation
+        {tweet.author_id for tweet in shown.values()},
+        changes=cached.changes,
+        log_shard=cached.log_shard,
+        generation=cached.generation,
     )
     present = {author.id for author in authors.values() if suspended or not author.suspended}
     seen = present - visibility.hidden_among(authors)
@@ -293,10 +298,10 @@ def _from_cache(
 
     The log of changed accounts first: the generation that is read after it vouches for it (accounts.py)."""
     vouching.go_on()
-    node = timeline_node()
+    node, log_shard = timeline_node(), own_copy.shard
     try:
         changes, (tweets, counted), excluded, known_marks, _ = node.ask(
-            recent_changes(), TWEETS.read_with(COUNTS, ids, also=LOG_SHARD), visibility.read(), marked, extra
+            recent_changes(log_shard), TWEETS.read_with(COUNTS, ids, also=log_shard), visibility.read(), marked, extra
         )
     except Unavailable:
         visibility.know_without_redis()
@@ -305,9 +310,11 @@ def _from_cache(
         hits.inc(len(found.values))
         if missing := len(ids) - len(found.values):
             misses.inc(missing)
+    if changes is None:
+        own_copy.leave(log_shard)
     generation = node.generation_of(tweets.generation)
     visibility.know(excluded)
-    return _Cached(tweets.values, counted.values, known_marks, changes, generation)
+    return _Cached(tweets.values, counted.values, known_marks, changes, log_shard, generation)
 
 
 def _read_missing(ids: Sequence[int], found: dict[int, Tweet], generation: Generations | None) -> list[Command]:

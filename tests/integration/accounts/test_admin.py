@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from accounts.account_cache import accounts
+from accounts.account_cache.change_log import recent_changes
 from accounts.models import StaffAction, User
 from accounts.people import services
 from accounts.sessions import tokens
@@ -196,7 +197,7 @@ def test_changing_a_profile_shows_on_the_card_and_in_the_token_check_at_once(adm
     assert answer.status_code == 302, answer.context["adminform"].form.errors
     account = tokens.authenticate(raw).account
     assert (account.display_name, account.verified, account.is_staff) == ("Countess", True, True)
-    [recent] = timeline_node().ask(accounts.recent_changes())
+    [recent] = timeline_node().ask(recent_changes(0))
     assert accounts.accounts_by_id([ada.id], changes=recent, generation=begin(timeline_node()))[ada.id] == account
     [entry] = StaffAction.objects.filter(subject_id=ada.pk)
     assert (entry.before["display_name"], entry.after["display_name"]) == ("ada", "Countess")

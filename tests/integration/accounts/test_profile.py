@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts.account_cache import accounts
+from accounts.account_cache import accounts, change_log
 from accounts.account_cache.changes import note_change
 from accounts.account_cache.vouching import VOUCHED_SECONDS, look
 from accounts.models import User
@@ -27,8 +27,8 @@ def a_fresh_process() -> None:
     accounts.forget_all()
 
 
-def log() -> accounts.Changes:
-    [found] = timeline_node().ask(accounts.recent_changes())
+def log() -> change_log.Changes:
+    [found] = timeline_node().ask(change_log.recent_changes(0))
     assert found is not None
     return found
 
@@ -217,9 +217,9 @@ def test_a_password_or_address_does_not_show_on_the_card() -> None:
 def test_the_log_ends_by_itself() -> None:
     person = new_person()
     note_change(person.id)
-    [seconds] = timeline_node().round_trip(("TTL", accounts.log_key()))
-    assert 0 < seconds <= accounts.LOG_SECONDS
-    assert accounts.LOG_SECONDS >= accounts.LOCAL_SECONDS + 10
+    [seconds] = timeline_node().round_trip(("TTL", change_log.log_key(0)))
+    assert 0 < seconds <= change_log.LOG_SECONDS
+    assert change_log.LOG_SECONDS >= accounts.LOCAL_SECONDS + 10
 
 
 def test_without_redis_cards_come_from_memory_then_sql() -> None:

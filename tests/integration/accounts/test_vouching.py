@@ -8,7 +8,8 @@ import pytest
 from django.db import transaction
 
 from accounts.account_cache import accounts, changes, vouching
-from accounts.account_cache.accounts import ACCOUNTS, recent_changes
+from accounts.account_cache.accounts import ACCOUNTS
+from accounts.account_cache.change_log import recent_changes
 from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.account_cache.vouching import VOUCHED_SECONDS, Vouching, look
 from accounts.models import AccountChange, User
@@ -117,9 +118,9 @@ class TestUnheard:
     def test_open_sockets_look_at_their_token(self, person: User, raw: str) -> None:
         with timeline_redis_down():
             end_all(person.id)
-        assert timeline_node().ask(recent_changes()) == ({},)
+        assert timeline_node().ask(recent_changes(0)) == ({},)
         look()
-        [recent] = timeline_node().ask(recent_changes())
+        [recent] = timeline_node().ask(recent_changes(0))
         assert recent is not None
         assert set(recent) == {person.id}
 

@@ -5,30 +5,36 @@ from collections.abc import Callable
 from unittest.mock import patch
 
 import pytest
+from django.conf import settings
 
 from accounts.account_cache import accounts, vouching
 from accounts.account_cache.accounts import ACCOUNTS
+from accounts.account_cache.change_log import recent_changes
 from accounts.account_cache.known_tokens import TOKENS
 from accounts.account_cache.vouching import VOUCHED_SECONDS, look
-from accounts.models import User
+from accounts.models import AccountChange, User
 from accounts.people.names import accounts_by_name, forget_names
 from accounts.sessions import tokens
 from accounts.sessions.ending import end_all
 from accounts.sessions.many_tokens import good_among
 from storage.errors import Unavailable
+from storage.ids.snowflakes import now_us
 from storage.redis import lasting_cache
 from storage.redis.lasting_cache import AWAY, FILLED_WITHIN_SECONDS, REDIS_MS, TOLD, vouch_key
 from storage.redis.node import timeline_node
+from storage.redis.shards import shard_tag, timeline_shard
 from tests.backends import timeline_redis_down, vouch_for_all, vouch_for_none
 from tests.integration.accounts.vouched import (
     a_fresh_process,
     is_refused,
+    look_again,
     person,
     raw,
     sql_away,
     sql_known_away,
     vouches,
 )
+from tests.people import new_person
 
 __all__ = ["a_fresh_process", "person", "raw"]
 
@@ -81,6 +87,25 @@ class TestOneWithoutSql:
             assert not look()
         [left] = timeline_node().round_trip(("PTTL", vouch_key(0)))
         assert 0 < left <= VOUCHED_SECONDS * 1000 - 200
+
+
+def test_what_one_shard_has_forgotten_is_not_told_to_the_others() -> None:
+    """Its slot began anew: it is told what changed within hours. Of the others' people nobody has to look anew."""
+    people = [new_person() for _ in range(24)]
+    forgot = timeline_shard(people[0].id)
+    others = [shard for shard in range(settings.TIMELINE_SHARDS) if shard != forgot]
+    assert {timeline_shard(each.id) for each in people} & set(others)
+    for each in people:
+        AccountChange.objects.create(user_id=each.id, at_us=now_us() - 3600 * 1_000_000)
+    look()
+    families = ("told", "told-until", "accounts-changed")
+    names = [f"{shard_tag(shard)}:{family}" for shard in (forgot, *others) for family in families]
+    until_keys = {f"{shard_tag(shard)}:told-until" for shard in others}
+    timeline_node().round_trip(("DEL", *(name for name in names if name not in until_keys)))
+    look_again()
+    [told] = timeline_node().ask(recent_changes(0))
+    assert told is not None
+    assert set(told) == {each.id for each in people if timeline_shard(each.id) == forgot}
 
 
 def by_one(_: User, raw: str) -> None:

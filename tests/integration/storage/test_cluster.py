@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import redis
@@ -17,7 +18,9 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import override_settings
 
-from accounts.account_cache.accounts import log_key, recent_changes
+from accounts.account_cache import changes
+from accounts.account_cache.accounts import ACCOUNTS
+from accounts.account_cache.change_log import log_key, recent_changes
 from accounts.account_cache.changes import note_change
 from accounts.account_cache.vouching import look
 from accounts.graph import follows
@@ -34,10 +37,11 @@ from storage.errors import Unavailable
 from storage.redis import generations
 from storage.redis.lasting_cache import vouch_key
 from storage.redis.node import broker_node, timeline_node
-from storage.redis.shards import generation_key, shard_slot, shard_tag, timeline_shard
+from storage.redis.shards import generation_key, shard_slot, timeline_shard
 from storage.redis.slots import slot_of
 from tests.backends import counted_round_trips, counted_store_calls
 from tests.cluster import leave_timelines, timelines_at
+from tests.integration.accounts.vouched import look_again
 from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.speaking import on_one_store
 from tests.integration.storage.test_failover import Town
@@ -196,19 +200,35 @@ class TestRestoring:
 
 class TestVouching:
     def test_a_dead_node_takes_nothing_from_people_of_the_others(self, cluster: ValkeyCluster) -> None:
-        dead = cluster.primaries[0]
+        """Not even the one that has the log of changes, while changes are untold: of its people, and of others."""
+        dead = cluster.primary_of(log_key(0))
+        there, elsewhere = readers_at(cluster, dead), readers_at(cluster, dead, elsewhere=True)
         shards = [
             shard for shard in range(settings.TIMELINE_SHARDS) if cluster.primary_of(vouch_key(shard)) is not dead
         ]
         assert 0 < len(shards) < settings.TIMELINE_SHARDS
-        cluster.replicas[0].kill()
+        cluster.replicas[cluster.primaries.index(dead)].kill()
         dead.kill()
+        for person in (there, elsewhere):
+            note_untold(person)
         look()
         assert timeline_node().round_trip(*[("GET", vouch_key(shard)) for shard in shards]) == [b"told"] * len(shards)
+        assert timeline_node().round_trip(("GET", ACCOUNTS.key(elsewhere.id))) == [b""], "its guard"
+
+    def test_who_missed_a_guard_is_not_vouched_for(self, cluster: ValkeyCluster) -> None:
+        person = new_person()
+        shard = timeline_shard(person.id)
+        note_untold(person)
+        refused = ("SET", ACCOUNTS.key(person.id), b"", "EX", "no number")
+        with patch.object(changes, "_guards", return_value=[refused]):
+            look()
+        states = timeline_node().round_trip(*[("GET", vouch_key(each)) for each in range(settings.TIMELINE_SHARDS)])
+        assert states.pop(shard) is None
+        assert set(states) == {b"told"}
 
     def test_a_change_is_told_later_wherever_it_was_missed(self, cluster: ValkeyCluster) -> None:
         """The log of changes is at another node than the person's guards: one that was not told is told again."""
-        log_at = cluster.primary_of(log_key())
+        log_at = cluster.primary_of(log_key(0))
         person = readers_at(cluster, log_at, elsewhere=True)
         replica = cluster.replicas[cluster.primaries.index(log_at)]
         look()
@@ -219,14 +239,17 @@ class TestVouching:
         wait_for(lambda: told_by_a_look(person))
 
 
+def note_untold(person: User) -> None:
+    """A change whose writer dies before it tells Redis."""
+    with patch.object(changes, "_told_now"), transaction.atomic():
+        note_change(person.id)
+
+
 def told_by_a_look(person: User) -> bool:
     """Looks, and says whether the log of changes has the person."""
     try:
-        timeline_node().round_trip(
-            *[("DEL", f"{shard_tag(shard)}:looking") for shard in range(settings.TIMELINE_SHARDS)]
-        )
-        look()
-        [recent] = timeline_node().ask(recent_changes())
+        look_again()
+        [recent] = timeline_node().ask(recent_changes(0))
     except Unavailable:
         return False
     return recent is not None and person.id in recent
