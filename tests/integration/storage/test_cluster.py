@@ -161,6 +161,7 @@ class TestAPrimaryDies:
         work_off_everything()
         cluster.replicas[0].kill()
         dead.kill()
+        timeline_node.cache_clear()  # as a process that starts now
         second = post(author)
         with pytest.raises(Unavailable):
             work_off_everything()
@@ -230,28 +231,6 @@ def told_by_a_look(person: User) -> bool:
     except Unavailable:
         return False
     return recent is not None and person.id in recent
-
-
-class TestASlotMoves:
-    def test_reads_and_writes_are_right_at_every_step(self, cluster: ValkeyCluster) -> None:
-        author, reader = new_person(), new_person()
-        follows.follow(reader.id, author.id)
-        posted = [post(author)]
-        work_off_everything()
-        assert home(reader) == posted
-        shard = timeline_shard(reader.id)
-        slot = shard_slot(shard)
-        source = cluster.primary_of(timeline_key(reader.id))
-        target = cluster.primaries[(cluster.primaries.index(source) + 1) % 3]
-        for step, _ in enumerate(cluster.move_slot(slot, source, target)):
-            if step < 4:
-                posted.insert(0, post(author))
-                assert home(reader) == posted
-        wait_for(answers)
-        work_off_everything()
-        assert home(reader) == posted
-        assert in_redis(reader) == posted
-        assert generation_of(shard)[:16] == target.tell("INFO", "server")["run_id"][:16].encode()
 
 
 class TestCheckRedis:
