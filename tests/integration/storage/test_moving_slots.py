@@ -2,6 +2,7 @@
 generation begins, before all of it is there."""
 
 from collections.abc import Iterator
+from typing import Self
 
 import pytest
 from django.conf import settings
@@ -49,16 +50,20 @@ def answers() -> bool:
 
 
 class Moving:
-    """The slot of a reader who follows an author, on its way to another node; the generation goes first."""
+    """The slot of a reader who follows an author, on its way to another node; the generation goes first.
+
+    The bodies of what is on the page stand in this slot and in others.
+    """
 
     def __init__(self, cluster: ValkeyCluster) -> None:
         self.author, self.reader = new_person(), new_person()
         follows.follow(self.reader.id, self.author.id)
         self.posted = [post(self.author)]
-        while timeline_shard(self.posted[0]) != timeline_shard(self.reader.id):
+        while not {timeline_shard(self.reader.id)} < set(map(timeline_shard, self.posted)):
             self.posted.insert(0, post(self.author))
         work_off_everything()
         assert home(self.reader) == self.posted[:20]
+        tweets_by_id(self.posted)
         self.shard = timeline_shard(self.reader.id)
         self.slot = shard_slot(self.shard)
         self.source = cluster.primary_of_slot(self.slot)
@@ -76,47 +81,54 @@ class Moving:
         for _ in self.steps:
             pass
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leaves a slot that is whole, however the test has gone."""
+        self.end()
+
 
 def other_than(server: ClusterServer, cluster: ValkeyCluster) -> ClusterServer:
     return cluster.primaries[(cluster.primaries.index(server) + 1) % len(cluster.primaries)]
 
 
 def test_reads_and_writes_are_right_at_every_step(cluster: ValkeyCluster) -> None:
-    moving = Moving(cluster)
-    for step, _ in enumerate(moving.steps):
-        if step < 4:
-            moving.posted.insert(0, post(moving.author))
-            assert home(moving.reader) == moving.posted[:20]
-    wait_for(answers)
-    work_off_everything()
-    assert home(moving.reader) == moving.posted[:20]
-    assert in_redis(moving.reader) == moving.posted
-    run = moving.target.tell("INFO", "server")["run_id"]
-    assert moving.target.tell("GET", generation_key(moving.shard))[:16] == run[:16].encode()
+    with Moving(cluster) as moving:
+        for step, _ in enumerate(moving.steps):
+            if step < 4:
+                moving.posted.insert(0, post(moving.author))
+                assert home(moving.reader) == moving.posted[:20]
+        wait_for(answers)
+        work_off_everything()
+        assert home(moving.reader) == moving.posted[:20]
+        assert in_redis(moving.reader) == moving.posted
+        run = moving.target.tell("INFO", "server")["run_id"]
+        assert moving.target.tell("GET", generation_key(moving.shard))[:16] == run[:16].encode()
 
 
 def test_who_reads_bodies_amid_the_move_begins_nothing_at_the_target(cluster: ValkeyCluster) -> None:
     """The slot would be emptied at one end, and what comes later count as of the new generation for good."""
-    moving = Moving(cluster)
-    moving.begin()
-    assert sorted(tweets_by_id(moving.posted)) == sorted(moving.posted)
-    moving.end()
-    assert moving.target.tell("GET", generation_key(moving.shard)) == moving.generation
-    assert moving.target.tell("EXISTS", timeline_key(moving.reader.id)) == 1
-    wait_for(answers)
-    assert home(moving.reader) == moving.posted[:20]
+    with Moving(cluster) as moving:
+        moving.begin()
+        assert sorted(tweets_by_id(moving.posted)) == sorted(moving.posted)
+        moving.end()
+        assert moving.target.tell("GET", generation_key(moving.shard)) == moving.generation
+        assert moving.target.tell("EXISTS", timeline_key(moving.reader.id)) == 1
+        wait_for(answers)
+        assert home(moving.reader) == moving.posted[:20]
 
 
 def test_a_push_amid_the_move_waits_for_that_shard_and_begins_nothing(cluster: ValkeyCluster) -> None:
-    moving = Moving(cluster)
-    moving.begin()
-    snapshot = snapshots.take_snapshot()
-    known = {shard for shard in range(settings.TIMELINE_SHARDS) if snapshot.shards[shard] is not None}
-    assert known == set(range(settings.TIMELINE_SHARDS)) - {moving.shard}
-    with pytest.raises(Unavailable):
-        generations.begin(timeline_node())
-    moving.end()
-    assert moving.target.tell("GET", generation_key(moving.shard)) == moving.generation
+    with Moving(cluster) as moving:
+        moving.begin()
+        snapshot = snapshots.take_snapshot()
+        known = {shard for shard in range(settings.TIMELINE_SHARDS) if snapshot.shards[shard] is not None}
+        assert known == set(range(settings.TIMELINE_SHARDS)) - {moving.shard}
+        with pytest.raises(Unavailable):
+            generations.begin(timeline_node())
+        moving.end()
+        assert moving.target.tell("GET", generation_key(moving.shard)) == moving.generation
 
 
 def test_what_is_not_known_of_a_shard_is_no_reason_to_begin_it(cluster: ValkeyCluster) -> None:
@@ -125,22 +137,22 @@ def test_what_is_not_known_of_a_shard_is_no_reason_to_begin_it(cluster: ValkeyCl
 
 
 def test_a_plain_command_follows_its_key_and_the_clock_follows_it(cluster: ValkeyCluster) -> None:
-    moving = Moving(cluster)
-    moving.begin()
-    asked = counted(moving.target, "time")
-    [generation, clock] = timeline_node().round_trip(("GET", generation_key(moving.shard)), ("TIME",))
-    assert (generation, len(clock)) == (moving.generation, 2)
-    assert counted(moving.target, "time") == asked + 1
-    moving.end()
+    with Moving(cluster) as moving:
+        moving.begin()
+        asked = counted(moving.target, "time")
+        [generation, clock] = timeline_node().round_trip(("GET", generation_key(moving.shard)), ("TIME",))
+        assert (generation, len(clock)) == (moving.generation, 2)
+        assert counted(moving.target, "time") == asked + 1
+        moving.end()
 
 
 def test_the_clock_goes_where_a_slot_has_moved(cluster: ValkeyCluster) -> None:
-    moving = Moving(cluster)
-    moving.end()
-    asked = counted(moving.target, "time")
-    key = f"{shard_tag(moving.shard)}:nothing"
-    assert timeline_node().round_trip(("GET", key), ("TIME",))[0] is None
-    assert counted(moving.target, "time") == asked + 1
+    with Moving(cluster) as moving:
+        moving.end()
+        asked = counted(moving.target, "time")
+        key = f"{shard_tag(moving.shard)}:nothing"
+        assert timeline_node().round_trip(("GET", key), ("TIME",))[0] is None
+        assert counted(moving.target, "time") == asked + 1
 
 
 def counted(server: ClusterServer, command: str) -> int:
