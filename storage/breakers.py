@@ -29,7 +29,7 @@ Own code, for measured reasons: see docs/adr/019-breakers-and-retries.md.
 import random
 import threading
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from enum import StrEnum
 from time import sleep
@@ -188,6 +188,12 @@ class Breaker:
         self._round += 1
         self._failures = self._late_failures = 0
         self._state = State.CLOSED
+
+
+def worst_of(breakers: Iterable[Breaker]) -> State:
+    """Returns the state of whichever keeps most from being asked: open, half open, closed."""
+    states = {breaker.state for breaker in breakers}
+    return next(state for state in (State.OPEN, State.HALF_OPEN, State.CLOSED) if state in states)
 
 
 _breakers: "weakref.WeakSet[Breaker]" = weakref.WeakSet()

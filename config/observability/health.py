@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
@@ -12,7 +12,7 @@ from django.http import HttpRequest, JsonResponse
 
 from accounts import sql
 from fanout.orders.brokers import ping_all
-from storage.breakers import Breaker
+from storage.breakers import Breaker, worst_of
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, now_us
 from storage.redis.node import broker_node, timeline_node
@@ -33,12 +33,13 @@ CHECKS: dict[str, Callable[[], None]] = {
     "store": ping_store,
     "database": sql.ping,
 }
-BREAKERS: dict[str, Callable[[], Breaker]] = {
-    "redis_timelines": lambda: timeline_node().breaker,
-    "redis_broker": lambda: broker_node().breaker,
-    "store": store_breaker,
-    "database": lambda: sql.breaker,
+BREAKERS: dict[str, Callable[[], Sequence[Breaker]]] = {
+    "redis_timelines": lambda: timeline_node().breakers,
+    "redis_broker": lambda: broker_node().breakers,
+    "store": lambda: [store_breaker()],
+    "database": lambda: [sql.breaker],
 }
+"""Of a cluster one for each of its nodes, too."""
 DEGRADED = {
     "redis_timelines": (
         "Posting and reading work, over REST and GraphQL; home timelines are pulled from the store. "
@@ -55,7 +56,7 @@ DEGRADED = {
 }
 if sql.REPLICA in settings.DATABASES:
     CHECKS["database_replica"] = sql.ping_replica
-    BREAKERS["database_replica"] = lambda: sql.replica_breaker
+    BREAKERS["database_replica"] = lambda: [sql.replica_breaker]
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -116,7 +117,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         {
             "status": "degraded" if degraded else "ok",
             "backends": backends,
-            "breakers": {name: breaker().state for name, breaker in BREAKERS.items()},
+            "breakers": {name: worst_of(breakers()) for name, breakers in BREAKERS.items()},
             "degraded": degraded,
         },
         headers={"Cache-Control": "no-store"},

@@ -37,6 +37,7 @@ from config.http.problems import problem_of, problem_response
 from config.observability.health import BREAKERS, ask_all
 from fanout.orders.dispatch import dispatcher
 from storage.breakers import State as BreakerState
+from storage.breakers import worst_of
 from storage.errors import NotSignedIn, ServiceError, TooMany, Unavailable
 from storage.ids.snowflakes import id_us, now_us
 from storage.stores import dead_letters, outbox
@@ -89,8 +90,8 @@ class State(Collector):
 
 def _open_breakers() -> Metric:
     found = GaugeMetricFamily("breaker_open", "1 while this process does not ask the backend.", labels=["backend"])
-    for name, breaker in BREAKERS.items():
-        found.add_metric([name], float(breaker().state is not BreakerState.CLOSED))
+    for name, breakers in BREAKERS.items():
+        found.add_metric([name], float(worst_of(breakers()) is not BreakerState.CLOSED))
     return found
 
 

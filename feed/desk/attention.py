@@ -3,7 +3,7 @@
 Bounded reads only: a count stops at COUNTED. A backend that does not answer is a line as well, and hides no other.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -15,7 +15,7 @@ from accounts.sql import sql_or_unavailable
 from accounts.staff.roles import Right
 from feed.models import Status
 from feed.moderation.queue import reports_for
-from storage.breakers import Breaker, State
+from storage.breakers import Breaker, State, worst_of
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_time
 from storage.redis.node import broker_node, timeline_node
@@ -25,11 +25,11 @@ COUNTED = 1_000
 LATE_SECONDS = 30
 """As /readyz has it: an open order of this age was sent again several times."""
 
-BREAKERS: dict[str, Callable[[], Breaker]] = {
-    "timeline Redis": lambda: timeline_node().breaker,
-    "broker": lambda: broker_node().breaker,
-    "store": store_breaker,
-    "database": lambda: sql.breaker,
+BREAKERS: dict[str, Callable[[], Sequence[Breaker]]] = {
+    "timeline Redis": lambda: timeline_node().breakers,
+    "broker": lambda: broker_node().breakers,
+    "store": lambda: [store_breaker()],
+    "database": lambda: [sql.breaker],
 }
 
 
@@ -86,7 +86,7 @@ def _open_orders() -> Need:
 
 
 def _breakers() -> Need:
-    opened = [name for name, breaker in BREAKERS.items() if breaker().state is not State.CLOSED]
+    opened = [name for name, breakers in BREAKERS.items() if worst_of(breakers()) is not State.CLOSED]
     detail = "" if not opened else f"{', '.join(opened)}, in this process"
     return Need("Breakers", f"{len(opened)} open" if opened else "all closed", detail, urgent=bool(opened))
 

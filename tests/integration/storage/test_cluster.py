@@ -6,6 +6,7 @@ Three primaries and a replica of each, which are servers of their own for each t
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
@@ -23,6 +24,7 @@ from accounts.account_cache.vouching import look
 from accounts.graph import follows
 from accounts.models import User
 from accounts.staff.roles import Role
+from config.observability.health import BREAKERS
 from deploy.supervisor.ports import LOOPBACK, free_port
 from fanout.live import channel
 from fanout.timelines import snapshots
@@ -30,10 +32,11 @@ from fanout.timelines.census import active_timelines
 from fanout.timelines.materialised import timeline_key
 from feed.live.listener import listener
 from feed.live.threads import housekeeping
+from storage.breakers import State, worst_of
 from storage.errors import Unavailable
 from storage.redis import generations
 from storage.redis.lasting_cache import vouch_key
-from storage.redis.node import broker_node, timeline_node
+from storage.redis.node import FAILURES, RedisNode, broker_node, timeline_node
 from storage.redis.shards import generation_key, shard_slot, shard_tag, timeline_shard
 from storage.redis.slots import slot_of
 from tests.backends import counted_round_trips, counted_store_calls
@@ -43,7 +46,7 @@ from tests.integration.speaking import on_one_store
 from tests.integration.storage.test_failover import Town
 from tests.integration.tweeting import home, in_redis, post, seen, viewer
 from tests.people import new_person, new_staff
-from tests.valkey_cluster import ClusterServer, ValkeyCluster, wait_for
+from tests.valkey_cluster import PASSWORD, ClusterServer, ValkeyCluster, wait_for
 from tests.work import open_orders, work_off_everything
 from tweets.writing.posting import delete_tweet
 from tweets.writing.restoring import restore_tweet
@@ -171,6 +174,42 @@ class TestAPrimaryDies:
             assert home(elsewhere) == [second, first]
 
 
+class TestWhatIsSeenOfADeadNode:
+    def test_its_breaker_is_told_with_the_others_and_ends_with_it(self, cluster: ValkeyCluster) -> None:
+        """A node that nobody names any more has no connections, and nobody asks whether it is back."""
+        node, dead, replica = timeline_node(), cluster.primaries[0], cluster.replicas[0]
+        key = next(each for each in map("{{x{}}}".format, range(99)) if cluster.primary_of(each) is dead)
+        dead.kill()
+        for _ in range(FAILURES):
+            with pytest.raises(Unavailable):
+                node.round_trip(("GET", key))
+        assert node.breaker.state is State.CLOSED
+        assert worst_of(BREAKERS["redis_timelines"]()) is not State.CLOSED
+        wait_for(lambda: replica.is_primary)
+        wait_for(lambda: knows(replica, key))
+        wait_for(lambda: worst_of(node.breakers) is State.CLOSED)
+        wait_for(lambda: not any(each.name == f"breaker-{node.name}" for each in threading.enumerate()))
+
+    def test_a_process_that_begins_amid_it_knows_who_has_the_rest(self, cluster: ValkeyCluster) -> None:
+        hung = cluster.primaries[0]
+        key = next(each for each in map("{{x{}}}".format, range(99)) if cluster.primary_of(each) is not hung)
+        with frozen(hung):
+            assert RedisNode("beginning", cluster.url).round_trip(("GET", key)) == [None]
+
+    def test_a_cluster_that_has_no_slots_yet_does_not_answer(self) -> None:
+        with ClusterServer(free_port(), PASSWORD, "without-slots") as server:
+            url = server.url.replace("redis://", "redis+cluster://").removesuffix("/0")
+            with pytest.raises(Unavailable):
+                RedisNode("without slots", url).round_trip(("GET", "x"))
+
+
+def knows(server: ClusterServer, key: str) -> bool:
+    """Whether this process takes the server for the one that has the key; looks."""
+    with suppress(Unavailable):
+        timeline_node().look()
+    return timeline_node().address_of(key).endswith(f":{server.port}/0")
+
+
 class TestRestoring:
     def test_it_comes_back_at_every_node_and_is_told_in_the_author_s_slot(self, cluster: ValkeyCluster) -> None:
         author, staff = new_person(), viewer(new_staff(Role.MODERATOR))
@@ -249,6 +288,11 @@ class TestCheckRedis:
     def test_a_node_of_a_cluster_is_no_server_alone(self, cluster: ValkeyCluster) -> None:
         assert self.refusal(cluster.primaries[0].url).startswith("TIMELINE_REDIS_URL names a node of a cluster as if")
         assert self.refusal(cluster.url, cluster.primaries[0].url).startswith("BROKER_REDIS_URL names a node")
+
+    def test_a_group_s_broker_is_asked_as_well(self, cluster: ValkeyCluster) -> None:
+        urls = [broker_node().url, cluster.primaries[0].url]
+        with override_settings(FANOUT_BROKER_URLS=urls):
+            assert self.refusal(cluster.url).startswith("FANOUT_BROKER_URLS, number 2, names a node of a cluster")
 
     def test_a_server_alone_is_no_cluster(self, cluster: ValkeyCluster) -> None:
         alone = broker_node().url.replace("redis://", "redis+cluster://")
