@@ -76,6 +76,10 @@ class ClusterServer(Valkey):
         with redis.Redis.from_url(self.url, socket_timeout=10) as client:
             return client.execute_command(*command)
 
+    def times(self, command: str) -> int:
+        """How often it has carried out a command."""
+        return int(self.tell("INFO", "commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
     @property
     def id(self) -> str:
         return str(self.tell("CLUSTER MYID").decode())

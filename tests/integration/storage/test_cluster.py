@@ -23,6 +23,7 @@ from accounts.account_cache.changes import note_change
 from accounts.account_cache.vouching import look
 from accounts.graph import follows
 from accounts.models import User
+from accounts.people.names import NAMES, accounts_by_name
 from accounts.staff.roles import Role
 from config.observability.health import BREAKERS
 from deploy.supervisor.ports import LOOPBACK, free_port
@@ -117,6 +118,16 @@ class TestEveryDay:
         server.tell("SET", generation_key(shard).replace("generation", "old"), b"1")
         timeline_node.cache_clear()
         assert timeline_node().round_trip(("GET", generation_key(shard).replace("generation", "old"))) == [None]
+
+    def test_each_name_s_own_server_is_asked_for_its_clock(self, cluster: ValkeyCluster) -> None:
+        """What is filled for a while ends by the clock of the server that keeps it."""
+        names = [
+            next(name for name in map("nobody{}".format, range(99)) if cluster.primary_of(NAMES.key(name)) is server)
+            for server in cluster.primaries
+        ]
+        asked = [server.times("time") for server in cluster.primaries]
+        assert accounts_by_name(names) == {}
+        assert [server.times("time") for server in cluster.primaries] == [each + 1 for each in asked]
 
     def test_each_server_s_generation_is_its_own(self, cluster: ValkeyCluster) -> None:
         begun = generations.begin(timeline_node())

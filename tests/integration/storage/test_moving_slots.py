@@ -139,22 +139,17 @@ def test_what_is_not_known_of_a_shard_is_no_reason_to_begin_it(cluster: ValkeyCl
 def test_a_plain_command_follows_its_key_and_the_clock_follows_it(cluster: ValkeyCluster) -> None:
     with Moving(cluster) as moving:
         moving.begin()
-        asked = counted(moving.target, "time")
+        asked = moving.target.times("time")
         [generation, clock] = timeline_node().round_trip(("GET", generation_key(moving.shard)), ("TIME",))
         assert (generation, len(clock)) == (moving.generation, 2)
-        assert counted(moving.target, "time") == asked + 1
+        assert moving.target.times("time") == asked + 1
         moving.end()
 
 
 def test_the_clock_goes_where_a_slot_has_moved(cluster: ValkeyCluster) -> None:
     with Moving(cluster) as moving:
         moving.end()
-        asked = counted(moving.target, "time")
+        asked = moving.target.times("time")
         key = f"{shard_tag(moving.shard)}:nothing"
         assert timeline_node().round_trip(("GET", key), ("TIME",))[0] is None
-        assert counted(moving.target, "time") == asked + 1
-
-
-def counted(server: ClusterServer, command: str) -> int:
-    """How often the server has carried out a command."""
-    return int(server.tell("INFO", "commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
+        assert moving.target.times("time") == asked + 1
