@@ -29,7 +29,7 @@ Own code, for measured reasons: see docs/adr/019-breakers-and-retries.md.
 import random
 import threading
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from enum import StrEnum
 from time import sleep
@@ -203,6 +203,12 @@ class Breaker:
         """Says in metrics whether any breaker of that name is open here: a cluster's nodes have one each."""
         is_open = any(each.figure == self.figure and each.state is not State.CLOSED for each in list(_breakers))
         OPEN.labels(self.figure).set(is_open)
+
+
+def worst_of(breakers: Iterable[Breaker]) -> State:
+    """Returns the state of whichever keeps most from being asked: open, half open, closed."""
+    states = {breaker.state for breaker in breakers}
+    return next(state for state in (State.OPEN, State.HALF_OPEN, State.CLOSED) if state in states)
 
 
 _breakers: "weakref.WeakSet[Breaker]" = weakref.WeakSet()

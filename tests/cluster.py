@@ -35,5 +35,3 @@ def leave_timelines() -> None:
             member.disconnect()
         if (look := cluster.topology._looking) is not None:
             look.join(WAIT_SECONDS)
-        if (client := cluster.topology._client) is not None:
-            client.close()

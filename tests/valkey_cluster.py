@@ -76,6 +76,10 @@ class ClusterServer(Valkey):
         with redis.Redis.from_url(self.url, socket_timeout=10) as client:
             return client.execute_command(*command)
 
+    def times(self, command: str) -> int:
+        """How often it has carried out a command."""
+        return int(self.tell("INFO", "commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
     @property
     def id(self) -> str:
         return str(self.tell("CLUSTER MYID").decode())
@@ -152,12 +156,17 @@ class ValkeyCluster:
                         return next(each for each in self.servers if each.port == port)
         raise LookupError(f"no server knows who has slot {slot}")
 
-    def move_slot(self, slot: int, source: ClusterServer, target: ClusterServer) -> Iterator[int]:
-        """Moves a slot as `redis-cli --cluster reshard` does, key by key; yields before each, and before the end."""
+    def move_slot(
+        self, slot: int, source: ClusterServer, target: ClusterServer, *, first: Sequence[str] = ()
+    ) -> Iterator[int]:
+        """Moves a slot as `redis-cli --cluster reshard` does, key by key; yields before each, and before the end.
+
+        The keys come in any order, but for those that go `first`.
+        """
         target.tell("CLUSTER SETSLOT", slot, "IMPORTING", source.id)
         source.tell("CLUSTER SETSLOT", slot, "MIGRATING", target.id)
         try:
-            yield from self._move_keys(slot, source, target)
+            yield from self._move_keys(slot, source, target, first)
         except BaseException:
             for each in (target, source):
                 each.tell("CLUSTER SETSLOT", slot, "STABLE")
@@ -165,9 +174,11 @@ class ValkeyCluster:
         for each in (target, source):
             each.tell("CLUSTER SETSLOT", slot, "NODE", target.id)
 
-    def _move_keys(self, slot: int, source: ClusterServer, target: ClusterServer) -> Iterator[int]:
+    def _move_keys(
+        self, slot: int, source: ClusterServer, target: ClusterServer, first: Sequence[str]
+    ) -> Iterator[int]:
         moved = 0
-        while keys := source.tell("CLUSTER GETKEYSINSLOT", slot, 1):
+        while keys := first[moved : moved + 1] or source.tell("CLUSTER GETKEYSINSLOT", slot, 1):
             yield moved
             with redis.Redis.from_url(source.url) as client:
                 client.migrate(LOOPBACK, target.port, keys, 0, 10_000, auth=source.password)

@@ -79,13 +79,18 @@ def accounts_by_name(usernames: Collection[str]) -> dict[str, Account]:
 
 
 def _from_redis(names: list[str]) -> tuple[dict[str, int], Generations | None, int | None]:
-    """What Redis knows of them, the generation, and its clock; nothing when it does not answer. One round trip."""
+    """What Redis knows of them, the generation, and its clock; nothing when it does not answer. One round trip.
+
+    Of a cluster it is the clock that is furthest behind: whose generation is known, that server was asked for both.
+    """
     node = timeline_node()
-    reads: list[Read[Any]] = [*[NAMES.read([each]) for each in names], REDIS_MS]
+    reads: list[Read[Any]] = [read for each in names for read in (NAMES.read([each]), REDIS_MS)]
     try:
-        *found, redis_ms = node.ask_all(reads)
+        answers = node.ask_all(reads)
     except Unavailable:
         return {}, None, None
+    found, clocks = answers[::2], answers[1::2]
+    redis_ms = min((each for each in clocks if each is not None), default=None)
     ids = {name: user_id for each in found for name, user_id in each.values.items()}
     return ids, node.generation_of(*(each.generation for each in found)), redis_ms
 

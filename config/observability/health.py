@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
@@ -13,7 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from accounts import sql
 from config.serving.draining import draining
 from fanout.orders.brokers import group_breakers, ping_all
-from storage.breakers import Breaker
+from storage.breakers import Breaker, worst_of
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, now_us
 from storage.redis.node import broker_node, timeline_node
@@ -34,12 +34,13 @@ CHECKS: dict[str, Callable[[], None]] = {
     "store": ping_store,
     "database": sql.ping,
 }
-BREAKERS: dict[str, Callable[[], Breaker]] = {
-    "redis_timelines": lambda: timeline_node().breaker,
-    "redis_broker": lambda: broker_node().breaker,
-    "store": store_breaker,
-    "database": lambda: sql.breaker,
+BREAKERS: dict[str, Callable[[], Sequence[Breaker]]] = {
+    "redis_timelines": lambda: timeline_node().breakers,
+    "redis_broker": lambda: broker_node().breakers,
+    "store": lambda: [store_breaker()],
+    "database": lambda: [sql.breaker],
 }
+"""Of a cluster one for each of its nodes, too."""
 DEGRADED = {
     "redis_timelines": (
         "Posting and reading work, over REST and GraphQL; home timelines are pulled from the store. "
@@ -56,7 +57,7 @@ DEGRADED = {
 }
 if sql.REPLICA in settings.DATABASES:
     CHECKS["database_replica"] = sql.ping_replica
-    BREAKERS["database_replica"] = lambda: sql.replica_breaker
+    BREAKERS["database_replica"] = lambda: [sql.replica_breaker]
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -119,16 +120,17 @@ def readyz(request: HttpRequest) -> JsonResponse:
         {
             "status": "degraded" if degraded else "ok",
             "backends": backends,
-            "breakers": {name: breaker.state for name, breaker in breakers().items()},
+            "breakers": {name: worst_of(some) for name, some in breakers().items()},
             "degraded": degraded,
         },
         headers={"Cache-Control": "no-store"},
     )
 
 
-def breakers() -> dict[str, Breaker]:
+def breakers() -> dict[str, Sequence[Breaker]]:
     """Returns this process's breakers by the names of their backends, those of groups' brokers among them."""
-    return {name: breaker() for name, breaker in BREAKERS.items()} | group_breakers()
+    own = {name: some() for name, some in BREAKERS.items()}
+    return own | {name: [breaker] for name, breaker in group_breakers().items()}
 
 
 def ask_all() -> dict[str, bool]:

@@ -3,7 +3,7 @@
 Bounded reads only: a count stops at COUNTED. A backend that does not answer is a line as well, and hides no other.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -16,7 +16,7 @@ from accounts.staff.roles import Right
 from fanout.orders.brokers import group_breakers
 from feed.models import Status
 from feed.moderation.queue import reports_for
-from storage.breakers import Breaker, State
+from storage.breakers import Breaker, State, worst_of
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_time
 from storage.redis.node import broker_node, timeline_node
@@ -26,11 +26,11 @@ COUNTED = 1_000
 LATE_SECONDS = 30
 """As /readyz has it: an open order of this age was sent again several times."""
 
-BREAKERS: dict[str, Callable[[], Breaker]] = {
-    "timeline Redis": lambda: timeline_node().breaker,
-    "broker": lambda: broker_node().breaker,
-    "store": store_breaker,
-    "database": lambda: sql.breaker,
+BREAKERS: dict[str, Callable[[], Sequence[Breaker]]] = {
+    "timeline Redis": lambda: timeline_node().breakers,
+    "broker": lambda: broker_node().breakers,
+    "store": lambda: [store_breaker()],
+    "database": lambda: [sql.breaker],
 }
 
 
@@ -87,8 +87,9 @@ def _open_orders() -> Need:
 
 
 def _breakers() -> Need:
-    breakers = {name: breaker() for name, breaker in BREAKERS.items()} | group_breakers()
-    opened = [name for name, breaker in breakers.items() if breaker.state is not State.CLOSED]
+    states = {name: worst_of(breakers()) for name, breakers in BREAKERS.items()}
+    states |= {name: breaker.state for name, breaker in group_breakers().items()}
+    opened = [name for name, state in states.items() if state is not State.CLOSED]
     detail = "" if not opened else f"{', '.join(opened)}, in this process"
     return Need("Breakers", f"{len(opened)} open" if opened else "all closed", detail, urgent=bool(opened))
 

@@ -9,7 +9,7 @@ Samples stand in SQL, not in the Redis that they tell of, and KEPT_SECONDS of th
 sampled once, by whoever comes first, BEHIND slots after it, when every process has told what it counted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -28,7 +28,7 @@ from fanout.orders.queues import BULK, FANOUT, GRAPH
 from fanout.timelines.census import active_timelines
 from feed.models import FigureSample
 from feed.timelines.home import COLD, WARM
-from storage.breakers import Breaker, State
+from storage.breakers import Breaker, State, worst_of
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, now_us
 from storage.redis import tallies
@@ -42,11 +42,11 @@ COUNTED = 10_000
 """Counting open orders and dead letters stops here."""
 MAINTENANCE = "maintenance"
 QUEUES = (GRAPH, FANOUT, BULK, MAINTENANCE)
-BREAKERS: dict[str, Callable[[], Breaker]] = {
-    "redis_timelines": lambda: timeline_node().breaker,
-    "redis_broker": lambda: broker_node().breaker,
-    "store": store_breaker,
-    "database": lambda: sql.breaker,
+BREAKERS: dict[str, Callable[[], Sequence[Breaker]]] = {
+    "redis_timelines": lambda: timeline_node().breakers,
+    "redis_broker": lambda: broker_node().breakers,
+    "store": lambda: [store_breaker()],
+    "database": lambda: [sql.breaker],
 }
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ def sampled(slot: int) -> Sample:
         dead_letters=backlog[2],
         timelines=_answered(active_timelines),
         connected=_answered(lambda: timeline_node().ask(presence.connected())[0]),
-        open_breakers=[name for name, breaker in breakers().items() if breaker.state is not State.CLOSED],
+        open_breakers=[name for name, some in breakers().items() if worst_of(some) is not State.CLOSED],
     )
 
 
@@ -128,9 +128,10 @@ def _counted_in(slot: int) -> Sample:
     )
 
 
-def breakers() -> dict[str, Breaker]:
+def breakers() -> dict[str, Sequence[Breaker]]:
     """Returns this process's breakers by the names of their backends, those of groups' brokers among them."""
-    return {name: breaker() for name, breaker in BREAKERS.items()} | group_breakers()
+    own = {name: some() for name, some in BREAKERS.items()}
+    return own | {name: [breaker] for name, breaker in group_breakers().items()}
 
 
 @sql_or_unavailable()

@@ -11,11 +11,16 @@ server, as with one Redis: a slot that has moved, or whose replica was promoted,
 there, and the other slots of either node stand. While a slot moves, its generation is at neither end for good. Who has
 asked for it goes on; whoever has not is refused, and so reads the store.
 
-**Redirections.** MOVED: the piece is sent again, to where it points. ASK: the same, for this once. TRYAGAIN, when the
-keys of a command stand at both ends, is an answer like any other error: the caller has a way on without Redis.
+**Redirections.** MOVED: the piece is sent again, to where it points. ASK: the same, for this once, but of scripts. A
+script that went along would be carried out at the target while the slot's other keys stand at the source; and one that
+begins a generation would empty one end, and have the target hold what comes later for its own. So it is refused as it
+is where its keys stand at both ends: TRYAGAIN is an answer like any other error, and the caller has a way on without
+Redis. `TIME` goes where the command before it went, and is not answered where that is not: it says how old that is.
+
+**Nodes that are gone** are forgotten with the look that does not name them, and their probes end.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
@@ -33,6 +38,7 @@ from storage.redis.topology import Topology
 REDIRECTIONS = 3
 """After so many a piece is given up: two nodes point to each other for a moment, while a slot moves between them."""
 ASKING: Command = ("ASKING",)
+SCRIPTS = ("EVAL", "EVALSHA")
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -62,6 +68,10 @@ class Member(Protocol):
         """Has everybody connect anew."""
         ...
 
+    def retire(self) -> None:
+        """Lets go of everything: nobody will ask for it again, but who is just talking to it."""
+        ...
+
 
 class _Errand(msgspec.Struct):
     """A piece on its way, by its number among all: where to, and whether a redirection for this once brought it."""
@@ -83,7 +93,7 @@ class Cluster(Generic[M]):
     """
 
     def __init__(self, url: str, member: Callable[[str], M], saw: Callable[[int, bytes], None]) -> None:
-        self.topology = Topology(url)
+        self.topology = Topology(url, self._keep_only)
         self._make_member = member
         self._saw = saw
         self._members: dict[str, M] = {}
@@ -102,6 +112,18 @@ class Cluster(Generic[M]):
                 found = self._members.setdefault(address, self._make_member(address))
         return found
 
+    @property
+    def members(self) -> list[M]:
+        """Those that were asked for something lately."""
+        return list(self._members.values())
+
+    def _keep_only(self, addresses: Collection[str]) -> None:
+        with self._lock:
+            gone = [each for address, each in self._members.items() if address not in addresses]
+            self._members = {address: each for address, each in self._members.items() if address in addresses}
+        for each in gone:
+            each.retire()
+
     def exchange(self, commands: Sequence[Command]) -> list[object]:
         """Returns the answers in order, and in place of those that there are not the errors.
 
@@ -112,7 +134,7 @@ class Cluster(Generic[M]):
         errands = self._errands(pieces, answers)
         for _ in range(REDIRECTIONS):
             self._run(errands, answers)
-            errands = [again for each in errands if (again := self._redirected(each, answers[each.number])) is not None]
+            errands = self._again(errands, answers)
             if not errands:
                 break
         return together(commands, pieces, answers)
@@ -178,11 +200,31 @@ class Cluster(Generic[M]):
         for place, errand in enumerate(errands):
             generation = said.generations.get(errand.piece.slot) if errand.piece.slot is not None else None
             if isinstance(generation, RedisError) and not errand.asking:
-                found[place] = _refused_greeting(generation)
+                found[place] = _on_its_way(generation)
         return found
 
-    def _redirected(self, errand: _Errand, answer: object) -> _Errand | None:
-        """Where a piece is to go in place of where it was, if it is."""
+    def _again(self, errands: Sequence[_Errand], answers: list[object]) -> list[_Errand]:
+        """What is to be sent once more, and where; `TIME` with the command before it, or refused with it."""
+        again: list[_Errand] = []
+        before: dict[int | None, tuple[_Errand | None, object]] = {}
+        for errand in errands:
+            number, slot = errand.number, errand.piece.slot
+            if errand.piece.command[0] == "TIME" and slot in before:
+                redirected, answer = before[slot]
+                if isinstance(answer, RedisError):
+                    answers[number] = answer
+                if redirected is not None:
+                    again.append(_Errand(number, errand.piece, redirected.address, redirected.asking))
+                continue
+            redirected = self._redirected(errand, answers)
+            before[slot] = redirected, answers[number]
+            if redirected is not None:
+                again.append(redirected)
+        return again
+
+    def _redirected(self, errand: _Errand, answers: list[object]) -> _Errand | None:
+        """A piece on its way to where its answer points, if it does; of a script on ASK the answer is replaced."""
+        answer = answers[errand.number]
         if errand.piece.slot is None or not isinstance(answer, AskError):
             return None
         address = self.topology.address_in(answer)
@@ -190,6 +232,9 @@ class Cluster(Generic[M]):
             self.member(errand.address).disconnect()
             self.topology.moved(answer)
             return _Errand(errand.number, errand.piece, address)
+        if errand.piece.command[0] in SCRIPTS:
+            answers[errand.number] = _on_its_way(answer)
+            return None
         return _Errand(errand.number, errand.piece, address, asking=True)
 
 
@@ -201,8 +246,8 @@ def _no_answer(error: Exception) -> RedisError:
     return silence
 
 
-def _refused_greeting(error: RedisError) -> RedisError:
-    """Returns what stands for the answers of a slot whose generation could not be asked for: it is not read."""
+def _on_its_way(error: RedisError) -> RedisError:
+    """Returns what stands for the answers to what is asked of a slot as a whole, while its keys stand at two nodes."""
     if isinstance(error, AskError) and not isinstance(error, MovedError):
         return TryAgainError("the slot is on its way to another node")
     return error

@@ -17,16 +17,25 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import redis
+from django.conf import settings
 from hiredis import pack_command
 from redis import ConnectionPool
+from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection
+from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import MaxConnectionsError
+from redis.exceptions import TimeoutError as NoAnswer
+from redis.retry import Retry
 
-from storage.figures import CONNECTIONS, EXHAUSTED
+from storage import figures
 
+CONNECTIONS = 64
+"""At most this many connections a process; each request thread holds one at a time."""
 TRUSTED_SECONDS = 0.05
 """A connection that answered so lately is taken to be open still. If it is not, that one call is refused, as any is
 whose server dies under it."""
@@ -46,6 +55,8 @@ class Wire:
         self._poller: select.poll | None = None
         self._used_at = 0.0
         self.greeted: set[int] = set()
+        self.epoch = 0
+        """Of the pool, as it was taken out; in another one it has to be connected anew."""
 
     def exchange(self, commands: Sequence[Words]) -> list[object]:
         """Returns the answers in order, errors that the server answered among them.
@@ -114,6 +125,7 @@ class Wires(ConnectionPool):
         super().reset()
         self._opening = threading.Lock()
         self._idle: list[Wire] = []
+        self._epoch = 0
 
     def exchange(self, commands: Sequence[Words]) -> list[object]:
         """Does as `Wire.exchange`, on the connection that was used last, so that few stay open.
@@ -124,7 +136,7 @@ class Wires(ConnectionPool):
         try:
             return wire.exchange(commands)
         finally:
-            self._idle.append(wire)
+            self._give_back(wire)
 
     @contextmanager
     def lent(self) -> Generator[Wire]:
@@ -137,10 +149,12 @@ class Wires(ConnectionPool):
             wire.close()
             raise
         finally:
-            self._idle.append(wire)
+            self._give_back(wire)
 
     def disconnect(self, inuse_connections: bool = True) -> None:
-        """Closes what is idle (and of redis-py's own what is in use); it is made anew when it is used again."""
+        """Has each connection made anew when it is used again: closes those that are idle, and each other one as it
+        comes back (of redis-py's own also what is in use)."""
+        self._epoch += 1
         super().disconnect(inuse_connections)
         idle: list[Wire] = []
         while self._idle:
@@ -151,18 +165,51 @@ class Wires(ConnectionPool):
         self._idle.extend(idle)
 
     def _take(self) -> Wire:
+        epoch = self._epoch
         try:
-            return self._idle.pop()
+            wire = self._idle.pop()
         except IndexError:
             with self._opening:
-                return self._new()
+                wire = self._new()
+        if wire.epoch != epoch:  # it came back amid a disconnect, or waited closed since
+            wire.close()
+            wire.epoch = epoch
+        return wire
 
     def _new(self) -> Wire:
-        exhausted = EXHAUSTED.labels(self.backend)  # is there before it is 1: a rate needs a value before
+        exhausted = figures.EXHAUSTED.labels(self.backend)  # is there before it is 1: a rate needs a value before
         try:
             wire = Wire(self.make_connection())
         except MaxConnectionsError:
             exhausted.inc()
             raise
-        CONNECTIONS.labels(self.backend).inc()
+        figures.CONNECTIONS.labels(self.backend).inc()
         return wire
+
+    def _give_back(self, wire: Wire) -> None:
+        if wire.epoch != self._epoch:
+            wire.close()
+        self._idle.append(wire)
+
+
+def connect(url: str, *, handshake: Callable[[AbstractConnection], None] | None = None) -> "redis.Redis":
+    """Returns a client with short, explicit timeouts and no retries; answers are bytes."""
+    pool = Wires.from_url(
+        url,
+        redis_connect_func=handshake,
+        socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=CONNECTIONS,
+    )
+    return redis.Redis.from_pool(pool)
+
+
+def is_silence(error: Exception) -> bool:
+    """Returns whether the node did not answer; an error that it answered, or a pool that is used up, is none.
+
+    Of an error that another library raised in its place, the cause tells.
+    """
+    silences = (NoConnection, NoAnswer, OSError)
+    silent = isinstance(error, silences) or isinstance(error.__cause__, silences)
+    return silent and not isinstance(error, MaxConnectionsError)

@@ -24,7 +24,7 @@ from storage.process import start_anew_after_fork
 from storage.redis.node import timeline_node
 
 PAUSE_SECONDS = 1.0
-"""Before it is tried for the first time, and after each failure."""
+"""Before it is tried for the first time, and after each lap in which something failed."""
 LOOK_SECONDS = 0.1
 """How often it is looked whether the breaker has closed."""
 KEPT = 10_000
@@ -50,7 +50,8 @@ class DeferredWrites:
     def keep(self, write: DeferredWrite) -> None:
         """Calls `write` in a second or later, again and again until it does not raise `Unavailable`.
 
-        Never blocks, never raises.
+        In the order in which they came, but that what failed comes after what waits: of a cluster one node may be down
+        that the others' writes do not need. Never blocks, never raises.
         """
         with self._lock:
             self._waiting.append(write)
@@ -78,27 +79,36 @@ class DeferredWrites:
             self._thread = thread
 
     def _run(self) -> None:
-        time.sleep(PAUSE_SECONDS)
-        while (write := self._next()) is not None:
-            if not self._carried_out(write):
+        """Goes through what waits, a lap after the other."""
+        failed = True
+        while (left := self._lap()) > 0:
+            if failed:
                 time.sleep(PAUSE_SECONDS)
+            failed = False
+            for _ in range(left):
+                write = self._next()
+                failed |= write is not None and not self._carried_out(write)
+
+    def _lap(self) -> int:
+        """How many wait now; with none the thread ends."""
+        with self._lock:
+            if not self._waiting:
+                self._thread = None
+            return len(self._waiting)
 
     def _next(self) -> DeferredWrite | None:
-        """The oldest, once the backend may be asked; with None the thread ends."""
+        """The oldest, once the backend may be asked; None if it was forgotten meanwhile."""
         while self._breaker().state is not State.CLOSED:
             time.sleep(LOOK_SECONDS)
         with self._lock:
-            if self._waiting:
-                return self._waiting.popleft()
-            self._thread = None
-            return None
+            return self._waiting.popleft() if self._waiting else None
 
     def _carried_out(self, write: DeferredWrite) -> bool:
         try:
             write()
         except Unavailable:
             with self._lock:
-                self._waiting.appendleft(write)
+                self._waiting.append(write)
             return False
         except Exception as error:
             log.warning("deferred_write_failed", error=type(error).__name__)

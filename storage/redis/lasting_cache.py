@@ -59,7 +59,7 @@ def _milliseconds(answer: Time | None) -> int | None:
 
 REDIS_MS: Read[int | None] = Read((("TIME",),), _milliseconds, spares=True)
 """Redis' own clock, to be asked before the store is: `redis_ms` of a fill. Of a cluster the clock of the node that the
-read before it goes to; how far the others' differ is taken from FILLED_WITHIN_SECONDS, or added to it."""
+read before it goes to: who fills at several asks each of them, and goes by the one that is behind."""
 
 
 class Kept(msgspec.Struct, Generic[K, V], frozen=True):

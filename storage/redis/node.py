@@ -26,12 +26,7 @@ from typing import Any, cast, overload
 
 import redis
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection
-from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import MaxConnectionsError, NoScriptError, ReadOnlyError, RedisError
-from redis.exceptions import TimeoutError as NoAnswer
-from redis.retry import Retry
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 
 from storage.breakers import Breaker
 from storage.errors import Unavailable
@@ -39,16 +34,14 @@ from storage.ids.snowflakes import now_us
 from storage.process import start_anew_after_fork
 from storage.redis.cluster import Cluster, Conversation, Said
 from storage.redis.cluster_urls import is_of_a_cluster
-from storage.redis.connections import Wires
+from storage.redis.connections import Wires, connect, is_silence
 from storage.redis.handshakes import begin_command, begin_slot_command
 from storage.redis.preludes import joined
 from storage.redis.reads import A, B, C, Command, D, E, Read, T, described
 from storage.redis.shards import Generations, Seen, SeenGeneration, generation_in, shard_slot, shards_of_slot
-from storage.redis.slots import Incomplete, slot_of, without_missing
+from storage.redis.slots import UNSAID, Incomplete, slot_of, without_missing
 from storage.tracing import Kind, traced
 
-CONNECTIONS = 64
-"""At most this many connections a process; each request thread holds one at a time."""
 FAILURES = 5
 """So many silences in a row open a node's breaker: half a second each, and two or three requests."""
 
@@ -186,14 +179,16 @@ class RedisNode:
     def generation_of(self, *found: Mapping[int, bytes | None]) -> Generations | None:
         """Returns the generations to carry to a fill of what is read from the store from now on; None: fill nothing.
 
-        `found` is what reads said of them, by shard. Costs nothing; a round trip when one was missing, which begins
-        a new one (generations.py).
+        `found` is what reads said of them, by shard; nothing is filled where nobody said (UNSAID). Costs nothing; a
+        round trip when one was missing, which begins a new one (generations.py).
         """
         if self._cluster is not None:
             return self._generations_of_slots(found)
         stood = {generation for each in found for generation in each.values()}
         if not stood:
             return {}
+        if UNSAID in stood:
+            return None
         if len(stood) == 1 and (generation := stood.pop()) is not None:
             return self._saw_everywhere(generation)
         try:
@@ -215,7 +210,9 @@ class RedisNode:
         for shard, generation in (pair for each in found for pair in each.items()):
             if generation is None or stood.setdefault(shard, generation) != generation:
                 missing.add(shard)
-        stood = {shard: generation for shard, generation in stood.items() if shard not in missing}
+        unsaid = {shard for each in found for shard, generation in each.items() if generation == UNSAID}
+        missing -= unsaid
+        stood = {shard: each for shard, each in stood.items() if shard not in missing and shard not in unsaid}
         self.saw(stood)
         if missing:
             with suppress(Unavailable):
@@ -265,19 +262,40 @@ class RedisNode:
         return [self._cluster.member(address) for address in addresses]
 
     @property
+    def breakers(self) -> list[Breaker]:
+        """Its own, and of a cluster one for each node that was asked for something lately."""
+        members = [] if self._cluster is None else self._cluster.members
+        return [self.breaker, *(each.breaker for each in members)]
+
+    @property
     def is_cluster(self) -> bool:
         return self._cluster is not None
 
     def address_of(self, key: str) -> str:
-        """Returns the address of the server that has a key, or a channel. Raises `Unavailable` when nobody says."""
+        """Returns the address of the server that has a key, or a channel. As `address_of_slot`."""
         return self.address_of_slot(slot_of(key))
 
     def address_of_slot(self, slot: int) -> str:
-        """Returns the address of the server that has the slot; without a cluster there is one."""
+        """Returns the address of the server that has the slot, by the last look; without a cluster there is one.
+
+        For event loops: it never connects. Raises `Unavailable` when that is not known, and has it looked up soon.
+        """
         if self._cluster is None:
             return self.url
         try:
-            return self._cluster.topology.primary_of(slot)
+            return self._cluster.topology.last_primary_of(slot)
+        except RedisError as error:
+            raise Unavailable(self.name) from error
+
+    def look(self) -> None:
+        """Looks up anew where a cluster's slots are; afterwards `parts` and `address_of` need no connection.
+
+        Blocks for a timeout at each node that is hung, so not for event loops. Raises `Unavailable`.
+        """
+        if self._cluster is None:
+            return
+        try:
+            self._cluster.topology.look()
         except RedisError as error:
             raise Unavailable(self.name) from error
 
@@ -326,6 +344,11 @@ class RedisNode:
             if self._client is not None:
                 self._client.connection_pool.disconnect(inuse_connections=False)
 
+    def retire(self) -> None:
+        """Ends the connections and the probe of a cluster's node that is gone."""
+        self.breaker.reset()
+        self.disconnect()
+
     def _probe(self) -> None:
         self._send([("PING",)])
 
@@ -359,29 +382,6 @@ class RedisNode:
 
 def _errors_among(answers: Sequence[object]) -> list[RedisError]:
     return [answer for answer in answers if isinstance(answer, RedisError)]
-
-
-def is_silence(error: Exception) -> bool:
-    """Returns whether the node did not answer; an error that it answered, or a pool that is used up, is none.
-
-    Of an error that another library raised in its place, the cause tells.
-    """
-    silences = (NoConnection, NoAnswer, OSError)
-    silent = isinstance(error, silences) or isinstance(error.__cause__, silences)
-    return silent and not isinstance(error, MaxConnectionsError)
-
-
-def connect(url: str, *, handshake: Callable[[AbstractConnection], None] | None = None) -> "redis.Redis":
-    """Returns a client with short, explicit timeouts and no retries; answers are bytes."""
-    pool = Wires.from_url(
-        url,
-        redis_connect_func=handshake,
-        socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
-        socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-        max_connections=CONNECTIONS,
-    )
-    return redis.Redis.from_pool(pool)
 
 
 @cache

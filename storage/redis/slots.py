@@ -23,8 +23,15 @@ TO_ALL = ("PING", "SCRIPT LOAD", "SCRIPT FLUSH", "FLUSHDB", "FLUSHALL")
 """Commands for every node."""
 
 
+UNSAID = b""
+"""Stands for a shard's generation where its node did not answer: it is not known whether there is one."""
+GENERATION = ":generation"
+"""What the keys of generations end in (shards.py)."""
+
+
 class Incomplete(RedisError):
-    """Some of the nodes that an `MGET` needs did not answer; `known` is what the others said, None for the rest."""
+    """Some of the nodes that an `MGET` needs did not answer; `known` is what the others said, and for the rest what
+    stands for an answer that there is not."""
 
     def __init__(self, known: list[object], cause: RedisError) -> None:
         super().__init__(str(cause))
@@ -97,12 +104,16 @@ def together(commands: Sequence[Command], pieces: Sequence[Piece], answers: Sequ
 
 
 def without_missing(command: Command, answer: object) -> object:
-    """Returns what is known of the answer, None for each value that is not."""
+    """Returns what is known of the answer, None for each value that is not; of generations UNSAID."""
     if isinstance(answer, Incomplete):
         return answer.known
     if isinstance(answer, RedisError):
-        return [None] * (len(command) - 1) if command[0] == "MGET" else None
+        return _unsaid(command) if command[0] == "MGET" else None
     return answer
+
+
+def _unsaid(mget: Command) -> list[object]:
+    return [UNSAID if str(key).endswith(GENERATION) else None for key in mget[1:]]
 
 
 def _joined(command: Command, said: Sequence[tuple[Piece, object]]) -> object:
@@ -111,7 +122,7 @@ def _joined(command: Command, said: Sequence[tuple[Piece, object]]) -> object:
     errors = [answer for _, answer in said if isinstance(answer, RedisError)]
     if command[0] != "MGET":
         return errors[0] if errors else sum(int(str(answer)) for _, answer in said)
-    values: list[object] = [None] * (len(command) - 1)
+    values: list[object] = _unsaid(command) if errors else [None] * (len(command) - 1)
     for piece, answer in said:
         if isinstance(answer, list):
             for at, value in zip(piece.keys_at, answer, strict=True):

@@ -6,8 +6,6 @@ from django.core.management.base import BaseCommand, CommandError
 
 from storage.redis.cluster_urls import is_of_a_cluster, seeds
 
-URLS = ("TIMELINE_REDIS_URL", "BROKER_REDIS_URL")
-
 
 class Command(BaseCommand):
     help = (
@@ -18,11 +16,20 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, **options: object) -> None:
-        for name in URLS:
-            url = str(getattr(settings, name))
+        for name, url in _urls():
             if fault := _fault_of_cluster(url) if is_of_a_cluster(url) else _fault_of_server(url):
                 raise CommandError(f"{name} {fault}")
-            self.stdout.write(f"{name}: ok")
+            self.stdout.write(f"{name.rstrip(',')}: ok")
+
+
+def _urls() -> list[tuple[str, str]]:
+    """Each address with its setting; of the brokers of groups each with its number, and not its password."""
+    groups = enumerate(settings.FANOUT_BROKER_URLS, start=1)
+    return [
+        ("TIMELINE_REDIS_URL", settings.TIMELINE_REDIS_URL),
+        ("BROKER_REDIS_URL", settings.BROKER_REDIS_URL),
+        *((f"FANOUT_BROKER_URLS, number {number},", url) for number, url in groups),
+    ]
 
 
 def _fault_of_server(url: str) -> str | None:

@@ -6,6 +6,7 @@ Three primaries and a replica of each, which are servers of their own for each t
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
@@ -25,18 +26,20 @@ from accounts.account_cache.changes import note_change
 from accounts.account_cache.vouching import look
 from accounts.graph import follows
 from accounts.models import User
+from accounts.people.names import NAMES, accounts_by_name
 from accounts.staff.roles import Role
+from config.observability.health import BREAKERS
 from deploy.supervisor.ports import LOOPBACK, free_port
 from fanout.live import channel
-from fanout.timelines import snapshots
 from fanout.timelines.census import active_timelines
 from fanout.timelines.materialised import timeline_key
 from feed.live.listener import listener
 from feed.live.threads import housekeeping
+from storage.breakers import State, worst_of
 from storage.errors import Unavailable
 from storage.redis import generations
 from storage.redis.lasting_cache import vouch_key
-from storage.redis.node import broker_node, timeline_node
+from storage.redis.node import FAILURES, RedisNode, broker_node, timeline_node
 from storage.redis.shards import generation_key, shard_slot, timeline_shard
 from storage.redis.slots import slot_of
 from tests.backends import counted_round_trips, counted_store_calls
@@ -45,10 +48,11 @@ from tests.integration.accounts.vouched import look_again
 from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.speaking import on_one_store
 from tests.integration.storage.test_failover import Town
-from tests.integration.tweeting import home, in_redis, post, seen, viewer
+from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import new_person, new_staff
-from tests.valkey_cluster import ClusterServer, ValkeyCluster, wait_for
+from tests.valkey_cluster import PASSWORD, ClusterServer, ValkeyCluster, wait_for
 from tests.work import open_orders, work_off_everything
+from tweets.reading.bodies import tweets_by_id
 from tweets.writing.posting import delete_tweet
 from tweets.writing.restoring import restore_tweet
 
@@ -104,11 +108,10 @@ class TestEveryDay:
     def test_a_page_of_many_shards_is_one_round_trip_as_ever(self, cluster: ValkeyCluster) -> None:
         tweets = [post(new_person()) for _ in range(12)]
         assert len({slot_of(timeline_key(tweet)) for tweet in tweets}) > 3
-        reader = new_person()
-        seen(tweets[0], reader)
-        with counted_round_trips() as trips:
-            assert snapshots.take_snapshot().of(0)
-        assert len(trips) == 1
+        tweets_by_id(tweets)
+        with counted_round_trips() as trips, counted_store_calls() as calls:
+            assert sorted(tweets_by_id(tweets)) == tweets
+        assert (len(trips), calls) == (1, [])
 
     def test_a_connection_asks_for_a_slot_s_generation_before_it_reads_there(self, cluster: ValkeyCluster) -> None:
         """What stood under another server is not read, though nobody has begun anew."""
@@ -118,6 +121,16 @@ class TestEveryDay:
         server.tell("SET", generation_key(shard).replace("generation", "old"), b"1")
         leave_timelines()
         assert timeline_node().round_trip(("GET", generation_key(shard).replace("generation", "old"))) == [None]
+
+    def test_each_name_s_own_server_is_asked_for_its_clock(self, cluster: ValkeyCluster) -> None:
+        """What is filled for a while ends by the clock of the server that keeps it."""
+        names = [
+            next(name for name in map("nobody{}".format, range(99)) if cluster.primary_of(NAMES.key(name)) is server)
+            for server in cluster.primaries
+        ]
+        asked = [server.times("time") for server in cluster.primaries]
+        assert accounts_by_name(names) == {}
+        assert [server.times("time") for server in cluster.primaries] == [each + 1 for each in asked]
 
     def test_each_server_s_generation_is_its_own(self, cluster: ValkeyCluster) -> None:
         begun = generations.begin(timeline_node())
@@ -165,6 +178,7 @@ class TestAPrimaryDies:
         work_off_everything()
         cluster.replicas[0].kill()
         dead.kill()
+        timeline_node.cache_clear()  # as a process that starts now
         second = post(author)
         with pytest.raises(Unavailable):
             work_off_everything()
@@ -172,6 +186,42 @@ class TestAPrimaryDies:
         assert home(there) == [second, first], "from the store"
         with counted_store_calls():
             assert home(elsewhere) == [second, first]
+
+
+class TestWhatIsSeenOfADeadNode:
+    def test_its_breaker_is_told_with_the_others_and_ends_with_it(self, cluster: ValkeyCluster) -> None:
+        """A node that nobody names any more has no connections, and nobody asks whether it is back."""
+        node, dead, replica = timeline_node(), cluster.primaries[0], cluster.replicas[0]
+        key = next(each for each in map("{{x{}}}".format, range(99)) if cluster.primary_of(each) is dead)
+        dead.kill()
+        for _ in range(FAILURES):
+            with pytest.raises(Unavailable):
+                node.round_trip(("GET", key))
+        assert node.breaker.state is State.CLOSED
+        assert worst_of(BREAKERS["redis_timelines"]()) is not State.CLOSED
+        wait_for(lambda: replica.is_primary)
+        wait_for(lambda: knows(replica, key))
+        wait_for(lambda: worst_of(node.breakers) is State.CLOSED)
+        wait_for(lambda: not any(each.name == f"breaker-{node.name}" for each in threading.enumerate()))
+
+    def test_a_process_that_begins_amid_it_knows_who_has_the_rest(self, cluster: ValkeyCluster) -> None:
+        hung = cluster.primaries[0]
+        key = next(each for each in map("{{x{}}}".format, range(99)) if cluster.primary_of(each) is not hung)
+        with frozen(hung):
+            assert RedisNode("beginning", cluster.url).round_trip(("GET", key)) == [None]
+
+    def test_a_cluster_that_has_no_slots_yet_does_not_answer(self) -> None:
+        with ClusterServer(free_port(), PASSWORD, "without-slots") as server:
+            url = server.url.replace("redis://", "redis+cluster://").removesuffix("/0")
+            with pytest.raises(Unavailable):
+                RedisNode("without slots", url).round_trip(("GET", "x"))
+
+
+def knows(server: ClusterServer, key: str) -> bool:
+    """Whether this process takes the server for the one that has the key; looks."""
+    with suppress(Unavailable):
+        timeline_node().look()
+    return timeline_node().address_of(key).endswith(f":{server.port}/0")
 
 
 class TestRestoring:
@@ -255,28 +305,6 @@ def told_by_a_look(person: User) -> bool:
     return recent is not None and person.id in recent
 
 
-class TestASlotMoves:
-    def test_reads_and_writes_are_right_at_every_step(self, cluster: ValkeyCluster) -> None:
-        author, reader = new_person(), new_person()
-        follows.follow(reader.id, author.id)
-        posted = [post(author)]
-        work_off_everything()
-        assert home(reader) == posted
-        shard = timeline_shard(reader.id)
-        slot = shard_slot(shard)
-        source = cluster.primary_of(timeline_key(reader.id))
-        target = cluster.primaries[(cluster.primaries.index(source) + 1) % 3]
-        for step, _ in enumerate(cluster.move_slot(slot, source, target)):
-            if step < 4:
-                posted.insert(0, post(author))
-                assert home(reader) == posted
-        wait_for(answers)
-        work_off_everything()
-        assert home(reader) == posted
-        assert in_redis(reader) == posted
-        assert generation_of(shard)[:16] == target.tell("INFO", "server")["run_id"][:16].encode()
-
-
 class TestCheckRedis:
     def refusal(self, timelines: str, broker: str | None = None) -> str:
         names = {"TIMELINE_REDIS_URL": timelines, "BROKER_REDIS_URL": broker or broker_node().url}
@@ -293,6 +321,11 @@ class TestCheckRedis:
     def test_a_node_of_a_cluster_is_no_server_alone(self, cluster: ValkeyCluster) -> None:
         assert self.refusal(cluster.primaries[0].url).startswith("TIMELINE_REDIS_URL names a node of a cluster as if")
         assert self.refusal(cluster.url, cluster.primaries[0].url).startswith("BROKER_REDIS_URL names a node")
+
+    def test_a_group_s_broker_is_asked_as_well(self, cluster: ValkeyCluster) -> None:
+        urls = [broker_node().url, cluster.primaries[0].url]
+        with override_settings(FANOUT_BROKER_URLS=urls):
+            assert self.refusal(cluster.url).startswith("FANOUT_BROKER_URLS, number 2, names a node of a cluster")
 
     def test_a_server_alone_is_no_cluster(self, cluster: ValkeyCluster) -> None:
         alone = broker_node().url.replace("redis://", "redis+cluster://")

@@ -102,3 +102,13 @@ def test_no_more_connections_than_the_bound(node: RedisNode) -> None:
     assert pool._take() is not pool._take()
     with pytest.raises(Unavailable):
         node.ping()
+
+
+def test_one_that_is_in_use_amid_a_disconnect_is_made_anew_when_it_comes_back(node: RedisNode) -> None:
+    """What it was told before is of a server that may be another one by now."""
+    with cast(Wires, node.client().connection_pool).lent() as wire:
+        [before] = wire.exchange([("CLIENT", "ID")])
+        wire.greeted.add(7)
+        node.disconnect()
+    assert not wire.greeted
+    assert node.round_trip(("CLIENT", "ID")) > [before]

@@ -49,11 +49,20 @@ def kept(breaker: Breaker) -> DeferredWrites:
 
 
 def test_it_is_told_in_order_and_until_it_was_heard(kept: DeferredWrites) -> None:
-    listener = Listener(deaf=2)
+    listener = Listener(deaf=4)
     kept.keep(lambda: listener.hear("one"))
     kept.keep(lambda: listener.hear("two"))
     assert listener.hears("one", "two")
-    assert listener.asked == 4
+    assert listener.asked == 6
+
+
+def test_what_one_node_of_a_cluster_does_not_hear_holds_up_nothing(kept: DeferredWrites) -> None:
+    dead, alive = Listener(deaf=10**9), Listener()
+    kept.keep(lambda: dead.hear("one"))
+    kept.keep(lambda: alive.hear("two"))
+    assert alive.hears("two")
+    assert wait_until(lambda: dead.asked > 1, seconds=60), "it is tried again"
+    kept.forget()
 
 
 def test_nobody_is_asked_while_the_breaker_is_open(kept: DeferredWrites, breaker: Breaker) -> None:
