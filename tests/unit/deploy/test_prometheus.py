@@ -94,13 +94,15 @@ def test_what_is_scraped_are_the_services_of_compose_and_their_ports() -> None:
     configuration = CONFIGURATION.read_text()
     port = re.search(r"\$\{METRICS_PORT:-(\d+)\}", (ROOT / "docker-compose.yml").read_text())
     assert port is not None
-    targets = dict(re.findall(r"([a-z]+):(\d+)", " ".join(re.findall(r'targets: \["(.*)"\]', configuration))))
-    assert targets == {"web": "8000", "live": "8001"}
+    targets = dict(re.findall(r"([\w-]+):(\d+)", " ".join(re.findall(r'targets: \["(.*)"\]', configuration))))
+    assert targets == {"web": "8000", "web-2": "8000", "live": "8001", "live-2": "8001"}
+    assert set(targets) <= set(COMPOSE["x-environment"]["ALLOWED_HOSTS"].split(",")), "or a scrape is answered 400"
     looked_up = re.findall(r"names: \[(.*?)\], type: A, port: (\d+)", configuration)
     names = {name for some, _ in looked_up for name in re.findall(r'"([\w-]+)"', some)}
     assert {each for _, each in looked_up} == {port[1]}
     assert names | set(targets) == {each for each in COMPOSE["services"] if "build" in COMPOSE["services"][each]} - {
-        "migrate"
+        "migrate",
+        "front",
     }
 
 
