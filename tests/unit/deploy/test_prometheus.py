@@ -106,6 +106,23 @@ def test_what_is_scraped_are_the_services_of_compose_and_their_ports() -> None:
     }
 
 
+def test_each_job_that_is_looked_up_by_name_is_missed_when_it_is_gone() -> None:
+    jobs = yaml.safe_load(CONFIGURATION.read_text())["scrape_configs"]
+    [missing] = [rule["expr"] for rule in rules() if rule.get("alert") == "NothingOfAJob"]
+    looked_up = [job["job_name"] for job in jobs if "dns_sd_configs" in job]
+    assert re.findall(r'absent\(up\{job="([\w-]+)"\}', missing) == looked_up
+    assert re.findall(r'"job", "([\w-]+)"', missing) == looked_up
+
+
+def test_an_outage_in_which_each_process_of_an_instance_opens_its_breaker_is_no_flapping() -> None:
+    [flaps] = [rule["expr"] for rule in rules() if rule.get("alert") == "BreakerFlaps"]
+    command = COMPOSE["services"]["web"]["command"]
+    workers = int(command[command.index("--workers") + 1])
+    most = re.fullmatch(r"max by \(backend\) .* > (\d+)", flaps)
+    assert most is not None
+    assert int(most[1]) > 5 * workers
+
+
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
 def test_a_dashboard_is_one_that_grafana_can_import(path: Path) -> None:
     board = json.loads(path.read_text())
