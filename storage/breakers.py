@@ -200,9 +200,25 @@ class Breaker:
         self._state = State.CLOSED
 
     def _tell(self) -> None:
-        """Says in metrics whether any breaker of that name is open here: a cluster's nodes have one each."""
-        is_open = any(each.figure == self.figure and each.state is not State.CLOSED for each in list(_breakers))
-        OPEN.labels(self.figure).set(is_open)
+        """Says in metrics whether any breaker of that name is open here: a cluster's nodes have one each.
+
+        Of several that tell at a time the last one knows of all that has changed before.
+        """
+        with _telling.lock:
+            is_open = any(each.figure == self.figure and each.state is not State.CLOSED for each in list(_breakers))
+            OPEN.labels(self.figure).set(is_open)
+
+
+class Telling:
+    """Whose turn it is to look at all breakers and say what is found. Held by nobody that waits for anything else."""
+
+    def __init__(self) -> None:
+        self.start_anew()
+        start_anew_after_fork(self)
+
+    def start_anew(self) -> None:
+        """Leaves the parent's lock to the parent in a forked child."""
+        self.lock = threading.Lock()
 
 
 def worst_of(breakers: Iterable[Breaker]) -> State:
@@ -212,6 +228,7 @@ def worst_of(breakers: Iterable[Breaker]) -> State:
 
 
 _breakers: "weakref.WeakSet[Breaker]" = weakref.WeakSet()
+_telling = Telling()
 
 
 def reset_all() -> None:

@@ -1,7 +1,8 @@
 """What a process has counted, as Prometheus reads it: for the page of a server, and for processes without one.
 
 A web process serves `/metrics` (config/observability/metrics.py). A worker, beat or a sweeper has no page: with
-METRICS_PORT it answers `GET /metrics` on that port, from a thread of its own, one scrape at a time. It asks no backend.
+METRICS_PORT it answers `GET /metrics` on that port, from threads of its own, AT_A_TIME of them at most. It asks no
+backend.
 
 With PROMETHEUS_MULTIPROC_DIR what is told is that of every process that shares the directory, also of those that have
 ended: counters go on through restarts. Gauges are of who lives: those of a process that was killed are forgotten first.
@@ -9,11 +10,14 @@ ended: counters go on through restarts. Gauges are of who lives: those of a proc
 
 import os
 import re
+import socket
+import sys
 import threading
 from contextlib import suppress
 from hmac import compare_digest
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -22,7 +26,9 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 OF_LIVING = re.compile(r"gauge_live\w*_(\d+)\.db")
 SECONDS = 5.0
-"""That a client has for its request: there is one thread for all."""
+"""That a client has in all for its request, and then for taking the answer."""
+AT_A_TIME = 4
+"""Requests that are answered at a time; one more is hung up on."""
 LOOPBACK, EVERYWHERE = "127.0.0.1", ""
 
 log = structlog.get_logger(__name__)
@@ -55,7 +61,7 @@ def serve_figures() -> HTTPServer | None:
         return None
     address = EVERYWHERE if settings.METRICS_TOKEN else LOOPBACK
     try:
-        server = HTTPServer((address, settings.METRICS_PORT), Scrape)
+        server = Figures((address, settings.METRICS_PORT), Scrape)
     except OSError as error:
         log.error("figures_not_served", port=settings.METRICS_PORT, error=str(error))
         return None
@@ -63,10 +69,64 @@ def serve_figures() -> HTTPServer | None:
     return server
 
 
+class Figures(ThreadingHTTPServer):
+    """A thread for each of AT_A_TIME requests."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._places = threading.Semaphore(AT_A_TIME)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answers it in a thread of its own, if there is a place."""
+        if not self._places.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._places.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says in the log, and in its form, what ended a request; the library would print it."""
+        log.warning("figures_not_told", error=repr(sys.exception()))
+
+
 class Scrape(BaseHTTPRequestHandler):
     """One request."""
 
     timeout = SECONDS
+    """Of one read, and of all that is written."""
+
+    def setup(self) -> None:
+        """Hangs up on whoever has not sent its request in SECONDS, however often it sends something."""
+        super().setup()
+        self._deadline = threading.Timer(SECONDS, self._hang_up)
+        self._deadline.daemon = True
+        self._deadline.start()
+
+    def parse_request(self) -> bool:
+        """Reads what is left of the request."""
+        try:
+            return super().parse_request()
+        finally:
+            self._deadline.cancel()
+
+    def finish(self) -> None:
+        self._deadline.cancel()
+        super().finish()
+
+    def _hang_up(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def do_GET(self) -> None:
         """Answers 200 with every metric; 401 without the token, 404 elsewhere."""

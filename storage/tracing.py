@@ -26,7 +26,7 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from enum import StrEnum
 from functools import wraps
@@ -35,11 +35,14 @@ from inspect import iscoroutinefunction
 from typing import Any, ParamSpec, TypeVar, cast
 
 import msgspec
+import structlog
 from django.conf import settings
 
 MOST_SPANS = 1_000
 """Of one unit; of more it is only counted how many."""
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+
+log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -235,8 +238,18 @@ def unit(
             yield begun
     finally:
         if finished := begun.end():
-            for sink in _sinks:
-                sink(finished)
+            _give(finished)
+
+
+def _give(finished: Sequence[Finished]) -> None:
+    """Gives the spans to each sink. One that raises, which none may, is given no more."""
+    for sink in list(_sinks):
+        try:
+            sink(finished)
+        except Exception as error:
+            with suppress(ValueError):  # another thread was faster
+                _sinks.remove(sink)
+            log.error("traces_given_up", error=str(error), exc_info=error)
 
 
 @contextmanager

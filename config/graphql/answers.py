@@ -53,16 +53,13 @@ def _executed(asked: Prepared, context: GraphQLContext, root: object) -> Execute
         body["errors"] = [formatted(error) for error in errors]
         _report(errors)
     status = 200 if result.data is not None or any(error.path for error in errors) else 400
-    return Executed(body, status, may_be_over=any(_may_be_over(error) for error in errors))
-
-
-def _may_be_over(error: GraphQLError) -> bool:
-    """Returns whether REST would answer what is behind the error with a failure, or a refusal that passes."""
-    cause = error.original_error
-    if cause is None:
-        return False
-    status = problem_of(cause).status
-    return status in PASSES_LATER or may_be_over(status)
+    at_rest = [problem_of(error.original_error).status for error in errors if error.original_error is not None]
+    return Executed(
+        body,
+        status,
+        may_be_over=any(each in PASSES_LATER or may_be_over(each) for each in at_rest),
+        has_failed=any(each >= 500 for each in at_rest),
+    )
 
 
 def refusals(error: Exception) -> list[dict[str, object]]:

@@ -96,18 +96,22 @@ class GraphQLEndpoint(Revalidated):
         count_further(request._request, asked.size.requests - 1)
         register(given.get("query"), given.get("extensions"), asked.document, client_address(request._request))
 
+        outcomes: list[str] = []
+
         def answer(operation_ids: Callable[[], int] | None = None) -> Executed:
             context = GraphQLContext(viewer, operation_ids, request._request, most_values=asked.size.most_values)
-            return answered(asked, context)
+            executed = answered(asked, context)
+            outcomes.append(_outcome(executed))
+            return executed
 
         if repeatable:
             assert key is not None and viewer is not None  # noqa: S101, PT018 - for the types
             repeated = executed_once(request._request, viewer, key, answer)
-            return repeated, figures.DATA if repeated.status_code < 400 else figures.ERRORS
+            of_replay = figures.DATA if repeated.status_code < 400 else figures.ERRORS
+            return repeated, outcomes[0] if outcomes else of_replay
         executed = answer()
         self.cache_control = _cache_control(viewer, executed)
-        outcome = figures.ERRORS if "errors" in executed.body else figures.DATA
-        return Response(executed.body, status=executed.status), outcome
+        return Response(executed.body, status=executed.status), outcomes[0]
 
     def _refused(self, refused: Invalid) -> Response:
         self.cache_control = FOR_NOBODY
@@ -115,6 +119,12 @@ class GraphQLEndpoint(Revalidated):
             self.headers = {**self.headers, "Allow": "POST"}
         body = {"errors": [formatted(error) for error in refused.errors]}
         return Response(body, status=refused.status, headers={"Cache-Control": FOR_NOBODY})
+
+
+def _outcome(executed: Executed) -> str:
+    if executed.has_failed:
+        return figures.FAILED
+    return figures.ERRORS if "errors" in executed.body else figures.DATA
 
 
 def _cache_control(viewer: Viewer | None, executed: Executed) -> str:

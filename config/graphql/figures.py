@@ -4,9 +4,12 @@
     graphql_operation_seconds{operation}          how long they took
 
 `operation` is the one field of the root that was asked for, `several` where there are more or they stand in fragments,
-`introspection`, or `invalid` for what could not be executed. `outcome` is `data`, `errors` (with data or without) or
-`refused`.
+`introspection`, or `invalid` for what could not be executed. `outcome` is `data`, `errors` (with data or without),
+`failed` (one of the errors is ours: what REST would answer with a 5xx) or `refused`. What GraphQL answers with a 5xx
+itself is `refused` here, and counted by its status in http_requests_total.
 """
+
+from functools import cache
 
 from graphql import FieldNode, OperationDefinitionNode
 from prometheus_client import Counter, Histogram
@@ -16,7 +19,7 @@ from config.graphql.schema import schema
 OPERATIONS = Counter("graphql_operations", "GraphQL requests answered.", ["operation", "outcome"])
 SECONDS = Histogram("graphql_operation_seconds", "From a GraphQL request to its answer.", ["operation"])
 SEVERAL, INTROSPECTION, INVALID = "several", "introspection", "invalid"
-DATA, ERRORS, REFUSED = "data", "errors", "refused"
+DATA, ERRORS, FAILED, REFUSED = "data", "errors", "failed", "refused"
 
 
 def name_of(operation: OperationDefinitionNode) -> str:
@@ -33,5 +36,12 @@ def name_of(operation: OperationDefinitionNode) -> str:
 
 def count(operation: str, outcome: str, seconds: float) -> None:
     """Counts one answer."""
-    OPERATIONS.labels(operation, outcome).inc()
+    _operations(operation, outcome).inc()
     SECONDS.labels(operation).observe(seconds)
+
+
+@cache
+def _operations(operation: str, outcome: str) -> Counter:
+    """Looked up once. Failures are there as 0 from an operation's first answer on: a rate sees no first one else."""
+    OPERATIONS.labels(operation, FAILED)
+    return OPERATIONS.labels(operation, outcome)

@@ -24,6 +24,8 @@ class Executed(msgspec.Struct, frozen=True):
     body: dict[str, object]
     status: int
     may_be_over: bool
+    has_failed: bool = False
+    """Whether REST would have answered something of it with a 5xx."""
 
 
 class OperationIds:

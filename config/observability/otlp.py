@@ -35,6 +35,7 @@ from storage.tracing import Finished
 PATH = "/v1/traces"
 QUEUED = 4_096
 """Spans, of about 1 KB: more than a second of a busy process."""
+EXPORTED_AT_A_TIME = 512
 DELAY_SECONDS = 1.0
 TIMEOUT_SECONDS = 2.0
 """Of one batch; and how long a process that ends waits for its last ones."""
@@ -89,16 +90,21 @@ class Traces:
         self._has_ended = False
 
     def take(self, spans: Sequence[Finished]) -> None:
-        """Queues the spans. Never raises: a system without a thread to spare costs traces, and no request."""
+        """Queues the spans. Never raises: a system without a thread to spare costs traces, and no request.
+
+        What nobody foresaw ends the process's traces.
+        """
         if self._has_ended:
             return
         try:
             processor = self._processor or self._open()
+            for each in spans:
+                processor.on_end(_readable(each, self._resource))
         except RuntimeError as error:
             log.warning("traces_not_queued", error=str(error))
-            return
-        for each in spans:
-            processor.on_end(_readable(each, self._resource))
+        except Exception as error:
+            self._has_ended = True
+            log.error("traces_given_up", error=str(error), exc_info=error)
 
     def close(self) -> None:
         """Exports what is queued, and takes no more; in twice TIMEOUT_SECONDS at most."""
@@ -116,6 +122,7 @@ class Traces:
                 self._processor = BatchSpanProcessor(
                     self._exporter,
                     max_queue_size=QUEUED,
+                    max_export_batch_size=EXPORTED_AT_A_TIME,
                     schedule_delay_millis=DELAY_SECONDS * 1_000,
                     export_timeout_millis=TIMEOUT_SECONDS * 1_000,
                 )
@@ -126,7 +133,12 @@ class Traces:
 
 
 def begin() -> None:
-    """Has this process's traces exported, as the settings say."""
+    """Has this process's traces exported, as the settings say. Ends the start, with a sentence, if that cannot be."""
+    try:
+        _exporter().shutdown()
+        _resource()
+    except Exception as error:
+        raise SystemExit(f"Not started: traces cannot be exported as OTEL_… have it: {error}") from None
     tracing.send_to(Traces(_exporter).take)
     trace_sql()
 

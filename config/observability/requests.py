@@ -20,6 +20,8 @@ from prometheus_client import Counter, Histogram
 from structlog.contextvars import bound_contextvars
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+FAILURES = (500, 503)
+"""Statuses that are counted as 0 from a route's first answer on: no rate is known of what begins with its first one."""
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "status"])
@@ -76,4 +78,7 @@ def _requests(method: str, route: str, status: int) -> Counter:
 
 @cache
 def _seconds(method: str, route: str) -> Histogram:
+    """As `_requests`; once for each of its routes."""
+    for status in FAILURES:
+        _requests(method, route, status)
     return SECONDS.labels(method, route)

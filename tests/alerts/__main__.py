@@ -4,7 +4,7 @@
 
 It starts a product of its own and Debian's Prometheus beside it, with the rules as they are. While somebody posts and
 reads, the broker is stopped (SIGSTOP, as a machine that hangs), then the timelines' Redis, with `STORE=cassandra` the
-store as well, and an order of no known kind is written, which is late, fails, and becomes a dead letter. What an
+store as well, and an order of no known kind is written, which fails, and becomes a dead letter. What an
 operator would see at each is printed. Exit status 1 if an alert does not fire, or does not end after its cause. It
 takes seven minutes.
 """
@@ -65,30 +65,32 @@ class Trial:
         self._prometheus = prometheus
         self.seen: list[Seen] = []
 
-    def hang(self, name: str, backend: str) -> None:
-        """Stops a process of the run; its backend's alerts have to fire, and to end once it goes on."""
+    def hang(self, name: str, backend: str, also: Sequence[str] = ()) -> None:
+        """Stops a process of the run; its backend's alerts, and those of no backend's that it leads to, have to fire,
+        and to end once it goes on."""
         pid = self._pid_of(name)
         began, logged_from = time.monotonic(), len(self._run.output)
         print(f"\n$ kill -STOP {pid}  # {name}")
         os.kill(pid, signal.SIGSTOP)
         try:
             fired = {alert: self._fires(alert, began, backend=backend) for alert in ("BreakerOpen", "BackendDown")}
+            led_to = {alert: self._fires(alert, began) for alert in also}
             self._show(logged_from)
         finally:
             os.kill(pid, signal.SIGCONT)
         again = time.monotonic()
         for alert, seconds in fired.items():
             self.seen.append(Seen(f"{name} hung", alert, seconds, self._ends(alert, again, backend=backend)))
+        for alert, seconds in led_to.items():
+            self.seen.append(Seen(f"{name} hung", alert, seconds, self._ends(alert, again)))
 
     def poison(self) -> None:
-        """Writes an order that no attempt can work off: late first, and then a dead letter until somebody drops it."""
+        """Writes an order that no attempt can work off: a dead letter, until somebody drops it."""
         began, logged_from = time.monotonic(), len(self._run.output)
         order_id = self._manage("shell", "--no-imports", "-c", WRITE_AN_ORDER).split()[-1]
         print(f"\n# an order of no known kind: {order_id}")
-        late = self._fires("FanoutLate", began)
         dead = self._fires("DeadLetters", began)
         self._show(logged_from)
-        self.seen.append(Seen("an order fails", "FanoutLate", late, self._ends("FanoutLate", time.monotonic())))
         print(f"$ make manage DO='dead_letters list'\n{self._manage('dead_letters', 'list')}")
         print(f"$ make manage DO='dead_letters drop {order_id}'\n{self._manage('dead_letters', 'drop', order_id)}")
         ended = self._ends("DeadLetters", time.monotonic())
@@ -180,7 +182,7 @@ def main() -> int:
             prometheus = Prometheus(Path(directory) / "prometheus", run.url.removeprefix("http://"))
             trial = Trial(run, prometheus)
             with traffic(run.url):
-                trial.hang("broker", "redis_broker")
+                trial.hang("broker", "redis_broker", also=("FanoutLate",))
                 trial.hang("timelines", "redis_timelines")
                 if store == "cassandra":
                     trial.hang("cassandra", "store")

@@ -16,7 +16,7 @@ from functools import lru_cache, partial
 from typing import ParamSpec, TypeVar
 
 from accounts.entities import Viewer
-from fanout.live.figures import GAPS
+from fanout.live.figures import GAPS, GapCause
 from feed.live.frames import OverQuota
 from feed.live.heard import TooMany
 from feed.live.quota import quota
@@ -102,7 +102,7 @@ class ReplayingStream(ABC):
                 await self._show(signal.entries)
             case SignalKind.SKIPPED if not self._behind:
                 self._safe = max(self._safe, signal.watermark)
-                await self._gap(self._safe)
+                await self._gap(GapCause.PACE)
             case SignalKind.DELETE:
                 await self._send_deleted(self._screen.leave(signal.entry_id, unseen=True))
             case SignalKind.GONE:
@@ -112,7 +112,7 @@ class ReplayingStream(ABC):
             case SignalKind.RESYNC:
                 await self._catch_up()
             case SignalKind.OVERFLOW:
-                await self._gap(self._safe)
+                await self._gap(GapCause.OVERFLOW)
                 self._behind = True
                 await self._look_at_screen()
                 self._behind = self._reading = False  # what was expected may have been dropped, too
@@ -215,12 +215,13 @@ class ReplayingStream(ABC):
         self._behind = True
         if self._is_over():
             return
-        missed = await self._missed()
+        cause = GapCause.RESUME if asked else GapCause.RESYNC
+        missed = await self._missed(cause)
         watermark = self._watermark() or self._safe
         place = self._safe
         for number in range(REPLAY_LIMIT // REPLAY_PAGE):
             if asked and number and not await self._within_quota():
-                await self._page_on(missed)
+                await self._page_on(missed, cause)
                 break
             if self._is_over():
                 return
@@ -238,7 +239,7 @@ class ReplayingStream(ABC):
                 await self._tell_missed(missed, MAX_ID)
                 break
         else:
-            await self._page_on(missed)
+            await self._page_on(missed, cause)
         self._behind = False
 
     def _replayed(self, place: int) -> Page[TweetOut]:
@@ -251,9 +252,9 @@ class ReplayingStream(ABC):
     def _is_over(self) -> bool:
         return not self.wanted
 
-    async def _page_on(self, missed: deque[Missed]) -> None:
+    async def _page_on(self, missed: deque[Missed], cause: GapCause) -> None:
         await self._tell_missed(missed, MAX_ID)
-        await self._gap(self._safe)
+        await self._gap(cause)
 
     async def _within_quota(self) -> bool:
         try:
@@ -262,7 +263,7 @@ class ReplayingStream(ABC):
             return False
         return True
 
-    async def _missed(self) -> deque[Missed]:
+    async def _missed(self, cause: GapCause) -> deque[Missed]:
         """Returns what has left since `_safe`. Where that is too much, or cannot be known, a `gap` says so.
 
         Raises `Unavailable` where it cannot be known what the client may have.
@@ -271,7 +272,7 @@ class ReplayingStream(ABC):
         with suppress(TooMany, Unavailable):
             since = partial(missed_since, self._safe, self._screen.authors(), self._unseen)
             return deque(await turns.take(self._viewer.id, since))
-        await self._gap(self._safe)
+        await self._gap(cause)
         return deque()
 
     async def _move_to(self, place: int, missed: deque[Missed]) -> None:
@@ -299,9 +300,9 @@ class ReplayingStream(ABC):
     async def _send_tweet(self, tweet: TweetOut) -> None:
         await self._send(_tweet_came(self.name, self._safe, tweet))
 
-    async def _gap(self, after: int) -> None:
-        GAPS.labels(self.topic.subject).inc()
-        await self._send(Gap(self.name, encode_cursor(after)))
+    async def _gap(self, cause: GapCause) -> None:
+        GAPS.labels(self.topic.subject, cause).inc()
+        await self._send(Gap(self.name, encode_cursor(self._safe)))
 
 
 @lru_cache(FRAMES_KEPT)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.test import Client
@@ -20,16 +21,18 @@ from fanout.tasks import work_order
 from feed.desk import attention
 from feed.operations import figures as samples_of
 from storage import exposition
-from storage.errors import Unavailable
+from storage.errors import Forbidden, Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import RedisNode
 from storage.stores import ids, outbox
 from tests.backends import timeline_redis_down
 from tests.integration.config.test_metrics import Samples, grown, samples, scrape, value
+from tests.integration.querying import CREATE
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post
 from tests.people import ApiClient, new_person
 from tests.work import work_off_everything
+from tweets.doors import graphql_mutations as tweet_fields
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.usefixtures("product")
@@ -68,6 +71,37 @@ class TestGraphQL:
         }
         assert set(counted.values()) == {1.0}, counted
         assert grown(before, after, "graphql_operation_seconds_count", operation="publicTimeline") == 1
+
+    @on_one_store
+    @pytest.mark.parametrize("key", [None, "a-key-of-one-write"])
+    @pytest.mark.parametrize(
+        ("cause", "outcome"), [(Unavailable("store"), "failed"), (KeyError(), "failed"), (Forbidden("No."), "errors")]
+    )
+    def test_what_rest_would_answer_with_a_5xx_has_failed(
+        self, key: str | None, cause: Exception, outcome: str
+    ) -> None:
+        client, headers = ApiClient(new_person()), {} if key is None else {"Idempotency-Key": key}
+        body = {"query": CREATE, "variables": {"input": {"text": "hello"}}}
+        before = scrape()
+        with patch.object(tweet_fields, "create_tweet", side_effect=cause):
+            answer = client.post("/graphql", json.dumps(body), "application/json", headers=headers)
+        assert answer.status_code == 200
+        after = scrape()
+        counted = {
+            each: grown(before, after, "graphql_operations_total", operation="createTweet", outcome=each)
+            for each in ("data", "errors", "failed")
+        }
+        assert counted == {"data": 0, "errors": 0, "failed": 0} | {outcome: 1}
+
+    @on_one_store
+    def test_failures_are_there_before_the_first_one_as_a_rate_needs(self) -> None:
+        client = ApiClient(new_person())
+        graphql(client, '{user(username: "x") {id}}')
+        found = scrape()
+        assert ("graphql_operations_total", (("operation", "user"), ("outcome", "failed"))) in found
+        for status in ("500", "503"):
+            labels = (("method", "POST"), ("route", "/graphql"), ("status", status))
+            assert ("http_requests_total", labels) in found
 
     @on_one_store
     def test_names_of_clients_and_languages_become_no_labels(self) -> None:

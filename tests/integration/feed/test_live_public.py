@@ -36,6 +36,7 @@ from tests.cluster import on_one_server
 from tests.integration.fanout.followers import followed_by_active
 from tests.integration.feed.reading import operator
 from tests.integration.feed.sockets import Socket, delivered, until
+from tests.integration.feed.test_live_replays import gaps_by_cause
 from tests.integration.pulling import a_celebrity
 from tests.integration.tweeting import post, viewer
 from tests.outages import server_down
@@ -234,6 +235,7 @@ class TestPace:
 
         async def scenario() -> None:
             [socket] = await opened(reader)
+            before = gaps_by_cause("public")
             ids = await housekeeping(lambda: [post(author) for _ in range(9)])
             await delivered()
             frames = [await socket.frame()]
@@ -241,6 +243,9 @@ class TestPace:
                 frames.append(await socket.frame())
             gaps = [place for place, frame in enumerate(frames) if frame["type"] == "gap"]
             assert len(gaps) >= 1
+            after_all = gaps_by_cause("public")
+            assert after_all.pop("pace") >= before.pop("pace") + len(gaps)
+            assert after_all == before, "of no other cause"
             told = [int(frame["tweet"]["id"]) for frame in frames if frame["type"] == "tweet"]
             assert told == sorted(told)
             assert set(ids[-3:]) <= set(told)

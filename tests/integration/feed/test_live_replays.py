@@ -10,6 +10,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.sessions import authentication
+from fanout.live.figures import GAPS, GapCause
 from feed.live import quota as live_quota
 from feed.live.streams import home, replaying
 from feed.live.threads import housekeeping
@@ -25,6 +26,10 @@ pytestmark = [
     pytest.mark.usefixtures("product"),
     pytest.mark.parametrize("store", ["embedded"], indirect=True),
 ]
+
+
+def gaps_by_cause(stream: str) -> dict[str, float]:
+    return {cause: GAPS.labels(stream, cause)._value.get() for cause in GapCause}
 
 
 def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -109,8 +114,10 @@ def test_further_pages_of_a_replay_count_and_beyond_the_quota_the_client_is_told
         hit_all((limits, authentication.user_rate_key(told.viewer.id)))
 
     async def scenario() -> None:
+        before = gaps_by_cause("home")
         with patch.object(replaying, "REPLAY_PAGE", 2):
             await told.subscribe(after=ids[0], watermark=ids[-1])
+        assert gaps_by_cause("home") == before | {"resume": before["resume"] + 1}
         *shown, gap = told.frames[1:]
         assert [int(frame["tweet"]["id"]) for frame in shown] == ids[1:7]
         assert gap["type"] == "gap"

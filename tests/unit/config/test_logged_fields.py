@@ -10,7 +10,7 @@ PACKAGES = ("config", "feed", "tweets", "fanout", "accounts", "storage")
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
 BINDING = ("bind_contextvars", "bound_contextvars")
 MADE_BY_STRUCTLOG = {"event", "level", "logger", "timestamp", "exception"}
-BOUND_BY_WHO_TRACES = {"trace_id"}
+BOUND_BY_WHO_TRACES = {"trace_id", "span_id"}
 IS_THE_EXCEPTION = "exc_info"
 
 

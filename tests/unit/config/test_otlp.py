@@ -5,12 +5,15 @@ from collections.abc import Iterator, Sequence
 from unittest.mock import patch
 
 import pytest
+import structlog
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from pytest_django.fixtures import Settings
 
 from config.observability import otlp
 from config.observability.otlp import Traces
 from deploy.supervisor.processes import wait_until
+from storage import tracing
 from storage.tracing import Finished, Kind
 from tests.unit.storage.test_process import holds_in_child, is_free
 
@@ -96,3 +99,31 @@ def test_a_system_without_a_thread_to_spare_costs_traces_only(traces: Traces) ->
     with patch.object(otlp, "BatchSpanProcessor", side_effect=RuntimeError("can't start new thread")):
         traces.take(spans(1))
     assert traces._processor is None
+
+
+def test_a_batch_s_size_is_ours_whatever_the_environment_says(
+    traces: Traces, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", str(2 * otlp.QUEUED))
+    gate.let_go.set()
+    traces.take(spans(1))
+    assert wait_until(lambda: bool(gate.batches), seconds=WAIT_SECONDS)
+
+
+def test_what_nobody_foresaw_is_said_once_and_ends_the_traces(traces: Traces) -> None:
+    with (
+        patch.object(otlp, "BatchSpanProcessor", side_effect=ValueError("no such size")) as made,
+        structlog.testing.capture_logs() as lines,
+    ):
+        traces.take(spans(1))
+        traces.take(spans(1))
+    assert made.call_count == 1
+    assert [(line["event"], line["error"]) for line in lines] == [("traces_given_up", "no such size")]
+
+
+def test_a_wrong_setting_ends_the_start_with_a_sentence(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.TRACES_ENDPOINT, settings.TRACES_HEADERS = "http://127.0.0.1:1", ""
+    monkeypatch.setenv("OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER", "nobody")
+    with patch.object(tracing, "send_to") as sent_to, pytest.raises(SystemExit, match=r"^Not started: .*'nobody'"):
+        otlp.begin()
+    sent_to.assert_not_called()

@@ -94,14 +94,33 @@ def test_what_is_scraped_are_the_services_of_compose_and_their_ports() -> None:
     configuration = CONFIGURATION.read_text()
     port = re.search(r"\$\{METRICS_PORT:-(\d+)\}", (ROOT / "docker-compose.yml").read_text())
     assert port is not None
-    targets = dict(re.findall(r"([a-z]+):(\d+)", " ".join(re.findall(r'targets: \["(.*)"\]', configuration))))
-    assert targets == {"web": "8000", "live": "8001"}
+    targets = dict(re.findall(r"([\w-]+):(\d+)", " ".join(re.findall(r'targets: \["(.*)"\]', configuration))))
+    assert targets == {"web": "8000", "web-2": "8000", "live": "8001", "live-2": "8001"}
+    assert set(targets) <= set(COMPOSE["x-environment"]["ALLOWED_HOSTS"].split(",")), "or a scrape is answered 400"
     looked_up = re.findall(r"names: \[(.*?)\], type: A, port: (\d+)", configuration)
     names = {name for some, _ in looked_up for name in re.findall(r'"([\w-]+)"', some)}
     assert {each for _, each in looked_up} == {port[1]}
     assert names | set(targets) == {each for each in COMPOSE["services"] if "build" in COMPOSE["services"][each]} - {
-        "migrate"
+        "migrate",
+        "front",
     }
+
+
+def test_each_job_that_is_looked_up_by_name_is_missed_when_it_is_gone() -> None:
+    jobs = yaml.safe_load(CONFIGURATION.read_text())["scrape_configs"]
+    [missing] = [rule["expr"] for rule in rules() if rule.get("alert") == "NothingOfAJob"]
+    looked_up = [job["job_name"] for job in jobs if "dns_sd_configs" in job]
+    assert re.findall(r'absent\(up\{job="([\w-]+)"\}', missing) == looked_up
+    assert re.findall(r'"job", "([\w-]+)"', missing) == looked_up
+
+
+def test_an_outage_in_which_each_process_of_an_instance_opens_its_breaker_is_no_flapping() -> None:
+    [flaps] = [rule["expr"] for rule in rules() if rule.get("alert") == "BreakerFlaps"]
+    command = COMPOSE["services"]["web"]["command"]
+    workers = int(command[command.index("--workers") + 1])
+    most = re.fullmatch(r"max by \(backend\) .* > (\d+)", flaps)
+    assert most is not None
+    assert int(most[1]) > 5 * workers
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)

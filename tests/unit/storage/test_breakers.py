@@ -13,6 +13,7 @@ from storage.breakers import OPENED, Breaker, State
 from storage.errors import Unavailable
 from tests.backends import Probes, probes_by_hand
 from tests.threads import run_together
+from tests.unit.storage.test_process import holds_in_child, is_free
 
 
 @pytest.fixture
@@ -221,3 +222,41 @@ def test_probes_are_a_second_apart_and_not_in_step() -> None:
     assert len(pauses) == 50
     assert all(0.8 <= each <= 1.2 for each in pauses)
     assert len(set(pauses)) > 40
+
+
+class SlowGauge:
+    """Takes its time to say that nothing is open."""
+
+    def __init__(self) -> None:
+        self.said: list[bool] = []
+        self.is_saying, self.go_on = threading.Event(), threading.Event()
+
+    def labels(self, _: str) -> "SlowGauge":
+        return self
+
+    def set(self, value: bool) -> None:
+        if not value:
+            self.is_saying.set()
+            self.go_on.wait(60)
+        self.said.append(value)
+
+
+def test_what_is_said_last_is_what_is_so(probes: Probes) -> None:
+    backend, gauge = Backend(), SlowGauge()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(breakers, "OPEN", gauge)
+        closing, opening = threading.Thread(target=backend.breaker.reset), threading.Thread(target=backend.fail)
+        closing.start()
+        assert gauge.is_saying.wait(60)
+        opening.start()
+        assert probes.until(lambda: backend.breaker.state is State.OPEN)
+        opening.join(0.5)  # where nobody waits for a turn it has said so by now
+        gauge.go_on.set()
+        closing.join(60)
+        opening.join(60)
+    assert gauge.said == [False, True]
+
+
+def test_a_forked_child_has_its_own_turn_to_say_so() -> None:
+    with breakers._telling.lock:
+        assert holds_in_child(lambda: is_free(breakers._telling.lock))

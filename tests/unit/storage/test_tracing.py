@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import copy_context
 from typing import Any
 from unittest.mock import patch
@@ -235,3 +235,17 @@ def test_what_is_no_traceparent_is_left_alone(sent: str) -> None:
 def test_a_traceparent_is_a_link() -> None:
     link = tracing.link_of("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     assert link == (0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331)
+
+
+def test_a_sink_that_raises_costs_nobody_what_was_done_and_is_given_no_more(ended: list[Finished]) -> None:
+    given: list[int] = []
+
+    def broken(spans: Sequence[Finished]) -> None:
+        given.append(len(spans))
+        raise ValueError("no such size")
+
+    with patch.object(tracing, "_sinks", [broken, ended.extend]):
+        for _ in range(2):
+            with tracing.unit("POST", Kind.SERVER):
+                pass
+    assert (given, len(ended)) == ([1], 2)
