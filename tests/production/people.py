@@ -84,6 +84,7 @@ class Person:
     def leave(self) -> None:
         self._leaving.set()
         self._threads[1].join()
+        self._client.close()
 
     def home(self) -> set[str]:
         """The ids of all tweets in their home, page by page."""
