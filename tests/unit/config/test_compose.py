@@ -5,6 +5,7 @@ import importlib
 import re
 import shlex
 import tomllib
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from config.http.sockets import SocketProtocol
 from config.settings import ENV
 from config.web import KILL_SECONDS
 from deploy.plan import BULK_FIRST, FANOUT_FIRST
+from tests.production.composed import filled
 from tests.unit.deploy.test_commands import parsed
 
 ROOT = Path(__file__).parents[3]
@@ -28,6 +30,8 @@ DOORS = {"web": ("web", "web-2"), "live": ("live", "live-2")}
 LAPTOPS = {"DATA_DIR", "DEBUG", "RATE_LIMITS", "STATIC_ROOT", "PROMETHEUS_MULTIPROC_DIR"}
 """Not to be chosen: the image has two, production refuses other values of two, and the last is of web alone."""
 SERVERS = {name: service for name, service in SERVICES.items() if name != "migrate"}
+TAKEN = ("172.16.0.0/12", "10.0.0.0/16", "10.128.0.0/9", "100.64.0.0/10")
+"""Docker's own pool and default networks of clouds: AWS in the first, Azure, Google, carriers."""
 BACKEND_PORTS = {"postgres": 5432, "cassandra": 9042, "timelines": 6379, "broker": 6379}
 
 
@@ -66,6 +70,7 @@ PRODUCTIONS = {
     "GRAPHQL_INTROSPECTION": "off",
     "STAFF_TWO_STEP": "on",
     "GRAPHIQL": "off",
+    "METRICS_PORT": "9100",
 }
 """What differs from README's column of defaults, and why it does stands there."""
 
@@ -79,7 +84,7 @@ def _default_of(value: str) -> str:
 def _default_in_readme(name: str) -> str:
     row = re.search(rf"^\| `{name}` \| ([^ |]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert row is not None, name
-    return row[1]
+    return row[1].strip("`")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +182,7 @@ def test_only_the_front_is_published_and_the_rest_reaches_nobody_outside() -> No
 
 def test_there_are_two_of_each_door_alike_and_the_front_knows_where() -> None:
     configuration = (ROOT / "deploy" / "nginx.conf").read_text()
-    places = dict(entry.split(":") for entry in SERVICES["front"]["extra_hosts"])
+    places = SERVICES["front"]["extra_hosts"]
     assert set(places) == {name for names in DOORS.values() for name in names}
     for first, names in DOORS.items():
         port = SERVICES[first]["command"][SERVICES[first]["command"].index("--port") + 1]
@@ -188,6 +193,21 @@ def test_there_are_two_of_each_door_alike_and_the_front_knows_where() -> None:
             assert SERVICES[name]["networks"]["inside"]["ipv4_address"] == places[name]
             alike = SERVICES[name] | {"networks": None} == SERVICES[first] | {"networks": None}
             assert alike, name
+
+
+@pytest.mark.parametrize("given", [{}, {"INSIDE": "192.168.7"}])
+def test_no_container_is_given_the_address_of_a_door_by_chance(given: dict[str, str]) -> None:
+    [pool] = COMPOSE["networks"]["inside"]["ipam"]["config"]
+    subnet, drawn = ip_network(filled(pool["subnet"], given)), ip_network(filled(pool["ip_range"], given))
+    gateway = ip_address(filled(pool["gateway"], given))
+    assert drawn.num_addresses < subnet.num_addresses
+    assert {*drawn} < {*subnet}
+    networks = [service["networks"] for service in SERVICES.values() if isinstance(service["networks"], dict)]
+    fixed = [ip_address(filled(each["inside"]["ipv4_address"], given)) for each in networks]
+    assert len({gateway, *fixed}) == 1 + sum(len(names) for names in DOORS.values())
+    assert {gateway, *fixed} <= {*subnet.hosts()} - {*drawn}
+    taken = [ip_network(each) for each in TAKEN]
+    assert not any(subnet.overlaps(each) for each in taken) or given
 
 
 def test_the_fronts_bounds_are_the_products() -> None:
