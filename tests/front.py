@@ -103,9 +103,9 @@ def located(text: str, directory: Path, servers: Mapping[str, int], ports: list[
     public, plain, own = ports
     changes = {
         "user nginx;": "" if os.geteuid() else "user root;",
-        "worker_processes auto;": "worker_processes 1;",
+        "worker_processes 2;": "worker_processes 1;",
         "worker_rlimit_nofile 65536;": "",
-        "worker_connections 16384;": "worker_connections 1024;",
+        "worker_connections 49152;": "worker_connections 2048;",
         "/run/nginx.pid": f"{directory}/nginx.pid",
         "/dev/stderr": f"{directory}/error.log",
         "/dev/stdout": f"{directory}/access.log",

@@ -46,7 +46,7 @@ def _service(name: str, described: Mapping[str, Any], variables: Mapping[str, st
         environment=environment,
         healthcheck=["sh", "-c", *test] if kind == "CMD-SHELL" else test,
         grace_seconds=float(described.get("stop_grace_period", "10s").removesuffix("s")),
-        replicas=described.get("deploy", {}).get("replicas", 1),
+        replicas=int(filled(str(described.get("deploy", {}).get("replicas", 1)), variables)),
     )
 
 

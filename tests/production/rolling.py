@@ -6,9 +6,9 @@ docker-compose.yml's commands run behind the shipped front (stack.py). Twenty pe
 of them post, and all listen to their homes on a socket. Meanwhile each process is told to end, as a container is, and
 its successor is started when it has ended, in the order of docs/operations.md; in the end the front loads its
 configuration anew. Then nothing may be missing: no request failed, no acknowledged tweet is away from a follower's
-home, every socket was told of every tweet, no socket was away for longer than AWAY_SECONDS, and no process had to be
-killed. Exit status 1 otherwise. REDIS_TIMEOUT_SECONDS and CASSANDRA_TIMEOUT_SECONDS are passed on, for a machine that
-is busy with something else.
+home, every socket was told of every tweet, no socket was away for longer than AWAY_SECONDS or ended by a process
+without 1012, and no process had to be killed. Exit status 1 otherwise. REDIS_TIMEOUT_SECONDS and
+CASSANDRA_TIMEOUT_SECONDS are passed on, for a machine that is busy with something else.
 """
 
 import os
@@ -28,6 +28,8 @@ from tests.production.stack import DOORS, ORDER, Production
 
 PEOPLE, AUTHORS = 20, 4
 AWAY_SECONDS = 2.0
+SERVICE_RESTART = 1012
+"""By which a live process that ends sends its sockets away."""
 SETTLED_SECONDS = 5.0
 """Between a process that is well again and the next that is told to end, and before and after all of them."""
 DELIVERED_SECONDS = 120.0
@@ -48,6 +50,7 @@ def rolled(production: Production, order: tuple[str, ...] = ORDER) -> list[str]:
     time.sleep(SETTLED_SECONDS)
     for name in order:
         _replace(production, name)
+    codes = [list(person.told.codes) for person in people]
     os.kill(production.front.child.pid, signal.SIGHUP)
     time.sleep(SETTLED_SECONDS)
     for person in people:
@@ -57,7 +60,7 @@ def rolled(production: Production, order: tuple[str, ...] = ORDER) -> list[str]:
     for person in people:
         person.leave()
     _print(people, order, seconds)
-    return found + _faults(people)
+    return found + _faults(people) + _sent_away(codes, order)
 
 
 def _replace(production: Production, name: str) -> None:
@@ -95,6 +98,17 @@ def _faults(people: list[Person]) -> list[str]:
         *([f"{len(long)} times a socket was away for longer than {AWAY_SECONDS} s: {max(long):.1f}"] if long else []),
         *([f"{gaps} gaps"] if gaps else []),
     ]
+
+
+def _sent_away(codes: list[list[int | None]], order: tuple[str, ...]) -> list[str]:
+    """What is wrong with how each person's socket was ended while only the product's processes were replaced."""
+    ended = Counter(code for each in codes for code in each)
+    others = {code: number for code, number in ended.items() if code != SERVICE_RESTART}
+    found = [f"sockets were ended without {SERVICE_RESTART}: {others}"] if others else []
+    untouched = sum(not each for each in codes)
+    if {"live", "live-2"} <= {*order} and untouched:
+        found.append(f"{untouched} sockets were ended by neither live process")
+    return found
 
 
 def _print(people: list[Person], order: tuple[str, ...], seconds: float) -> None:

@@ -5,9 +5,11 @@ from typing import Any
 from celery import current_app
 from celery.exceptions import OperationalError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from redis.exceptions import RedisError
 
 from fanout.orders.brokers import ping_all
 from storage.errors import Unavailable
+from storage.redis.node import RedisNode
 
 ANSWER_SECONDS = 10.0
 """A solo worker answers between two tasks."""
@@ -19,20 +21,30 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("worker", help="its name, as --hostname has it")
+        parser.add_argument("--broker", help="the broker's address, if Celery was given it as this option")
 
-    def handle(self, *_: Any, worker: str, **__: Any) -> None:
+    def handle(self, *_: Any, worker: str, broker: str | None = None, **__: Any) -> None:
         try:
-            ping_all()
-            if not _answers(worker):
+            _ping(broker)
+            if not _answers(worker, broker):
                 # It may have gone away meanwhile.
-                ping_all()
+                _ping(broker)
                 raise CommandError(f"{worker} does not answer.")
         except Unavailable as error:
             self.stdout.write(f"Not judged: {error.message}")
 
 
-def _answers(worker: str) -> bool:
+def _ping(broker: str | None) -> None:
+    """Raises `Unavailable` unless every broker answers, and that one, which a list may not have any more."""
+    ping_all()
+    if broker is not None:
+        RedisNode("redis_broker", broker).ping()
+
+
+def _answers(worker: str, broker: str | None) -> bool:
     try:
-        return bool(current_app.control.inspect([worker], timeout=ANSWER_SECONDS).ping())
-    except (OperationalError, OSError):
+        with current_app.connection_for_write(url=broker) as connection:
+            asked = current_app.control.inspect([worker], timeout=ANSWER_SECONDS, connection=connection)
+            return bool(asked.ping())
+    except (OperationalError, OSError, RedisError):
         return False

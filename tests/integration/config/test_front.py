@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +15,12 @@ import pytest
 from django.conf import settings
 
 from config.http.problems import KINDS
+from config.settings import ENV
 from deploy.supervisor.ports import LOOPBACK
 from deploy.supervisor.processes import wait_until
 from tests.front import MISSING, NAME, Front, front, installed
 from tests.integration.config.upstreams import Upstream
+from tests.production.composed import services
 
 if not installed():
     if os.environ.get("CI") == "true":
@@ -25,6 +29,8 @@ if not installed():
 
 PATIENCE = 60.0
 DOORS = ("web", "web-2", "live", "live-2")
+REQUIRED = ("SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "CASSANDRA_PASSWORD", "METRICS_TOKEN", "ALLOWED_HOSTS")
+VARIABLES = dict.fromkeys((*REQUIRED, "SERVER_NAMES", "TLS_DIR"), "given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +40,41 @@ class Site:
     live: list[Upstream]
     client: httpx.Client
 
+    def begun(self, text: str, context: ssl.SSLContext | None = None) -> ssl.SSLSocket:
+        """A connection over TLS on which that was sent."""
+        plain = socket.create_connection((LOOPBACK, self.front.port), timeout=PATIENCE)
+        connection = (context or self.front.trust()).wrap_socket(plain, server_hostname=NAME)
+        connection.sendall(text.encode())
+        return connection
+
     def raw(self, text: str) -> bytes:
         """All that is answered to it, over TLS."""
-        context = self.front.trust()
-        with (
-            socket.create_connection((LOOPBACK, self.front.port), timeout=PATIENCE) as plain,
-            context.wrap_socket(plain, server_hostname=NAME) as connection,
-        ):
-            connection.sendall(text.encode())
+        with self.begun(text) as connection:
             received = b""
             while piece := connection.recv(65_536):
                 received += piece
             return received
 
     def upgraded(self, path: str) -> bytes:
-        fields = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n"
-        return self.raw(f"GET {path} HTTP/1.1\r\nHost: {NAME}\r\n{fields}\r\n")
+        return self.raw(upgrade(path))
+
+    @contextmanager
+    def held(self, text: str, servers: list[Upstream], number: int) -> Iterator[None]:
+        """So many connections at a time, with that request on each of them, which those servers have and keep."""
+        context = self.front.trust()
+        with ExitStack() as stack:
+            for each in servers:
+                each.goes_on.clear()
+                stack.callback(each.goes_on.set)
+            for _ in range(number):
+                stack.enter_context(self.begun(text, context))
+            assert wait_until(lambda: len(asked(servers)) == number, seconds=PATIENCE), len(asked(servers))
+            yield
+
+
+def upgrade(path: str) -> str:
+    fields = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n"
+    return f"GET {path} HTTP/1.1\r\nHost: {NAME}\r\n{fields}\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +110,21 @@ def test_web_hears_who_asks_for_what_and_how(site: Site) -> None:
     assert heard["X-Forwarded-For"] == f"10.1.1.1, {LOOPBACK}"
     assert heard["X-Request-ID"] == "mine-1"
     assert heard["Connection"] == "close"
+
+
+def test_web_hears_the_name_that_was_looked_at(site: Site) -> None:
+    """Else a name that only neighbours may ask by would do: that of the address is the one that counts."""
+    told = site.raw(f"GET http://{NAME}/ HTTP/1.1\r\nHost: web:8000\r\nConnection: close\r\n\r\n")
+    assert json.loads(told.rpartition(b"\r\n\r\n")[2])["fields"]["Host"] == f"{NAME}:8000"
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/me", "/wsx", "/graphql/", "/graphql%0a", "/WS/feed"])
+def test_where_there_are_no_sockets_nobody_hears_of_an_upgrade(site: Site, path: str) -> None:
+    answer = site.raw(upgrade(path).replace("Connection: Upgrade", "Connection: close, Upgrade"))
+    heard = json.loads(answer.rpartition(b"\r\n\r\n")[2])["fields"]
+    assert "Upgrade" not in heard
+    assert heard["Connection"] == "close"
+    assert asked(site.live) == []
 
 
 def test_a_request_without_a_sane_id_is_given_one(site: Site) -> None:
@@ -179,8 +219,40 @@ class TestBounds:
         assert answer == b"" or b" 408 " in answer.split(b"\r\n")[0]
         assert asked(site.web) == []
 
-    def test_a_hundred_requests_of_one_address_at_a_time(self, site: Site) -> None:
-        assert "limit_conn requests 100;" in (site.front.directory / "nginx.conf").read_text()
+    @pytest.mark.parametrize("fields", ["", "Connection: Upgrade\r\nUpgrade: websocket\r\n"])
+    def test_a_hundred_requests_of_one_address_at_a_time(self, site: Site, fields: str) -> None:
+        """Whatever they say that they would like to become."""
+        request = f"GET /slow HTTP/1.1\r\nHost: {NAME}\r\n{fields}\r\n"
+        with site.held(request, site.web, 100):
+            refused = site.client.get("/one-more", headers={"X-Request-ID": "more-1"})
+            assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+            assert (refused.json()["code"], refused.json()["request_id"]) == ("too_many_at_once", "more-1")
+            assert len(asked(site.web)) == 100
+            assert b" 101 " in self._first_line(site, "/ws/feed")
+        assert wait_until(lambda: site.client.get("/").status_code == 200, seconds=PATIENCE)
+
+    def test_as_many_sockets_of_one_address_as_a_live_process_takes(self, site: Site) -> None:
+        most = ENV.max_sockets_by_address
+        with site.held(upgrade("/ws/feed"), site.live, most):
+            assert b" 429 " in self._first_line(site, "/ws/feed")
+            assert b" 429 " in self._first_line(site, "/graphql")
+            assert len(asked(site.live)) == most
+            assert site.client.get("/").status_code == 200
+
+    def _first_line(self, site: Site, path: str) -> bytes:
+        with site.begun(upgrade(path)) as connection:
+            return connection.recv(65_536).split(b"\r\n")[0]
+
+
+def test_a_front_that_is_told_to_end_lets_its_sockets_go_in_time(tmp_path: Path) -> None:
+    grace = services(VARIABLES)["front"].grace_seconds
+    servers = [Upstream() for _ in DOORS]
+    ports = {name: server.port for name, server in zip(DOORS, servers, strict=True)}
+    with front(tmp_path, ports) as running, running.client() as client:
+        alone = Site(running, servers[:2], servers[2:], client)
+        with alone.held(upgrade("/ws/feed"), alone.live, 1):
+            os.kill(running.child.pid, signal.SIGQUIT)
+            assert wait_until(running.child.ended, seconds=grace)
 
 
 class TestNames:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -9,15 +10,27 @@ from typing import Any
 from deploy.supervisor.ports import LOOPBACK
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 512
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that was ended while it was held is nobody's fault; the rest is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Upstream:
     """One of them; `asked` are the requests that came, as (method, path)."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
+        self.goes_on = threading.Event()
+        """While it is not set, requests have no answer and sockets stay open."""
+        self.goes_on.set()
         self.hangs_up = False
         """Whether it ends the connection when it has read a request, without an answer."""
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server((LOOPBACK, 0), self._handler())
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
@@ -48,8 +61,10 @@ class Upstream:
                     self.send_header("Connection", "Upgrade")
                     self.end_headers()
                     self.wfile.write(b"a socket of port %d" % upstream.port)
+                    upstream.goes_on.wait()
                     self.close_connection = True
                     return
+                upstream.goes_on.wait()
                 told = json.dumps({"port": upstream.port, "fields": dict(self.headers), "length": len(body)}).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(told)))

@@ -1,11 +1,13 @@
 """The workers' healthcheck: a worker that is silent fails it, and none does while the broker is away."""
 
 from collections.abc import Iterator
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 from celery import current_app
 from django.core.management import CommandError, call_command
+from redis.exceptions import ConnectionError as NoConnection
 
 from deploy.valkey import Valkey
 from fanout.management.commands import check_worker
@@ -29,7 +31,7 @@ def answers() -> Iterator[list[str]]:
     asked: list[str] = []
 
     class Inspect:
-        def __init__(self, names: list[str], timeout: float) -> None:
+        def __init__(self, names: list[str], timeout: float, connection: Any) -> None:
             asked.extend(names)
 
         def ping(self) -> dict[str, object]:
@@ -46,6 +48,20 @@ def test_one_that_answers_is_well(answers: list[str]) -> None:
 
 def test_one_that_does_not_answer_is_not() -> None:
     with pytest.raises(CommandError, match=f"{WORKER} does not answer"):
+        call_command("check_worker", WORKER)
+
+
+@pytest.mark.usefixtures("answers")
+def test_with_a_groups_broker_that_is_away_its_workers_are_not_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("check_worker", WORKER, broker="redis://127.0.0.1:1/0")
+    assert "Not judged" in capsys.readouterr().out
+
+
+def test_a_broker_that_goes_away_while_it_is_asked_is_no_fault_of_the_command() -> None:
+    with (
+        patch.object(current_app.control, "inspect", side_effect=NoConnection("reset")),
+        pytest.raises(CommandError, match=f"{WORKER} does not answer"),
+    ):
         call_command("check_worker", WORKER)
 
 

@@ -5,6 +5,7 @@ import importlib
 import re
 import shlex
 import tomllib
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from config.http.sockets import SocketProtocol
 from config.settings import ENV
 from config.web import KILL_SECONDS
 from deploy.plan import BULK_FIRST, FANOUT_FIRST
+from tests.production.composed import filled, services
 from tests.unit.deploy.test_commands import parsed
 
 ROOT = Path(__file__).parents[3]
@@ -28,6 +30,12 @@ DOORS = {"web": ("web", "web-2"), "live": ("live", "live-2")}
 LAPTOPS = {"DATA_DIR", "DEBUG", "RATE_LIMITS", "STATIC_ROOT", "PROMETHEUS_MULTIPROC_DIR"}
 """Not to be chosen: the image has two, production refuses other values of two, and the last is of web alone."""
 SERVERS = {name: service for name, service in SERVICES.items() if name != "migrate"}
+TAKEN = ("172.16.0.0/12", "10.0.0.0/16", "10.128.0.0/9", "100.64.0.0/10")
+"""Docker's own pool and default networks of clouds: AWS in the first, Azure, Google, carriers."""
+SOCKET_KB = 52
+"""Of the front's memory, measured: TLS and two connections."""
+SCALED = {"worker": ("WORKERS", 1), "bulk-worker": ("BULK_WORKERS", 1), "sweeper": ("SWEEPERS", 2)}
+REQUIRED = dict.fromkeys(re.findall(r"\${(\w+):\?", (ROOT / "docker-compose.yml").read_text()), "given")
 BACKEND_PORTS = {"postgres": 5432, "cassandra": 9042, "timelines": 6379, "broker": 6379}
 
 
@@ -66,6 +74,7 @@ PRODUCTIONS = {
     "GRAPHQL_INTROSPECTION": "off",
     "STAFF_TWO_STEP": "on",
     "GRAPHIQL": "off",
+    "METRICS_PORT": "9100",
 }
 """What differs from README's column of defaults, and why it does stands there."""
 
@@ -79,7 +88,7 @@ def _default_of(value: str) -> str:
 def _default_in_readme(name: str) -> str:
     row = re.search(rf"^\| `{name}` \| ([^ |]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert row is not None, name
-    return row[1]
+    return row[1].strip("`")
 
 
 @pytest.mark.parametrize(
@@ -166,18 +175,35 @@ def test_volumes_are_declared() -> None:
     assert used == set(COMPOSE["volumes"])
 
 
-def test_only_the_front_is_published_and_the_rest_reaches_nobody_outside() -> None:
+def test_files_that_settings_name_are_where_every_process_sees_them_and_none_writes_them() -> None:
+    for name, service in OURS.items():
+        assert "${FILES_DIR:-./files}:/files:ro" in service["volumes"], name
+    assert "/files/" in (ROOT / "docs" / "operations.md").read_text()
+
+
+def test_only_the_front_is_published_and_only_our_processes_reach_what_is_elsewhere() -> None:
     assert {name for name, service in SERVICES.items() if "ports" in service} == {"front"}
-    assert SERVICES["front"]["ports"] == ["80:80", "443:443"]
-    assert COMPOSE["networks"]["inside"]["internal"] is True
+    assert SERVICES["front"]["ports"] == ["0.0.0.0:80:80", "0.0.0.0:443:443"]
+    networks = COMPOSE["networks"]
+    assert {name for name, network in networks.items() if network and network.get("internal")} == {"inside"}
+    assert set(networks) == {"inside", "outside", "outward"}
     for name, service in SERVICES.items():
-        wanted = {"inside", "outside"} if name == "front" else {"inside"}
-        assert set(service["networks"]) == wanted, name
+        further = {"outside"} if name == "front" else {"outward"} if name in OURS else set()
+        assert set(service["networks"]) == {"inside"} | further, name
+
+
+def test_how_many_workers_there_are_is_a_variables_so_that_an_upgrade_keeps_it() -> None:
+    assert {name for name, service in SERVICES.items() if "replicas" in service["deploy"]} == set(SCALED)
+    for name, (variable, usual) in SCALED.items():
+        assert services(REQUIRED)[name].replicas == usual
+        assert services(REQUIRED | {variable: "7"})[name].replicas == 7
+        assert f"`{variable}`" in (ROOT / "docs" / "operations.md").read_text()
+    assert "--scale" not in (ROOT / "docs" / "operations.md").read_text()
 
 
 def test_there_are_two_of_each_door_alike_and_the_front_knows_where() -> None:
     configuration = (ROOT / "deploy" / "nginx.conf").read_text()
-    places = dict(entry.split(":") for entry in SERVICES["front"]["extra_hosts"])
+    places = SERVICES["front"]["extra_hosts"]
     assert set(places) == {name for names in DOORS.values() for name in names}
     for first, names in DOORS.items():
         port = SERVICES[first]["command"][SERVICES[first]["command"].index("--port") + 1]
@@ -190,11 +216,57 @@ def test_there_are_two_of_each_door_alike_and_the_front_knows_where() -> None:
             assert alike, name
 
 
+@pytest.mark.parametrize("given", [{}, {"INSIDE": "192.168.7"}])
+def test_no_container_is_given_the_address_of_a_door_by_chance(given: dict[str, str]) -> None:
+    [pool] = COMPOSE["networks"]["inside"]["ipam"]["config"]
+    subnet, drawn = ip_network(filled(pool["subnet"], given)), ip_network(filled(pool["ip_range"], given))
+    gateway = ip_address(filled(pool["gateway"], given))
+    assert drawn.num_addresses < subnet.num_addresses
+    assert {*drawn} < {*subnet}
+    networks = [service["networks"] for service in SERVICES.values() if isinstance(service["networks"], dict)]
+    fixed = [ip_address(filled(each["inside"]["ipv4_address"], given)) for each in networks]
+    assert len({gateway, *fixed}) == 1 + sum(len(names) for names in DOORS.values())
+    assert {gateway, *fixed} <= {*subnet.hosts()} - {*drawn}
+    taken = [ip_network(each) for each in TAKEN]
+    assert not any(subnet.overlaps(each) for each in taken) or given
+
+
 def test_the_fronts_bounds_are_the_products() -> None:
     configuration = (ROOT / "deploy" / "nginx.conf").read_text()
     assert f"client_max_body_size {settings.MAX_BODY_BYTES // 1024}k;" in configuration
     assert f"limit_conn sockets {ENV.max_sockets_by_address};" in configuration
     assert re.findall(r"location = (/\w+) {\s+return 404;", configuration) == ["/metrics", "/readyz"]
+
+
+def _of_the_front(directive: str) -> int:
+    """What nginx.conf gives to a directive that is there once."""
+    [value] = re.findall(rf"^ *{directive} (\d+)s?;", (ROOT / "deploy" / "nginx.conf").read_text(), re.MULTILINE)
+    return int(value)
+
+
+def test_the_front_has_place_for_all_sockets_of_both_live_processes() -> None:
+    limits = SERVICES["front"]["deploy"]["resources"]["limits"]
+    sockets = len(DOORS["live"]) * int(_default_of(COMPOSE["x-environment"]["MAX_SOCKETS"]))
+    assert 1.5 * sockets * SOCKET_KB / 1024 <= _megabytes(limits["memory"])
+    assert f"all sockets × {SOCKET_KB} KB for `front`" in (ROOT / "docs" / "operations.md").read_text()
+    assert _of_the_front("worker_processes") == int(limits["cpus"])
+    # One may have them all; each is a client's connection and one to live.
+    connections = _of_the_front("worker_connections")
+    assert 2 * sockets < connections < _of_the_front("worker_rlimit_nofile") <= SERVICES["front"]["ulimits"]["nofile"]
+
+
+def test_a_front_that_is_replaced_is_away_for_seconds() -> None:
+    grace = int(SERVICES["front"]["stop_grace_period"].removesuffix("s"))
+    assert 2 * _of_the_front("worker_shutdown_timeout") < grace <= 15
+    assert SERVICES["front"]["stop_signal"] == "SIGQUIT"
+
+
+def test_the_front_may_do_what_an_nginx_must_and_no_more() -> None:
+    front = SERVICES["front"]
+    assert front["cap_drop"] == ["ALL"]
+    assert front["cap_add"] == ["CHOWN", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"]
+    for name, service in BUILT.items():
+        assert service["security_opt"] == ["no-new-privileges:true"], name
 
 
 def test_the_redis_of_timelines_keeps_nothing_and_neither_evicts() -> None:

@@ -126,6 +126,11 @@ def test_every_test_that_is_named_exists(document: Path) -> None:
         assert re.search(rf"^{indent}(?:async )?def {test}\(", text, re.MULTILINE), f"{path}::{group}::{test}"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_no_word_stands_for_what_was_to_be_filled_in(document: Path) -> None:
+    assert re.findall(r"\b[A-Z_]+_(?:DATE|OUTPUT)\b", document.read_text()) == []
+
+
 def test_guarantees_name_tests() -> None:
     assert len(TEST.findall(text_of("docs/guarantees.md"))) > 40
 
