@@ -5,6 +5,7 @@ from collections import Counter
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.sessions.ending_all import end_everybodys
 from feed.management.progress import Progress as Line
 from feed.operations.reconcile import Doubtful, Progress, look_whether_they_belong_together, reconcile
 from storage.errors import Unavailable
@@ -27,15 +28,22 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="change nothing; print what would be")
 
         parser.add_argument(
+            "--end-sessions",
+            action="store_true",
+            help="before it, sign everybody out of the API and the admin: an earlier SQL brings back what had ended",
+        )
+        parser.add_argument(
             "--yes-that-many",
             action="store_true",
             help="go on where SQL knows nobody, or few of the people in the store; else it stops there",
         )
 
-    def handle(self, *, dry_run: bool, yes_that_many: bool, **options: object) -> None:
+    def handle(self, *, dry_run: bool, yes_that_many: bool, end_sessions: bool, **options: object) -> None:
         try:
             if not yes_that_many:
                 look_whether_they_belong_together()
+            if end_sessions and not dry_run:
+                self.stdout.write(f"{end_everybodys():,} people are signed out")
             self._reconcile(dry_run)
         except Doubtful as error:
             told = f"{error}. Is it the right one? Nothing was changed; --yes-that-many goes on all the same."

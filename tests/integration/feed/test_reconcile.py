@@ -9,13 +9,19 @@ from datetime import UTC, datetime
 from unittest.mock import patch
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError
+from knox.crypto import hash_token
+from knox.models import AuthToken
 
 from accounts.account_cache import accounts
 from accounts.graph import follows
 from accounts.models import AccountChange, StaffAction, User
 from accounts.people import services
 from accounts.people.lost import KNOWN_TO_THE_STORE, name_of, stand_in_for
+from accounts.sessions import ending_all
+from accounts.sessions.tokens import authenticate, issue
 from accounts.staff import log as staff_log
 from fanout.orders.kinds import DELIVER
 from feed.moderation.reports import report_tweet
@@ -265,6 +271,26 @@ def test_chunks_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     forget(*people[1:])
     _, lines = reconcile()
     assert len(of_these(lines, *(each.id for each in people[1:]), *(each.id for each in orders))) == 7
+
+
+def test_everybody_is_signed_out_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ending_all, "CHUNK", 2)
+    people = [new_person() for _ in range(3)]
+    tokens = [issue(User.objects.get(pk=each.pk)) for each in people]
+    session = SessionStore()
+    session.create()
+    stamps = dict(User.objects.values_list("pk", "security_stamp"))
+    assert [authenticate(each).id for each in tokens] == [each.id for each in people]
+    assert reconcile("--end-sessions", "--dry-run")[0] == 0
+    assert Session.objects.exists()
+    assert reconcile("--end-sessions") == (0, ["3 people are signed out", "nothing was lost"])
+    assert not Session.objects.exists()
+    assert not AuthToken.objects.exists()
+    assert all(stamp != stamps[pk] for pk, stamp in User.objects.values_list("pk", "security_stamp"))
+    noted = {
+        digest for digests in AccountChange.objects.values_list("digests", flat=True) for digest in digests.split()
+    }
+    assert {hash_token(each) for each in tokens} <= noted
 
 
 def test_without_the_store_it_says_that_it_could_not_look() -> None:
