@@ -7,7 +7,7 @@ Sentences name the variable alone, never the address, which holds a password.
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 POSTGRESQL = ("postgresql", "postgres")
 PARAMETERS = (
@@ -17,7 +17,6 @@ PARAMETERS = (
     "sslkey",
     "sslcrl",
     "channel_binding",
-    "target_session_attrs",
     "application_name",
 )
 """What may follow `?`: libpq's own parameters, by its names."""
@@ -52,12 +51,24 @@ def postgresql(url: str) -> Place:
     parts = urlsplit(url)
     return Place(
         name=unquote(parts.path.removeprefix("/")),
-        host=parts.hostname,
+        host=_host(parts),
         port=parts.port or 5432,
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
-        parameters=dict(parse_qsl(parts.query, keep_blank_values=True)),
+        parameters=dict(_parameters(parts)),
     )
+
+
+def _host(parts: SplitResult) -> str | None:
+    """A name, an address, or the directory of a socket (`%2Fvar%2Frun%2Fpostgresql`), in the case it was written."""
+    place = parts.netloc.rpartition("@")[2]
+    return parts.hostname if place.startswith("[") else unquote(place.partition(":")[0]) or None
+
+
+def _parameters(parts: SplitResult) -> list[tuple[str, str]]:
+    """As libpq reads them, and not as a form is read: `+` is itself."""
+    pairs = [each.partition("=") for each in parts.query.split("&") if each]
+    return [(unquote(name), unquote(value)) for name, _, value in pairs]
 
 
 def _readable(url: str) -> bool:
@@ -73,10 +84,12 @@ def _fault_of_postgresql(url: str) -> str | None:
     parts = urlsplit(url)
     if "#" in url or "/" in parts.path.removeprefix("/") or "@" in parts.path or NO_ESCAPE.search(url):
         return WRITE_AS_XX
-    given = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    given = [name for name, _ in _parameters(parts)]
     if any(name not in PARAMETERS for name in given):
         return f"has a parameter that is not understood: after ? may stand {', '.join(PARAMETERS)}"
     if len(set(given)) < len(given):
         return "has a parameter twice"
+    if not parts.path.removeprefix("/"):
+        return "names no database: its name stands behind the last /"
     mode = postgresql(url).parameters.get("sslmode", "prefer")
     return None if mode in SSL_MODES else f"has an sslmode that is none of {', '.join(SSL_MODES)}"

@@ -26,6 +26,8 @@ from typing import Any
 import msgspec
 
 MANIFEST = "manifest.json"
+UNFINISHED = "restore.unfinished"
+"""The file in DATA_DIR that is there from before the first change of a restore until after the last."""
 FORMAT = 1
 ORDER = ("store", "default")
 """Aliases, in the order in which they are copied."""
@@ -97,24 +99,44 @@ def read(directory: Path) -> Manifest:
     return manifest
 
 
-def put_back(databases: Mapping[str, Settings], directory: Path) -> Iterator[tuple[File, Path | None]]:
-    """Puts every database of the copy in its place; yields each, and where what stood there is now.
+def put_back(databases: Mapping[str, Settings], directory: Path, *, unfinished: Path) -> list[tuple[File, Path | None]]:
+    """Puts every database of the copy in its place; returns each, and where what stood there is now.
 
-    All is looked at before anything is changed. Raises `CannotCopy`.
+    All is looked at, and every SQLite file lies beside its place, before anything is changed; PostgreSQL comes next, in
+    one transaction, and renaming files last. While it is amid that, the file `unfinished` is there: databases may be
+    of two moments then. Raises `CannotCopy`; after renaming has begun, its sentence names what was moved aside.
     """
     files = read(directory).files
     for each in files:
         if each.alias not in databases or engine_of(databases[each.alias]) != each.engine:
             raise CannotCopy(f"{each.name} is of {each.engine}, which the settings have no database of for it")
         (_check_sqlite if each.engine == SQLITE else _check_postgresql)(databases[each.alias])
-    for each in files:
-        if each.engine == SQLITE:
-            yield each, _put_back_sqlite(databases[each.alias], directory / each.name)
-        else:
-            database = databases[each.alias]
-            how = ("--exit-on-error", "--single-transaction", "--no-owner")
-            _run("pg_restore", database, *how, f"--dbname={_address(database)}", str(directory / each.name))
-            yield each, None
+    of_sqlite = [each for each in files if each.engine == SQLITE]
+    of_postgresql = [each for each in files if each.engine == POSTGRESQL]
+    fresh: list[Path] = []
+    asides: dict[str, Path] = {}
+    try:
+        for each in of_sqlite:
+            fresh.append(_beside(databases[each.alias]))
+            _lay(directory / each.name, fresh[-1])
+        unfinished.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished.touch(mode=0o600)
+        _sync(unfinished.parent)
+        for each in of_postgresql:
+            _restore_postgresql(databases[each.alias], directory / each.name)
+    except (OSError, CannotCopy) as error:
+        for path in (*fresh, unfinished):
+            path.unlink(missing_ok=True)
+        raise CannotCopy(f"nothing was changed: {error}") from error
+    try:
+        for each, path in zip(of_sqlite, fresh, strict=True):
+            asides |= _rename(each.alias, databases[each.alias], path)
+        unfinished.unlink()
+        _sync(unfinished.parent)
+    except OSError as error:
+        moved = ", ".join(map(str, asides.values())) or "nothing"
+        raise CannotCopy(f"broken off, databases may be of two moments: {error}; moved aside: {moved}") from error
+    return [(each, asides.get(each.alias)) for each in files]
 
 
 def engine_of(database: Settings) -> str:
@@ -157,22 +179,38 @@ def _check_sqlite(database: Settings) -> None:
         raise CannotCopy(f"{path} is in use: end everything that runs with this DATA_DIR first")
 
 
-def _put_back_sqlite(database: Settings, copy: Path) -> Path | None:
+def _beside(database: Settings) -> Path:
     path = Path(database["NAME"])
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.fresh")
+    return path.with_name(f"{path.name}.fresh")
+
+
+def _lay(copy: Path, fresh: Path) -> None:
+    fresh.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _private():
         shutil.copyfile(copy, fresh)
     _sync(fresh)
-    aside = None
-    if path.exists():
-        aside = path.with_name(f"{path.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
-        for suffix in ("", "-wal", "-shm"):
-            if (each := path.with_name(path.name + suffix)).exists():
-                each.rename(aside.with_name(aside.name + suffix))
-    fresh.rename(path)
+
+
+def _rename(alias: str, database: Settings, fresh: Path) -> dict[str, Path]:
+    """Where what stood there is now, by the alias; nothing if nothing stood there."""
+    path = Path(database["NAME"])
+    aside = path.with_name(f"{path.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+    stood = path.exists()
+    for suffix in ("", "-wal", "-shm"):
+        if stood and (each := path.with_name(path.name + suffix)).exists():
+            each.rename(aside.with_name(aside.name + suffix))
+    try:
+        fresh.rename(path)
+    except OSError as error:
+        raise OSError(f"{error}; what stood at {path} is {aside}" if stood else str(error)) from error
     _sync(path.parent)
-    return aside
+    return {alias: aside} if stood else {}
+
+
+def _restore_postgresql(database: Settings, copy: Path) -> None:
+    """Without what was granted to others: roles are in no dump, and a grant to one that is not there fails."""
+    how = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
+    _run("pg_restore", database, *how, f"--dbname={_address(database)}", str(copy))
 
 
 def _take_postgresql(database: Settings, path: Path) -> None:

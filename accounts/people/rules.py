@@ -36,6 +36,8 @@ RESERVED_USERNAMES = frozenset(
     """.split()  # noqa: SIM905 - one name a line would hide the list
 )
 """Names that read as part of the service, or that a path or mailbox of it may need."""
+LOST = "lost_"
+"""How the names begin of who stands in for an account that was lost (lost.py), before a number: reserved, too."""
 
 
 class Invalid(Refused):
@@ -79,7 +81,7 @@ def check_username(username: str) -> None:
         raise ValidationError(
             f"Use 1 to {USERNAME_MAX} characters: the letters a to z in either case, digits and underscores."
         )
-    if username.lower() in RESERVED_USERNAMES:
+    if username.lower() in RESERVED_USERNAMES or re.match(rf"{LOST}[0-9]", username.lower()):
         raise ValidationError("This username is reserved.")
 
 

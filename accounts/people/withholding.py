@@ -27,6 +27,11 @@ def order_withholding(user_id: int) -> None:
     suspending (or restoring) again orders it again.
     """
     try:
-        stores.outbox().add(Order(id=stores.ids.next(), kind=WITHHOLD_ORDER, args=(user_id, 0, 0)))
+        write_withholding_order(user_id)
     except Unavailable as error:
         log.warning("withholding_not_ordered", user_id=user_id, backend=error.backend)
+
+
+def write_withholding_order(user_id: int) -> None:
+    """Orders the same for whoever must know that it is ordered. Raises `Unavailable`."""
+    stores.outbox().add(Order(id=stores.ids.next(), kind=WITHHOLD_ORDER, args=(user_id, 0, 0)))

@@ -10,14 +10,16 @@ docs/operations.md for a cluster's own tools).
 
 Putting back replaces a keyspace of a node that has its tables already: their files are moved aside, to be deleted by
 hand, and so are the commit log and hints, whose writes are later than the copy. The node has to have been ended in good
-order. Every node of a cluster is put back before any is started.
+order. Every node of a cluster is put back before any is started. Batches and Paxos rounds that the node has not
+finished (`system.batches`, `system.paxos*`) are in no keyspace of ours and stay: docs/operations.md.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,6 +37,13 @@ USUAL_JMX_PORT = 7199
 LATER = ("commitlog", "hints", "saved_caches")
 """What a node keeps beside its tables, and would read into them when it starts."""
 ASIDE = "before-restore-"
+STAGING = "restore-unfinished"
+
+
+class File(msgspec.Struct, frozen=True):
+    name: str
+    bytes: int
+    sha256: str
 
 
 class Copy(msgspec.Struct, frozen=True):
@@ -42,7 +51,7 @@ class Copy(msgspec.Struct, frozen=True):
 
     keyspace: str
     taken: datetime
-    tables: dict[str, list[str]]
+    tables: dict[str, list[File]]
 
 
 def nodetool(node_dir: Path, jmx_port: int, *arguments: str, cache: Path = CACHE) -> str:
@@ -78,7 +87,7 @@ def take(node_dir: Path, jmx_port: int, directory: Path, *, keyspace: str = KEYS
         tables = {}
         for table, snapshot in _snapshots(node_dir, keyspace, tag):
             shutil.copytree(snapshot, directory / table)
-            tables[table] = sorted(each.name for each in (directory / table).iterdir())
+            tables[table] = [described(each) for each in sorted((directory / table).iterdir())]
     finally:
         nodetool(node_dir, jmx_port, "clearsnapshot", "-t", tag, keyspace)
     if not tables:
@@ -89,15 +98,26 @@ def take(node_dir: Path, jmx_port: int, directory: Path, *, keyspace: str = KEYS
     return copy
 
 
+def described(path: Path) -> File:
+    """Returns a file as a manifest has it; reads all of it."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return File(path.name, path.stat().st_size, digest)
+
+
 def read(directory: Path) -> Copy:
-    """Returns what is in the copy. Raises `CannotStart` unless it is whole."""
+    """Returns what is in the copy, each file checked. Raises `CannotStart` unless it is whole."""
     try:
         copy = msgspec.json.decode((directory / MANIFEST).read_bytes(), type=Copy)
     except (OSError, msgspec.MsgspecError) as error:
         raise CannotStart(f"{directory} has no readable {MANIFEST}: it is no copy, or was never finished.") from error
-    missing = [f"{table}/{name}" for table, names in copy.tables.items() for name in names]
-    if missing := [each for each in missing if not (directory / each).is_file()]:
-        raise CannotStart(f"{directory} is not whole: {missing[0]} is missing.")
+    for table, files in copy.tables.items():
+        for each in files:
+            path = directory / table / each.name
+            if not path.is_file() or described(path) != each:
+                raise CannotStart(
+                    f"{directory} is not whole: {table}/{each.name} is missing, or not as it was written."
+                )
     return copy
 
 
@@ -114,19 +134,46 @@ def put_back(node_dir: Path, directory: Path) -> Path:
         if lacking := sorted(copy.tables.keys() - places.keys()):
             raise CannotStart(f"The node has no table {lacking[0]}: start it, and run manage.py migrate_store first.")
         aside = node_dir / f"{ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
-        aside.mkdir(mode=0o700)
-        for later in LATER:
-            if (node_dir / later).exists():
-                (node_dir / later).rename(aside / later)
-        for table, place in places.items():
-            (aside / table).mkdir()
-            for each in [each for each in place.iterdir() if each.is_file()]:
-                each.rename(aside / table / each.name)
-            for name in copy.tables.get(table, []):
-                if name not in (MANIFEST, "schema.cql"):
-                    shutil.copyfile(directory / table / name, place / name)
+        staging = aside.with_name(STAGING)
+        try:
+            shutil.rmtree(staging, ignore_errors=True)
+            _stage(copy, directory, staging)
+        except OSError as error:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise CannotStart(f"Nothing was changed: {error}.") from error
+        try:
+            _exchange(node_dir, places, staging, aside)
+        except OSError as error:
+            raise CannotStart(
+                f"Broken off: {error}. Do not start the node; put it back again. What stood there is in {aside}."
+            ) from error
         os.sync()
     return aside
+
+
+def _stage(copy: Copy, directory: Path, staging: Path) -> None:
+    """Lays the copy's files on the node's own disk, so that what is left to do is renaming."""
+    for table, files in copy.tables.items():
+        (staging / table).mkdir(mode=0o700, parents=True)
+        for each in files:
+            if each.name not in (MANIFEST, "schema.cql"):
+                shutil.copyfile(directory / table / each.name, staging / table / each.name)
+    os.sync()
+
+
+def _exchange(node_dir: Path, places: Mapping[str, Path], staging: Path, aside: Path) -> None:
+    aside.mkdir(mode=0o700)
+    for later in LATER:
+        if (node_dir / later).exists():
+            (node_dir / later).rename(aside / later)
+    for table, place in places.items():
+        (aside / table).mkdir()
+        for each in [each for each in place.iterdir() if each.is_file()]:
+            each.rename(aside / table / each.name)
+        if (staging / table).is_dir():
+            for each in list((staging / table).iterdir()):
+                each.rename(place / each.name)
+    shutil.rmtree(staging)
 
 
 def _tables(node_dir: Path, keyspace: str) -> dict[str, Path]:

@@ -6,8 +6,9 @@ What one of them has and the other does not is found by walking both, and each f
 |---|---|---|
 | the store, somebody's tweets or edges | SQL no such account | one stands in, suspended (accounts/people/lost.py) |
 | the store, an open order about an entry | the store no such tweet | the order is closed; its kind and args are told |
+| the store, withheld marks | SQL no suspension, nor a restoration since | they are suspended, for staff to look at |
+| the store, withheld marks | SQL a restoration since | they are ordered to be counted again |
 | SQL, a suspended person | the store marks that are counted, perhaps | they are ordered to be withheld |
-| the store, withheld marks | SQL no suspension | they are ordered to be counted again; that SQL may have forgotten |
 | SQL, an open report about a tweet | the store no such tweet | it is told, and stays open |
 | the log of staff, a tweet's deletion | the store a tweet that is not deleted | it is told: staff delete it again |
 
@@ -15,20 +16,21 @@ Done again it finds only what is told and not mended; broken off, it is done aga
 be amid its own write, and is left alone, so traffic may run. Memory is that of one chunk.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import islice
+from typing import TypeVar
 
 import msgspec
 
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE, SHUT_OUT
 from accounts.models import StaffAction
-from accounts.people.lost import name_of, stand_in_for, suspended_after, unknown_among
-from accounts.people.selectors import shut_out_among
-from accounts.people.withholding import order_withholding
+from accounts.people.lost import is_anybody_known, name_of, stand_in_for, suspend_again, suspended_after, unknown_among
+from accounts.people.withholding import write_withholding_order
 from accounts.sql import sql_or_unavailable
 from fanout.orders.kinds import DELIVER, RESTORE, RETRACT
 from feed.models import Report, Status
+from feed.operations.forgotten import MARKS, marked_at_large
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.associations import End
 from storage.ports.outbox import SETTLED_US, Order
@@ -36,13 +38,19 @@ from storage.stores import associations, outbox
 from tweets.kinds import BOOKMARK, LIKE, RETWEET, WITHHELD
 from tweets.stores.port import tweet_store
 
+T = TypeVar("T")
+
 CHUNK = 500
 """Looked up together."""
+LOOKED_AT_FIRST = 5_000
+FEW = 20
+"""Of fewer people most may well be lost."""
+TOLD = 100_000
+"""Ten megabytes."""
 BY_PEOPLE = {FOLLOW, BLOCK, BLOCKED_BY, MUTE, SHUT_OUT, LIKE, RETWEET, BOOKMARK, WITHHELD}
 """Kinds of edges whose source is a person."""
 TO_PEOPLE = {FOLLOW, BLOCK, BLOCKED_BY, MUTE, SHUT_OUT}
 """Kinds of edges whose target is a person."""
-OF_SUSPENDED = (SHUT_OUT, WITHHELD)
 ABOUT_ENTRIES = (DELIVER, RETRACT, RESTORE)
 DELETED, PUT_BACK = ("delete", "decide: delete"), "restore tweet"
 """What the log of staff calls it."""
@@ -68,11 +76,42 @@ class Finding(msgspec.Struct, frozen=True):
         return f"{self.sort} {self.id}: {self.text}"
 
 
+class Told:
+    """What was told already, as far as is remembered: of more than TOLD some may be told twice."""
+
+    def __init__(self) -> None:
+        self._told: set[Hashable] = set()
+
+    def is_new(self, what: Hashable) -> bool:
+        """Returns whether it was not told, and remembers it."""
+        if what in self._told:
+            return False
+        if len(self._told) >= TOLD:
+            self._told.clear()
+        self._told.add(what)
+        return True
+
+
 class Progress(msgspec.Struct):
     """Counts of what has been looked at so far."""
 
     looked_at: int = 0
     stage: str = ""
+
+
+class Doubtful(Exception):
+    """One sentence: why this SQL seems to be none that belongs to this store."""
+
+
+def look_whether_they_belong_together() -> None:
+    """Looks at whom the store names first, and changes nothing. Raises `Doubtful`, and `Unavailable`."""
+    chunks = list(_chunks(islice(people_in_the_store(), LOOKED_AT_FIRST)))
+    first = {each for chunk in chunks for each in chunk}
+    unknown = {each for chunk in chunks for each in unknown_among(set(chunk))}
+    if first and not is_anybody_known():
+        raise Doubtful("SQL knows nobody at all, and the store does")
+    if len(first) >= FEW and len(unknown) * 2 > len(first):
+        raise Doubtful(f"SQL does not know {len(unknown):,} of the first {len(first):,} people in the store")
 
 
 def reconcile(progress: Progress, *, dry_run: bool) -> Iterator[list[Finding]]:
@@ -83,8 +122,8 @@ def reconcile(progress: Progress, *, dry_run: bool) -> Iterator[list[Finding]]:
     for stage, chunks in (
         ("people in the store", _lost_accounts(dry_run)),
         ("open orders", _lost_entries(dry_run)),
-        ("suspended people", _suspended(dry_run)),
         ("withheld marks", _forgotten_suspensions(dry_run)),
+        ("suspended people", _suspended(dry_run)),
         ("reports", _lost_reports()),
         ("deletions by staff", _lost_deletions()),
     ):
@@ -106,15 +145,11 @@ def people_in_the_store() -> Iterator[int]:
 
 
 def _lost_accounts(dry_run: bool) -> Chunks:
-    told: set[int] = set()
+    told = Told()
     for chunk in _chunks(people_in_the_store()):
-        lost = sorted(unknown_among(set(chunk)) - told)
-        if dry_run:
-            told.update(lost)
-        else:
-            for person in lost:
-                stand_in_for(person)
-        yield len(chunk), [Finding(Sort.ACCOUNT, each, f"lost; @{name_of(each)} stands in", True) for each in lost]
+        lost = [each for each in sorted(unknown_among(set(chunk))) if told.is_new(each)]
+        names = {each: name_of(each) if dry_run else stand_in_for(each).username for each in lost}
+        yield len(chunk), [Finding(Sort.ACCOUNT, each, f"lost; @{names[each]} stands in", True) for each in lost]
 
 
 def _lost_entries(dry_run: bool) -> Chunks:
@@ -126,7 +161,7 @@ def _lost_entries(dry_run: bool) -> Chunks:
 
 def _without_entry(orders: Sequence[Order], dry_run: bool) -> list[Order]:
     """Orders about tweets that are not there, though what their orders owed has been written."""
-    about = [order for order in orders if order.kind in ABOUT_ENTRIES]
+    about = [order for order in orders if order.kind in ABOUT_ENTRIES and order.args]
     present = tweet_store().get_many([order.args[0] for order in about])
     missing = [order for order in about if order.args[0] not in present]
     if missing and not dry_run:
@@ -150,24 +185,27 @@ def _suspended(dry_run: bool) -> Chunks:
         after = people[-1]
         if not dry_run:
             for person in people:
-                order_withholding(person)
+                write_withholding_order(person)
         yield len(people), []
 
 
 def _forgotten_suspensions(dry_run: bool) -> Chunks:
-    owners = (owner for owner, kind, end in associations().owners() if end is End.SOURCE and kind in OF_SUSPENDED)
+    told = Told()
+    owners = ((owner, kind) for owner, kind, end in associations().owners() if end is End.SOURCE and kind in MARKS)
     for chunk in _chunks(owners):
-        at_large = set(chunk) - shut_out_among(set(chunk))
-        marked = sorted(each for each in at_large if _has_withheld(each))
+        found = [each for each in sorted(marked_at_large(chunk).items()) if told.is_new(each)]
+        yield len(chunk), [_at_large(person, forgotten, dry_run) for person, forgotten in found]
+
+
+def _at_large(person: int, forgotten: bool, dry_run: bool) -> Finding:
+    """Nothing is ordered for whom SQL has forgotten: an order by a moment without the suspension removes its trace."""
+    if not forgotten:
         if not dry_run:
-            for person in marked:
-                order_withholding(person)
-        text = "not known to SQL, though marks of this person were withheld; counted again"
-        yield len(chunk), [Finding(Sort.SUSPENSION, each, text, True) for each in marked]
-
-
-def _has_withheld(person: int) -> bool:
-    return any(associations().targets(person, kind, limit=1) for kind in OF_SUSPENDED)
+            write_withholding_order(person)
+        return Finding(Sort.SUSPENSION, person, "restored, as SQL knows, and withheld still; counted again", True)
+    if not dry_run:
+        suspend_again(person)
+    return Finding(Sort.SUSPENSION, person, "known to the store only; suspended again, until staff restore them", False)
 
 
 def _lost_reports() -> Chunks:
@@ -211,7 +249,7 @@ def _deleted_last(tweets: set[int]) -> dict[int, int]:
     return {tweet: entry for entry, tweet in entries.order_by("pk").values_list("pk", "subject_id")}
 
 
-def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
+def _chunks(ids: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(ids)
     while chunk := list(islice(rest, CHUNK)):
         yield chunk

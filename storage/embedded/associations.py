@@ -30,6 +30,8 @@ from storage.ports.ranges import Range
 
 TARGETS_AN_IN = 500
 """Below SQLite's limit of variables in a statement."""
+WALKED_AT_ONCE = 5_000
+"""Rows of a page of `owners`."""
 
 LISTINGS = {
     end: Listings(
@@ -169,10 +171,19 @@ class EmbeddedAssociations:
         return {target: [source for (source,) in rows][::-1] for target, rows in found.items()}
 
     def owners(self) -> Iterator[tuple[int, str, End]]:
+        """Walks by key: a cursor that stays open while its connection writes holds it to an old moment of the file,
+        and SQLite refuses the write once another process has written. Somebody of several pages is named in each.
+        """
+        after = 0
+        while rows := self._edges_after(after):
+            after = rows[-1][0]
+            yield from dict.fromkeys((source, kind, End.SOURCE) for _, source, kind, _ in rows)
+            yield from dict.fromkeys((target, kind, End.TARGET) for _, _, kind, target in rows)
+
+    def _edges_after(self, edge_id: int) -> list[tuple[int, int, str, int]]:
+        rows = Edge.objects.filter(pk__gt=edge_id).order_by("pk").values_list("pk", "source", "kind", "target")
         with answering():
-            for end, column in ((End.SOURCE, "source"), (End.TARGET, "target")):
-                for owner, kind in Edge.objects.order_by().values_list(column, "kind").distinct().iterator():
-                    yield owner, kind, end
+            return list(rows[:WALKED_AT_ONCE])
 
     def measure(self, changes: Sequence[Change]) -> None:
         with suppress(Unavailable), writing():

@@ -190,7 +190,7 @@ class AssociationStore(Protocol):
     def owners(self) -> Iterator[tuple[int, str, End]]:
         """Returns who has, or had, edges of which kind and at which end of them, in no order; walks all, page by page.
 
-        An edge is found by either end.
+        An edge is found by either end; an owner may be named several times. Between two pages whoever walks may write.
         """
 
     def measure(self, changes: Sequence[Change]) -> None:

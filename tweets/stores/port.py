@@ -95,7 +95,10 @@ class TweetStore(Protocol):
         """Returns how many tweets the author has now."""
 
     def authors(self) -> Iterator[int]:
-        """Returns everybody who has ever written anything, each once, in no order; walks all of them, page by page."""
+        """Returns everybody who has ever written anything, some several times, in no order; walks all, page by page.
+
+        Between two pages whoever walks may write.
+        """
 
 
 @cache

@@ -1,15 +1,24 @@
 """`manage.py empty_redis`: both sorts of Redis emptied, as after a restore of the stores behind them."""
 
+import re
 from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from redis.exceptions import RedisError
 
 from fanout.orders.brokers import brokers
 from storage.errors import Unavailable
 from storage.redis.generations import begin
-from storage.redis.node import RedisNode, broker_node, timeline_node
+from storage.redis.node import RedisNode, broker_node, connect, timeline_node
 
 CANNOT_EMPTY = 2
+LOOKED_AT = 1_000
+"""Keys of a database, to see whose they are."""
+OF_TIMELINES = re.compile(rb"\{t\d+\}:|stray-search$")
+OF_BROKERS = re.compile(
+    rb"(graph|fanout|bulk|maintenance|sweepers|unacked(_index|_mutex)?)$|(sent|tally|fanned):|_kombu\.binding\."
+)
+"""Beginnings of keys, as docs/data.md has them."""
 
 
 class Command(BaseCommand):
@@ -21,11 +30,18 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--force", action="store_true", help="also a database whose keys are none of ours")
         parser.add_argument("--dry-run", action="store_true", help="empty nothing; say how many keys there are")
 
-    def handle(self, *, dry_run: bool, **options: object) -> None:
-        """The timelines first: a worker that still runs finds nothing of the old moment to write beside."""
+    def handle(self, *, dry_run: bool, force: bool, **options: object) -> None:
+        """The timelines first: a worker that still runs finds nothing of the old moment to write beside.
+
+        Before anything else it looks whose they are: the first greeting of the timelines' empties a server that it
+        does not know.
+        """
         try:
+            if not force:
+                _refuse_strangers()
             for node in timeline_node().parts():
                 self._empty("timelines", node, dry_run)
             if not dry_run:
@@ -40,6 +56,32 @@ class Command(BaseCommand):
         if not dry_run:
             node.round_trip(("FLUSHDB", "ASYNC"))
         self.stdout.write(f"{what} at {_place(node.url)}: {keys:,} keys{'' if dry_run else ' emptied'}")
+
+
+def _refuse_strangers() -> None:
+    """Raises `CommandError` for a database that has keys, and among the first of them none of ours."""
+    timelines = timeline_node()
+    places = [(each.url, OF_TIMELINES) for each in (timelines.parts() if timelines.is_cluster else [timelines])]
+    places += [(each.url, OF_BROKERS) for each in dict.fromkeys((broker_node(), *brokers()))]
+    for url, ours in places:
+        keys = _first_keys(url)
+        if keys and not any(ours.match(key) for key in keys):
+            told = f"{_place(url)} has keys, {keys[0].decode(errors='replace')!r} among them, and none of ours seen."
+            raise CommandError(f"{told} Nothing was emptied; --force empties it.", returncode=CANNOT_EMPTY)
+
+
+def _first_keys(url: str) -> list[bytes]:
+    """Some keys of one server, without the greeting of the timelines' connections; none if there are none."""
+    client = connect(url)
+    try:
+        cursor, keys = client.scan(count=LOOKED_AT)
+        while cursor and not keys:
+            cursor, keys = client.scan(cursor, count=LOOKED_AT)
+    except (RedisError, OSError) as error:
+        raise Unavailable("redis") from error
+    finally:
+        client.close()
+    return list(keys)
 
 
 def _place(url: str) -> str:

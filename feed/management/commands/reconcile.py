@@ -5,8 +5,9 @@ from collections import Counter
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.sessions.ending_all import end_everybodys
 from feed.management.progress import Progress as Line
-from feed.operations.reconcile import Progress, reconcile
+from feed.operations.reconcile import Doubtful, Progress, look_whether_they_belong_together, reconcile
 from storage.errors import Unavailable
 
 LINE_LOOKED_AT = 10_000
@@ -26,20 +27,44 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="change nothing; print what would be")
 
-    def handle(self, *, dry_run: bool, **options: object) -> None:
-        progress, line, found = Progress(), Line(sys.stderr, every=LINE_LOOKED_AT), Counter[str]()
-        left = 0
+        parser.add_argument(
+            "--end-sessions",
+            action="store_true",
+            help="before it, sign everybody out of the API and the admin: an earlier SQL brings back what had ended",
+        )
+        parser.add_argument(
+            "--yes-that-many",
+            action="store_true",
+            help="go on where SQL knows nobody, or few of the people in the store; else it stops there",
+        )
+
+    def handle(self, *, dry_run: bool, yes_that_many: bool, end_sessions: bool, **options: object) -> None:
         try:
-            for findings in reconcile(progress, dry_run=dry_run):
-                line.clear()
-                for finding in findings:
-                    self.stdout.write(str(finding))
-                    found[finding.sort] += 1
-                    left += dry_run or not finding.mended
-                line.show(progress.looked_at, f"{progress.stage}: {progress.looked_at:,} looked at")
-            line.clear()
+            if not yes_that_many:
+                look_whether_they_belong_together()
+            if end_sessions and not dry_run:
+                self.stdout.write(f"{end_everybodys():,} people are signed out")
+            self._reconcile(dry_run)
+        except Doubtful as error:
+            told = f"{error}. Is it the right one? Nothing was changed; --yes-that-many goes on all the same."
+            raise CommandError(told, returncode=CANNOT_LOOK) from error
         except Unavailable as error:
             raise CommandError(error.message, returncode=CANNOT_LOOK) from error
+        except Exception as error:
+            told = f"Broken off by {type(error).__name__}: {error}. What was printed is done; run it again."
+            raise CommandError(told, returncode=CANNOT_LOOK) from error
+
+    def _reconcile(self, dry_run: bool) -> None:
+        progress, line, found = Progress(), Line(sys.stderr, every=LINE_LOOKED_AT), Counter[str]()
+        left = 0
+        for findings in reconcile(progress, dry_run=dry_run):
+            line.clear()
+            for finding in findings:
+                self.stdout.write(str(finding))
+                found[finding.sort] += 1
+                left += dry_run or not finding.mended
+            line.show(progress.looked_at, f"{progress.stage}: {progress.looked_at:,} looked at")
+        line.clear()
         self.stdout.write(_summary(found, left, dry_run))
         if left:
             sys.exit(1)

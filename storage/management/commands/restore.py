@@ -1,13 +1,15 @@
 """`manage.py restore DIR`: the SQL databases as `manage.py backup` copied them."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from storage.copies import CannotCopy, put_back, read
+from storage.copies import UNFINISHED, CannotCopy, put_back, read
 
-NEXT = "Now, and before anything is started: manage.py migrate, migrate_store, empty_redis, and reconcile"
+NEXT = "Now, before anything is started: manage.py migrate, migrate_store, empty_redis (not with make run), reconcile"
 
 
 class Command(BaseCommand):
@@ -29,9 +31,22 @@ class Command(BaseCommand):
             self.stdout.write(f"copied from {manifest.begun:%F %T} to {manifest.ended:%F %T} UTC; whole")
             if dry_run:
                 return
-            for file, aside in put_back(databases, directory):
+            for file, aside in put_back(databases, directory, unfinished=settings.DATA_DIR / UNFINISHED):
                 moved = "" if aside is None else f"; what stood there is {aside}"
                 self.stdout.write(f"{file.alias}: put back{moved}")
+            self._move_queues_aside()
         except CannotCopy as error:
             raise CommandError(str(error)) from error
         self.stdout.write(NEXT)
+
+    def _move_queues_aside(self) -> None:
+        """What the broker of `make run` keeps is of another moment, too; its other Redis keeps nothing."""
+        queues = settings.DATA_DIR / "broker"
+        if not queues.is_dir():
+            return
+        aside = queues.with_name(f"broker.before-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+        try:
+            queues.rename(aside)
+        except OSError as error:
+            raise CannotCopy(f"SQL is put back, but {queues} could not be moved aside: {error}; do it") from error
+        self.stdout.write(f"what the broker of `make run` held is {aside}: with `make run` there is no Redis to empty")

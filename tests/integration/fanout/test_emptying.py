@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.graph import follows
 from storage.redis.generations import begin
-from storage.redis.node import broker_node, timeline_node
+from storage.redis.node import broker_node, connect, timeline_node
 from storage.redis.shards import generation_key
 from storage.stores import outbox
 from tests.backends import timeline_redis_down
@@ -52,3 +52,24 @@ def test_without_redis_it_says_so() -> None:
     with timeline_redis_down(), pytest.raises(CommandError) as raised:
         empty_redis()
     assert raised.value.returncode == 2
+
+
+def test_what_is_somebody_else_s_is_not_even_greeted() -> None:
+    """As on the ports that are taken where no address is given."""
+    begin(timeline_node())
+    node = connect(timeline_node().url)
+    node.flushdb()
+    node.set("their-shop:cart", "full")
+    timeline_node().disconnect()
+    for argument in ("--dry-run", "--verbosity=0"):
+        with pytest.raises(CommandError, match="'their-shop:cart' among them") as raised:
+            empty_redis(argument)
+        assert raised.value.returncode == 2
+    assert node.get("their-shop:cart") == b"full"
+    empty_redis("--force")
+    assert node.get("their-shop:cart") is None
+    broker_node().round_trip(("FLUSHDB",), ("SET", "their-shop:queue", "full"))
+    with pytest.raises(CommandError, match="'their-shop:queue' among them"):
+        empty_redis()
+    assert broker_node().round_trip(("GET", "their-shop:queue")) == [b"full"]
+    broker_node().round_trip(("FLUSHDB",))

@@ -1,20 +1,27 @@
 """`manage.py backup` and `restore` on SQLite, and what they refuse."""
 
+import os
+import shutil
 import sqlite3
 import threading
 from contextlib import closing
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.test import override_settings
 
 from accounts.account_cache import accounts
 from accounts.models import User
+from config.settings import sql_database
 from storage import copies
-from storage.copies import CannotCopy, put_back, take
+from storage.copies import UNFINISHED, CannotCopy, put_back, take
+from tests import postgresql as servers
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post
 from tests.people import new_person
@@ -39,7 +46,10 @@ def test_what_was_there_at_the_backup_is_there_again(tmp_path: Path) -> None:
     late, lost = new_person("after_it"), post(author)
     assert run("restore", copy, "--dry-run")[-1].endswith("; whole")
     assert User.objects.filter(pk=late.pk).exists()
-    lines = run("restore", copy)
+    (tmp_path / "broker").mkdir()
+    with override_settings(DATA_DIR=tmp_path):
+        lines = run("restore", copy)
+    assert [each.name.partition("-")[0] for each in tmp_path.glob("broker*")] == ["broker.before"]
     accounts.forget_all()
     assert set(tweet_store().get_many([kept, lost])) == {kept}
     assert [each.username for each in User.objects.all()] == ["before_it"]
@@ -122,17 +132,17 @@ def test_what_is_no_whole_copy_is_refused_and_changes_nothing(databases: dict[st
     taking = take(databases, copy)
     next(taking)
     with pytest.raises(CannotCopy, match="never finished"):
-        list(put_back(databases, copy))
+        put_back(databases, copy, unfinished=tmp_path / UNFINISHED)
     assert len([*taking]) == 1
     with pytest.raises(CannotCopy, match="is there already"):
         list(take(databases, copy))
     with pytest.raises(CannotCopy, match="have no database of"):
-        list(put_back({"default": databases["default"]}, copy))
+        put_back({"default": databases["default"]}, copy, unfinished=tmp_path / UNFINISHED)
     with (copy / "default.sqlite3").open("ab") as file:
         file.write(b"more")
     before = {each: Path(databases[each]["NAME"]).stat().st_ino for each in databases}
     with pytest.raises(CannotCopy, match="not as it was written"):
-        list(put_back(databases, copy))
+        put_back(databases, copy, unfinished=tmp_path / UNFINISHED)
     assert {each: Path(databases[each]["NAME"]).stat().st_ino for each in databases} == before
     (copy / copies.MANIFEST).write_text('{"format": 1}')
     with pytest.raises(CannotCopy, match="no readable"):
@@ -149,5 +159,94 @@ def test_a_lost_disk_gets_them_back(databases: dict[str, Any], tmp_path: Path) -
     list(take(databases, tmp_path / "copy"))
     for each in databases.values():
         Path(each["NAME"]).unlink()
-    assert [aside for _, aside in put_back(databases, tmp_path / "copy")] == [None, None]
+    assert [aside for _, aside in put_back(databases, tmp_path / "copy", unfinished=tmp_path / UNFINISHED)] == [
+        None,
+        None,
+    ]
     assert all(Path(each["NAME"]).is_file() for each in databases.values())
+
+
+def moments(databases: dict[str, Any]) -> dict[str, int]:
+    found = {}
+    for alias, each in databases.items():
+        with closing(sqlite3.connect(each["NAME"])) as connection:
+            [(found[alias],)] = connection.execute("SELECT count(*) FROM pairs").fetchall()
+    return found
+
+
+def write_more(databases: dict[str, Any]) -> None:
+    for each in databases.values():
+        with closing(sqlite3.connect(each["NAME"])) as connection:
+            connection.execute("INSERT INTO pairs VALUES (1, 1)")
+            connection.commit()
+
+
+def test_a_full_disk_changes_nothing(
+    databases: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(take(databases, tmp_path / "copy"))
+    write_more(databases)
+    copied = shutil.copyfile
+
+    def first_only(source: Path, target: Path) -> Path:
+        if "default" in target.name:
+            target.touch()
+            raise OSError(28, "No space left on device")
+        return copied(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", first_only)
+    with pytest.raises(CannotCopy, match=r"nothing was changed: .*No space left"):
+        put_back(databases, tmp_path / "copy", unfinished=tmp_path / UNFINISHED)
+    assert moments(databases) == {"default": 1, "store": 1}
+    assert not [*tmp_path.glob("*.fresh"), *tmp_path.glob(UNFINISHED), *tmp_path.glob("*.before-*")]
+
+
+def test_one_that_is_broken_off_says_what_was_moved_and_is_done_again(
+    databases: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(take(databases, tmp_path / "copy"))
+    write_more(databases)
+    unfinished = tmp_path / UNFINISHED
+    rename = Path.rename
+
+    def refused(self: Path, target: Path) -> Path:
+        if self.name == "default.db.fresh":
+            raise OSError(5, "Input/output error")
+        return rename(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", refused)
+        with pytest.raises(CannotCopy, match=r"two moments: .*default\.db\.before-.*moved aside: .*store\.db\.before-"):
+            put_back(databases, tmp_path / "copy", unfinished=unfinished)
+    assert unfinished.exists()
+    with override_settings(DATA_DIR=tmp_path), pytest.raises(CommandError, match="restore was broken off"):
+        call_command("migrate")
+    put_back(databases, tmp_path / "copy", unfinished=unfinished)
+    assert moments(databases) == {"default": 0, "store": 0}
+    assert not unfinished.exists()
+
+
+def test_a_new_server_lacks_whom_the_old_one_had_granted_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bin_dir = servers.programs()
+    if bin_dir is None:
+        servers.missing("PostgreSQL")
+    monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
+    with servers.running(bin_dir) as server:
+        with psycopg.connect(server.url, autocommit=True) as before:
+            before.execute("CREATE TABLE pairs (a int)")
+            before.execute("INSERT INTO pairs VALUES (7)")
+            before.execute("CREATE ROLE reporter")
+            before.execute("GRANT SELECT ON pairs TO reporter")
+        list(take({"default": sql_database(server.url)}, tmp_path / "copy"))
+        with psycopg.connect(server.url, autocommit=True) as after:
+            after.execute("DROP OWNED BY reporter")
+            after.execute("DROP ROLE reporter")
+            after.execute("CREATE ROLE fresh LOGIN")
+            after.execute("CREATE DATABASE fresh OWNER fresh")
+        place = urlsplit(server.url)
+        url = f"postgresql://fresh@{place.hostname}:{place.port}/fresh"
+        put_back({"default": sql_database(url)}, tmp_path / "copy", unfinished=tmp_path / UNFINISHED)
+        with psycopg.connect(url) as after:
+            assert after.execute("SELECT a FROM pairs").fetchall() == [(7,)]

@@ -47,10 +47,14 @@ def test_names_that_could_imitate_or_break_something_are_refused(username: str) 
         check_username(username)
 
 
-@pytest.mark.parametrize("username", ["admin", "API", "Me", "support", "root", "settings"])
+@pytest.mark.parametrize("username", ["admin", "API", "Me", "support", "root", "settings", "lost_7", "LOST_7_ab"])
 def test_reserved_names_are_refused_in_any_case(username: str) -> None:
     with pytest.raises(ValidationError, match="reserved"):
         check_username(username)
+
+
+def test_what_begins_like_a_lost_account_s_name_is_nobody_s_alone() -> None:
+    check_username("lost_soul")
 
 
 def test_reserved_names_are_written_in_lower_case() -> None:

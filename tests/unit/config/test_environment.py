@@ -225,6 +225,9 @@ class TestDatabases:
             ("feed:12?secret@db/feed", "has a parameter that is not understood"),
             ("feed:secret@db/feed?options=-c%20x=1", "has a parameter that is not understood"),
             ("feed:secret@db/feed?sslmode=disable&sslmode=require", "has a parameter twice"),
+            ("feed:secret@db/feed?target_session_attrs=read-write", "has a parameter that is not understood"),
+            ("feed:secret@db", "names no database"),
+            ("feed:secret@db/?sslmode=require", "names no database"),
             ("feed:secret@db/feed?sslmode=verify", "has an sslmode that is none of disable,"),
         ],
     )
@@ -240,6 +243,9 @@ class TestDatabases:
         place = database_urls.postgresql("postgres://f%40d:%2F%23%3F%40%25@db/a%2Fb?sslmode=require&sslrootcert=/r%20t")
         assert place[:-1] == ("a/b", "db", 5432, "f@d", "/#?@%")
         assert place.parameters == {"sslmode": "require", "sslrootcert": "/r t"}
+        socket = database_urls.postgresql("postgres://feed@%2Fvar%2FRun:6432/feed?application_name=a+b%26c")
+        assert (socket.host, socket.port, socket.parameters) == ("/var/Run", 6432, {"application_name": "a+b&c"})
+        assert database_urls.postgresql("postgres://feed@[::1]/feed").host == "::1"
 
     def test_none_is_none(self, given: pytest.MonkeyPatch) -> None:
         assert read(given, {"REPLICA_DATABASE_URL": ""}).replica_database_url == ""

@@ -1,5 +1,6 @@
 """Copies of a Cassandra node: what is put back, and what is refused. With a node, see test_restored.py."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def node(tmp_path: Path) -> Path:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     directory = files(tmp_path / "copy", {"tweets/da-1-bti-Data.db": "copied", "tweets/schema.cql": "CREATE"})
-    tables = {"tweets": ["da-1-bti-Data.db", "schema.cql"]}
+    tables = {"tweets": [backups.described(each) for each in sorted((directory / "tweets").iterdir())]}
     (directory / backups.MANIFEST).write_bytes(msgspec.json.encode(Copy("feed", datetime.now(UTC), tables)))
     return directory
 
@@ -86,6 +87,46 @@ def test_what_cannot_be_put_back_changes_nothing(
         patches.setenv("DATA_DIR", str(node.parent))
         assert main(["put-back", str(copy)]) == 1
     assert said in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_as_it_was_written_changes_nothing(node: Path, copy: Path) -> None:
+    (copy / "tweets/da-1-bti-Data.db").write_text("Copied")
+    before = contents(node)
+    with pytest.raises(CannotStart, match=r"Data\.db is missing, or was changed"):
+        put_back(node, copy)
+    assert contents(node) == before
+
+
+def test_a_full_disk_changes_nothing(node: Path, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = contents(node)
+
+    def full(source: Path, target: Path) -> None:
+        target.write_text("co")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(CannotStart, match=r"Nothing was changed: .*No space left"):
+        put_back(node, copy)
+    assert contents(node) == before | {"node.lock": ""}
+
+
+def test_one_that_is_broken_off_names_what_it_moved_and_is_done_again(
+    node: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def refused(self: Path, target: Path) -> Path:
+        if self.parent.parent.name == backups.STAGING:
+            raise OSError(5, "Input/output error")
+        return rename(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", refused)
+        with pytest.raises(CannotStart, match=rf"Do not start the node.* is in {node}/{ASIDE}"):
+            put_back(node, copy)
+    put_back(node, copy)
+    assert contents(node)[f"data/feed/{TABLE}/da-1-bti-Data.db"] == "copied"
+    assert not (node / backups.STAGING).exists()
 
 
 def test_a_command_that_is_none_tells_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,10 @@
 import stat
 from pathlib import Path
 
-from deploy.manage import manage_environment
+import pytest
+
+from deploy.errors import CannotStart
+from deploy.manage import NOWHERE, manage_environment, refuse_without_redis
 from deploy.supervisor.records import Records, read_addresses
 
 
@@ -27,3 +30,13 @@ def test_a_run_that_has_ended_leaves_no_addresses(tmp_path: Path) -> None:
     records.clear()
     assert read_addresses(tmp_path / "run.json") == {}
     assert manage_environment({"DATA_DIR": str(tmp_path)})["STORE"] == "embedded"
+
+
+def test_without_a_run_nobody_else_s_redis_is_met(tmp_path: Path) -> None:
+    found = manage_environment({"DATA_DIR": str(tmp_path)})
+    assert {name: found[name] for name in NOWHERE} == NOWHERE
+    refuse_without_redis(["migrate"], found)
+    with pytest.raises(CannotStart, match="TIMELINE_REDIS_URL is not given"):
+        refuse_without_redis(["empty_redis", "--dry-run"], found)
+    given = {"TIMELINE_REDIS_URL": "redis://mine/0", "BROKER_REDIS_URL": "redis://mine/1"}
+    refuse_without_redis(["empty_redis"], manage_environment({"DATA_DIR": str(tmp_path)} | given))
