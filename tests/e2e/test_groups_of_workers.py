@@ -1,6 +1,5 @@
 """Two groups of real workers, each at a broker of its own: together they work everything off, and apart they go on."""
 
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +7,6 @@ from unittest.mock import patch
 
 import pytest
 from django.conf import settings as django_settings
-from django.core.management import CommandError, call_command
 from django.db import connections
 
 from accounts.graph import follows
@@ -73,11 +71,6 @@ def hire(tmp_path: Path) -> Iterator[Hire]:
         child.kill()
 
 
-def named(broker: Valkey) -> str:
-    """Its worker, as Celery calls it."""
-    return f"worker-{broker.port}@{socket.gethostname()}"
-
-
 def sent(orders: list[Order]) -> None:
     for order in orders:
         try:
@@ -98,11 +91,6 @@ def test_each_group_works_off_its_own(groups: list[Valkey], hire: Hire) -> None:
         hire(each)
     assert wait_until(lambda: open_orders() == [], seconds=WAIT_SECONDS)
     assert home(reader) == tweets[::-1]
-
-    for each in groups:
-        call_command("check_worker", named(each), broker=each.url)
-    with pytest.raises(CommandError, match="does not answer"):
-        call_command("check_worker", named(groups[1]), broker=groups[0].url)
 
     groups[0].kill()
     later = [post(author) for _ in range(POSTS)]

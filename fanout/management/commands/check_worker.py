@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from celery import current_app
+from celery import Celery, current_app
 from celery.exceptions import OperationalError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from redis.exceptions import RedisError
@@ -41,10 +41,17 @@ def _ping(broker: str | None) -> None:
         RedisNode("redis_broker", broker).ping()
 
 
+def _app(broker: str | None) -> Celery:
+    """Returns one that speaks over that broker. Its connection alone would not do: Celery publishes by its own pool."""
+    if broker is None:
+        return current_app
+    app = Celery(broker=broker, set_as_current=False)
+    app.conf.broker_transport_options = current_app.conf.broker_transport_options
+    return app
+
+
 def _answers(worker: str, broker: str | None) -> bool:
     try:
-        with current_app.connection_for_write(url=broker) as connection:
-            asked = current_app.control.inspect([worker], timeout=ANSWER_SECONDS, connection=connection)
-            return bool(asked.ping())
+        return bool(_app(broker).control.inspect([worker], timeout=ANSWER_SECONDS).ping())
     except (OperationalError, OSError, RedisError):
         return False

@@ -1,7 +1,6 @@
 """The workers' healthcheck: a worker that is silent fails it, and none does while the broker is away."""
 
 from collections.abc import Iterator
-from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -31,7 +30,7 @@ def answers() -> Iterator[list[str]]:
     asked: list[str] = []
 
     class Inspect:
-        def __init__(self, names: list[str], timeout: float, connection: Any) -> None:
+        def __init__(self, names: list[str], timeout: float) -> None:
             asked.extend(names)
 
         def ping(self) -> dict[str, object]:
