@@ -4,17 +4,15 @@ import re
 from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from redis.exceptions import RedisError
 
 from fanout.orders.brokers import brokers
 from storage.errors import Unavailable
 from storage.redis.generations import begin
-from storage.redis.node import RedisNode, broker_node, connect, timeline_node
+from storage.redis.node import RedisNode, broker_node, timeline_node
+from storage.redis.strangers import first_keys
 
 CANNOT_EMPTY = 2
-LOOKED_AT = 1_000
-"""Keys of a database, to see whose they are."""
-OF_TIMELINES = re.compile(rb"\{t\d+\}:|stray-search$")
+OF_TIMELINES = re.compile(rb"\{t[0-9/]+\}:|stray-search$")
 OF_BROKERS = re.compile(
     rb"(graph|fanout|bulk|maintenance|sweepers|unacked(_index|_mutex)?)$|(sent|tally|fanned):|_kombu\.binding\."
 )
@@ -64,24 +62,10 @@ def _refuse_strangers() -> None:
     places = [(each.url, OF_TIMELINES) for each in (timelines.parts() if timelines.is_cluster else [timelines])]
     places += [(each.url, OF_BROKERS) for each in dict.fromkeys((broker_node(), *brokers()))]
     for url, ours in places:
-        keys = _first_keys(url)
+        keys = first_keys(url)
         if keys and not any(ours.match(key) for key in keys):
             told = f"{_place(url)} has keys, {keys[0].decode(errors='replace')!r} among them, and none of ours seen."
             raise CommandError(f"{told} Nothing was emptied; --force empties it.", returncode=CANNOT_EMPTY)
-
-
-def _first_keys(url: str) -> list[bytes]:
-    """Some keys of one server, without the greeting of the timelines' connections; none if there are none."""
-    client = connect(url)
-    try:
-        cursor, keys = client.scan(count=LOOKED_AT)
-        while cursor and not keys:
-            cursor, keys = client.scan(cursor, count=LOOKED_AT)
-    except (RedisError, OSError) as error:
-        raise Unavailable("redis") from error
-    finally:
-        client.close()
-    return list(keys)
 
 
 def _place(url: str) -> str:

@@ -92,7 +92,7 @@ def test_what_cannot_be_put_back_changes_nothing(
 def test_a_file_that_is_not_as_it_was_written_changes_nothing(node: Path, copy: Path) -> None:
     (copy / "tweets/da-1-bti-Data.db").write_text("Copied")
     before = contents(node)
-    with pytest.raises(CannotStart, match=r"Data\.db is missing, or was changed"):
+    with pytest.raises(CannotStart, match=r"Data\.db is missing, or not as it was written"):
         put_back(node, copy)
     assert contents(node) == before
 
