@@ -5,7 +5,7 @@ from typing import cast
 from redis.exceptions import RedisError
 
 from storage.errors import Unavailable
-from storage.redis.node import connect
+from storage.redis.connections import connect
 
 LOOKED_AT = 1_000
 """Keys of a database, to see whose they are."""

@@ -6,8 +6,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.graph import follows
+from storage.redis.connections import connect
 from storage.redis.generations import begin
-from storage.redis.node import broker_node, connect, timeline_node
+from storage.redis.node import broker_node, timeline_node
 from storage.redis.shards import generation_key
 from storage.stores import outbox
 from tests.backends import timeline_redis_down
