@@ -199,6 +199,7 @@ class Listener:
         Ends by raising what broke the subscription: without PINGs the watermark would stand.
         """
         while True:
+            end_if_cancelled()
             await subscription.ping(self._watermark)
             await asyncio.sleep(WATERMARK_SECONDS)
 

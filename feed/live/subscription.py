@@ -105,6 +105,7 @@ class Subscription:
         Runs what is to go on `beside` for as long, and ends with what that raises: a pinger that has found out that a
         channel is elsewhere, where nobody would say so here.
         """
+        end_if_cancelled()  # the tasks begun here would know nothing of it
         tasks = [asyncio.create_task(each) for each in beside]
         tasks += [
             asyncio.create_task(self._receive_from(place, connection, take))

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import patch
@@ -175,3 +175,22 @@ def test_it_is_looked_up_in_a_thread_where_to_connect_and_again_if_that_fails(ur
     assert node.asked_by
     assert node.asked_by[0] != threading.get_ident()
     assert node.looks == 1
+
+
+def test_who_pings_ends_though_their_cancellation_was_taken_for_an_error() -> None:
+    """redis-py does so at times, as it connects anew; whoever listens waits for the pinger as for the receivers."""
+
+    class Swallowing:
+        async def ping(self, _watermark: int) -> None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(SECONDS)
+
+    async def scenario() -> bool:
+        pinging = asyncio.create_task(Listener()._ping(cast(Subscription, Swallowing())))
+        await asyncio.sleep(0)
+        pinging.cancel()
+        done, _ = await asyncio.wait([pinging], timeout=SECONDS / 2)
+        pinging.cancel()
+        return bool(done)
+
+    assert asyncio.run(scenario())
