@@ -146,7 +146,7 @@ class Listener:
             await subscription.subscribe(*told, *wanted)
             try:
                 await channels.begin(partial(_say, subscription), wanted)
-                await subscription.receive(self._hear, self._ping(subscription))
+                await subscription.receive(self._hear, partial(self._ping, subscription))
             finally:
                 channels.end()
 

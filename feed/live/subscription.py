@@ -99,14 +99,16 @@ class Subscription:
         for connection in self._connections.values():
             await connection.execute_command("PING", str(watermark))
 
-    async def receive(self, take: Callable[[Message], Awaitable[None]], *beside: Coroutine[Any, Any, None]) -> None:
+    async def receive(
+        self, take: Callable[[Message], Awaitable[None]], *beside: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         """Gives each message to `take`, with PONGs that carry the watermark that counts by now; ends by raising.
 
         Runs what is to go on `beside` for as long, and ends with what that raises: a pinger that has found out that a
         channel is elsewhere, where nobody would say so here.
         """
         end_if_cancelled()  # the tasks begun here would know nothing of it
-        tasks = [asyncio.create_task(each) for each in beside]
+        tasks = [asyncio.create_task(each()) for each in beside]
         tasks += [
             asyncio.create_task(self._receive_from(place, connection, take))
             for place, connection in self._connections.items()

@@ -21,10 +21,10 @@ def refused(port: int) -> bool:
 
 
 def test_it_says_so_goes_on_serving_and_finishes_what_was_begun(tmp_path: Path) -> None:
-    with running("web", tmp_path, DRAIN_SECONDS="6") as (port, child):
+    with running("web", tmp_path, DRAIN_SECONDS="15") as (port, child):
         assert status(get(port, b"/readyz")) == 200
         os.kill(child.pid, signal.SIGTERM)
-        assert wait_until(lambda: status(get(port, b"/readyz")) == 503, seconds=6)
+        assert wait_until(lambda: status(get(port, b"/readyz")) == 503, seconds=15)
         assert b'"draining"' in get(port, b"/readyz")
         assert status(get(port)) == 200
         begun = half_sent(port)
