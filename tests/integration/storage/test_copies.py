@@ -1,10 +1,10 @@
 """`manage.py backup` and `restore` on SQLite, and what they refuse."""
 
-import gc
 import os
 import shutil
 import sqlite3
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from io import StringIO
 from pathlib import Path
@@ -35,8 +35,24 @@ def run(command: str, *arguments: object) -> list[str]:
     return out.getvalue().splitlines()
 
 
+@pytest.fixture
+def own_files(product: str, tmp_path: Path) -> Iterator[None]:
+    """Databases that no thread of an earlier test has open."""
+    names = {alias: connections[alias].settings_dict["NAME"] for alias in ("default", "store")}
+    for alias, name in names.items():
+        connections[alias].close()
+        own = tmp_path / f"own-{alias}.sqlite3"
+        with closing(sqlite3.connect(name)) as shared, closing(sqlite3.connect(own)) as ours:
+            shared.backup(ours)
+        connections[alias].settings_dict["NAME"] = str(own)
+    yield
+    for alias, name in names.items():
+        connections[alias].close()
+        connections[alias].settings_dict["NAME"] = name
+
+
 @on_one_store
-@pytest.mark.usefixtures("product")
+@pytest.mark.usefixtures("own_files")
 def test_what_was_there_at_the_backup_is_there_again(tmp_path: Path) -> None:
     author = new_person("before_it")
     kept = post(author)
@@ -48,7 +64,6 @@ def test_what_was_there_at_the_backup_is_there_again(tmp_path: Path) -> None:
     assert run("restore", copy, "--dry-run")[-1].endswith("; whole")
     assert User.objects.filter(pk=late.pk).exists()
     (tmp_path / "broker").mkdir()
-    gc.collect()  # connections of threads of earlier tests, which have ended
     with override_settings(DATA_DIR=tmp_path):
         lines = run("restore", copy)
     assert [each.name.partition("-")[0] for each in tmp_path.glob("broker*")] == ["broker.before"]
