@@ -1,8 +1,10 @@
 """Watching and breaking the backends of a test."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -178,3 +180,18 @@ def let_it_be_known(breaker: Breaker, ask: Callable[[], object]) -> None:
         if breaker.state is not State.CLOSED:
             return
     raise AssertionError(f"{breaker.backend} answers")
+
+
+@contextmanager
+def own_file(alias: str, directory: Path) -> Iterator[None]:
+    """Inside, that SQLite database is a copy in the directory: threads of earlier tests may have the other one open."""
+    name, own = connections[alias].settings_dict["NAME"], directory / f"own-{alias}.sqlite3"
+    connections[alias].close()
+    with closing(sqlite3.connect(name)) as shared, closing(sqlite3.connect(own)) as copy:
+        shared.backup(copy)
+    connections[alias].settings_dict["NAME"] = str(own)
+    try:
+        yield
+    finally:
+        connections[alias].close()
+        connections[alias].settings_dict["NAME"] = name

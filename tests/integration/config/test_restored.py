@@ -29,7 +29,7 @@ from storage.cassandra import session
 from storage.cassandra.migrations import migrate
 from storage.cassandra.outbox import forget_known
 from tests import postgresql as servers
-from tests.backends import vouch_for_all
+from tests.backends import own_file, vouch_for_all
 from tests.integration.feed.commands import audit_timelines, reconcile
 from tests.integration.tweeting import home, post, viewer
 from tests.people import PASSWORD, new_person
@@ -73,7 +73,7 @@ def forget_all() -> None:
 def test_both_stores_from_different_moments(
     database: None, redis_servers: None, node: CassandraNode, postgres: servers.PostgreSQL, tmp_path: Path
 ) -> None:
-    with servers.people_in(postgres), patch.object(dispatcher, "send"):
+    with own_file("store", tmp_path), servers.people_in(postgres), patch.object(dispatcher, "send"):
         author, reader = new_person("author"), new_person("reader")
         follows.follow(reader.id, author.id)
         early = post(author)

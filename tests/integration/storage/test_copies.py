@@ -23,6 +23,7 @@ from config.settings import sql_database
 from storage import copies
 from storage.copies import UNFINISHED, CannotCopy, put_back, take
 from tests import postgresql as servers
+from tests.backends import own_file
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post
 from tests.people import new_person
@@ -38,17 +39,8 @@ def run(command: str, *arguments: object) -> list[str]:
 @pytest.fixture
 def own_files(product: str, tmp_path: Path) -> Iterator[None]:
     """Databases that no thread of an earlier test has open."""
-    names = {alias: connections[alias].settings_dict["NAME"] for alias in ("default", "store")}
-    for alias, name in names.items():
-        connections[alias].close()
-        own = tmp_path / f"own-{alias}.sqlite3"
-        with closing(sqlite3.connect(name)) as shared, closing(sqlite3.connect(own)) as ours:
-            shared.backup(ours)
-        connections[alias].settings_dict["NAME"] = str(own)
-    yield
-    for alias, name in names.items():
-        connections[alias].close()
-        connections[alias].settings_dict["NAME"] = name
+    with own_file("default", tmp_path), own_file("store", tmp_path):
+        yield
 
 
 @on_one_store
