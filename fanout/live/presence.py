@@ -38,6 +38,14 @@ ByShard = dict[int, list[int]]
 """Readers, by the shard of their timelines."""
 
 
+class NotAllPresent(Unavailable):
+    """Some nodes of a cluster did not answer, so that their readers may not be present; `emptied` as of the others."""
+
+    def __init__(self, backend: str, emptied: set[int]) -> None:
+        super().__init__(backend)
+        self.emptied = emptied
+
+
 class Presence:
     """The presence of one process's readers. Thread-safe."""
 
@@ -50,7 +58,7 @@ class Presence:
     def appear(self, reader_ids: Iterable[int]) -> set[int]:
         """Makes readers present; returns the shards whose readers may have missed something.
 
-        One round trip. Raises `Unavailable`, and then they may not be present.
+        One round trip. Raises `Unavailable`, and then they may not be present; `NotAllPresent` if some nodes answered.
         """
         shards, epoch = by_shard(reader_ids), current_epoch()
         if not shards:
@@ -61,8 +69,8 @@ class Presence:
             unsigned = {shard for shard, was_signed in known.items() if not was_signed}
             emptied = unsigned & self._signed
             self._signed |= known.keys()
-        if len(known) < len(shards) and not emptied:
-            raise Unavailable(timeline_node().name)
+        if len(known) < len(shards):
+            raise NotAllPresent(timeline_node().name, emptied)
         return emptied
 
     def _appearing(self, shard: int, epoch: int, readers: list[int]) -> Read[bool | None]:

@@ -11,7 +11,7 @@ answers come in order, and everything published before has then been put into th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -23,7 +23,7 @@ from accounts.account_cache.change_log import Changes, own_copy, recent_changes
 from fanout.live import channel
 from fanout.live.channel import PUBLIC_CHANNEL, LiveKind
 from fanout.live.figures import live_figures
-from fanout.live.presence import REFRESH_SECONDS, Presence
+from fanout.live.presence import REFRESH_SECONDS, NotAllPresent, Presence
 from fanout.live.watermark import WATERMARK_SECONDS, watermark
 from feed.live.arrivals import arrivals
 from feed.live.channels import HEARD_SECONDS, KEPT_SECONDS, channels
@@ -68,6 +68,8 @@ class Listener:
         self._missing: set[str] = set()
         """Channels that every process hears, and that the subscription does not yet."""
         self._presence = Presence()
+        self._absent: set[int] = set()
+        """Readers that could not be made present when they came."""
         self._public = Pacing()
         self._watermark = 0
         self._seen_changes: Changes = {}
@@ -109,6 +111,7 @@ class Listener:
             try:
                 await self._appear([topic.id])
             except Unavailable:
+                self._absent.add(topic.id)
                 log.warning("presence_waits_for_redis", user_id=topic.id)
 
     async def _subscription_stands(self) -> None:
@@ -121,10 +124,12 @@ class Listener:
 
     async def _appear(self, reader_ids: list[int]) -> None:
         """Makes readers present; everybody on a shard that had been emptied resyncs, whoever it was that noticed."""
-        emptied = await housekeeping(self._presence.appear, reader_ids)
-        if emptied:
-            missed = [reader_id for reader_id in registry.ids(HOME) if timeline_shard(reader_id) in emptied]
-            registry.signal(HOME, missed, SignalKind.RESYNC)
+        try:
+            emptied = await housekeeping(self._presence.appear, reader_ids)
+        except NotAllPresent as error:
+            _resync_shards(error.emptied)
+            raise
+        _resync_shards(emptied)
 
     async def _listen(self) -> None:
         try:
@@ -235,9 +240,13 @@ class Listener:
         await channels.drop_unwanted()
 
     async def _keep_present(self) -> None:
-        """Refreshes the presence of every reader here."""
+        """Refreshes the presence of every reader here. Who was absent until now has missed what was not published for
+        them; who comes amid this reads their page behind it."""
         await asyncio.sleep(REFRESH_SECONDS)
-        await self._appear(registry.ids(READER))
+        absent = frozenset(self._absent)
+        await self._appear(list({*registry.ids(READER), *absent}))
+        self._absent -= absent
+        registry.signal(HOME, absent, SignalKind.RESYNC)
 
     async def _watch_accounts(self) -> None:
         await asyncio.sleep(WATCH_SECONDS)
@@ -259,6 +268,12 @@ class Listener:
             if suspended:
                 sharing.forget()
                 await registry.suspended(suspended)
+
+
+def _resync_shards(emptied: Collection[int]) -> None:
+    if emptied:
+        missed = [reader_id for reader_id in registry.ids(HOME) if timeline_shard(reader_id) in emptied]
+        registry.signal(HOME, missed, SignalKind.RESYNC)
 
 
 def _resync(name: str) -> None:

@@ -1,7 +1,8 @@
 """A socket lives through an outage of the timelines' Redis: it pauses, and then nothing was skipped."""
 
 import asyncio
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -20,6 +21,7 @@ from feed.live.registry import LiveQueue, registry
 from feed.live.streams.stream import PUBLIC, READER, Signal, SignalKind, Topic
 from feed.live.subscription import Subscription
 from feed.live.threads import housekeeping
+from storage.errors import Unavailable
 from storage.redis.handshakes import greet_async
 from storage.redis.node import timeline_node
 from tests.backends import connected_anew
@@ -196,3 +198,31 @@ def test_what_was_published_while_a_connection_was_broken_for_a_moment_comes_too
         await socket.close()
 
     asyncio.run(lives_through_it())
+
+
+def test_who_could_not_be_made_present_is_told_what_was_not_published_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis was too slow once, as they came; the subscription stands, and nobody else notices anything."""
+    author, reader = new_person(), new_person()
+    follows.follow(reader.id, author.id)
+    socket, appear, is_slow = Socket(reader), listener._presence.appear, threading.Event()
+
+    def slow_at_first(reader_ids: Iterable[int]) -> set[int]:
+        if is_slow.is_set():
+            raise Unavailable("redis_timelines")
+        return appear(reader_ids)
+
+    monkeypatch.setattr(listener._presence, "appear", slow_at_first)
+    monkeypatch.setattr(listener_module, "REFRESH_SECONDS", 0.2)
+
+    async def scenario() -> None:
+        is_slow.set()
+        await socket.open()
+        tweet = await housekeeping(post, author)
+        await delivered()
+        assert await socket.is_silent(0.5), "it was published for nobody"
+        is_slow.clear()
+        assert await socket.until(tweet) == [tweet]
+        assert not listener._absent
+        await socket.close()
+
+    asyncio.run(scenario())
