@@ -104,7 +104,8 @@ def put_back(databases: Mapping[str, Settings], directory: Path, *, unfinished: 
 
     All is looked at, and every SQLite file lies beside its place, before anything is changed; PostgreSQL comes next, in
     one transaction, and renaming files last. While it is amid that, the file `unfinished` is there: databases may be
-    of two moments then. Raises `CannotCopy`; after renaming has begun, its sentence names what was moved aside.
+    of two moments then. It stays until a restore is complete. Raises `CannotCopy`; after renaming has begun, its
+    sentence names what was moved aside.
     """
     files = read(directory).files
     for each in files:
@@ -113,6 +114,7 @@ def put_back(databases: Mapping[str, Settings], directory: Path, *, unfinished: 
         (_check_sqlite if each.engine == SQLITE else _check_postgresql)(databases[each.alias])
     of_sqlite = [each for each in files if each.engine == SQLITE]
     of_postgresql = [each for each in files if each.engine == POSTGRESQL]
+    was_unfinished = unfinished.exists()
     fresh: list[Path] = []
     asides: dict[str, Path] = {}
     try:
@@ -125,7 +127,7 @@ def put_back(databases: Mapping[str, Settings], directory: Path, *, unfinished: 
         for each in of_postgresql:
             _restore_postgresql(databases[each.alias], directory / each.name)
     except (OSError, CannotCopy) as error:
-        for path in (*fresh, unfinished):
+        for path in (*fresh, *([] if was_unfinished else [unfinished])):
             path.unlink(missing_ok=True)
         raise CannotCopy(f"nothing was changed: {error}") from error
     try:

@@ -40,14 +40,20 @@ def make_role(report: Callable[[str], None]) -> None:
     if not user.replace("_", "a").isalnum() or user.lower() == FIRST:
         raise RoleError(f"CASSANDRA_USER must be of letters, digits and _, and another role than {FIRST}")
     deadline = time.monotonic() + FIRST_SECONDS
+    is_made = False
     while not _lets_in(user, password):
-        if _lets_in(FIRST, FIRST, MAKE.format(user, password.replace("'", "''"))):
+        is_open = _lets_in(FIRST, FIRST, MAKE.format(user, password.replace("'", "''")))
+        if is_open and not is_made:
             report(f"made the role {user}")
+            is_made = True
         elif time.monotonic() > deadline:
+            if is_open:
+                raise RoleError(f"Cassandra has a role {user} already, and with another password")
             raise RoleError(f"Cassandra lets neither {user} in, nor the role that a new cluster begins with")
         time.sleep(PAUSE_SECONDS)
     if _lets_in(FIRST, FIRST):
-        _lets_in(user, password, CLOSE)
+        if not _lets_in(user, password, CLOSE):
+            raise RoleError(f"Cassandra let {user} in, and did not when the role {FIRST} was to be closed")
         report(f"the role {FIRST} logs in no more")
 
 

@@ -43,10 +43,15 @@ class Told:
     """By which the socket was closed; None where it just broke."""
     away: list[float] = field(default_factory=list)
     """Seconds from each end of the socket until it was subscribed again."""
+    errors: list[str] = field(default_factory=list)
+    """Codes of the errors that a socket told, after which it was left."""
 
 
 class Person:
-    """One, at an address of their own on loopback. `begin` … `rest` (asks no more) … `leave`."""
+    """One, at an address of their own on loopback. `listen`, `begin` … `rest` (asks no more) … `leave`.
+
+    Whoever subscribes without a cursor is told what is new from then on: nobody is to post before all are subscribed.
+    """
 
     def __init__(self, front: Front, number: int, *, writes: bool) -> None:
         self.name = f"person{number}"
@@ -64,6 +69,7 @@ class Person:
         self._token = answer.json()["data"]["token"]
         self._client.headers["Authorization"] = f"Bearer {self._token}"
         self._cursor: str | None = None
+        self._refused = False
         self._resting, self._leaving = threading.Event(), threading.Event()
         self.subscribed = threading.Event()
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._ask, self._listen)]
@@ -72,9 +78,12 @@ class Person:
         if other is not self:
             self._client.put(f"/users/{other.name}/follow").raise_for_status()
 
+    def listen(self) -> None:
+        self._threads[1].start()
+
     def begin(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        """Begins to ask."""
+        self._threads[0].start()
 
     def rest(self) -> None:
         """Asks nothing more; returns when the last request is over."""
@@ -142,10 +151,11 @@ class Person:
         context: ssl.SSLContext = self._front.trust()
         source = (self._address, 0)
         with connect(address, additional_headers=fields, ssl=context, open_timeout=5, source_address=source) as socket:
+            self._refused = False
             after = {} if self._cursor is None else {"after": self._cursor}
             socket.send(json.dumps({"type": "subscribe", "stream": "home", **after}))
             with suppress(WebSocketException):
-                while not self._leaving.is_set():
+                while not self._leaving.is_set() and not self._refused:
                     with suppress(TimeoutError):
                         self._take(json.loads(socket.recv(timeout=0.5)), ended)
             return socket.close_code
@@ -161,5 +171,8 @@ class Person:
             self.told.heard.add(tweet["id"])
         elif frame["type"] == "gap":
             self.told.gaps += 1
+        elif frame["type"] == "error":
+            self.told.errors.append(str(frame.get("code")))
+            self._refused = True
         if isinstance(cursor := frame.get("cursor"), str):
             self._cursor = cursor

@@ -43,10 +43,12 @@ def rolled(production: Production, order: tuple[str, ...] = ORDER) -> list[str]:
         for author in authors:
             person.follow(author)
     for person in people:
-        person.begin()
-    began = time.monotonic()
+        person.listen()
     if not wait_until(lambda: all(person.subscribed.is_set() for person in people), seconds=DELIVERED_SECONDS):
         raise CannotStart("Not every socket was subscribed.")
+    began = time.monotonic()
+    for person in people:
+        person.begin()
     time.sleep(SETTLED_SECONDS)
     for name in order:
         _replace(production, name)
@@ -93,10 +95,12 @@ def _faults(people: list[Person]) -> list[str]:
     failed = [each for person in people for each in person.told.failed]
     long = [away for person in people for away in person.told.away if away > AWAY_SECONDS]
     gaps = sum(person.told.gaps for person in people)
+    errors = Counter(code for person in people for code in person.told.errors)
     return [
         *failed,
         *([f"{len(long)} times a socket was away for longer than {AWAY_SECONDS} s: {max(long):.1f}"] if long else []),
         *([f"{gaps} gaps"] if gaps else []),
+        *([f"errors that sockets told: {dict(errors)}"] if errors else []),
     ]
 
 

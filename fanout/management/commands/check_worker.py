@@ -7,9 +7,8 @@ from celery.exceptions import OperationalError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from redis.exceptions import RedisError
 
-from fanout.orders.brokers import ping_all
 from storage.errors import Unavailable
-from storage.redis.node import RedisNode
+from storage.redis.node import RedisNode, broker_node
 
 ANSWER_SECONDS = 10.0
 """A solo worker answers between two tasks."""
@@ -35,10 +34,8 @@ class Command(BaseCommand):
 
 
 def _ping(broker: str | None) -> None:
-    """Raises `Unavailable` unless every broker answers, and that one, which a list may not have any more."""
-    ping_all()
-    if broker is not None:
-        RedisNode("redis_broker", broker).ping()
+    """Raises `Unavailable` unless that broker answers. Those of other groups are no matter of this worker."""
+    (broker_node() if broker is None else RedisNode("redis_broker", broker)).ping()
 
 
 def _app(broker: str | None) -> Celery:

@@ -9,6 +9,7 @@ from contextlib import closing
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import psycopg
@@ -227,7 +228,11 @@ def test_one_that_is_broken_off_says_what_was_moved_and_is_done_again(
         patched.setattr(Path, "rename", refused)
         with pytest.raises(CannotCopy, match=r"two moments: .*default\.db\.before-.*moved aside: .*store\.db\.before-"):
             put_back(databases, tmp_path / "copy", unfinished=unfinished)
-    assert unfinished.exists()
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfile", Mock(side_effect=OSError(28, "No space left on device")))
+        with pytest.raises(CannotCopy, match="nothing was changed"):
+            put_back(databases, tmp_path / "copy", unfinished=unfinished)
+    assert unfinished.exists(), "databases are of two moments still"
     with override_settings(DATA_DIR=tmp_path), pytest.raises(CommandError, match="restore was broken off"):
         call_command("migrate")
     put_back(databases, tmp_path / "copy", unfinished=unfinished)

@@ -68,6 +68,16 @@ def test_a_cluster_that_lets_nobody_in_is_an_error(cluster: Cluster) -> None:
         call_command("cassandra_role")
 
 
+def test_a_role_with_another_password_is_an_error_and_is_made_once(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first role is open still: it ended between making the role and closing that one, with a password of before."""
+    monkeypatch.setattr(roles, "_lets_in", lambda user, password, statement="": (user, password) == FIRST)
+    with pytest.raises(CommandError, match="with another password"):
+        call_command("cassandra_role")
+    assert capsys.readouterr().out.count("made the role") == 1
+
+
 @pytest.mark.parametrize("user", ["cassandra", 'a"; DROP', "a b"])
 def test_some_names_are_no_roles(cluster: Cluster, settings: Settings, user: str) -> None:
     settings.CASSANDRA_USER = user
