@@ -99,7 +99,7 @@ chaos: $(DEVELOPMENT)  ## Break a running stack in every way and prove it right:
 broker-away: $(DEVELOPMENT)  ## Kill the broker, post meanwhile, and time what waits after its return: POSTS=2000 AWAY=60 STORE=embedded
 	@POSTS=$(or $(POSTS),2000) AWAY=$(or $(AWAY),60) STORE=$(STORE) $(BIN)/python -m tests.e2e.broker_away
 
-alerts: $(DEVELOPMENT)  ## Break a running product under a real Prometheus, and see each alert fire and end: STORE=embedded
+alerts: $(DEVELOPMENT)  ## Break a running product under a real Prometheus, and see its alerts fire and end: STORE=embedded
 	@STORE=$(STORE) $(BIN)/python -m tests.alerts
 
 attack: $(DEVELOPMENT)  ## Attack a running product, beside ordinary readers: NAMES="slow-bodies" SECONDS=5 SERVERS=run STORE=embedded

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from config.addresses import WRITE_AS_XX, is_readable
+
 POSTGRESQL = ("postgresql", "postgres")
 PARAMETERS = (
     "sslmode",
@@ -21,7 +23,6 @@ PARAMETERS = (
 )
 """What may follow `?`: libpq's own parameters, by its names."""
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-WRITE_AS_XX = "is no URL: is a character of its password to be written as %XX?"
 NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -38,7 +39,7 @@ class Place(NamedTuple):
 
 def fault_of(url: str, *, schemes: tuple[str, ...]) -> str | None:
     """Returns what is wrong with an address, None for nothing: what follows the variable's name in a sentence."""
-    if not _readable(url):
+    if not is_readable(url):
         return WRITE_AS_XX
     scheme = urlsplit(url).scheme
     if scheme not in schemes:
@@ -69,14 +70,6 @@ def _parameters(parts: SplitResult) -> list[tuple[str, str]]:
     """As libpq reads them, and not as a form is read: `+` is itself."""
     pairs = [each.partition("=") for each in parts.query.split("&") if each]
     return [(unquote(name), unquote(value)) for name, _, value in pairs]
-
-
-def _readable(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.scheme) and (parts.port or 0) >= 0
-    except ValueError:
-        return False
 
 
 def _fault_of_postgresql(url: str) -> str | None:

@@ -6,6 +6,7 @@ Sentences name the variable alone, never the address, which may hold a password.
 
 from urllib.parse import urlsplit
 
+from config.addresses import WRITE_AS_XX, is_readable
 from storage.redis.cluster_urls import is_of_a_cluster, seeds
 
 ONE_SERVER = ("redis", "rediss")
@@ -20,37 +21,27 @@ def fault_of(url: str, *, may_be_a_cluster: bool) -> str | None:
         return _fault_of_cluster(url) if may_be_a_cluster else "names a cluster: it has to be one server"
     if not separator:
         return "is no URL"
-    if scheme == "unix":
-        return None
     if scheme not in ONE_SERVER:
         clusters = ", redis+cluster://, rediss+cluster://" if may_be_a_cluster else ""
-        return f"begins with {scheme}://: must be one of redis://, rediss://, unix://{clusters}"
+        return f"begins with {scheme}://: must be one of redis://, rediss://{clusters}"
     return _fault_of_server(url)
 
 
 def _fault_of_cluster(url: str) -> str | None:
     try:
-        places = [_readable(each) for each in seeds(url)]
+        places = [is_readable(each) for each in seeds(url)]
     except ValueError as error:
         return f"cannot be read: {error}"
-    return None if all(places) else "is no URL: is a character of its password to be written as %XX?"
+    return None if all(places) else WRITE_AS_XX
 
 
 def _fault_of_server(url: str) -> str | None:
     if "," in url.partition("://")[2].rpartition("@")[2].partition("/")[0]:
         return "names several servers: those of a cluster stand behind redis+cluster://"
-    if not _readable(url):
-        return "is no URL: is a character of its password to be written as %XX?"
+    if not is_readable(url):
+        return WRITE_AS_XX
     parts = urlsplit(url)
     database = parts.path.strip("/")
     if database and not database.isdigit():
         return "has a database that is no number"
     return None
-
-
-def _readable(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.scheme) and (parts.port or 0) >= 0
-    except ValueError:
-        return False

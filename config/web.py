@@ -14,6 +14,7 @@ import asyncio
 import os
 import pkgutil
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -108,6 +109,8 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> None:
     """Serves until it is told to end. A worker that dies is replaced."""
     options = options_of(arguments)
+    # Workers inherit that: one that is starting still would be ended by the notice, and the others' draining with it.
+    signal.signal(NOTICE, signal.SIG_IGN)
     server = Server(
         options.application,
         address=options.host,

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from deploy.plan import ROOT
+from deploy.supervisor.health import answers_200
 from deploy.supervisor.ports import LOOPBACK, free_port
 from deploy.supervisor.processes import Child, last_lines, start, stop, wait_until
 
@@ -76,16 +77,11 @@ def front(directory: Path, servers: Mapping[str, int], static: Path | None = Non
     try:
         found = Front(ports[0], ports[1], ports[2], directory, child)
         health = f"http://{LOOPBACK}:{found.own_port}/healthz"
-        assert wait_until(lambda: child.ended() or answers(health), seconds=START_SECONDS), last_lines(log)
+        assert wait_until(lambda: child.ended() or answers_200(health), seconds=START_SECONDS), last_lines(log)
         assert not child.ended(), last_lines(log)
         yield found
     finally:
         stop([child], grace_seconds=5)
-
-
-def answers(url: str) -> bool:
-    asked = subprocess.run(["curl", "--fail", "--silent", "--output", os.devnull, url], check=False)
-    return asked.returncode == 0
 
 
 def make_certificate(directory: Path) -> None:

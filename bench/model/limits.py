@@ -79,7 +79,8 @@ def _numbers_in_the_code(site: Site, costs: Costs) -> list[Limit]:
         ),
         Limit(
             "outbox: bytes of one partition", f"{OUTBOX_SHARDS} shards a minute",
-            GOOD_PARTITION_BYTES / 1e6, rows * OUTBOX_ROW_BYTES / 1e6, "MB", "the same",
+            GOOD_PARTITION_BYTES / 1e6, rows * OUTBOX_ROW_BYTES / 1e6, "MB",
+            "more shards (`SHARDS`, with a migration), or partitions of seconds",
         ),
         Limit(
             "shards of timelines", f"at most {MOST_SHARDS:,} (`TIMELINE_SHARDS`), and no node without one",

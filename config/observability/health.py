@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
@@ -12,12 +12,13 @@ from django.http import HttpRequest, JsonResponse
 
 from accounts import sql
 from config.serving.draining import draining
-from fanout.orders.brokers import group_breakers, ping_all
-from storage.breakers import Breaker, worst_of
+from fanout.orders.brokers import ping_all
+from feed.operations.breakers import breakers
+from storage.breakers import worst_of
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, now_us
-from storage.redis.node import broker_node, timeline_node
-from storage.stores import outbox, ping_store, store_breaker
+from storage.redis.node import timeline_node
+from storage.stores import outbox, ping_store
 
 log = structlog.get_logger(__name__)
 
@@ -34,13 +35,6 @@ CHECKS: dict[str, Callable[[], None]] = {
     "store": ping_store,
     "database": sql.ping,
 }
-BREAKERS: dict[str, Callable[[], Sequence[Breaker]]] = {
-    "redis_timelines": lambda: timeline_node().breakers,
-    "redis_broker": lambda: broker_node().breakers,
-    "store": lambda: [store_breaker()],
-    "database": lambda: [sql.breaker],
-}
-"""Of a cluster one for each of its nodes, too."""
 DEGRADED = {
     "redis_timelines": (
         "Posting and reading work, over REST and GraphQL; home timelines are pulled from the store. "
@@ -57,7 +51,6 @@ DEGRADED = {
 }
 if sql.REPLICA in settings.DATABASES:
     CHECKS["database_replica"] = sql.ping_replica
-    BREAKERS["database_replica"] = lambda: [sql.replica_breaker]
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -125,12 +118,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
         },
         headers={"Cache-Control": "no-store"},
     )
-
-
-def breakers() -> dict[str, Sequence[Breaker]]:
-    """Returns this process's breakers by the names of their backends, those of groups' brokers among them."""
-    own = {name: some() for name, some in BREAKERS.items()}
-    return own | {name: [breaker] for name, breaker in group_breakers().items()}
 
 
 def ask_all() -> dict[str, bool]:

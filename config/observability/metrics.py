@@ -36,9 +36,10 @@ from accounts.sessions.authentication import BY_ADDRESS
 from accounts.sessions.bad_tokens import count_bad_token
 from accounts.sessions.throttles import count_or_refuse, note_hits
 from config.http.problems import problem_of, problem_response
-from config.observability.health import ask_all, breakers
+from config.observability.health import ask_all
 from fanout.orders import resending
 from fanout.orders.queues import BULK, QUEUES
+from feed.operations.breakers import breakers
 from storage import exposition
 from storage.errors import NotSignedIn, ServiceError, TooMany, Unavailable
 from storage.ids.snowflakes import id_us, now_us

@@ -202,8 +202,6 @@ def main(arguments: Sequence[str]) -> int:
                     f"put back; what stood there is in {aside}\nNow, and before anything else is started: "
                     "the node, manage.py migrate_store, empty_redis, and reconcile"
                 )
-            case ["nodetool", *command] if command:
-                print(nodetool(node_dir, _jmx_port(), *command), end="")
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2

@@ -3,35 +3,29 @@
 Bounded reads only: a count stops at COUNTED. A backend that does not answer is a line as well, and hides no other.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 import msgspec
 from django.urls import NoReverseMatch, reverse
 
-from accounts import sql
 from accounts.models import User
 from accounts.sql import sql_or_unavailable
 from accounts.staff.roles import Right
-from fanout.orders.brokers import group_breakers
 from feed.models import Status
 from feed.moderation.queue import reports_for
-from storage.breakers import Breaker, State, worst_of
+from feed.operations.breakers import breakers
+from storage.breakers import State, worst_of
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_time
-from storage.redis.node import broker_node, timeline_node
-from storage.stores import dead_letters, outbox, store_breaker
+from storage.stores import dead_letters, outbox
 
 COUNTED = 1_000
 LATE_SECONDS = 30
 """As /readyz has it: an open order of this age was sent again several times."""
 
-BREAKERS: dict[str, Callable[[], Sequence[Breaker]]] = {
-    "timeline Redis": lambda: timeline_node().breakers,
-    "broker": lambda: broker_node().breakers,
-    "store": lambda: [store_breaker()],
-    "database": lambda: [sql.breaker],
-}
+NAMES = {"redis_timelines": "timeline Redis", "redis_broker": "broker", "database_replica": "database's replica"}
+"""Of backends, where they read better than those of /readyz."""
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -87,9 +81,7 @@ def _open_orders() -> Need:
 
 
 def _breakers() -> Need:
-    states = {name: worst_of(breakers()) for name, breakers in BREAKERS.items()}
-    states |= {name: breaker.state for name, breaker in group_breakers().items()}
-    opened = [name for name, state in states.items() if state is not State.CLOSED]
+    opened = [NAMES.get(name, name) for name, some in breakers().items() if worst_of(some) is not State.CLOSED]
     detail = "" if not opened else f"{', '.join(opened)}, in this process"
     return Need("Breakers", f"{len(opened)} open" if opened else "all closed", detail, urgent=bool(opened))
 

@@ -15,7 +15,8 @@ from feed.desk.lines import operator_of, place_in, reason_in
 from feed.desk.pages import DeskPage, desk_page
 from feed.desk.plots import Points, Span, plot
 from feed.operations import figures, letters
-from feed.operations.figures import QUEUES, Sample, breakers
+from feed.operations.breakers import breakers
+from feed.operations.figures import QUEUES, Sample
 from storage.ids.snowflakes import MAX_ID, created_at, id_in, make_id
 from storage.ports.dead_letters import DeadLetter
 from storage.redis.tallies import SLOT_SECONDS

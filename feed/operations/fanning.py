@@ -1,7 +1,7 @@
 """How far the fan-out of one entry has come, and how far it reached: for operators, from what stands in the store.
 
 An entry is followed by the id of its order, which is its own id unless it was deleted or restored: log lines of
-workers, dead letters and attempts all name it (`order=…`). Of an order that is done, the store keeps that it is; when,
+workers, dead letters and attempts all name it (`order_id`). Of an order that is done, the store keeps that it is; when,
 and how many timelines it reached, is noted for some minutes only (fanout/orders/figures.py). What timelines hold now is
 looked up, of the first LOOKED_AT followers, however many there are.
 """

@@ -9,7 +9,7 @@ Samples stand in SQL, not in the Redis that they tell of, and KEPT_SECONDS of th
 sampled once, by whoever comes first, BEHIND slots after it, when every process has told what it counted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
@@ -17,24 +17,23 @@ import structlog
 from django.db import IntegrityError, transaction
 from msgspec import structs
 
-from accounts import sql
 from accounts.sql import sql_or_unavailable
 from fanout.live import presence
 from fanout.live.figures import FRAMES, SOCKETS
 from fanout.orders import resending
-from fanout.orders.brokers import group_breakers
 from fanout.orders.figures import DELIVERIES, ENTRIES, percentile
 from fanout.orders.queues import BULK, FANOUT, GRAPH
 from fanout.timelines.census import active_timelines
 from feed.models import FigureSample
+from feed.operations.breakers import breakers
 from feed.timelines.home import COLD, WARM
-from storage.breakers import Breaker, State, worst_of
+from storage.breakers import State, worst_of
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, now_us
 from storage.redis import tallies
 from storage.redis.node import broker_node, timeline_node
 from storage.redis.tallies import SLOT_SECONDS, current_slot
-from storage.stores import dead_letters, outbox, store_breaker
+from storage.stores import dead_letters, outbox
 
 KEPT_SECONDS = 6 * 3600
 BEHIND = 2
@@ -42,12 +41,6 @@ COUNTED = 10_000
 """Counting open orders and dead letters stops here."""
 MAINTENANCE = "maintenance"
 QUEUES = (GRAPH, FANOUT, BULK, MAINTENANCE)
-BREAKERS: dict[str, Callable[[], Sequence[Breaker]]] = {
-    "redis_timelines": lambda: timeline_node().breakers,
-    "redis_broker": lambda: broker_node().breakers,
-    "store": lambda: [store_breaker()],
-    "database": lambda: [sql.breaker],
-}
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -126,12 +119,6 @@ def _counted_in(slot: int) -> Sample:
         sockets=counted.get(SOCKETS, 0),
         frames=counted.get(FRAMES, 0) / SLOT_SECONDS,
     )
-
-
-def breakers() -> dict[str, Sequence[Breaker]]:
-    """Returns this process's breakers by the names of their backends, those of groups' brokers among them."""
-    own = {name: some() for name, some in BREAKERS.items()}
-    return own | {name: [breaker] for name, breaker in group_breakers().items()}
 
 
 @sql_or_unavailable()

@@ -1,4 +1,4 @@
-"""`make alerts`: break a running product, and see by a real Prometheus that each alert fires and ends.
+"""`make alerts`: break a running product, and see by a real Prometheus that the alerts of that fire and end.
 
     make alerts STORE=embedded|cassandra
 

@@ -3,7 +3,6 @@
 A fault names a third of the slots ("timelines.2"): whoever is the primary of its first slot when it comes is hit.
 """
 
-import random
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -19,9 +18,8 @@ KEYS_A_TICK = 50
 class TimelineCluster:
     """Starting and stopping its servers is the stack's; `form` when all of them run."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self) -> None:
         self._cluster = ValkeyCluster()
-        self._dice = random.Random(f"{seed}:slots")
 
     @property
     def url(self) -> str:

@@ -68,7 +68,7 @@ class Stack:
         inherited = {name: value for name, value in os.environ.items() if name not in foreign}
         options = Options(host=LOOPBACK, port=free_port(), data_dir=directory, store=settings.store)
         self._env = environment(options, inherited) | {"RATE_LIMITS": "off"}
-        self._cluster = TimelineCluster(settings.seed) if settings.timelines == CLUSTER else None
+        self._cluster = TimelineCluster() if settings.timelines == CLUSTER else None
         elsewhere = {} if self._cluster is None else {"TIMELINE_REDIS_URL": self._cluster.url}
         self._env |= elsewhere
         self._plan = product(options, elsewhere)

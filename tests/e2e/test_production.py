@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.runs import PATIENT
 from tests.front import MISSING, installed
+from tests.production.rolling import rolled
 from tests.production.stack import Production
 from tests.production.walk import walked
 
@@ -48,6 +49,10 @@ def test_the_fronts_files_may_do_no_more_than_the_products(production: Productio
         front, product = client.get("/static/client/client.css"), client.get("/api/v1/me")
     names = ("Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Strict-Transport-Security")
     assert [front.headers[name] for name in names] == [product.headers[name] for name in names]
+
+
+def test_one_of_each_door_is_replaced_under_load_and_nothing_is_missing(production: Production) -> None:
+    assert rolled(production, ("live", "web")) == []
 
 
 def test_each_kind_of_process_ends_in_its_time_when_it_is_told_to_and_its_successor_is_well(

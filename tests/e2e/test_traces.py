@@ -177,7 +177,7 @@ def output(child: Child, log: Path) -> str:
 def test_what_a_sweeper_sends_again_and_a_forked_worker_carries_out_stands_in_the_same_tree(
     begin: Begin, collector: Collector, tmp_path: Path
 ) -> None:
-    script = WITHOUT_DISPATCH.replace("NAME", f"lost_{uuid.uuid4().hex[:8]}")
+    script = WITHOUT_DISPATCH.replace("NAME", f"untold_{uuid.uuid4().hex[:8]}")
     poster = begin("poster", "-c", script)
     tweet_id = output(poster, tmp_path / "poster.log")
     sweeper = begin("sweeper", "manage.py", "shell", "--no-imports", "-c", SWEEP)

@@ -141,13 +141,6 @@ class Production:
             child.kill()
         return child.returncode
 
-    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs manage.py to its end."""
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-
     def _service(self, name: str) -> Service:
         return services(self.variables)[name.removesuffix("-2") if name == "sweeper-2" else name]
 

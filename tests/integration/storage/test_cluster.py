@@ -28,13 +28,13 @@ from accounts.graph import follows
 from accounts.models import User
 from accounts.people.names import NAMES, accounts_by_name
 from accounts.staff.roles import Role
-from config.observability.health import BREAKERS
 from deploy.supervisor.ports import LOOPBACK, free_port
 from fanout.live import channel
 from fanout.timelines.census import active_timelines
 from fanout.timelines.materialised import timeline_key
 from feed.live.listener import listener
 from feed.live.threads import housekeeping
+from feed.operations.breakers import breakers
 from storage.breakers import State, worst_of
 from storage.errors import Unavailable
 from storage.redis import generations
@@ -198,7 +198,7 @@ class TestWhatIsSeenOfADeadNode:
             with pytest.raises(Unavailable):
                 node.round_trip(("GET", key))
         assert node.breaker.state is State.CLOSED
-        assert worst_of(BREAKERS["redis_timelines"]()) is not State.CLOSED
+        assert worst_of(breakers()["redis_timelines"]) is not State.CLOSED
         wait_for(lambda: replica.is_primary)
         wait_for(lambda: knows(replica, key))
         wait_for(lambda: worst_of(node.breakers) is State.CLOSED)

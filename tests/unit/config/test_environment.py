@@ -101,6 +101,7 @@ def test_one_database_for_both_redis_is_refused(given: pytest.MonkeyPatch, broke
     [
         ("sentinel://s1:26379/mymaster", "names Sentinels, which are not supported"),
         ("redis+sentinel://s1:26379/mymaster/0", "names Sentinels, which are not supported"),
+        ("unix:///run/redis.sock", "begins with unix://: must be one of redis://,"),
         ("memcached://cache:11211", "begins with memcached://: must be one of redis://,"),
         ("cache:6379", "is no URL"),
         ("redis://n1:6379,n2:6379", "names several servers"),

@@ -71,7 +71,7 @@ def test_a_cluster_that_lets_nobody_in_is_an_error(cluster: Cluster) -> None:
 def test_a_role_with_another_password_is_an_error_and_is_made_once(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The first role is open still: it ended between making the role and closing that one, with a password of before."""
+    """The first role is open still: an earlier run ended before it closed that one, and had another password."""
     monkeypatch.setattr(roles, "_lets_in", lambda user, password, statement="": (user, password) == FIRST)
     with pytest.raises(CommandError, match="with another password"):
         call_command("cassandra_role")
