@@ -22,8 +22,9 @@ BENCHES: dict[str, Bench] = {
             stores=("cassandra",),
         ),
         Bench("home", "the home timeline, warm", Size(web=2), stores=("cassandra",)),
-        # Warm, neither of the three asks the store.
+        # Warm, none of them asks the store.
         Bench("graphql", "the same page through GraphQL", Size(web=2), stores=("embedded",)),
+        Bench("sight", "what logs, metrics and traces cost", Size(web=2), stores=("embedded",)),
         Bench("cold", "the first read of who was away", Size(web=1)),
         # As in interference: production has workers on machines of their own.
         Bench("post", "posting", Size(web=2, workers=2, workers_nice=10)),

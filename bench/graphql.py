@@ -12,20 +12,17 @@ from collections.abc import Sequence
 import httpx
 import msgspec
 
-from bench import cpu, home, shares
-from bench.results import Figure, Reach, Result, Row, at_least
+from bench import home, shares
+from bench.asked import RUNS, SECONDS, WARM_SECONDS, Asked, row
+from bench.results import Result, Row, at_least
 from bench.seeding import Person
 from bench.stack import PRODUCT, Stack, web_command
-from bench.wrk import Load, wrk
 from deploy.errors import CannotStart
 from deploy.supervisor.health import answers_200
 from deploy.supervisor.ports import LOOPBACK, free_port
 from deploy.supervisor.processes import stop, wait_until
 
 CONNECTIONS = (1, 32)
-RUNS = 3
-SECONDS = 5.0
-WARM_SECONDS = 2.0
 TO_REST, TO_STOCK = at_least(0.4), at_least(2.0)
 AUTHOR = "author { id username displayName avatarUrl verified }"
 REACTIONS = "counts { replies retweets quotes likes } viewer { liked retweeted bookmarked }"
@@ -60,9 +57,9 @@ def measure(stack: Stack) -> Result:
         for connections in CONNECTIONS:
             for name, body in DOCUMENTS.items():
                 asked = [
-                    _Asked(f"{stack.url}/graphql", stack.pids()["web"], [body]),
-                    _Asked(stack.url + home.PATH, stack.pids()["web"], []),
-                    _Asked(f"{stock}/graphql", stock_web.pid, [body]),
+                    Asked(f"{stack.url}/graphql", stack.pids()["web"], [body]),
+                    Asked(stack.url + home.PATH, stack.pids()["web"], []),
+                    Asked(f"{stock}/graphql", stock_web.pid, [body]),
                 ]
                 rows += _rows(name, asked, tokens, connections)
     finally:
@@ -87,52 +84,11 @@ def _same_from_both(ours: str, stock: str, reader: Person, body: str) -> int:
     return len(answers[0].content)
 
 
-class _Asked(msgspec.Struct, frozen=True):
-    """One of the three: where it is, the process that leads its servers, and what is posted, if anything is."""
-
-    url: str
-    pid: int
-    bodies: list[str]
-
-    def load(self, tokens: Sequence[str], connections: int) -> "_Measured":
-        def ask(seconds: float) -> Load:
-            return wrk(self.url, connections=connections, seconds=seconds, tokens=tokens, bodies=self.bodies)
-
-        ask(WARM_SECONDS)
-        before = cpu.seconds({"web": self.pid})
-        load = ask(SECONDS)
-        spent = cpu.between(before, cpu.seconds({"web": self.pid}))["web"]
-        return _Measured(load, 1e3 * spent / (load.per_second * SECONDS))
-
-
-class _Measured(msgspec.Struct, frozen=True):
-    load: Load
-    cpu_ms: float
-    """Processor time of the web servers for a request."""
-
-
-def _rows(name: str, asked: Sequence[_Asked], tokens: Sequence[str], connections: int) -> list[Row]:
+def _rows(name: str, asked: Sequence[Asked], tokens: Sequence[str], connections: int) -> list[Row]:
     case = f"{name}, {connections} connection{'s' if connections > 1 else ''}"
     runs = [[each.load(tokens, connections) for each in asked] for _ in range(RUNS)]
     ours, rest, stock = zip(*runs, strict=True)
     return [
-        _row(f"{case}, to REST", ours, "REST", rest, TO_REST),
-        _row(f"{case}, to the stock view", ours, "stock view", stock, TO_STOCK),
+        row(f"{case}, to REST", ours, "REST", rest, TO_REST),
+        row(f"{case}, to the stock view", ours, "stock view", stock, TO_STOCK),
     ]
-
-
-def _row(case: str, ours: Sequence[_Measured], name: str, reference: Sequence[_Measured], reach: Reach) -> Row:
-    return Row(
-        case,
-        Figure("ours", "requests/s", [each.load.per_second for each in ours]),
-        Figure(name, "requests/s", [each.load.per_second for each in reference]),
-        reach,
-        [
-            Figure("CPU of web", "ms", [each.cpu_ms for each in ours]),
-            Figure("reference's", "ms", [each.cpu_ms for each in reference]),
-            Figure("p50", "ms", [each.load.p50_ms for each in ours]),
-            Figure("p99", "ms", [each.load.p99_ms for each in ours]),
-            Figure("reference p99", "ms", [each.load.p99_ms for each in reference]),
-            Figure("errors", "", [float(each.load.errors) for each in (*ours, *reference)]),
-        ],
-    )

@@ -5,7 +5,8 @@ after a failure, is passed over; LOOKED_AT bounds how far a sweep looks, and tho
 for ever leave the outbox within minutes (orders/attempts.py).
 
 **How soon.** An order is sent again SWEEP_AFTER_SECONDS after its birth and then each RESEND_SECONDS,
-for as long as nothing but backends fails; a sweep runs each 2 s. Changes of the graph have a queue and
+for as long as nothing but backends fails, but not before the workers can have come to it: what is put behind others
+waits for these to be worked off as well. A sweep runs each 2 s. Changes of the graph have a queue and
 a limit of their own, so that they do not wait behind the tweets of an outage. So a change that
 Redis could not take is in force within 10 s of its return, if no more than LOOKED_AT orders
 are open before it.
@@ -55,7 +56,9 @@ REMEMBERED = 200_000
 SWEEP_SECONDS = 2.0
 """Then a sweep sends no more, and the next one goes on: who sweeps says in between that they are there."""
 RESEND_SECONDS = 5
-"""An order that was sent again is left alone for this long."""
+"""An order that was sent again is left alone for this long, and for as long as what is before it on its queue takes."""
+SLOWEST = 50.0
+"""Orders a second that workers get through at least, of which that is reckoned where they have been idle."""
 
 log = structlog.get_logger(__name__)
 
@@ -136,6 +139,10 @@ class _Sweep:
         """A broker that did not answer: what belongs to others was sent."""
         self._until = time.monotonic() + SWEEP_SECONDS
         self._left: dict[tuple[RedisNode, str], int] = {}
+        self._before: dict[tuple[RedisNode, str], float] = {}
+        """How many orders stand on the queue already."""
+        self._rates: dict[tuple[RedisNode, str], float] = {}
+        """So many are worked off it a second."""
         self._long: set[tuple[RedisNode, str]] = set()
         rates = figures.worked_a_second(QUEUES)
         for broker in brokers():
@@ -148,6 +155,8 @@ class _Sweep:
             self.fault = error
             return
         for queue, length in lengths.items():
+            self._before[broker, queue] = length
+            self._rates[broker, queue] = max(SLOWEST, rates[queue] / len(brokers()))
             ahead = rates[queue] * AHEAD_SECONDS / len(brokers())
             is_long = length >= max(resending.QUEUE_LONG, ahead)
             if is_long:
@@ -171,7 +180,7 @@ class _Sweep:
             start += len(chunk)
 
     def _send_chunk(self, broker: RedisNode, queue: str, orders: list[Order]) -> None:
-        seconds = resending.LOST_SECONDS if (broker, queue) in self._long else RESEND_SECONDS
+        seconds = self._left_alone_seconds(broker, queue)
         names = [str(order.id) for order in orders]
         try:
             fresh = resending.claim(broker, names, seconds=seconds)
@@ -187,11 +196,18 @@ class _Sweep:
                 unsent.popleft()
                 self.sent += 1
                 self._left[broker, queue] -= 1
+                self._before[broker, queue] += 1
         except Unavailable as error:
             resending.release(broker, [str(each.id) for each in unsent])
             if error.backend != broker.name:
                 raise
             self._give_up(broker, error)
+
+    def _left_alone_seconds(self, broker: RedisNode, queue: str) -> int:
+        """For how long what is sent now is not sent again: sent twice, it would cost the workers its books as well."""
+        if (broker, queue) in self._long:
+            return resending.LOST_SECONDS
+        return RESEND_SECONDS + int(self._before[broker, queue] / self._rates[broker, queue])
 
     def _give_up(self, broker: RedisNode, fault: Unavailable) -> None:
         """Sends nothing more to this broker."""

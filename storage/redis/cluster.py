@@ -2,7 +2,8 @@
 
 To its callers a cluster is one `RedisNode` (node.py), whose `round_trip` comes here. Commands fall into pieces by slot
 (slots.py) and pieces go to the slots' primaries (topology.py): all are sent to before any answer is waited for, so that
-several nodes take as long as the slowest of them. Each node has connections and a breaker of its own: one that is
+several nodes take as long as the slowest of them, and several that hang one timeout: whoever has not answered while the
+first was waited for is waited for no longer. Each node has connections and a breaker of its own: one that is
 down costs those whose keys it has, and nobody else.
 
 **Generations.** A shard's keys are in one slot, and the generation is the slot's (lua/begin_slot.lua): a connection
@@ -20,11 +21,13 @@ Redis. `TIME` goes where the command before it went, and is not answered where t
 **Nodes that are gone** are forgotten with the look that does not name them, and their probes end.
 """
 
+import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
+from django.conf import settings
 from redis.exceptions import AskError, MovedError, RedisError, TryAgainError
 from redis.exceptions import ClusterDownError as ClusterDown
 from redis.exceptions import ConnectionError as NoConnection
@@ -48,8 +51,11 @@ class Said(msgspec.Struct, frozen=True):
     generations: Mapping[int, object]
 
 
-Conversation = Generator[None, None, Said]
-"""What is said to one node: sent at the first step, and returned with the answers at the second."""
+Conversation = Generator[None, bool | None, Said]
+"""What is said to one node: sent at the first step, and returned with the answers at the second.
+
+Sent True there, it takes what has come already, and waits for nothing.
+"""
 
 M = TypeVar("M", bound="Member")
 
@@ -159,9 +165,10 @@ class Cluster(Generic[M]):
         for errand in errands:
             by_address.setdefault(errand.address, []).append(errand)
         begun = [(some, self._begun(address, some)) for address, some in by_address.items()]
+        late_at = time.monotonic() + settings.REDIS_TIMEOUT_SECONDS
         told: set[int] = set()
         for some, conversation in begun:
-            for errand, answer in zip(some, self._ended(conversation, some), strict=True):
+            for errand, answer in zip(some, self._ended(conversation, some, late_at), strict=True):
                 if errand.number not in told or isinstance(answer, RedisError):
                     answers[errand.number] = answer
                 told.add(errand.number)
@@ -179,11 +186,13 @@ class Cluster(Generic[M]):
             return _no_answer(error)
         return conversation
 
-    def _ended(self, conversation: Conversation | RedisError, errands: Sequence[_Errand]) -> list[object]:
+    def _ended(
+        self, conversation: Conversation | RedisError, errands: Sequence[_Errand], late_at: float
+    ) -> list[object]:
         """The answers to a node's errands; the error in place of each when the node did not answer."""
         if not isinstance(conversation, RedisError):
             try:
-                next(conversation)
+                conversation.send(time.monotonic() >= late_at)
             except StopIteration as ended:
                 return self._answers(ended.value, errands)
             except (RedisError, OSError, Unavailable) as error:

@@ -24,6 +24,7 @@ from typing import Any
 import redis
 from django.conf import settings
 from hiredis import pack_command
+from prometheus_client import Gauge
 from redis import ConnectionPool
 from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
@@ -50,8 +51,9 @@ class Wire:
     `greeted`: of a cluster's node, the slots whose generation was asked for since it was connected (cluster.py).
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, open_ones: Gauge) -> None:
         self._connection = connection
+        self._open_ones = open_ones
         self._poller: select.poll | None = None
         self._used_at = 0.0
         self.greeted: set[int] = set()
@@ -76,6 +78,10 @@ class Wire:
         """Sends them, on a connection that was made ready; whoever does not `receive` the answers has to `close`."""
         self._connection.send_packed_command((b"".join(map(_packed, commands)),), check_health=False)
 
+    def has_answered(self) -> bool:
+        """Says whether anything has come that is not received yet. Waits for nothing."""
+        return self._poller is not None and bool(self._poller.poll(0))
+
     def receive(self, count: int) -> list[object]:
         """Returns the next answers, errors that the server answered among them."""
         read = self._connection._parser.read_response
@@ -84,6 +90,8 @@ class Wire:
         return answers
 
     def close(self) -> None:
+        if self._poller is not None:
+            self._open_ones.dec()
         self._poller = None
         self.greeted.clear()
         self._connection.disconnect()
@@ -101,6 +109,7 @@ class Wire:
             sock.settimeout(None)
             self._poller = select.poll()
             self._poller.register(sock, select.POLLIN)
+            self._open_ones.inc()
 
 
 def _packed(command: Words) -> bytes:
@@ -179,12 +188,10 @@ class Wires(ConnectionPool):
     def _new(self) -> Wire:
         exhausted = figures.EXHAUSTED.labels(self.backend)  # is there before it is 1: a rate needs a value before
         try:
-            wire = Wire(self.make_connection())
+            return Wire(self.make_connection(), figures.CONNECTIONS.labels(self.backend))
         except MaxConnectionsError:
             exhausted.inc()
             raise
-        figures.CONNECTIONS.labels(self.backend).inc()
-        return wire
 
     def _give_back(self, wire: Wire) -> None:
         if wire.epoch != self._epoch:

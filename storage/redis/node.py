@@ -27,6 +27,7 @@ from typing import Any, cast, overload
 import redis
 from django.conf import settings
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
+from redis.exceptions import TimeoutError as NoAnswer
 
 from storage.breakers import Breaker
 from storage.errors import Unavailable
@@ -310,7 +311,9 @@ class RedisNode:
         with self.breaker.guard(), wires.lent() as wire:
             greeted = [slot for slot in slots if slot not in wire.greeted and shards_of_slot(slot)]
             wire.send([*(begin_slot_command(slot) for slot in greeted), *commands])
-            yield
+            is_late = yield
+            if is_late and not wire.has_answered():
+                raise NoAnswer("while the others were waited for")
             answers = wire.receive(len(greeted) + len(commands))
             generations = dict(zip(greeted, answers, strict=False))
             wire.greeted.update(slot for slot, each in generations.items() if isinstance(each, bytes))

@@ -8,6 +8,7 @@ been away for so long it is started again. Then the time runs until no order is 
 its end.
 """
 
+import logging
 import os
 import sys
 import time
@@ -89,6 +90,7 @@ def broker_away(store: str, posts: int, away_seconds: float) -> Outcome:
     with Stack(store, size) as stack:
         os.environ.update(stack.env, DJANGO_SETTINGS_MODULE="config.settings")
         django.setup()
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         sweepers = [
             stack.start(Command(f"sweeper.{number}", [sys.executable, "manage.py", "sweep"]))
             for number in range(SWEEPERS)

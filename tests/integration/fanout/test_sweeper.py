@@ -65,6 +65,18 @@ def test_what_redis_could_not_take_is_in_force_within_ten_seconds_of_its_return(
     assert 0 < left <= sweeper.RESEND_SECONDS * 1_000
 
 
+def test_what_waits_behind_others_is_left_alone_until_the_workers_can_have_come_to_it(
+    sent: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an outage thousands wait; sent again meanwhile, each of them would be worked off and looked at again."""
+    monkeypatch.setattr(sweeper, "SLOWEST", 10.0)
+    queued(handlers.queue_of(DELIVER), 600)
+    order = planted()
+    sweeper.sweep()
+    [left] = broker_node().round_trip(("PTTL", resending._sent_key(str(order.id))))
+    assert 60_000 < left <= (60 + sweeper.RESEND_SECONDS) * 1_000
+
+
 def test_each_failure_doubles_the_pause_and_the_others_are_sent_meanwhile(sent: list[int]) -> None:
     pausing, ready, untried = planted(), planted(), planted()
     failed(pausing, 3, seconds_ago=8 * attempts.BACKOFF_SECONDS - 5)

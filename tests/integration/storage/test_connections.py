@@ -9,6 +9,7 @@ import pytest
 import redis
 from pytest_django.fixtures import Settings
 
+from storage import figures
 from storage.errors import Unavailable
 from storage.redis import connections
 from storage.redis.connections import Wire, Wires
@@ -112,3 +113,23 @@ def test_one_that_is_in_use_amid_a_disconnect_is_made_anew_when_it_comes_back(no
         node.disconnect()
     assert not wire.greeted
     assert node.round_trip(("CLIENT", "ID")) > [before]
+
+
+def test_what_is_open_is_told_and_what_was_closed_is_not(node: RedisNode) -> None:
+    gauge = figures.CONNECTIONS.labels(node.name)
+
+    def told() -> float:
+        return next(iter(gauge.collect())).samples[0].value
+
+    before = told()
+    node.ping()
+    assert told() == before + 1
+    node.ping()
+    assert told() == before + 1
+    node.disconnect()
+    assert told() == before
+    node.ping()
+    close_by_the_server(node)
+    grow_old()
+    node.ping()
+    assert told() == before + 1, "made anew"

@@ -21,15 +21,17 @@ from tests.production.composed import filled, services
 from tests.unit.deploy.test_commands import parsed
 
 ROOT = Path(__file__).parents[3]
+DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 BUILT = {name: service for name, service in SERVICES.items() if "build" in service}
-OURS = {name: service for name, service in BUILT.items() if service["build"]["target"] == "app"}
-"""The processes of the product."""
+OURS = {name: service for name, service in BUILT.items() if service["build"]["target"] in ("app", "copies")}
+"""The processes of the product, and what ends by itself: `migrate` and `copies`."""
 DOORS = {"web": ("web", "web-2"), "live": ("live", "live-2")}
 LAPTOPS = {"DATA_DIR", "DEBUG", "RATE_LIMITS", "STATIC_ROOT", "PROMETHEUS_MULTIPROC_DIR"}
 """Not to be chosen: the image has two, production refuses other values of two, and the last is of web alone."""
-SERVERS = {name: service for name, service in SERVICES.items() if name != "migrate"}
+SERVERS = {name: service for name, service in SERVICES.items() if name not in ("migrate", "copies")}
 TAKEN = ("172.16.0.0/12", "10.0.0.0/16", "10.128.0.0/9", "100.64.0.0/10")
 """Docker's own pool and default networks of clouds: AWS in the first, Azure, Google, carriers."""
 SOCKET_KB = 52
@@ -169,6 +171,16 @@ def test_services_wait_for_services_that_exist_and_say_when_they_are_ready() -> 
             assert wanted["condition"] == condition, f"{name} waits for {other}"
 
 
+def test_copies_are_made_by_programs_of_the_servers_own_version_and_kept_outside_the_container() -> None:
+    copies, server = SERVICES["copies"], SERVICES["postgres"]["image"]
+    [client] = re.findall(r"postgresql-client-(\d+)", DOCKERFILE)
+    assert re.fullmatch(rf"postgres:{client}\.\d+", server)
+    assert "${BACKUP_DIR:-./backups}:/backups" in copies["volumes"]
+    assert copies["profiles"] == ["copies"], "nobody starts it by the way"
+    assert "docker compose run --rm copies python manage.py backup /backups/" in OPERATIONS
+    assert "docker compose run --rm copies python manage.py restore /backups/" in OPERATIONS
+
+
 def test_volumes_are_declared() -> None:
     volumes = [volume for service in SERVICES.values() for volume in service.get("volumes", [])]
     used = {volume.partition(":")[0] for volume in volumes if not volume.startswith("$")}
@@ -178,7 +190,7 @@ def test_volumes_are_declared() -> None:
 def test_files_that_settings_name_are_where_every_process_sees_them_and_none_writes_them() -> None:
     for name, service in OURS.items():
         assert "${FILES_DIR:-./files}:/files:ro" in service["volumes"], name
-    assert "/files/" in (ROOT / "docs" / "operations.md").read_text()
+    assert "/files/" in OPERATIONS
 
 
 def test_only_the_front_is_published_and_only_our_processes_reach_what_is_elsewhere() -> None:
@@ -197,8 +209,8 @@ def test_how_many_workers_there_are_is_a_variables_so_that_an_upgrade_keeps_it()
     for name, (variable, usual) in SCALED.items():
         assert services(REQUIRED)[name].replicas == usual
         assert services(REQUIRED | {variable: "7"})[name].replicas == 7
-        assert f"`{variable}`" in (ROOT / "docs" / "operations.md").read_text()
-    assert "--scale" not in (ROOT / "docs" / "operations.md").read_text()
+        assert f"`{variable}`" in OPERATIONS
+    assert "--scale" not in OPERATIONS
 
 
 def test_there_are_two_of_each_door_alike_and_the_front_knows_where() -> None:
@@ -248,7 +260,7 @@ def test_the_front_has_place_for_all_sockets_of_both_live_processes() -> None:
     limits = SERVICES["front"]["deploy"]["resources"]["limits"]
     sockets = len(DOORS["live"]) * int(_default_of(COMPOSE["x-environment"]["MAX_SOCKETS"]))
     assert 1.5 * sockets * SOCKET_KB / 1024 <= _megabytes(limits["memory"])
-    assert f"all sockets × {SOCKET_KB} KB for `front`" in (ROOT / "docs" / "operations.md").read_text()
+    assert f"all sockets × {SOCKET_KB} KB for `front`" in OPERATIONS
     assert _of_the_front("worker_processes") == int(limits["cpus"])
     # One may have them all; each is a client's connection and one to live.
     connections = _of_the_front("worker_connections")
@@ -323,9 +335,6 @@ def test_the_workers_healthcheck_judges_nobody_by_the_broker() -> None:
     assert (ROOT / "fanout" / "management" / "commands" / "check_worker.py").is_file()
 
 
-DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
-
-
 def test_the_image_holds_every_package_and_what_is_a_laptops_is_left_out() -> None:
     copied = {
         path for line in re.findall(r"^COPY ((?!--)\S.*) \S+$", DOCKERFILE, re.MULTILINE) for path in line.split()
@@ -350,13 +359,16 @@ def test_what_the_image_leaves_out_nothing_in_it_imports() -> None:
 
 def test_the_image_is_pinned_hashed_small_and_not_roots() -> None:
     bases = re.findall(r"^FROM (\S+) AS (\w+)$", DOCKERFILE, re.MULTILINE)
-    assert [stage for _, stage in bases] == ["base", "built", "app", "front"]
-    assert all(base == "base" or re.fullmatch(r"[a-z]+:\d+\.\d+\.\d+[a-z-]*", base) for base, _ in bases)
+    assert [stage for _, stage in bases] == ["base", "built", "app", "copies", "front"]
+    assert all(base in ("base", "app") or re.fullmatch(r"[a-z]+:\d+\.\d+\.\d+[a-z-]*", base) for base, _ in bases)
     assert "--require-hashes" in DOCKERFILE
-    app = DOCKERFILE[DOCKERFILE.index(" AS app") : DOCKERFILE.index(" AS front")]
-    assert re.search(r"^USER feed$", app, re.MULTILINE)
+    app = DOCKERFILE[DOCKERFILE.index(" AS app") : DOCKERFILE.index(" AS copies")]
+    copies = DOCKERFILE[DOCKERFILE.index(" AS copies") : DOCKERFILE.index(" AS front")]
+    for stage in (app, copies):
+        assert re.findall(r"^USER (\w+)$", stage, re.MULTILINE)[-1] == "feed"
     assert "HEALTHCHECK" in app
     assert "collectstatic" in DOCKERFILE
     for name, service in OURS.items():
-        assert service["build"] == {"context": ".", "dockerfile": "deploy/Dockerfile", "target": "app"}
+        target = "copies" if name == "copies" else "app"
+        assert service["build"] == {"context": ".", "dockerfile": "deploy/Dockerfile", "target": target}
         assert service["cap_drop"] == ["ALL"], name
