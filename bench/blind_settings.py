@@ -1,5 +1,7 @@
 """The product's settings, of a server that tells nothing of what it does: for bench/sight.py."""
 
+import logging
+
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -12,4 +14,4 @@ def _nothing(*_: object, **__: object) -> None:
 
 for kind, method in ((Counter, "inc"), (Gauge, "set"), (Gauge, "inc"), (Gauge, "dec"), (Histogram, "observe")):
     setattr(kind, method, _nothing)
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(100))
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -5,6 +5,7 @@ are kept and sent to a collector, which here only takes them. The reference is t
 blind_settings.py: no line is made, no metric counted, no span recorded.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,11 +20,13 @@ from bench.stack import PRODUCT, Stack, web_command
 from deploy.errors import CannotStart
 from deploy.supervisor.health import answers_200
 from deploy.supervisor.ports import LOOPBACK, free_port
-from deploy.supervisor.processes import stop, wait_until
+from deploy.supervisor.processes import last_lines, stop, wait_until
 
 CONNECTIONS = (1, 32)
 REACH = at_least(0.9)
 SAMPLED = "0.01"
+COUNTED = re.compile(r"^http_requests_total\{.*\} (\S+)$", re.MULTILINE)
+LINE = re.compile(r'"event": ?"request"')
 
 
 def measure(stack: Stack) -> Result:
@@ -45,7 +48,8 @@ def measure(stack: Stack) -> Result:
         ]
         try:
             if not wait_until(lambda: all(answers_200(f"{url}/healthz") for url in urls), seconds=60):
-                raise CannotStart("The servers do not start.")
+                logs = [last_lines(stack.directory / f"{name}.log") for name in ("seeing", "blind")]
+                raise CannotStart("\n".join(["The servers do not start:", *logs]))
             for url in urls:
                 home.read_once(url + home.PATH, readers)
             asked = [Asked(url + home.PATH, child.pid) for url, child in zip(urls, servers, strict=True)]
@@ -70,10 +74,10 @@ def _row(asked: list[Asked], tokens: list[str], connections: int) -> Row:
 
 def _check(urls: list[str], stack: Stack, taken: list[int]) -> None:
     """Raises `CannotStart` if one side told nothing, or the other something."""
-    counts = [httpx.get(f"{url}/metrics", timeout=60).text.count("http_requests_total{") for url in urls]
-    lines = [(stack.directory / f"{name}.log").read_text().count('"event":"request"') for name in ("seeing", "blind")]
-    if not (counts[0] and lines[0] and taken) or counts[1] or lines[1]:
-        raise CannotStart(f"Series {counts}, lines {lines}, batches of traces {len(taken)}: one told, or did not.")
+    counted = [sum(map(float, COUNTED.findall(httpx.get(f"{url}/metrics", timeout=60).text))) for url in urls]
+    lines = [len(LINE.findall((stack.directory / f"{name}.log").read_text())) for name in ("seeing", "blind")]
+    if not (counted[0] and lines[0] and taken) or counted[1] or lines[1]:
+        raise CannotStart(f"Requests {counted}, lines {lines}, batches of traces {len(taken)}: one told, or did not.")
 
 
 @contextmanager

@@ -4,9 +4,10 @@
 
 It starts a product of its own and Debian's Prometheus beside it, with the rules as they are. While somebody posts and
 reads, the broker is stopped (SIGSTOP, as a machine that hangs), then the timelines' Redis, with `STORE=cassandra` the
-store as well, and an order of no known kind is written, which fails, and becomes a dead letter. What an
+store as well, beat, and the process that is scraped; and an order of
+no known kind is written, which fails, and becomes a dead letter. What an
 operator would see at each is printed. Exit status 1 if an alert does not fire, or does not end after its cause. It
-takes seven minutes.
+takes half an hour, most of it waiting for windows of five minutes to pass.
 """
 
 import json
@@ -31,6 +32,8 @@ from tests.e2e.runs import ROOT, Run, own_environment
 PASSWORD = "Engine-No-1843"
 START_SECONDS = 180.0
 FIRES_SECONDS, ENDS_SECONDS = 360.0, 120.0
+WINDOW_SECONDS = 900.0
+"""What alerts on five minutes, that have to have been so for five minutes, may take to fire, and to end."""
 LOOK_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 LOGGED = ("breaker_opened", "backend_down", "order_failed", "order_given_up")
@@ -64,25 +67,49 @@ class Trial:
         self._run = run
         self._prometheus = prometheus
         self.seen: list[Seen] = []
+        self._burning: list[Seen] = []
+        """What has fired and ends some minutes after its cause."""
 
-    def hang(self, name: str, backend: str, also: Sequence[str] = ()) -> None:
+    def hang(self, name: str, backend: str, also: Sequence[str] = (), burns: Sequence[str] = ()) -> None:
         """Stops a process of the run; its backend's alerts, and those of no backend's that it leads to, have to fire,
-        and to end once it goes on."""
-        pid = self._pid_of(name)
+        and to end once it goes on: those that it `burns` when `burnt_out` says so."""
         began, logged_from = time.monotonic(), len(self._run.output)
-        print(f"\n$ kill -STOP {pid}  # {name}")
-        os.kill(pid, signal.SIGSTOP)
-        try:
+        with self._stopped(name):
             fired = {alert: self._fires(alert, began, backend=backend) for alert in ("BreakerOpen", "BackendDown")}
             led_to = {alert: self._fires(alert, began) for alert in also}
             self._show(logged_from)
-        finally:
-            os.kill(pid, signal.SIGCONT)
         again = time.monotonic()
+        for alert in burns:
+            self._burning.append(Seen(f"{name} hung", alert, self._fires(alert, began), 0.0))
         for alert, seconds in fired.items():
             self.seen.append(Seen(f"{name} hung", alert, seconds, self._ends(alert, again, backend=backend)))
         for alert, seconds in led_to.items():
             self.seen.append(Seen(f"{name} hung", alert, seconds, self._ends(alert, again)))
+
+    def stop(self, name: str, alert: str) -> None:
+        """Stops a process that is no backend; that alert has to fire, and to end once it goes on."""
+        began = time.monotonic()
+        with self._stopped(name):
+            fired = self._fires(alert, began, patience=WINDOW_SECONDS)
+        ended = self._ends(alert, time.monotonic(), patience=WINDOW_SECONDS)
+        self.seen.append(Seen(f"{name} hung", alert, fired, ended))
+
+    def burnt_out(self) -> None:
+        """What burnt has to end, now that nothing is broken any more."""
+        began = time.monotonic()
+        for each in self._burning:
+            ended = self._ends(each.alert, began, patience=WINDOW_SECONDS)
+            self.seen.append(each._replace(ended=ended))
+
+    @contextmanager
+    def _stopped(self, name: str) -> Iterator[None]:
+        pid = self._pid_of(name)
+        print(f"\n$ kill -STOP {pid}  # {name}", flush=True)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def poison(self) -> None:
         """Writes an order that no attempt can work off: a dead letter, until somebody drops it."""
@@ -96,17 +123,18 @@ class Trial:
         ended = self._ends("DeadLetters", time.monotonic())
         self.seen.append(Seen("an order fails", "DeadLetters", dead, ended))
 
-    def _fires(self, alert: str, since: float, **labels: str) -> float:
-        _wait_for(lambda: self._prometheus.firing(alert, **labels) is not None, FIRES_SECONDS, f"{alert} did not fire")
+    def _fires(self, alert: str, since: float, *, patience: float = FIRES_SECONDS, **labels: str) -> float:
+        _wait_for(lambda: self._prometheus.firing(alert, **labels) is not None, patience, f"{alert} did not fire")
         seconds = time.monotonic() - since
         found = self._prometheus.firing(alert, **labels)
         if found is not None:
             said = found["annotations"]
-            print(f"{seconds:4.0f} s  {alert} ({found['labels']['severity']}): {said['summary']} See {said['runbook']}")
+            severity = found["labels"]["severity"]
+            print(f"{seconds:4.0f} s  {alert} ({severity}): {said['summary']} See {said['runbook']}", flush=True)
         return seconds
 
-    def _ends(self, alert: str, since: float, **labels: str) -> float:
-        _wait_for(lambda: self._prometheus.firing(alert, **labels) is None, ENDS_SECONDS, f"{alert} did not end")
+    def _ends(self, alert: str, since: float, *, patience: float = ENDS_SECONDS, **labels: str) -> float:
+        _wait_for(lambda: self._prometheus.firing(alert, **labels) is None, patience, f"{alert} did not end")
         return time.monotonic() - since
 
     def _show(self, logged_from: int) -> None:
@@ -182,11 +210,14 @@ def main() -> int:
             prometheus = Prometheus(Path(directory) / "prometheus", run.url.removeprefix("http://"))
             trial = Trial(run, prometheus)
             with traffic(run.url):
-                trial.hang("broker", "redis_broker", also=("FanoutLate",))
+                trial.hang("broker", "redis_broker", also=("FanoutLate",), burns=("FreshnessBurnsFast",))
                 trial.hang("timelines", "redis_timelines")
                 if store == "cassandra":
-                    trial.hang("cassandra", "store")
+                    trial.hang("cassandra", "store", burns=("AvailabilityBurnsFast",))
                 trial.poison()
+                trial.stop("web", "ProcessNotScraped")
+                trial.stop("beat", "NothingSweeps")
+                trial.burnt_out()
         except Failed as failed:
             print(f"\n{failed}", file=sys.stderr)
             return 1
