@@ -22,9 +22,12 @@ Told = Sequence[TweetOut] | InHome
 def seen_at_home(reader_ids: Sequence[int], entry_id: int, entry: Shared) -> dict[int, Told]:
     """Returns what each reader sees of the entry, of which `entry` was loaded: nothing where it does not stand.
 
+    What the store does not show yet is UNKNOWN to all: the page tells of it when it can be read.
     One Redis round trip for all readers; one more if some merge its author, and one if some may have marked what it
     shows; a recent list that is missing in a shard costs what it costs a page (merging.py). Raises `Unavailable`.
     """
+    if entry.is_unreadable(entry_id):
+        return dict.fromkeys(reader_ids, InHome.UNKNOWN)
     author_id = entry.author_of(entry_id)
     if author_id is None:
         return dict.fromkeys(reader_ids, ())

@@ -178,6 +178,11 @@ class Shared(msgspec.Struct, frozen=True):
         tweet = self.loaded.tweets.get(tweet_id)
         return tweet.author_id if tweet is not None else None
 
+    def is_unreadable(self, tweet_id: int) -> bool:
+        """Returns whether the store shows nothing yet of a tweet, or of what it retweets: neither is deleted."""
+        tweet = self.loaded.tweets.get(tweet_id)
+        return {tweet_id, tweet.retweet_of_id if tweet else None} & self.loaded.unreadable != set()
+
     def shows(self, tweet_id: int) -> bool:
         """Returns whether a tweet is one of these, or shown within one."""
         return tweet_id in self.loaded.tweets

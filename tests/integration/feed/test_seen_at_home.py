@@ -20,6 +20,7 @@ from storage.ids.snowflakes import now_us
 from storage.redis.generations import begin
 from storage.redis.node import timeline_node
 from storage.redis.shards import SeenGeneration, generation_key, timeline_shard
+from tests.ids import new_id
 from tests.integration.fanout.materialising import raise_epoch, raise_graph_version, ready
 from tests.integration.pulling import a_celebrity, recent_list
 from tests.integration.tweeting import home, post, viewer
@@ -28,7 +29,7 @@ from tests.work import work_off_everything
 from tweets.caches import marks
 from tweets.reading import viewing
 from tweets.reading.hydration import hydrate, shared
-from tweets.writing import liking
+from tweets.writing import liking, posting, retweeting
 
 pytestmark = [pytest.mark.usefixtures("product"), pytest.mark.parametrize("store", ["embedded"], indirect=True)]
 
@@ -158,6 +159,25 @@ def test_together_each_is_shown_what_they_see_alone(happens: Callable[[User, int
     assert together[other.id] == alone(other, tweet) != []
     if happens in (nothing, liked, muted):
         assert together[reader.id] == expected, "and that without asking for them alone"
+
+
+def test_what_the_store_does_not_show_yet_is_left_to_the_page_and_what_was_deleted_is_not() -> None:
+    """A tweet is told of when its order is worked off, and a node that missed the write may be the one that is asked."""
+    author, reader = new_person(), new_person()
+    follows.follow(reader.id, author.id)
+    work_off_everything()
+    home(reader)
+    nowhere = new_id()
+    assert seen_at_home([reader.id], nowhere, shared([nowhere])) == {reader.id: InHome.UNKNOWN}
+    original = post(new_person())
+    entry = retweeting.retweet(viewer=viewer(author), tweet_id=original)
+    found = shared([entry])
+    found.loaded.tweets.pop(original)
+    found.loaded.unreadable.add(original)
+    assert seen_at_home([reader.id], entry, found) == {reader.id: InHome.UNKNOWN}
+    gone = post(author)
+    posting.delete_tweet(tweet_id=gone, viewer=viewer(author))
+    assert seen_at_home([reader.id], gone, shared([gone])) == {reader.id: ()}
 
 
 def test_a_recent_list_that_is_missing_is_built_once_for_all_its_readers() -> None:
