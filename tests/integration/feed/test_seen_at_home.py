@@ -162,7 +162,7 @@ def test_together_each_is_shown_what_they_see_alone(happens: Callable[[User, int
 
 
 def test_what_the_store_does_not_show_yet_is_left_to_the_page_and_what_was_deleted_is_not() -> None:
-    """A tweet is told of when its order is worked off, and a node that missed the write may be the one that is asked."""
+    """A tweet is told of when its order is worked off, and a node that missed the write may be asked."""
     author, reader = new_person(), new_person()
     follows.follow(reader.id, author.id)
     work_off_everything()
