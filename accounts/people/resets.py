@@ -15,6 +15,7 @@ and in no row, and nothing logs it. Of somebody suspended, and of who has no pas
 """
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -32,6 +33,8 @@ from storage.ids.snowflakes import MAX_ID
 
 SENT_AT_ONCE = 20
 """Letters of one run; a worker looks every few seconds."""
+SENDING_SECONDS = 5.0
+"""Of one run, and one letter more: the same worker works orders off."""
 RETRY_SECONDS = 60
 """Longer than a server may take (settings.EMAIL_TIMEOUT)."""
 GIVEN_UP_SECONDS = 3600
@@ -116,10 +119,10 @@ def token_for(person: User) -> str:
 def send_letters() -> int:
     """Sends the letters that are due, up to SENT_AT_ONCE; returns how many it is done with.
 
-    Ends at the first that the server does not take, which comes last the next time: it may not answer at all. Raises
-    `Unavailable` for SQL.
+    Ends at the first that the server does not take, which comes last the next time: it may not answer at all; and
+    after SENDING_SECONDS. Raises `Unavailable` for SQL.
     """
-    done = 0
+    done, until = 0, time.monotonic() + SENDING_SECONDS
     for asked in _due():
         if not _claim(asked):
             continue
@@ -128,6 +131,8 @@ def send_letters() -> int:
             break
         _forget(asked)
         done += 1
+        if time.monotonic() >= until:
+            break
     return done
 
 

@@ -296,6 +296,12 @@ class TestSending:
         )
         assert [len(letters()) for _ in range(3)] == [SENT_AT_ONCE, 1, 0]
 
+    def test_a_slow_server_does_not_hold_the_worker_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(resets, "SENDING_SECONDS", 0.0)
+        for _ in range(2):
+            ask(new_person().email)
+        assert [len(letters()) for _ in range(3)] == [1, 1, 0]
+
     def test_a_letter_leads_to_the_client_s_page(self, settings: Settings) -> None:
         settings.PASSWORD_RESET_URL = "https://feed.example.org/new-password"
         ada = new_person()
