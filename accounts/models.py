@@ -27,6 +27,8 @@ EMAIL_MAX = 254
 """RFC 5321's longest path, less the angle brackets."""
 REASON_MAX = 1_000
 LAST_CHARACTER = "\U0010ffff"
+CLIENT_MAX = 60
+"""Of the name of what signed in (sessions/clients.py)."""
 STAMP_MAX = 32
 """Of a security stamp: 128 random bits in hex, or none yet."""
 
@@ -261,6 +263,39 @@ class AccountChange(models.Model):
     class Meta:
         default_permissions = ()
         indexes = [models.Index(fields=["at_us", "id"], name="account_changes_by_time")]
+
+
+class TokenUse(models.Model):
+    """Of a token: what signed in with it, and when it was used last (sessions/uses.py).
+
+    Nobody asks for it to let anybody in, and it may outlive its token until its person signs in again: so it is bound
+    to the token by no constraint, and deleting tokens costs no look at it.
+    """
+
+    token = models.OneToOneField(
+        "knox.AuthToken", primary_key=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="use"
+    )
+    user_id = models.BigIntegerField(db_index=True)
+    client = models.CharField(max_length=CLIENT_MAX, blank=True, default="")
+    last_used_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+
+class PasswordReset(models.Model):
+    """That somebody has forgotten the password of the account with this address, if there is one (people/resets.py).
+
+    It stands until a letter was sent, or given up.
+    """
+
+    email = models.CharField(max_length=EMAIL_MAX)
+    asked_at = models.DateTimeField()
+    due_at = models.DateTimeField(db_index=True)
+    """When it is to be tried, or tried again."""
+
+    class Meta:
+        default_permissions = ()
 
 
 def privileged(path: str = "") -> models.Q:

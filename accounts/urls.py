@@ -12,11 +12,17 @@ from accounts.doors.rest_relations import (
     MuteEndpoint,
     MutesEndpoint,
 )
+from accounts.doors.rest_resets import NewPasswordEndpoint, PasswordResetEndpoint
+from accounts.doors.rest_sessions import SessionEndpoint, SessionsEndpoint
 
 urlpatterns = [
     path("auth/register", RegisterEndpoint.as_view(), name="register"),
     path("auth/token", TokenEndpoint.as_view(), name="token"),
+    path("auth/password-reset", PasswordResetEndpoint.as_view(), name="password-reset"),
+    path("auth/password-reset/confirm", NewPasswordEndpoint.as_view(), name="password-reset-confirm"),
     path("me", MeEndpoint.as_view(), name="me"),
+    path("me/sessions", SessionsEndpoint.as_view(), name="sessions"),
+    path("me/sessions/<str:session_id>", SessionEndpoint.as_view(), name="session"),
     path("me/blocks", BlocksEndpoint.as_view(), name="blocks"),
     path("me/mutes", MutesEndpoint.as_view(), name="mutes"),
     path("users/<str:username>/follow", FollowEndpoint.as_view(), name="follow"),

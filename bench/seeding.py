@@ -1,7 +1,7 @@
 """Filling an empty stack in bulk, through the ports and the models: people, follows, tweets, active timelines.
 
 Nothing here goes around what the product writes: a follow is an association with all its indexes,
-a tweet has its listings, a token its row. Only the requests are left out, and for tweets the orders.
+a tweet has its listings, a token its rows. Only the requests are left out, and for tweets the orders.
 """
 
 import time
@@ -14,7 +14,7 @@ import msgspec
 from knox.models import AuthToken
 
 from accounts.graph.kinds import FOLLOW
-from accounts.models import User
+from accounts.models import TokenUse, User
 from fanout.timelines import builds
 from fanout.timelines.settled import tell_settled
 from storage import stores
@@ -43,8 +43,10 @@ def people(count: int, *, signed_in: int | None = None, prefix: str = "person") 
     rows = [_row(prefix, number) for number in range(count)]
     User.objects.bulk_create(rows, batch_size=ROWS)
     with_token = rows if signed_in is None else rows[:signed_in]
-    tokens = [AuthToken.objects.create(user=row, prefix=f"{row.pk}.")[1] for row in with_token]
-    return [Person(row.pk, tokens[place] if place < len(tokens) else "") for place, row in enumerate(rows)]
+    made = [AuthToken.objects.create(user=row, prefix=f"{row.pk}.") for row in with_token]
+    uses = [TokenUse(token=row, user_id=row.user_id, last_used_at=row.created) for row, _ in made]
+    TokenUse.objects.bulk_create(uses, batch_size=ROWS)
+    return [Person(row.pk, made[place][1] if place < len(made) else "") for place, row in enumerate(rows)]
 
 
 def follow(pairs: Iterable[tuple[int, int]]) -> None:

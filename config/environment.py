@@ -4,6 +4,7 @@ Nothing else reads the environment. `ENVIRONMENT=production` makes the defaults 
 only fit for a laptop (secret key, open hosts, debug, limits off) errors at start.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from environs import Env, EnvError
 
-from config import database_urls, redis_urls
+from config import database_urls, email_urls, redis_urls
 from config.database_urls import POSTGRESQL
 from storage.redis.cluster_urls import is_of_a_cluster, seeds
 
@@ -27,6 +28,8 @@ SCHEMES = {
     "REPLICA_DATABASE_URL": POSTGRESQL,
 }
 """What the address of each SQL database may begin with."""
+SENDER = re.compile(r"[^\s<>@]+@[^\s<>@]+|[^\r\n<>@]+ <[^\s<>@]+@[^\s<>@]+>")
+"""Who letters come from: an address, with a name before it or not."""
 MOST_SHARDS = 4_096
 """Each is a command of every round trip that asks all."""
 
@@ -123,6 +126,14 @@ class Environment:
     Redis could not take is in force within 10 s of its return."""
     token_days: int
     """TOKEN_DAYS, default 90 days until a sign-in token ends."""
+    email_url: str
+    """EMAIL_URL of the server that letters are handed to (config/email_urls.py); default none: on a laptop they are
+    printed, in production none are sent, and nobody can reset a password."""
+    email_from: str
+    """EMAIL_FROM: the address that letters come from. Together with EMAIL_URL."""
+    password_reset_url: str
+    """PASSWORD_RESET_URL of a client's page that sets another password; the letter's token stands behind its `#token=`,
+    where no server sees it. Default none: the letter has the token alone."""
     log_format: Literal["console", "json"]
     """LOG_FORMAT: readable lines, or one JSON object a line; default json in production."""
     metrics_token: str
@@ -181,6 +192,7 @@ def read_environment() -> Environment:
     _refuse_one_redis(environment)
     _refuse_no_time(environment)
     _refuse_untraceable(environment)
+    _refuse_half_a_letter(environment)
     refuse_unsafe(environment)
     return environment
 
@@ -226,6 +238,9 @@ def _read(env: Env) -> Environment:
         max_following=env.int("MAX_FOLLOWING", 5000, validate=_positive("MAX_FOLLOWING")),
         sweep_after_seconds=env.float("SWEEP_AFTER_SECONDS", 4.0, validate=_not_negative("SWEEP_AFTER_SECONDS")),
         token_days=env.int("TOKEN_DAYS", 90, validate=_positive("TOKEN_DAYS")),
+        email_url=env.str("EMAIL_URL", ""),
+        email_from=env.str("EMAIL_FROM", ""),
+        password_reset_url=env.str("PASSWORD_RESET_URL", ""),
         log_format=_log_format(env, production),
         metrics_token=env.str("METRICS_TOKEN", ""),
         staff_two_step=env.bool("STAFF_TWO_STEP", None),
@@ -286,6 +301,21 @@ def _refuse_untraceable(environment: Environment) -> None:
         raise UnsafeEnvironment("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://")
     if not 0 <= environment.traces_ratio <= 1:
         raise UnsafeEnvironment(f"OTEL_TRACES_SAMPLER_ARG={environment.traces_ratio}: must be from 0 to 1")
+
+
+def _refuse_half_a_letter(environment: Environment) -> None:
+    """One without the other would be noticed when somebody has forgotten a password."""
+    if environment.email_url and (fault := email_urls.fault_of(environment.email_url)):
+        raise UnsafeEnvironment(f"EMAIL_URL {fault}")
+    if bool(environment.email_url) != bool(environment.email_from):
+        raise UnsafeEnvironment("EMAIL_URL and EMAIL_FROM go together: one of them is missing")
+    if environment.email_from and not SENDER.fullmatch(environment.email_from):
+        raise UnsafeEnvironment("EMAIL_FROM must be an address, such as feed@example.org or Feed <feed@example.org>")
+    url = environment.password_reset_url
+    if url and (urlsplit(url).scheme not in ({"https"} if environment.production else {"http", "https"}) or "#" in url):
+        raise UnsafeEnvironment("PASSWORD_RESET_URL must begin with https://, and have no #")
+    if url and environment.production and not environment.email_url:
+        raise UnsafeEnvironment("PASSWORD_RESET_URL is for letters: EMAIL_URL and EMAIL_FROM are missing")
 
 
 def _refuse_a_replica_of_nothing(environment: Environment) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from config import database_urls
+from config.email_urls import mail_server
 from config.environment import environment_or_end
 from config.observability.logs import logging_config
 from storage.tracing import log_fields
@@ -199,6 +200,19 @@ AUTHENTICATION_BACKENDS = ["accounts.doors.staff.StaffSignIn"]
 """The admin's door: counted as signing in over the API is."""
 OTP_TOTP_ISSUER = "Feed"
 """What an authenticator calls this site."""
+PASSWORD_RESET_TIMEOUT = 3600
+"""Seconds for which what stands in a letter is good (accounts/people/resets.py)."""
+PASSWORD_RESET_URL = ENV.password_reset_url
+MAIL_SERVER = mail_server(ENV.email_url) if ENV.email_url else None
+SENDS_LETTERS = MAIL_SERVER is not None or not PRODUCTION
+"""Without a server they are printed, which production must not: they let in whoever reads them."""
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL_SERVER else 'console'}.EmailBackend"
+if MAIL_SERVER:
+    EMAIL_HOST, EMAIL_PORT = MAIL_SERVER.host, MAIL_SERVER.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER.user, MAIL_SERVER.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL_SERVER.tls, MAIL_SERVER.starttls
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = ENV.email_from or "feed@localhost"
 REST_KNOX = {"TOKEN_TTL": timedelta(days=ENV.token_days), "AUTO_REFRESH": False}
 
 REST_FRAMEWORK = {
@@ -300,6 +314,7 @@ CELERY_BEAT_SCHEDULE = {
     "sample_figures": {"task": "feed.sample_figures", "schedule": 10.0, "options": {"expires": 10}},
     "forget_changes": {"task": "feed.forget_changes", "schedule": 3600.0, "options": {"expires": 3600}},
     "end_suspensions": {"task": "feed.end_suspensions", "schedule": 60.0, "options": {"expires": 60}},
+    "send_letters": {"task": "feed.send_letters", "schedule": 5.0, "options": {"expires": 5}},
     "search_strays": {"task": "feed.search_strays", "schedule": 60.0, "options": {"expires": 60}},
 }
 

@@ -4,6 +4,7 @@ import structlog
 from celery import shared_task
 
 from accounts.account_cache.changes import forget_notes
+from accounts.people import resets
 from accounts.people.services import end_suspensions as end_those_that_are_over
 from feed.operations import figures, strays
 from storage.errors import Unavailable
@@ -35,6 +36,15 @@ def forget_changes() -> None:
         forget_notes()
     except Unavailable as error:
         log.warning("changes_forgotten_later", backend=error.backend)
+
+
+@shared_task(name="feed.send_letters", ignore_result=True)
+def send_letters() -> None:
+    """Sends who has forgotten their password what they need for another one."""
+    try:
+        resets.send_letters()
+    except Unavailable as error:
+        log.warning("letters_wait", backend=error.backend)
 
 
 @shared_task(name="feed.end_suspensions", ignore_result=True)

@@ -1,6 +1,6 @@
 """GraphQL types of people, and who is asking. The packages above add what they have of a person to `User`."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Unpack
 
@@ -9,21 +9,22 @@ from django.http import HttpRequest
 from graphql import GraphQLResolveInfo
 
 from accounts.account_cache.accounts import accounts_by_id
+from accounts.entities import Account, Viewer
 from accounts.entities import Relationship as RelationshipOut
-from accounts.entities import Viewer
 from accounts.graph import follows
 from accounts.graph.counts import FOLLOWERS, FOLLOWING
 from accounts.graph.kinds import FOLLOW
-from accounts.graph.listings import people_pages, visible_accounts
+from accounts.graph.listings import people_pages, visible_accounts, visible_accounts_by_id
 from accounts.people import selectors
 from accounts.people.profiles import OwnUserOut, UserOut, user_out
-from storage.errors import NotSignedIn
+from storage.errors import BadRequest, NotSignedIn
 from storage.ids.snowflakes import created_at
 from storage.ports.associations import End
 from storage.redis.count_cache import counts_of_many
 from storage.web.batches import Later, later
 from storage.web.graphql import PageArguments, PageInfo, at_most, connection, page_arguments, page_request
 from storage.web.paging import Page, PageRequest
+from storage.web.rest import parse_id
 
 
 class GraphQLContext:
@@ -63,6 +64,13 @@ def required_viewer(info: GraphQLResolveInfo) -> Viewer:
     if viewer is None:
         raise NotSignedIn("Send a token as Authorization: Bearer <token>.")
     return viewer
+
+
+def request_of(info: GraphQLResolveInfo) -> HttpRequest:
+    """Returns the HTTP request by which a mutation comes."""
+    context: GraphQLContext = info.context
+    assert context.request is not None  # noqa: S101 - on a socket there are no mutations
+    return context.request
 
 
 def operation_id(info: GraphQLResolveInfo) -> int | None:
@@ -180,9 +188,11 @@ class AccountQueries:
     users = graphene.Field(
         graphene.NonNull(graphene.List(User)),
         usernames=graphene.Argument(
-            graphene.NonNull(graphene.List(graphene.NonNull(graphene.String))), description="Up to 100, in any case."
+            graphene.List(graphene.NonNull(graphene.String)), description="Up to 100, in any case."
         ),
-        description="The people of these names, in their order; null where `user` is.",
+        ids=graphene.Argument(graphene.List(graphene.NonNull(graphene.ID)), description="Up to 100."),
+        description="The people of these names, or with these ids (give one of the two), in their order; null where "
+        "`user` is.",
     )
 
     @staticmethod
@@ -195,9 +205,15 @@ class AccountQueries:
         return later(_people_by_name, viewer_of(info), of=username)
 
     @staticmethod
-    def resolve_users(_root: None, info: GraphQLResolveInfo, usernames: list[str]) -> list[UserOut | None]:
-        found = _people_by_name(at_most(usernames, "usernames"), viewer_of(info))
-        return [found[each] for each in usernames]
+    def resolve_users(
+        _root: None, info: GraphQLResolveInfo, usernames: list[str] | None = None, ids: list[str] | None = None
+    ) -> list[UserOut | None]:
+        if ids is not None and usernames is None:
+            wanted = [parse_id(each) for each in at_most(ids, "ids")]
+            return _shown(visible_accounts_by_id(wanted, viewer_of(info)))
+        if usernames is None or ids is not None:
+            raise BadRequest("Say who by usernames or by ids: one of the two.", code="bad_look_up")
+        return _shown(visible_accounts(at_most(usernames, "usernames"), viewer_of(info)))
 
 
 def _people_of(person: Identified, info: GraphQLResolveInfo, end: End, asked: PageRequest) -> Later:
@@ -212,10 +228,11 @@ def _follow_pages(
 
 def _people_by_name(usernames: Collection[str], viewer: Viewer | None) -> dict[str, UserOut | None]:
     names = list(usernames)
-    accounts = visible_accounts(names, viewer)
-    return {
-        name: user_out(account) if account is not None else None for name, account in zip(names, accounts, strict=True)
-    }
+    return dict(zip(names, _shown(visible_accounts(names, viewer)), strict=True))
+
+
+def _shown(people: Sequence[Account | None]) -> list[UserOut | None]:
+    return [user_out(each) if each is not None else None for each in people]
 
 
 def _bios(people: Collection[int]) -> dict[int, str]:

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 import graphene
-from django.http import HttpRequest
 from graphql import GraphQLResolveInfo
 
 from accounts.doors import rest_accounts
-from accounts.doors.graphql import GraphQLContext, User, required_viewer
+from accounts.doors.graphql import User, request_of, required_viewer
 from accounts.people import services
 from accounts.people.profiles import own_user_out
 from accounts.sessions import tokens
+from accounts.sessions.clients import client_name
 from accounts.sessions.ending import end_all
 from accounts.sessions.throttles import count_sign_up, password_try
 from storage.errors import NotSignedIn
@@ -111,11 +111,11 @@ class Register(graphene.Mutation):
 
     @staticmethod
     def mutate(_root: None, info: GraphQLResolveInfo, input: RegisterFields) -> "Register":  # noqa: A002 - the argument's name in the schema
-        count_sign_up(_request(info))
+        count_sign_up(request_of(info))
 
         def act() -> Mapping[str, object]:
             person = services.register(**checked(rest_accounts.RegisterInput, input))
-            return {"user": own_user_out(person), "token": tokens.issue(person)}
+            return {"user": own_user_out(person), "token": tokens.issue(person, client_name(request_of(info)))}
 
         made: Register = payload(Register, act)
         return made
@@ -133,12 +133,12 @@ class CreateToken(graphene.Mutation):
 
     @staticmethod
     def mutate(_root: None, info: GraphQLResolveInfo, input: CreateTokenFields) -> "CreateToken":  # noqa: A002 - the argument's name in the schema
-        tried = password_try(_request(info))
+        tried = password_try(request_of(info))
 
         def act() -> Mapping[str, object]:
             given = checked(rest_accounts.SignInInput, input)
             person = services.sign_in(login=given["username"], password=given["password"], tried=tried)
-            return {"user": own_user_out(person), "token": tokens.issue(person)}
+            return {"user": own_user_out(person), "token": tokens.issue(person, client_name(request_of(info)))}
 
         try:
             made: CreateToken = payload(CreateToken, act)
@@ -182,7 +182,7 @@ class UpdateProfile(graphene.Mutation):
 
         def act() -> Mapping[str, object]:
             change = services.ProfileChange(**checked(rest_accounts.ProfileInput, input))
-            tried = password_try(_request(info)) if change.asks_for_password else None
+            tried = password_try(request_of(info)) if change.asks_for_password else None
             person = services.update_profile(viewer.id, change, token_digest=viewer.token_digest, tried=tried)
             return {"user": own_user_out(person)}
 
@@ -197,9 +197,3 @@ class AccountMutations:
     create_token = CreateToken.Field()
     revoke_token = RevokeToken.Field()
     update_profile = UpdateProfile.Field()
-
-
-def _request(info: GraphQLResolveInfo) -> HttpRequest:
-    context: GraphQLContext = info.context
-    assert context.request is not None  # noqa: S101 - a mutation comes by HTTP
-    return context.request

@@ -18,6 +18,7 @@ from accounts.people.profiles import own_user_out
 from accounts.people.rules import PASSWORD_MAX
 from accounts.sessions import tokens
 from accounts.sessions.authentication import required_viewer
+from accounts.sessions.clients import client_name
 from accounts.sessions.ending import end_all
 from accounts.sessions.throttles import count_sign_up, password_try
 from storage.web.inputs import Input, TextField
@@ -121,7 +122,7 @@ class RegisterEndpoint(APIView):
     def post(self, request: Request) -> Response:
         count_sign_up(request._request)
         given = valid(RegisterInput, request)
-        return _session(services.register(**given), 201)
+        return _session(services.register(**given), request, 201)
 
 
 class TokenEndpoint(APIView):
@@ -156,7 +157,7 @@ class TokenEndpoint(APIView):
         tried = password_try(request._request)
         given = valid(SignInInput, request)
         person = services.sign_in(login=given["username"], password=given["password"], tried=tried)
-        return _session(person, 200)
+        return _session(person, request, 200)
 
     @extend_schema(
         operation_id="revoke_token",
@@ -214,5 +215,6 @@ def valid(serializer: type[Input], request: Request) -> dict[str, str]:
     return cast(dict[str, str], checked.validated_data)
 
 
-def _session(person: User, status: int) -> Response:
-    return Response(single({"user": own_user_out(person), "token": tokens.issue(person)}), status=status)
+def _session(person: User, request: Request, status: int) -> Response:
+    token = tokens.issue(person, client_name(request._request))
+    return Response(single({"user": own_user_out(person), "token": token}), status=status)

@@ -32,7 +32,7 @@ def end_all(user_id: int, *, but: str | None = None) -> str:
 
     From the next request on, and on open sockets within a second. An authenticator that was shown in one of them and
     has not proved itself is forgotten. Returns the new security stamp, for a session that is to go on. Idempotent.
-    Four or five SQL statements and, once committed, a round trip. Raises `Unavailable`.
+    Four to six SQL statements and, once committed, a round trip. Raises `Unavailable`.
     """
     stamp = secrets.token_hex(STAMP_MAX // 2)
     User.objects.filter(pk=user_id).update(security_stamp=stamp)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
-from accounts.models import STAMP_MAX, AccountChange, User
+from accounts.models import STAMP_MAX, AccountChange, TokenUse, User
 from accounts.sql import sql_or_unavailable
 from storage.ids.snowflakes import now_us
 
@@ -20,7 +20,7 @@ def end_everybodys() -> int:
     """Ends every token and every session of the admin; returns how many people there are. Passwords stay.
 
     Notes of it are written with it, by which Redis, were it not emptied, and open sockets hear of it within seconds.
-    Five SQL statements for CHUNK people. Idempotent; raises `Unavailable`, and is then done again.
+    Six SQL statements for CHUNK people. Idempotent; raises `Unavailable`, and is then done again.
     """
     people = after = 0
     while chunk := _next_people(after):
@@ -48,6 +48,7 @@ def _end(people: list[int]) -> None:
     for user_id, digest in tokens.values_list("user_id", "digest"):
         ended.setdefault(user_id, []).append(digest)
     tokens.delete()
+    TokenUse.objects.filter(user_id__in=people).delete()
     at = now_us()
     AccountChange.objects.bulk_create(
         [AccountChange(user_id=each, digests=" ".join(digests), at_us=at) for each, digests in ended.items()]

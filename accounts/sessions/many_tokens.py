@@ -11,8 +11,9 @@ from accounts.account_cache.accounts import ACCOUNTS
 from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.account_cache.vouching import vouching
 from accounts.entities import Account
-from accounts.sessions.tokens import end_of, read_claim
-from accounts.sql import ACCOUNT_COLUMNS, account_of_row, sql_or_unavailable
+from accounts.sessions.tokens import TOKEN_COLUMNS, end_of, read_claim
+from accounts.sessions.uses import note_used
+from accounts.sql import account_of_row, sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
 from storage.redis.lasting_cache import Kept, joined
@@ -87,11 +88,11 @@ def _matched(claims: Iterable[Claim], kept: _KeptOfBoth) -> tuple[Proven, Proven
 
 @sql_or_unavailable()
 def _from_sql(claims: Collection[Claim]) -> Proven:
-    """The tokens of which there are rows. One statement."""
+    """The tokens of which there are rows. One statement, or two where a use is noted."""
     of_digest = {claim.digest: claim for claim in claims}
-    columns = [f"user__{name}" for name in ACCOUNT_COLUMNS]
-    rows = AuthToken.objects.filter(digest__in=of_digest).values_list("digest", "expiry", *columns)
-    return {of_digest[digest]: (end_of(expiry), account_of_row(tuple(row))) for digest, expiry, *row in rows}
+    rows = list(AuthToken.objects.filter(digest__in=of_digest).values_list("digest", *TOKEN_COLUMNS))
+    note_used({of_digest[digest]: last_used for digest, _, last_used, *_ in rows})
+    return {of_digest[digest]: (end_of(expiry), account_of_row(tuple(row))) for digest, expiry, _, *row in rows}
 
 
 def _fill(found: Proven, kept: _KeptOfBoth, generation: Generations | None) -> None:

@@ -1,5 +1,5 @@
-"""Limits of signing in and up, of proving a password and of changing an address: stricter than those of everything else
-(sessions/authentication.py), and the same at every door.
+"""Limits of signing in and up, of proving a password or forgetting it, and of changing an address: stricter than those
+of everything else (sessions/authentication.py), and the same at every door.
 
 A door that has a password to check begins with `password_try`, and hands what it returns to the service that checks it:
 
@@ -33,6 +33,10 @@ EMAILS_BY_PERSON = Policy("email-change", 5, 3600)
 """Each tells whether an address is taken."""
 EMAILS_BY_ADDRESS = Policy("email-change-address", 20, 3600)
 """As many as one address could ask by signing up, however many accounts it has."""
+RESETS_BY_ADDRESS = Policy("password-reset", 20, 3600)
+"""Each is a letter to somebody, who may not have asked for it."""
+LETTERS_BY_EMAIL = Policy("password-reset-email", 3, 3600)
+"""What is in a letter is good for as long. Whoever uses them up for somebody else has sent them what they need."""
 
 LOGIN_CHARACTERS = 300
 """Of an unknown login, that are looked at: more than any name or address has."""
@@ -98,6 +102,22 @@ def count_sign_up(request: HttpRequest) -> None:
     """Counts somebody who signs up, and whatever is answered. One Redis round trip. Raises as `password_try` does."""
     TURNS.refuse_crowd()
     count_or_refuse(request, (SIGN_UPS, f"rate:sign-up:{client_address(request)}"))
+
+
+def count_reset(request: HttpRequest) -> None:
+    """Counts somebody who has forgotten a password. One Redis round trip. Raises `TooMany`."""
+    count_or_refuse(request, (RESETS_BY_ADDRESS, f"rate:password-reset:address:{client_address(request)}"))
+
+
+def may_have_a_letter(email: str) -> bool:
+    """Counts a letter to an e-mail address; says whether it may have it. One Redis round trip.
+
+    Whoever asks is not told: it says what others have asked for.
+    """
+    if not settings.RATE_LIMITS:
+        return True
+    [hit] = hit_all((LETTERS_BY_EMAIL, f"rate:password-reset:email:{_number_of(email)}"))
+    return not hit.exceeded
 
 
 def count_or_refuse(request: HttpRequest, *counted: tuple[Policy, str]) -> None:

@@ -27,8 +27,9 @@ from accounts.account_cache.changes import note_change
 from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.account_cache.vouching import vouching
 from accounts.entities import Account, Viewer
-from accounts.models import User
+from accounts.models import TokenUse, User
 from accounts.sessions.bad_tokens import count_bad_token, shut_to, was_bad, was_good
+from accounts.sessions.uses import note_made, note_used
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable
 from storage.errors import Forbidden, NotSignedIn, TooMany, Unavailable
 from storage.figures import looked_up_in
@@ -42,6 +43,8 @@ X = TypeVar("X")
 
 HITS, MISSES = looked_up_in("tokens")
 TOKEN = re.compile(r"([1-9][0-9]{0,18})\.[0-9a-f]{64}")
+TOKEN_COLUMNS = ("expiry", "use__last_used_at", *(f"user__{name}" for name in ACCOUNT_COLUMNS))
+"""When it ends, when it was used last as far as that was noted, and whose it is."""
 NEVER = MAX_ID
 """The end of a token that has none."""
 
@@ -72,7 +75,8 @@ def _let_ask(_claim: Claim) -> None:
 def authenticate(raw: str, address: str | None = None) -> Viewer:
     """Returns the viewer whom `raw` proves; a bad token is counted against `address`, if one is given.
 
-    One Redis round trip. One SQL query and a second round trip when the cache does not know.
+    One Redis round trip. One SQL query and a second round trip when the cache does not know; then, every few hours, a
+    statement that notes the use (sessions/uses.py).
     Raises `NotSignedIn` (unknown, ended, revoked or malformed token), `Forbidden` with the
     code "suspended", `Unavailable` when neither Redis nor SQL can tell, and `TooMany` for an address with too many.
     """
@@ -130,8 +134,10 @@ def check(
 
 @sql_or_unavailable()
 @transaction.atomic
-def issue(user: User) -> str:
-    """Issues a new token, which only the answer to this request will ever show. Three SQL statements.
+def issue(user: User, client: str = "") -> str:
+    """Issues a new token, which only the answer to this request will ever show. Five SQL statements.
+
+    `client` is what signs in, by its name (sessions/clients.py).
 
     Raises `NotSignedIn` if the password has changed since `user` was read: whoever changes it
     ends every token there is, and none may be made afterwards for who knew the old one. The
@@ -142,13 +148,14 @@ def issue(user: User) -> str:
         raise NotSignedIn("The password has just been changed.", code="bad_credentials")
     AuthToken.objects.filter(user=user, expiry__lt=datetime.now(UTC)).delete()
     row, token = AuthToken.objects.create(user=user, prefix=f"{user.pk}.")
+    note_made(user.pk, row.digest, client)
     was_good(row.digest)
     return str(token)
 
 
 def revoke(viewer: Viewer) -> None:
     """Ends the token that the viewer came with. Idempotent."""
-    _revoke(viewer.id, [viewer.token_digest])
+    end_tokens(viewer.id, [viewer.token_digest])
 
 
 @sql_or_unavailable()
@@ -158,14 +165,18 @@ def revoke_all(user_id: int, *, but: str | None = None) -> None:
     For sessions/ending.py, which ends whatever else there is as well.
     """
     digests = AuthToken.objects.filter(user_id=user_id).exclude(digest=but).values_list("digest", flat=True)
-    _revoke(user_id, list(digests))
+    end_tokens(user_id, list(digests))
 
 
 @sql_or_unavailable()
 @transaction.atomic
-def _revoke(user_id: int, digests: list[str]) -> None:
-    """The note of it makes open sockets of the person look at their token anew, too."""
+def end_tokens(user_id: int, digests: list[str]) -> None:
+    """Ends these tokens of the person. Idempotent. Three SQL statements, and a round trip.
+
+    The note of it makes open sockets of the person look at their token anew, too.
+    """
     AuthToken.objects.filter(digest__in=digests).delete()
+    TokenUse.objects.filter(token_id__in=digests).delete()
     if digests:
         note_change(user_id, ended=digests)
 
@@ -205,21 +216,22 @@ def _from_redis(claim: Claim, extra: Read[X | None], counted: Read[Hit | None]) 
 def _proven(claim: Claim) -> tuple[int, Account]:
     """What SQL says of the token, remembered (sessions/bad_tokens.py)."""
     try:
-        found = _from_sql(claim)
+        end_us, last_used, account = _from_sql(claim)
     except NotSignedIn:
         was_bad(claim.digest)
         raise
     was_good(claim.digest)
-    return found
+    note_used({claim: last_used})
+    return end_us, account
 
 
 @sql_or_unavailable()
-def _from_sql(claim: Claim) -> tuple[int, Account]:
+def _from_sql(claim: Claim) -> tuple[int, datetime | None, Account]:
     rows = _tokens_with_accounts.rows([claim.digest])
     if not rows:
         raise _bad_token()
-    expiry, *_ = rows[0]
-    return end_of(expiry), account_of_row(rows[0][1:])
+    expiry, last_used, *_ = rows[0]
+    return end_of(expiry), last_used, account_of_row(rows[0][2:])
 
 
 def end_of(expiry: datetime | None) -> int:
@@ -227,8 +239,8 @@ def end_of(expiry: datetime | None) -> int:
     return NEVER if expiry is None else int(expiry.timestamp() * 1_000_000)
 
 
-_tokens_with_accounts: CompiledQuery[tuple[datetime | None, *AccountRow]] = CompiledQuery(
-    lambda: AuthToken.objects.filter(digest="").values_list("expiry", *(f"user__{name}" for name in ACCOUNT_COLUMNS))
+_tokens_with_accounts: CompiledQuery[tuple[datetime | None, datetime | None, *AccountRow]] = CompiledQuery(
+    lambda: AuthToken.objects.filter(digest="").values_list(*TOKEN_COLUMNS)
 )
 
 

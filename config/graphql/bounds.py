@@ -261,7 +261,7 @@ class _Measure:
             return None
         given = {each.name.value: each.value for each in node.arguments}
         if listing:
-            return self._listed(given.get(listing[0]))
+            return max(self._listed(given.get(each)) for each in listing)
         return max(self._items(name, given.get(name), field) for name in sizing) or DEFAULT_LIMIT
 
     def _listed(self, given: ValueNode | None) -> int:

@@ -9,6 +9,8 @@ import graphene
 from accounts.doors.graphql import AccountQueries
 from accounts.doors.graphql_accounts import AccountMutations
 from accounts.doors.graphql_relations import RelationMutations
+from accounts.doors.graphql_resets import ResetMutations
+from accounts.doors.graphql_sessions import SessionMutations
 from feed.doors.graphql import FeedMutations, FeedQueries
 from feed.doors.graphql_live import LiveSubscriptions
 from tweets.doors.graphql import TweetQueries
@@ -19,7 +21,15 @@ class Query(AccountQueries, TweetQueries, FeedQueries, graphene.ObjectType):
     pass
 
 
-class Mutation(AccountMutations, RelationMutations, TweetMutations, FeedMutations, graphene.ObjectType):
+class Mutation(
+    AccountMutations,
+    ResetMutations,
+    SessionMutations,
+    RelationMutations,
+    TweetMutations,
+    FeedMutations,
+    graphene.ObjectType,
+):
     pass
 
 

@@ -58,6 +58,23 @@ def page_envelope_of(name: str, data: Document) -> serializers.Serializer[object
     return inline_serializer(name=name, fields={"data": data, "meta": PageMeta(), "links": PageLinks()})
 
 
+def listing_parameter(name: str, item: dict[str, str], description: str, *, required: bool) -> OpenApiParameter:
+    """Returns the query parameter of a look-up of several things (storage/web/look_ups.py)."""
+    return OpenApiParameter(
+        name,
+        {"type": "array", "items": item, "minItems": 1, "maxItems": MAX_LIMIT, "uniqueItems": True},
+        required=required,
+        style="form",
+        explode=False,
+        description=f"{description} Up to {MAX_LIMIT}, parted by commas, none of them twice.",
+    )
+
+
+IN_ORDER = (
+    "In the order asked for. What is not there, or hidden from you, is left out, as its own path answers 404. The "
+    "envelope is that of a collection, which has no other page."
+)
+IDS = {"type": "string", "pattern": ID_PATTERN}
 PAGE_PARAMETERS = [
     OpenApiParameter(
         "limit",

@@ -148,6 +148,15 @@ TWEETS_EXAMPLE = OpenApiExample(
     },
     response_only=True,
 )
+TWEETS_FOUND_EXAMPLE = OpenApiExample(
+    "Two were asked for",
+    value={
+        "data": [EXAMPLE_TWEET],
+        "meta": {"next_cursor": None, "prev_cursor": None, "limit": 100},
+        "links": {"self": f"/api/v1/tweets?ids={EXAMPLE_ID},1745893026153750529", "next": None, "prev": None},
+    },
+    response_only=True,
+)
 THREAD_EXAMPLE = OpenApiExample(
     "A thread",
     value={

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypeGuard, cast
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from msgspec import Raw
 from rest_framework.permissions import BasePermission, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +12,8 @@ from rest_framework.views import APIView
 
 from accounts.sessions.authentication import required_viewer, viewer_or_none
 from storage.web.inputs import Input, TextField
-from storage.web.openapi import PAGE_PARAMETERS
+from storage.web.look_ups import found, given_one_of, listed_ids
+from storage.web.openapi import IDS, IN_ORDER, PAGE_PARAMETERS, listing_parameter
 from storage.web.rest import collection, flag, operation_id, page_request, parse_id, refuse_fields, single
 from storage.web.revalidation import Revalidated
 from tweets.doors.documents import (
@@ -23,8 +25,10 @@ from tweets.doors.documents import (
     TWEET_ID,
     TWEETS,
     TWEETS_EXAMPLE,
+    TWEETS_FOUND_EXAMPLE,
 )
 from tweets.reading.hydration import rendered
+from tweets.reading.many import tweets_out
 from tweets.reading.selectors import author_page, tweet_out
 from tweets.reading.threads import ANCESTORS_MAX, replies_page, thread
 from tweets.writing import posting
@@ -75,6 +79,22 @@ def _is_sound(value: object) -> TypeGuard[str]:
 
 
 class TweetsEndpoint(APIView):
+    permission_classes = READABLE_BY_ALL
+
+    @extend_schema(
+        operation_id="get_tweets",
+        summary="Read several tweets",
+        description=IN_ORDER,
+        tags=["tweets"],
+        parameters=[listing_parameter("ids", IDS, "Which tweets.", required=True)],
+        responses={200: TWEETS},
+        examples=[TWEETS_FOUND_EXAMPLE],
+    )
+    def get(self, request: Request) -> Response:
+        given_one_of(request, "ids")
+        tweets = tweets_out(listed_ids(request), viewer_or_none(request))
+        return Response(found(request, [Raw(each.json) for each in tweets if each is not None]))
+
     @extend_schema(
         operation_id="create_tweet",
         summary="Post a tweet",

@@ -14,6 +14,7 @@ from django.db import router
 from accounts.graph import blocks
 from accounts.models import User
 from accounts.people import services
+from accounts.people.resets import token_for
 from tests.documented import check_documented
 from tests.integration.tweeting import post, viewer
 from tests.people import PASSWORD, ApiClient, new_person
@@ -27,6 +28,8 @@ method  route                                 with       nobody suspended other 
 
 POST    /api/v1/auth/register                 account    201    201       201   201     201    201
 POST    /api/v1/auth/token                    password   401    403       200   200     200    200
+POST    /api/v1/auth/password-reset           email      202    202       202   202     202    202
+POST    /api/v1/auth/password-reset/confirm   reset      200    200       200   200     200    200
 DELETE  /api/v1/auth/token                    -          401    403       204   204     204    204
 GET     /api/v1/me                            -          401    403       200   200     200    200
 PATCH   /api/v1/me                            bio        401    403       200   200     200    200
@@ -34,6 +37,10 @@ GET     /api/v1/me/blocks                     -          401    403       200   
 GET     /api/v1/me/bookmarks                  -          401    403       200   200     200    200
 GET     /api/v1/me/mutes                      -          401    403       200   200     200    200
 
+GET     /api/v1/me/sessions                   -          401    403       200   200     200    200
+DELETE  /api/v1/me/sessions/{session_id}      -          401    403       204   204     204    204
+
+GET     /api/v1/users                         usernames  200    403       200   200     200    200
 GET     /api/v1/users/{username}              -          200    403       200   404     200    200
 GET     /api/v1/users/{username}/tweets       -          200    403       200   404     200    200
 GET     /api/v1/users/{username}/followers    -          200    403       200   404     200    200
@@ -49,6 +56,7 @@ DELETE  /api/v1/users/{username}/mute         -          401    403       200   
 POST    /api/v1/tweets                        text       401    403       201   201     201    201
 POST    /api/v1/tweets                        reply_to   401    403       201   422     201    201
 POST    /api/v1/tweets                        quote_of   401    403       201   422     201    201
+GET     /api/v1/tweets                        ids        200    403       200   200     200    200
 GET     /api/v1/tweets/{tweet_id}             -          200    403       200   404     200    200
 DELETE  /api/v1/tweets/{tweet_id}             -          401    403       403   404     204    204
 GET     /api/v1/tweets/{tweet_id}/replies     -          200    403       200   404     200    200
@@ -113,8 +121,8 @@ What a DELETE of a mark or of an edge takes away was made before, by the same ca
 writes that succeed and change nothing. Every other success of a write changes rows; reads and
 refusals change none.
 
-Doors that take no token (registering, signing in, documents, health, metrics, the page to try the product on) do not
-look at one either.
+Doors that take no token (registering, signing in, forgetting a password, documents, health, metrics, the page to try
+the product on) do not look at one either.
 The admin knows sessions only. GraphQL answers 200 with the errors in the body; its mutation here is a reply; a GET has
 in its address what a POST has in its body.
 """
@@ -143,9 +151,15 @@ class Scene:
     def __init__(self, name: str, method: str, route: str) -> None:
         self.author = new_person()
         self.tweet = post(self.author)
-        self.names = {"username": self.author.username, "tweet_id": str(self.tweet), "kind": "refused"}
+        self.forgetful = new_person()
         self.caller = self._person(name)
         self.client = ApiClient(self.caller)
+        self.names = {
+            "username": self.author.username,
+            "tweet_id": str(self.tweet),
+            "kind": "refused",
+            "session_id": self._own_session(),
+        }
         self._author_client = ApiClient(self.author)
         if method == "DELETE":
             self.client.put(route.format(**self.names))
@@ -155,6 +169,11 @@ class Scene:
         if name in ("nobody", "author"):
             return self.author if name == "author" else None
         return new_person(staff=name == "staff")
+
+    def _own_session(self) -> str:
+        """The caller's own, as far as they are signed in."""
+        own = self.client.get("/api/v1/me/sessions").json().get("data", [{"id": UNKNOWN_ID}])
+        return str(own[0]["id"])
 
     def _become(self, name: str) -> None:
         if self.caller is not None and name == "suspended":
@@ -177,6 +196,10 @@ class Scene:
         return {
             "account": {"username": f"new_{self.tweet}", "email": f"{self.tweet}@example.org", "password": PASSWORD},
             "password": {"username": login, "password": PASSWORD},
+            "usernames": {"usernames": self.author.username},
+            "ids": {"ids": self.names["tweet_id"]},
+            "email": {"email": self.author.email},
+            "reset": {"token": token_for(self.forgetful), "password": f"{PASSWORD}-2"},
             "bio": {"bio": "changed"},
             "text": {"text": "hello"},
             "reply_to": {"text": "hello", "reply_to": self.names["tweet_id"]},

@@ -22,6 +22,7 @@ ANSWERS = {
     "register": "user { username email } token",
     "createToken": "user { username email } token",
     "revokeToken": "ok",
+    "revokeSession": "ok",
     "report": "ok",
     "updateProfile": "user { username displayName bio email }",
     "createTweet": "tweet { id text }",
@@ -249,6 +250,7 @@ def test_it_needs_a_token(name: str) -> None:
         "createTweet": {"text": "x"},
         "report": {"reason": "spam", "username": "ben"},
         "revokeToken": {},
+        "revokeSession": {"id": UNKNOWN},
         "updateProfile": {"bio": "x"},
     }.get(name, {"tweetId": str(tweet)} if name not in ANSWERS or name == "deleteTweet" else {"username": "ben"})
     [error] = Door().errors(document(name), {"input": given}, status=200)

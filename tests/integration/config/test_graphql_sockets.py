@@ -11,11 +11,13 @@ from accounts.models import User
 from accounts.people import services
 from accounts.sessions import tokens
 from accounts.sessions.ending import end_all
+from accounts.sessions.listing import end_session, sessions_page
 from config.graphql.messages import MAX_ID_CHARS, MAX_MESSAGE_CHARS, EndCode
 from feed.live import guard, places, socket
 from feed.live.frames import CloseCode
 from feed.live.threads import housekeeping
 from storage.errors import Unavailable
+from storage.web.paging import PageRequest
 from tests.integration.config.graphql_sockets import SUBSCRIBE, GraphQLSocket, opened, run, token_of
 from tests.people import new_person
 
@@ -238,6 +240,12 @@ def signed_out_everywhere(person: User, token: str) -> None:
     end_all(person.pk)
 
 
+def out_of_that_session(person: User, token: str) -> None:
+    other = tokens.authenticate(token_of(person))
+    [session] = [each for each in sessions_page(other, PageRequest()).items if not each.current]
+    end_session(other, int(session.id))
+
+
 def suspended(person: User, token: str) -> None:
     services.suspend(person, by=new_person(staff=True))
 
@@ -247,6 +255,7 @@ def suspended(person: User, token: str) -> None:
     [
         (revoked, CloseCode.NOT_AUTHENTICATED),
         (signed_out_everywhere, CloseCode.NOT_AUTHENTICATED),
+        (out_of_that_session, CloseCode.NOT_AUTHENTICATED),
         (suspended, CloseCode.FORBIDDEN),
     ],
 )

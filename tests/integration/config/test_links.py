@@ -21,12 +21,13 @@ LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
 
 
 class Scene:
-    """Ada, whom ben and cy follow and who follows them; her two tweets, which both have marked and answered."""
+    """Ada, signed in twice, whom ben and cy follow and who follows them; her two tweets, which both have marked and
+    answered."""
 
     def __init__(self) -> None:
         self.ada, ben, cy = new_person("ada"), new_person("ben"), new_person("cy")
         tweets = [post(self.ada), post(self.ada)]
-        self.client = ApiClient(self.ada)
+        self.client, _ = ApiClient(self.ada), ApiClient(self.ada)
         for other in (ben, cy):
             ApiClient(other).put("/api/v1/users/ada/follow")
             self.client.put(f"/api/v1/users/{other.username}/follow")

@@ -124,6 +124,7 @@ def people_come(seen: Seen) -> None:
     with seen.after():
         ask(nobody, "POST", "/auth/register", {"username": "ada", "email": "ada@example.org", "password": PASSWORD})
         ask(nobody, "POST", "/auth/token", {"username": "ada", "password": PASSWORD})
+        ask(nobody, "POST", "/auth/password-reset", {"email": "ada@example.org"})
         ask(nobody, "GET", "/feed/public")
         assert Door().post({"query": QUERY, "extensions": {"persistedQuery": {"sha256Hash": sha}}}).status_code == 200
         assert Client(headers={"Authorization": "Bearer none"}).get("/api/v1/me").status_code == 401

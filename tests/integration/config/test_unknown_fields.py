@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from accounts.people.resets import token_for
 from tests.integration.config.raising import is_problem
 from tests.integration.tweeting import post
 from tests.people import PASSWORD, ApiClient, new_person
@@ -21,6 +22,8 @@ WRITES = sorted(
 BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/v1/auth/register"): {"username": "new", "email": "new@example.org", "password": PASSWORD},
     ("POST", "/api/v1/auth/token"): {"username": "ada", "password": PASSWORD},
+    ("POST", "/api/v1/auth/password-reset"): {"email": "ada@example.org"},
+    ("POST", "/api/v1/auth/password-reset/confirm"): {"token": "<reset>", "password": f"{PASSWORD}-2"},
     ("PATCH", "/api/v1/me"): {"bio": "changed"},
     ("POST", "/api/v1/tweets"): {"text": "hello"},
     ("POST", "/api/v1/reports"): {"username": "bob", "reason": "spam"},
@@ -31,11 +34,13 @@ BODIES: dict[tuple[str, str], dict[str, str]] = {
 class Scene:
     def __init__(self) -> None:
         self.ada, self.bob = new_person("ada"), new_person("bob")
-        self.names = {"username": "bob", "tweet_id": str(post(self.ada))}
         self.client = ApiClient(self.ada)
+        [session] = self.client.get("/api/v1/me/sessions").json()["data"]
+        self.names = {"username": "bob", "tweet_id": str(post(self.ada)), "session_id": session["id"]}
 
     def ask(self, method: str, route: str, body: Any, **headers: str) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        raw = raw.replace(b"<reset>", token_for(self.ada).encode())
         return self.client.generic(method, route.format(**self.names), raw, "application/json", headers=headers)
 
 

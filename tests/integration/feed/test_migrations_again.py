@@ -15,7 +15,13 @@ __all__ = ["postgres", "sqlite"]
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
 
-RESTORING = (("accounts", "0005_restoring"), ("accounts", "0006_account_changes"), ("accounts", "0007_names_found"))
+RESTORING = (
+    ("accounts", "0005_restoring"),
+    ("accounts", "0006_account_changes"),
+    ("accounts", "0007_names_found"),
+    ("accounts", "0008_sessions"),
+    ("accounts", "0009_password_resets"),
+)
 """With what comes behind it: nothing before the newest that was noted is applied again."""
 DESK = (
     ("accounts", "0004_staff"),

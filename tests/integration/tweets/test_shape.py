@@ -8,8 +8,10 @@ from rest_framework import serializers
 
 from accounts.doors.rest_accounts import OwnUserSerializer, UserSerializer
 from accounts.doors.rest_relations import RelationshipSerializer
+from accounts.doors.rest_sessions import OwnSessionSerializer
 from accounts.entities import Relationship
 from accounts.people.profiles import OwnUserOut, UserOut
+from accounts.sessions.listing import SessionOut
 from config.graphql.schema import schema
 from feed.doors.rest_profile import ProfileSerializer
 from feed.profile import ProfileOut
@@ -34,6 +36,7 @@ DOCUMENTS = [
     (UserOut, UserSerializer),
     (OwnUserOut, OwnUserSerializer),
     (Relationship, RelationshipSerializer),
+    (SessionOut, OwnSessionSerializer),
     (ProfileOut, ProfileSerializer),
 ]
 
@@ -49,7 +52,12 @@ MORE_OF_AN_AUTHOR = sorted(
     for name in struct_fields(WholeUser).keys() - struct_fields(AuthorOut).keys()
 )
 """At REST an author is shown by less than a profile; in GraphQL both are a `User`."""
-TYPES = [(TweetOut, "Tweet", MORE_OF_AN_AUTHOR), (WholeUser, "User", []), (Relationship, "Relationship", [])]
+TYPES = [
+    (TweetOut, "Tweet", MORE_OF_AN_AUTHOR),
+    (WholeUser, "User", []),
+    (Relationship, "Relationship", []),
+    (SessionOut, "Session", []),
+]
 
 
 AUTHOR = {camel_case(name) for name in struct_fields(AuthorOut)}

@@ -14,6 +14,8 @@ from accounts.sessions.bad_tokens import BAD_TOKENS
 from accounts.sessions.throttles import (
     EMAILS_BY_ADDRESS,
     EMAILS_BY_PERSON,
+    LETTERS_BY_EMAIL,
+    RESETS_BY_ADDRESS,
     SIGN_INS_BY_ADDRESS,
     SIGN_INS_BY_LOGIN,
     SIGN_INS_BY_PAIR,
@@ -78,6 +80,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         f"{SIGN_INS_BY_PAIR.quota} in 5 minutes from one address",
         f"{SIGN_INS_BY_LOGIN.quota} in 5 minutes from all",
         f"{EMAILS_BY_PERSON.quota} an hour for one person, {EMAILS_BY_ADDRESS.quota} an hour from one address",
+        f"{RESETS_BY_ADDRESS.quota} an hour from one address, {LETTERS_BY_EMAIL.quota} letters an hour to one",
         f"| bad tokens | {BAD_TOKENS.quota} a minute",
         f"{SIGNED_IN.quota} a minute for one person",
         f"{settings.MAX_BODY_BYTES // 1024} KB",
@@ -91,6 +94,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     seconds = [each.seconds for each in (SIGN_UPS, SIGN_INS_BY_ADDRESS, SIGN_INS_BY_LOGIN, SIGNED_IN, BY_ADDRESS)]
     assert seconds == [3600, 60, 300, 60, 60]
     assert [each.seconds for each in (SIGN_INS_BY_PAIR, EMAILS_BY_PERSON, EMAILS_BY_ADDRESS)] == [300, 3600, 3600]
+    assert [each.seconds for each in (RESETS_BY_ADDRESS, LETTERS_BY_EMAIL)] == [3600, 3600]
     assert BY_ADDRESS.quota == SIGNED_IN.quota
 
 

@@ -11,6 +11,7 @@ from cassandra import ConsistencyLevel
 from environs import EnvError
 
 from config import database_urls
+from config.email_urls import MailServer, fault_of, mail_server
 from config.environment import CONSISTENCIES, LAPTOP_SECRET, Environment, UnsafeEnvironment, read_environment
 from tests.e2e.runs import ROOT, own_environment
 
@@ -283,6 +284,60 @@ def test_what_cannot_work_is_refused_by_a_sentence(
     found = fault(given, {name: value})
     assert found.startswith(sentence)
     assert "pw" not in found
+
+
+LETTERS = {"EMAIL_URL": "smtps://u:pw@mail.example.org", "EMAIL_FROM": "Feed <feed@example.org>"}
+
+
+class TestLetters:
+    def test_without_a_server_none_are_sent_and_nothing_is_missing(self, given: pytest.MonkeyPatch) -> None:
+        assert read(given, SAFE).email_url == ""
+
+    def test_all_of_it(self, given: pytest.MonkeyPatch) -> None:
+        page = "https://feed.example.org/new-password"
+        environment = read(given, {**SAFE, **LETTERS, "PASSWORD_RESET_URL": page})
+        assert (environment.email_from, environment.password_reset_url) == ("Feed <feed@example.org>", page)
+
+    @pytest.mark.parametrize(
+        ("variables", "sentence"),
+        [
+            ({"EMAIL_FROM": ""}, "EMAIL_URL and EMAIL_FROM go together"),
+            ({"EMAIL_URL": ""}, "EMAIL_URL and EMAIL_FROM go together"),
+            ({"EMAIL_FROM": "Feed"}, "EMAIL_FROM must be an address"),
+            ({"EMAIL_FROM": "feed@example.org\nBcc: x@example.org"}, "EMAIL_FROM must be an address"),
+            (
+                {"EMAIL_URL": "mail.example.org:25"},
+                "EMAIL_URL must begin with one of smtps://, smtp+starttls://, smtp://",
+            ),
+            ({"EMAIL_URL": "smtps://"}, "EMAIL_URL names no host"),
+            ({"EMAIL_URL": "smtps://u@mail"}, "EMAIL_URL has a user without a password"),
+            ({"EMAIL_URL": "smtps://:pw@mail"}, "EMAIL_URL has a user without a password"),
+            ({"EMAIL_URL": "smtp://u:pw@mail"}, "EMAIL_URL would send a password in the clear"),
+            ({"EMAIL_URL": "smtps://u:p/w@mail"}, "EMAIL_URL is no URL"),
+            ({"PASSWORD_RESET_URL": "http://feed.example.org"}, "PASSWORD_RESET_URL must begin with https://"),
+            ({"PASSWORD_RESET_URL": "https://feed.example.org/#new"}, "PASSWORD_RESET_URL must begin with https://"),
+            (
+                {"EMAIL_URL": "", "EMAIL_FROM": "", "PASSWORD_RESET_URL": "https://feed.example.org"},
+                "PASSWORD_RESET_URL is for letters",
+            ),
+        ],
+    )
+    def test_half_of_it_is_refused(self, given: pytest.MonkeyPatch, variables: dict[str, str], sentence: str) -> None:
+        found = fault(given, {**SAFE, **LETTERS, **variables})
+        assert found.startswith(sentence)
+        assert "pw" not in found
+
+    @pytest.mark.parametrize(
+        ("url", "server"),
+        [
+            ("smtps://u%40x:p%2Fw@mail", MailServer("mail", 465, "u@x", "p/w", tls=True, starttls=False)),
+            ("smtp+starttls://u:p@mail:2525", MailServer("mail", 2525, "u", "p", tls=False, starttls=True)),
+            ("smtp://localhost", MailServer("localhost", 25, "", "", tls=False, starttls=False)),
+        ],
+    )
+    def test_what_an_address_says(self, url: str, server: MailServer) -> None:
+        assert fault_of(url) is None
+        assert mail_server(url) == server
 
 
 @pytest.mark.parametrize("value", ["redis://a, redis://b", " redis://a ,redis://b,", "redis://a,,redis://b"])

@@ -1,0 +1,55 @@
+"""Where tokens were made and when they were used last, which their people are told (sessions/listing.py).
+
+**A request writes nothing of it while its token is cached.** SQL is asked for a token that is used once an hour
+(storage/redis/lasting_cache.py); only then is the use noted, and only if what stands there is NOTED_SECONDS old. So a
+token costs SQL one row at sign-in and at most one write in NOTED_SECONDS, and what is told lags behind its last use by
+up to those and the hour: seven hours. An open socket uses its token all the time.
+
+It is no proof of anything, so nothing fails if it cannot be noted, and a note that is lost is made an hour later. Of
+tokens from before there were notes there is none until they are used.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from django.db import DatabaseError
+from django.db.models import Exists, OuterRef
+from knox.models import AuthToken
+
+from accounts.account_cache.known_tokens import Claim
+from accounts.models import TokenUse
+from accounts.sql import sql_or_unavailable
+from storage.errors import Unavailable
+
+NOTED_SECONDS = 6 * 3600
+"""At the design point some hundred rows a second, which who asks about their sessions does not miss to be finer."""
+
+
+def note_made(user_id: int, digest: str, client: str) -> None:
+    """Notes a token that is being made, and forgets those of the person that have gone; in its transaction.
+
+    Two SQL statements.
+    """
+    tokens = AuthToken.objects.filter(digest=OuterRef("token_id"))
+    TokenUse.objects.filter(~Exists(tokens), user_id=user_id).delete()
+    TokenUse.objects.create(token_id=digest, user_id=user_id, client=client, last_used_at=datetime.now(UTC))
+
+
+def note_used(last_used: Mapping[Claim, datetime | None]) -> None:
+    """Notes that good tokens are used now, each of which SQL has just said when it was used before.
+
+    One SQL statement, and none for those that were used lately. Raises nothing.
+    """
+    now = datetime.now(UTC)
+    since = now - timedelta(seconds=NOTED_SECONDS)
+    uses = [
+        TokenUse(token_id=claim.digest, user_id=claim.user_id, last_used_at=now)
+        for claim, at in last_used.items()
+        if at is None or at < since
+    ]
+    if uses:
+        with suppress(Unavailable, DatabaseError), sql_or_unavailable():
+            TokenUse.objects.bulk_create(
+                uses, update_conflicts=True, unique_fields=["token"], update_fields=["last_used_at"]
+            )

@@ -1,0 +1,330 @@
+"""A forgotten password: asking tells nothing, a letter comes, and what stands in it is good once and for an hour."""
+
+import logging
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
+
+from accounts.models import PasswordReset, User
+from accounts.people import resets, services
+from accounts.people.resets import GIVEN_UP_SECONDS, RETRY_SECONDS, SENT_AT_ONCE, send_letters, token_for
+from accounts.sessions.ending import end_all
+from accounts.sessions.throttles import LETTERS_BY_EMAIL, RESETS_BY_ADDRESS
+from feed.tasks import send_letters as send_letters_task
+from tests.backends import counted_round_trips
+from tests.integration.accounts.admins import is_in, signed_in
+from tests.integration.querying import Door
+from tests.integration.speaking import Api, problem
+from tests.people import PASSWORD, ApiClient, new_person
+from tests.threads import run_together
+
+pytestmark = pytest.mark.usefixtures("people_database", "redis_servers")
+
+ASK, CONFIRM = "/auth/password-reset", "/auth/password-reset/confirm"
+NEW_PASSWORD = "another-horse-42"
+TOKEN = re.compile(r"[1-9][0-9]+\.[0-9a-z]+-[0-9a-f]{32}")
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits(people_database: None) -> None:
+    PasswordReset.objects.all().delete()
+
+
+def ask(email: str) -> Any:
+    answer = Api().call("POST", ASK, {"email": email})
+    assert (answer.status_code, answer.json()) == (202, {"data": {"accepted": True}})
+    return answer
+
+
+def letters() -> list[tuple[str, str]]:
+    """To whom, and the token, of each letter that is sent now."""
+    mail.outbox.clear()
+    send_letters()
+    return [(to, TOKEN.findall(str(each.body))[0]) for each in mail.outbox for to in each.to]
+
+
+def confirm(token: str, password: str = NEW_PASSWORD) -> Any:
+    return Api().call("POST", CONFIRM, {"token": token, "password": password})
+
+
+def can_sign_in(person: User, password: str) -> bool:
+    login = {"username": person.username, "password": password}
+    return bool(Api().call("POST", "/auth/token", login).status_code == 200)
+
+
+def minutes_later(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
+    now = datetime.now() + timedelta(minutes=minutes)  # noqa: DTZ005 - as Django's generator counts
+    monkeypatch.setattr(resets.ResetTokens, "_now", lambda _self: now)
+
+
+def test_a_letter_comes_and_its_token_sets_another_password_and_ends_everything() -> None:
+    ada = new_person("Forgetful", staff=True)
+    api, admin = ApiClient(ada), signed_in(ada)
+    ask(" FORGETFUL@example.ORG ")
+    [(to, token)] = letters()
+    assert to == "Forgetful@example.org"
+    assert f"@{ada.username}" in str(mail.outbox[0].body)
+    answer = confirm(token)
+    assert answer.status_code == 200
+    assert answer.json()["data"]["username"] == "Forgetful"
+    assert (can_sign_in(ada, PASSWORD), can_sign_in(ada, NEW_PASSWORD)) == (False, True)
+    assert api.get("/api/v1/me").status_code == 401
+    assert not is_in(admin)
+    assert "errors" in problem(confirm(token), 422, "bad_token"), "it is good once"
+    assert letters() == [], "and one letter was asked for"
+
+
+def test_graphql_does_the_same() -> None:
+    ada = new_person()
+    asking = "mutation($e: String!) { askForPasswordReset(input: {email: $e}) { ok errors { field code } } }"
+    setting = """
+    mutation($t: String!, $p: String!) {
+      resetPassword(input: {token: $t, password: $p}) { user { username email } errors { field code } }
+    }
+    """
+    for email in (ada.email, "nobody@example.org"):
+        assert Door().data(asking, {"e": email})["askForPasswordReset"] == {"ok": True, "errors": []}
+    wrong = Door().data(asking, {"e": "nowhere"})["askForPasswordReset"]
+    assert (wrong["ok"], [each["field"] for each in wrong["errors"]]) == (False, ["email"])
+    [(_, token)] = letters()
+    bad = Door().data(setting, {"t": token, "p": "1234"})["resetPassword"]
+    assert (bad["user"], {each["field"] for each in bad["errors"]}) == (None, {"password"})
+    done = Door().data(setting, {"t": token, "p": NEW_PASSWORD})["resetPassword"]
+    assert done == {"user": {"username": ada.username, "email": ada.email}, "errors": []}
+    again = Door().data(setting, {"t": token, "p": NEW_PASSWORD})["resetPassword"]
+    assert again == {"user": None, "errors": [{"field": "token", "code": "bad_token"}]}
+    assert can_sign_in(ada, NEW_PASSWORD)
+
+
+def asked_of(email: str) -> tuple[int, list[str]]:
+    """Round trips, and the statements without their values, that asking about an address costs."""
+    with counted_round_trips() as trips, CaptureQueriesContext(connection) as found:
+        ask(email)
+    return len(trips), [re.sub(r"'[^']*'|\d+", "?", each["sql"]) for each in found]
+
+
+def test_asking_costs_and_answers_the_same_for_every_address(settings: Settings) -> None:
+    settings.RATE_LIMITS = True
+    known, suspended, without = new_person(), new_person(), new_person()
+    services.suspend(suspended, by=new_person(staff=True))
+    without.set_unusable_password()
+    without.save()
+    addresses = [known.email, suspended.email, without.email, "nobody@example.org"]
+    costs = [asked_of(each) for each in addresses]
+    assert all(each == costs[0] for each in costs)
+    assert costs[0][0] == 2, "its address, and the e-mail's"
+    assert [each for each in costs[0][1] if "accounts_user" in each] == [], "whose it is, is not looked up"
+    assert [to for to, _ in letters()] == [known.email]
+    assert PasswordReset.objects.count() == 0
+
+
+def test_what_is_no_address_is_refused() -> None:
+    for email in ("", "nowhere", "a\0@example.org", "x" * 250 + "@example.org", "ada@example.org\nBcc: x@example.org"):
+        assert "email" in problem(Api().call("POST", ASK, {"email": email}), 422)["errors"]
+    assert PasswordReset.objects.count() == 0
+
+
+class TestLimits:
+    def test_an_address_that_asks_too_often_is_told_so(self, settings: Settings) -> None:
+        settings.RATE_LIMITS = True
+        for number in range(RESETS_BY_ADDRESS.quota):
+            ask(f"p{number}@example.org")
+        answer = Api().call("POST", ASK, {"email": "one.more@example.org"})
+        problem(answer, 429, "throttled")
+        assert answer["Retry-After"]
+        query = 'mutation { askForPasswordReset(input: {email: "x@example.org"}) { ok } }'
+        assert Door().errors(query, status=200)[0]["extensions"]["code"] == "throttled", "at both doors together"
+
+    def test_somebody_is_sent_so_many_letters_an_hour_and_nobody_is_told(self, settings: Settings) -> None:
+        settings.RATE_LIMITS = True
+        ada = new_person()
+        sent = []
+        for _ in range(LETTERS_BY_EMAIL.quota + 2):
+            answer = ask(ada.email.upper())
+            assert "email" not in answer["RateLimit-Policy"]
+            sent += letters()
+        assert len(sent) == LETTERS_BY_EMAIL.quota
+        assert confirm(sent[0][1]).status_code == 200, "what stands in them is good all the same"
+
+    def test_tokens_cannot_be_tried_without_end(self, settings: Settings) -> None:
+        settings.RATE_LIMITS = True
+        statuses = [confirm(f"1.abc-{number:032x}").status_code for number in range(31)]
+        assert statuses == [422] * 30 + [429]
+
+
+def other_password(ada: User) -> None:
+    ada.set_password("a-third-horse-43")
+    ada.save()
+
+
+def other_address(ada: User) -> None:
+    change = services.ProfileChange(email="other@example.org", current_password=PASSWORD)
+    services.update_profile(ada.id, change)
+
+
+def signed_out_everywhere(ada: User) -> None:
+    end_all(ada.pk)
+
+
+class TestTokens:
+    @pytest.mark.parametrize("end", [other_password, other_address, signed_out_everywhere])
+    def test_what_ends_them(self, end: Callable[[User], None]) -> None:
+        ada = new_person()
+        token = token_for(ada)
+        end(User.objects.get(pk=ada.pk))
+        problem(confirm(token), 422, "bad_token")
+        assert not can_sign_in(ada, NEW_PASSWORD)
+
+    def test_they_are_good_for_an_hour(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ada = new_person()
+        token = token_for(ada)
+        minutes_later(monkeypatch, 60.5)
+        problem(confirm(token), 422, "bad_token")
+        minutes_later(monkeypatch, 59)
+        assert confirm(token).status_code == 200
+
+    def test_a_password_that_is_refused_leaves_it_good(self) -> None:
+        ada = new_person()
+        token = token_for(ada)
+        for password in ("short", "12345678901", f"{ada.username}1"):
+            assert "password" in problem(confirm(token, password), 422)["errors"]
+        assert confirm(token).status_code == 200
+
+    def test_nobody_else_s(self) -> None:
+        ada, bob = new_person(), new_person()
+        own = token_for(ada).partition(".")[2]
+        for token in (f"{bob.pk}.{own}", f"0.{own}", f"{ada.pk}.", own, "", f"{ada.pk}.{own}x", "9" * 19 + f".{own}"):
+            answer = confirm(token)
+            assert answer.status_code == 422, token
+        assert can_sign_in(ada, PASSWORD)
+        assert can_sign_in(bob, PASSWORD)
+
+    def test_somebody_suspended_is_told_so(self) -> None:
+        ada = new_person()
+        token = token_for(ada)
+        services.suspend(ada, by=new_person(staff=True))
+        problem(confirm(token), 403, "suspended")
+
+    def test_of_two_at_once_one_is_done(self) -> None:
+        ada = new_person()
+        token = token_for(ada)
+        statuses: list[int] = []
+
+        def set_to(password: str) -> Callable[[], None]:
+            return lambda: statuses.append(confirm(token, password).status_code)
+
+        run_together([set_to("another-horse-42"), set_to("a-third-horse-43")])
+        assert sorted(statuses) in ([200, 422], [200, 503])
+        assert [can_sign_in(ada, each) for each in ("another-horse-42", "a-third-horse-43")].count(True) == 1
+
+
+class Refusing(EmailBackend):
+    """A server that takes no letter, and says whose it does not."""
+
+    def send_messages(self, messages: Any) -> int:
+        raise OSError(f"550 no {messages[0].to}")
+
+
+def seconds_go_by(seconds: int) -> None:
+    for asked in PasswordReset.objects.all():
+        asked.asked_at -= timedelta(seconds=seconds)
+        asked.due_at -= timedelta(seconds=seconds)
+        asked.save()
+
+
+class TestSending:
+    def test_a_server_that_does_not_take_it_is_asked_again(
+        self, settings: Settings, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        ada = new_person()
+        ask(ada.email)
+        works, settings.EMAIL_BACKEND = settings.EMAIL_BACKEND, f"{__name__}.Refusing"
+        assert letters() == []
+        ask("somebody.else@example.org")
+        assert PasswordReset.objects.count() == 2, "asking is answered as ever"
+        settings.EMAIL_BACKEND = works
+        assert letters() == [], "not at once"
+        seconds_go_by(RETRY_SECONDS)
+        [(to, token)] = letters()
+        assert to == ada.email
+        assert confirm(token).status_code == 200
+        assert "letter_waits" in caplog.text
+        assert ada.email not in caplog.text, "whatever the server says"
+
+    def test_one_that_nobody_takes_holds_up_no_other_and_is_given_up_aloud(
+        self, settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada, bob = new_person(), new_person()
+        sent = EmailBackend.send_messages
+
+        def refused_for_ada(self: EmailBackend, messages: Any) -> int:
+            if messages[0].to == [ada.email]:
+                raise OSError("550")
+            return int(sent(self, messages))
+
+        monkeypatch.setattr(EmailBackend, "send_messages", refused_for_ada)
+        ask(ada.email)
+        ask(bob.email)
+        assert letters() == []
+        assert [to for to, _ in letters()] == [bob.email]
+        with caplog.at_level(logging.WARNING):
+            seconds_go_by(GIVEN_UP_SECONDS)
+            assert letters() == []
+        assert PasswordReset.objects.count() == 0
+        assert "letter_given_up" in caplog.text
+        assert ada.email not in caplog.text
+
+    def test_two_workers_send_one_letter(self) -> None:
+        ask(new_person().email)
+        mail.outbox.clear()
+        run_together([send_letters_task] * 3)
+        assert len(mail.outbox) == 1
+
+    def test_so_many_at_a_time(self) -> None:
+        now = datetime.now(UTC)
+        people = [new_person() for _ in range(SENT_AT_ONCE + 1)]
+        PasswordReset.objects.bulk_create(
+            [PasswordReset(email=each.email, asked_at=now, due_at=now) for each in people]
+        )
+        assert [len(letters()) for _ in range(3)] == [SENT_AT_ONCE, 1, 0]
+
+    def test_a_slow_server_does_not_hold_the_worker_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(resets, "SENDING_SECONDS", 0.0)
+        for _ in range(2):
+            ask(new_person().email)
+        assert [len(letters()) for _ in range(3)] == [1, 1, 0]
+
+    def test_a_letter_leads_to_the_client_s_page(self, settings: Settings) -> None:
+        settings.PASSWORD_RESET_URL = "https://feed.example.org/new-password"
+        ada = new_person()
+        ask(ada.email)
+        [(_, token)] = letters()
+        assert f"https://feed.example.org/new-password#token={token}\n" in str(mail.outbox[0].body)
+
+    def test_where_no_letters_are_sent_everybody_is_told_so(self, settings: Settings) -> None:
+        settings.SENDS_LETTERS = False
+        for email in (new_person().email, "nobody@example.org"):
+            problem(Api().call("POST", ASK, {"email": email}), 503, "unavailable")
+        assert PasswordReset.objects.count() == 0
+
+
+def test_nothing_logs_the_token(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        ada = new_person()
+        ask(ada.email)
+        [(_, token)] = letters()
+        confirm(token, "short")
+        confirm(token)
+        confirm(token)
+    assert "password_reset" in caplog.text
+    assert token not in caplog.text
+    assert token.partition("-")[2] not in caplog.text
+    assert ada.email not in caplog.text
