@@ -23,7 +23,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from storage.errors import Unavailable
 from storage.redis.node import Script, timeline_node
-from storage.redis.reads import Read
+from storage.redis.reads import Read, T
 
 COUNT = Script(Path(__file__).parent / "lua" / "count.lua")
 
@@ -80,6 +80,16 @@ def hit_all(*counted: tuple[Policy, str], amount: int = 1) -> list[Hit]:
         log.warning("rate_limits_without_redis")
         return [hit_in_memory(policy, key, amount=amount) for policy, key in counted]
     return [hit for hit in hits if hit is not None]
+
+
+def hit_and_read(policy: Policy, key: str, extra: Read[T | None]) -> tuple[Hit, T | None]:
+    """Does as `hit_all` of one key, and returns what `extra` says as well: None without Redis. One round trip."""
+    try:
+        hit, found = timeline_node().ask(counting(policy, key), extra)
+    except Unavailable:
+        log.warning("rate_limits_without_redis")
+        return hit_in_memory(policy, key), None
+    return hit or hit_in_memory(policy, key), found
 
 
 def hit_in_memory(policy: Policy, key: str, *, amount: int = 1) -> Hit:
