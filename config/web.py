@@ -11,6 +11,7 @@ begun is answered, within KILL_SECONDS, and it ends.
 
 import argparse
 import asyncio
+import gc
 import os
 import pkgutil
 import resource
@@ -83,6 +84,7 @@ def worker_of(threads: int) -> Callable[..., None]:
     def worker(number: int, application: Callable[..., Any], sock: Any, ipc: Any, *options: Any) -> None:
         loop, mode, runtime, blocking, _one, idle, connections, _task, *http, _log, tls, _scope, metrics = options
         gateway = pkgutil.resolve_name(GATEWAY)(application, loop, threads)
+        leave_alone_what_is_loaded()
         ending, ended = loop_signals(loop), asyncio.Event()
         draining.listen(loop)
         ending.add_cb(lambda: loop.call_soon_threadsafe(ended.set))
@@ -92,6 +94,13 @@ def worker_of(threads: int) -> Callable[..., None]:
         loop.run_until_complete(ended.wait())
 
     return cast(Callable[..., None], in_process.wrap_target(worker))
+
+
+def leave_alone_what_is_loaded() -> None:
+    """Spares the collector looking through what lives as long as the process: modules, routes, models, some 300,000
+    objects, for 60 ms every few thousand requests."""
+    gc.collect()
+    gc.freeze()
 
 
 def options_of(arguments: Sequence[str]) -> argparse.Namespace:
