@@ -37,7 +37,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from typing import Any
 
@@ -118,12 +118,12 @@ def heard() -> Read[Heard]:
     """Returns a read of this process's copy of the log, and then of its shard's generation. Two commands."""
     shard = own_copy.shard
     log = recent_changes(shard)
+    return Read((*log.commands, ("MGET", generation_key(shard))), partial(_heard, log, shard), spares=True)
 
-    def decode(changes: Any, generation: Sequence[bytes | None] | None) -> Heard:
-        of_shard = None if generation is None else generation[0]
-        return Heard(log.decode(changes), shard, {shard: of_shard} if of_shard else None)
 
-    return Read((*log.commands, ("MGET", generation_key(shard))), decode, spares=True)
+def _heard(log: Read[Changes | None], shard: int, answer: Any, generation: Sequence[bytes | None] | None) -> Heard:
+    of_shard = None if generation is None else generation[0]
+    return Heard(log.decode(answer), shard, {shard: of_shard} if of_shard else None)
 
 
 def tell_of_change(user_id: int) -> None:

@@ -13,6 +13,7 @@ open sign-in to guessing; refusing everyone would make Redis indispensable.
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -58,13 +59,11 @@ class Hit(msgspec.Struct, frozen=True):
 def counting(policy: Policy, key: str, *, gate: str | None = None, amount: int = 1) -> Read[Hit | None]:
     """Counts `amount` requests under `key`, if anything stands at `gate`, else says None; both in one slot."""
     command = COUNT.call([key] if gate is None else [key, gate], policy.seconds, amount)
+    return Read((command,), partial(_hit_if_counted, policy))
 
-    def decode(answer: tuple[int, int] | None) -> Hit | None:
-        if answer is None:
-            return None
-        return hit_of(policy, *answer)
 
-    return Read((command,), decode)
+def _hit_if_counted(policy: Policy, answer: tuple[int, int] | None) -> Hit | None:
+    return None if answer is None else hit_of(policy, *answer)
 
 
 def hit_of(policy: Policy, count: int, left_ms: int) -> Hit:

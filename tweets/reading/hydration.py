@@ -9,6 +9,7 @@ What clients see of these parts is made in outputs.py, once for equal ones; each
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 from msgspec import Raw, structs
@@ -324,11 +325,12 @@ def full_page(request: PageRequest, source: Source, hydrate: Hydrate) -> Page[Tw
 
     The same tweet is there once: the newest of the original and its retweets."""
 
-    def show(ids: Sequence[int]) -> Shown[TweetOut]:
-        found = hydrate(ids)
-        return Shown([(int(tweet.id), tweet) for tweet in found.tweets], found.unreadable)
+    return walking.full_page(request, source, partial(_shown, hydrate), same=original_id)
 
-    return walking.full_page(request, source, show, same=original_id)
+
+def _shown(hydrate: Hydrate, ids: Sequence[int]) -> Shown[TweetOut]:
+    found = hydrate(ids)
+    return Shown([(int(tweet.id), tweet) for tweet in found.tweets], found.unreadable)
 
 
 def rendered(page: Page[TweetOut]) -> Page[Raw]:
