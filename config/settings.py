@@ -87,15 +87,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.observability.requests.RequestIdMiddleware",
-    "config.http.middleware.SecurityFields",
-    "config.http.middleware.GzippedReads",
-    "config.http.middleware.CorsForBrowsers",
+    "config.http.middleware.EveryAnswer",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.http.middleware.HostsButForProbes",
-    "config.http.middleware.BodyLimitMiddleware",
-    "config.http.middleware.LinkFieldMiddleware",
-    "config.http.middleware.RateLimitFieldsMiddleware",
-    "config.http.middleware.IdempotencyMiddleware",
+    "config.http.middleware.BoundsAndFields",
     "config.http.middleware.AdminSessions",
     "config.http.middleware.AdminCsrf",
     "config.http.middleware.AdminAuthentication",
@@ -108,7 +102,7 @@ SILENCED_SYSTEM_CHECKS = [
     # Usernames are unique in any case, by an index that this check does not look at.
     "auth.E003",
     "auth.W004",
-    # These look for Django's middleware by name: SecurityFields and AdminCsrf are subclasses, and refuse frames.
+    # These look for Django's middleware by name: EveryAnswer and AdminCsrf are subclasses, and refuse frames.
     "security.W001",
     "security.W002",
     "security.W003",

@@ -5,6 +5,9 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
 
+import accounts.urls as accounts
+import feed.urls as feed
+import tweets.urls as tweets
 from config.graphql.door import GraphQLEndpoint
 from config.http.pages import AsyncAPIEndpoint, ClientPage, LivePage, OpenAPIEndpoint, ProblemPage, sent_to
 from config.observability.health import healthz, readyz
@@ -30,9 +33,7 @@ CLIENT_PLACES = (
 
 urlpatterns = [
     # What is asked for most often is found first.
-    path("api/v1/", include("feed.urls")),
-    path("api/v1/", include("tweets.urls")),
-    path("api/v1/", include("accounts.urls")),
+    path("api/v1/", include([*feed.urlpatterns, *tweets.urlpatterns, *accounts.urlpatterns])),
     path("api/v1/openapi.json", OpenAPIEndpoint.as_view(), name="openapi"),
     path("api/v1/asyncapi.json", AsyncAPIEndpoint.as_view(), name="asyncapi"),
     path("api/docs/", docs, name="docs"),

@@ -35,14 +35,15 @@ than VOUCHED_SECONDS (5 s, vouching.py) until then; so it is seen everywhere wit
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
+from typing import Any
 
 import msgspec
 
-from accounts.account_cache.change_log import Changes, change_commands
+from accounts.account_cache.change_log import Changes, change_commands, own_copy, recent_changes
 from accounts.entities import Account
 from accounts.models import User
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, can_be_asked, sql_or_unavailable
@@ -50,7 +51,8 @@ from storage.errors import Unavailable
 from storage.figures import looked_up_in
 from storage.redis.lasting_cache import Kept, LastingCache, joined
 from storage.redis.node import timeline_node
-from storage.redis.shards import Generations, timeline_shard
+from storage.redis.reads import Read
+from storage.redis.shards import Generations, generation_key, timeline_shard
 
 HITS, MISSES = looked_up_in("accounts")
 """Counted when memory does not know them all: what it knows costs nothing, and no count either."""
@@ -99,6 +101,29 @@ def accounts_by_id(
         _memory.keep(fetched, changes, of_the_log)
         found |= fetched
     return found
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """A copy of the log, and the generation that stood behind it: what `accounts_by_id` needs to use memory."""
+
+    changes: Changes | None = None
+    log_shard: int = 0
+    generation: Generations | None = None
+
+
+UNHEARD = Heard()
+
+
+def heard() -> Read[Heard]:
+    """Returns a read of this process's copy of the log, and then of its shard's generation. Two commands."""
+    shard = own_copy.shard
+    log = recent_changes(shard)
+    return Read((*log.commands, ("MGET", generation_key(shard))), partial(_heard, log, shard), spares=True)
+
+
+def _heard(log: Read[Changes | None], shard: int, answer: Any, generation: Sequence[bytes | None] | None) -> Heard:
+    of_shard = None if generation is None else generation[0]
+    return Heard(log.decode(answer), shard, {shard: of_shard} if of_shard else None)
 
 
 def tell_of_change(user_id: int) -> None:

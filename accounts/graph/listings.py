@@ -3,15 +3,19 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from accounts.account_cache.accounts import accounts_by_id
+import msgspec
+
+from accounts.account_cache.accounts import UNHEARD, Heard, accounts_by_id, heard
 from accounts.entities import Account, Viewer
 from accounts.graph import exclusions, follows
+from accounts.graph.exclusions import Exclusions, Visibility
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
 from accounts.people.names import account_by_name, accounts_by_name
 from accounts.people.profiles import UserOut, unseen_user_out, user_out
 from storage.errors import NotFound
 from storage.ports.associations import Association, End
 from storage.ports.ranges import Range
+from storage.redis.reads import NOTHING, Read, together
 from storage.stores import associations
 from storage.web.asking import Shown
 from storage.web.paging import Page, PageRequest
@@ -29,8 +33,44 @@ def visible_account(username: str, viewer: Viewer | None) -> Account:
     person = account_by_name(username)
     shut_out = person.suspended and not exclusions.sees_suspended(viewer)
     if shut_out or (viewer is not None and follows.has_edge(viewer.id, BLOCKED_BY, person.id)):
-        raise NotFound("There is no such person.")
+        raise no_such_person()
     return person
+
+
+class Ahead(msgspec.Struct, frozen=True):
+    """What a page of somebody's needs of Redis before it can be asked for, and that depends on no answer."""
+
+    known: Heard
+    excluded: Exclusions | None
+
+
+def ahead(viewer_id: int | None) -> Read[Ahead]:
+    """Returns a read of it, for the viewer whom a token claims, or for nobody. Three commands at most."""
+    excluded = NOTHING if viewer_id is None else exclusions.read(viewer_id)
+    return together(heard(), excluded).map(lambda both: Ahead(*both))
+
+
+def listed_account(username: str, viewer: Viewer | None, visibility: Visibility, first: Ahead | None) -> Account | None:
+    """Returns the person of that name whose page is asked for; None of somebody whom the viewer hides: it is empty.
+
+    Does as `visible_account`, and has `visibility` know the viewer's exclusions. Costs nothing with `first` while this
+    process has the account in memory; without, what `accounts_by_name` and `Visibility` cost. One store read
+    more if either of the two blocks the other.
+    """
+    person = account_by_name(username, UNHEARD if first is None else first.known)
+    if person.suspended and not exclusions.sees_suspended(viewer):
+        raise no_such_person()
+    if first is not None:
+        visibility.know(first.excluded)
+    if viewer is None or not visibility.hidden_among({person.id}):
+        return person
+    if follows.has_edge(viewer.id, BLOCKED_BY, person.id):
+        raise no_such_person()
+    return None
+
+
+def no_such_person() -> NotFound:
+    return NotFound("There is no such person.")
 
 
 def visible_accounts(usernames: Sequence[str], viewer: Viewer | None) -> list[Account | None]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts.account_cache.accounts import ACCOUNTS, accounts_by_id
+from accounts.account_cache.accounts import ACCOUNTS, UNHEARD, Heard, accounts_by_id
 from accounts.entities import Account
 from accounts.people.rules import USERNAME
 from accounts.people.selectors import find_accounts
@@ -42,22 +42,23 @@ forget_names = _remembered.clear
 """As if the process had just started."""
 
 
-def account_by_name(username: str) -> Account:
+def account_by_name(username: str, known: Heard = UNHEARD) -> Account:
     """Returns the account of that name, in any case, suspended or not. Costs as `accounts_by_name`.
 
     Raises `NotFound`, and `Unavailable` when it is not known who has the name.
     """
-    found = accounts_by_name([username]).get(username.lower())
+    found = accounts_by_name([username], known).get(username.lower())
     if found is None:
         raise NotFound("There is no such person.")
     return found
 
 
-def accounts_by_name(usernames: Collection[str]) -> dict[str, Account]:
+def accounts_by_name(usernames: Collection[str], known: Heard = UNHEARD) -> dict[str, Account]:
     """Returns the accounts of these names, suspended or not, by the name in small letters.
 
-    One Redis round trip for the accounts; one before for names that this process does not remember; and an SQL query
-    and another round trip for what Redis does not know either.
+    One Redis round trip for the accounts, none if memory has them and `known` tells that they are good; one before for
+    names that this process does not remember; and an SQL query and another round trip for what Redis does not know
+    either.
     """
     names = {each.lower() for each in usernames if USERNAME.fullmatch(each)}
     ids = {name: user_id for name in names if (user_id := _remembered.get(name)) is not None}
@@ -66,7 +67,9 @@ def accounts_by_name(usernames: Collection[str]) -> dict[str, Account]:
     if len(ids) < len(names):
         cached, generation, redis_ms = _from_redis([each for each in names if each not in ids])
         ids |= cached
-    accounts = accounts_by_id(ids.values())
+    accounts = accounts_by_id(
+        ids.values(), changes=known.changes, log_shard=known.log_shard, generation=known.generation
+    )
     found = {name: accounts[user_id] for name, user_id in ids.items() if user_id in accounts}
     found = {name: account for name, account in found.items() if account.username.lower() == name}
     missing = names - found.keys()

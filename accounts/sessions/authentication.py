@@ -20,7 +20,7 @@ from accounts.entities import Viewer
 from accounts.sessions.bad_tokens import count_bad_token, shut_to
 from accounts.sessions.tokens import Proof, check, read_claim
 from storage.errors import NotSignedIn, ServiceError, TooMany
-from storage.redis.rate_limits import Hit, Policy, counting, hit_all, hit_in_memory
+from storage.redis.rate_limits import Hit, Policy, counting, hit_all, hit_and_read, hit_in_memory
 from storage.redis.reads import NOTHING, Read
 from storage.redis.shards import key_of_person
 from storage.web.client_address import client_address
@@ -72,7 +72,7 @@ class RequestLimit(BaseThrottle):
         """This request, counted; as it was when the token was checked, if one was."""
         if request.auth is not None:
             return list(rate_hits(request._request))
-        return hit_all((BY_ADDRESS, f"rate:address:{client_address(request._request)}"))
+        return hit_all(_of_nobody(request._request))
 
 
 def signed_in_viewer(request: HttpRequest) -> Viewer | None:
@@ -110,6 +110,22 @@ def viewer_and_read(request: HttpRequest, extra: Callable[[int], Read[X | None]]
     return proof.viewer, proof.extra
 
 
+def count_nobody(request: HttpRequest, extra: Read[X | None]) -> X | None:
+    """Counts a request without a token by its address, as `RequestLimit` does, and returns what `extra` says.
+
+    One round trip for both, none without limits; then, and when Redis does not answer, nothing was read: None.
+    """
+    if not settings.RATE_LIMITS:
+        return None
+    hit, found = hit_and_read(*_of_nobody(request), extra)
+    request.rate_hits = [hit]  # type: ignore[attr-defined]
+    return found
+
+
+def _of_nobody(request: HttpRequest) -> tuple[Policy, str]:
+    return BY_ADDRESS, f"rate:address:{client_address(request)}"
+
+
 def _refuse_guesser(request: HttpRequest, claim: Claim) -> None:
     hit = shut_to(client_address(request), claim.digest)
     if hit is not None:
@@ -142,11 +158,7 @@ def count_further(request: HttpRequest, amount: int) -> None:
     if amount <= 0 or not settings.RATE_LIMITS:
         return
     viewer: Viewer | None = getattr(request, "proven_viewer", None)
-    counted = (
-        (BY_ADDRESS, f"rate:address:{client_address(request)}")
-        if viewer is None
-        else (SIGNED_IN, user_rate_key(viewer.id))
-    )
+    counted = _of_nobody(request) if viewer is None else (SIGNED_IN, user_rate_key(viewer.id))
     [hit] = hit_all(counted, amount=amount)
     request.rate_hits = [hit]  # type: ignore[attr-defined]
     if hit.exceeded:

@@ -1,26 +1,26 @@
-"""What wraps every request, in the order of MIDDLEWARE in config/settings.py: what browsers may do, gzip, CORS, its
-host, the bound on its body, the neighbours of a page, what is left of its quota, whether it is a repeatable write, and
-the admin's own stack.
+"""What wraps every request, in the order of MIDDLEWARE in config/settings.py: what is put on every answer; hosts,
+bounds and the fields of what is no file; and the admin's own stack.
 Its id and log line are config/observability/requests.py's, which stands first."""
 
 import re
 from collections.abc import Callable
 from io import BytesIO
+from typing import cast
 
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponsePermanentRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.gzip import GZipMiddleware
 from django.middleware.security import SecurityMiddleware
-from django.utils.cache import patch_vary_headers
 
 from accounts.sessions.authentication import rate_hits
+from config.http.fields import Prepared, prepared, put_missing, vary_by
 from config.http.idempotency import HEADER, answer_once
 from config.http.problems import ADMIN_PREFIX, problem_response, too_large
 from config.http.security_headers import DEBUG_PAGE, NO_PAGE, PAGE_FIELDS, POLICY
@@ -37,107 +37,157 @@ GZIP_FROM_BYTES = 1024
 """What is shorter fits into one packet as it is."""
 GZIP_REFUSED = re.compile(r"\bgzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 PROBED_BY_ADDRESS = "/healthz"
+HOSTS_KEPT = 64
+"""Spellings of our hosts that are known again; behind a wildcard there are as many as clients like."""
 
 
-class SecurityFields(SecurityMiddleware):
-    """Django's own, and the policy on every answer (security_headers.py); on pages what else belongs to them.
+class EveryAnswer(SecurityMiddleware):
+    """What is put on every answer, a file's too: what browsers may do with it, gzip, CORS. Made for one link of
+    Django's chain, as each costs a request three calls.
 
-    What a view says itself stands. A subclass and no middleware more: one costs every request two calls.
-    """
-
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        response = super().process_response(request, response)
-        headers = response.headers
-        if response.status_code == 304:
-            # Who asked has the answer, with a policy that this one's would replace: a page would be dead.
-            return response
-        if not headers.get("Content-Type", "").startswith("text/html"):
-            headers.setdefault(POLICY, NO_PAGE)
-            return response
-        if settings.DEBUG and response.status_code >= 400:
-            headers.setdefault(POLICY, DEBUG_PAGE)
-        for name, value in PAGE_FIELDS.items():
-            headers.setdefault(name, value)
-        return response
-
-
-class GzippedReads(GZipMiddleware):
-    """Compresses what a GET answers, for those who accept it.
-
-    Not the answers of writes, some of which hold tokens, nor the admin's pages, which hold a CSRF token beside what
-    others have written: a length that tells how well they compress would tell of those (BREACH). Reads of the API hold
-    no secret, and are asked for with a token that no foreign page can make a browser send; the random bytes that
-    Django adds come on top. Files are WhiteNoise's to compress.
+    What a view says itself stands. The policy is on every answer (security_headers.py); on pages what else belongs to
+    them.
     """
 
     get_response: Answer
 
+    def __init__(self, get_response: Answer) -> None:
+        super().__init__(get_response)
+        self._cors = CorsMiddleware(get_response)
+        self._gzip = GZipMiddleware(get_response)
+        self._constant: dict[bool, Prepared] = {}
+
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
-        if request.method != "GET" or response.streaming or request.path.startswith(ADMIN_PREFIX):
-            return response
-        if len(response.content) < GZIP_FROM_BYTES:  # type: ignore[attr-defined]  # it does not stream
-            return response
-        accepted = request.META.get("HTTP_ACCEPT_ENCODING", "")
-        if "gzip" in accepted and not GZIP_REFUSED.search(accepted):
-            compressed: HttpResponseBase = self.process_response(request, response)
-            return compressed
-        varying = response.headers.get("Vary", "")
-        if "Accept-Encoding" not in varying:
-            response.headers["Vary"] = f"{varying}, Accept-Encoding" if varying else "Accept-Encoding"
+        response = self._with_cors(request)
+        if request.method == "GET" and not response.streaming and not request.path.startswith(ADMIN_PREFIX):
+            response = self._gzipped(request, cast(HttpResponse, response))
+        self._protect(request, response)
         return response
 
-
-class CorsForBrowsers(CorsMiddleware):
-    """CORS for those who send an Origin, which are browsers. Others' answers only say that they may vary."""
-
-    get_response: Answer
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def _with_cors(self, request: HttpRequest) -> HttpResponseBase:
+        """CORS is for those who send an Origin, which are browsers. Others' answers only say that they may vary."""
         if "HTTP_ORIGIN" in request.META or request.method == "OPTIONS":
-            answer: HttpResponseBase = super().__call__(request)  # type: ignore[assignment]  # the server is WSGI
+            answer: HttpResponseBase = self._cors(request)  # type: ignore[assignment]  # the server is WSGI
             return answer
         response = self.get_response(request)
         if _cors_path.match(request.path_info):
-            patch_vary_headers(response, ("origin",))
+            vary_by(response, "origin")
         return response
+
+    def _gzipped(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Compresses what a GET answers, for those who accept it.
+
+        Not the answers of writes, some of which hold tokens, nor the admin's pages, which hold a CSRF token beside what
+        others have written: a length that tells how well they compress would tell of those (BREACH). Reads of the API
+        hold no secret, and are asked for with a token that no foreign page can make a browser send; the random bytes
+        that Django adds come on top. Files are WhiteNoise's to compress.
+        """
+        if len(response.content) < GZIP_FROM_BYTES:
+            return response
+        accepted = request.META.get("HTTP_ACCEPT_ENCODING", "")
+        if "gzip" in accepted and not GZIP_REFUSED.search(accepted):
+            return cast(HttpResponse, self._gzip.process_response(request, response))
+        vary_by(response, "Accept-Encoding")
+        return response
+
+    def _protect(self, request: HttpRequest, response: HttpResponseBase) -> None:
+        fields = self._djangos_own(request)
+        if response.status_code == 304:
+            # Who asked has the answer, with a policy that this one's would replace: a page would be dead.
+            put_missing(response, fields)
+        elif not response.headers.get("Content-Type", "").startswith("text/html"):
+            put_missing(response, {**fields, **_NO_PAGE})
+        elif settings.DEBUG and response.status_code >= 400:
+            put_missing(response, {**fields, **_DEBUG_PAGE})
+        else:
+            put_missing(response, {**fields, **_PAGE})
+
+    def _djangos_own(self, request: HttpRequest) -> Prepared:
+        """Returns what Django's own middleware puts on an answer that says nothing itself: one or the other for all."""
+        secure = request.is_secure()
+        if secure not in self._constant:
+            blank = HttpResponse()
+            said = self.process_response(request, HttpResponse()).headers.items()
+            self._constant[secure] = prepared({name: value for name, value in said if name not in blank.headers})
+        return self._constant[secure]
 
 
 _cors_path = re.compile(settings.CORS_URLS_REGEX)
+_NO_PAGE = prepared({POLICY: NO_PAGE})
+_PAGE = prepared(PAGE_FIELDS)
+_DEBUG_PAGE = prepared({**PAGE_FIELDS, POLICY: DEBUG_PAGE})
 
 
-class HostsButForProbes(CommonMiddleware):
-    """Refuses hosts that are not ours, but for `/healthz`: who probes a process asks it by its address."""
+class BoundsAndFields(CommonMiddleware):
+    """What stands between the files and the views, made for one link of Django's chain.
 
-    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
-        return None if request.path_info == PROBED_BY_ADDRESS else super().process_request(request)
+    Before a view: a host that is not ours is refused, but for `/healthz`, as who probes a process asks it by its
+    address; so is a body that is too long; a REST write with an Idempotency-Key goes to idempotency.py.
+    On its answer: a page's neighbours (Link), as storage/web/rest.py has left them with the request; what is left of
+    a quota, on whatever answers a throttled route; its length.
+    """
+
+    get_response: Answer
+
+    def __init__(self, get_response: Answer) -> None:
+        super().__init__(get_response)
+        self._ours: set[str] = set()
+        self._allowed: object = None
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info != PROBED_BY_ADDRESS and not self._is_known(request):
+            self.process_request(request)
+            self._know(request)
+        response = self._answer(request)
+        if not response.streaming:
+            length = str(len(cast(HttpResponse, response).content))
+            put_missing(response, {"content-length": ("Content-Length", length)})
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method in WRITES:
+            if not fits(request):
+                return problem_response(too_large(), request)
+            response = self._write(request)
+        else:
+            response = self.get_response(request)
+        if hits := rate_hits(request):
+            for name, value in fields(hits).items():
+                response[name] = value
+        if (links := link_field(request)) is not None:
+            response["Link"] = links
+        return response
+
+    def _write(self, request: HttpRequest) -> HttpResponseBase:
+        key = request.headers.get(HEADER)
+        if key is None or not REPEATABLE_PATHS.match(request.path):
+            return self.get_response(request)
+        return answer_once(request, key, self.get_response, announced_length=announced_length(request))
+
+    def _is_known(self, request: HttpRequest) -> bool:
+        """Whether the host was looked at already, as it is written there, and is one of ours."""
+        return request.META.get("HTTP_HOST") in self._ours and settings.ALLOWED_HOSTS is self._allowed
+
+    def _know(self, request: HttpRequest) -> None:
+        if settings.ALLOWED_HOSTS is not self._allowed or len(self._ours) >= HOSTS_KEPT:
+            self._ours, self._allowed = set(), settings.ALLOWED_HOSTS
+        self._ours.add(request.META.get("HTTP_HOST", ""))
 
 
-class BodyLimitMiddleware:
-    """Answers 413 to a write's body over MAX_BODY_BYTES, whether its length was announced or not.
+def fits(request: HttpRequest) -> bool:
+    """Returns whether a write's body is of at most MAX_BODY_BYTES, whether its length was announced or not.
 
     Of other methods the body means nothing, and is not read.
 
     Django takes a body without Content-Length (chunked) for empty. Where the server says
     that the input ends by itself, it is read here, up to the bound, and its length set.
     """
-
-    def __init__(self, get_response: Answer) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.method in WRITES and not self._fits(request):
-            return problem_response(too_large(), request)
-        return self.get_response(request)
-
-    def _fits(self, request: HttpRequest) -> bool:
-        """Reads what came without its length."""
-        if request.META.get("CONTENT_LENGTH") or not ends_by_itself(request):
-            return announced_length(request) <= settings.MAX_BODY_BYTES
-        body = request.META["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)
-        request.META["CONTENT_LENGTH"] = str(len(body))
-        request._stream = BytesIO(body)
-        return len(body) <= settings.MAX_BODY_BYTES
+    if request.META.get("CONTENT_LENGTH") or not ends_by_itself(request):
+        return announced_length(request) <= settings.MAX_BODY_BYTES
+    body = request.META["wsgi.input"].read(settings.MAX_BODY_BYTES + 1)
+    request.META["CONTENT_LENGTH"] = str(len(body))
+    request._stream = BytesIO(body)
+    return len(body) <= settings.MAX_BODY_BYTES
 
 
 def announced_length(request: HttpRequest) -> int:
@@ -152,46 +202,6 @@ def ends_by_itself(request: HttpRequest) -> bool:
     Granian says so; behind a2wsgi, which leaves its scope in the environment, it is so.
     """
     return bool(request.META.get("wsgi.input_terminated")) or "asgi.scope" in request.META
-
-
-class LinkFieldMiddleware:
-    """Names a page's neighbours in its Link field, as storage/web/rest.py has left them with the request."""
-
-    def __init__(self, get_response: Answer) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
-        if (links := link_field(request)) is not None:
-            response["Link"] = links
-        return response
-
-
-class RateLimitFieldsMiddleware:
-    """Tells the client what is left of its quota, on whatever answers a throttled route."""
-
-    def __init__(self, get_response: Answer) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = self.get_response(request)
-        if hits := rate_hits(request):
-            for name, value in fields(hits).items():
-                response[name] = value
-        return response
-
-
-class IdempotencyMiddleware:
-    """Hands a REST write with an Idempotency-Key over to config/http/idempotency.py; costs other requests nothing."""
-
-    def __init__(self, get_response: Answer) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        key = request.headers.get(HEADER) if request.method in WRITES else None
-        if key is None or not REPEATABLE_PATHS.match(request.path):
-            return self.get_response(request)
-        return answer_once(request, key, self.get_response, announced_length=announced_length(request))
 
 
 class AdminOnly:

@@ -2,7 +2,7 @@
 
 A page runs the site's own scripts and styles from files, and nothing that stands in it: text that got in as markup is
 dead. No other site may frame it, no form of it may lead elsewhere. What is no page may do nothing at all. `nosniff`,
-Referrer-Policy, Cross-Origin-Opener-Policy and HSTS are Django's SecurityMiddleware's. `SecurityFields`
+Referrer-Policy, Cross-Origin-Opener-Policy and HSTS are Django's SecurityMiddleware's. `EveryAnswer`
 (config/http/middleware.py) puts all of them on answers.
 
 Constants and no nonce: no answer costs more than a header, and what is a script is told by where it stands.

@@ -6,8 +6,8 @@
 Costs no round trip. No label holds an id or a path: a route is a pattern, a method one of METHODS or "other".
 """
 
+import random
 import re
-import secrets
 import time
 from collections.abc import Callable
 from functools import cache
@@ -15,9 +15,10 @@ from functools import cache
 import structlog
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.encoding import escape_uri_path
 from prometheus_client import Counter, Histogram
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
+
+from storage.web.rest import escaped_path
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 FAILURES = (500, 503)
@@ -42,25 +43,28 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
         request_id = _request_id(request)
-        with bound_contextvars(request_id=request_id):
+        bound = bind_contextvars(request_id=request_id)
+        try:
             response = self.get_response(request)
             seconds = time.perf_counter() - started
             _count(request, response, seconds)
             log.info(
                 "request",
                 method=request.method,
-                path=escape_uri_path(request.path),
+                path=escaped_path(request.path),
                 status=response.status_code,
                 ms=round(seconds * 1000, 1),
                 user_id=getattr(getattr(request, "user", None), "id", None),
             )
+        finally:
+            reset_contextvars(**bound)
         response["X-Request-ID"] = request_id
         return response
 
 
 def _request_id(request: HttpRequest) -> str:
     given = request.META.get("HTTP_X_REQUEST_ID", "")
-    return given if SANE_REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    return given if given and SANE_REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
 
 def _count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:

@@ -2,17 +2,14 @@
 
 from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.entities import Viewer
-from accounts.sessions.authentication import viewer_or_none
-from accounts.sessions.fast_reads import FastRead
+from accounts.sessions.fast_reads import FastRead, OpenRead, Place
 from feed.timelines.home import Prefetched, home_page, prefetch
 from feed.timelines.public import public_page
-from storage.redis.reads import Read
+from storage.redis.reads import NOTHING, Read
 from storage.web.openapi import PAGE_PARAMETERS
 from storage.web.rest import collection, page_request
 from tweets.doors.documents import TWEETS, TWEETS_EXAMPLE
@@ -22,10 +19,10 @@ from tweets.reading.hydration import rendered
 class HomeTimelineEndpoint(FastRead[Prefetched]):
     """GET /feed/home. The token and the timeline are read in one round trip, the tweets in the next."""
 
-    def first_read(self, request: HttpRequest, viewer_id: int) -> Read[Prefetched]:
-        return prefetch(viewer_id, page_request(request))
+    def first_read(self, request: HttpRequest, viewer_id: int | None, place: Place) -> Read[Prefetched | None]:
+        return NOTHING if viewer_id is None else prefetch(viewer_id, page_request(request))
 
-    def read(self, request: HttpRequest, viewer: Viewer, first: Prefetched | None) -> dict[str, object]:
+    def read(self, request: HttpRequest, viewer: Viewer, first: Prefetched | None, place: Place) -> dict[str, object]:
         asked = page_request(request)
         return collection(request, asked, rendered(home_page(viewer, asked, prefetched=first)))
 
@@ -39,11 +36,13 @@ class HomeTimelineEndpoint(FastRead[Prefetched]):
         examples=[TWEETS_EXAMPLE],
     )
     def get(self, request: Request) -> Response:
-        return super().get(request)
+        return self.documented(request)
 
 
-class PublicFeedEndpoint(APIView):
-    permission_classes = (IsAuthenticatedOrReadOnly,)
+class PublicFeedEndpoint(OpenRead[None]):
+    def read(self, request: HttpRequest, viewer: Viewer | None, first: None, place: Place) -> dict[str, object]:
+        asked = page_request(request)
+        return collection(request, asked, rendered(public_page(viewer, asked)))
 
     @extend_schema(
         operation_id="public_feed",
@@ -56,5 +55,4 @@ class PublicFeedEndpoint(APIView):
         examples=[TWEETS_EXAMPLE],
     )
     def get(self, request: Request) -> Response:
-        asked = page_request(request)
-        return Response(collection(request, asked, rendered(public_page(viewer_or_none(request), asked))))
+        return self.documented(request)

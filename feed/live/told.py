@@ -6,7 +6,7 @@ import msgspec
 
 from feed.live.frames import OverQuota
 from storage.errors import ServiceError
-from tweets.reading.hydration import CountsOut, TweetOut
+from tweets.reading.outputs import CountsOut, TweetOut
 
 
 class Frame(msgspec.Struct, frozen=True, tag_field="type", dict=True):

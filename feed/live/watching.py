@@ -31,7 +31,7 @@ from feed.live.threads import housekeeping, reading
 from storage.ids.settling import settled_place
 from storage.ports.ranges import Range
 from tweets.caches import counts as tweet_counts
-from tweets.reading.hydration import CountsOut
+from tweets.reading.outputs import CountsOut
 from tweets.stores.port import tweet_store
 
 LOOK_SECONDS = 1.0

@@ -103,16 +103,23 @@ class LastingCache(GuardedCache[K, V]):
         """Reads one of each of two caches, both of one shard. Four commands."""
         shard = self._shard(mine)
         keys = (self.key(mine), other.key(theirs))
+        mget = ("MGET", *keys, generation_key(shard), vouch_key(shard))
+        commands: tuple[Command, ...] = (mget, *REDIS_MS.commands, *[("PTTL", key) for key in keys])
+        return Read(commands, partial(self._both_kept, other, shard, mine, theirs), spares=True)
 
-        def decode(
-            answer: Sequence[bytes | None], time: Time | None, *left_ms: int | None
-        ) -> tuple[Kept[K, V], Kept[L, W]]:
-            my_value, their_value, *rest = answer
-            mine_kept = self._kept(shard, [mine], [my_value, *rest], time, left_ms[0])
-            return mine_kept, other._kept(shard, [theirs], [their_value, *rest], time, left_ms[1])
-
-        mget: Command = ("MGET", *keys, generation_key(shard), vouch_key(shard))
-        return Read((mget, *REDIS_MS.commands, *[("PTTL", key) for key in keys]), decode, spares=True)
+    def _both_kept(  # noqa: PLR0917 - the last ones are the answers
+        self,
+        other: "LastingCache[L, W]",
+        shard: int,
+        mine: K,
+        theirs: L,
+        answer: Sequence[bytes | None],
+        time: Time | None,
+        *left_ms: int | None,
+    ) -> tuple[Kept[K, V], Kept[L, W]]:
+        my_value, their_value, *rest = answer
+        mine_kept = self._kept(shard, [mine], [my_value, *rest], time, left_ms[0])
+        return mine_kept, other._kept(shard, [theirs], [their_value, *rest], time, left_ms[1])
 
     def fill(
         self, values: Mapping[K, V], *, generation: Generations | None, redis_ms: int | None = None

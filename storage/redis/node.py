@@ -168,7 +168,7 @@ class RedisNode:
         try:
             return self.round_trip(*[command for read in reads for command in read.commands])
         except PartlyUnavailable as partly:
-            asked = [(command, read.spares) for read in reads for command in read.commands]
+            asked = [pair for read in reads for pair in zip(read.commands, read.spared, strict=True)]
             answers = [
                 without_missing(command, answer) if may_miss else answer
                 for (command, may_miss), answer in zip(asked, partly.answers, strict=True)

@@ -13,6 +13,7 @@ open sign-in to guessing; refusing everyone would make Redis indispensable.
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from storage.errors import Unavailable
 from storage.redis.node import Script, timeline_node
-from storage.redis.reads import Read
+from storage.redis.reads import Read, T
 
 COUNT = Script(Path(__file__).parent / "lua" / "count.lua")
 
@@ -58,13 +59,11 @@ class Hit(msgspec.Struct, frozen=True):
 def counting(policy: Policy, key: str, *, gate: str | None = None, amount: int = 1) -> Read[Hit | None]:
     """Counts `amount` requests under `key`, if anything stands at `gate`, else says None; both in one slot."""
     command = COUNT.call([key] if gate is None else [key, gate], policy.seconds, amount)
+    return Read((command,), partial(_hit_if_counted, policy))
 
-    def decode(answer: tuple[int, int] | None) -> Hit | None:
-        if answer is None:
-            return None
-        return hit_of(policy, *answer)
 
-    return Read((command,), decode)
+def _hit_if_counted(policy: Policy, answer: tuple[int, int] | None) -> Hit | None:
+    return None if answer is None else hit_of(policy, *answer)
 
 
 def hit_of(policy: Policy, count: int, left_ms: int) -> Hit:
@@ -80,6 +79,16 @@ def hit_all(*counted: tuple[Policy, str], amount: int = 1) -> list[Hit]:
         log.warning("rate_limits_without_redis")
         return [hit_in_memory(policy, key, amount=amount) for policy, key in counted]
     return [hit for hit in hits if hit is not None]
+
+
+def hit_and_read(policy: Policy, key: str, extra: Read[T | None]) -> tuple[Hit, T | None]:
+    """Does as `hit_all` of one key, and returns what `extra` says as well: None without Redis. One round trip."""
+    try:
+        hit, found = timeline_node().ask(counting(policy, key), extra)
+    except Unavailable:
+        log.warning("rate_limits_without_redis")
+        return hit_in_memory(policy, key), None
+    return hit or hit_in_memory(policy, key), found
 
 
 def hit_in_memory(policy: Policy, key: str, *, amount: int = 1) -> Hit:

@@ -9,7 +9,7 @@ slots of a cluster they stand.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -36,9 +36,15 @@ class Read(msgspec.Struct, Generic[T_co], frozen=True):
 
     commands: tuple[Command, ...]
     decode: Callable[..., T_co]
-    spares: bool = False
-    """Whether it takes what a node of a cluster holds that does not answer for what is not there, so that the other
-    reads of the round trip are answered. Its `decode` is given None for each value that is not known."""
+    spares: bool | tuple[bool, ...] = False
+    """Whether, for all commands or for each, it takes what a node of a cluster holds that does not answer for what is
+    not there, so that the other reads of the round trip are answered. Its `decode` is given None for each value that
+    is not known."""
+
+    @property
+    def spared(self) -> tuple[bool, ...]:
+        """Returns `spares`, of each command."""
+        return self.spares if isinstance(self.spares, tuple) else (self.spares,) * len(self.commands)
 
     def map(self, make: Callable[[T_co], M]) -> "Read[M]":
         """The same question, whose answer is made into something else."""
@@ -48,6 +54,16 @@ class Read(msgspec.Struct, Generic[T_co], frozen=True):
     def keys(self) -> list[str | bytes | int]:
         """Returns every key that the commands name."""
         return [key for command in self.commands for key in keys_of(command)]
+
+
+def together(one: Read[A], two: Read[B]) -> Read[tuple[A, B]]:
+    """Returns both as one read, for who may send one along."""
+    first = len(one.commands)
+
+    def decode(*answers: Any) -> tuple[A, B]:
+        return one.decode(*answers[:first]), two.decode(*answers[first:])
+
+    return Read((*one.commands, *two.commands), decode, (*one.spared, *two.spared))
 
 
 NOTHING: Read[None] = Read((), lambda: None)

@@ -52,6 +52,9 @@ MOST_COUNTED = 400
 again, ids only; where more stand, a client goes up until a page is empty, and back to the settled place then."""
 _UNCOUNTED = 0xFFFF
 
+_BLOCK = 64
+"""Bytes that SHA-256 takes at a time, to which HMAC fills its key up."""
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _PLACE = struct.Struct(">Q")
 _UNSETTLED = struct.Struct(">QQH6s")
 
@@ -176,8 +179,7 @@ def counted(settled: int, places: Iterable[int]) -> Unsettled:
 def encode_cursor(place: int, unsettled: Unsettled | None = None) -> str:
     """Returns what `Signer` would sign, at half its cost."""
     packed = _url_safe(_packed(place, unsettled))
-    signature = hmac.digest(_signing_key(settings.SECRET_KEY), packed.encode(), "sha256")
-    return f"{packed}{_SEPARATOR}{_url_safe(signature)}"
+    return f"{packed}{_SEPARATOR}{_signature(packed)}"
 
 
 def decode_cursor(cursor: str) -> int:
@@ -191,7 +193,10 @@ def decode_since(cursor: str) -> tuple[int, Unsettled | None]:
     try:
         if len(cursor) > CURSOR_MAX_CHARS:
             raise ValueError
-        place, unsettled = _unpacked(_signer().unsign(cursor))
+        packed, _, signature = cursor.partition(_SEPARATOR)
+        if not hmac.compare_digest(signature.encode(), _signature(packed).encode()):
+            packed = _signer().unsign(cursor)  # by a fallback of the key, if it is one of ours
+        place, unsettled = _unpacked(packed)
     except (BadSignature, ValueError, binascii.Error) as error:
         raise BadRequest("This cursor is not one of ours.", code="bad_cursor") from error
     return place, unsettled
@@ -228,14 +233,23 @@ def _unpacked(packed: str) -> tuple[int, Unsettled | None]:
 
 
 def _url_safe(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return binascii.b2a_base64(raw, newline=False).translate(_TO_URL_SAFE, b"=").decode()
 
 
 def _signer() -> Signer:
     return Signer(salt=_SALT, sep=_SEPARATOR)
 
 
+def _signature(packed: str) -> str:
+    """As `Signer` makes it: HMAC, begun once for all cursors with its two paddings of the key."""
+    inner, outer = (begun.copy() for begun in _begun(settings.SECRET_KEY))
+    inner.update(packed.encode())
+    outer.update(inner.digest())
+    return _url_safe(outer.digest())
+
+
 @lru_cache
-def _signing_key(secret: str) -> bytes:
-    """The key that `Signer` derives anew for each signature."""
-    return hashlib.sha256(f"{_SALT}signer{secret}".encode()).digest()
+def _begun(secret: str) -> "tuple[hashlib._Hash, hashlib._Hash]":
+    """The key is what `Signer` derives anew for each signature."""
+    key = hashlib.sha256(f"{_SALT}signer{secret}".encode()).digest().ljust(_BLOCK, b"\0")
+    return hashlib.sha256(key.translate(hmac.trans_36)), hashlib.sha256(key.translate(hmac.trans_5C))

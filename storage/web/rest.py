@@ -10,11 +10,13 @@ import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import IO, TypeVar, cast
 from urllib.parse import urlencode
 
 import msgspec
 from django.http import HttpRequest
+from django.utils.encoding import escape_uri_path
 from rest_framework.exceptions import ParseError, UnsupportedMediaType, ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -31,6 +33,8 @@ T = TypeVar("T")
 ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 JSON = "application/json"
+PATHS_KEPT = 256
+"""Nearly all are short, and most requests ask for few of them; none is longer than 64 KB."""
 CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)
 UTF8_NAMES = ("utf-8", "utf8", "us-ascii", "ascii")
 """ASCII is UTF-8 as well."""
@@ -125,9 +129,24 @@ AnyRequest = Request | HttpRequest
 """REST framework's, or Django's own that is in it."""
 
 
+FIRST_PAGE = PageRequest()
+
+
 def page_request(request: AnyRequest) -> PageRequest:
-    """Returns what `limit`, `cursor` and `since` of a collection ask for. Raises `BadRequest`, for bad `links` too."""
-    query = request.GET
+    """Returns what `limit`, `cursor` and `since` of a collection ask for. Raises `BadRequest`, for bad `links` too.
+
+    Asked twice of one request, it answers the same without looking again.
+    """
+    if not request.META.get("QUERY_STRING"):
+        return FIRST_PAGE
+    plain = _plain(request)
+    known: PageRequest | None = getattr(plain, "page_asked", None)
+    if known is None:
+        known = plain.page_asked = _page_asked(request.GET)  # type: ignore[attr-defined]
+    return known
+
+
+def _page_asked(query: Mapping[str, str]) -> PageRequest:
     if query.get("links", "path") not in ("path", "absolute"):
         raise BadRequest("links is path or absolute.", code="bad_links")
     limit_text = query.get("limit", str(DEFAULT_LIMIT))
@@ -149,9 +168,11 @@ def operation_id(request: Request) -> int | None:
     return found
 
 
-def flag(request: Request, name: str, *, default: bool) -> bool:
+def flag(request: AnyRequest, name: str, *, default: bool) -> bool:
     """Returns a query parameter that is `true` or `false`. Raises `BadRequest` for anything else."""
-    value = request.query_params.get(name, str(default).lower())
+    if not request.META.get("QUERY_STRING"):
+        return default
+    value = request.GET.get(name, str(default).lower())
     if value not in ("true", "false"):
         raise BadRequest(f"{name} is true or false.", code="bad_flag")
     return value == "true"
@@ -171,19 +192,26 @@ def collection(request: AnyRequest, asked: PageRequest, page: Page[T]) -> dict[s
     older = page.older_cursor
     newer = page.newer_cursor
     links = {
-        "self": request.get_full_path(),
+        "self": request.get_full_path() if request.META.get("QUERY_STRING") else escaped_path(request.path),
         "next": _link(request, asked, "cursor", older),
         "prev": _link(request, asked, "since", newer),
     }
-    if request.GET.get("links") == "absolute":
+    if request.META.get("QUERY_STRING") and request.GET.get("links") == "absolute":
         links = {name: link and request.build_absolute_uri(link) for name, link in links.items()}
-    plain: HttpRequest = getattr(request, "_request", request)
-    plain.page_links = links  # type: ignore[attr-defined]
+    _plain(request).page_links = links  # type: ignore[attr-defined]
     return {
         "data": page.items,
         "meta": {"next_cursor": older, "prev_cursor": newer, "limit": asked.limit},
         "links": links,
     }
+
+
+escaped_path = lru_cache(PATHS_KEPT)(escape_uri_path)
+"""A path as it stands in links and log lines."""
+
+
+def _plain(request: AnyRequest) -> HttpRequest:
+    return getattr(request, "_request", request)
 
 
 def link_field(request: HttpRequest) -> str | None:
@@ -195,8 +223,10 @@ def link_field(request: HttpRequest) -> str | None:
 def _link(request: AnyRequest, asked: PageRequest, name: str, cursor: str | None) -> str | None:
     if cursor is None:
         return None
-    kept = {key: value for key, value in request.GET.items() if key not in ("cursor", "since", "limit")}
-    others = f"{urlencode(kept)}&" if kept else ""
+    others = ""
+    if request.META.get("QUERY_STRING"):
+        kept = {key: value for key, value in request.GET.items() if key not in ("cursor", "since", "limit")}
+        others = f"{urlencode(kept)}&" if kept else ""
     return f"{request.path}?{others}limit={asked.limit}&{name}={cursor}"
 
 

@@ -96,7 +96,7 @@ def full_page(request: PageRequest, source: Source, show: Show[T], *, same: Same
         try:
             question = walking.send(answer)
         except StopIteration as end:
-            return cast(Page[T], end.value)
+            return cast("Page[T]", end.value)
 
 
 def walk(request: PageRequest, settled: Callable[[], int], *, same: Same[T] | None = None) -> Walk[T]:
@@ -131,9 +131,9 @@ def _page_below(request: PageRequest, settled: Callable[[], int], kept: Kept[T])
     unreadable: set[int] = set()
     ended = cut_short = False
     for asked in _rounds(limit + 1):
-        places = cast(list[int], (yield Range(examined, None, asked)))
+        places = cast("list[int]", (yield Range(examined, None, asked)))
         seen += places
-        shown = cast(Shown[T], (yield Look(places)))
+        shown = cast("Shown[T]", (yield Look(places)))
         unreadable.update(shown.unreadable)
         for place, item in shown.entries:
             kept.pass_over_or_add(place, item)
@@ -161,5 +161,5 @@ def _unsettled_below(
     standing = [place for place in seen if settled < place <= newer]
     lowest = seen[-1] if seen else newer + 1
     if not ended and lowest > settled and len(standing) <= MOST_COUNTED:
-        standing += cast(list[int], (yield Between(settled, lowest, MOST_COUNTED + 1 - len(standing))))
+        standing += cast("list[int]", (yield Between(settled, lowest, MOST_COUNTED + 1 - len(standing))))
     return counted(settled, [place for place in standing if place not in unreadable])

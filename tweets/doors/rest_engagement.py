@@ -3,6 +3,7 @@
 from typing import Protocol, cast
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.permissions import IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,7 +14,6 @@ from accounts.sessions.authentication import required_viewer, viewer_or_none
 from storage.web.openapi import PAGE_PARAMETERS
 from storage.web.rest import collection, page_request, parse_id, refuse_fields, single
 from tweets.doors.documents import EXAMPLE_TWEET, TWEET, TWEETS, TWEETS_EXAMPLE
-from tweets.doors.rest_tweets import READABLE_BY_ALL
 from tweets.reading import selectors
 from tweets.reading.hydration import rendered
 from tweets.writing import liking, retweeting
@@ -112,7 +112,7 @@ class BookmarkEndpoint(APIView):
 
 
 class LikersEndpoint(APIView):
-    permission_classes = READABLE_BY_ALL
+    permission_classes = (IsAuthenticatedOrReadOnly,)
 
     @extend_schema(
         operation_id="tweet_likes",
@@ -131,7 +131,7 @@ class LikersEndpoint(APIView):
 
 
 class RetweetersEndpoint(APIView):
-    permission_classes = READABLE_BY_ALL
+    permission_classes = (IsAuthenticatedOrReadOnly,)
 
     @extend_schema(
         operation_id="tweet_retweets",
@@ -150,7 +150,7 @@ class RetweetersEndpoint(APIView):
 
 
 class UserLikesEndpoint(APIView):
-    permission_classes = READABLE_BY_ALL
+    permission_classes = (IsAuthenticatedOrReadOnly,)
 
     @extend_schema(
         operation_id="user_likes",

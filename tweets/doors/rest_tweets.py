@@ -3,14 +3,19 @@
 from collections.abc import Mapping
 from typing import NamedTuple, TypeGuard, cast
 
+from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from msgspec import Raw
-from rest_framework.permissions import BasePermission, IsAuthenticatedOrReadOnly
+from rest_framework.permissions import IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.entities import Viewer
+from accounts.graph.listings import Ahead, ahead
 from accounts.sessions.authentication import required_viewer, viewer_or_none
+from accounts.sessions.fast_reads import OpenRead, Place
+from storage.redis.reads import Read
 from storage.web.inputs import Input, TextField
 from storage.web.look_ups import found, given_one_of, listed_ids
 from storage.web.openapi import IDS, IN_ORDER, PAGE_PARAMETERS, listing_parameter
@@ -27,13 +32,12 @@ from tweets.doors.documents import (
     TWEETS_EXAMPLE,
     TWEETS_FOUND_EXAMPLE,
 )
-from tweets.reading.hydration import rendered
+from tweets.entities import Tweet
+from tweets.reading.hydration import jsons, rendered
 from tweets.reading.many import tweets_out
 from tweets.reading.selectors import author_page, tweet_out
-from tweets.reading.threads import ANCESTORS_MAX, replies_page, thread
+from tweets.reading.threads import ANCESTORS_MAX, cached_tweet, replies_page, thread
 from tweets.writing import posting
-
-READABLE_BY_ALL: tuple[type[BasePermission], ...] = (IsAuthenticatedOrReadOnly,)
 
 
 class TweetInput(Input):
@@ -79,7 +83,7 @@ def _is_sound(value: object) -> TypeGuard[str]:
 
 
 class TweetsEndpoint(APIView):
-    permission_classes = READABLE_BY_ALL
+    permission_classes = (IsAuthenticatedOrReadOnly,)
 
     @extend_schema(
         operation_id="get_tweets",
@@ -124,8 +128,9 @@ class TweetsEndpoint(APIView):
         return Response(single(view), status=201, headers={"Location": f"{request.path}/{view.id}"})
 
 
-class TweetEndpoint(Revalidated):
-    permission_classes = READABLE_BY_ALL
+class TweetEndpoint(Revalidated, OpenRead[None]):
+    def read(self, request: HttpRequest, viewer: Viewer | None, first: None, place: Place) -> dict[str, object]:
+        return single(Raw(tweet_out(parse_id(place["tweet_id"]), viewer).json))
 
     @extend_schema(
         operation_id="get_tweet",
@@ -136,7 +141,7 @@ class TweetEndpoint(Revalidated):
         examples=[TWEET_EXAMPLE],
     )
     def get(self, request: Request, tweet_id: str) -> Response:
-        return Response(single(tweet_out(parse_id(tweet_id), viewer_or_none(request))))
+        return self.documented(request, tweet_id=tweet_id)
 
     @extend_schema(
         operation_id="delete_tweet",
@@ -152,8 +157,10 @@ class TweetEndpoint(Revalidated):
         return Response(status=204)
 
 
-class RepliesEndpoint(APIView):
-    permission_classes = READABLE_BY_ALL
+class RepliesEndpoint(OpenRead[None]):
+    def read(self, request: HttpRequest, viewer: Viewer | None, first: None, place: Place) -> dict[str, object]:
+        asked = page_request(request)
+        return collection(request, asked, rendered(replies_page(parse_id(place["tweet_id"]), viewer, asked)))
 
     @extend_schema(
         operation_id="tweet_replies",
@@ -165,14 +172,24 @@ class RepliesEndpoint(APIView):
         examples=[TWEETS_EXAMPLE],
     )
     def get(self, request: Request, tweet_id: str) -> Response:
+        return self.documented(request, tweet_id=tweet_id)
+
+
+class ThreadEndpoint(OpenRead[Tweet]):
+    """The tweet is read in the round trip that checks the token, all that is shown in the next."""
+
+    def first_read(self, request: HttpRequest, viewer_id: int | None, place: Place) -> Read[Tweet | None]:
+        return cached_tweet(parse_id(place["tweet_id"]))
+
+    def read(self, request: HttpRequest, viewer: Viewer | None, first: Tweet | None, place: Place) -> dict[str, object]:
         asked = page_request(request)
-        return Response(
-            collection(request, asked, rendered(replies_page(parse_id(tweet_id), viewer_or_none(request), asked)))
-        )
-
-
-class ThreadEndpoint(APIView):
-    permission_classes = READABLE_BY_ALL
+        found = thread(parse_id(place["tweet_id"]), viewer, asked, first=first)
+        data = {
+            "ancestors": jsons(found.ancestors),
+            "tweet": Raw(found.tweet.json),
+            "replies": jsons(found.replies.items),
+        }
+        return {**collection(request, asked, found.replies), "data": data}
 
     @extend_schema(
         operation_id="tweet_thread",
@@ -186,14 +203,19 @@ class ThreadEndpoint(APIView):
         examples=[THREAD_EXAMPLE],
     )
     def get(self, request: Request, tweet_id: str) -> Response:
-        asked = page_request(request)
-        found = thread(parse_id(tweet_id), viewer_or_none(request), asked)
-        data = {"ancestors": found.ancestors, "tweet": found.tweet, "replies": found.replies.items}
-        return Response({**collection(request, asked, found.replies), "data": data})
+        return self.documented(request, tweet_id=tweet_id)
 
 
-class AuthorTweetsEndpoint(APIView):
-    permission_classes = READABLE_BY_ALL
+class AuthorTweetsEndpoint(OpenRead[Ahead]):
+    """What the viewer may see is read in the round trip that checks the token, the tweets in the next."""
+
+    def first_read(self, request: HttpRequest, viewer_id: int | None, place: Place) -> Read[Ahead]:
+        return ahead(viewer_id)
+
+    def read(self, request: HttpRequest, viewer: Viewer | None, first: Ahead | None, place: Place) -> dict[str, object]:
+        asked, replies = page_request(request), flag(request, "replies", default=True)
+        page = author_page(place["username"], viewer, asked, replies=replies, first=first)
+        return collection(request, asked, rendered(page))
 
     @extend_schema(
         operation_id="author_tweets",
@@ -208,9 +230,7 @@ class AuthorTweetsEndpoint(APIView):
         examples=[TWEETS_EXAMPLE],
     )
     def get(self, request: Request, username: str) -> Response:
-        asked = page_request(request)
-        page = author_page(username, viewer_or_none(request), asked, replies=flag(request, "replies", default=True))
-        return Response(collection(request, asked, rendered(page)))
+        return self.documented(request, username=username)
 
 
 def _optional_id(text: str | None) -> int | None:

@@ -4,14 +4,12 @@ One Redis round trip for any number of tweets when all is cached, a second one w
 quotes or retweets of tweets that are not among them. The store and SQL are asked only for what
 is not cached, and what they answer is.
 
-Many readers are shown the same tweet with the same author, counts and flags: so an output is made
-once in a process for equal parts, and with it its JSON. It is a function of these parts and of
-nothing else, and each page looks all of them up anew; so no output outlives a change of any.
+What clients see of these parts is made in outputs.py, once for equal ones; each page looks all parts up anew.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property, lru_cache
+from functools import partial
 
 import msgspec
 from msgspec import Raw, structs
@@ -23,7 +21,6 @@ from accounts.entities import Account, Viewer
 from accounts.graph.exclusions import Visibility
 from storage.errors import Unavailable
 from storage.figures import looked_up_in
-from storage.ids.snowflakes import created_at
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Command, Read
 from storage.redis.shards import Generations
@@ -35,56 +32,31 @@ from tweets.caches import counts, marks
 from tweets.caches.counts import COUNTS, Counted, Counts
 from tweets.caches.marks import UNMARKED, KnownMarks, ViewerFlags
 from tweets.caches.tweets import TWEETS
-from tweets.entities import Entities, Tweet
+from tweets.entities import Tweet
+from tweets.reading.outputs import TweetOut, output
 from tweets.reading.viewing import Known, known_of, known_without_redis
 from tweets.stores.port import tweet_store
+
+__all__ = [
+    "Hydrate",
+    "Hydrated",
+    "Shared",
+    "TweetOut",
+    "full_page",
+    "hydrate",
+    "hydrated",
+    "jsons",
+    "new_tweet_out",
+    "original_id",
+    "rendered",
+    "seen_by",
+    "shared",
+    "views_of",
+]
 
 NO_COUNTS = Counts()
 TWEET_HITS, TWEET_MISSES = looked_up_in("tweets")
 COUNT_HITS, COUNT_MISSES = looked_up_in("counts")
-OUTPUTS_KEPT = 8_192
-"""About 3 KB each: 25 MB a process."""
-
-
-class AuthorOut(msgspec.Struct, frozen=True):
-    id: str
-    username: str
-    display_name: str
-    avatar_url: str | None
-    verified: bool
-
-
-class CountsOut(msgspec.Struct, frozen=True):
-    replies: int
-    retweets: int
-    quotes: int
-    likes: int
-
-
-class TweetOut(msgspec.Struct, frozen=True, dict=True):
-    """A tweet as the contract shows it to a viewer; `dict` holds its JSON, once somebody asked for it."""
-
-    id: str
-    text: str
-    created_at: str
-    author: AuthorOut
-    reply_to_id: str | None
-    conversation_id: str
-    quote_of: "TweetOut | None"
-    retweet_of: "TweetOut | None"
-    entities: Entities
-    counts: CountsOut
-    viewer: ViewerFlags | None
-
-    def __hash__(self) -> int:
-        return hash(self.id)
-
-    @cached_property
-    def json(self) -> bytes:
-        return _encode(self)
-
-
-_encode = msgspec.json.Encoder().encode
 
 
 class _Cached(msgspec.Struct, frozen=True):
@@ -255,7 +227,7 @@ def _views(ids: Sequence[int], loaded: _Loaded, unreadable: set[int], flags: Map
 
 def new_tweet_out(tweet: Tweet, author: Account) -> TweetOut:
     """Returns a tweet that quotes nothing and that nobody has reacted to, as its author sees it. Costs nothing."""
-    return _out(tweet, author, NO_COUNTS, ViewerFlags(), None, None)
+    return output(tweet, author, NO_COUNTS, ViewerFlags(), None, None)
 
 
 def _inner_ids(tweets: Mapping[int, Tweet]) -> set[int]:
@@ -344,41 +316,10 @@ def _show(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags], *, qu
     if tweet.retweet_of_id is not None:
         original = loaded.tweets[tweet.retweet_of_id]
         count = loaded.counts.get(original.id, NO_COUNTS)
-        return _out(tweet, author, count, flags.get(original.id), None, _show(original, loaded, flags))
+        return output(tweet, author, count, flags.get(original.id), None, _show(original, loaded, flags))
     quoted = loaded.tweets.get(tweet.quote_of_id) if quotes and tweet.quote_of_id is not None else None
     quote = _show(quoted, loaded, flags, quotes=False) if quoted is not None else None
-    return _out(tweet, author, loaded.counts.get(tweet.id, NO_COUNTS), flags.get(tweet.id), quote, None)
-
-
-@lru_cache(OUTPUTS_KEPT)
-def _out(  # noqa: PLR0917 - by position: names would cost the look-up as much again
-    tweet: Tweet,
-    author: Account,
-    count: Counts,
-    flags: ViewerFlags | None,
-    quote: TweetOut | None,
-    retweet: TweetOut | None,
-) -> TweetOut:
-    """A function of its arguments alone: whatever an output shows, and may change, is one of them."""
-    return TweetOut(
-        id=str(tweet.id),
-        text=tweet.text if retweet is None else retweet.text,
-        created_at=created_at(tweet.id),
-        author=AuthorOut(
-            str(author.id), author.username, author.display_name, author.avatar_url or None, author.verified
-        ),
-        reply_to_id=str(tweet.reply_to_id) if tweet.reply_to_id is not None else None,
-        conversation_id=str(tweet.conversation_id),
-        quote_of=quote,
-        retweet_of=retweet,
-        entities=tweet.entities if retweet is None else retweet.entities,
-        counts=CountsOut(count.replies, count.retweets, count.quotes, count.likes),
-        viewer=flags,
-    )
-
-
-forget_outputs = _out.cache_clear
-"""As if the process had just started."""
+    return output(tweet, author, loaded.counts.get(tweet.id, NO_COUNTS), flags.get(tweet.id), quote, None)
 
 
 Hydrate = Callable[[Sequence[int]], Hydrated]
@@ -389,16 +330,22 @@ def full_page(request: PageRequest, source: Source, hydrate: Hydrate) -> Page[Tw
 
     The same tweet is there once: the newest of the original and its retweets."""
 
-    def show(ids: Sequence[int]) -> Shown[TweetOut]:
-        found = hydrate(ids)
-        return Shown([(int(tweet.id), tweet) for tweet in found.tweets], found.unreadable)
+    return walking.full_page(request, source, partial(_shown, hydrate), same=original_id)
 
-    return walking.full_page(request, source, show, same=original_id)
+
+def _shown(hydrate: Hydrate, ids: Sequence[int]) -> Shown[TweetOut]:
+    found = hydrate(ids)
+    return Shown([(int(tweet.id), tweet) for tweet in found.tweets], found.unreadable)
 
 
 def rendered(page: Page[TweetOut]) -> Page[Raw]:
     """Returns the page with its tweets as the JSON that each has been made into already."""
-    return Page([Raw(tweet.json) for tweet in page.items], page.older, page.newer, page.unsettled)
+    return Page(jsons(page.items), page.older, page.newer, page.unsettled)
+
+
+def jsons(tweets: Sequence[TweetOut]) -> list[Raw]:
+    """Returns the JSON that each has been made into already."""
+    return [Raw(tweet.json) for tweet in tweets]
 
 
 def original_id(tweet: TweetOut) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from accounts.account_cache.accounts import accounts_by_id
 from accounts.entities import Viewer
 from accounts.graph.exclusions import Visibility, sees_suspended
-from accounts.graph.listings import Listing, people_page, visible_account
+from accounts.graph.listings import Ahead, Listing, listed_account, people_page, visible_account
 from accounts.people.profiles import UserOut
 from storage.errors import NotFound
 from storage.stores import associations
@@ -72,15 +72,18 @@ def tweet_out(tweet_id: int, viewer: Viewer | None) -> TweetOut:
     return shown[0]
 
 
-def author_page(username: str, viewer: Viewer | None, request: PageRequest, *, replies: bool) -> Page[TweetOut]:
+def author_page(
+    username: str, viewer: Viewer | None, request: PageRequest, *, replies: bool, first: Ahead | None = None
+) -> Page[TweetOut]:
     """Returns a page of somebody's tweets, newest first; without `replies`, those that home timelines show.
 
-    Empty when the viewer blocks the author. Two Redis round trips, the listing, and
-    hydration. Raises `NotFound` as `visible_account` does; a suspended author's are there for staff.
+    Empty when the viewer blocks the author. The listing and hydration with `first`, which is what `ahead` said, and
+    else up to two Redis round trips more (`listed_account`). Raises `NotFound` as `visible_account` does; a suspended
+    author's are there for staff.
     """
-    author = visible_account(username, viewer)
     visibility = Visibility(viewer.id if viewer is not None else None)
-    if visibility.hidden_among({author.id}):
+    author = listed_account(username, viewer, visibility, first)
+    if author is None:
         return empty_page(request)
 
     def fetch(*, before: int | None, after: int | None, limit: int) -> list[int]:

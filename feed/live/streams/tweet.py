@@ -26,7 +26,7 @@ from storage.errors import NotFound
 from storage.web.paging import Page, PageRequest
 from tweets.entities import Deletion
 from tweets.reading.bodies import tweets_by_id
-from tweets.reading.hydration import CountsOut, TweetOut
+from tweets.reading.outputs import CountsOut, TweetOut
 from tweets.reading.selectors import no_such_tweet, tweet_out
 from tweets.reading.showing import Showing, showings
 from tweets.reading.threads import replies_page

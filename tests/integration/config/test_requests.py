@@ -9,7 +9,7 @@ import structlog
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 
-from config.http.middleware import BodyLimitMiddleware
+from config.http.middleware import BoundsAndFields
 from tests.integration.config.raising import Echoes, is_problem
 from tests.people import PASSWORD, ApiClient, new_person
 
@@ -80,7 +80,7 @@ def chunked(body: bytes) -> HttpRequest:
 
 
 def test_a_body_without_announced_length_is_read_and_bounded(settings: Any) -> None:
-    limited = BodyLimitMiddleware(lambda request: Echoes.as_view()(request).render())
+    limited = BoundsAndFields(lambda request: Echoes.as_view()(request).render())
     assert json.loads(limited(chunked(b'{"a": 1}')).content) == {"got": {"a": 1}}  # type: ignore[attr-defined]
     assert limited(chunked(b" " * (settings.MAX_BODY_BYTES + 1))).status_code == 413
 

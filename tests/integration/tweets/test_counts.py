@@ -17,7 +17,7 @@ from tests.work import work_off_everything
 from tweets.caches import counts
 from tweets.caches.counts import Counts
 from tweets.kinds import LIKE
-from tweets.reading.hydration import CountsOut
+from tweets.reading.outputs import CountsOut
 from tweets.writing.liking import like, unlike
 from tweets.writing.posting import delete_tweet
 from tweets.writing.retweeting import retweet, unretweet

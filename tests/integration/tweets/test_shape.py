@@ -29,7 +29,7 @@ from tweets.doors.documents import (
     AuthorDocument,
     TweetDocument,
 )
-from tweets.reading.hydration import AuthorOut, TweetOut
+from tweets.reading.outputs import AuthorOut, TweetOut
 
 DOCUMENTS = [
     (TweetOut, TweetDocument),

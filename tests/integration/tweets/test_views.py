@@ -14,7 +14,7 @@ from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home_views, post, seen, viewer
 from tests.people import ApiClient, new_person
 from tests.work import work_off_everything
-from tweets.reading import hydration
+from tweets.reading import outputs
 from tweets.writing.liking import like, unlike
 from tweets.writing.posting import delete_tweet
 from tweets.writing.retweeting import retweet
@@ -105,7 +105,7 @@ def test_a_change_is_in_the_next_page_though_every_view_was_made_before(change: 
     CHANGES[change](scene)
     after = page_of(scene.client)
     assert after != before
-    hydration.forget_outputs()
+    outputs.forget_outputs()
     assert page_of(scene.client) == after
 
 

@@ -27,7 +27,7 @@ from tests.stepping import Stepped
 from tests.work import open_orders, work_off_everything
 from tweets.caches import counts
 from tweets.kinds import LIKE, WITHHELD, WITHHELD_ENTRY, WITHHELD_TWEET
-from tweets.reading.hydration import CountsOut
+from tweets.reading.outputs import CountsOut
 from tweets.stores.port import tweet_store
 from tweets.writing import withholding
 from tweets.writing.liking import like, unlike

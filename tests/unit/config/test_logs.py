@@ -19,6 +19,7 @@ with structlog.contextvars.bound_contextvars(request_id="r1"):
     log.info("request", status=200, path="/é")
     log.debug("not for production")
     logging.getLogger("library").warning("said %s", "so")
+    log.info("odd", half="\\ud83d", large=2**70, none=None)
 try:
     1 / 0
 except ZeroDivisionError as error:
@@ -58,7 +59,7 @@ def test_every_line_is_an_object_with_its_level_logger_time_and_request() -> Non
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
     )
-    request, library, failed = map(json.loads, done.stderr.splitlines())
+    request, library, odd, failed = map(json.loads, done.stderr.splitlines())
     assert done.stdout == ""
     assert (request["event"], request["status"], request["path"], request["logger"]) == (
         "request",
@@ -68,6 +69,7 @@ def test_every_line_is_an_object_with_its_level_logger_time_and_request() -> Non
     )
     assert (library["event"], library["level"], library["logger"]) == ("said so", "warning", "library")
     assert request["request_id"] == library["request_id"] == "r1"
+    assert (odd["half"], odd["large"], odd["none"], odd["trace_id"]) == ("\ud83d", 2**70, None, "")
     assert failed["exception"].endswith("ZeroDivisionError: division by zero")
     assert failed["given"] == "{1}"
-    assert all(line["timestamp"].endswith("Z") for line in (request, library, failed))
+    assert all(line["timestamp"].endswith("Z") for line in (request, library, odd, failed))

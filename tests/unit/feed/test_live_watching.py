@@ -9,7 +9,7 @@ from feed.live.registry import registry
 from feed.live.streams.stream import TWEET, Topic
 from feed.live.watching import AT_ONCE, Watched
 from tweets.caches.counts import Counts
-from tweets.reading.hydration import CountsOut
+from tweets.reading.outputs import CountsOut
 
 NOTHING = CountsOut(0, 0, 0, 0)
 
