@@ -8,8 +8,8 @@ from operator import or_
 
 from django.db.models import Count, Q, QuerySet
 
-from storage.embedded.base import answering, writing
-from storage.embedded.outbox import write_order
+from storage.embedded.base import answering, run, writing
+from storage.embedded.outbox import order_statement
 from storage.embedded.ranges import OWNER, Listings
 from storage.errors import Unavailable
 from storage.models import Edge, EdgeLevel
@@ -68,7 +68,7 @@ class EmbeddedAssociations:
         with writing():
             write_changes(changes)
             if order is not None:
-                write_order(order)
+                run(order_statement(order))
             self._measure(changes)
 
     def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:
@@ -125,6 +125,11 @@ class EmbeddedAssociations:
         levels = EdgeLevel.objects.filter(target=target, kind=kind)
         with answering():
             return levels.values_list("level", flat=True).first() or 0
+
+    def level_soon(self, target: int, kind: str) -> Callable[[], int]:
+        """There is nothing to wait for: reads it at once."""
+        found = self.level(target, kind)
+        return lambda: found
 
     def bucket_sources(self, target: int, kind: str, bucket: int, *, after: int = 0, limit: int) -> list[int]:
         edges = Edge.objects.filter(target=target, kind=kind, bucket=bucket, source__gt=after, active=True)
