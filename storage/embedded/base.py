@@ -12,6 +12,7 @@ Writers wait for one another (storage/embedded/write_lock.py), so SQLite sees on
 import logging
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 
@@ -58,6 +59,13 @@ def run(*statements: Statement) -> None:
     with connections[ALIAS].cursor() as cursor:
         for sql, values in statements:
             cursor.execute(sql, values)
+
+
+def rows_of(statement: Statement) -> list[tuple[Any, ...]]:
+    """Returns all rows of a statement that reads. Raises `Unavailable`. For hot reads, as `run`."""
+    with answering(), connections[ALIAS].cursor() as cursor:
+        rows: list[tuple[Any, ...]] = cursor.execute(*statement).fetchall()
+    return rows
 
 
 def ping() -> None:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
 import msgspec
-from django.db import connections
 
-from storage.embedded.base import ALIAS, Statement, answering, run, writing
+from storage.embedded.base import Statement, answering, rows_of, run, writing
 from storage.errors import Unavailable
 from storage.ids.snowflakes import EPOCH_US, MAX_ID, WORKER_BITS, id_minute, spread
 from storage.models import OutboxAttempt, OutboxOrder, OutboxPart
@@ -36,9 +35,8 @@ class EmbeddedOutbox:
             run(order_statement(order))
 
     def open_order(self, order_id: int) -> Order | None:
-        with answering(), connections[ALIAS].cursor() as cursor:
-            row = cursor.execute(_OPEN, (order_id,)).fetchone()
-        return Order(order_id, row[0], _decoder.decode(row[1])) if row is not None else None
+        rows = rows_of((_OPEN, (order_id,)))
+        return Order(order_id, rows[0][0], _decoder.decode(rows[0][1])) if rows else None
 
     def open_order_soon(self, order_id: int) -> Callable[[], Order | None]:
         """There is nothing to wait for: reads it at once."""
