@@ -20,7 +20,7 @@ from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
 
 def register_handlers() -> None:
     """Fills the table. Raises `ValueError` when it was filled before."""
-    register(DELIVER, fan_out.deliver, queue=FANOUT)
+    register(DELIVER, fan_out.deliver, queue=FANOUT, looks=True)
     register(RETRACT, withholding.retract, queue=FANOUT, standing_of=standing_of)
     register(RESTORE, restoring.handle, queue=FANOUT, standing_of=standing_of)
     register(BEGIN_PULLING, lambda order, _: celebrities.handle_beginning(order), queue=FANOUT)

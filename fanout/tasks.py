@@ -1,8 +1,10 @@
 """The Celery tasks. They take ids and numbers, and every one may run any number of times.
 
-A message names an order; what it asks is read from the store, where it may have been closed.
+A message names an order, which is read from the store, where it may have been closed. What the message says of it
+besides, for a first attempt, only has its author looked up meanwhile.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -33,12 +35,25 @@ def _described(task: "Task[..., None]", _order_id: int, kind: str, *part: int, *
 
 @shared_task(name="fanout.work_order", ignore_result=True, bind=True)
 @order_work("order.work", _order, Kind.CONSUMER, _described)
-def work_order(self: "Task[..., None]", order_id: int, kind: str, *, resent: bool = False, found: bool = False) -> None:
-    """Works an open order off; a backend that does not answer leaves it to the sweeper."""
+def work_order(
+    self: "Task[..., None]",
+    order_id: int,
+    kind: str,
+    *,
+    args: Sequence[int] | None = None,
+    resent: bool = False,
+    found: bool = False,
+) -> None:
+    """Works an open order off; a backend that does not answer leaves it to the sweeper.
+
+    `args`: the order's, in the message of who wrote it.
+    """
     figures.count_worked(handlers.queue_of(kind))
     try:
         work = partial(handlers.work_off, resent=resent)
-        outcome = attempt(order_id, work, is_resent=resent or _redelivered(self), is_found=found)
+        announced = handlers.announced(order_id, kind, args)
+        is_resent = resent or _redelivered(self)
+        outcome = attempt(order_id, work, is_resent=is_resent, is_found=found, announced=announced)
     except Unavailable as error:
         outcome = figures.WAITS
         log.warning("order_waits", order_id=order_id, kind=kind, backend=error.backend)

@@ -118,10 +118,11 @@ def sql_of_all_threads(alias: str = "default") -> Iterator[list[str]]:
 def counted_store_calls() -> Iterator[list[str]]:
     """The reads and writes of the store in use made inside, whichever it is.
 
-    A group of statements sent together is one; so is an SQL statement.
+    A group of statements sent together is one; so is an SQL statement. One of `execute_soon` is under way beside what
+    follows it.
     """
     calls: list[str] = []
-    names = ["execute", "execute_all", "write_all", "execute_if", "read_serial"]
+    names = ["execute", "execute_soon", "execute_all", "write_all", "execute_if", "read_serial"]
     with ExitStack() as stack:
         for name in names:
             stack.enter_context(patch.object(session, name, _noting(calls, name, getattr(session, name))))

@@ -35,7 +35,7 @@ For example, Ben follows Ada just as she blocks him:
    was written after it looked, so Ada's request looks later still and does 3.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -214,7 +214,13 @@ def followees_among(user_id: int, people: Sequence[int]) -> set[int]:
 
 def follower_buckets(author_id: int) -> range:
     """Returns the buckets that hold the author's followers now. One store read; never keep the answer."""
-    return range(1 << stores.associations().level(author_id, FOLLOW))
+    return follower_buckets_soon(author_id)()
+
+
+def follower_buckets_soon(author_id: int) -> Callable[[], range]:
+    """Does as `follower_buckets`: returns what waits for the answer, so that something else may be read meanwhile."""
+    level = stores.associations().level_soon(author_id, FOLLOW)
+    return lambda: range(1 << level())
 
 
 def follower_page(author_id: int, bucket: int, after: int, limit: int) -> list[int]:

@@ -126,17 +126,15 @@ class AuthorDelivery(msgspec.Struct, frozen=True):
 
 
 def delivery_of(author_id: int) -> AuthorDelivery:
-    """Returns how the author is delivered now. One store read.
+    """Returns how the author is delivered now. One store read; another one for who is pulled.
 
-    To be read after the entry was written, and before any snapshot is taken or anything pushed.
+    To be read after the entry was written, and before any snapshot is taken or anything pushed. *Pulled* first: what
+    is read of *push stopped* then says that it stood for this very operation, or says nothing.
     """
-    directory, kinds = _directory(author_id), (PULLED_EDGE, PUSH_STOPPED_EDGE)
-    found = stores.associations().find_pairs([(directory, kind, author_id) for kind in kinds])
-    ops = {edge.kind: edge.op for edge in found}
-    if PULLED_EDGE not in ops:
+    since = _op(author_id, PULLED_EDGE)
+    if since is None:
         return AuthorDelivery()
-    since = ops[PULLED_EDGE]
-    has_stopped = ops.get(PUSH_STOPPED_EDGE) == since
+    has_stopped = _op(author_id, PUSH_STOPPED_EDGE) == since
     return AuthorDelivery(DeliveryMode.PULLED if has_stopped else DeliveryMode.BEGINNING, since)
 
 
@@ -243,6 +241,12 @@ def _cross_if_beyond(author_id: int, known: AuthorDelivery) -> None:
 
 def _is_late(since: int) -> bool:
     return now_us() - id_us(since) > LATE_SECONDS * 1_000_000
+
+
+def _op(author_id: int, kind: str) -> int | None:
+    """The operation of such an edge of the author's, if it stands."""
+    found = stores.associations().find(_directory(author_id), kind, [author_id])
+    return found[author_id].op if found else None
 
 
 def _ops(author_ids: Collection[int], kind: str) -> dict[int, int]:

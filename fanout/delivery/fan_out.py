@@ -75,8 +75,8 @@ class _Pushed(NamedTuple):
 def deliver(order: Order, context: Context) -> None:
     """Handles a DELIVER order: puts the entry where its author's followers read it, or hands that out in parts.
 
-    Idempotent. Marks the order done when all is done. Raises `Unavailable`, and then it stays open, and
-    `PoisonedOrder` for malformed arguments.
+    Idempotent. Marks the order done when all is done. Raises `Unavailable`, and then it stays open; `OrderClosed`,
+    before anything is done; and `PoisonedOrder` for malformed arguments.
     """
     _bring(order, recent_delivery.deliver, pushing.deliver, context)
 
@@ -89,13 +89,13 @@ def restore(order: Order, context: Context, *, in_home: bool) -> None:
     """
     entry_id, author_id = entry_and_author(order)
 
-    def lift(snapshot: PushSnapshot, op: int) -> bool:
+    def lift(snapshot: PushSnapshot, op: int, _: None) -> bool:
         message = channel.back_command(op, entry_id, author_id)
         back = publish_in_order(message, entry_id, op, timeline_shard(author_id), snapshot)
         raise_if_refused(timeline_node().round_trip(*lift_commands(entry_id, op, snapshot), back))
         return True
 
-    if pushing.with_snapshot(order, lift, closed=False) and in_home:
+    if pushing.with_snapshot(order, lift, read=pushing.nobody, overtaken=False) and in_home:
         _bring(order, recent_delivery.restore, pushing.restore, context)
     else:
         outbox().mark_done(order.id)
@@ -104,6 +104,7 @@ def restore(order: Order, context: Context, *, in_home: bool) -> None:
 def _bring(order: Order, to_recents: Callable[[Order, Pulled], None], push: Push, context: Context) -> None:
     """Puts the order's entry where its author's followers read it now."""
     _entry_id, author_id = entry_and_author(order)
+    buckets = follows.follower_buckets_soon(author_id)
     known = celebrities.delivery_of(author_id)
     if known.since is not None:
         to_recents(order, (author_id, known.since))
@@ -111,7 +112,7 @@ def _bring(order: Order, to_recents: Callable[[Order, Pulled], None], push: Push
     if known.mode is DeliveryMode.PULLED:
         _push_to_author(order, push)
     else:
-        followers = _push_or_hand_out(order, push, resent=context.resent)
+        followers = _push_or_hand_out(order, push, buckets(), resent=context.resent)
     celebrities.reconsider(author_id, known, followers=followers)
 
 
@@ -125,11 +126,12 @@ def retract(order: Order, context: Context) -> None:
     if not _end_delivery(order):
         outbox().mark_done(order.id)
         return
+    buckets = follows.follower_buckets_soon(author_id)
     known = celebrities.delivery_of(author_id)
     if known.since is not None:
         recent_delivery.retract(order, (author_id, known.since))
     if known.may_have_been_pushed(entry_id):
-        _push_or_hand_out(order, pushing.retract, resent=context.resent)
+        _push_or_hand_out(order, pushing.retract, buckets(), resent=context.resent)
     else:
         _push_to_author(order, pushing.retract)
 
@@ -167,9 +169,8 @@ def _push_of(kind: str) -> Push:
     raise PoisonedOrder(f"no parts: {kind}")
 
 
-def _push_or_hand_out(order: Order, push: Push, *, resent: bool) -> int | None:
+def _push_or_hand_out(order: Order, push: Push, buckets: range, *, resent: bool) -> int | None:
     """Returns how many followers there are, if this worker has read them all."""
-    buckets = follows.follower_buckets(order.args[1])
     if len(buckets) > 1:
         _hand_out(order, len(buckets), resent=resent)
         return None
@@ -189,8 +190,8 @@ def _push_to_author(order: Order, push: Push) -> None:
 
 
 def _mark_done(order: Order, size: str) -> None:
-    """Marks an order that was pushed, and counts how late a delivery was."""
-    outbox().mark_done(order.id)
+    """Marks an order that was pushed, without waiting for the mark, and counts how late a delivery was."""
+    outbox().mark_done_soon(order.id)
     if order.kind == DELIVER:
         figures.count_done(order.args[0], size)
 
@@ -199,18 +200,18 @@ def _end_delivery(order: Order) -> bool:
     """Tells live processes, and keeps the entry from coming back: by its cached body, its own order, or a dead letter.
 
     The deletion has closed that order already; it is closed again for the case that an
-    operator replayed it since. False, and nothing is told, when the retraction was closed or overtaken.
+    operator replayed it since. False, and nothing is told, when the retraction was overtaken.
     """
     entry_id, author_id = order.args
 
-    def tell(snapshot: PushSnapshot, op: int) -> bool:
+    def tell(snapshot: PushSnapshot, op: int, _: None) -> bool:
         message = channel.gone_command(order.id, entry_id, author_id)
         gone = publish_in_order(message, entry_id, op, timeline_shard(author_id), snapshot)
-        *_, answer = timeline_node().round_trip(*TWEET_BYTES.invalidate([entry_id]), gone)
-        raise_if_refused([answer])
+        answers = timeline_node().round_trip(*TWEET_BYTES.invalidate([entry_id]), gone)
+        raise_if_refused(answers[-1:])
         return True
 
-    if not pushing.with_snapshot(order, tell, closed=False):
+    if not pushing.with_snapshot(order, tell, read=pushing.nobody, overtaken=False):
         return False
     outbox().mark_done(entry_id)
     dead_letters().drop(entry_id)

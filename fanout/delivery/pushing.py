@@ -7,9 +7,11 @@ their order.
 
 **Everything** goes by a snapshot that is taken before the readers are read (timelines/snapshots.py): a
 timeline that was opened since then refuses the entry, and when the snapshot itself is outdated, as Redis was
-emptied or the worker stood still, all of it is done again under a new one. After the snapshot it is looked whether
-the order is open still, and for which operation it stands: so what a later one undoes is pushed for as long as a
-snapshot lasts, and no longer; and not behind that one's tombstone (timelines/restoring.py).
+emptied or the worker stood still, all of it is done again under a new one. After the snapshot, while the readers are
+read, it is looked whether the order is open, and then for which operation it stands: so what a later one undoes is
+pushed for as long as a snapshot lasts, and no longer; and not behind that one's tombstone (timelines/restoring.py).
+That is the only look at an order which its writer has announced (orders/attempts.py); one that is not as it was
+announced is left to the sweeper.
 
 **In a cluster** each slice goes to the shards whose nodes answer, in one round trip as ever, and the order stays open
 for the others: the sweeper pushes it again, to all. Shards that the snapshot does not know are left out.
@@ -30,6 +32,7 @@ from fanout.live.channel import LiveKind
 from fanout.live.presence import ByShard
 from fanout.orders import figures
 from fanout.orders.handlers import standing_of
+from fanout.orders.kinds import RETRACT, OrderClosed
 from fanout.timelines import materialised, restoring, snapshots
 from fanout.timelines.materialised import Overtaken, StaleSnapshot, raise_if_refused, raise_if_stale
 from fanout.timelines.snapshots import PushSnapshot
@@ -41,6 +44,7 @@ from storage.redis.shards import by_shard
 from storage.stores import outbox
 
 T = TypeVar("T")
+R = TypeVar("R")
 Push = Callable[[Order, Callable[[], list[int]]], list[int]]
 """`deliver`, `retract` or `restore`."""
 
@@ -61,87 +65,68 @@ def deliver(order: Order, read: Callable[[], list[int]]) -> list[int]:
     """Puts the order's entry into the timelines of the readers that `read` answers, and returns these.
 
     With the author, who is the first reader of one push of an entry, it is told to everybody's streams: once.
-    Nobody, and nothing is pushed, if the order was closed before. Costs a round trip for the snapshot, a store
-    read, `read`, and a round trip a slice; two more at most for a slice in which somebody is connected.
-    Raises `Unavailable`.
+    Costs a round trip for the snapshot, a store read and `read` side by side, and a round trip a slice; two more at
+    most for a slice in which somebody is connected. Raises `OrderClosed`, when nothing is pushed, and `Unavailable`.
     """
-
-    entry_id, author_id = order.args
-
-    def push(snapshot: PushSnapshot, _op: int) -> list[int]:
-        readers = read()
-        to_all = _to_all(entry_id, author_id, readers)
-        missed: Unavailable | None = None
-
-        def deliver_slice(along: Sequence[Command], shards: ByShard) -> None:
-            _deliver_slice(entry_id, shards, snapshot, along)
-
-        for shards in slices(readers):
-            missed = _as_far(shards, partial(deliver_slice, to_all)) or missed
-            to_all = []
-        if missed is not None:
-            raise missed
-        return readers
-
-    return with_snapshot(order, push, closed=[])
+    return _push_to(order, read, _deliver_slice)
 
 
 def restore(order: Order, read: Callable[[], list[int]]) -> list[int]:
     """Puts the order's entry back into these timelines, and tells of it as `deliver` does.
 
-    Tombstones have to be lifted before. Nobody, and nothing is pushed, if the order was closed or overtaken before.
+    Tombstones have to be lifted before. Nobody, and nothing is pushed, if the order was overtaken before.
     Costs what `deliver` costs, in slices of RESTORED_AT_ONCE.
     """
-
-    entry_id, author_id = order.args
-
-    def push(snapshot: PushSnapshot, op: int) -> list[int]:
-        readers = read()
-        to_all = _to_all(entry_id, author_id, readers)
-        missed: Unavailable | None = None
-
-        def restore_slice(along: Sequence[Command], shards: ByShard) -> None:
-            _restore_slice(entry_id, op, shards, snapshot, along)
-
-        for shards in slices(readers, most=RESTORED_AT_ONCE):
-            missed = _as_far(shards, partial(restore_slice, to_all)) or missed
-            to_all = []
-        if missed is not None:
-            raise missed
-        return readers
-
-    return with_snapshot(order, push, closed=[])
+    return _push_to(order, read, _restore_slice, most=RESTORED_AT_ONCE)
 
 
 def retract(order: Order, read: Callable[[], list[int]]) -> list[int]:
     """Takes the order's entry out of the timelines of the readers that `read` answers, and returns these.
 
-    Nobody if the order was closed or overtaken before. Costs what `deliver` costs. Raises `Unavailable`.
+    Nobody if the order was overtaken before. Costs and errors are those of `deliver`.
     """
+    return _push_to(order, read, _retract_slice)
 
-    def push(snapshot: PushSnapshot, op: int) -> list[int]:
-        readers = read()
+
+class _Pushing(msgspec.Struct, frozen=True):
+    """What all slices of a push have in common."""
+
+    entry_id: int
+    op: int
+    """The operation that the order stands for."""
+    snapshot: PushSnapshot
+
+
+_PushSlice = Callable[[_Pushing, ByShard, Sequence[Command]], None]
+"""Pushes to the timelines of a slice, and sends commands along. Raises `StaleSnapshot` when one refuses the snapshot,
+`Overtaken`, and `Unavailable` behind all that could be done."""
+
+
+def _push_to(
+    order: Order, read: Callable[[], list[int]], push_slice: _PushSlice, *, most: int | None = None
+) -> list[int]:
+    entry_id = order.args[0]
+
+    def push(snapshot: PushSnapshot, op: int, readers: list[int]) -> list[int]:
+        to_all = _to_all(order, readers)
         missed: Unavailable | None = None
-
-        def retract_slice(shards: ByShard) -> None:
-            _retract_slice(order.args[0], op, shards, snapshot)
-
-        for shards in slices(readers):
-            missed = _as_far(shards, retract_slice) or missed
+        for shards in slices(readers, most=most):
+            missed = _as_far(partial(push_slice, _Pushing(entry_id, op, snapshot), shards, to_all)) or missed
+            to_all = []
         if missed is not None:
             raise missed
         return readers
 
-    return with_snapshot(order, push, closed=[])
+    return with_snapshot(order, push, read=read, overtaken=[])
 
 
-def _as_far(shards: ByShard, push: Callable[[ByShard], None]) -> Unavailable | None:
+def _as_far(push: Callable[[], None]) -> Unavailable | None:
     """Pushes to a slice; in a cluster of which a node does not answer, as far as the others go.
 
     Returns what was raised: then the order is not done. Without a cluster it is raised.
     """
     try:
-        push(shards)
+        push()
     except Unavailable as error:
         if not timeline_node().is_cluster:
             raise
@@ -149,26 +134,35 @@ def _as_far(shards: ByShard, push: Callable[[ByShard], None]) -> Unavailable | N
     return None
 
 
-def with_snapshot(order: Order, push: Callable[[PushSnapshot, int], T], *, closed: T) -> T:
-    """Returns what `push` answers for a snapshot taken before, and the operation that the order stands for; `closed`,
-    when the order was closed or overtaken.
+def with_snapshot(order: Order, push: Callable[[PushSnapshot, int, R], T], *, read: Callable[[], R], overtaken: T) -> T:
+    """Returns what `push` answers for a snapshot, the operation that the order stands for, and what was read after the
+    snapshot was taken; `overtaken`, when a later operation was before.
 
-    `push` reads whom it pushes to. It raises `StaleSnapshot` when the snapshot was outdated, and is called again with
-    a new one; `Overtaken` when there is no more to do. Costs a round trip and a store read each time, and another
-    store read for what can be overtaken. Raises `Unavailable` after PUSH_TRIES.
+    `read` answers whom it is to push to, while the store is asked whether the order is open. `push` raises
+    `StaleSnapshot` when the snapshot was outdated, and all is done again under a new one; `Overtaken` when there is no
+    more to do. Costs a round trip, then a store read and `read` side by side, each time; another store read for what
+    can be overtaken. Raises `OrderClosed`, and `Unavailable` after PUSH_TRIES.
     """
     for _ in range(PUSH_TRIES):
         snapshot = snapshots.take_snapshot()
-        op = standing_of(order) if outbox().open_order(order.id) is not None else None
+        stored = outbox().open_order_soon(order.id)
+        found = read()
+        if stored() != order:
+            raise OrderClosed
+        op = standing_of(order)
         if op is None:
-            return closed
+            return overtaken
         try:
-            return push(snapshot, op)
+            return push(snapshot, op, found)
         except StaleSnapshot:
             continue
         except Overtaken:
-            return closed
+            return overtaken
     raise Unavailable(timeline_node().name)
+
+
+def nobody() -> None:
+    """The `read` of `with_snapshot` for what is pushed to nobody's timeline."""
 
 
 def slices(readers: Sequence[int], *, most: int | None = None) -> Iterator[ByShard]:
@@ -190,9 +184,10 @@ def slices(readers: Sequence[int], *, most: int | None = None) -> Iterator[BySha
         yield found
 
 
-def _to_all(entry_id: int, author_id: int, readers: Sequence[int]) -> Sequence[Command]:
-    """What tells everybody's streams of the entry: with the author, who is the first reader of one push of it."""
-    return [channel.came_command(entry_id)] if readers[:1] == [author_id] else []
+def _to_all(order: Order, readers: Sequence[int]) -> Sequence[Command]:
+    """What tells everybody's streams of an entry that comes: with the author, who is the first reader of one push."""
+    entry_id, author_id = order.args
+    return [channel.came_command(entry_id)] if order.kind != RETRACT and readers[:1] == [author_id] else []
 
 
 class _Pushed(msgspec.Struct, frozen=True):
@@ -203,7 +198,7 @@ class _Pushed(msgspec.Struct, frozen=True):
     is_whole: bool
 
 
-def _push(commands: Sequence[Command], shards: ByShard, to_all: Sequence[Command] = ()) -> _Pushed:
+def _push(commands: Sequence[Command], shards: ByShard, to_all: Sequence[Command]) -> _Pushed:
     """Pushes to timelines, looks who is present, and sends `to_all` along. One round trip.
 
     Timelines first, and presence after them in the same round trip: a socket that appears too late to be
@@ -227,36 +222,30 @@ def _raise_if_missed(shards: ByShard, known: ByShard, pushed: _Pushed) -> None:
         raise Unavailable(timeline_node().name)
 
 
-def _deliver_slice(entry_id: int, shards: ByShard, snapshot: PushSnapshot, to_all: Sequence[Command] = ()) -> None:
-    """Puts the entry into the timelines of a slice, and sends `to_all` along.
-
-    Raises `StaleSnapshot` when one refuses the snapshot, and `Unavailable` behind all that could be done.
-    """
-    known = snapshot.known_of(shards)
-    pushed = _push(materialised.deliver_commands(entry_id, known, snapshot), known, to_all)
+def _deliver_slice(pushing: _Pushing, shards: ByShard, to_all: Sequence[Command]) -> None:
+    known = pushing.snapshot.known_of(shards)
+    pushed = _push(materialised.deliver_commands(pushing.entry_id, known, pushing.snapshot), known, to_all)
     raise_if_stale(pushed.answers)
-    figures.count_reached(entry_id, sum(pushed.answers))
-    tell(LiveKind.TWEET, entry_id, pushed.look.readers())
+    figures.count_reached(pushing.entry_id, sum(pushed.answers))
+    tell(LiveKind.TWEET, pushing.entry_id, pushed.look.readers())
     _raise_if_missed(shards, known, pushed)
 
 
-def _restore_slice(
-    entry_id: int, op: int, shards: ByShard, snapshot: PushSnapshot, to_all: Sequence[Command] = ()
-) -> None:
-    """Puts the entry back into the timelines of a slice, as `_deliver_slice`. Raises `Overtaken` as well."""
-    known = snapshot.known_of(shards)
-    pushed = _push(restoring.restore_commands(entry_id, op, known, snapshot), known, to_all)
+def _restore_slice(pushing: _Pushing, shards: ByShard, to_all: Sequence[Command]) -> None:
+    known = pushing.snapshot.known_of(shards)
+    commands = restoring.restore_commands(pushing.entry_id, pushing.op, known, pushing.snapshot)
+    pushed = _push(commands, known, to_all)
     raise_if_refused(pushed.answers)
-    tell(LiveKind.TWEET, entry_id, pushed.look.readers())
+    tell(LiveKind.TWEET, pushing.entry_id, pushed.look.readers())
     _raise_if_missed(shards, known, pushed)
 
 
-def _retract_slice(entry_id: int, op: int, shards: ByShard, snapshot: PushSnapshot) -> None:
-    """Takes the entry out of the timelines of a slice, as `_deliver_slice`. Raises `Overtaken` as well."""
-    known = snapshot.known_of(shards)
-    pushed = _push(materialised.retract_commands(entry_id, op, known, snapshot), known)
+def _retract_slice(pushing: _Pushing, shards: ByShard, to_all: Sequence[Command]) -> None:
+    known = pushing.snapshot.known_of(shards)
+    commands = materialised.retract_commands(pushing.entry_id, pushing.op, known, pushing.snapshot)
+    pushed = _push(commands, known, to_all)
     raise_if_refused(pushed.answers)
-    tell_gone(entry_id, op, pushed.look.readers(), snapshot)
+    tell_gone(pushing.entry_id, pushing.op, pushed.look.readers(), pushing.snapshot)
     _raise_if_missed(shards, known, pushed)
 
 

@@ -10,7 +10,7 @@ Had Bob connected after that page, the list would hold 90 already, and resuming 
 
 from collections.abc import Iterator
 
-from fanout.delivery.pushing import tell, tell_gone, with_snapshot
+from fanout.delivery.pushing import nobody, tell, tell_gone, with_snapshot
 from fanout.live import presence
 from fanout.live.channel import LiveKind
 from fanout.live.presence import ByShard
@@ -23,42 +23,43 @@ from storage.redis.node import timeline_node
 
 
 def deliver(order: Order, pulled: Pulled) -> None:
-    """Puts the order's entry into its author's recent lists. Nothing when the order was closed meanwhile.
+    """Puts the order's entry into its author's recent lists.
 
-    A round trip and a store read more than above, for the snapshot. Raises `Unavailable`.
+    A round trip and a store read more than above, for the snapshot. Raises `Unavailable`, and `OrderClosed` when there
+    is nothing to do.
     """
 
-    def push(snapshot: PushSnapshot, _op: int) -> bool:
+    def push(snapshot: PushSnapshot, _op: int, _: None) -> bool:
         raise_if_stale(timeline_node().round_trip(*recents.deliver_commands(order.args[0], pulled, snapshot)))
         return True
 
-    if with_snapshot(order, push, closed=False):
+    if with_snapshot(order, push, read=nobody, overtaken=False):
         _tell_who_merges(LiveKind.TWEET, order.args[0], pulled)
 
 
 def retract(order: Order, pulled: Pulled) -> None:
     """Takes the order's entry out of its author's recent lists, and tells of it as long as it is not back.
 
-    Nothing when the order was closed or overtaken. Costs as `deliver`. Raises `Unavailable`.
+    Nothing when the order was overtaken. Costs and errors are those of `deliver`.
     """
     entry_id = order.args[0]
 
-    def push(snapshot: PushSnapshot, op: int) -> None:
+    def push(snapshot: PushSnapshot, op: int, _: None) -> None:
         raise_if_refused(timeline_node().round_trip(*recents.retract_commands(entry_id, op, pulled, snapshot)))
         for merging in _who_merges(pulled):
             tell_gone(entry_id, op, merging, snapshot)
 
-    with_snapshot(order, push, closed=None)
+    with_snapshot(order, push, read=nobody, overtaken=None)
 
 
 def restore(order: Order, pulled: Pulled) -> None:
     """Puts the order's entry back into its author's recent lists, as `deliver`. Nothing when it was overtaken."""
 
-    def push(snapshot: PushSnapshot, op: int) -> bool:
+    def push(snapshot: PushSnapshot, op: int, _: None) -> bool:
         raise_if_refused(timeline_node().round_trip(*recents.restore_commands(order.args[0], op, pulled, snapshot)))
         return True
 
-    if with_snapshot(order, push, closed=False):
+    if with_snapshot(order, push, read=nobody, overtaken=False):
         _tell_who_merges(LiveKind.TWEET, order.args[0], pulled)
 
 

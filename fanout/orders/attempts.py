@@ -28,6 +28,7 @@ from django.conf import settings
 
 from fanout.orders import figures
 from fanout.orders.handlers import known_kind
+from fanout.orders.kinds import OrderClosed
 from storage import stores
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
@@ -55,18 +56,27 @@ log = structlog.get_logger(__name__)
 
 
 def attempt(
-    order_id: int, work: Callable[[Order], None], *, part: int = WHOLE, is_resent: bool, is_found: bool = False
+    order_id: int,
+    work: Callable[[Order], None],
+    *,
+    part: int = WHOLE,
+    is_resent: bool,
+    is_found: bool = False,
+    announced: Order | None = None,
 ) -> str:
     """Runs `work` on the order as the store has it, if it is open still: not done, and not closed by a deletion.
 
     `is_resent`: whether the order was sent again, by the sweeper or by the broker; then the attempt counts
-    from its beginning. `is_found`: whether the sweeper came to it first, and not who wrote it. Raises `Unavailable`;
-    any other error is recorded, and ends here. Costs a store read; of an order that was found or sent again the writing
-    of what it owes, once a process; of one sent again, another read and two writes.
+    from its beginning. `is_found`: whether the sweeper came to it first, and not who wrote it. `announced`: the order
+    as who wrote it has it, for `work` that looks by itself whether it is open; of what was sent again it says nothing.
+    Raises `Unavailable`; any other error is recorded, and ends here. Costs a store read, unless it was announced; of an
+    order that was found or sent again the writing of what it owes, once a process; of one sent again, another read and
+    two writes.
 
     Returns how it ended, as figures.py counts it: DONE, FAILED or CLOSED.
     """
-    order = _order(order_id, part, is_sure=not (is_resent or is_found))
+    is_sure = not (is_resent or is_found)
+    order = announced if is_sure and announced is not None else _order(order_id, part, is_sure=is_sure)
     if order is None:
         return figures.CLOSED
     record = _begin(order, part) if is_resent else None
@@ -77,6 +87,9 @@ def attempt(
     except Unavailable:
         _take_back(order_id, record)
         raise
+    except OrderClosed:
+        _take_back(order_id, record)
+        return figures.CLOSED
     except Exception as error:
         log.exception("order_failed", order_id=order_id, kind=order.kind, part=part)
         _fail(order, part, record, error)

@@ -70,8 +70,12 @@ def enqueue(order: Order, *, resent: bool = False, found: bool = False) -> None:
     `found`: it is sent for the first time as far as is known, but by the sweeper: its writer may have left some of what
     belongs to it unwritten, which the worker is to see to. So it is to what was sent again.
     """
-    how = {"found": True} if found else {}
-    _send("fanout.work_order", (order.id, order.kind), queue_of(order.kind), resent=resent, **how)
+    how: dict[str, Any] = {"resent": resent}
+    if found:
+        how["found"] = True
+    elif not resent:
+        how["args"] = order.args
+    _send("fanout.work_order", (order.id, order.kind), queue_of(order.kind), **how)
 
 
 @order_work("order.send_part", _id, Kind.PRODUCER, _described)
@@ -83,7 +87,7 @@ def enqueue_part(order: Order, part: int, parts: int, *, after: int = 0, resent:
     _send("fanout.work_part", (order.id, order.kind, part, parts), BULK, after=after, resent=resent)
 
 
-def _send(task: str, args: tuple[int | str, ...], queue: str, **kwargs: int) -> None:
+def _send(task: str, args: tuple[int | str, ...], queue: str, /, **kwargs: Any) -> None:
     """Sends to the broker of the order, which is the first of the arguments. At once while its breaker is open."""
     broker = broker_of(cast(int, args[0]))
     try:

@@ -10,7 +10,7 @@ and calls it. A follow's order, "graph", is sent by the sweeper alone, if Redis 
 not registered where the sweeper runs, it would wait behind tweets, and no more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -30,8 +30,8 @@ class Context(msgspec.Struct, frozen=True):
 Handler = Callable[[Order, Context], None]
 """Does what an order asks and marks it done, or hands it on. Idempotent, as an order may come any number of times.
 
-Raises `Unavailable`, and then the order is still open; anything else for an order that is at fault itself
-(orders/attempts.py).
+Raises `Unavailable`, and then the order is still open; `OrderClosed` for one that is not; anything else for an order
+that is at fault itself (orders/attempts.py).
 """
 
 
@@ -48,21 +48,26 @@ def _its_own(order: Order) -> int:
 
 
 class Handling(msgspec.Struct, frozen=True):
-    """The handler of one kind of order, the queue that it waits in, and what says for which operation it stands."""
+    """The handler of one kind of order, the queue that it waits in, what says for which operation it stands, and
+    whether the handler looks by itself whether it is open, before it does anything."""
 
     handler: Handler
     queue: str
     standing_of: StandingOf
+    looks: bool
 
 
 _table: dict[str, Handling] = {}
 
 
-def register(kind: str, handler: Handler, *, queue: str, standing_of: StandingOf = _its_own) -> None:
+def register(
+    kind: str, handler: Handler, *, queue: str, standing_of: StandingOf = _its_own, looks: bool = False
+) -> None:
     """Has orders of the kind wait in `queue`, one of QUEUES, and handled by `handler`.
 
     `standing_of` is asked before anything of the order is pushed, after the snapshot that it is pushed under; by
-    default an order stands for the operation of its own id.
+    default an order stands for the operation of its own id. `looks`: the handler reads the order before it does
+    anything, and raises `OrderClosed` when it is not open; so one that its writer announces need not be read before.
 
     Raises `ValueError` for a kind that is registered already, or another queue, which no sweep would look at.
     """
@@ -70,7 +75,7 @@ def register(kind: str, handler: Handler, *, queue: str, standing_of: StandingOf
         raise ValueError(f"two handlers of the kind of order {kind}")
     if queue not in QUEUES:
         raise ValueError(f"no queue of whole orders: {queue}")
-    _table[kind] = Handling(handler, queue, standing_of)
+    _table[kind] = Handling(handler, queue, standing_of, looks)
 
 
 def known_kind(kind: str) -> str:
@@ -81,6 +86,15 @@ def known_kind(kind: str) -> str:
 def queue_of(kind: str) -> str:
     """Returns the queue of the kind: FANOUT for one that is not registered, where a worker finds it poisoned."""
     return _table[kind].queue if kind in _table else FANOUT
+
+
+def announced(order_id: int, kind: str, args: Sequence[int] | None) -> Order | None:
+    """Returns the order as its writer's message has it, if its handler looks by itself whether it is open; else None.
+
+    None as well for a message of the version before, which has no arguments.
+    """
+    looks = kind in _table and _table[kind].looks
+    return Order(order_id, kind, tuple(args)) if looks and args is not None else None
 
 
 def standing_of(order: Order) -> int | None:

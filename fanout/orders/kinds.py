@@ -14,6 +14,10 @@ END_PULLING = "end-pulling"
 """args: author id. From now on they are pushed to followers again."""
 
 
+class OrderClosed(Exception):
+    """The order was closed before anything was done of it: by a deletion, or by whoever had it before."""
+
+
 class PoisonedOrder(Exception):
     """An order that no attempt can work off: of an unknown kind, or with arguments that its kind does not have."""
 

@@ -23,7 +23,7 @@ So nobody's tombstone or opening that an emptied Redis has forgotten is missed: 
 have Ben's timeline opened as the 1st in 3, which is not above 7, and only the generation tells.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,7 +33,7 @@ from storage.errors import Unavailable
 from storage.redis.generations import begin
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command, Read
-from storage.redis.shards import generation_key, shard_tag
+from storage.redis.shards import generation_key, remembered, shard_tag
 
 T = TypeVar("T")
 
@@ -69,6 +69,7 @@ class PushSnapshot(msgspec.Struct, frozen=True):
         return {shard: each for shard, each in shards.items() if self.shards[shard] is not None}
 
 
+@remembered
 def opened_key(shard: int) -> str:
     """Returns the key that counts how many timelines the shard has opened in this generation."""
     return f"{shard_tag(shard)}:opened"
@@ -89,14 +90,31 @@ def take_snapshot() -> PushSnapshot:
 
 
 def _snapshot() -> Read[PushSnapshot | None]:
-    """Returns a read of the snapshot, None when any shard has lost its generation."""
+    """Returns a read of the snapshot, None when any shard has lost its generation.
+
+    Two commands for a server that has all shards, whose clock is one; two a shard for a cluster.
+    """
+    shards = range(settings.TIMELINE_SHARDS)
+    if not timeline_node().is_cluster:
+        keys = [key(shard) for shard in shards for key in (generation_key, opened_key)]
+        return Read((("MGET", *keys), ("TIME",)), _of_one_server)
     commands: list[Command] = []
-    for shard in range(settings.TIMELINE_SHARDS):
+    for shard in shards:
         commands += [("MGET", generation_key(shard), opened_key(shard)), ("TIME",)]
-    return Read(tuple(commands), _decoded, spares=True)
+    return Read(tuple(commands), _of_each_shard, spares=True)
 
 
-def _decoded(*answers: Any) -> PushSnapshot | None:
+def _of_one_server(found: Sequence[bytes | None], clock: tuple[int, int]) -> PushSnapshot | None:
+    taken_us = _microseconds(clock)
+    shards: list[ShardSnapshot] = []
+    for generation, count in zip(found[::2], found[1::2], strict=True):
+        if generation is None:
+            return None
+        shards.append(ShardSnapshot(taken_us, generation, count or b""))
+    return PushSnapshot(tuple(shards))
+
+
+def _of_each_shard(*answers: Any) -> PushSnapshot | None:
     shards: list[ShardSnapshot | None] = []
     for (generation, count), clock in zip(answers[::2], answers[1::2], strict=True):
         if clock is None:
@@ -104,6 +122,10 @@ def _decoded(*answers: Any) -> PushSnapshot | None:
             continue
         if generation is None:
             return None
-        seconds, microseconds = clock
-        shards.append(ShardSnapshot(int(seconds) * 1_000_000 + int(microseconds), generation, count or b""))
+        shards.append(ShardSnapshot(_microseconds(clock), generation, count or b""))
     return PushSnapshot(tuple(shards))
+
+
+def _microseconds(clock: tuple[int, int]) -> int:
+    seconds, microseconds = clock
+    return int(seconds) * 1_000_000 + int(microseconds)

@@ -121,8 +121,16 @@ class CassandraAssociations:
         return {owner: edges for (owner, _, _), edges in found.items()}
 
     def level(self, target: int, kind: str) -> int:
-        rows = session.execute(LEVEL, (target, kind))
-        return int(rows[0][0]) if rows else 0
+        return self.level_soon(target, kind)()
+
+    def level_soon(self, target: int, kind: str) -> Callable[[], int]:
+        found = session.execute_soon(LEVEL, (target, kind))
+
+        def wait() -> int:
+            rows = found()
+            return int(rows[0][0]) if rows else 0
+
+        return wait
 
     def bucket_sources(self, target: int, kind: str, bucket: int, *, after: int = 0, limit: int) -> list[int]:
         rows = session.execute(

@@ -21,7 +21,7 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 
 from cachetools import LRUCache, TTLCache
@@ -29,6 +29,7 @@ from django.conf import settings
 
 from storage.cassandra import redo, session
 from storage.cassandra.lasting import Known
+from storage.cassandra.marks import marks
 from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, now_us, spread
@@ -178,12 +179,22 @@ class CassandraOutbox:
         write_with_order([], order)
 
     def open_order(self, order_id: int) -> Order | None:
-        rows = session.execute(_ORDER, (*_place(order_id), order_id))
-        kind, args, done = rows[0] if rows else (None, None, None)
-        return Order(order_id, kind, tuple(args or ())) if kind is not None and not done else None
+        return self.open_order_soon(order_id)()
+
+    def open_order_soon(self, order_id: int) -> Callable[[], Order | None]:
+        marks.settle()
+        found = session.execute_soon(_ORDER, (*_place(order_id), order_id))
+
+        def wait() -> Order | None:
+            rows = found()
+            kind, args, done = rows[0] if rows else (None, None, None)
+            return Order(order_id, kind, tuple(args or ())) if kind is not None and not done else None
+
+        return wait
 
     def finished_order(self, order_id: int) -> Order | None:
         """Costs a round trip more for an order that something was written with."""
+        marks.settle()
         place = _place(order_id)
         rows = session.execute(_WHOLE, (*place, order_id))
         kind, args, done, owed, written_us = rows[0] if rows else (None, None, None, None, None)
@@ -196,6 +207,9 @@ class CassandraOutbox:
     def mark_done(self, order_id: int) -> None:
         session.execute(*done_statement(order_id))
 
+    def mark_done_soon(self, order_id: int) -> None:
+        marks.send(done_statement(order_id))
+
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         """Writes the part before it counts, both at quorum: whoever comes last sees all."""
         session.execute(_INSERT_PART, (order_id, part))
@@ -207,6 +221,7 @@ class CassandraOutbox:
     def open_orders(
         self, *, after: int = 0, before: int, limit: int, shards: Collection[int] = ALL_SHARDS
     ) -> list[Order]:
+        marks.settle()
         found: list[Order] = []
         for shard, minutes in _listed_minutes(up_to=id_minute(before), shards=shards):
             later = [minute for minute in minutes if minute >= id_minute(after)]
@@ -214,11 +229,13 @@ class CassandraOutbox:
         return oldest_first(found, limit)
 
     def count_open(self, *, limit: int) -> int:
+        marks.settle()
         listed = _listed_minutes(up_to=id_minute(MAX_ID))
         orders = (order for shard, minutes in listed for order in _open_orders(shard, minutes, MAX_ID))
         return sum(1 for _ in islice(orders, limit))
 
     def oldest_open(self) -> int | None:
+        marks.settle()
         listed = _listed_minutes(up_to=id_minute(MAX_ID))
         firsts = (next(_open_orders(shard, minutes, MAX_ID), None) for shard, minutes in listed)
         return min((order.id for order in firsts if order is not None), default=None)

@@ -22,15 +22,16 @@ timeouts is answered, LATE_FAILURES in a row, is the cluster taken to be overloa
 """
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
-import stamina
 from cassandra import ConsistencyLevel, DriverException, RequestExecutionException, RequestValidationException, Timeout
 from cassandra import OperationTimedOut as ClientTimeout
-from cassandra.cluster import Cluster, NoHostAvailable, Session
+from cassandra.cluster import Cluster, NoHostAvailable, ResponseFuture, Session
 from cassandra.concurrent import execute_concurrent
 from cassandra.connection import ConnectionBusy, ConnectionException
 from cassandra.pool import NoConnectionsAvailable
@@ -87,8 +88,9 @@ PASSING = (
     IsBootstrappingErrorMessage,
 )
 """Usually known at once, and perhaps over in a moment."""
-_trying_again = stamina.RetryingCaller(attempts=2, timeout=0.5, wait_initial=0.05, wait_jitter=0.1).on(PASSING)
-"""Once more after 50 to 150 ms, unless half a second has gone by."""
+AGAIN_AFTER_SECONDS = (0.05, 0.15)
+AGAIN_WITHIN_SECONDS = 0.5
+"""Once more after a pause between these, unless so much time has gone by."""
 
 # The server advises every client that prepares in a session's keyspace; this one never changes it.
 logging.getLogger("cassandra.protocol").addFilter(lambda record: "`USE <keyspace>`" not in record.getMessage())
@@ -185,8 +187,12 @@ def execute_all(statements: Iterable[Statement], *, concurrency: int = CONCURREN
     asked = list(statements)
 
     def ask(opened: _Open) -> list[list[Row]]:
-        bound = [(opened.bind(cql, params), None) for cql, params in asked]
-        results = execute_concurrent(opened.session, bound, concurrency=concurrency, raise_on_first_error=True)
+        bound = [opened.bind(cql, params) for cql, params in asked]
+        if len(bound) <= concurrency:
+            sent = [opened.session.execute_async(each) for each in bound]
+            return [list(each.result()) for each in sent]
+        pairs = [(each, None) for each in bound]
+        results = execute_concurrent(opened.session, pairs, concurrency=concurrency, raise_on_first_error=True)
         return [list(result.result_or_exc) for result in results]
 
     return _answer(ask) if asked else []
@@ -215,15 +221,42 @@ def write_all(statements: Sequence[Statement], *, timeout_seconds: float | None 
         _answer(write)
 
 
+def execute_soon(cql: str, params: Sequence[object] = ()) -> Callable[[], list[Row]]:
+    """Sends a statement, and returns what waits for its rows: others may be sent meanwhile, and waited for together.
+
+    Of few rows, up to FETCH_SIZE. What it raises is raised by the wait, as `execute` would; what could not be sent is
+    sent then.
+    """
+    sent = _sent(cql, params)
+
+    def ask(opened: _Open) -> list[Row]:
+        nonlocal sent
+        under_way, sent = sent, None
+        return list((under_way or opened.session.execute_async(opened.bind(cql, params))).result())
+
+    return partial(_waited, cql, ask)
+
+
+@traced("cassandra", Kind.CLIENT, _described)
+def _waited(_cql: str, ask: "Callable[[_Open], list[Row]]") -> list[Row]:
+    return _answer(ask)
+
+
 def write_unwaited(cql: str, params: Sequence[object]) -> None:
     """Sends a write that may as well be lost, and returns. Raises nothing."""
+    _sent(cql, params)
+
+
+def _sent(cql: str, params: Sequence[object]) -> ResponseFuture | None:
+    """The statement under way; None if nothing can be sent now."""
     opened = _process.open
     if opened is None or breaker.state is not State.CLOSED:
-        return
+        return None
     try:
-        opened.session.execute_async(opened.bind(cql, params))
+        return opened.session.execute_async(opened.bind(cql, params))
     except DOWN as error:
-        logger.info("a write was not sent: %s", type(error).__name__)
+        logger.info("a statement was not sent: %s", type(error).__name__)
+        return None
 
 
 @traced("cassandra", Kind.CLIENT, _described)
@@ -284,9 +317,16 @@ def close() -> None:
 
 
 def _answer(ask: Callable[[_Open], T], *, repeatable: bool = True) -> T:
-    """Returns what `ask` answers; errors that mean "down" become `Unavailable`."""
+    """Returns what `ask` answers, the second time perhaps; errors that mean "down" become `Unavailable`."""
+    began = time.monotonic()
     try:
-        return _trying_again(_through_the_breaker, ask) if repeatable else _through_the_breaker(ask)
+        try:
+            return _through_the_breaker(ask)
+        except PASSING:
+            if not repeatable or time.monotonic() - began > AGAIN_WITHIN_SECONDS:
+                raise
+        time.sleep(random.uniform(*AGAIN_AFTER_SECONDS))  # noqa: S311 - spreads load, hides nothing
+        return _through_the_breaker(ask)
     except CALLERS_FAULT:
         raise
     except DOWN as error:

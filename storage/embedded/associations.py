@@ -6,10 +6,11 @@ from contextlib import suppress
 from functools import reduce
 from operator import or_
 
+import msgspec
 from django.db.models import Count, Q, QuerySet
 
-from storage.embedded.base import answering, writing
-from storage.embedded.outbox import write_order
+from storage.embedded.base import answering, rows_of, run, writing
+from storage.embedded.outbox import order_statement
 from storage.embedded.ranges import OWNER, Listings
 from storage.errors import Unavailable
 from storage.models import Edge, EdgeLevel
@@ -30,6 +31,17 @@ from storage.ports.ranges import Range
 
 TARGETS_AN_IN = 500
 """Below SQLite's limit of variables in a statement."""
+_FIND = (
+    "SELECT target, op FROM storage_edge"
+    " WHERE source = %s AND kind = %s AND target IN (SELECT value FROM json_each(%s)) AND active"
+)
+_LEVEL = "SELECT level FROM storage_edgelevel WHERE target = %s AND kind = %s"
+_SOURCES = (
+    "SELECT source FROM storage_edge INDEXED BY edge_in_by_bucket"
+    " WHERE target = %s AND kind = %s AND bucket = %s AND source > %s AND active ORDER BY source LIMIT %s"
+)
+_encoder = msgspec.json.Encoder()
+
 WALKED_AT_ONCE = 5_000
 """Rows of a page of `owners`."""
 
@@ -68,17 +80,12 @@ class EmbeddedAssociations:
         with writing():
             write_changes(changes)
             if order is not None:
-                write_order(order)
+                run(order_statement(order))
             self._measure(changes)
 
     def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:
-        present = Edge.objects.filter(source=source, kind=kind, active=True)
-        found: dict[int, Association] = {}
-        with answering():
-            for start in range(0, len(targets), TARGETS_AN_IN):
-                edges = _associations(present.filter(target__in=targets[start : start + TARGETS_AN_IN]))
-                found |= {edge.target: edge for edge in edges}
-        return found
+        rows = rows_of((_FIND, (source, kind, _encoder.encode(list(targets)).decode())))
+        return {target: Association(source, kind, target, op) for target, op in rows}
 
     def last_changes(self, edges: Sequence[EdgeKey]) -> list[Change]:
         any_of_them = reduce(or_, (Q(source=source, kind=kind, target=target) for source, kind, target in edges))
@@ -122,14 +129,16 @@ class EmbeddedAssociations:
         }
 
     def level(self, target: int, kind: str) -> int:
-        levels = EdgeLevel.objects.filter(target=target, kind=kind)
-        with answering():
-            return levels.values_list("level", flat=True).first() or 0
+        rows = rows_of((_LEVEL, (target, kind)))
+        return int(rows[0][0]) if rows else 0
+
+    def level_soon(self, target: int, kind: str) -> Callable[[], int]:
+        """There is nothing to wait for: reads it at once."""
+        found = self.level(target, kind)
+        return lambda: found
 
     def bucket_sources(self, target: int, kind: str, bucket: int, *, after: int = 0, limit: int) -> list[int]:
-        edges = Edge.objects.filter(target=target, kind=kind, bucket=bucket, source__gt=after, active=True)
-        with answering():
-            return list(edges.order_by("source").values_list("source", flat=True)[:limit])
+        return [source for (source,) in rows_of((_SOURCES, (target, kind, bucket, after, limit)))]
 
     def grow(self, target: int, kind: str, level: int) -> None:
         if not 0 <= level <= MAX_LEVEL:

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from storage.embedded.base import answering, writing
-from storage.embedded.outbox import close_order, reopen_order
+from storage.embedded.base import answering, run, writing
+from storage.embedded.outbox import close_statement, reopen_statement
 from storage.ids.snowflakes import MAX_ID
 from storage.models import DeadLetterRow, OutboxAttempt
 from storage.ports.dead_letters import Attempt, DeadLetter
@@ -50,7 +50,7 @@ class EmbeddedDeadLetters:
                     "died_us": letter.died_us,
                 },
             )
-            close_order(order.id)
+            run(close_statement(order.id))
 
     def read(self, order_id: int) -> DeadLetter | None:
         with answering():
@@ -71,7 +71,7 @@ class EmbeddedDeadLetters:
             row = DeadLetterRow.objects.filter(id=order_id).first()
             if row is None:
                 return False
-            reopen_order(_letter(row).order)
+            run(reopen_statement(_letter(row).order))
             OutboxAttempt.objects.filter(order_id=order_id).delete()
             row.delete()
         return True

@@ -1,13 +1,27 @@
 """The outbox in SQLite: a row an order, flagged done, removed when its minute is closed."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
-from storage.embedded.base import answering, writing
+import msgspec
+
+from storage.embedded.base import Statement, answering, rows_of, run, writing
+from storage.errors import Unavailable
 from storage.ids.snowflakes import EPOCH_US, MAX_ID, WORKER_BITS, id_minute, spread
 from storage.models import OutboxAttempt, OutboxOrder, OutboxPart
 from storage.ports.outbox import ALL_SHARDS, GRACE_US, PART_DAYS, SHARDS, Order
+
+logger = logging.getLogger(__name__)
+
+_INSERT = "INSERT INTO storage_outboxorder (id, kind, args, done) VALUES"
+_WRITE = f"{_INSERT} (%s, %s, %s, false) ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, args = excluded.args"
+_REOPEN = f"{_WRITE}, done = false"
+_CLOSE = f"{_INSERT} (%s, NULL, '[]', true) ON CONFLICT (id) DO UPDATE SET done = true"
+_OPEN = "SELECT kind, args FROM storage_outboxorder WHERE id = %s AND NOT done AND kind IS NOT NULL"
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(tuple[int, ...])
 
 DELETED_AT_ONCE = 500
 """Below SQLite's limit of variables in a statement."""
@@ -18,12 +32,16 @@ class EmbeddedOutbox:
 
     def add(self, order: Order) -> None:
         with writing():
-            write_order(order)
+            run(order_statement(order))
 
     def open_order(self, order_id: int) -> Order | None:
-        with answering():
-            order = OutboxOrder.objects.filter(id=order_id, done=False).first()
-        return _order(order) if order is not None else None
+        rows = rows_of((_OPEN, (order_id,)))
+        return Order(order_id, rows[0][0], _decoder.decode(rows[0][1])) if rows else None
+
+    def open_order_soon(self, order_id: int) -> Callable[[], Order | None]:
+        """There is nothing to wait for: reads it at once."""
+        found = self.open_order(order_id)
+        return lambda: found
 
     def finished_order(self, order_id: int) -> Order | None:
         """What was written with the order was one transaction with it."""
@@ -34,7 +52,14 @@ class EmbeddedOutbox:
 
     def mark_done(self, order_id: int) -> None:
         with writing():
-            close_order(order_id)
+            run(close_statement(order_id))
+
+    def mark_done_soon(self, order_id: int) -> None:
+        try:
+            with writing():
+                run(close_statement(order_id))
+        except Unavailable:
+            logger.info("a done mark was lost: its order will be worked off again")
 
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         with writing():
@@ -78,24 +103,23 @@ class EmbeddedOutbox:
         return len(finished)
 
 
-def write_order(order: Order) -> None:
-    """Writes the order inside the transaction of what it announces. Leaves `done` as it is."""
-    _upsert(OutboxOrder(id=order.id, kind=order.kind, args=list(order.args)), "kind", "args")
+def order_statement(order: Order) -> Statement:
+    """Returns what writes the order, in the transaction of what it announces. Leaves `done` as it is."""
+    return _WRITE, (order.id, order.kind, _encoded(order.args))
 
 
-def close_order(order_id: int) -> None:
-    """Closes the order inside a transaction. One that is not there yet becomes a row without a kind."""
-    _upsert(OutboxOrder(id=order_id, done=True), "done")
+def close_statement(order_id: int) -> Statement:
+    """Returns what closes the order, in a transaction. One that is not there yet becomes a row without a kind."""
+    return _CLOSE, (order_id,)
 
 
-def reopen_order(order: Order) -> None:
-    """Opens the order inside a transaction, as if it had just been written."""
-    _upsert(OutboxOrder(id=order.id, kind=order.kind, args=list(order.args), done=False), "kind", "args", "done")
+def reopen_statement(order: Order) -> Statement:
+    """Returns what opens the order, in a transaction, as if it had just been written."""
+    return _REOPEN, (order.id, order.kind, _encoded(order.args))
 
 
-def _upsert(row: OutboxOrder, *columns: str) -> None:
-    """In one statement; of a row that is there only these columns change."""
-    OutboxOrder.objects.bulk_create([row], update_conflicts=True, unique_fields=["id"], update_fields=columns)
+def _encoded(args: Sequence[int]) -> str:
+    return _encoder.encode(args).decode()
 
 
 def _order(row: OutboxOrder) -> Order:

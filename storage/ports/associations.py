@@ -26,7 +26,7 @@ For example, source 8 has bucket 0 at level 0, 1 at level 1 and 3 at level 2, an
 5. It is made as 120, by a writer who knows level 1: it stands in bucket 1.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -162,6 +162,9 @@ class AssociationStore(Protocol):
 
     def level(self, target: int, kind: str) -> int:
         """Returns the target's level now; read it before its buckets, never from a cache."""
+
+    def level_soon(self, target: int, kind: str) -> Callable[[], int]:
+        """Does as `level`, as of now or a moment later: returns what waits for the answer, and raises then."""
 
     def bucket_sources(self, target: int, kind: str, bucket: int, *, after: int = 0, limit: int) -> list[int]:
         """Returns sources above `after` in one bucket, ascending; shorter than `limit` only at its end."""

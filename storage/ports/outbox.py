@@ -21,7 +21,7 @@ What an order announces may be undone before it was worked off: a deletion marks
 entry done in its own write, and a worker asks whether an order is still open.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 import msgspec
@@ -64,6 +64,12 @@ class Outbox(Protocol):
     def open_order(self, order_id: int) -> Order | None:
         """Returns the order while it is open: its row is there, and it is not done. One round trip."""
 
+    def open_order_soon(self, order_id: int) -> Callable[[], Order | None]:
+        """Does as `open_order`, as of now or a moment later: returns what waits for the answer, and raises then.
+
+        So that something else may be read meanwhile.
+        """
+
     def finished_order(self, order_id: int) -> Order | None:
         """Returns the same, and what was written with the order stands by then, though its process died in between.
 
@@ -72,6 +78,12 @@ class Outbox(Protocol):
 
     def mark_done(self, order_id: int) -> None:
         """Closes the order. Idempotent. An order marked before its row has appeared stays done."""
+
+    def mark_done_soon(self, order_id: int) -> None:
+        """Closes the order as `mark_done`, without waiting. A mark may be lost: then the order stays open.
+
+        Whoever reads orders in this process sees it. Raises nothing.
+        """
 
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         """Records one finished part; True when all of 0 … `parts` - 1 have been recorded. Idempotent.

@@ -8,12 +8,15 @@ from pathlib import Path
 from django.conf import settings
 from redis.asyncio.connection import AbstractConnection
 
+from storage.redis.preludes import joined
 from storage.redis.reads import Command
 from storage.redis.shards import generation_key, generation_keys, shards_of_slot
 
 NONCE_BYTES = 8
 _LUA = Path(__file__).parent / "lua"
-_BEGIN, _BEGIN_SLOT = (_LUA / "begin.lua").read_text(), (_LUA / "begin_slot.lua").read_text()
+_BEGIN, _BEGIN_SLOT = (
+    joined((_LUA / "generation.lua").read_text(), (_LUA / name).read_text()) for name in ("begin.lua", "begin_slot.lua")
+)
 
 
 def begin_command() -> Command:

@@ -37,6 +37,7 @@ def test_a_level_only_grows(associations: AssociationStore) -> None:
     target = new_id()
     for level, expected in [(2, 2), (1, 2), (0, 2), (3, 3), (3, 3), (MAX_LEVEL, MAX_LEVEL), (4, MAX_LEVEL)]:
         associations.grow(target, FOLLOW, level)
+        assert associations.level_soon(target, FOLLOW)() == expected
         assert associations.level(target, FOLLOW) == expected
     assert associations.level(target, "like") == 0
     with pytest.raises(ValueError, match="no level"):

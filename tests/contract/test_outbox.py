@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -115,6 +115,37 @@ def test_an_order_is_open_from_its_writing_until_it_is_done(outbox: Outbox) -> N
     unwritten = new_id()
     outbox.mark_done(unwritten)
     assert outbox.open_order(unwritten) is None
+
+
+def test_an_order_may_be_asked_for_and_waited_for_later(outbox: Outbox) -> None:
+    order, done, unwritten = some_order(), some_order(), new_id()
+    for each in (order, done):
+        outbox.add(each)
+    outbox.mark_done(done.id)
+    asked = [outbox.open_order_soon(each) for each in (order.id, done.id, unwritten)]
+    assert open_ids(outbox) == [order.id]
+    assert [wait() for wait in asked] == [order, None, None]
+
+
+@pytest.mark.parametrize(
+    ("read", "without_any"),
+    [
+        (lambda outbox, order: outbox.open_order(order.id), None),
+        (lambda outbox, order: outbox.open_order_soon(order.id)(), None),
+        (lambda outbox, order: outbox.finished_order(order.id), None),
+        (lambda outbox, order: outbox.open_orders(before=MAX_ID, limit=10), []),
+        (lambda outbox, order: outbox.count_open(limit=10), 0),
+        (lambda outbox, order: outbox.oldest_open(), None),
+    ],
+)
+def test_a_mark_that_nobody_waited_for_is_seen_by_whoever_reads_next(
+    outbox: Outbox, read: Callable[[Outbox, Order], object], without_any: object
+) -> None:
+    for _ in range(20):
+        order = some_order()
+        outbox.add(order)
+        outbox.mark_done_soon(order.id)
+        assert read(outbox, order) == without_any
 
 
 def test_open_orders_are_counted_up_to_a_limit(outbox: Outbox) -> None:

@@ -1,7 +1,8 @@
 """The broker and the workers, with every freedom that they have: messages wait, overtake, repeat and get lost."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -42,15 +43,17 @@ class Broker:
         hooks.enter_context(patch.object(fan_out, "enqueue_part", self._take_part))
         hooks.enter_context(patch.object(resending, "claim", _claims_all))
         hooks.enter_context(patch.object(attempts, "_fail", _fails))
-        self._mark_done = outbox().mark_done
-        hooks.enter_context(patch.object(outbox(), "mark_done", self._noting_done))
+        for name in ("mark_done", "mark_done_soon"):
+            noting = partial(self._noting_done, getattr(outbox(), name))
+            hooks.enter_context(patch.object(outbox(), name, noting))
 
     def work(self, message: Message) -> None:
         """Does what a worker does with a message."""
         order, part = message
+        is_announced = message not in self.worked
         self.worked = [*self.worked, message][-REMEMBERED:]
         if part is None:
-            work_order(order.id, order.kind)
+            work_order(order.id, order.kind, args=order.args if is_announced else None)
         else:
             work_part(order.id, order.kind, part.part, part.parts, after=part.after)
 
@@ -70,8 +73,8 @@ class Broker:
     def _take_part(self, order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:
         self.waiting.append((order, Part(part, parts, after)))
 
-    def _noting_done(self, order_id: int) -> None:
-        self._mark_done(order_id)
+    def _noting_done(self, mark: Callable[[int], None], order_id: int) -> None:
+        mark(order_id)
         self._oracle.delivered.add(order_id)
 
 

@@ -9,8 +9,8 @@ from django.db.models.functions import Coalesce
 
 from storage import stores
 from storage.embedded.associations import WALKED_AT_ONCE, write_changes
-from storage.embedded.base import ALIAS, answering, writing
-from storage.embedded.outbox import close_order, write_order
+from storage.embedded.base import ALIAS, Statement, answering, run, writing
+from storage.embedded.outbox import close_statement, order_statement
 from storage.embedded.ranges import OWNER, Listings
 from storage.ids.snowflakes import MAX_ID
 from storage.ports.associations import Change
@@ -20,6 +20,11 @@ from tweets.entities import Deletion, Entities, Tweet
 from tweets.models import TweetRow
 from tweets.stores.pull import nearest_of
 
+INSERT = (
+    "INSERT INTO tweets_tweetrow"
+    " (id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, path)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+)
 SELECT_ENTRIES = (
     "SELECT value, (SELECT json_group_array(id) FROM (SELECT id FROM tweets_tweetrow INDEXED BY home_entries_by_author"
     " WHERE author = value AND deleted_by IS NULL AND in_home AND id BETWEEN %s AND %s ORDER BY id {order} LIMIT %s))"
@@ -81,11 +86,12 @@ class EmbeddedTweets:
     """The tweet port on SQLite; see tweets/stores/port.py for its promises."""
 
     def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
+        statements = [_insert(tweet)]
+        if order is not None:
+            statements.append(order_statement(order))
         with writing():
-            TweetRow.objects.bulk_create([_row(tweet)], ignore_conflicts=True)
+            run(*statements)
             write_changes(edges)
-            if order is not None:
-                write_order(order)
         if edges:
             stores.associations().measure(edges)
 
@@ -95,14 +101,14 @@ class EmbeddedTweets:
 
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         with writing():
-            TweetRow.objects.bulk_create([_row(tweet)], ignore_conflicts=True)
+            run(_insert(tweet))
             _flag_deleted(tweet, op, by)
             if tweet.in_home:
-                close_order(tweet.id)
+                run(close_statement(tweet.id))
             _close_last_order(tweet, op)
             write_changes(edges)
             if order is not None:
-                write_order(order)
+                run(order_statement(order))
 
     def restore(self, tweet: Tweet, *, op: int, order: Order, edges: Sequence[Change] = ()) -> None:
         with writing():
@@ -111,7 +117,7 @@ class EmbeddedTweets:
                 return
             _close_last_order(tweet, op)
             write_changes(edges)
-            write_order(order)
+            run(order_statement(order))
         if edges:
             stores.associations().measure(edges)
 
@@ -213,21 +219,21 @@ def _flag_deleted(tweet: Tweet, op: int, by: int) -> None:
 def _close_last_order(tweet: Tweet, op: int) -> None:
     """Closes the order of the operation that changed it last, which this one overtakes."""
     if tweet.changed_op not in (0, op):
-        close_order(tweet.changed_op)
+        run(close_statement(tweet.changed_op))
 
 
-def _row(tweet: Tweet) -> TweetRow:
-    return TweetRow(
-        id=tweet.id,
-        author=tweet.author_id,
-        text=tweet.text,
-        conversation=tweet.conversation_id,
-        in_home=tweet.in_home,
-        entities=_entities_encoder.encode(tweet.entities).decode(),
-        reply_to=tweet.reply_to_id,
-        quote_of=tweet.quote_of_id,
-        retweet_of=tweet.retweet_of_id,
-        path=list(tweet.path),
+def _insert(tweet: Tweet) -> Statement:
+    return INSERT, (
+        tweet.id,
+        tweet.author_id,
+        tweet.text,
+        tweet.conversation_id,
+        tweet.in_home,
+        _entities_encoder.encode(tweet.entities).decode(),
+        tweet.reply_to_id,
+        tweet.quote_of_id,
+        tweet.retweet_of_id,
+        _ids_encoder.encode(tweet.path).decode(),
     )
 
 

@@ -13,8 +13,11 @@ from tests.ids import new_id
 
 
 def run(order: Order, *, resent: bool = True) -> None:
-    """As a worker does that got the order's message."""
-    tasks.work_order(order.id, order.kind, resent=resent)
+    """As a worker does that got the order's message: that of the sweeper, or of who wrote it."""
+    if resent:
+        tasks.work_order(order.id, order.kind, resent=True)
+    else:
+        tasks.work_order(order.id, order.kind, args=order.args)
 
 
 def planted(kind: str = "no such kind", args: tuple[int, ...] = ()) -> Order:

@@ -11,12 +11,12 @@ from accounts.graph import blocks, follows
 from accounts.models import User
 from fanout.delivery import celebrities, fan_out
 from fanout.delivery.celebrities import AuthorDelivery, DeliveryMode
-from fanout.orders import handlers
 from fanout.timelines import materialised, recents, snapshots
 from feed.timelines.home import home_page
 from storage import stores
 from storage.redis.node import timeline_node
 from storage.web.paging import PageRequest
+from tests.integration.fanout.attempting import run
 from tests.integration.fanout.materialising import as_taken_before
 from tests.integration.pulling import (
     a_celebrity,
@@ -172,7 +172,7 @@ class TestWhatIsInForceWhenAnswered:
         for what_is_left in ([], tombstones):
             timeline_node().round_trip(*(("DEL", key) for key in what_is_left))
             for order in orders:
-                handlers.work_off(order)
+                run(order, resent=False)
         assert home(reader) == recent_list(reader, author) == [kept]
         assert_right(reader, author)
 

@@ -1,19 +1,22 @@
 """Orders that are closed: a deletion, a repetition or a retraction leaves nothing to attempt, and no dead letter."""
 
 import itertools
+from contextlib import ExitStack
+from functools import partial
 from unittest.mock import patch
 
 import pytest
 
 from accounts.graph.kinds import FOLLOW
 from fanout import tasks
-from fanout.delivery import fan_out
-from fanout.orders import attempts, handlers
+from fanout.delivery import fan_out, pushing
+from fanout.orders import attempts, figures, handlers
 from fanout.orders.kinds import DELIVER, RETRACT
 from storage.ids.snowflakes import now_us
 from storage.ports.dead_letters import DeadLetter
 from storage.ports.outbox import Order
 from storage.stores import associations, dead_letters
+from tests.ids import new_id
 from tests.integration.fanout.attempting import failing, run, working
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
@@ -33,11 +36,9 @@ class TestOrdersThatAreClosed:
         [retract] = open_orders()
         pushed: list[str] = []
 
-        def push_pages(order: Order, *_: int, **__: int) -> fan_out._Pushed:
-            pushed.append(order.kind)
-            return fan_out._Pushed(0, None)
-
-        with patch.object(fan_out, "_push_pages", push_pages):
+        with ExitStack() as slices:
+            for kind, name in ((DELIVER, "_deliver_slice"), (RETRACT, "_retract_slice")):
+                slices.enter_context(patch.object(pushing, name, partial(lambda kind, *_: pushed.append(kind), kind)))
             for kind in sequence:
                 run({DELIVER: deliver, RETRACT: retract}[kind], resent=False)
         assert pushed == [RETRACT]
@@ -51,6 +52,27 @@ class TestOrdersThatAreClosed:
         with patch.object(handlers, "work_off") as worked:
             run(order, resent=True)
         worked.assert_not_called()
+
+    def test_what_comes_again_as_its_writer_announced_it_does_nothing(self) -> None:
+        """Its message does not say whether it is open; nobody is pushed to before that is known."""
+        author = new_person()
+        post(author)
+        [order] = open_orders()
+        run(order, resent=False)
+        with patch.object(pushing, "_push") as pushed, patch.object(figures, "count_attempt") as counted:
+            run(order, resent=False)
+        pushed.assert_not_called()
+        counted.assert_called_once_with(DELIVER, figures.CLOSED)
+
+    def test_one_that_is_not_as_it_was_announced_is_left_to_the_sweeper(self) -> None:
+        post(new_person())
+        [order] = open_orders()
+        with patch.object(pushing, "_push") as pushed:
+            run(Order(order.id, DELIVER, (order.id, new_id())), resent=False)
+        pushed.assert_not_called()
+        assert open_orders() == [order]
+        run(order)
+        assert open_orders() == []
 
     def test_the_parts_that_are_left_of_a_deleted_entry_do_nothing(self) -> None:
         author = new_person()

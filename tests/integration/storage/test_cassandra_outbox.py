@@ -2,12 +2,13 @@
 
 from contextlib import suppress
 from typing import Any
-from unittest.mock import DEFAULT, patch
+from unittest.mock import DEFAULT, Mock, patch
 
 import pytest
 
 from storage.cassandra import outbox as cassandra_outbox
 from storage.cassandra import session
+from storage.cassandra.marks import marks
 from storage.cassandra.outbox import LEFT_US, WRITE_SHARDS, CassandraOutbox, forget_known, write_with_order
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, make_id, now_us, spread
@@ -32,6 +33,45 @@ def test_an_order_whose_writer_stood_still_while_its_minute_was_forgotten_is_fou
         CassandraOutbox().add(order)
     assert CassandraOutbox().open_order(order.id) == order
     assert order in CassandraOutbox().open_orders(before=MAX_ID, limit=10)
+
+
+class TestMarksThatNobodyWaitsFor:
+    """Each is waited for when orders are read next, and not before."""
+
+    def test_going_on_does_not_wait_for_it(self) -> None:
+        order, waited = added(), list[bool]()
+        with patch.object(session, "execute_soon", return_value=lambda: waited.append(True)):
+            CassandraOutbox().mark_done_soon(order.id)
+        assert waited == []
+        assert CassandraOutbox().open_order(order.id) == order, "none was sent"
+        assert waited == [True]
+
+    def test_one_that_is_lost_leaves_its_order_open_and_holds_up_no_other(self) -> None:
+        lost, order = added(), added()
+        with patch.object(session, "execute_soon", return_value=Mock(side_effect=Unavailable("cassandra"))):
+            CassandraOutbox().mark_done_soon(lost.id)
+        CassandraOutbox().mark_done_soon(order.id)
+        assert CassandraOutbox().open_orders(before=MAX_ID, limit=10) == [lost]
+
+    def test_one_that_comes_after_its_order_was_opened_again_closes_nothing(self) -> None:
+        order = added()
+        made_us = now_us() - 1_000_000
+        for statement in cassandra_outbox.reopening_statements(order, at_us=now_us()):
+            session.execute(*statement)
+        marks.send(cassandra_outbox.done_statement(order.id, at_us=made_us))
+        assert CassandraOutbox().open_order(order.id) == order
+
+    def test_what_could_not_be_sent_is_sent_when_it_is_waited_for(self) -> None:
+        order = added()
+        session.close()
+        CassandraOutbox().mark_done_soon(order.id)
+        assert CassandraOutbox().open_order(order.id) is None
+
+
+def added() -> Order:
+    order = Order(new_id(), "deliver", (new_id(), new_id()))
+    CassandraOutbox().add(order)
+    return order
 
 
 class TestFinishing:

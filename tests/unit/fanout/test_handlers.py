@@ -9,7 +9,7 @@ from accounts.people.purge import PURGE_ORDER
 from accounts.people.withholding import WITHHOLD_ORDER
 from config.orders import register_handlers
 from fanout.delivery import celebrities
-from fanout.orders import handlers
+from fanout.orders import dispatch, handlers
 from fanout.orders.handlers import Context, queue_of, register, work_off
 from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RESTORE, RETRACT, PoisonedOrder
 from fanout.orders.queues import BULK, FANOUT, GRAPH
@@ -36,6 +36,22 @@ def test_kinds_in_the_store_are_called_what_they_have_always_been() -> None:
     kinds = {*of_tweets, "begin-pulling", "end-pulling", "graph", "forget", "withhold"}
     edges = (celebrities.PULLED_EDGE, celebrities.PUSH_STOPPED_EDGE, celebrities.PULLING_ENDED_EDGE)
     assert (set(handlers._table), edges) == (kinds, ("pulled", "unpushed", "ceased"))
+
+
+def test_an_order_is_taken_as_announced_where_its_handler_looks_at_it_alone() -> None:
+    assert handlers.announced(90, DELIVER, [90, 7]) == Order(90, DELIVER, (90, 7))
+    assert handlers.announced(90, DELIVER, None) is None, "a message of the version before"
+    others = set(handlers._table) - {DELIVER}
+    assert [handlers.announced(90, kind, [90, 7]) for kind in (*others, "no such kind")] == [None] * (len(others) + 1)
+
+
+def test_only_who_wrote_an_order_announces_it() -> None:
+    order = Order(90, DELIVER, (90, 7))
+    with patch.object(dispatch, "_send") as sent:
+        dispatch.enqueue(order)
+        dispatch.enqueue(order, resent=True)
+        dispatch.enqueue(order, found=True)
+    assert [each.kwargs.get("args") for each in sent.call_args_list] == [(90, 7), None, None]
 
 
 def test_an_order_goes_to_the_handler_of_its_kind_with_how_it_came() -> None:
