@@ -1,10 +1,17 @@
 """What reading home and posting cost in round trips."""
 
+from collections.abc import Sequence
+from typing import Any
+from unittest.mock import patch
+
 import pytest
 
 from accounts.graph import follows
 from accounts.graph.kinds import FOLLOW
+from storage.cassandra import session
+from storage.cassandra.session import Statement
 from storage.ports.associations import MAX_CHANGES, Change
+from storage.ports.outbox import SHARDS
 from storage.stores import associations, ids
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls
 from tests.ids import new_id
@@ -63,6 +70,26 @@ def test_a_post_costs_one_order_its_rows_and_one_redis_round_trip_besides_the_to
     assert sql == []
     if product == "cassandra":
         assert store == ["write_all", "write_all"], "the order with all that it owes, and that"
+    else:
+        written = [sql.partition(" (")[0] for sql in store]
+        assert written == ["INSERT INTO tweets_tweetrow", "INSERT INTO storage_outboxorder"]
+
+
+def test_a_post_is_five_rows_of_cassandra(product: str) -> None:
+    """Order, tweet, the author's tweets, home entries, the public feed. A first one in a place lists that as well."""
+    if product != "cassandra":
+        pytest.skip("SQLite keeps listings as indexes")
+    author, rows = new_person(), list[int]()
+    write_all = session.write_all
+
+    def counted(statements: Sequence[Statement], **how: Any) -> None:
+        rows.append(len(statements))
+        write_all(statements, **how)
+
+    with patch.object(session, "write_all", counted):
+        for _ in range(4 * SHARDS):
+            post(author)
+    assert min(map(sum, zip(rows[::2], rows[1::2], strict=True))) == 5
 
 
 def test_a_page_of_followers_costs_a_snapshot_and_a_push() -> None:
