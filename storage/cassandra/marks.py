@@ -52,5 +52,11 @@ def _end(wait: Callable[[], list[Row]]) -> None:
         logger.info("a done mark was lost: its order will be worked off again")
 
 
+def _settle_at_exit() -> None:
+    """Nothing is connected for it: what the session did not take is lost."""
+    if session.is_open():
+        marks.settle()
+
+
 marks = Marks()
-atexit.register(marks.settle)
+atexit.register(_settle_at_exit)

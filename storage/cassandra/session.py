@@ -308,6 +308,11 @@ def ping() -> None:
     execute_many(_PINGED, [(shard, 0) for shard in range(PINGED_SHARDS)])
 
 
+def is_open() -> bool:
+    """Says whether this process has a session."""
+    return _process.open is not None
+
+
 def close() -> None:
     """Closes this process's session; the next call opens another."""
     with _process.lock:
