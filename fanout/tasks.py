@@ -57,6 +57,7 @@ def work_order(
     except Unavailable as error:
         outcome = figures.WAITS
         log.warning("order_waits", order_id=order_id, kind=kind, backend=error.backend)
+        sweeper.let_be_sent(order_id)
     figures.count_attempt(handlers.known_kind(kind), outcome)
 
 

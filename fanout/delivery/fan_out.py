@@ -43,7 +43,7 @@ from fanout.orders import figures, resending
 from fanout.orders.brokers import broker_of
 from fanout.orders.dispatch import enqueue_part
 from fanout.orders.handlers import Context
-from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, PoisonedOrder, entry_and_author
+from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, OrderClosed, PoisonedOrder, entry_and_author
 from fanout.orders.queues import BULK
 from fanout.timelines.materialised import raise_if_refused
 from fanout.timelines.recents import Pulled
@@ -172,6 +172,9 @@ def _push_of(kind: str) -> Push:
 def _push_or_hand_out(order: Order, push: Push, buckets: range, *, resent: bool) -> int | None:
     """Returns how many followers there are, if this worker has read them all."""
     if len(buckets) > 1:
+        # Small orders are looked at with their followers; the parts of this one count for what its author's level says.
+        if outbox().open_order(order.id) != order:
+            raise OrderClosed
         _hand_out(order, len(buckets), resent=resent)
         return None
     first = _push_pages(order, push, 0, pages=1)

@@ -6,7 +6,8 @@ for ever leave the outbox within minutes (orders/attempts.py).
 
 **How soon.** An order is sent again SWEEP_AFTER_SECONDS after its birth and then each RESEND_SECONDS,
 for as long as nothing but backends fails, but not before the workers can have come to it: what is put behind others
-waits for these to be worked off as well. A sweep runs each 2 s. Changes of the graph have a queue and
+waits for these to be worked off as well, until it has had its turn and a backend did not answer (`let_be_sent`). A
+sweep runs each 2 s. Changes of the graph have a queue and
 a limit of their own, so that they do not wait behind the tweets of an outage. So a change that
 Redis could not take is in force within 10 s of its return, if no more than LOOKED_AT orders
 are open before it.
@@ -113,6 +114,12 @@ def sweep(
         raise run.fault
     look.after = 0
     return run.sent
+
+
+def let_be_sent(order_id: int) -> None:
+    """Has an order that a backend kept waiting be sent again RESEND_SECONDS from now, however long it had been left
+    alone for the sake of those before it on its queue. One round trip to its broker. Raises nothing."""
+    resending.shorten(broker_of(order_id), [str(order_id)], seconds=RESEND_SECONDS)
 
 
 def finish() -> int:

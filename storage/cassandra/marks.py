@@ -17,7 +17,6 @@ from contextlib import suppress
 
 from storage.cassandra import session
 from storage.cassandra.session import Row, Statement
-from storage.errors import Unavailable
 from storage.process import start_anew_after_fork
 
 logger = logging.getLogger(__name__)
@@ -46,10 +45,11 @@ class Marks:
 
 
 def _end(wait: Callable[[], list[Row]]) -> None:
+    """Whatever has become of a mark is no fault of the order that is read now."""
     try:
         wait()
-    except Unavailable:
-        logger.info("a done mark was lost: its order will be worked off again")
+    except Exception as error:
+        logger.info("a done mark was lost, and its order will be worked off again: %s", type(error).__name__)
 
 
 def _settle_at_exit() -> None:

@@ -227,19 +227,19 @@ def execute_soon(cql: str, params: Sequence[object] = ()) -> Callable[[], list[R
     Of few rows, up to FETCH_SIZE. What it raises is raised by the wait, as `execute` would; what could not be sent is
     sent then.
     """
-    sent = _sent(cql, params)
+    began, sent = time.monotonic(), _sent(cql, params)
 
     def ask(opened: _Open) -> list[Row]:
         nonlocal sent
         under_way, sent = sent, None
         return list((under_way or opened.session.execute_async(opened.bind(cql, params))).result())
 
-    return partial(_waited, cql, ask)
+    return partial(_waited, cql, ask, began)
 
 
 @traced("cassandra", Kind.CLIENT, _described)
-def _waited(_cql: str, ask: "Callable[[_Open], list[Row]]") -> list[Row]:
-    return _answer(ask)
+def _waited(_cql: str, ask: "Callable[[_Open], list[Row]]", began: float) -> list[Row]:
+    return _answer(ask, began=began)
 
 
 def write_unwaited(cql: str, params: Sequence[object]) -> None:
@@ -321,9 +321,9 @@ def close() -> None:
         opened.cluster.shutdown()
 
 
-def _answer(ask: Callable[[_Open], T], *, repeatable: bool = True) -> T:
+def _answer(ask: Callable[[_Open], T], *, repeatable: bool = True, began: float | None = None) -> T:
     """Returns what `ask` answers, the second time perhaps; errors that mean "down" become `Unavailable`."""
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     try:
         try:
             return _through_the_breaker(ask)

@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from itertools import islice
+from typing import Any
 
 import msgspec
 
@@ -21,7 +22,8 @@ _REOPEN = f"{_WRITE}, done = false"
 _CLOSE = f"{_INSERT} (%s, NULL, '[]', true) ON CONFLICT (id) DO UPDATE SET done = true"
 _OPEN = "SELECT kind, args FROM storage_outboxorder WHERE id = %s AND NOT done AND kind IS NOT NULL"
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(tuple[int, ...])
+_decoder = msgspec.json.Decoder(tuple[Any, ...])
+"""Not strictly: an order with other arguments is its handler's to refuse, so that it becomes a dead letter."""
 
 DELETED_AT_ONCE = 500
 """Below SQLite's limit of variables in a statement."""

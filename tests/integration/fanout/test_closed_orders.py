@@ -15,7 +15,7 @@ from fanout.orders.kinds import DELIVER, RETRACT
 from storage.ids.snowflakes import now_us
 from storage.ports.dead_letters import DeadLetter
 from storage.ports.outbox import Order
-from storage.stores import associations, dead_letters
+from storage.stores import associations, dead_letters, outbox
 from tests.ids import new_id
 from tests.integration.fanout.attempting import failing, run, working
 from tests.integration.tweeting import post, viewer
@@ -53,23 +53,35 @@ class TestOrdersThatAreClosed:
             run(order, resent=True)
         worked.assert_not_called()
 
-    def test_what_comes_again_as_its_writer_announced_it_does_nothing(self) -> None:
-        """Its message does not say whether it is open; nobody is pushed to before that is known."""
+    @pytest.mark.parametrize("level", [0, 1])
+    def test_what_comes_again_as_its_writer_announced_it_does_nothing(self, level: int) -> None:
+        """Its message does not say whether it is open; nobody is pushed to before that is known, nor are parts sent."""
         author = new_person()
+        if level:
+            associations().grow(author.id, FOLLOW, level)
         post(author)
         [order] = open_orders()
         run(order, resent=False)
-        with patch.object(pushing, "_push") as pushed, patch.object(figures, "count_attempt") as counted:
+        if level:
+            outbox().mark_done(order.id)  # as its parts would
+        sent = patch.object(fan_out, "_hand_out")
+        with patch.object(pushing, "_push") as pushed, patch.object(figures, "count_attempt") as counted, sent as parts:
             run(order, resent=False)
         pushed.assert_not_called()
+        parts.assert_not_called()
         counted.assert_called_once_with(DELIVER, figures.CLOSED)
 
-    def test_one_that_is_not_as_it_was_announced_is_left_to_the_sweeper(self) -> None:
+    @pytest.mark.parametrize("level", [0, 1])
+    def test_one_that_is_not_as_it_was_announced_is_left_to_the_sweeper(self, level: int) -> None:
+        other = new_id()
+        if level:
+            associations().grow(other, FOLLOW, level)
         post(new_person())
         [order] = open_orders()
-        with patch.object(pushing, "_push") as pushed:
-            run(Order(order.id, DELIVER, (order.id, new_id())), resent=False)
+        with patch.object(pushing, "_push") as pushed, patch.object(fan_out, "_hand_out") as parts:
+            run(Order(order.id, DELIVER, (order.id, other)), resent=False)
         pushed.assert_not_called()
+        parts.assert_not_called()
         assert open_orders() == [order]
         run(order)
         assert open_orders() == []

@@ -77,6 +77,16 @@ def test_what_waits_behind_others_is_left_alone_until_the_workers_can_have_come_
     assert 60_000 < left <= (60 + sweeper.RESEND_SECONDS) * 1_000
 
 
+def test_who_had_their_turn_while_a_backend_was_away_is_sent_again_as_soon_as_ever() -> None:
+    queued(handlers.queue_of(DELIVER), 600)
+    order = planted()
+    sweeper.sweep()
+    with timeline_redis_down():
+        tasks.work_order(order.id, order.kind, resent=True)
+    [left] = broker_node().round_trip(("PTTL", resending._sent_key(str(order.id))))
+    assert 0 < left <= sweeper.RESEND_SECONDS * 1_000
+
+
 def test_each_failure_doubles_the_pause_and_the_others_are_sent_meanwhile(sent: list[int]) -> None:
     pausing, ready, untried = planted(), planted(), planted()
     failed(pausing, 3, seconds_ago=8 * attempts.BACKOFF_SECONDS - 5)
