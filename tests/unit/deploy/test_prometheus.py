@@ -102,6 +102,7 @@ def test_what_is_scraped_are_the_services_of_compose_and_their_ports() -> None:
     assert {each for _, each in looked_up} == {port[1]}
     assert names | set(targets) == {each for each in COMPOSE["services"] if "build" in COMPOSE["services"][each]} - {
         "migrate",
+        "copies",
         "front",
     }
 
