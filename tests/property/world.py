@@ -17,11 +17,11 @@ from django.test import override_settings
 
 from accounts.account_cache import accounts, changes
 from accounts.entities import Viewer
-from accounts.graph import exclusions, follows
+from accounts.graph import exclusions
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from deploy.valkey import Valkey
-from fanout.delivery import celebrities, fan_out
+from fanout.delivery import celebrities, fan_out, pushing
 from fanout.timelines import builds, materialised, recents
 from feed.timelines import merging, rebuild
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
@@ -262,7 +262,7 @@ class World:
         stopping(self._hooks, tweet_store(), "delete", before=UNWRITTEN, after="written")
         stopping(self._hooks, tweet_store(), "restore", before=UNWRITTEN, after="written")
         stopping(self._hooks, changes, "tell", before="written")
-        stopping(self._hooks, follows, "follower_page", after="followers read")
+        stopping(self._hooks, pushing, "slices", before="followers read")
         stopping(self._hooks, outbox(), "open_order_soon", after="order seen open")
         stopping(self._hooks, outbox(), "mark_done", before="pushed")
         stopping(self._hooks, outbox(), "mark_done_soon", before="pushed")
