@@ -177,7 +177,7 @@ class TestRoutes:
     @pytest.mark.parametrize(
         ("method", "path", "allowed"),
         [
-            ("GET", "tweets", {"POST", "OPTIONS"}),
+            ("PUT", "tweets", {"GET", "HEAD", "POST", "OPTIONS"}),
             ("PUT", "tweets/1", {"GET", "DELETE", "HEAD", "OPTIONS"}),
             ("POST", "feed/home", {"GET", "HEAD", "OPTIONS"}),
             ("DELETE", "users/ada/tweets", {"GET", "HEAD", "OPTIONS"}),
