@@ -42,6 +42,8 @@ KILL_SECONDS = 10
 """After which a worker that was told to end, and still waits for a client, is ended."""
 LOOK_SECONDS = 0.05
 """Between two looks whether the workers serve on: whoever was signalled with its whole group has nobody to wait for."""
+NOTICE_SECONDS = 0.5
+"""Between two notices: one that was starting still has missed those before."""
 GATEWAY, ROUTES = "config.serving.wsgi:Gateway", "config.urls:urlpatterns"
 """By their names, since they are loaded in a worker, after the application has set Django up."""
 
@@ -66,12 +68,19 @@ class Server(MPServer):
         self._drain_seconds = drain_seconds
 
     def _stop_workers(self) -> None:
+        now = noticed = time.monotonic()
+        ends = now + self._drain_seconds
+        while now < ends and all(map(self._serves, self.wrks)):
+            if now >= noticed:
+                self._give_notice()
+                noticed = now + NOTICE_SECONDS
+            time.sleep(LOOK_SECONDS)
+            now = time.monotonic()
+        cast(Any, super())._stop_workers()
+
+    def _give_notice(self) -> None:
         for worker in filter(self._serves, self.wrks):
             os.kill(worker.inner.pid, NOTICE)
-        ends = time.monotonic() + self._drain_seconds
-        while time.monotonic() < ends and all(map(self._serves, self.wrks)):
-            time.sleep(LOOK_SECONDS)
-        cast(Any, super())._stop_workers()
 
     @staticmethod
     def _serves(worker: Any) -> bool:
@@ -119,7 +128,7 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str]) -> None:
     """Serves until it is told to end. A worker that dies is replaced."""
     options = options_of(arguments)
-    # Workers inherit that: one that is starting still would be ended by the notice, and the others' draining with it.
+    # Workers inherit that: one that is starting still would be ended by a notice, and the others' draining with it.
     signal.signal(NOTICE, signal.SIG_IGN)
     server = Server(
         options.application,

@@ -6,7 +6,6 @@ import pytest
 
 from accounts.graph import follows
 from accounts.people import services
-from fanout.orders import handlers
 from feed.timelines.home import home_page
 from storage.errors import NotFound, Unavailable
 from storage.ports.outbox import Order
@@ -14,7 +13,7 @@ from storage.web.paging import PageRequest
 from tests.integration.feed.reading import a_reader_of
 from tests.integration.tweeting import home, in_redis, post, viewer
 from tests.people import new_person
-from tests.work import open_orders, work_off_everything
+from tests.work import open_orders, work_off_everything, work_off_wholly
 from tweets.entities import Tweet
 from tweets.writing.posting import create_tweet, delete_tweet
 
@@ -54,7 +53,7 @@ def test_orders_worked_off_twice_and_out_of_order_show_each_tweet_once() -> None
 
 
 def from_worker(order: Order) -> None:
-    handlers.work_off(order)
+    work_off_wholly(order)
 
 
 def test_following_brings_the_past_in_and_unfollowing_takes_it_out() -> None:
