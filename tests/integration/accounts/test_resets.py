@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
@@ -16,12 +16,13 @@ from accounts.people import resets, services
 from accounts.people.resets import token_for
 from accounts.sessions.ending import end_all
 from accounts.sessions.throttles import LETTERS_BY_EMAIL, RESETS_BY_ADDRESS
+from accounts.staff.roles import Role
 from tests.backends import counted_round_trips
 from tests.integration.accounts.admins import is_in, signed_in
 from tests.integration.accounts.resetting import ASK, NEW_PASSWORD, ask, confirm, letters
 from tests.integration.querying import Door
 from tests.integration.speaking import Api, problem
-from tests.people import PASSWORD, ApiClient, new_person
+from tests.people import PASSWORD, ApiClient, new_person, new_staff
 from tests.threads import run_together
 
 pytestmark = pytest.mark.usefixtures("people_database", "redis_servers", "nobody_waits")
@@ -104,6 +105,30 @@ def test_asking_costs_and_answers_the_same_for_every_address(settings: Settings)
     assert PasswordReset.objects.count() == 0
 
 
+def test_asking_too_often_costs_and_answers_the_same(settings: Settings) -> None:
+    settings.RATE_LIMITS = True
+    ada = new_person()
+    costs = [asked_of(ada.email) for _ in range(LETTERS_BY_EMAIL.quota + 1)]
+    assert all(each == costs[0] for each in costs)
+    assert len(letters()) == LETTERS_BY_EMAIL.quota
+    assert PasswordReset.objects.count() == 0, "nor does it wait any longer"
+
+
+def test_what_could_not_be_noted_does_not_count(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.RATE_LIMITS = True
+    ada = new_person()
+
+    def fail(**_: object) -> None:
+        raise OperationalError
+
+    with monkeypatch.context() as failing:
+        failing.setattr(PasswordReset.objects, "create", fail)
+        problem(Api().call("POST", ASK, {"email": ada.email}), 503, "unavailable")
+    for _ in range(LETTERS_BY_EMAIL.quota + 1):
+        ask(ada.email)
+    assert len(letters()) == LETTERS_BY_EMAIL.quota
+
+
 def test_what_is_no_address_is_refused() -> None:
     for email in ("", "nowhere", "a\0@example.org", "x" * 250 + "@example.org", "ada@example.org\nBcc: x@example.org"):
         assert "email" in problem(Api().call("POST", ASK, {"email": email}), 422)["errors"]
@@ -152,6 +177,14 @@ def signed_out_everywhere(ada: User) -> None:
     end_all(ada.pk)
 
 
+def suspended(ada: User) -> None:
+    services.suspend(ada, by=new_staff(Role.MODERATOR))
+
+
+def with_another_address(ada: User) -> None:
+    User.objects.filter(pk=ada.pk).update(email="another@example.org")
+
+
 class TestTokens:
     @pytest.mark.parametrize("end", [other_password, other_address, signed_out_everywhere])
     def test_what_ends_them(self, end: Callable[[User], None]) -> None:
@@ -190,6 +223,31 @@ class TestTokens:
         token = token_for(ada)
         services.suspend(ada, by=new_person(staff=True))
         problem(confirm(token), 403, "suspended")
+
+    def test_who_has_got_power_at_the_desk_has_none_any_more(self) -> None:
+        ada = new_person()
+        token = token_for(ada)
+        User.objects.filter(pk=ada.pk).update(is_staff=True)
+        problem(confirm(token), 422, "bad_token")
+        assert can_sign_in(ada, PASSWORD)
+
+    @pytest.mark.parametrize("end", [signed_out_everywhere, suspended, with_another_address])
+    def test_what_happens_while_it_is_hashed_ends_it(
+        self, end: Callable[[User], None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada = new_person()
+        token, hashes = token_for(ada), User.set_password
+
+        def slowly(self: User, raw: str | None) -> None:
+            hashes(self, raw)
+            if self.pk == ada.pk:
+                end(ada)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(User, "set_password", slowly)
+            problem(confirm(token), 422, "bad_token")
+        row = User.objects.get(pk=ada.pk)
+        assert (row.check_password(NEW_PASSWORD), row.check_password(PASSWORD)) == (False, True)
 
     def test_of_two_at_once_one_is_done(self) -> None:
         ada = new_person()
