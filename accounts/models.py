@@ -213,12 +213,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         User.objects.filter(pk=self.pk, password=before).update(password=self.password)
         self._remember_password()
 
-    def lock_password(self) -> bool:
+    def lock_password(self, **columns: Any) -> bool:
         """Locks the row until the transaction ends; says whether its hash is still the one that this object read.
 
-        One SQL statement. For who was let in by the old password, and must not write over a newer one.
+        And, of other columns, whether they are as given. One SQL statement. For who was let in by what stood there
+        then, and must not write over what is newer.
         """
-        row = User.objects.select_for_update().filter(pk=self.pk, password=self._password_in_row)
+        row = User.objects.select_for_update().filter(pk=self.pk, password=self._password_in_row, **columns)
         return row.values_list("pk").first() is not None
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
@@ -286,7 +287,7 @@ class TokenUse(models.Model):
 class PasswordReset(models.Model):
     """That somebody has forgotten the password of the account with this address, if there is one (people/resets.py).
 
-    It stands until a letter was sent, or given up.
+    It stands until a letter was sent, or given up. Without an address it is nobody's.
     """
 
     email = models.CharField(max_length=EMAIL_MAX)

@@ -200,12 +200,14 @@ PASSWORD_RESET_URL = ENV.password_reset_url
 MAIL_SERVER = mail_server(ENV.email_url) if ENV.email_url else None
 SENDS_LETTERS = MAIL_SERVER is not None or not PRODUCTION
 """Without a server they are printed, which production must not: they let in whoever reads them."""
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if MAIL_SERVER else 'console'}.EmailBackend"
+MAIL_BACKEND = "smtp" if MAIL_SERVER else "console" if SENDS_LETTERS else "dummy"
+EMAIL_BACKEND = f"django.core.mail.backends.{MAIL_BACKEND}.EmailBackend"
 if MAIL_SERVER:
     EMAIL_HOST, EMAIL_PORT = MAIL_SERVER.host, MAIL_SERVER.port
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER.user, MAIL_SERVER.password
     EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL_SERVER.tls, MAIL_SERVER.starttls
-EMAIL_TIMEOUT = 10
+EMAIL_TIMEOUT = 3
+"""Seconds that an answer of the server may take: a worker waits for it (accounts/people/reset_letters.py)."""
 DEFAULT_FROM_EMAIL = ENV.email_from or "feed@localhost"
 REST_KNOX = {"TOKEN_TTL": timedelta(days=ENV.token_days), "AUTO_REFRESH": False}
 

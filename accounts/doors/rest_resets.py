@@ -41,7 +41,8 @@ class PasswordResetEndpoint(APIView):
         operation_id="ask_for_password_reset",
         summary="Forget your password",
         description="A letter is sent to the address if it is somebody's. The answer, and how long it takes, are the "
-        "same for every address; so are they when three letters were sent to it within the hour, and no other one is.",
+        "same for every address; so are they when three letters to it were asked for within the hour, and no other is "
+        "sent.",
         tags=["auth"],
         request=ResetInput,
         responses={202: ACCEPTED},

@@ -1,56 +1,35 @@
 """A new password for who has forgotten theirs, by a letter to their e-mail address.
 
 **Asking tells nothing.** It writes a row of the address, whoever's it is, or nobody's; whose, is looked up by who sends
-the letters, a worker (feed/tasks.py). So what is answered, what it costs and how long it takes are the same for every
+the letters (people/reset_letters.py). So what is answered, what it costs and how long it takes are the same for every
 address.
-
-**Nothing that was asked for is lost silently.** The row stands until the letter was handed over. A server that does not
-take it is asked again each RETRY_SECONDS; after GIVEN_UP_SECONDS that is logged, and the row goes. Who sends a letter
-claims its row for that long: a worker that dies in between has the letter sent once more.
 
 **A token** is Django's: a keyed digest of the person, the hash of their password, their address, their last sign-in to
 the desk, and the time. The security stamp stands in it as well. So it is good for an hour from its letter on, and none
 is any more once a password was set, the address was changed, or everything was signed out of. It stands in the letter
-and in no row, and nothing logs it. Of somebody suspended, and of who has no password, there is none.
+and in no row, and nothing logs it. Nobody is sent one who is suspended, has no password, or has power at the desk; of
+who has got that since it was sent, it is good no more.
 """
 
 import re
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 from django.conf import settings
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.core.mail import EmailMessage
 from django.db import transaction
 
-from accounts.models import PasswordReset, User
+from accounts.models import PasswordReset, User, privileged
 from accounts.people import rules
-from accounts.sessions.throttles import may_have_a_letter
+from accounts.sessions.throttles import has_no_letter, may_have_a_letter
 from accounts.sql import sql_or_unavailable
 from storage.errors import Forbidden, Refused, Unavailable
 from storage.ids.snowflakes import MAX_ID
 
-SENT_AT_ONCE = 20
-"""Letters of one run; a worker looks every few seconds."""
-SENDING_SECONDS = 5.0
-"""Of one run, and one letter more: the same worker works orders off."""
-RETRY_SECONDS = 60
-"""Longer than a server may take (settings.EMAIL_TIMEOUT)."""
-GIVEN_UP_SECONDS = 3600
-"""Who has waited so long for a letter has asked again."""
 TOKEN = re.compile(r"([1-9][0-9]{0,18})\.([0-9a-z]{1,12}-[0-9a-f]{1,64})", re.ASCII)
 """Whose it is, and what Django makes."""
-SUBJECT = "A new password"
-LETTER = """\
-Somebody, we hope you, asked for a new password for @{username}.
-
-{way}
-
-If it was not you, do nothing: the password stays as it is.
-"""
-BY_LINK = "Follow this within an hour to choose one:\n\n{url}#token={token}"
-BY_CODE = "Enter this within an hour where you asked for it:\n\n{token}"
+NOBODY = ""
+"""The address in a row of who asked too often: written, and looked at, as any other."""
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +50,10 @@ _tokens = ResetTokens()
 def ask(email: str) -> None:
     """Has a letter sent to the address, if it is somebody's. One round trip, and one SQL statement.
 
-    None where enough letters were sent to it in this hour: what stands in them is good. Raises `Refused` for what is no
-    address, and `Unavailable`, also where letters cannot be sent at all.
+    None where enough were asked for within the hour, by whomever, which is not told, and has cost the same. What stands
+    in those may have ended since, or they may have been given up: then the address has none until the hour is over.
+    Raises `Refused` for what is no address, and `Unavailable`, which does not count, also where letters cannot be sent
+    at all.
     """
     faults, address = rules.Faults(), rules.clean_email(email)
     with faults.of("email"):
@@ -80,18 +61,22 @@ def ask(email: str) -> None:
     faults.refuse()
     if not settings.SENDS_LETTERS:
         raise Unavailable("email")
-    if may_have_a_letter(address):
-        now = datetime.now(UTC)
-        PasswordReset.objects.create(email=address, asked_at=now, due_at=now)
+    to, now = address if may_have_a_letter(address) else NOBODY, datetime.now(UTC)
+    try:
+        PasswordReset.objects.create(email=to, asked_at=now, due_at=now)
+    except Exception:
+        has_no_letter(address)
+        raise
 
 
 @sql_or_unavailable()
 def reset_password(token: str, password: str) -> User:
     """Gives the person of the token this password, and ends everything that they are signed in with.
 
-    Three SQL statements and a hash besides what `end_all` costs; one for a token that is not good. Raises `Refused`
-    for that, and for a password that will not do, which leaves the token good; `Forbidden` for somebody suspended,
-    `Crowded` and `Unavailable`.
+    Three SQL statements and a hash besides what `end_all` costs; one for a token that is not good. What ends a token,
+    or suspends its person, is in force until the password is written: it is looked at again in the locked row, as
+    hashing takes a while. Raises `Refused` for that, and for a password that will not do, which leaves the token good;
+    `Forbidden` for somebody suspended, `Crowded` and `Unavailable`.
     """
     person = _person_of(token)
     if person is None:
@@ -104,7 +89,7 @@ def reset_password(token: str, password: str) -> User:
     faults.refuse()
     person.set_password(password)
     with transaction.atomic():
-        if not person.lock_password():
+        if not person.lock_password(security_stamp=person.security_stamp, email=person.email, suspended_at=None):
             raise _bad_token()
         person.save(update_fields=["password"])
     log.info("password_reset", user_id=person.id)
@@ -116,76 +101,12 @@ def token_for(person: User) -> str:
     return f"{person.pk}.{_tokens.make_token(person)}"
 
 
-def send_letters() -> int:
-    """Sends the letters that are due, up to SENT_AT_ONCE; returns how many it is done with.
-
-    Ends at the first that the server does not take, which comes last the next time: it may not answer at all; and
-    after SENDING_SECONDS. Raises `Unavailable` for SQL.
-    """
-    done, until = 0, time.monotonic() + SENDING_SECONDS
-    for asked in _due():
-        if not _claim(asked):
-            continue
-        person = _person_with(asked.email)
-        if person is not None and not _sent_or_given_up(asked, person):
-            break
-        _forget(asked)
-        done += 1
-        if time.monotonic() >= until:
-            break
-    return done
-
-
-@sql_or_unavailable()
-def _due() -> list[PasswordReset]:
-    return list(PasswordReset.objects.filter(due_at__lte=datetime.now(UTC)).order_by("due_at")[:SENT_AT_ONCE])
-
-
-@sql_or_unavailable()
-def _claim(asked: PasswordReset) -> bool:
-    """Whether nobody else is at it."""
-    again = datetime.now(UTC) + timedelta(seconds=RETRY_SECONDS)
-    return bool(PasswordReset.objects.filter(pk=asked.pk, due_at=asked.due_at).update(due_at=again))
-
-
-@sql_or_unavailable()
-def _person_with(email: str) -> User | None:
-    """Whose the address is; None for who is to have no letter."""
-    person = User.objects.with_email(email).first()
-    return person if person is not None and person.is_active and person.has_usable_password() else None
-
-
-@sql_or_unavailable()
-def _forget(asked: PasswordReset) -> None:
-    asked.delete()
-
-
-def _sent_or_given_up(asked: PasswordReset, person: User) -> bool:
-    """Whether there is nothing left to do. What the server says is not logged: it may name the address."""
-    try:
-        _letter(person).send()
-    except Exception as error:
-        failure = type(error).__name__
-        if asked.asked_at + timedelta(seconds=GIVEN_UP_SECONDS) > datetime.now(UTC):
-            log.warning("letter_waits", user_id=person.pk, error=failure)
-            return False
-        log.error("letter_given_up", user_id=person.pk, error=failure)
-    return True
-
-
-def _letter(person: User) -> EmailMessage:
-    token = token_for(person)
-    url = settings.PASSWORD_RESET_URL
-    way = BY_LINK.format(url=url, token=token) if url else BY_CODE.format(token=token)
-    return EmailMessage(SUBJECT, LETTER.format(username=person.username, way=way), to=[person.email])
-
-
 def _person_of(token: str) -> User | None:
     """One SQL query, none for what looks like no token."""
     match = TOKEN.fullmatch(token)
     if match is None or int(match[1]) > MAX_ID:
         return None
-    person = User.objects.filter(pk=int(match[1])).first()
+    person = User.objects.filter(pk=int(match[1])).exclude(privileged()).first()
     return person if person is not None and _tokens.check_token(person, match[2]) else None
 
 

@@ -122,7 +122,7 @@ def update_profile(
         fields.append("password")
     if fields:
         with transaction.atomic():
-            if "password" in fields and not person.lock_password():
+            if {"password", "email"} & set(fields) and not person.lock_password():
                 raise rules.Invalid({"current_password": ["This is not the current password."]})
             person.keeps_token = token_digest
             _save_unique(person, email=person.email, update_fields=fields)

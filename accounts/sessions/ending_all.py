@@ -8,7 +8,7 @@ from django.db import transaction
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
-from accounts.models import STAMP_MAX, AccountChange, TokenUse, User
+from accounts.models import STAMP_MAX, AccountChange, PasswordReset, TokenUse, User
 from accounts.sql import sql_or_unavailable
 from storage.ids.snowflakes import now_us
 
@@ -18,6 +18,8 @@ CHUNK = 500
 
 def end_everybodys() -> int:
     """Ends every token and every session of the admin; returns how many people there are. Passwords stay.
+
+    Whoever had asked for a letter (people/resets.py) is forgotten, too: of an earlier moment, it was sent then.
 
     Notes of it are written with it, by which Redis, were it not emptied, and open sockets hear of it within seconds.
     Six SQL statements for CHUNK people. Idempotent; raises `Unavailable`, and is then done again.
@@ -29,6 +31,7 @@ def end_everybodys() -> int:
         _end(chunk)
     while _delete_some_sessions():
         pass
+    _forget_who_asked()
     return people
 
 
@@ -61,3 +64,8 @@ def _delete_some_sessions() -> bool:
     keys = list(Session.objects.order_by().values_list("pk", flat=True)[:CHUNK])
     Session.objects.filter(pk__in=keys).delete()
     return bool(keys)
+
+
+@sql_or_unavailable()
+def _forget_who_asked() -> None:
+    PasswordReset.objects.all().delete()

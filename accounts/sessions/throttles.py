@@ -36,7 +36,7 @@ EMAILS_BY_ADDRESS = Policy("email-change-address", 20, 3600)
 RESETS_BY_ADDRESS = Policy("password-reset", 20, 3600)
 """Each is a letter to somebody, who may not have asked for it."""
 LETTERS_BY_EMAIL = Policy("password-reset-email", 3, 3600)
-"""What is in a letter is good for as long. Whoever uses them up for somebody else has sent them what they need."""
+"""Asked for, by whomever: who uses them up for somebody else has sent them what they need, if it did not end since."""
 
 LOGIN_CHARACTERS = 300
 """Of an unknown login, that are looked at: more than any name or address has."""
@@ -110,14 +110,24 @@ def count_reset(request: HttpRequest) -> None:
 
 
 def may_have_a_letter(email: str) -> bool:
-    """Counts a letter to an e-mail address; says whether it may have it. One Redis round trip.
+    """Counts a letter that is asked for, to an e-mail address; says whether it may have it. One Redis round trip.
 
-    Whoever asks is not told: it says what others have asked for.
+    Whoever asks is not told: it says what others have asked for. Whether it was sent counts for nothing.
     """
     if not settings.RATE_LIMITS:
         return True
-    [hit] = hit_all((LETTERS_BY_EMAIL, f"rate:password-reset:email:{_number_of(email)}"))
+    [hit] = hit_all((LETTERS_BY_EMAIL, _letters_to(email)))
     return not hit.exceeded
+
+
+def has_no_letter(email: str) -> None:
+    """Takes back what `may_have_a_letter` counted just now, as it could not be noted. One Redis round trip."""
+    if settings.RATE_LIMITS:
+        hit_all((LETTERS_BY_EMAIL, _letters_to(email)), amount=-1)
+
+
+def _letters_to(email: str) -> str:
+    return f"rate:password-reset:email:{_number_of(email)}"
 
 
 def count_or_refuse(request: HttpRequest, *counted: tuple[Policy, str]) -> None:

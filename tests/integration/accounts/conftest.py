@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from accounts.models import PasswordReset
 from tests import postgresql as servers
 from tests.integration.accounts.signed_in import SignedIn
 
@@ -24,6 +25,12 @@ def people_database(request: pytest.FixtureRequest, database: None) -> Iterator[
         return
     with servers.people_in(request.getfixturevalue("postgres")):
         yield
+
+
+@pytest.fixture
+def nobody_waits(people_database: None) -> None:
+    """For a letter."""
+    PasswordReset.objects.all().delete()
 
 
 @pytest.fixture

@@ -100,6 +100,26 @@ def test_who_was_let_in_by_the_old_password_does_not_write_over_the_new_one(
     assert (person.check_password(NEW_PASSWORD), person.bio) == (True, "")
 
 
+def test_nor_does_who_knew_the_old_password_move_the_account_to_their_address(
+    ada: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To be sent letters there, by which the new password is replaced."""
+    checks, before = User.check_password, ada.person.email
+
+    def slow(self: User, raw: str | None) -> bool:
+        good = checks(self, raw)
+        set_and_saved(ada.read_again())
+        return good
+
+    change = services.ProfileChange(email="mallory@example.org", current_password=PASSWORD)
+    with monkeypatch.context() as patched:
+        patched.setattr(User, "check_password", slow)
+        with pytest.raises(Refused) as refused:
+            services.update_profile(ada.person.pk, change)
+    assert [*refused.value.errors] == ["current_password"]
+    assert ada.read_again().email == before
+
+
 @override_settings(PASSWORD_HASHERS=[*settings.PASSWORD_HASHERS, OLDER_HASHER])
 def test_an_older_password_s_new_hash_does_not_replace_a_newer_password(ada: SignedIn) -> None:
     """Somebody signs in with the old password, whose hash is to be replaced, while another is set."""

@@ -3,56 +3,29 @@
 import logging
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import pytest
 from django.core import mail
-from django.core.mail.backends.locmem import EmailBackend
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from accounts.models import PasswordReset, User
 from accounts.people import resets, services
-from accounts.people.resets import GIVEN_UP_SECONDS, RETRY_SECONDS, SENT_AT_ONCE, send_letters, token_for
+from accounts.people.resets import token_for
 from accounts.sessions.ending import end_all
 from accounts.sessions.throttles import LETTERS_BY_EMAIL, RESETS_BY_ADDRESS
-from feed.tasks import send_letters as send_letters_task
+from accounts.staff.roles import Role
 from tests.backends import counted_round_trips
 from tests.integration.accounts.admins import is_in, signed_in
+from tests.integration.accounts.resetting import ASK, NEW_PASSWORD, ask, confirm, letters
 from tests.integration.querying import Door
 from tests.integration.speaking import Api, problem
-from tests.people import PASSWORD, ApiClient, new_person
+from tests.people import PASSWORD, ApiClient, new_person, new_staff
 from tests.threads import run_together
 
-pytestmark = pytest.mark.usefixtures("people_database", "redis_servers")
-
-ASK, CONFIRM = "/auth/password-reset", "/auth/password-reset/confirm"
-NEW_PASSWORD = "another-horse-42"
-TOKEN = re.compile(r"[1-9][0-9]+\.[0-9a-z]+-[0-9a-f]{32}")
-
-
-@pytest.fixture(autouse=True)
-def nobody_waits(people_database: None) -> None:
-    PasswordReset.objects.all().delete()
-
-
-def ask(email: str) -> Any:
-    answer = Api().call("POST", ASK, {"email": email})
-    assert (answer.status_code, answer.json()) == (202, {"data": {"accepted": True}})
-    return answer
-
-
-def letters() -> list[tuple[str, str]]:
-    """To whom, and the token, of each letter that is sent now."""
-    mail.outbox.clear()
-    send_letters()
-    return [(to, TOKEN.findall(str(each.body))[0]) for each in mail.outbox for to in each.to]
-
-
-def confirm(token: str, password: str = NEW_PASSWORD) -> Any:
-    return Api().call("POST", CONFIRM, {"token": token, "password": password})
+pytestmark = pytest.mark.usefixtures("people_database", "redis_servers", "nobody_waits")
 
 
 def can_sign_in(person: User, password: str) -> bool:
@@ -65,9 +38,14 @@ def minutes_later(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
     monkeypatch.setattr(resets.ResetTokens, "_now", lambda _self: now)
 
 
+def is_superuser(person: User, power: bool) -> None:
+    User.objects.filter(pk=person.pk).update(is_staff=power, is_superuser=power)
+
+
 def test_a_letter_comes_and_its_token_sets_another_password_and_ends_everything() -> None:
     ada = new_person("Forgetful", staff=True)
     api, admin = ApiClient(ada), signed_in(ada)
+    is_superuser(ada, False)
     ask(" FORGETFUL@example.ORG ")
     [(to, token)] = letters()
     assert to == "Forgetful@example.org"
@@ -77,6 +55,7 @@ def test_a_letter_comes_and_its_token_sets_another_password_and_ends_everything(
     assert answer.json()["data"]["username"] == "Forgetful"
     assert (can_sign_in(ada, PASSWORD), can_sign_in(ada, NEW_PASSWORD)) == (False, True)
     assert api.get("/api/v1/me").status_code == 401
+    is_superuser(ada, True)
     assert not is_in(admin)
     assert "errors" in problem(confirm(token), 422, "bad_token"), "it is good once"
     assert letters() == [], "and one letter was asked for"
@@ -124,6 +103,30 @@ def test_asking_costs_and_answers_the_same_for_every_address(settings: Settings)
     assert [each for each in costs[0][1] if "accounts_user" in each] == [], "whose it is, is not looked up"
     assert [to for to, _ in letters()] == [known.email]
     assert PasswordReset.objects.count() == 0
+
+
+def test_asking_too_often_costs_and_answers_the_same(settings: Settings) -> None:
+    settings.RATE_LIMITS = True
+    ada = new_person()
+    costs = [asked_of(ada.email) for _ in range(LETTERS_BY_EMAIL.quota + 1)]
+    assert all(each == costs[0] for each in costs)
+    assert len(letters()) == LETTERS_BY_EMAIL.quota
+    assert PasswordReset.objects.count() == 0, "nor does it wait any longer"
+
+
+def test_what_could_not_be_noted_does_not_count(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.RATE_LIMITS = True
+    ada = new_person()
+
+    def fail(**_: object) -> None:
+        raise OperationalError
+
+    with monkeypatch.context() as failing:
+        failing.setattr(PasswordReset.objects, "create", fail)
+        problem(Api().call("POST", ASK, {"email": ada.email}), 503, "unavailable")
+    for _ in range(LETTERS_BY_EMAIL.quota + 1):
+        ask(ada.email)
+    assert len(letters()) == LETTERS_BY_EMAIL.quota
 
 
 def test_what_is_no_address_is_refused() -> None:
@@ -174,6 +177,14 @@ def signed_out_everywhere(ada: User) -> None:
     end_all(ada.pk)
 
 
+def suspended(ada: User) -> None:
+    services.suspend(ada, by=new_staff(Role.MODERATOR))
+
+
+def with_another_address(ada: User) -> None:
+    User.objects.filter(pk=ada.pk).update(email="another@example.org")
+
+
 class TestTokens:
     @pytest.mark.parametrize("end", [other_password, other_address, signed_out_everywhere])
     def test_what_ends_them(self, end: Callable[[User], None]) -> None:
@@ -213,6 +224,31 @@ class TestTokens:
         services.suspend(ada, by=new_person(staff=True))
         problem(confirm(token), 403, "suspended")
 
+    def test_who_has_got_power_at_the_desk_has_none_any_more(self) -> None:
+        ada = new_person()
+        token = token_for(ada)
+        User.objects.filter(pk=ada.pk).update(is_staff=True)
+        problem(confirm(token), 422, "bad_token")
+        assert can_sign_in(ada, PASSWORD)
+
+    @pytest.mark.parametrize("end", [signed_out_everywhere, suspended, with_another_address])
+    def test_what_happens_while_it_is_hashed_ends_it(
+        self, end: Callable[[User], None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ada = new_person()
+        token, hashes = token_for(ada), User.set_password
+
+        def slowly(self: User, raw: str | None) -> None:
+            hashes(self, raw)
+            if self.pk == ada.pk:
+                end(ada)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(User, "set_password", slowly)
+            problem(confirm(token), 422, "bad_token")
+        row = User.objects.get(pk=ada.pk)
+        assert (row.check_password(NEW_PASSWORD), row.check_password(PASSWORD)) == (False, True)
+
     def test_of_two_at_once_one_is_done(self) -> None:
         ada = new_person()
         token = token_for(ada)
@@ -224,96 +260,6 @@ class TestTokens:
         run_together([set_to("another-horse-42"), set_to("a-third-horse-43")])
         assert sorted(statuses) in ([200, 422], [200, 503])
         assert [can_sign_in(ada, each) for each in ("another-horse-42", "a-third-horse-43")].count(True) == 1
-
-
-class Refusing(EmailBackend):
-    """A server that takes no letter, and says whose it does not."""
-
-    def send_messages(self, messages: Any) -> int:
-        raise OSError(f"550 no {messages[0].to}")
-
-
-def seconds_go_by(seconds: int) -> None:
-    for asked in PasswordReset.objects.all():
-        asked.asked_at -= timedelta(seconds=seconds)
-        asked.due_at -= timedelta(seconds=seconds)
-        asked.save()
-
-
-class TestSending:
-    def test_a_server_that_does_not_take_it_is_asked_again(
-        self, settings: Settings, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        ada = new_person()
-        ask(ada.email)
-        works, settings.EMAIL_BACKEND = settings.EMAIL_BACKEND, f"{__name__}.Refusing"
-        assert letters() == []
-        ask("somebody.else@example.org")
-        assert PasswordReset.objects.count() == 2, "asking is answered as ever"
-        settings.EMAIL_BACKEND = works
-        assert letters() == [], "not at once"
-        seconds_go_by(RETRY_SECONDS)
-        [(to, token)] = letters()
-        assert to == ada.email
-        assert confirm(token).status_code == 200
-        assert "letter_waits" in caplog.text
-        assert ada.email not in caplog.text, "whatever the server says"
-
-    def test_one_that_nobody_takes_holds_up_no_other_and_is_given_up_aloud(
-        self, settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        ada, bob = new_person(), new_person()
-        sent = EmailBackend.send_messages
-
-        def refused_for_ada(self: EmailBackend, messages: Any) -> int:
-            if messages[0].to == [ada.email]:
-                raise OSError("550")
-            return int(sent(self, messages))
-
-        monkeypatch.setattr(EmailBackend, "send_messages", refused_for_ada)
-        ask(ada.email)
-        ask(bob.email)
-        assert letters() == []
-        assert [to for to, _ in letters()] == [bob.email]
-        with caplog.at_level(logging.WARNING):
-            seconds_go_by(GIVEN_UP_SECONDS)
-            assert letters() == []
-        assert PasswordReset.objects.count() == 0
-        assert "letter_given_up" in caplog.text
-        assert ada.email not in caplog.text
-
-    def test_two_workers_send_one_letter(self) -> None:
-        ask(new_person().email)
-        mail.outbox.clear()
-        run_together([send_letters_task] * 3)
-        assert len(mail.outbox) == 1
-
-    def test_so_many_at_a_time(self) -> None:
-        now = datetime.now(UTC)
-        people = [new_person() for _ in range(SENT_AT_ONCE + 1)]
-        PasswordReset.objects.bulk_create(
-            [PasswordReset(email=each.email, asked_at=now, due_at=now) for each in people]
-        )
-        assert [len(letters()) for _ in range(3)] == [SENT_AT_ONCE, 1, 0]
-
-    def test_a_slow_server_does_not_hold_the_worker_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(resets, "SENDING_SECONDS", 0.0)
-        for _ in range(2):
-            ask(new_person().email)
-        assert [len(letters()) for _ in range(3)] == [1, 1, 0]
-
-    def test_a_letter_leads_to_the_client_s_page(self, settings: Settings) -> None:
-        settings.PASSWORD_RESET_URL = "https://feed.example.org/new-password"
-        ada = new_person()
-        ask(ada.email)
-        [(_, token)] = letters()
-        assert f"https://feed.example.org/new-password#token={token}\n" in str(mail.outbox[0].body)
-
-    def test_where_no_letters_are_sent_everybody_is_told_so(self, settings: Settings) -> None:
-        settings.SENDS_LETTERS = False
-        for email in (new_person().email, "nobody@example.org"):
-            problem(Api().call("POST", ASK, {"email": email}), 503, "unavailable")
-        assert PasswordReset.objects.count() == 0
 
 
 def test_nothing_logs_the_token(caplog: pytest.LogCaptureFixture) -> None:

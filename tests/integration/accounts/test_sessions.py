@@ -11,12 +11,14 @@ from knox.models import AuthToken
 from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.models import TokenUse, User
 from accounts.people import services
-from accounts.sessions import many_tokens, tokens
+from accounts.sessions import many_tokens, tokens, uses
 from accounts.sessions.ending import end_all
 from accounts.sessions.ending_all import end_everybodys
-from accounts.sessions.uses import NOTED_SECONDS
+from accounts.sessions.uses import NOTED_SECONDS, note_used
 from storage.ids.snowflakes import make_id
+from storage.redis import rate_limits
 from storage.redis.node import timeline_node
+from storage.redis.rate_limits import Policy
 from tests.integration.querying import Door, ids
 from tests.integration.speaking import Api, follow, problem
 from tests.people import PASSWORD, ApiClient, new_person
@@ -222,6 +224,35 @@ def test_a_use_that_cannot_be_noted_lets_in_all_the_same(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(TokenUse.objects, "bulk_create", refused)
     assert tokens.authenticate(raw).id == ada.pk
+
+
+def claims(count: int) -> list[Claim]:
+    """Of tokens that nobody has, the last digest first."""
+    return [Claim(1, f"{number:0128x}") for number in range(count, 0, -1)]
+
+
+def noted() -> list[str]:
+    return list(TokenUse.objects.order_by("pk").values_list("token_id", flat=True))
+
+
+def test_uses_are_noted_in_one_order() -> None:
+    TokenUse.objects.all().delete()
+    given = claims(3)
+    with CaptureQueriesContext(connection) as found:
+        note_used(dict.fromkeys(given))
+    [sql] = [each["sql"] for each in found if each["sql"].startswith("INSERT")]
+    assert sorted(given, key=lambda each: sql.index(each.digest)) == given[::-1]
+
+
+def test_an_upgrade_is_no_storm_of_notes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second is made an hour, so that it does not end meanwhile."""
+    TokenUse.objects.all().delete()
+    monkeypatch.setattr(uses, "NOTED_A_SECOND", Policy("token-uses-of-a-test", 3, 3600))
+    rate_limits._memory.storage.reset()
+    given = claims(5)
+    note_used(dict.fromkeys(given[:4]))
+    note_used(dict.fromkeys(given[4:]))
+    assert len(noted()) == 3
 
 
 def test_tokens_of_the_version_before_are_told_and_noted_when_used() -> None:

@@ -14,7 +14,8 @@ from django.db import connections
 
 from accounts.account_cache import accounts
 from accounts.people import services
-from accounts.people.resets import send_letters, token_for
+from accounts.people.reset_letters import send_letters
+from accounts.people.resets import token_for
 from storage.redis.generations import begin
 from storage.redis.node import timeline_node
 from tests.conftest import empty_database

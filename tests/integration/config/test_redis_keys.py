@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -25,7 +26,7 @@ from fanout.orders import handlers, sweeper
 from fanout.orders.sweepers import Sweeper
 from feed.operations import strays
 from feed.operations.homes import home_of
-from feed.tasks import sample_figures, search_strays
+from feed.tasks import sample_figures, search_strays, send_letters
 from storage.errors import Unavailable
 from storage.redis import count_cache, rate_limits
 from storage.redis.node import RedisNode, broker_node, timeline_node
@@ -121,10 +122,11 @@ def ask(api: Api, method: str, path: str, body: Any = None) -> None:
 def people_come(seen: Seen) -> None:
     nobody = Api()
     sha = hashlib.sha256(QUERY.encode()).hexdigest()
-    with seen.after():
+    with seen.after(), patch.object(EmailBackend, "send_messages", side_effect=OSError):
         ask(nobody, "POST", "/auth/register", {"username": "ada", "email": "ada@example.org", "password": PASSWORD})
         ask(nobody, "POST", "/auth/token", {"username": "ada", "password": PASSWORD})
         ask(nobody, "POST", "/auth/password-reset", {"email": "ada@example.org"})
+        send_letters()
         ask(nobody, "GET", "/feed/public")
         assert Door().post({"query": QUERY, "extensions": {"persistedQuery": {"sha256Hash": sha}}}).status_code == 200
         assert Client(headers={"Authorization": "Bearer none"}).get("/api/v1/me").status_code == 401

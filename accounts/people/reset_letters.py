@@ -1,0 +1,203 @@
+"""Sending the letters that people/resets.py was asked for. A worker does, every few seconds (feed/tasks.py).
+
+**A mail server holds nobody up for long.** Workers work orders off as well. So one of them sends at a time, who has
+taken the turn, a key in the broker's Redis; and after a server that failed or was slow nobody has a turn for
+RETRY_SECONDS. What hangs costs one worker settings.EMAIL_TIMEOUT a minute, for each address that the server has.
+
+**A letter is sent once.** Who sends one has claimed its row, for longer than a run lasts: so it is although the turn
+was lost with its Redis. Only a worker that dies between the server's answer and the deletion of the row has a letter
+sent again.
+
+**Nothing that was asked for is lost silently.** The row stands until the letter was handed over. A letter that is
+refused for good is given up and holds up no other; everything else is tried again each RETRY_SECONDS. What has waited
+for GIVEN_UP_SECONDS is deleted. Both are logged.
+
+**Staff and superusers have no letter**, nor has anybody else with power at the desk: who reads their letters would have
+that. Their passwords are set by a superuser.
+"""
+
+import smtplib
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.errors import MessageError
+from enum import Enum, auto
+from time import monotonic
+
+import structlog
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+
+from accounts.models import PasswordReset, User, privileged
+from accounts.people.resets import token_for
+from accounts.sql import sql_or_unavailable
+from storage.errors import Unavailable
+from storage.redis.node import broker_node
+
+SENT_AT_ONCE = 20
+"""Letters of one run; a worker looks every few seconds."""
+SENDING_SECONDS = 2.0
+"""Of one run, after which no letter is begun: the same worker works orders off."""
+SLOW_SECONDS = 2.0
+"""A letter that took so long is the last for RETRY_SECONDS."""
+RETRY_SECONDS = 60
+"""Between two tries at a letter, and at a server that failed or was slow."""
+TURN_SECONDS = 120
+"""For which a turn, and a row, are taken. A run takes SENDING_SECONDS and a letter, which is a dozen answers of the
+server, each within settings.EMAIL_TIMEOUT; one that took longer all the same was slow, and gives back nobody's turn."""
+GIVEN_UP_SECONDS = 3600
+"""Who has waited so long for a letter has asked again."""
+TURN = "sending-letters"
+SUBJECT = "A new password"
+LETTER = """\
+Somebody, we hope you, asked for a new password for @{username}.
+
+{way}
+
+If it was not you, do nothing: the password stays as it is.
+"""
+BY_LINK = "Follow this within an hour to choose one:\n\n{url}#token={token}"
+BY_CODE = "Enter this within an hour where you asked for it:\n\n{token}"
+
+log = structlog.get_logger(__name__)
+
+
+class _Fault(Enum):
+    """Why a letter was not sent."""
+
+    OF_THE_LETTER = auto()
+    """For good."""
+    OF_THE_MAILBOX = auto()
+    """For now, as by greylisting, or because it is full."""
+    OF_THE_SERVER = auto()
+    """Who fails with every other one, too."""
+
+
+def send_letters() -> int:
+    """Sends the letters that are due, up to SENT_AT_ONCE; returns how many it is done with.
+
+    First of all forgets what nobody waits for any more. None is sent where there is no mail server, none beside
+    another run, and none for RETRY_SECONDS after a server that failed. Three to six SQL statements a letter, and two
+    round trips; two statements if there is nothing to do. Raises `Unavailable` for SQL and the broker.
+    """
+    _forget_old()
+    due = _due() if settings.SENDS_LETTERS else []
+    if not due or not _take_turn():
+        return 0
+    rests, connection = True, get_connection()
+    try:
+        done, rests = _send(due, connection)
+    finally:
+        with suppress(OSError):
+            connection.close()
+        _end_turn(rests=rests)
+    return done
+
+
+def _send(due: list[PasswordReset], connection: BaseEmailBackend) -> tuple[int, bool]:
+    """How many were done with, and whether the server is to be left alone for a while."""
+    done, until = 0, monotonic() + SENDING_SECONDS
+    for asked in due:
+        began = monotonic()
+        if began >= until:
+            break
+        if not _claim(asked):
+            continue
+        person = _person_with(asked.email)
+        fault = None if person is None else _sent(person, connection)
+        if fault in (None, _Fault.OF_THE_LETTER):
+            _forget(asked)
+            done += 1
+        else:
+            _put_off(asked)
+        if fault is _Fault.OF_THE_SERVER:
+            return done, True
+        if monotonic() - began >= SLOW_SECONDS:
+            log.warning("letters_are_slow")
+            return done, True
+    return done, False
+
+
+def _take_turn() -> bool:
+    """Whether nobody else has it, nor is the server left alone. One round trip. Raises `Unavailable`."""
+    [taken] = broker_node().round_trip(("SET", TURN, b"1", "NX", "EX", TURN_SECONDS))
+    return bool(taken)
+
+
+def _end_turn(*, rests: bool) -> None:
+    """Lets the next begin, at once or in RETRY_SECONDS. If it is not heard, the turn ends by itself."""
+    with suppress(Unavailable):
+        broker_node().round_trip(("SET", TURN, b"1", "EX", RETRY_SECONDS) if rests else ("DEL", TURN))
+
+
+@sql_or_unavailable()
+def _forget_old() -> None:
+    """Whether or not letters are sent: an address is not kept for longer."""
+    since = datetime.now(UTC) - timedelta(seconds=GIVEN_UP_SECONDS)
+    count, _ = PasswordReset.objects.filter(asked_at__lte=since).delete()
+    if count:
+        log.error("letters_given_up", count=count)
+
+
+@sql_or_unavailable()
+def _due() -> list[PasswordReset]:
+    return list(PasswordReset.objects.filter(due_at__lte=datetime.now(UTC)).order_by("due_at")[:SENT_AT_ONCE])
+
+
+@sql_or_unavailable()
+def _claim(asked: PasswordReset) -> bool:
+    """Whether nobody else is at it."""
+    again = datetime.now(UTC) + timedelta(seconds=TURN_SECONDS)
+    return bool(PasswordReset.objects.filter(pk=asked.pk, due_at=asked.due_at).update(due_at=again))
+
+
+@sql_or_unavailable()
+def _put_off(asked: PasswordReset) -> None:
+    """Behind all that wait now."""
+    again = datetime.now(UTC) + timedelta(seconds=RETRY_SECONDS)
+    PasswordReset.objects.filter(pk=asked.pk).update(due_at=again)
+
+
+@sql_or_unavailable()
+def _forget(asked: PasswordReset) -> None:
+    asked.delete()
+
+
+@sql_or_unavailable()
+def _person_with(email: str) -> User | None:
+    """Whose the address is; None for who is to have no letter."""
+    person = User.objects.with_email(email).exclude(privileged()).first() if email else None
+    return person if person is not None and person.is_active and person.has_usable_password() else None
+
+
+def _sent(person: User, connection: BaseEmailBackend) -> _Fault | None:
+    """None if it was. What the server says is not logged: it may name the address."""
+    try:
+        connection.open()
+        connection.send_messages([_letter(person)])
+    except Exception as error:
+        fault, kind = _fault_in(error), type(error).__name__
+        if fault is _Fault.OF_THE_LETTER:
+            log.error("letter_given_up", user_id=person.pk, error=kind)
+        else:
+            log.warning("letter_waits", user_id=person.pk, error=kind)
+        return fault
+    return None
+
+
+def _fault_in(error: Exception) -> _Fault:
+    """An answer to the sender or to signing in is the server's own, whatever its number."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = [code for code, _ in error.recipients.values()]
+        return _Fault.OF_THE_LETTER if all(code >= 500 for code in codes) else _Fault.OF_THE_MAILBOX
+    if isinstance(error, smtplib.SMTPDataError):
+        return _Fault.OF_THE_LETTER if error.smtp_code >= 500 else _Fault.OF_THE_SERVER
+    of_the_letter = isinstance(error, ValueError | MessageError) and not isinstance(error, OSError)
+    return _Fault.OF_THE_LETTER if of_the_letter else _Fault.OF_THE_SERVER
+
+
+def _letter(person: User) -> EmailMessage:
+    token = token_for(person)
+    url = settings.PASSWORD_RESET_URL
+    way = BY_LINK.format(url=url, token=token) if url else BY_CODE.format(token=token)
+    return EmailMessage(SUBJECT, LETTER.format(username=person.username, way=way), to=[person.email])
