@@ -17,10 +17,11 @@ pytestmark = pytest.mark.usefixtures("database")
 
 @pytest.fixture(autouse=True)
 def _opened(database: None) -> Iterator[None]:
-    """This thread's connections, as their opening has made them known."""
+    """This thread's connections, as their opening has made them known; with health checks, as PostgreSQL's have."""
     for each in connections.all():
         each.close()
         each.ensure_connection()
+        each.health_check_enabled = True
     close_what_is_over()
     yield
     connection.close()
@@ -37,6 +38,7 @@ def test_djangos_own_receivers_have_gone() -> None:
     sql_connections.look_after()
     began, ended = (each._live_receivers(None)[0] for each in (request_started, request_finished))
     assert close_old_connections not in [*began, *ended]
+    assert close_what_is_over in began
     assert close_what_is_over in ended
 
 
@@ -67,6 +69,14 @@ def test_one_that_works_after_an_error_stays() -> None:
     close_what_is_over()
     assert is_open()
     assert not connection.errors_occurred
+    assert not connection.health_check_done, "it may break before it is used again"
+
+
+def test_one_without_health_checks_is_looked_at_each_time() -> None:
+    connection.health_check_enabled = False
+    connection.set_autocommit(False)
+    close_what_is_over()
+    assert not is_open(), "somebody left it within a transaction"
 
 
 def test_one_that_has_come_of_age_is_closed_though_nobody_uses_it() -> None:
