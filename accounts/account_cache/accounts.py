@@ -116,15 +116,21 @@ UNHEARD = Heard()
 
 
 def heard() -> Read[Heard]:
-    """Returns a read of this process's copy of the log, and then of its shard's generation. Two commands."""
+    """Returns a read of this process's copy of the log, and then of its shard's generation. Two commands.
+
+    When the copy's node does not answer, the process goes on with another copy.
+    """
     shard = own_copy.shard
     log = recent_changes(shard)
     return Read((*log.commands, ("MGET", generation_key(shard))), partial(_heard, log, shard), spares=True)
 
 
 def _heard(log: Read[Changes | None], shard: int, answer: Any, generation: Sequence[bytes | None] | None) -> Heard:
+    changes = log.decode(answer)
+    if changes is None:
+        own_copy.leave(shard)
     of_shard = None if generation is None else generation[0]
-    return Heard(log.decode(answer), shard, {shard: of_shard} if of_shard else None)
+    return Heard(changes, shard, {shard: of_shard} if of_shard else None)
 
 
 def tell_of_change(user_id: int) -> None:
