@@ -7,8 +7,8 @@ that nobody has: a tenth of what a warm read costs, which asks no SQL. What is d
 - a connection that was used is checked anew before it is used again (CONN_HEALTH_CHECKS);
 - one that met an error which may have broken it, or is older than CONN_MAX_AGE, is closed, also one that has come of
   age while its thread had nothing to do;
-- one without health checks does not tell whether it was used, and is looked at each time, which asks its database
-  nothing.
+- so is one that was left in another mode of autocommit. One without health checks (SQLite) does not tell whether it was
+  used, so this is looked at each time.
 """
 
 import threading
@@ -46,10 +46,11 @@ def look_after() -> None:
 
 
 def close_what_is_over(**_: object) -> None:
-    """Looks after this thread's connections. Costs nothing for those with health checks that were not used."""
+    """Looks after this thread's connections. Costs nothing for those that were not used."""
     for each in _opened.thread:
         is_old = each.close_at is not None and time.monotonic() >= each.close_at
-        if each.health_check_done or each.errors_occurred or is_old or not each.health_check_enabled:
+        is_left_open = each.autocommit != each.settings_dict["AUTOCOMMIT"]
+        if each.health_check_done or each.errors_occurred or is_old or is_left_open:
             each.close_if_unusable_or_obsolete()
             # Django holds one that works after an error for checked, until it looks again as the next request begins.
             each.health_check_done = False
