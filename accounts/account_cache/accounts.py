@@ -24,9 +24,10 @@ which is read after the log: then nothing was forgotten between the fetch and th
 slow read (5 s) after it was fetched; the log remembers longer than both together, with room
 for clocks that disagree by seconds.
 
-**When Redis does not answer** readers use memory (at most `LOCAL_SECONDS` old), then SQL. A change that Redis could not
-be told of is not in the log: somebody tells it within a second or two, and nobody vouches for entries in Redis for more
-than VOUCHED_SECONDS (5 s, vouching.py) until then; so it is seen everywhere within 10 s of its commit.
+**When Redis does not answer** readers use memory (at most `LOCAL_SECONDS` old, and not refuted by the log if that was
+still heard), then SQL. A change that Redis could not be told of is not in the log: somebody tells it within a second or
+two, and nobody vouches for entries in Redis for more than VOUCHED_SECONDS (5 s, vouching.py) until then; so it is seen
+everywhere within 10 s of its commit.
 
 **When SQL does not answer** entries in Redis count for as long as they last, an hour and more for whoever is active
 (storage/redis/lasting_cache.py).
@@ -93,13 +94,13 @@ def accounts_by_id(
         return {}
     of_the_log = generation.get(log_shard) if generation is not None else None
     if changes is None or of_the_log is None:
-        return _fetch(wanted)
+        return _fetch(wanted, changes or {}).all
     found = _memory.hits(wanted, changes, of_the_log)
     missing = wanted - found.keys()
     if missing:
-        fetched = _fetch(missing)
-        _memory.keep(fetched, changes, of_the_log)
-        found |= fetched
+        fetched = _fetch(missing, changes)
+        _memory.keep(fetched.anew, changes, of_the_log)
+        found |= fetched.all
     return found
 
 
@@ -115,15 +116,21 @@ UNHEARD = Heard()
 
 
 def heard() -> Read[Heard]:
-    """Returns a read of this process's copy of the log, and then of its shard's generation. Two commands."""
+    """Returns a read of this process's copy of the log, and then of its shard's generation. Two commands.
+
+    When the copy's node does not answer, the process goes on with another copy.
+    """
     shard = own_copy.shard
     log = recent_changes(shard)
     return Read((*log.commands, ("MGET", generation_key(shard))), partial(_heard, log, shard), spares=True)
 
 
 def _heard(log: Read[Changes | None], shard: int, answer: Any, generation: Sequence[bytes | None] | None) -> Heard:
+    changes = log.decode(answer)
+    if changes is None:
+        own_copy.leave(shard)
     of_shard = None if generation is None else generation[0]
-    return Heard(log.decode(answer), shard, {shard: of_shard} if of_shard else None)
+    return Heard(changes, shard, {shard: of_shard} if of_shard else None)
 
 
 def tell_of_change(user_id: int) -> None:
@@ -198,20 +205,32 @@ def forget(user_id: int) -> None:
     _memory.forget(user_id)
 
 
-def _fetch(ids: Collection[int]) -> dict[int, Account]:
+class _Fetched(msgspec.Struct, frozen=True):
+    anew: dict[int, Account]
+    """Read since the log was: memory may keep them as of then."""
+    remembered: dict[int, Account] = {}
+    """Memory's own, of any generation: kept again they would pass for newer than they are."""
+
+    @property
+    def all(self) -> dict[int, Account]:
+        return self.anew | self.remembered
+
+
+def _fetch(ids: Collection[int], changes: Changes) -> _Fetched:
+    """Asks Redis, and SQL for the others; without Redis memory, but for whom these `changes` refute, and SQL."""
     try:
         kept, generation = _from_redis(ids)
     except Unavailable:
-        found = _memory.hits(ids, {}, None)
-        return found | _from_sql(set(ids) - found.keys())
+        remembered = _memory.hits(ids, changes, None)
+        return _Fetched(_from_sql(set(ids) - remembered.keys()), remembered)
     try:
         rows = _from_sql(set(ids) - kept.good.keys())
     except Unavailable:
         if kept.good.keys() | kept.doubtful.keys() != set(ids):
             raise
-        return kept.good | kept.doubtful
+        return _Fetched(kept.good | kept.doubtful)
     _fill(rows, kept, generation)
-    return kept.good | rows
+    return _Fetched(kept.good | rows)
 
 
 def _from_redis(ids: Collection[int]) -> tuple[Kept[int, Account], Generations | None]:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
@@ -133,12 +134,15 @@ class BoundsAndFields(CommonMiddleware):
         super().__init__(get_response)
         self._ours: set[str] = set()
         self._allowed: object = None
+        # A fault around the view becomes an answer here, as one in it does below, so that it has its fields, too.
+        self._written = cast(Answer, convert_exception_to_response(self._write))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase | None = None
         if request.path_info != PROBED_BY_ADDRESS and not self._is_known(request):
-            self.process_request(request)
-            self._know(request)
-        response = self._answer(request)
+            response = self._at_the_host(request)
+        if response is None:
+            response = self._answer(request)
         if not response.streaming:
             length = str(len(cast(HttpResponse, response).content))
             put_missing(response, {"content-length": ("Content-Length", length)})
@@ -148,7 +152,7 @@ class BoundsAndFields(CommonMiddleware):
         if request.method in WRITES:
             if not fits(request):
                 return problem_response(too_large(), request)
-            response = self._write(request)
+            response = self._written(request)
         else:
             response = self.get_response(request)
         if hits := rate_hits(request):
@@ -168,10 +172,17 @@ class BoundsAndFields(CommonMiddleware):
         """Whether the host was looked at already, as it is written there, and is one of ours."""
         return request.META.get("HTTP_HOST") in self._ours and settings.ALLOWED_HOSTS is self._allowed
 
-    def _know(self, request: HttpRequest) -> None:
+    def _at_the_host(self, request: HttpRequest) -> HttpResponseBase | None:
+        """Returns where Django sends whoever asks this host, or None. Raises `DisallowedHost` if it is not ours."""
+        elsewhere = self.process_request(request)
+        if elsewhere is None and "HTTP_HOST" in request.META:
+            self._know(request.META["HTTP_HOST"])
+        return elsewhere
+
+    def _know(self, host: str) -> None:
         if settings.ALLOWED_HOSTS is not self._allowed or len(self._ours) >= HOSTS_KEPT:
             self._ours, self._allowed = set(), settings.ALLOWED_HOSTS
-        self._ours.add(request.META.get("HTTP_HOST", ""))
+        self._ours.add(host)
 
 
 def fits(request: HttpRequest) -> bool:

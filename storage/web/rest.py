@@ -34,7 +34,9 @@ ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 JSON = "application/json"
 PATHS_KEPT = 256
-"""Nearly all are short, and most requests ask for few of them; none is longer than 64 KB."""
+"""Most requests ask for few of them."""
+LONGEST_KEPT = 256
+"""Characters. All of ours are shorter; others are as long as a client likes, up to 64 KB."""
 CHARSET = re.compile(r""";\s*charset\s*=\s*["']?([^\s;"']+)""", re.IGNORECASE)
 UTF8_NAMES = ("utf-8", "utf8", "us-ascii", "ascii")
 """ASCII is UTF-8 as well."""
@@ -206,8 +208,12 @@ def collection(request: AnyRequest, asked: PageRequest, page: Page[T]) -> dict[s
     }
 
 
-escaped_path = lru_cache(PATHS_KEPT)(escape_uri_path)
-"""A path as it stands in links and log lines."""
+def escaped_path(path: str) -> str:
+    """Returns a path as it stands in links and log lines."""
+    return _kept_path(path) if len(path) <= LONGEST_KEPT else escape_uri_path(path)
+
+
+_kept_path = lru_cache(PATHS_KEPT)(escape_uri_path)
 
 
 def _plain(request: AnyRequest) -> HttpRequest:

@@ -6,6 +6,7 @@ import msgspec
 
 from accounts.entities import Viewer
 from accounts.graph.exclusions import sees_suspended
+from storage.errors import Unavailable
 from storage.redis.reads import Read
 from storage.web.paging import Page, PageRequest
 from storage.web.walking import Stored
@@ -51,10 +52,12 @@ def thread(tweet_id: int, viewer: Viewer | None, request: PageRequest, *, first:
     subject = _subject(tweet_id, first)
     path = subject.known_path
     conversation = _Conversation([*path, tweet_id], viewer)
-    replies = _replies(subject.id, request, conversation.show)
+    try:
+        replies = _replies(subject.id, request, conversation.show)
+    except Unavailable:
+        conversation.above()  # what is gone is so though nobody can list the replies
+        raise
     shown = conversation.above()
-    if not shown or shown[-1].id != str(tweet_id):
-        raise no_such_tweet()
     if path and not _begins_with(path[0], shown):
         shown = [*conversation.hydrated(_older_than(path)).tweets, *shown]
     return Thread(ancestors=shown[:-1], tweet=shown[-1], replies=replies)
@@ -66,7 +69,11 @@ def cached_tweet(tweet_id: int) -> Read[Tweet | None]:
 
 
 class _Conversation:
-    """What stands above the replies, hydrated together with the first of them."""
+    """What stands above the replies, a tweet's path and itself, hydrated together with the first of them.
+
+    Whatever hydrates first raises `NotFound` when the tweet itself may not be shown: then nobody looks for more
+    replies.
+    """
 
     def __init__(self, ids: Sequence[int], viewer: Viewer | None) -> None:
         self._ids = ids
@@ -79,7 +86,10 @@ class _Conversation:
             return self.hydrated(replies)
         found = self.hydrated([*self._ids, *replies])
         above = {str(each) for each in self._ids}
-        self._shown = [tweet for tweet in found.tweets if tweet.id in above]
+        shown = [tweet for tweet in found.tweets if tweet.id in above]
+        if not shown or shown[-1].id != str(self._ids[-1]):
+            raise no_such_tweet()
+        self._shown = shown
         below = [tweet for tweet in found.tweets if tweet.id not in above]
         return Hydrated(below, found.unreadable.difference(self._ids))
 

@@ -6,9 +6,9 @@ from unittest.mock import patch
 import pytest
 from django.db import transaction
 
-from accounts.account_cache import accounts
-from accounts.account_cache.accounts import ACCOUNTS, tell_of_change
-from accounts.account_cache.change_log import OwnCopy, log_key, log_shards, own_copy, recent_changes
+from accounts.account_cache import accounts, change_log
+from accounts.account_cache.accounts import ACCOUNTS, heard, tell_of_change
+from accounts.account_cache.change_log import COPIES, OwnCopy, log_key, log_shards, own_copy, recent_changes
 from accounts.account_cache.changes import note_change
 from storage.redis import generations
 from storage.redis.node import RedisNode, timeline_node
@@ -68,3 +68,12 @@ def test_each_copy_is_told_and_each_process_reads_one_that_answers() -> None:
         seen(tweet, reader)
         with patch.object(accounts, "_fetch", side_effect=AssertionError("asked again")):
             seen(tweet, reader)
+
+
+def test_a_copy_that_was_not_heard_along_with_something_else_is_left_as_well() -> None:
+    with patch.object(change_log, "log_shards", lambda: range(COPIES)):
+        read = set[int]()
+        for _ in range(50):
+            read.add(own_copy.shard)
+            assert heard().decode(None, None).changes is None
+    assert len(read) > 1

@@ -17,6 +17,7 @@ from storage.redis.node import timeline_node
 from storage.redis.shards import Generations
 from tests.backends import counted_round_trips, timeline_redis_down, vouch_for_none
 from tests.ids import new_id
+from tests.integration.conftest import LASTING_SECONDS
 from tests.people import PASSWORD, ApiClient, new_person
 
 pytestmark = pytest.mark.usefixtures("database", "redis_servers")
@@ -230,6 +231,30 @@ def test_without_redis_cards_come_from_memory_then_sql() -> None:
     assert len(queries) == 1
     assert str(unknown.id) in queries[0]["sql"]
     assert str(known.id) not in queries[0]["sql"]
+
+
+def test_what_the_log_refutes_is_not_taken_from_memory_though_redis_went_away_after_it() -> None:
+    person = new_person()
+    shown_name(person)
+    in_another_process(lambda: services.update_profile(person.id, ProfileChange(display_name="New")))
+    recent, generation = log(), generation_now()
+    with timeline_redis_down():
+        found = accounts.accounts_by_id([person.id], changes=recent, generation=generation)
+        assert found[person.id].display_name == "New"
+    assert shown_name(person) == "New"
+
+
+def test_what_memory_gave_without_redis_is_remembered_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log forgot the change when Redis was emptied: no generation of later vouches for what was fetched before."""
+    monkeypatch.setattr(accounts, "LOCAL_SECONDS", LASTING_SECONDS)
+    person = new_person()
+    shown_name(person)
+    in_another_process(lambda: services.update_profile(person.id, ProfileChange(display_name="New")))
+    timeline_node().round_trip(("FLUSHALL",))
+    asked: dict[str, Any] = {"changes": log(), "generation": generation_now()}
+    with timeline_redis_down():
+        assert accounts.accounts_by_id([person.id], **asked)[person.id].display_name == person.username
+    assert accounts.accounts_by_id([person.id], **asked)[person.id].display_name == "New"
 
 
 def test_a_change_without_redis_is_seen_when_somebody_has_told_it() -> None:

@@ -6,10 +6,12 @@ from unittest.mock import patch
 
 import pytest
 from a2wsgi.wsgi import build_environ
+from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.wsgi import WSGIRequest
 from django.test import override_settings
 
 from accounts.sessions import authentication
+from config.http import idempotency
 from config.http.idempotency import HEADER, checked_key
 from storage.errors import BadRequest, Unavailable
 from storage.redis.rate_limits import Policy
@@ -113,6 +115,16 @@ def test_a_person_over_their_quota_may_send_the_key_again() -> None:
         assert post(client).status_code == 429
     first = post(client, text="another")
     assert (first.status_code, "Idempotency-Replayed" in first) == (201, False)
+
+
+@on_one_store
+@override_settings(RATE_LIMITS=True)
+@pytest.mark.parametrize(("fault", "status"), [(RuntimeError(), 500), (SuspiciousOperation(), 400)])
+def test_a_fault_around_the_view_still_tells_what_is_left_of_the_quota(fault: Exception, status: int) -> None:
+    client = ApiClient(new_person())
+    with patch.object(idempotency, "claim_request", side_effect=fault):
+        answer = post(client)
+    assert (answer.status_code, "RateLimit" in answer) == (status, True)
 
 
 @on_one_store

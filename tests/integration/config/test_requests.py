@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import structlog
-from django.http import HttpRequest
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
 from config.http.middleware import BoundsAndFields
@@ -83,6 +84,23 @@ def test_a_body_without_announced_length_is_read_and_bounded(settings: Any) -> N
     limited = BoundsAndFields(lambda request: Echoes.as_view()(request).render())
     assert json.loads(limited(chunked(b'{"a": 1}')).content) == {"got": {"a": 1}}  # type: ignore[attr-defined]
     assert limited(chunked(b" " * (settings.MAX_BODY_BYTES + 1))).status_code == 413
+
+
+class TestHosts:
+    """A host is looked at once, as it is spelled."""
+
+    def test_one_that_is_empty_is_not_known_by_one_that_is_missing(self) -> None:
+        bounds = BoundsAndFields(lambda _: HttpResponse())
+        assert bounds(RequestFactory().get("/")).status_code == 200
+        with pytest.raises(DisallowedHost):
+            bounds(RequestFactory().get("/", headers={"Host": ""}))
+
+    def test_who_is_sent_elsewhere_goes_no_further(self, settings: Any) -> None:
+        settings.PREPEND_WWW = True
+        bounds = BoundsAndFields(lambda _: HttpResponse())
+        for _ in range(2):
+            answer = bounds(RequestFactory().get("/a?b", headers={"Host": "localhost"}))
+            assert (answer.status_code, answer["Location"]) == (301, "http://www.localhost/a?b")
 
 
 def test_only_admin_pages_pay_for_sessions_and_csrf() -> None:

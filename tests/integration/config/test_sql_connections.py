@@ -1,7 +1,8 @@
-"""After a request its thread's SQL connections are looked after, as Django would, if there is something to do."""
+"""Around a request its thread's SQL connections are looked after, as Django would, if there is something to do."""
 
 import time
 from collections.abc import Iterator
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -24,10 +25,18 @@ def _opened(database: None) -> Iterator[None]:
     close_what_is_over()
     yield
     connection.close()
+    connection.ensure_connection()
+    close_what_is_over()
 
 
 def is_open() -> bool:
     return connection.connection is not None
+
+
+def opened() -> Any:
+    """The thread's own connection itself."""
+    [found] = [each for each in sql_connections._opened.thread if each.alias == "default"]
+    return found
 
 
 def test_djangos_own_receivers_have_gone() -> None:
@@ -37,6 +46,7 @@ def test_djangos_own_receivers_have_gone() -> None:
     sql_connections.look_after()
     began, ended = (each._live_receivers(None)[0] for each in (request_started, request_finished))
     assert close_old_connections not in [*began, *ended]
+    assert close_what_is_over in began
     assert close_what_is_over in ended
 
 
@@ -48,7 +58,7 @@ def test_a_connection_that_was_not_used_is_not_looked_at() -> None:
 
 
 def test_one_that_was_used_is_checked_before_it_is_used_again() -> None:
-    [used] = [each for each in sql_connections._opened.thread if each.alias == "default"]
+    used = opened()
     used.health_check_done = True
     close_what_is_over()
     assert not used.health_check_done
@@ -67,6 +77,13 @@ def test_one_that_works_after_an_error_stays() -> None:
     close_what_is_over()
     assert is_open()
     assert not connection.errors_occurred
+    assert not opened().health_check_done, "it may break before it is used again"
+
+
+def test_one_that_was_left_within_a_transaction_is_closed_though_nothing_else_tells_that_it_was_used() -> None:
+    connection.set_autocommit(False)
+    close_what_is_over()
+    assert not is_open()
 
 
 def test_one_that_has_come_of_age_is_closed_though_nobody_uses_it() -> None:

@@ -1,12 +1,15 @@
 """Replies to a tweet, and the thread that leads to it."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from accounts.models import User
 from accounts.people import services
+from storage.errors import Unavailable
 from storage.redis.node import timeline_node
+from storage.web import walking
 from tests.backends import counted_store_calls, timeline_redis_down
 from tests.ids import new_id
 from tests.integration.speaking import on_one_store
@@ -179,6 +182,33 @@ def test_what_is_gone_or_unreadable_is_answered_as_such(route: str) -> None:
     ):
         assert status(bad) == 400
     assert status(f"{shown}/{route}") == 200
+
+
+@on_one_store
+def test_a_tweet_that_is_gone_is_so_before_anybody_walks_its_replies() -> None:
+    """All of them are hidden, so a walk finds nothing in its time."""
+    author, suspended = new_person(), new_person()
+    deleted, shown = post(author), post(author)
+    for _ in range(3):
+        post(suspended, reply_to=deleted)
+        post(suspended, reply_to=shown)
+    delete(author, deleted)
+    suspend(suspended)
+    with patch.object(walking, "WALK_SECONDS", 0):
+        assert status(f"{shown}/thread?limit=1") == 503
+        assert status(f"{deleted}/thread?limit=1") == 404
+
+
+@on_one_store
+def test_a_tweet_that_is_known_to_be_gone_is_so_while_the_store_is_away() -> None:
+    author = new_person()
+    deleted, shown = post(author), post(author)
+    delete(author, deleted)
+    for each in (deleted, shown):
+        status(f"{each}/thread")
+    with patch.object(type(tweet_store()), "replies", side_effect=Unavailable("store")):
+        assert status(f"{shown}/thread") == 503
+        assert status(f"{deleted}/thread") == 404
 
 
 def test_the_conversation_of_a_retweet_is_its_originals() -> None:

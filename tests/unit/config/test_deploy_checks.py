@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from django.conf import settings
+
 from config import settings as product
 from config.http import middleware
 
@@ -33,6 +35,12 @@ def test_they_find_nothing_under_productions_settings(tmp_path: Path) -> None:
     weak = checked(DATA_DIR=str(tmp_path), SECRET_KEY="a" * 60)
     assert weak.returncode == 1
     assert "security.W009" in weak.stderr
+
+
+def test_nobody_is_sent_elsewhere() -> None:
+    """Django's middlewares would do it where ours, made of them, step aside or look once: the front sends people."""
+    on = [name for name in ("APPEND_SLASH", "PREPEND_WWW", "SECURE_SSL_REDIRECT") if getattr(settings, name)]
+    assert on == []
 
 
 def test_what_they_are_kept_from_saying_is_said_elsewhere() -> None:
