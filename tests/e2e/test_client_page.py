@@ -186,6 +186,7 @@ def test_going_back_shows_the_same_lines(one: User, server: Server) -> None:
     for number in range(30):
         author.post(f"line {number}.")
     one.become(author)
+    one.sees("line 29.", "article.tweet").sees("line 10.", "article.tweet")
     one.tab.run("scrollTo(0, document.body.scrollHeight)")
     one.sees("line 0.", "article.tweet")
     one.tab.run("document.querySelectorAll('article.tweet')[20].scrollIntoView()")
