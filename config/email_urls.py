@@ -35,9 +35,15 @@ def fault_of(url: str) -> str | None:
     parts = urlsplit(url)
     if not parts.hostname:
         return "names no host"
-    if bool(parts.username) != bool(parts.password):
+    return _fault_of_login(scheme, parts.username or "", parts.password or "")
+
+
+def _fault_of_login(scheme: str, user: str, password: str) -> str | None:
+    if bool(user) != bool(password):
         return "has a user without a password, or a password without a user"
-    if parts.password and scheme == "smtp":
+    if not unquote(user + password).isascii():
+        return "has a user or a password with letters that a mail server cannot be told"
+    if password and scheme == "smtp":
         return "would send a password in the clear: use smtp+starttls:// or smtps://"
     return None
 

@@ -206,7 +206,7 @@ if MAIL_SERVER:
     EMAIL_HOST, EMAIL_PORT = MAIL_SERVER.host, MAIL_SERVER.port
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER.user, MAIL_SERVER.password
     EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL_SERVER.tls, MAIL_SERVER.starttls
-EMAIL_TIMEOUT = 3
+EMAIL_TIMEOUT = 10
 """Seconds that an answer of the server may take: a worker waits for it (accounts/people/reset_letters.py)."""
 DEFAULT_FROM_EMAIL = ENV.email_from or "feed@localhost"
 REST_KNOX = {"TOKEN_TTL": timedelta(days=ENV.token_days), "AUTO_REFRESH": False}

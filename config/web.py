@@ -19,6 +19,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 from granian._granian import CallbackScheduler, RSGIWorker
@@ -80,7 +81,8 @@ class Server(MPServer):
 
     def _give_notice(self) -> None:
         for worker in filter(self._serves, self.wrks):
-            os.kill(worker.inner.pid, NOTICE)
+            with suppress(ProcessLookupError):  # it has ended in between
+                os.kill(worker.inner.pid, NOTICE)
 
     @staticmethod
     def _serves(worker: Any) -> bool:

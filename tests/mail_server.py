@@ -19,6 +19,7 @@ class MailServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Conversation)
         self.answers: dict[str, str] = {}
         self.hangs = False
+        self.says_nothing_of_letters = False
         self.connections = 0
         self.taken: list[str] = []
         """Recipients."""
@@ -54,7 +55,8 @@ class _Conversation(socketserver.StreamRequestHandler):
         answer = self.server.answers.get(".", OK)
         if answer == OK:
             self.server.taken.append(recipient)
-        self._say(answer)
+        if not self.server.says_nothing_of_letters:
+            self._say(answer)
 
     def _say(self, answer: str) -> None:
         self.wfile.write(f"{answer}\r\n".encode())

@@ -1,21 +1,24 @@
 """Sending the letters that people/resets.py was asked for. A worker does, every few seconds (feed/tasks.py).
 
 **A mail server holds nobody up for long.** Workers work orders off as well. So one of them sends at a time, who has
-taken the turn, a key in the broker's Redis; and after a server that failed or was slow nobody has a turn for
-RETRY_SECONDS. What hangs costs one worker settings.EMAIL_TIMEOUT a minute, for each address that the server has.
+taken the turn, a key in the broker's Redis; after a server that failed nobody has a turn for RETRY_SECONDS, and after a
+slow letter nobody for twice as long as it took. What hangs costs one worker settings.EMAIL_TIMEOUT a minute, for each
+address that the server has.
 
-**A letter is sent once.** Who sends one has claimed its row, for longer than a run lasts: so it is although the turn
-was lost with its Redis. Only a worker that dies between the server's answer and the deletion of the row has a letter
-sent again.
+**A letter is sent once**, as far as can be known. Who sends one has claimed its row, for longer than a run lasts: so it
+is although the turn was lost with its Redis. A server that falls silent amid a letter may have taken it: that one is
+tried again within DOUBTFUL_SECONDS of the asking, and no more. And a worker that dies, or loses SQL, between the
+server's answer and the deletion of the row has the letter sent again.
 
-**Nothing that was asked for is lost silently.** The row stands until the letter was handed over. A letter that is
-refused for good is given up and holds up no other; everything else is tried again each RETRY_SECONDS. What has waited
-for GIVEN_UP_SECONDS is deleted. Both are logged.
+**Nothing that was asked for is lost silently.** The row stands until the letter was handed over. What cannot be written
+to anybody is given up, and a mailbox that is refused holds up no other; everything else is tried again each
+RETRY_SECONDS. What has waited for GIVEN_UP_SECONDS is deleted. Both are logged.
 
 **Staff and superusers have no letter**, nor has anybody else with power at the desk: who reads their letters would have
 that. Their passwords are set by a superuser.
 """
 
+import math
 import smtplib
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -34,15 +37,18 @@ from accounts.sql import sql_or_unavailable
 from storage.errors import Unavailable
 from storage.redis.node import broker_node
 
-SENT_AT_ONCE = 20
-"""Letters of one run; a worker looks every few seconds."""
+SENT_AT_ONCE = 500
+"""Rows of one run, most of which may want no letter: whoever asks for addresses of nobody must not fill it. A worker
+looks every few seconds."""
 SENDING_SECONDS = 2.0
 """Of one run, after which no letter is begun: the same worker works orders off."""
 SLOW_SECONDS = 2.0
-"""A letter that took so long is the last for RETRY_SECONDS."""
+"""A letter that took so long is the last of its run."""
 RETRY_SECONDS = 60
-"""Between two tries at a letter, and at a server that failed or was slow."""
-TURN_SECONDS = 120
+"""Between two tries at a letter, and at a server that failed."""
+DOUBTFUL_SECONDS = 180
+"""After somebody asked: until then their letter is tried again although the server may have taken it."""
+TURN_SECONDS = 150
 """For which a turn, and a row, are taken. A run takes SENDING_SECONDS and a letter, which is a dozen answers of the
 server, each within settings.EMAIL_TIMEOUT; one that took longer all the same was slow, and gives back nobody's turn."""
 GIVEN_UP_SECONDS = 3600
@@ -68,7 +74,9 @@ class _Fault(Enum):
     OF_THE_LETTER = auto()
     """For good."""
     OF_THE_MAILBOX = auto()
-    """For now, as by greylisting, or because it is full."""
+    """Greylisted, full, or not there; of servers that say so of every mailbox when they mean the sender."""
+    DOUBTFUL = auto()
+    """The server fell silent amid it: perhaps it has taken the letter."""
     OF_THE_SERVER = auto()
     """Who fails with every other one, too."""
 
@@ -84,18 +92,18 @@ def send_letters() -> int:
     due = _due() if settings.SENDS_LETTERS else []
     if not due or not _take_turn():
         return 0
-    rests, connection = True, get_connection()
+    rest, connection = RETRY_SECONDS, get_connection()
     try:
-        done, rests = _send(due, connection)
+        done, rest = _send(due, connection)
     finally:
         with suppress(OSError):
             connection.close()
-        _end_turn(rests=rests)
+        _end_turn(rest)
     return done
 
 
-def _send(due: list[PasswordReset], connection: BaseEmailBackend) -> tuple[int, bool]:
-    """How many were done with, and whether the server is to be left alone for a while."""
+def _send(due: list[PasswordReset], connection: BaseEmailBackend) -> tuple[int, int]:
+    """How many were done with, and for how many seconds the server is to be left alone."""
     done, until = 0, monotonic() + SENDING_SECONDS
     for asked in due:
         began = monotonic()
@@ -105,17 +113,17 @@ def _send(due: list[PasswordReset], connection: BaseEmailBackend) -> tuple[int, 
             continue
         person = _person_with(asked.email)
         fault = None if person is None else _sent(person, connection)
-        if fault in (None, _Fault.OF_THE_LETTER):
+        if fault in (None, _Fault.OF_THE_LETTER) or (fault is _Fault.DOUBTFUL and _is_old(asked)):
             _forget(asked)
             done += 1
         else:
             _put_off(asked)
-        if fault is _Fault.OF_THE_SERVER:
-            return done, True
-        if monotonic() - began >= SLOW_SECONDS:
+        if fault in (_Fault.OF_THE_SERVER, _Fault.DOUBTFUL):
+            return done, RETRY_SECONDS
+        if (took := monotonic() - began) >= SLOW_SECONDS:
             log.warning("letters_are_slow")
-            return done, True
-    return done, False
+            return done, min(RETRY_SECONDS, math.ceil(2 * took))
+    return done, 0
 
 
 def _take_turn() -> bool:
@@ -124,10 +132,10 @@ def _take_turn() -> bool:
     return bool(taken)
 
 
-def _end_turn(*, rests: bool) -> None:
-    """Lets the next begin, at once or in RETRY_SECONDS. If it is not heard, the turn ends by itself."""
+def _end_turn(rest: int) -> None:
+    """Lets the next begin in so many seconds. If it is not heard, the turn ends by itself."""
     with suppress(Unavailable):
-        broker_node().round_trip(("SET", TURN, b"1", "EX", RETRY_SECONDS) if rests else ("DEL", TURN))
+        broker_node().round_trip(("SET", TURN, b"1", "EX", rest) if rest else ("DEL", TURN))
 
 
 @sql_or_unavailable()
@@ -163,6 +171,10 @@ def _forget(asked: PasswordReset) -> None:
     asked.delete()
 
 
+def _is_old(asked: PasswordReset) -> bool:
+    return datetime.now(UTC) - asked.asked_at >= timedelta(seconds=DOUBTFUL_SECONDS)
+
+
 @sql_or_unavailable()
 def _person_with(email: str) -> User | None:
     """Whose the address is; None for who is to have no letter."""
@@ -174,6 +186,10 @@ def _sent(person: User, connection: BaseEmailBackend) -> _Fault | None:
     """None if it was. What the server says is not logged: it may name the address."""
     try:
         connection.open()
+    except Exception as error:
+        log.warning("letter_waits", user_id=person.pk, error=type(error).__name__)
+        return _Fault.OF_THE_SERVER
+    try:
         connection.send_messages([_letter(person)])
     except Exception as error:
         fault, kind = _fault_in(error), type(error).__name__
@@ -186,12 +202,13 @@ def _sent(person: User, connection: BaseEmailBackend) -> _Fault | None:
 
 
 def _fault_in(error: Exception) -> _Fault:
-    """An answer to the sender or to signing in is the server's own, whatever its number."""
+    """An answer to the sender is the server's own, whatever its number; one to the recipient or the letter may be."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        codes = [code for code, _ in error.recipients.values()]
-        return _Fault.OF_THE_LETTER if all(code >= 500 for code in codes) else _Fault.OF_THE_MAILBOX
+        return _Fault.OF_THE_MAILBOX
     if isinstance(error, smtplib.SMTPDataError):
-        return _Fault.OF_THE_LETTER if error.smtp_code >= 500 else _Fault.OF_THE_SERVER
+        return _Fault.OF_THE_MAILBOX if error.smtp_code >= 500 else _Fault.OF_THE_SERVER
+    if isinstance(error, smtplib.SMTPServerDisconnected | TimeoutError):
+        return _Fault.DOUBTFUL
     of_the_letter = isinstance(error, ValueError | MessageError) and not isinstance(error, OSError)
     return _Fault.OF_THE_LETTER if of_the_letter else _Fault.OF_THE_SERVER
 

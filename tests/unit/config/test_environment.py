@@ -313,6 +313,7 @@ class TestLetters:
             ({"EMAIL_URL": "smtps://u@mail"}, "EMAIL_URL has a user without a password"),
             ({"EMAIL_URL": "smtps://:pw@mail"}, "EMAIL_URL has a user without a password"),
             ({"EMAIL_URL": "smtp://u:pw@mail"}, "EMAIL_URL would send a password in the clear"),
+            ({"EMAIL_URL": "smtps://u:p%C3%A4ss@mail"}, "EMAIL_URL has a user or a password with letters that"),
             ({"EMAIL_URL": "smtps://u:p/w@mail"}, "EMAIL_URL is no URL"),
             ({"PASSWORD_RESET_URL": "http://feed.example.org"}, "PASSWORD_RESET_URL must begin with https://"),
             ({"PASSWORD_RESET_URL": "https://feed.example.org/#new"}, "PASSWORD_RESET_URL must begin with https://"),

@@ -29,4 +29,4 @@ def test_only_a_laptop_prints_them(variables: dict[str, str], backend: str, send
         [sys.executable, "-c", ASKING], cwd=ROOT, env=env | {"DATA_DIR": str(tmp_path)},
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
-    assert json.loads(done.stdout) == [backend, sends, 3]
+    assert json.loads(done.stdout) == [backend, sends, 10]
