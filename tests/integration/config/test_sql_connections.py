@@ -18,7 +18,8 @@ pytestmark = pytest.mark.usefixtures("database")
 
 @pytest.fixture(autouse=True)
 def _opened(database: None) -> Iterator[None]:
-    """This thread's connections, as their opening has made them known."""
+    """This thread's connections, as their opening has made them known; not those of other tests, who had others."""
+    sql_connections._opened.thread.clear()
     for each in connections.all():
         each.close()
         each.ensure_connection()
