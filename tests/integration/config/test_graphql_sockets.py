@@ -98,7 +98,7 @@ class TestSigningIn:
         run(scenario)
 
     def test_within_some_seconds(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(guard, "AUTH_SECONDS", 0.1)
+        monkeypatch.setattr(guard, "AUTH_SECONDS", 1.0)
 
         async def scenario() -> None:
             live = await GraphQLSocket().open()
