@@ -112,8 +112,9 @@ def _send(due: list[PasswordReset], connection: BaseEmailBackend) -> tuple[int, 
         if not _claim(asked):
             continue
         person = _person_with(asked.email)
-        fault = None if person is None else _sent(person, connection)
-        if fault in (None, _Fault.OF_THE_LETTER) or (fault is _Fault.DOUBTFUL and _is_old(asked)):
+        is_last = _is_old(asked)
+        fault = None if person is None else _sent(person, connection, is_last=is_last)
+        if fault in (None, _Fault.OF_THE_LETTER) or (fault is _Fault.DOUBTFUL and is_last):
             _forget(asked)
             done += 1
         else:
@@ -182,8 +183,8 @@ def _person_with(email: str) -> User | None:
     return person if person is not None and person.is_active and person.has_usable_password() else None
 
 
-def _sent(person: User, connection: BaseEmailBackend) -> _Fault | None:
-    """None if it was. What the server says is not logged: it may name the address."""
+def _sent(person: User, connection: BaseEmailBackend, *, is_last: bool) -> _Fault | None:
+    """None if it was. In doubt it is given up if it `is_last`. What a server says is not logged: it may name people."""
     try:
         connection.open()
     except Exception as error:
@@ -193,7 +194,7 @@ def _sent(person: User, connection: BaseEmailBackend) -> _Fault | None:
         connection.send_messages([_letter(person)])
     except Exception as error:
         fault, kind = _fault_in(error), type(error).__name__
-        if fault is _Fault.OF_THE_LETTER:
+        if fault is _Fault.OF_THE_LETTER or (fault is _Fault.DOUBTFUL and is_last):
             log.error("letter_given_up", user_id=person.pk, error=kind)
         else:
             log.warning("letter_waits", user_id=person.pk, error=kind)

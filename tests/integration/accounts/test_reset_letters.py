@@ -226,7 +226,7 @@ class TestFaults:
             seconds_go_by(RETRY_SECONDS)
         assert server.taken == [email] * (DOUBTFUL_SECONDS // RETRY_SECONDS + 1)
         assert waiting() == []
-        assert "letter_waits" in caplog.text
+        assert (caplog.text.count("letter_waits"), caplog.text.count("letter_given_up")) == (3, 1)
 
     def test_an_address_that_no_letter_can_be_written_to(self, caplog: pytest.LogCaptureFixture) -> None:
         ada, bob = new_person(), new_person()

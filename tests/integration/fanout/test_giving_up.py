@@ -17,6 +17,7 @@ from fanout.orders import attempts, sweeper
 from fanout.orders.kinds import DELIVER, RETRACT
 from feed.operations.audit import Fault, Person, Report, audit
 from storage.ids.snowflakes import make_id, now_us
+from storage.models import OutboxOrder
 from storage.ports.dead_letters import ERROR_CHARS, DeadLetter
 from storage.ports.outbox import Order
 from storage.stores import associations, dead_letters, outbox
@@ -53,6 +54,16 @@ class TestGivingUp:
         letter = dead_letters().read(order.id)
         assert letter is not None
         assert (letter.order, letter.error, letter.attempts) == (order, error, 5)
+
+    @pytest.mark.parametrize("store", ["embedded"], indirect=True)
+    def test_one_whose_arguments_are_no_numbers_is_given_up_as_well(self) -> None:
+        """Cassandra's column takes none."""
+        order = planted(DELIVER, (1, 2))
+        OutboxOrder.objects.filter(id=order.id).update(args=["one", 2])
+        for _ in range(attempts.MAX_ATTEMPTS):
+            run(order, resent=True)
+        assert open_orders() == []
+        assert dead_letters().read(order.id) is not None
 
     def test_what_kills_its_process_becomes_a_dead_letter(self, monkeypatch: pytest.MonkeyPatch) -> None:
         order = planted()

@@ -5,6 +5,7 @@ from typing import Any
 from unittest.mock import DEFAULT, Mock, patch
 
 import pytest
+from cassandra import InvalidRequest
 
 from storage.cassandra import outbox as cassandra_outbox
 from storage.cassandra import session
@@ -46,9 +47,10 @@ class TestMarksThatNobodyWaitsFor:
         assert CassandraOutbox().open_order(order.id) == order, "none was sent"
         assert waited == [True]
 
-    def test_one_that_is_lost_leaves_its_order_open_and_holds_up_no_other(self) -> None:
+    @pytest.mark.parametrize("fault", [Unavailable("cassandra"), InvalidRequest("amid a change of the schema")])
+    def test_one_that_is_lost_leaves_its_order_open_and_holds_up_no_other(self, fault: Exception) -> None:
         lost, order = added(), added()
-        with patch.object(session, "execute_soon", return_value=Mock(side_effect=Unavailable("cassandra"))):
+        with patch.object(session, "execute_soon", return_value=Mock(side_effect=fault)):
             CassandraOutbox().mark_done_soon(lost.id)
         CassandraOutbox().mark_done_soon(order.id)
         assert CassandraOutbox().open_orders(before=MAX_ID, limit=10) == [lost]
