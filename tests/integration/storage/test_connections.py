@@ -8,7 +8,9 @@ from typing import cast
 import pytest
 import redis
 from pytest_django.fixtures import Settings
+from redis.exceptions import TimeoutError as NoAnswer
 
+from deploy.supervisor.processes import wait_until
 from storage import figures
 from storage.errors import Unavailable
 from storage.redis import connections
@@ -133,3 +135,25 @@ def test_what_is_open_is_told_and_what_was_closed_is_not(node: RedisNode) -> Non
     grow_old()
     node.ping()
     assert told() == before + 1, "made anew"
+
+
+def test_whether_an_answer_has_come_is_known_without_waiting(node: RedisNode) -> None:
+    with cast(Wires, node.client().connection_pool).lent() as wire:
+        assert not wire.has_answered()
+        wire.send([("PING",)])
+        assert wait_until(wire.has_answered, seconds=30)
+        wire.receive(1)
+        assert not wire.has_answered()
+
+
+def test_who_is_asked_late_is_not_waited_for(node: RedisNode) -> None:
+    """As in a cluster, when the others were waited for (cluster.py)."""
+    late = node.converse([("BLPOP", "nothing-comes", 1)], [])
+    next(late)
+    with pytest.raises(NoAnswer):
+        late.send(True)
+    in_time = node.converse([("PING",)], [])
+    next(in_time)
+    with pytest.raises(StopIteration) as ended:
+        in_time.send(False)
+    assert ended.value.value.answers == [b"PONG"]
