@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 from cassandra import OperationTimedOut, ReadTimeout, WriteTimeout, WriteType
@@ -174,6 +174,15 @@ class TestTryingAgain:
         with pytest.raises(Unavailable):
             session._answer(slowly)
         assert asked.times == 1
+
+    def test_nor_is_one_that_was_slow_while_nobody_waited_for_it(self) -> None:
+        """It was sent to be waited for later: its time began with that."""
+        failed = Mock(result=Mock(side_effect=NoHostAvailable("none", {})))
+        with patch.object(session, "_sent", return_value=failed):
+            wait = session.execute_soon(SELECT_LEVEL, (new_id(),))
+        time.sleep(0.6)
+        with pytest.raises(Unavailable):
+            wait()
 
     def test_a_conditional_write_is_not(self) -> None:
         asked = Asked(ConnectionShutdown("lost"))
