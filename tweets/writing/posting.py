@@ -26,6 +26,7 @@ from tweets.reading.selectors import no_such_tweet, original_tweet, tweet_out
 from tweets.stores.port import tweet_store
 from tweets.writing.after_write import deliver_order, retract_order, tell
 from tweets.writing.changed import quote_edges
+from tweets.writing.mentions import with_people
 from tweets.writing.retweeting import undo_retweet
 from tweets.writing.text import checked_text, find_entities
 
@@ -43,8 +44,8 @@ def create_tweet(
     makes one tweet. In the author's own timeline at once; in followers' as soon as the order was worked off.
     Raises `Refused` (text; replying to or quoting what is gone) and `Unavailable`. Costs one
     store write and one Redis round trip; a reply or quote reads its target (of a retweet its
-    original, which it then replies to or quotes) and whom the author may not see as well. Works
-    while Redis or the broker is down.
+    original, which it then replies to or quotes) and whom the author may not see as well, and
+    one that mentions anybody looks their names up. Works while Redis, the broker or SQL is down.
     """
     checked_text(text)
     seen = timeline_node().seen
@@ -55,7 +56,7 @@ def create_tweet(
         id=new_id,
         author_id=author.id,
         text=text,
-        entities=find_entities(text),
+        entities=with_people(find_entities(text)),
         conversation_id=parent.conversation_id if parent else new_id,
         in_home=parent is None or parent.author_id == author.id,
         reply_to_id=parent.id if parent else None,
