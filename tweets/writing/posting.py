@@ -10,7 +10,6 @@ from accounts.staff.roles import Right, staff_may
 from fanout.timelines.materialised import deliver_to_author_command
 from storage.errors import Forbidden, NotFound, Refused
 from storage.ids.snowflakes import id_us, now_us
-from storage.ports.outbox import Order
 from storage.redis.guarded_cache import GUARD_SECONDS
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
@@ -24,7 +23,7 @@ from tweets.entities import Tweet
 from tweets.reading.hydration import TweetOut, new_tweet_out
 from tweets.reading.selectors import no_such_tweet, original_tweet, tweet_out
 from tweets.stores.port import tweet_store
-from tweets.writing.after_write import deliver_order, retract_order, tell
+from tweets.writing.after_write import posted_order, retract_order, tell
 from tweets.writing.changed import quote_edges
 from tweets.writing.mentions import with_people
 from tweets.writing.retweeting import undo_retweet
@@ -63,10 +62,10 @@ def create_tweet(
         quote_of_id=quoted.id if quoted else None,
         path=parent.path_below if parent else (),
     )
-    order = deliver_order(tweet.id, author.id) if tweet.in_home else None
+    order = posted_order(tweet)
     tweet_store().add(tweet, order, edges=quote_edges(tweet, op=tweet.id, present=True))
     fills = _fills_of_new(tweet, seen, repeatable=tweet_id is not None)
-    tell(fills, order, guards=_new_tweet_guards(tweet, order, seen))
+    tell(fills, order, guards=_new_tweet_guards(tweet, seen))
     return tweet
 
 
@@ -153,10 +152,10 @@ def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
 
 
-def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: Seen) -> list[Command]:
+def _new_tweet_guards(tweet: Tweet, seen: Seen) -> list[Command]:
     """Returns what may be told at any later time as well (see `tell`): guards, and the author's own timeline."""
     commands = TWEETS_BY_AUTHOR.invalidate([tweet.author_id])
-    if order is not None:
+    if tweet.in_home:
         generation = generation_in(seen, timeline_shard(tweet.author_id))
         commands.append(deliver_to_author_command(tweet.id, tweet.author_id, generation))
     if tweet.reply_to_id is not None:

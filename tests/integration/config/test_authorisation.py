@@ -72,6 +72,7 @@ DELETE  /api/v1/tweets/{tweet_id}/bookmark    -          401    403       200   
 
 GET     /api/v1/feed/home                     -          401    403       200   200     200    200
 GET     /api/v1/feed/public                   -          200    403       200   200     200    200
+GET     /api/v1/hashtags/{tag}/tweets         -          200    403       200   200     200    200
 POST    /api/v1/reports                       tweet_id   401    403       201   201     422    201
 POST    /api/v1/reports                       username   401    403       201   201     422    201
 
@@ -96,6 +97,7 @@ GET     /mutes                                -          200    200       200   
 GET     /settings                             -          200    200       200   200     200    200
 GET     /sign-in                              -          200    200       200   200     200    200
 GET     /sign-up                              -          200    200       200   200     200    200
+GET     /hashtag/{tag}                        -          200    200       200   200     200    200
 GET     /@{username}                          -          200    200       200   200     200    200
 GET     /@{username}/replies                  -          200    200       200   200     200    200
 GET     /@{username}/likes                    -          200    200       200   200     200    200
@@ -157,6 +159,7 @@ class Scene:
         self.names = {
             "username": self.author.username,
             "tweet_id": str(self.tweet),
+            "tag": "hello",
             "kind": "refused",
             "session_id": self._own_session(),
         }

@@ -22,6 +22,7 @@ from storage.redis.node import timeline_node
 from storage.redis.shards import timeline_shard
 from storage.web.paging import PageRequest, decode_settled, decode_since
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
+from tests.ids import new_id
 from tests.integration.feed.reading import a_reader_of, redis
 from tests.integration.polling import Poller, paused_before_it_is_written
 from tests.integration.pulling import a_celebrity
@@ -277,6 +278,13 @@ def the_public_feed() -> Case:
     return Case("/feed/public", new_person(), lambda: post(ann), lambda: post(bob))
 
 
+def a_hashtag() -> Case:
+    ann, bob, tag = new_person(), new_person(), f"tag{new_id()}"
+    tweet = post(ann, f"#{tag}")
+    slow, quick = (lambda each=each: post(each, f"#{tag}", reply_to=tweet) for each in (ann, bob))
+    return Case(f"/hashtags/{tag}/tweets", new_person(), slow, quick)
+
+
 def replies() -> Case:
     ann, bob = new_person(), new_person()
     tweet = post(ann)
@@ -339,6 +347,7 @@ COLLECTIONS = (
     tweets_of_somebody,
     without_replies,
     the_public_feed,
+    a_hashtag,
     replies,
     who_likes,
     who_retweeted,
