@@ -11,6 +11,7 @@ RETRACT = "retract"
 """args: entry id, author id. Take it out of them again."""
 RESTORE = "restore"
 """The args of DELIVER. Put the entry back that was taken out of them; the order's id is the restoration's."""
+WITH_HASHTAGS = (DELIVER, TELL, RESTORE)
 BEGIN_PULLING = "begin-pulling"
 """args: author id. From now on followers merge the author's entries when they read (delivery/celebrities.py)."""
 END_PULLING = "end-pulling"
@@ -27,7 +28,7 @@ class PoisonedOrder(Exception):
 
 def entry_and_author(order: Order) -> tuple[int, int]:
     """Returns what an order of an entry is about. Raises `PoisonedOrder` for one that does not say it."""
-    if len(order.args) < 2:
+    if len(order.args) < 2 or (len(order.args) > 2 and order.kind not in WITH_HASHTAGS):
         raise PoisonedOrder(f"{order.kind} takes an entry and its author, not {len(order.args)} arguments")
     return order.args[0], order.args[1]
 

@@ -51,11 +51,12 @@ def create_tweet(
     parent = _target(reply_to, author, field="reply_to")
     quoted = _target(quote_of, author, field="quote_of")
     new_id = tweet_id or ids.next()
+    entities = find_entities(text)
     tweet = Tweet(
         id=new_id,
         author_id=author.id,
         text=text,
-        entities=with_people(find_entities(text)),
+        entities=with_people(entities) if entities.mentions else entities,
         conversation_id=parent.conversation_id if parent else new_id,
         in_home=parent is None or parent.author_id == author.id,
         reply_to_id=parent.id if parent else None,
