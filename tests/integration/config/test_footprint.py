@@ -24,8 +24,8 @@ FILES_AT_MOST = {
 parse the text (tweets/parsing), one of a page walks it (storage/web/walking.py) and one counts whether it was warm
 (storage/redis/tallies.py); three of every request say how long what Redis knows of its token is good
 (storage/redis/lasting_cache.py, accounts/account_cache/known_tokens.py and vouching.py); one of a
-tweet names what a later operation on it changes (tweets/writing/changed.py), and one its hashtags (tweets/hashtags.py); one of a write in Cassandra
-knows which listings stand (storage/cassandra/lasting.py); one of a
+tweet names what a later operation on it changes (tweets/writing/changed.py), and one its hashtags
+(tweets/hashtags.py); one of a write in Cassandra knows which listings stand (storage/cassandra/lasting.py); one of a
 retweet names the channel of those who watch the original (fanout/live/channel.py); one of who shows tweets reads
 the log of changed accounts (accounts/account_cache/change_log.py), and one makes what is shown
 (tweets/reading/outputs.py). Two of every request put on its answer what is the same for all, and look after its SQL
