@@ -26,7 +26,7 @@ class Scene:
 
     def __init__(self) -> None:
         self.ada, ben, cy = new_person("ada"), new_person("ben"), new_person("cy")
-        tweets = [post(self.ada), post(self.ada)]
+        tweets = [post(self.ada, "hello #tag"), post(self.ada, "hello #tag")]
         self.client, _ = ApiClient(self.ada), ApiClient(self.ada)
         for other in (ben, cy):
             ApiClient(other).put("/api/v1/users/ada/follow")
@@ -40,7 +40,7 @@ class Scene:
         for edge in ("mute", "block"):
             for _ in range(2):
                 self.client.put(f"/api/v1/users/{new_person().username}/{edge}")
-        self.names = {"username": "ada", "tweet_id": str(tweets[0])}
+        self.names = {"username": "ada", "tweet_id": str(tweets[0]), "tag": "tag"}
 
     def get(self, path: str, **query: Any) -> Any:
         answer = self.client.get(path.format(**self.names), query)

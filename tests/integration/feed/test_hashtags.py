@@ -128,6 +128,16 @@ class TestPages:
         assert {int(each["id"]) for each in above["data"]} >= set(newer)
         assert follow(api, above["links"]["prev"])["data"] == []
 
+    @pytest.mark.parametrize("word", ["größe", "مرحبا", "日本語"])
+    def test_links_of_any_script_lead_on(self, tag: str, word: str) -> None:
+        author = new_person()
+        ids = [post(author, f"#{word}{tag}") for _ in range(2)]
+        answer = Api().get(path(f"#{word}{tag}"), limit=1)
+        page = answer.json()
+        assert answer["Link"].startswith(f"<{page['links']['next']}>")
+        assert page["links"]["next"].startswith(f"/api/v1/hashtags/{quote('#' + word)}")
+        assert [int(each["id"]) for each in follow(Api(), page["links"]["next"])["data"]] == ids[:1]
+
     def test_cursors_of_either_door_work_in_the_other(self, tag: str) -> None:
         author = new_person()
         ids = [post(author, f"#{tag}") for _ in range(5)]
