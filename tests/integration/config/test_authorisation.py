@@ -40,6 +40,7 @@ GET     /api/v1/me/mutes                      -          401    403       200   
 GET     /api/v1/me/sessions                   -          401    403       200   200     200    200
 DELETE  /api/v1/me/sessions/{session_id}      -          401    403       204   204     204    204
 
+GET     /api/v1/search/users                  q          200    403       200   200     200    200
 GET     /api/v1/users                         usernames  200    403       200   200     200    200
 GET     /api/v1/users/{username}              -          200    403       200   404     200    200
 GET     /api/v1/users/{username}/tweets       -          200    403       200   404     200    200
@@ -199,6 +200,7 @@ class Scene:
         return {
             "account": {"username": f"new_{self.tweet}", "email": f"{self.tweet}@example.org", "password": PASSWORD},
             "password": {"username": login, "password": PASSWORD},
+            "q": {"q": self.author.username},
             "usernames": {"usernames": self.author.username},
             "ids": {"ids": self.names["tweet_id"]},
             "email": {"email": self.author.email},
