@@ -87,6 +87,9 @@ class Relationship(graphene.ObjectType):
     """How you stand to a person."""
 
     following = graphene.Boolean(required=True, description="You follow them.")
+    requested = graphene.Boolean(
+        required=True, description="You have asked to follow them, and they, who are protected, have not answered."
+    )
     followed_by = graphene.Boolean(required=True, description="They follow you.")
     blocking = graphene.Boolean(required=True, description="You block them.")
     muting = graphene.Boolean(required=True, description="You mute them: their tweets are not in your home timeline.")
@@ -102,6 +105,7 @@ class User(graphene.ObjectType):
     avatar_url = graphene.String(description="Their picture; null without one.")
     verified = graphene.Boolean(required=True, description="We know that it is them.")
     created_at = graphene.String(required=True, description="When they signed up: RFC 3339, UTC, milliseconds.")
+    protected = graphene.Boolean(required=True, description="Their tweets are for accepted followers only.")
     email = graphene.String(description="Your own address; null of everybody else.")
     followers_count = graphene.Int(
         required=True, description="How many follow them. Above 10,000 it may be a minute old."
@@ -122,6 +126,10 @@ class User(graphene.ObjectType):
     @staticmethod
     def resolve_bio(person: Identified, _info: GraphQLResolveInfo) -> str | Later:
         return person.bio if isinstance(person, UserOut) else later(_bios, of=int(person.id))
+
+    @staticmethod
+    def resolve_protected(person: Identified, _info: GraphQLResolveInfo) -> bool | Later:
+        return person.protected if isinstance(person, UserOut) else later(_protections, of=int(person.id))
 
     @staticmethod
     def resolve_created_at(person: Identified, _info: GraphQLResolveInfo) -> str:
@@ -238,6 +246,11 @@ def _shown(people: Sequence[Account | None]) -> list[UserOut | None]:
 def _bios(people: Collection[int]) -> dict[int, str]:
     accounts = accounts_by_id(people)
     return {each: accounts[each].bio if each in accounts else "" for each in people}
+
+
+def _protections(people: Collection[int]) -> dict[int, bool]:
+    accounts = accounts_by_id(people)
+    return {each: each in accounts and bool(accounts[each].protected) for each in people}
 
 
 def _emails(people: Collection[int]) -> dict[int, str]:
