@@ -55,8 +55,8 @@ class Relationship(msgspec.Struct, frozen=True):
     """How a viewer stands to another person."""
 
     following: bool
-    followed_by: bool
-    blocking: bool = False
-    muting: bool = False
     requested: bool = False
     """The viewer has asked to follow the other, who is protected and has not answered."""
+    followed_by: bool = False
+    blocking: bool = False
+    muting: bool = False

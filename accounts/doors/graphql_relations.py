@@ -141,7 +141,7 @@ class AcceptFollowRequestInput(OfPerson):
 
 
 class AcceptFollowRequest(Relating):
-    """Has somebody follow you who has asked to; an error where nobody of that name has."""
+    """Has somebody follow you who has asked to; an error where nobody of that name has, or follows you. Idempotent."""
 
     class Arguments:
         input = input_argument(AcceptFollowRequestInput)

@@ -229,8 +229,8 @@ class FollowRequestEndpoint(APIView):
     @extend_schema(
         operation_id="accept_follow_request",
         summary="Accept a request to follow you",
-        description="They follow you when this answers, as by a follow of theirs. 404 when they do not ask (any more), "
-        "as when you have answered already.",
+        description="They follow you when this answers, as by a follow of theirs. Idempotent; 404 when they neither "
+        "ask nor follow you.",
         tags=["me"],
         request=None,
         responses={200: RELATIONSHIP},

@@ -31,7 +31,7 @@ from storage.ports.associations import Change
 
 
 def accept(author_id: int, requester_id: int) -> None:
-    """Has the requester follow the author, in force when this returns.
+    """Has the requester follow the author, in force when this returns. Idempotent: who follows already does.
 
     Raises `NotFound` (no such request, or of somebody suspended or blocked), `Refused` (they follow MAX_FOLLOWING
     already), `Unavailable`. One SQL read, seven store reads, two store writes and one Redis round trip.
@@ -40,6 +40,9 @@ def accept(author_id: int, requester_id: int) -> None:
     request, edge = stores.associations().last_changes(
         [(requester_id, FOLLOW_REQUEST, author_id), (requester_id, FOLLOW, author_id)]
     )
+    if edge.present and not request.present:
+        follows.finish_unfinished(edge)
+        return
     if not request.present or follows.standing_block(author_id, requester_id) is not None:
         raise _no_such_request()
     if shut_out_among([requester_id]):
