@@ -10,9 +10,8 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.graph import blocks, follows, requests
+from accounts.graph import follows, requests
 from accounts.graph.exclusions import Visibility
-from accounts.graph.kinds import FOLLOW
 from accounts.graph.listings import follow_requests_page
 from accounts.people import services
 from accounts.people.services import ProfileChange, update_profile
@@ -139,7 +138,8 @@ class Protecting(Timelines):
         return action
 
     def _accepting(self, person: int, other: int) -> Action:
-        request = Fact(REQUESTS, other, person)
+        """Who follows already, and does not ask, is accepted again."""
+        request, follow = Fact(REQUESTS, other, person), Fact(FOLLOWS, other, person)
         allowed = [
             self.oracle.known(request),
             negated(self.oracle.known(Fact(SUSPENDED, other))),
@@ -148,8 +148,8 @@ class Protecting(Timelines):
         return Action(
             "accept",
             lambda: requests.accept(person, other),
-            facts=[(Fact(FOLLOWS, other, person), True), (request, False)],
-            allowed=all_of(allowed),
+            facts=[(follow, True), (request, False)],
+            allowed=any_of(all_of([self.oracle.known(follow), negated(self.oracle.known(request))]), all_of(allowed)),
             person=person,
         )
 
@@ -201,7 +201,6 @@ BUGS: dict[str, Bug] = {
     ),
     "nobody is told who is protected": lambda: patch.object(services, "announce", lambda person, fields: None),
     "who is accepted keeps their home": lambda: patch.object(follows, "_raise", lambda *_: None),
-    "a block leaves requests": lambda: patch.object(blocks, "FOLLOW_REQUEST", FOLLOW),
 }
 FOUND_WITHIN = 60
 
