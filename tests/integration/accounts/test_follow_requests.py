@@ -214,8 +214,8 @@ class TestEnds:
 class Meeting:
     """Something else happens at one call of the store, once."""
 
-    def __init__(self, name: str, then: Callable[[], object], *, before: bool = True, of: str = "") -> None:
-        self._name, self._then, self._before, self._of = name, then, before, of
+    def __init__(self, name: str, then: Callable[[], object], *, before: bool = True) -> None:
+        self._name, self._then, self._before = name, then, before
 
     def __enter__(self) -> None:
         store = associations()
@@ -247,6 +247,12 @@ class TestRaces:
         assert follows.relationship(bob.id, ada.id) == follows.relationship(ada.id, bob.id)
         assert not follows.has_edge(bob.id, FOLLOW, ada.id)
         assert requesting(ada) == []
+
+    def test_who_withdraws_between_look_and_acceptance_does_not_follow(self, ada: User, bob: User) -> None:
+        asked(bob, ada)
+        with Meeting("last_changes", lambda: follows.unfollow(bob.id, ada.id), before=False):
+            requests.accept(ada.id, bob.id)
+        assert not follows.has_edge(bob.id, FOLLOW, ada.id)
 
     def test_who_is_accepted_while_withdrawing_does_not_follow(self, ada: User, bob: User) -> None:
         asked(bob, ada)

@@ -19,6 +19,7 @@ from storage.redis.node import timeline_node
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls
 from tests.integration.feed.desk import Desk
 from tests.integration.feed.protected_world import protect, retweeted
+from tests.integration.querying import Door
 from tests.integration.speaking import Api, on_one_store, problem
 from tests.integration.tweeting import home, post
 from tests.people import ApiClient, new_person
@@ -170,6 +171,24 @@ def test_pages_cost_a_store_read_more_only_for_who_is_protected_and_not_followed
     end_guards(own)
     home(reader)
     assert costs(reader, "/feed/home") == (2, 0, 0), "who stands in home is followed"
+
+
+@on_one_store
+def test_nobody_looks_through_what_is_not_for_them(scene: Scene) -> None:
+    """Who follows her is all that is asked of the store, however much she wrote: nothing is listed."""
+    for _ in range(30):
+        post(scene.ada)
+    for part in ("tweets", "likes"):
+        client, path = ApiClient(scene.stranger), f"/users/{scene.ada.username}/{part}"
+        assert client.get(f"/api/v1{path}").json()["data"] == []
+        with counted_store_calls() as store:
+            client.get(f"/api/v1{path}")
+        assert [sql for sql in store if "tweets_tweetrow" in sql] == []
+        door = Door(scene.stranger)
+        query = f'{{ user(username: "{scene.ada.username}") {{ {part} {{ edges {{ node {{ id }} }} }} }} }}'
+        with counted_store_calls() as store:
+            assert door.data(query)["user"][part]["edges"] == []
+        assert [sql for sql in store if "tweets_tweetrow" in sql] == []
 
 
 @on_one_store

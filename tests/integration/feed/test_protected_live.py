@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.graph import blocks, follows, requests
+from feed.live import listener as listener_module
 from feed.live.threads import housekeeping
 from storage.web.paging import encode_cursor
 from tests.integration.feed.protected_world import INSIDERS, OUTSIDERS, World, protect, retweeted
@@ -204,7 +205,9 @@ class TestBecomingProtected:
         run(scenario)
 
     @on_one_store
-    def test_who_was_away_meanwhile_is_told_on_coming_back(self) -> None:
+    def test_who_was_away_meanwhile_is_told_on_coming_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By what SQL says; that it has just changed, their process has not heard."""
+        monkeypatch.setattr(listener_module, "WATCH_SECONDS", 600.0)
         ada, bob, stranger = new_person(), new_person(), new_person()
         follows.follow(stranger.id, bob.id)
         tweet, old = post(ada), post(bob)
