@@ -24,8 +24,9 @@ SHARED = {"TweetOut": "Tweet", "CountsOut": "Counts"}
 REFERENCE = "#/components/schemas/{name}"
 STREAM: Schema = {
     "type": "string",
-    "pattern": "^(home|public|tweet:[1-9][0-9]{0,18})$",
-    "description": "`home`: the home timeline. `public`: the public feed. `tweet:<id>`: a tweet's counts and replies.",
+    "pattern": "^(home|public|hashtag:.+|tweet:[1-9][0-9]{0,18})$",
+    "description": "`home`: the home timeline. `public`: the public feed. `hashtag:<tag>`: what comes under a hashtag, "
+    "whatever its case and width. `tweet:<id>`: a tweet's counts and replies.",
 }
 SAID: dict[str, tuple[str, Mapping[str, Schema], tuple[str, ...]]] = {
     "auth": (

@@ -76,6 +76,11 @@ class LiveSubscriptions:
         "What comes into the public timeline as you see it, and what leaves it. Of more than anybody can read the "
         "newest, behind a `gapAfter`."
     )
+    hashtag_timeline = _events(
+        "What comes under a hashtag as you see it, and what leaves it. Of more than anybody can read the newest, "
+        "behind a `gapAfter`.",
+        tag=graphene.Argument(graphene.String, required=True, description="The hashtag, with its sign or without."),
+    )
     tweet_activity = _events(
         "A tweet's counts when they change, and its direct replies as they come and leave. When it is gone, or hidden "
         "from you, `deletedId` is its own, and the subscription is complete.",

@@ -12,7 +12,6 @@ from accounts.staff.roles import Right, staff_may
 from fanout.timelines.materialised import deliver_to_author_command
 from storage.errors import Forbidden, NotFound, Refused
 from storage.ids.snowflakes import id_us, now_us
-from storage.ports.outbox import Order
 from storage.redis.guarded_cache import GUARD_SECONDS
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
@@ -26,8 +25,9 @@ from tweets.entities import Tweet
 from tweets.reading.hydration import TweetOut, new_tweet_out
 from tweets.reading.selectors import no_such_tweet, original_tweet, shareable_tweet, tweet_out
 from tweets.stores.port import tweet_store
-from tweets.writing.after_write import deliver_order, retract_order, tell
+from tweets.writing.after_write import posted_order, retract_order, tell
 from tweets.writing.changed import quote_edges
+from tweets.writing.mentions import with_people
 from tweets.writing.retweeting import undo_retweet
 from tweets.writing.text import checked_text, find_entities
 
@@ -45,29 +45,30 @@ def create_tweet(
     makes one tweet. In the author's own timeline at once; in followers' as soon as the order was worked off.
     Raises `Refused` (text; replying to or quoting what is gone; quoting a protected person) and `Unavailable`. Costs
     one store write and one Redis round trip; a reply or quote reads its target (of a retweet its
-    original, which it then replies to or quotes) and whom the author may not see as well. Works
-    while Redis or the broker is down.
+    original, which it then replies to or quotes) and whom the author may not see as well, and
+    one that mentions anybody looks their names up. Works while Redis, the broker or SQL is down.
     """
     checked_text(text)
     seen = timeline_node().seen
     parent = _target(reply_to, author, original_tweet, field="reply_to")
     quoted = _target(quote_of, author, shareable_tweet, field="quote_of")
     new_id = tweet_id or ids.next()
+    entities = find_entities(text)
     tweet = Tweet(
         id=new_id,
         author_id=author.id,
         text=text,
-        entities=find_entities(text),
+        entities=with_people(entities) if entities.mentions else entities,
         conversation_id=parent.conversation_id if parent else new_id,
         in_home=parent is None or parent.author_id == author.id,
         reply_to_id=parent.id if parent else None,
         quote_of_id=quoted.id if quoted else None,
         path=parent.path_below if parent else (),
     )
-    order = deliver_order(tweet.id, author.id) if tweet.in_home else None
+    order = posted_order(tweet)
     tweet_store().add(tweet, order, edges=quote_edges(tweet, op=tweet.id, present=True))
     fills = _fills_of_new(tweet, seen, repeatable=tweet_id is not None)
-    tell(fills, order, guards=_new_tweet_guards(tweet, order, seen))
+    tell(fills, order, guards=_new_tweet_guards(tweet, seen))
     return tweet
 
 
@@ -156,10 +157,10 @@ def _target(tweet_id: int | None, viewer: Viewer, find: Callable[[int, Viewer], 
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
 
 
-def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: Seen) -> list[Command]:
+def _new_tweet_guards(tweet: Tweet, seen: Seen) -> list[Command]:
     """Returns what may be told at any later time as well (see `tell`): guards, and the author's own timeline."""
     commands = TWEETS_BY_AUTHOR.invalidate([tweet.author_id])
-    if order is not None:
+    if tweet.in_home:
         generation = generation_in(seen, timeline_shard(tweet.author_id))
         commands.append(deliver_to_author_command(tweet.id, tweet.author_id, generation))
     if tweet.reply_to_id is not None:

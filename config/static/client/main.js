@@ -8,6 +8,7 @@ import { begin, restart } from "./router.js";
 import { addShell } from "./shell.js";
 import { blocksView, bookmarksView, followRequestsView, mutesView } from "./views/own_lists.js";
 import { findView } from "./views/find.js";
+import { hashtagView } from "./views/hashtag.js";
 import { homeView } from "./views/home.js";
 import { nowhereView } from "./views/nowhere.js";
 import { profileView } from "./views/profile.js";
@@ -27,6 +28,7 @@ const ROUTES = [
   [/^\/settings$/, settingsView],
   [/^\/sign-in$/, signInView],
   [/^\/sign-up$/, signUpView],
+  [/^\/hashtag\/(?<tag>[^/]+)$/, hashtagView],
   [/^\/@(?<username>\w+)$/, profileView],
   [/^\/@(?<username>\w+)\/(?<part>replies|likes|followers|following)$/, profileView],
   [/^\/@\w+\/(?<id>\d+)$/, tweetView],

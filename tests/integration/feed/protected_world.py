@@ -64,7 +64,11 @@ class World:
     def _write(self) -> None:
         """T and U of Ada's; B of Bob's, which she answers by R, likes, and retweets as A; his S answers T, his Q quotes
         it, and his W retweets it. Carl likes T."""
-        ids = {"T": post(self.ada, "t-secret"), "U": post(self.ada, "u-secret"), "B": post(self.bob, "b-open")}
+        ids = {
+            "T": post(self.ada, "t-secret"),
+            "U": post(self.ada, "u-secret #matrix"),
+            "B": post(self.bob, "b-open #matrix"),
+        }
         ids["R"] = post(self.ada, "r-secret", reply_to=ids["B"])
         ids["S"] = post(self.bob, "s-open", reply_to=ids["T"])
         ids["Q"] = post(self.bob, "q-open", quote_of=ids["T"])
@@ -105,7 +109,7 @@ def _shown(data: Any, *, listed: bool = False) -> list[str]:
         return [each for one in data for each in _shown(one, listed=True)]
     if not isinstance(data, dict):
         return []
-    own = [f"{name} {data[name]}" for name in ("id", "text") if "text" in data and name in data]
+    own = [f"{name} {str(data[name]).split()[0]}" for name in ("id", "text") if "text" in data and name in data]
     if listed and "username" in data:
         own.append(f"name {data['username']}")
     return own + [each for name, value in data.items() for each in _shown(value, listed=name == "node")]

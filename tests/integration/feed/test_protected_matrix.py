@@ -37,6 +37,7 @@ REST = """
 /users/$ada/likes                     | B           | -     | B
 /users/$bob/tweets                    | B Q S T W   | B Q S | B Q S T W
 /users/$carl/likes                    | T           | -     | -
+/hashtags/matrix/tweets               | B U         | B     | B
 /feed/public                          | B Q T       | B Q   | B Q
 /feed/home                            | A B Q T U W | B Q   | B Q
 /me/bookmarks                         | T           | -     | -
@@ -61,6 +62,7 @@ user(username: "$ada") { likes { edges { node { ...S } } } }                 | B
 user(username: "$bob") { tweets { edges { node { ...S } } } }                | B Q S T W   | B Q S | B Q S T W
 user(username: "$carl") { likes { edges { node { ...S } } } }                | T           | -     | -
 publicTimeline { edges { node { author { tweets { edges { node { ...S } } } } } } } | B Q S T W | B Q S | B Q S T W
+hashtagTimeline(tag: "matrix") { edges { node { ...S } } }                   | B U         | B     | B
 homeTimeline { edges { node { ...S } } }                                     | A B Q T U W | B Q   | B Q
 """
 SHOWN = "fragment S on Tweet { id text quoteOf { id text } retweetOf { id text } }"
