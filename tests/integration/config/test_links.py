@@ -48,6 +48,7 @@ class Scene:
         protect(self.ada)
         for _ in range(2):
             ApiClient(new_person()).put("/api/v1/users/ada/follow")
+        protect(self.ada, protected=False)
         self.names = {"username": "ada", "tweet_id": str(tweets[0]), "tag": "tag"}
 
     def get(self, path: str, **query: Any) -> Any:
