@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Unpack
+from operator import attrgetter
+from typing import NamedTuple, Unpack
 
 import graphene
 from django.http import HttpRequest
@@ -134,11 +135,13 @@ class User(graphene.ObjectType):
 
     @staticmethod
     def resolve_bio(person: Identified, _info: GraphQLResolveInfo) -> str | Later:
-        return person.bio if isinstance(person, UserOut) else later(_bios, of=int(person.id))
+        return person.bio if isinstance(person, UserOut) else later(_told, of=int(person.id), then=attrgetter("bio"))
 
     @staticmethod
     def resolve_protected(person: Identified, _info: GraphQLResolveInfo) -> bool | Later:
-        return person.protected if isinstance(person, UserOut) else later(_protections, of=int(person.id))
+        return (
+            person.protected if isinstance(person, UserOut) else later(_accounts, of=int(person.id), then=_is_protected)
+        )
 
     @staticmethod
     def resolve_created_at(person: Identified, _info: GraphQLResolveInfo) -> str:
@@ -267,14 +270,17 @@ def _shown(people: Sequence[Account | None]) -> list[UserOut | None]:
     return [user_out(each) if each is not None else None for each in people]
 
 
-def _bios(people: Collection[int]) -> dict[int, str]:
-    accounts = accounts_by_id(people)
-    return {each: accounts[each].bio if each in accounts else "" for each in people}
+class _Told(NamedTuple):
+    """What is told of a person whose account has to be looked up; of nobody nothing."""
+
+    bio: str = ""
+    protected: bool = False
 
 
-def _protections(people: Collection[int]) -> dict[int, bool]:
-    accounts = accounts_by_id(people)
-    return {each: each in accounts and bool(accounts[each].protected) for each in people}
+def _told(people: Collection[int]) -> dict[int, _Told]:
+    found = accounts_by_id(people)
+    told = {each: _Told(account.bio, bool(account.protected)) for each, account in found.items()}
+    return {each: told.get(each, _Told()) for each in people}
 
 
 def _emails(people: Collection[int]) -> dict[int, str]:
