@@ -139,9 +139,9 @@ class User(graphene.ObjectType):
 
     @staticmethod
     def resolve_protected(person: Identified, _info: GraphQLResolveInfo) -> bool | Later:
-        return (
-            person.protected if isinstance(person, UserOut) else later(_accounts, of=int(person.id), then=_is_protected)
-        )
+        if isinstance(person, UserOut):
+            return person.protected
+        return later(_told, of=int(person.id), then=attrgetter("protected"))
 
     @staticmethod
     def resolve_created_at(person: Identified, _info: GraphQLResolveInfo) -> str:
