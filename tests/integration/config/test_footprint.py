@@ -28,8 +28,9 @@ tweet names what a later operation on it changes (tweets/writing/changed.py), an
 (tweets/hashtags.py); one of a write in Cassandra knows which listings stand (storage/cassandra/lasting.py); one of a
 retweet names the channel of those who watch the original (fanout/live/channel.py); one of who shows tweets reads
 the log of changed accounts (accounts/account_cache/change_log.py), and one makes what is shown
-(tweets/reading/outputs.py). Three of every request write its line, put on its answer what is the same for all, and look after its SQL
-connections (config/observability/logs.py, config/http/fields.py, config/serving/sql_connections.py)."""
+(tweets/reading/outputs.py). Three of every request write its line, put on its answer what is the same for all, and
+look after its SQL connections (config/observability/logs.py, config/http/fields.py,
+config/serving/sql_connections.py)."""
 
 
 def requests() -> dict[str, Callable[[], object]]:
