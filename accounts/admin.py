@@ -174,10 +174,19 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
     search_fields = ("username",)
     search_help_text = f"The beginning of a username or of a name, an e-mail address or an id. {ENDS}"
     ordering = LongList.ordering
-    readonly_fields = ("id", "username", "created_at", "last_login", "suspended_at", "suspended_until", "suspended_by")
+    readonly_fields = (
+        "id",
+        "username",
+        "created_at",
+        "last_login",
+        "protected_at",
+        "suspended_at",
+        "suspended_until",
+        "suspended_by",
+    )
     fieldsets = (
         (None, {"fields": ("id", "username", "password", "created_at", "last_login")}),
-        ("Profile", {"fields": ("display_name", "email", "bio", "avatar_url", "verified")}),
+        ("Profile", {"fields": ("display_name", "email", "bio", "avatar_url", "verified", "protected_at")}),
         ("Suspension", {"fields": ("suspended_at", "suspended_until", "suspended_by")}),
         ("Privileges", {"fields": PRIVILEGES}),
     )

@@ -23,6 +23,9 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
     verified: bool
     suspended: bool
     is_staff: bool
+    protected: bool | None = None
+    """Their tweets are for accepted followers only (graph/protection.py). None in the cached entry of a process that
+    knew of no protection: it is read anew (account_cache/accounts.py)."""
 
     @property
     def created(self) -> datetime:
@@ -52,6 +55,8 @@ class Relationship(msgspec.Struct, frozen=True):
     """How a viewer stands to another person."""
 
     following: bool
-    followed_by: bool
+    requested: bool = False
+    """The viewer has asked to follow the other, who is protected and has not answered."""
+    followed_by: bool = False
     blocking: bool = False
     muting: bool = False

@@ -94,6 +94,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     suspended_by = models.ForeignKey(
         "self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
+    protected_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """Since when their tweets are for accepted followers only (graph/protection.py), None: for everybody."""
     security_stamp = models.CharField(max_length=STAMP_MAX, blank=True, default="", db_default="", editable=False)
     """What the admin's sessions of this person are bound to: renewed, and none of them is good (sessions/ending.py)."""
 

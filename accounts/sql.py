@@ -25,8 +25,18 @@ from storage.errors import Unavailable
 
 ALIAS = "default"
 REPLICA = "replica"
-ACCOUNT_COLUMNS = ("id", "username", "display_name", "bio", "avatar_url", "verified", "suspended_at", "is_staff")
-AccountRow = tuple[int, str, str, str, str, bool, datetime | None, bool]
+ACCOUNT_COLUMNS = (
+    "id",
+    "username",
+    "display_name",
+    "bio",
+    "avatar_url",
+    "verified",
+    "suspended_at",
+    "is_staff",
+    "protected_at",
+)
+AccountRow = tuple[int, str, str, str, str, bool, datetime | None, bool, datetime | None]
 """Their values, which `account_of_row` takes."""
 FAILURES = 3
 """So many silences in a row open the breaker: up to 3 s each to connect, 6 s for a statement."""
@@ -116,7 +126,7 @@ def impatient_connection() -> Generator[BaseDatabaseWrapper]:
 
 def account_of_row(values: AccountRow) -> Account:
     """Returns the account in a row's ACCOUNT_COLUMNS."""
-    person_id, username, display_name, bio, avatar_url, verified, suspended_at, is_staff = values
+    person_id, username, display_name, bio, avatar_url, verified, suspended_at, is_staff, protected_at = values
     return Account(
         id=person_id,
         username=username,
@@ -126,6 +136,7 @@ def account_of_row(values: AccountRow) -> Account:
         verified=verified,
         suspended=suspended_at is not None,
         is_staff=is_staff,
+        protected=protected_at is not None,
     )
 
 

@@ -9,6 +9,8 @@ from accounts.doors.rest_relations import (
     FollowEndpoint,
     FollowersEndpoint,
     FollowingEndpoint,
+    FollowRequestEndpoint,
+    FollowRequestsEndpoint,
     MuteEndpoint,
     MutesEndpoint,
 )
@@ -25,6 +27,8 @@ urlpatterns = [
     path("me/sessions", SessionsEndpoint.as_view(), name="sessions"),
     path("me/sessions/<str:session_id>", SessionEndpoint.as_view(), name="session"),
     path("me/blocks", BlocksEndpoint.as_view(), name="blocks"),
+    path("me/follow-requests", FollowRequestsEndpoint.as_view(), name="follow-requests"),
+    path("me/follow-requests/<str:username>", FollowRequestEndpoint.as_view(), name="follow-request"),
     path("me/mutes", MutesEndpoint.as_view(), name="mutes"),
     path("search/users", PeopleSearchEndpoint.as_view(), name="search-users"),
     path("users/<str:username>/follow", FollowEndpoint.as_view(), name="follow"),

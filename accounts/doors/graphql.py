@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Unpack
+from operator import attrgetter
+from typing import NamedTuple, Unpack
 
 import graphene
 from django.http import HttpRequest
@@ -96,6 +97,9 @@ class Relationship(graphene.ObjectType):
     """How you stand to a person."""
 
     following = graphene.Boolean(required=True, description="You follow them.")
+    requested = graphene.Boolean(
+        required=True, description="You have asked to follow them, and they, who are protected, have not answered."
+    )
     followed_by = graphene.Boolean(required=True, description="They follow you.")
     blocking = graphene.Boolean(required=True, description="You block them.")
     muting = graphene.Boolean(required=True, description="You mute them: their tweets are not in your home timeline.")
@@ -111,6 +115,7 @@ class User(graphene.ObjectType):
     avatar_url = graphene.String(description="Their picture; null without one.")
     verified = graphene.Boolean(required=True, description="We know that it is them.")
     created_at = graphene.String(required=True, description="When they signed up: RFC 3339, UTC, milliseconds.")
+    protected = graphene.Boolean(required=True, description="Their tweets are for accepted followers only.")
     email = graphene.String(description="Your own address; null of everybody else.")
     followers_count = graphene.Int(
         required=True, description="How many follow them. Above 10,000 it may be a minute old."
@@ -130,7 +135,13 @@ class User(graphene.ObjectType):
 
     @staticmethod
     def resolve_bio(person: Identified, _info: GraphQLResolveInfo) -> str | Later:
-        return person.bio if isinstance(person, UserOut) else later(_bios, of=int(person.id))
+        return person.bio if isinstance(person, UserOut) else later(_told, of=int(person.id), then=attrgetter("bio"))
+
+    @staticmethod
+    def resolve_protected(person: Identified, _info: GraphQLResolveInfo) -> bool | Later:
+        if isinstance(person, UserOut):
+            return person.protected
+        return later(_told, of=int(person.id), then=attrgetter("protected"))
 
     @staticmethod
     def resolve_created_at(person: Identified, _info: GraphQLResolveInfo) -> str:
@@ -259,9 +270,17 @@ def _shown(people: Sequence[Account | None]) -> list[UserOut | None]:
     return [user_out(each) if each is not None else None for each in people]
 
 
-def _bios(people: Collection[int]) -> dict[int, str]:
-    accounts = accounts_by_id(people)
-    return {each: accounts[each].bio if each in accounts else "" for each in people}
+class _Told(NamedTuple):
+    """What is told of a person whose account has to be looked up; of nobody nothing."""
+
+    bio: str = ""
+    protected: bool = False
+
+
+def _told(people: Collection[int]) -> dict[int, _Told]:
+    found = accounts_by_id(people)
+    told = {each: _Told(account.bio, bool(account.protected)) for each, account in found.items()}
+    return {each: told.get(each, _Told()) for each in people}
 
 
 def _emails(people: Collection[int]) -> dict[int, str]:

@@ -63,6 +63,10 @@ class UpdateProfileInput(graphene.InputObjectType):
 
     display_name = graphene.String(description="On one line; empty for the username.")
     bio = graphene.String(description="On any number of lines; may be empty.")
+    protected = graphene.Boolean(
+        description="Whether your tweets are for your followers alone. Who follows you stays; of those who have asked "
+        "nobody is accepted by either."
+    )
     email = graphene.String(description="Unique without regard to case. Needs `currentPassword`.")
     password = graphene.String(description="Ends every other token of the account. Needs `currentPassword`.")
     current_password = graphene.String(description="The one that holds.")
@@ -94,6 +98,7 @@ class UpdateProfileFields(TypedDict, total=False):
 
     display_name: str | None
     bio: str | None
+    protected: bool | None
     email: str | None
     password: str | None
     current_password: str | None

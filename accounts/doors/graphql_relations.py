@@ -1,15 +1,17 @@
-"""GraphQL mutations of how people stand to each other: follow, block, mute, and the reverse."""
+"""GraphQL of how people stand to each other: follow, block, mute, and the reverse; requests to follow and answers."""
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar, TypedDict
+from typing import ClassVar, TypedDict, Unpack
 
 import graphene
 from graphql import GraphQLResolveInfo
 
-from accounts.doors.graphql import Relationship, required_viewer
-from accounts.graph import blocks, follows
+from accounts.doors.graphql import Relationship, UserConnection, required_viewer, user_connection
+from accounts.entities import Account
+from accounts.graph import blocks, follows, requests
+from accounts.graph.listings import follow_requests_page
 from accounts.people import selectors
-from storage.web.graphql import errors_field, input_argument, payload
+from storage.web.graphql import PageArguments, errors_field, input_argument, page_arguments, page_request, payload
 
 
 class OfPerson(graphene.InputObjectType):
@@ -39,13 +41,14 @@ class Relating(graphene.Mutation):
     relationship = graphene.Field(Relationship, description="How you stand to them after it.")
     errors = errors_field()
     change: ClassVar[Callable[[int, int], None]]
+    find: ClassVar[Callable[[str], Account]] = selectors.find_account
 
     @classmethod
     def mutate(cls, _root: None, info: GraphQLResolveInfo, input: PersonFields) -> "Relating":  # noqa: A002 - the argument's name in the schema
         viewer = required_viewer(info)
 
         def act() -> Mapping[str, object]:
-            person = selectors.find_account(input["username"])
+            person = cls.find(input["username"])
             cls.change(viewer.id, person.id)
             return {"relationship": follows.relationship(viewer.id, person.id)}
 
@@ -58,7 +61,8 @@ class FollowInput(OfPerson):
 
 
 class Follow(Relating):
-    """Follows a person; their past tweets are in your home timeline by the time this answers. Idempotent."""
+    """Follows a person; their past tweets are in your home timeline by the time this answers. One who is protected is
+    asked instead. Idempotent."""
 
     class Arguments:
         input = input_argument(FollowInput)
@@ -71,7 +75,8 @@ class UnfollowInput(OfPerson):
 
 
 class Unfollow(Relating):
-    """Ends a follow; their tweets are out of your home timeline by the time this answers. Idempotent."""
+    """Ends a follow; their tweets are out of your home timeline by the time this answers. Takes a request back.
+    Idempotent."""
 
     class Arguments:
         input = input_argument(UnfollowInput)
@@ -131,6 +136,52 @@ class Unmute(Relating):
     change = blocks.unmute
 
 
+class AcceptFollowRequestInput(OfPerson):
+    """Who has asked to follow you."""
+
+
+class AcceptFollowRequest(Relating):
+    """Has somebody follow you who has asked to; an error where nobody of that name has, or follows you. Idempotent."""
+
+    class Arguments:
+        input = input_argument(AcceptFollowRequestInput)
+
+    change = requests.accept
+    find = requests.find_requester
+
+
+class RefuseFollowRequestInput(OfPerson):
+    """Who has asked to follow you."""
+
+
+class RefuseFollowRequest(Relating):
+    """Takes a request to follow you away; an error where nobody of that name has asked. They are not told."""
+
+    class Arguments:
+        input = input_argument(RefuseFollowRequestInput)
+
+    change = requests.refuse
+    find = requests.find_requester
+
+
+class RelationQueries:
+    """The fields of how people stand to each other in the schema's `Query`."""
+
+    follow_requests = graphene.Field(
+        graphene.NonNull(UserConnection),
+        description="Who asks to follow you, the newest request first, without whom you may not see.",
+        **page_arguments(),
+    )
+
+    @staticmethod
+    def resolve_follow_requests(
+        _root: None, info: GraphQLResolveInfo, **arguments: Unpack[PageArguments]
+    ) -> UserConnection:
+        viewer = required_viewer(info)
+        asked = page_request(**arguments)
+        return user_connection(asked, follow_requests_page(viewer, asked))
+
+
 class RelationMutations:
     """The fields of how people stand to each other in the schema's `Mutation`."""
 
@@ -140,3 +191,5 @@ class RelationMutations:
     unblock = Unblock.Field()
     mute = Mute.Field()
     unmute = Unmute.Field()
+    accept_follow_request = AcceptFollowRequest.Field()
+    refuse_follow_request = RefuseFollowRequest.Field()

@@ -1,7 +1,7 @@
 """REST doors of accounts: sign up, sign in and out, one's own account."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -21,7 +21,7 @@ from accounts.sessions.authentication import required_viewer
 from accounts.sessions.clients import client_name
 from accounts.sessions.ending import end_all
 from accounts.sessions.throttles import count_sign_up, password_try
-from storage.web.inputs import Input, TextField
+from storage.web.inputs import FlagField, Input, TextField
 from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, Document, envelope_of, id_field
 from storage.web.rest import flag, refuse_fields, single
 
@@ -34,6 +34,7 @@ class UserSerializer(Document):
     avatar_url = serializers.URLField(allow_null=True)
     verified = serializers.BooleanField()
     created_at = serializers.DateTimeField()
+    protected = serializers.BooleanField(help_text="Their tweets are for accepted followers only.")
 
 
 class OwnUserSerializer(UserSerializer):
@@ -73,6 +74,13 @@ class ProfileInput(Input):
         allow_blank=True,
         help_text=f"At most {BIO_MAX} characters as a person sees them, on any number of lines.",
     )
+    protected = FlagField(
+        required=False,
+        help_text="true: your tweets, those of the past too, are for your followers and yourself alone, in force with "
+        "the answer; who follows you already stays, and others ask (`/me/follow-requests`). false: they are for "
+        "everybody again; nobody is accepted by that, and requests stay until you answer them, or until who asked "
+        "follows you anew.",
+    )
     email = TextField(required=False, help_text="Another one needs `current_password`.")
     password = TextField(required=False, help_text="Ends every other token of this account. Needs `current_password`.")
     current_password = TextField(required=False)
@@ -86,6 +94,7 @@ EXAMPLE_USER = {
     "avatar_url": None,
     "verified": False,
     "created_at": EXAMPLE_TIME,
+    "protected": False,
     "email": "ada@example.org",
 }
 SESSION_EXAMPLE = OpenApiExample(
@@ -208,11 +217,11 @@ class MeEndpoint(APIView):
         return Response(single(own_user_out(person)))
 
 
-def valid(serializer: type[Input], request: Request) -> dict[str, str]:
+def valid(serializer: type[Input], request: Request) -> dict[str, Any]:
     """Returns the checked body. Raises DRF's `ValidationError`, which names each field."""
     checked = serializer(data=request.data)
     checked.is_valid(raise_exception=True)
-    return cast(dict[str, str], checked.validated_data)
+    return cast(dict[str, Any], checked.validated_data)
 
 
 def _session(person: User, request: Request, status: int) -> Response:

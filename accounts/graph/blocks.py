@@ -10,14 +10,14 @@ answered that the two are apart. What is lifted already is not lifted again; the
 """
 
 from accounts.graph import follows
-from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
+from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, FOLLOW_REQUEST, MUTE
 from storage import stores
 from storage.errors import Refused
 from storage.ports.associations import Change
 
 
 def block(blocker_id: int, other_id: int) -> None:
-    """Hides the two from each other and removes their follows both ways. Idempotent.
+    """Hides the two from each other and removes their follows, and requests to follow, both ways. Idempotent.
 
     Raises `Refused` (oneself), `NotFound` (no such person, or suspended), `Unavailable`. One
     atomic write; about five store reads, and a sixth when a follow raced it (see graph/follows.py).
@@ -25,15 +25,20 @@ def block(blocker_id: int, other_id: int) -> None:
     """
     if blocker_id == other_id:
         raise Refused("username", "You cannot block yourself.", code="blocking_oneself")
+    ends = [(blocker_id, other_id), (other_id, blocker_id)]
     last = stores.associations().last_changes(
-        [(blocker_id, BLOCK, other_id), (blocker_id, FOLLOW, other_id), (other_id, FOLLOW, blocker_id)]
+        [
+            (blocker_id, BLOCK, other_id),
+            *[(source, kind, target) for kind in (FOLLOW, FOLLOW_REQUEST) for source, target in ends],
+        ]
     )
     if not last[0].present:
         follows.require_present(other_id)
     op = stores.ids.next(above=max(change.op for change in last))
     parted = [
-        Change(blocker_id, FOLLOW, other_id, op, present=False),
-        Change(other_id, FOLLOW, blocker_id, op, present=False),
+        Change(each.source, each.kind, each.target, op, present=False)
+        for each in last[1:]
+        if each.kind == FOLLOW or each.present
     ]
     follows.write(
         [*_block_edges(blocker_id, other_id, op, present=True), *parted], op=op, readers=[blocker_id, other_id]

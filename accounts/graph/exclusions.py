@@ -1,5 +1,7 @@
 """Whom a viewer must not see: blocked either way everywhere, muted in the home timeline.
 
+`Visibility` decides whose tweets a page shows, for every door and path: by this, and by who is suspended or protected.
+
 The truth is three partitions of the association store: whom the viewer blocks, who blocks
 the viewer, whom the viewer mutes. They are cached together in Redis, so that a warm page
 needs neither the store nor a round trip of its own (`read` travels with another).
@@ -32,15 +34,16 @@ read a kind.
 """
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from accounts.entities import Viewer
+from accounts.entities import Account, Viewer
 from accounts.graph.follows import graph_version_key
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, MUTE
+from accounts.graph.protection import closed_among, closed_to_each
 from storage.errors import Unavailable
 from storage.redis.node import Script, timeline_node
 from storage.redis.reads import NOTHING, Read
@@ -85,7 +88,7 @@ _decoder = msgspec.msgpack.Decoder(_Cached)
 
 
 def sees_suspended(viewer: Viewer | None) -> bool:
-    """Returns whether the viewer sees suspended people and what they wrote where it is looked up: staff act on it."""
+    """Returns whether the viewer sees what suspended and protected people wrote where it is looked up: staff do."""
     return viewer is not None and viewer.account.is_staff
 
 
@@ -158,17 +161,22 @@ def hidden_among(viewer_id: int, exclusions: Exclusions, people: Collection[int]
 
 
 class Visibility:
-    """Tells whom a viewer (None for nobody signed in) may see on one page. In home muted people are hidden, too.
+    """Tells whom a viewer (None for nobody signed in) may see on one page. In home muted people are hidden, too; in the
+    public feed protected people are, from everybody.
 
     The exclusions are asked for once: along with a round trip that is made anyway (`read`, and then
     `know` or `know_without_redis`), or, if nobody did that, when they are first needed.
     Make a new one for each page: it does not notice changes after its exclusions were read.
     """
 
-    def __init__(self, viewer_id: int | None, *, home: bool = False) -> None:
+    def __init__(self, viewer_id: int | None, *, home: bool = False, public: bool = False) -> None:
         self._viewer_id = viewer_id
         self._home = home
+        self._public = public
         self._exclusions: Exclusions | None = None
+        self._open: set[int] = set()
+        """Protected people whom the viewer is known to be or to follow; and those of whom neither is so."""
+        self._closed: set[int] = set()
 
     def read(self) -> Read[Exclusions | None]:
         """Returns what to send along with a round trip, for `know`; nothing once the exclusions are known."""
@@ -201,3 +209,57 @@ class Visibility:
         if self._exclusions is None:
             self._exclusions = exclusions_of(self._viewer_id)
         return hidden_among(self._viewer_id, self._exclusions, author_ids, home=self._home)
+
+    def unseen_among(
+        self, authors: Mapping[int, Account], *, suspended: bool = False, listed: bool = False
+    ) -> frozenset[int]:
+        """Returns whose tweets, of these authors, the page must not show: the one place where that is decided.
+
+        Of those whom `hidden_among` names, who is suspended, and who is protected and not followed (protection.py);
+        with `suspended`, for staff, only of the first. `listed` authors are those of the page's own entries: in home
+        the viewer follows them, as they would not stand there else; in the public feed nobody protected is among them.
+
+        Costs what `hidden_among` costs, and a store read for protected people who have not been asked about here.
+        Raises `Unavailable`.
+        """
+        unseen = self.hidden_among(authors)
+        special = () if suspended else [each for each in authors.values() if each.suspended or each.protected]
+        if not special:
+            return unseen
+        unseen = unseen.union(each.id for each in special if each.suspended)
+        protected = [each for each in special if each.protected and each.id not in unseen]
+        return unseen.union(self._closed_among(protected, listed=listed)) if protected else unseen
+
+    def _closed_among(self, protected: Collection[Account], *, listed: bool) -> Collection[int]:
+        if listed and self._public:
+            return {each.id for each in protected}
+        if listed:
+            self.know_listed(protected)
+        asked = [each for each in protected if each.id not in self._open and each.id not in self._closed]
+        self._know_closed(asked, closed_among(self._viewer_id, asked))
+        return [each.id for each in protected if each.id in self._closed]
+
+    def know_listed(self, authors: Collection[Account]) -> None:
+        """Takes the authors of entries of home for people whom the viewer follows. Nothing of any other place."""
+        if self._home:
+            self._open.update(each.id for each in authors)
+
+    def _know_closed(self, asked: Collection[Account], closed: frozenset[int]) -> None:
+        self._closed |= closed
+        self._open.update(each.id for each in asked if each.id not in closed)
+
+
+def know_together(pages: Mapping[int, Visibility], authors: Collection[Account]) -> None:
+    """Has the pages, by their viewers, know whom of the authors they may not see as these are protected.
+
+    One store read for all of them, nothing if nobody is protected. Raises `Unavailable`.
+    """
+    protected = [each for each in authors if each.protected]
+    if not protected:
+        return
+    asked = {
+        viewer_id: [each for each in protected if each.id not in page._open and each.id not in page._closed]
+        for viewer_id, page in pages.items()
+    }
+    for viewer_id, closed in closed_to_each(asked).items():
+        pages[viewer_id]._know_closed(asked[viewer_id], closed)

@@ -43,7 +43,7 @@ from django.conf import settings
 
 from accounts.entities import Account, Relationship
 from accounts.graph import counts
-from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
+from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, FOLLOW_REQUEST, MUTE
 from accounts.people.selectors import get_account
 from storage import stores
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
@@ -67,50 +67,83 @@ DAY_SECONDS = 86_400
 
 
 def follow(reader_id: int, author_id: int) -> None:
-    """Makes the reader follow the author, in force when this returns. Idempotent.
+    """Makes the reader follow the author, in force when this returns; of somebody protected, asks to. Idempotent.
 
     Raises `Refused` (oneself; `MAX_FOLLOWING` reached, which requests racing each other may
-    overshoot by their number), `NotFound` (no such author, or suspended), `Forbidden` (one
-    blocks the other), `Unavailable`. One SQL read, seven store reads, two store writes and one
-    Redis round trip; if the edge is there already, two store reads (see `finish_unfinished`).
+    overshoot by their number, and in which what the reader asks for counts if they ask), `NotFound` (no such author,
+    or suspended), `Forbidden` (one blocks the other), `Unavailable`. One SQL read, seven store reads, two store writes
+    and one Redis round trip; if the edge is there already, two store reads (see `finish_unfinished`). To ask takes one
+    store read more and no round trip.
     """
     if reader_id == author_id:
         raise Refused("username", "You cannot follow yourself.", code="following_oneself")
-    edge = last_change(reader_id, FOLLOW, author_id)
+    edge, request = _follow_and_request(reader_id, author_id)
     if edge.present:
         finish_unfinished(edge)
         return
-    require_present(author_id)
+    asks = bool(require_present(author_id).protected)
     _refuse(standing_block(reader_id, author_id))
-    if stores.associations().count_targets(reader_id, FOLLOW) >= settings.MAX_FOLLOWING:
-        raise Refused("username", f"You already follow {settings.MAX_FOLLOWING} people.", code="following_too_many")
-    reverse(edge, readers=[reader_id])
+    if asks and request.present:
+        return
+    _refuse_too_many(reader_id, (FOLLOW, FOLLOW_REQUEST) if asks else (FOLLOW,))
+    if asks:
+        reverse(request, readers=[])
+    elif request.present:
+        _end([request], and_make=edge, readers=[reader_id])
+    else:
+        reverse(edge, readers=[reader_id])
     _refuse(part_if_blocked(reader_id, author_id))
 
 
 def unfollow(reader_id: int, author_id: int) -> None:
-    """Ends a follow, of anyone, suspended or gone. One store read; two writes and a round trip if there was an edge,
-    else another read (see `finish_unfinished`)."""
-    edge = last_change(reader_id, FOLLOW, author_id)
-    if edge.present:
-        reverse(edge, readers=[reader_id])
-    else:
-        finish_unfinished(edge)
+    """Ends a follow, or takes a request back, of anyone, suspended or gone. One store read; two writes and a round trip
+    if there was an edge, else another read (see `finish_unfinished`). Of a request a read more (requests.py)."""
+    edge, request = _follow_and_request(reader_id, author_id)
+    if not request.present:
+        if edge.present:
+            reverse(edge, readers=[reader_id])
+        else:
+            finish_unfinished(edge)
+        return
+    _end([request, edge], readers=[reader_id] if edge.present else [])
+    accepted = last_change(reader_id, FOLLOW, author_id)
+    if accepted.present:
+        reverse(accepted, readers=[reader_id])
+
+
+def _follow_and_request(reader_id: int, author_id: int) -> list[Change]:
+    return stores.associations().last_changes([(reader_id, FOLLOW, author_id), (reader_id, FOLLOW_REQUEST, author_id)])
+
+
+def _refuse_too_many(reader_id: int, kinds: Sequence[str]) -> None:
+    if sum(stores.associations().count_targets(reader_id, kind) for kind in kinds) >= settings.MAX_FOLLOWING:
+        raise Refused("username", f"You already follow {settings.MAX_FOLLOWING} people.", code="following_too_many")
+
+
+def _end(edges: Sequence[Change], *, and_make: Change | None = None, readers: Sequence[int]) -> None:
+    """Removes edges, whether or not they stand, and makes another one, all as one operation. Costs as `write`."""
+    op = stores.ids.next(above=max(each.op for each in [*edges, *([and_make] if and_make else [])]))
+    changes = [Change(each.source, each.kind, each.target, op, present=False) for each in edges]
+    if and_make is not None:
+        changes.append(Change(and_make.source, and_make.kind, and_make.target, op, present=True))
+    write(changes, op=op, readers=readers)
 
 
 def part_if_blocked(one_id: int, other_id: int) -> str | None:
-    """Removes the follows that stand between two of whom one blocks the other; answers `standing_block`.
+    """Removes the follows, and requests to follow, that stand between two of whom one blocks the other; answers
+    `standing_block`.
 
-    To be called after the write of a follow or a block (see above). Three store reads at most, and
-    the removal's writes when there is a block and a follow.
+    To be called after the write of a follow, a request or a block (see above). Three store reads at most, and
+    the removal's writes when there is a block and something to remove.
     """
-    follows = stores.associations().last_changes([(one_id, FOLLOW, other_id), (other_id, FOLLOW, one_id)])
-    standing = [follow for follow in follows if follow.present]
-    op = stores.ids.next(above=max(follow.op for follow in standing)) if standing else 0
+    ends = [(one_id, other_id), (other_id, one_id)]
+    edges = [(source, kind, target) for kind in (FOLLOW, FOLLOW_REQUEST) for source, target in ends]
+    standing = [each for each in stores.associations().last_changes(edges) if each.present]
+    op = stores.ids.next(above=max(each.op for each in standing)) if standing else 0
     block = standing_block(one_id, other_id)
     if block is not None and standing:
-        removals = [Change(each.source, FOLLOW, each.target, op, present=False) for each in standing]
-        write(removals, op=op, readers=[each.source for each in standing])
+        removals = [Change(each.source, each.kind, each.target, op, present=False) for each in standing]
+        write(removals, op=op, readers=[each.source for each in standing if each.kind == FOLLOW])
     return block
 
 
@@ -134,9 +167,13 @@ def reverse(last: Change, *, readers: Sequence[int]) -> None:
 def write(changes: Sequence[Change], *, op: int, readers: Sequence[int]) -> None:
     """Writes the changes of one operation with their order, and puts them in force for `readers`.
 
+    Without readers nobody's home is concerned: the changes are in force when they are written, and there is no order.
     Two store writes and one Redis round trip. Raises `Unavailable` when the store does not
     answer; without Redis, the order stays open, and this process tries again when Redis is back.
     """
+    if not readers:
+        stores.associations().apply(changes)
+        return
     stores.associations().apply(changes, order=Order(id=op, kind=GRAPH_ORDER, args=tuple(readers)))
     follows = [change for change in changes if change.kind == FOLLOW]
     _bring_into_force(readers, op, _counted(follows))
@@ -255,7 +292,7 @@ def relationship(viewer_id: int, other_id: int) -> Relationship:
 def relationships(viewer_id: int, people: Collection[int]) -> dict[int, Relationship]:
     """Returns how the viewer stands to each of them. One store read; none for oneself."""
     others = [each for each in people if each != viewer_id]
-    asked = [(viewer_id, kind, each) for kind in (FOLLOW, BLOCK, MUTE) for each in others]
+    asked = [(viewer_id, kind, each) for kind in (FOLLOW, FOLLOW_REQUEST, BLOCK, MUTE) for each in others]
     asked += [(each, FOLLOW, viewer_id) for each in others]
     edges = stores.associations().find_pairs(asked) if asked else []
     found = {(edge.source, edge.kind, edge.target) for edge in edges}
@@ -265,6 +302,7 @@ def relationships(viewer_id: int, people: Collection[int]) -> dict[int, Relation
             followed_by=(each, FOLLOW, viewer_id) in found,
             blocking=(viewer_id, BLOCK, each) in found,
             muting=(viewer_id, MUTE, each) in found,
+            requested=(viewer_id, FOLLOW_REQUEST, each) in found and (viewer_id, FOLLOW, each) not in found,
         )
         for each in people
     }

@@ -9,7 +9,8 @@ from accounts.account_cache.accounts import UNHEARD, Heard, accounts_by_id, hear
 from accounts.entities import Account, Viewer
 from accounts.graph import exclusions, follows
 from accounts.graph.exclusions import Exclusions, Visibility
-from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
+from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, FOLLOW_REQUEST, MUTE
+from accounts.graph.protection import closed_among
 from accounts.people.names import account_by_name, accounts_by_name
 from accounts.people.profiles import UserOut, unseen_user_out, user_out
 from storage.errors import NotFound
@@ -51,22 +52,24 @@ def ahead(viewer_id: int | None) -> Read[Ahead]:
 
 
 def listed_account(username: str, viewer: Viewer | None, visibility: Visibility, first: Ahead | None) -> Account | None:
-    """Returns the person of that name whose page is asked for; None of somebody whom the viewer hides: it is empty.
+    """Returns the person of that name whose page is asked for; None of somebody whom the viewer hides, or who is
+    protected and not followed: it is empty.
 
     Does as `visible_account`, and has `visibility` know the viewer's exclusions. Costs nothing with `first` while this
     process has the account in memory; without, what `accounts_by_name` and `Visibility` cost. One store read
-    more if either of the two blocks the other.
+    more if either of the two blocks the other, or the person is protected.
     """
     person = account_by_name(username, UNHEARD if first is None else first.known)
     if person.suspended and not exclusions.sees_suspended(viewer):
         raise no_such_person()
     if first is not None:
         visibility.know(first.excluded)
-    if viewer is None or not visibility.hidden_among({person.id}):
-        return person
-    if follows.has_edge(viewer.id, BLOCKED_BY, person.id):
-        raise no_such_person()
-    return None
+    if viewer is not None and visibility.hidden_among({person.id}):
+        if follows.has_edge(viewer.id, BLOCKED_BY, person.id):
+            raise no_such_person()
+        return None
+    unseen = visibility.unseen_among({person.id: person}, suspended=exclusions.sees_suspended(viewer))
+    return None if unseen else person
 
 
 def no_such_person() -> NotFound:
@@ -132,6 +135,16 @@ def mutes_page(viewer: Viewer, request: PageRequest) -> Page[UserOut]:
     return _own_page(viewer, MUTE, request)
 
 
+def follow_requests_page(viewer: Viewer, request: PageRequest) -> Page[UserOut]:
+    """Returns a page of who asks to follow the viewer, the newest request first; costs and places as `followers_page`.
+
+    Suspended people, and those with whom the viewer shares a block, are left out and made up for.
+    """
+    return people_page(
+        viewer, request, Listing(viewer.id, FOLLOW_REQUEST, associations().newest_sources, lambda edge: edge.source)
+    )
+
+
 class NewestEdges(Protocol):
     def __call__(
         self, owner: int, kind: str, /, *, before: int | None = None, after: int | None = None, limit: int
@@ -154,12 +167,15 @@ class Listing:
         return [edge.op for edge in edges]
 
 
-def people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -> Page[UserOut]:
-    """Returns a page of a listing's people, those suspended or hidden from the viewer made up for.
+def people_page(
+    viewer: Viewer | None, request: PageRequest, listing: Listing, *, of_acts: bool = False
+) -> Page[UserOut]:
+    """Returns a page of a listing's people, those suspended or hidden from the viewer made up for; `of_acts` as in
+    `visible_people`.
 
     One store read besides the accounts and the viewer's exclusions. A place is the edge's operation.
     """
-    visible = visible_people(viewer)
+    visible = visible_people(viewer, of_acts=of_acts)
 
     def show(places: Sequence[int]) -> Shown[UserOut]:
         people = visible([listing.people[place] for place in places])
@@ -169,14 +185,20 @@ def people_page(viewer: Viewer | None, request: PageRequest, listing: Listing) -
 
 
 def people_pages(
-    owners: Collection[int], kind: str, end: End, viewer: Viewer | None, request: PageRequest
+    owners: Collection[int],
+    kind: str,
+    end: End,
+    viewer: Viewer | None,
+    request: PageRequest,
+    *,
+    of_acts: bool = False,
 ) -> Pages[UserOut]:
     """Returns the page of each owner's listing of edges of that kind, as `people_page` makes one.
 
     As many rounds of reads as for one owner, however many they are. An owner is not looked at: whoever asks has
     seen that the viewer may see them.
     """
-    visible = visible_people(viewer)
+    visible = visible_people(viewer, of_acts=of_acts)
     met: dict[tuple[int, int], int] = {}
 
     def fetch(ranges: Mapping[int, Range]) -> dict[int, list[int]]:
@@ -195,10 +217,12 @@ def people_pages(
     return full_pages(owners, request, fetch, show)
 
 
-def visible_people(viewer: Viewer | None) -> Callable[[Collection[int]], dict[int, UserOut]]:
+def visible_people(viewer: Viewer | None, *, of_acts: bool = False) -> Callable[[Collection[int]], dict[int, UserOut]]:
     """Returns what tells, for one page, whom of some people the viewer may see in a list, and as what.
 
-    The viewer's exclusions are read now. What is returned costs `accounts_by_id`.
+    A list `of_acts` tells what they did with their tweets: not of protected people whom the viewer does not follow.
+    The viewer's exclusions are read now. What is returned costs `accounts_by_id`, and a store read if it asks of
+    somebody protected.
     """
     excluded = exclusions.exclusions_of(viewer.id) if viewer is not None else None
 
@@ -209,6 +233,8 @@ def visible_people(viewer: Viewer | None) -> Callable[[Collection[int]], dict[in
             if viewer is not None and excluded is not None
             else frozenset()
         )
+        if of_acts:
+            hidden |= closed_among(viewer.id if viewer is not None else None, accounts.values())
         return {
             each: user_out(account)
             for each, account in accounts.items()

@@ -17,6 +17,7 @@ class UserOut(msgspec.Struct, frozen=True):
     avatar_url: str | None
     verified: bool
     created_at: str
+    protected: bool
 
 
 class OwnUserOut(UserOut, frozen=True):
@@ -34,14 +35,14 @@ def user_out(account: Account) -> UserOut:
         avatar_url=account.avatar_url,
         verified=account.verified,
         created_at=rfc3339(id_time(account.id)),
+        protected=bool(account.protected),
     )
 
 
 def unseen_user_out(account: Account) -> UserOut:
     """Returns someone whom the viewer may not look up, in a list of the viewer's own: by their username alone."""
-    return user_out(
-        msgspec.structs.replace(account, display_name=account.username, bio="", avatar_url=None, verified=False)
-    )
+    known = {"display_name": account.username, "bio": "", "avatar_url": None, "verified": False, "protected": False}
+    return user_out(msgspec.structs.replace(account, **known))
 
 
 def own_user_out(user: User) -> OwnUserOut:

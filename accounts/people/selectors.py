@@ -103,6 +103,15 @@ def suspended_since(user_ids: Collection[int], moment: datetime) -> dict[int, da
 
 
 @sql_or_unavailable()
+def protected_since(user_ids: Collection[int], moment: datetime) -> dict[int, datetime]:
+    """Returns when those have become protected who have since `moment`, and are. One SQL query, none for nobody."""
+    if not user_ids:
+        return {}
+    protected = User.objects.filter(pk__in=user_ids, protected_at__gt=moment)
+    return {person: at for person, at in protected.values_list("pk", "protected_at") if at is not None}
+
+
+@sql_or_unavailable()
 def suspensions_over(moment: datetime, limit: int) -> list[User]:
     """Returns people whose suspensions were to end by then, the longest over first. One SQL query."""
     return list(User.objects.filter(suspended_until__lte=moment).order_by("suspended_until")[:limit])

@@ -45,6 +45,8 @@ class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
 
     display_name: str | None = None
     bio: str | None = None
+    protected: bool | None = None
+    """Whether tweets are for accepted followers only. Requests to follow stay either way (graph/requests.py)."""
     email: str | None = None
     password: str | None = None
     current_password: str | None = None
@@ -266,7 +268,7 @@ def _as_told(suspended_at: datetime | None, until: datetime | None) -> dict[str,
 
 def _apply(person: User, change: ProfileChange, tried: PasswordTry | None) -> list[str]:
     """Puts what changes onto `person`, unsaved, but for the password; the names of those fields. Raises `Refused`."""
-    before = {field: getattr(person, field) for field in (*PROFILE_RULES, "email")}
+    before = {field: getattr(person, field) for field in (*PROFILE_RULES, "email", "protected_at")}
     faults = rules.Faults()
     for field, clean in PROFILE_RULES.items():
         given: str | None = getattr(change, field)
@@ -274,6 +276,8 @@ def _apply(person: User, change: ProfileChange, tried: PasswordTry | None) -> li
             with faults.of(field):
                 setattr(person, field, clean(given))
     person.display_name = person.display_name or person.username
+    if change.protected is not None and change.protected != (person.protected_at is not None):
+        person.protected_at = datetime.now(UTC) if change.protected else None
     if change.email is not None:
         with faults.of("email"):
             email = rules.clean_email(change.email)

@@ -8,7 +8,7 @@ import graphene
 
 from accounts.doors.graphql import AccountQueries
 from accounts.doors.graphql_accounts import AccountMutations
-from accounts.doors.graphql_relations import RelationMutations
+from accounts.doors.graphql_relations import RelationMutations, RelationQueries
 from accounts.doors.graphql_resets import ResetMutations
 from accounts.doors.graphql_sessions import SessionMutations
 from feed.doors.graphql import FeedMutations, FeedQueries
@@ -17,7 +17,7 @@ from tweets.doors.graphql import TweetQueries
 from tweets.doors.graphql_mutations import TweetMutations
 
 
-class Query(AccountQueries, TweetQueries, FeedQueries, graphene.ObjectType):
+class Query(AccountQueries, RelationQueries, TweetQueries, FeedQueries, graphene.ObjectType):
     pass
 
 

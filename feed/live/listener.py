@@ -34,7 +34,7 @@ from feed.live.rechecking import rechecking
 from feed.live.registry import registry
 from feed.live.shared_places import shared_places
 from feed.live.sharing import sharing
-from feed.live.streams.missed import suspended_among
+from feed.live.streams.missed import unseen_among
 from feed.live.streams.stream import HASHTAG, HOME, PUBLIC, READER, TWEET, Signal, SignalKind, Topic
 from feed.live.subscription import Message, Subscription, end_if_cancelled, opened
 from feed.live.threads import housekeeping
@@ -47,8 +47,8 @@ RECONNECT_SECONDS = 0.5
 START_SECONDS = 2.0
 """How long a new socket waits for the first subscription; afterwards it resyncs when that stands."""
 WATCH_SECONDS = 0.5
-"""How often accounts that have changed are looked up: a revoked token closes, and what a suspended author wrote leaves
-screens, within a second."""
+"""How often accounts that have changed are looked up: a revoked token closes, and what a suspended or protected author
+wrote leaves screens, within a second."""
 
 FIGURES_SECONDS = 1.0
 """How often it is told how many sockets there are, and what was sent: for those who look (fanout/live/figures.py)."""
@@ -260,17 +260,20 @@ class Listener:
         self._seen_changes = changes
         registry.signal(READER, fresh, SignalKind.RECHECK)
         self._changed.update(fresh)
-        await self._tell_suspensions()
+        await self._tell_unseen()
 
-    async def _tell_suspensions(self) -> None:
-        """Tells who of the changed was suspended; those that cannot be known now, at the next look."""
+    async def _tell_unseen(self) -> None:
+        """Tells who of the changed was suspended, or is protected; those that cannot be known now, at the next look."""
         changed = frozenset(self._changed)
         if changed:
-            suspended = await housekeeping(suspended_among, changed)
+            suspended, protected = await housekeeping(unseen_among, changed)
             self._changed -= changed
-            if suspended:
+            if suspended or protected:
                 sharing.forget()
-                await registry.suspended(suspended)
+            if suspended:
+                await registry.of_authors(SignalKind.SUSPENDED, suspended)
+            if protected:
+                await registry.of_authors(SignalKind.PROTECTED, protected)
 
 
 def _resync_shards(emptied: Collection[int]) -> None:

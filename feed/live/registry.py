@@ -244,14 +244,14 @@ class Registry:
             if place % ASKED == ASKED - 1:
                 await asyncio.sleep(0)
 
-    async def suspended(self, authors: frozenset[int]) -> None:
+    async def of_authors(self, kind: SignalKind, authors: frozenset[int]) -> None:
         """Tells the streams on whose screens something may be by, or retweet, one of these people.
 
-        Looks through every screen of the process, a few at a time.
+        The kind is SUSPENDED or PROTECTED. Looks through every screen of the process, a few at a time.
         """
         for place, ((topic, queue), stream) in enumerate(list(self._streams.items())):
             if stream.shows_any_by(authors):
-                queue.put(Signal(SignalKind.SUSPENDED, topic, self.watermark, authors=authors))
+                queue.put(Signal(kind, topic, self.watermark, authors=authors))
             if place % SCANNED == SCANNED - 1:
                 await asyncio.sleep(0)
 

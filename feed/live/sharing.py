@@ -1,8 +1,8 @@
 """Tweets that several sockets of the process are told of are read once for all of them.
 
 What differs by viewer is read for each, at the moment when it is to be sent; of those who ask together, together.
-Bounded in number and age. A deletion, or a suspension, drops what it concerns: a socket that is a little late then
-reads anew, and does not show what has left meanwhile.
+Bounded in number and age. A deletion, a suspension, or protection, drops what it concerns: a socket that is a little
+late then reads anew, and does not show what has left meanwhile.
 """
 
 import asyncio
@@ -32,6 +32,14 @@ class _Seeing(NamedTuple):
     task: "asyncio.Task[dict[int, list[TweetOut]]]"
 
 
+class _Look(NamedTuple):
+    """What is about to be read: which tweets, whether suspended people's are seen, and whether for the public feed."""
+
+    found: int
+    suspended: bool
+    public: bool
+
+
 class _Read(NamedTuple):
     task: "asyncio.Task[Shared]"
     at: float
@@ -42,13 +50,17 @@ class Sharing:
 
     def __init__(self) -> None:
         self._reads: OrderedDict[tuple[int, ...], _Read] = OrderedDict()
-        self._seeing: dict[tuple[int, bool], _Seeing] = {}
-        """What is about to be read, by which tweets and whether suspended people's are seen."""
+        self._seeing: dict[_Look, _Seeing] = {}
 
-    async def seen_by(self, viewer: Viewer, ids: tuple[int, ...], *, suspended: bool = False) -> list[TweetOut]:
-        """Returns the tweets as the viewer sees them now; `hydration.seen_by` has the costs. Raises `Unavailable`."""
+    async def seen_by(
+        self, viewer: Viewer, ids: tuple[int, ...], *, suspended: bool = False, public: bool = False
+    ) -> list[TweetOut]:
+        """Returns the tweets as the viewer sees them now, in the `public` feed or elsewhere.
+
+        `hydration.seen_by` has the costs. Raises `Unavailable`.
+        """
         found = await self.of(ids)
-        key = (id(found), suspended)
+        key = _Look(id(found), suspended, public)
         seeing = self._seeing.get(key)
         if seeing is None:
             viewers: dict[int, Viewer] = {}
@@ -60,12 +72,12 @@ class Sharing:
             del self._seeing[key]
         return (await asyncio.shield(seeing.task))[viewer.id]
 
-    async def _see(self, key: tuple[int, bool], found: Shared, viewers: dict[int, Viewer]) -> dict[int, list[TweetOut]]:
+    async def _see(self, key: _Look, found: Shared, viewers: dict[int, Viewer]) -> dict[int, list[TweetOut]]:
         """Runs once everybody who was told at the same time has asked."""
         seeing = self._seeing.get(key)
         if seeing is not None and seeing.viewers is viewers:
             del self._seeing[key]
-        return await reading(seen_by, list(viewers.values()), found, suspended=key[1])
+        return await reading(seen_by, list(viewers.values()), found, suspended=key.suspended, public=key.public)
 
     async def of(self, ids: tuple[int, ...]) -> Shared:
         """Returns the tweets; `shared` says at what cost, which the first pays that asks. Raises `Unavailable`."""
@@ -85,7 +97,7 @@ class Sharing:
             del self._reads[ids]
 
     def forget(self) -> None:
-        """Forgets everything: somebody was suspended."""
+        """Forgets everything: somebody was suspended, or is protected."""
         self._reads.clear()
 
 

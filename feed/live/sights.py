@@ -7,12 +7,16 @@ begins are a *look*, and what it finds holds for each: none is told by what was 
 import asyncio
 from collections.abc import Collection, Mapping, Set
 from itertools import islice
+from typing import Any
 
+from accounts.account_cache.accounts import UNHEARD, Heard, accounts_by_id, heard
 from accounts.graph import exclusions
 from accounts.graph.exclusions import Exclusions, Visibility, hidden_among, refreshed
+from accounts.graph.protection import closed_to_each
 from feed.live.threads import reading
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
+from storage.redis.reads import Read
 
 AT_ONCE = 500
 """Viewers of whom it is asked in one round trip whom they must not see."""
@@ -36,11 +40,13 @@ class Sights:
         """Whom everybody joins who asks now."""
         self._looks: set[asyncio.Task[None]] = set()
 
-    async def hides(self, viewer_id: int, authors: Set[int]) -> bool:
-        """Returns whether the viewer must not see one of the authors, as of now or later.
+    async def hidden(self, viewer_id: int, authors: Set[int]) -> frozenset[int]:
+        """Returns which of the authors the viewer must not see, as of now or later: blocked, or protected and not
+        followed. Of who is suspended everybody is told otherwise.
 
-        One Redis round trip for AT_ONCE viewers; a read of their own for those whom it does not know, as for a page.
-        Raises `Unavailable`.
+        One Redis round trip for AT_ONCE viewers; a read of their own for those whom it does not know, as for a page;
+        and what it costs to know the accounts, and if some are protected a store read for all viewers. Raises
+        `Unavailable`.
         """
         look = self._next
         if look is None or len(look.authors) == AT_ONCE:
@@ -51,8 +57,8 @@ class Sights:
         look.authors.setdefault(viewer_id, set()).update(authors)
         found = await asyncio.shield(look.found)
         if viewer_id in found:
-            return not found[viewer_id].isdisjoint(authors)
-        return await reading(_hides, viewer_id, authors)
+            return found[viewer_id].intersection(authors)
+        return await reading(_hidden, viewer_id, authors)
 
     async def _look(self, look: _Look) -> None:
         """Runs once everybody who is told at the same time has asked."""
@@ -68,23 +74,37 @@ class Sights:
 def hidden_of(authors: Mapping[int, Collection[int]]) -> dict[int, frozenset[int]]:
     """Returns whom of these authors each viewer must not see, of the viewers whom Redis knows, and of REFRESHED others.
 
-    Of these as long as the store answers. Raises `Unavailable` for Redis.
+    Of these as long as the store answers. Raises `Unavailable`, for Redis, and where somebody is protected for the
+    store.
     """
-    viewers, known = list(authors), dict[int, Exclusions]()
+    viewers, known, at = list(authors), dict[int, Exclusions](), UNHEARD
     for start in range(0, len(viewers), AT_ONCE):
         some = viewers[start : start + AT_ONCE]
-        answers = timeline_node().ask_all([exclusions.read(each) for each in some])
+        asked: list[Read[Any]] = [heard(), *(exclusions.read(each) for each in some)]
+        at, *answers = timeline_node().ask_all(asked)
         known |= {each: cached for each, cached in zip(some, answers, strict=True) if cached is not None}
     for viewer_id in islice((each for each in viewers if each not in known), REFRESHED):
         try:
             known[viewer_id] = refreshed(viewer_id)
         except Unavailable:
             break  # of the others Redis has just told
-    return {each: hidden_among(each, found, authors[each], home=False) for each, found in known.items()}
+    hidden = {each: hidden_among(each, found, authors[each], home=False) for each, found in known.items()}
+    closed = _closed_of({each: authors[each] for each in known}, at)
+    return {each: hidden[each] | closed[each] for each in known}
 
 
-def _hides(viewer_id: int, authors: Set[int]) -> bool:
-    return bool(Visibility(viewer_id).hidden_among(authors))
+def _closed_of(authors: Mapping[int, Collection[int]], at: Heard) -> dict[int, frozenset[int]]:
+    """Whom of the authors, protected, each viewer neither is nor follows."""
+    asked = {each for of_viewer in authors.values() for each in of_viewer}
+    accounts = accounts_by_id(asked, changes=at.changes, log_shard=at.log_shard, generation=at.generation)
+    return closed_to_each(
+        {each: [accounts[author] for author in of_viewer if author in accounts] for each, of_viewer in authors.items()}
+    )
+
+
+def _hidden(viewer_id: int, authors: Set[int]) -> frozenset[int]:
+    accounts = accounts_by_id(authors)
+    return Visibility(viewer_id).unseen_among({each: accounts[each] for each in accounts})
 
 
 sights = Sights()

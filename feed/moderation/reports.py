@@ -11,7 +11,7 @@ from accounts.staff import log as staff_log
 from feed.models import COMMENT_MAX, Reason, Report, Status
 from storage.errors import NotFound, Refused
 from storage.ids.snowflakes import created_at
-from tweets.reading.selectors import visible_tweet
+from tweets.reading.selectors import reported_author
 
 
 class ReportOut(msgspec.Struct, frozen=True):
@@ -28,12 +28,13 @@ class ReportOut(msgspec.Struct, frozen=True):
 def report_tweet(*, by: Viewer, tweet_id: int, reason: str, comment: str = "") -> ReportOut:
     """Reports a tweet; while that report is open, the same again answers it unchanged.
 
-    Blocks hide nothing here: who has just blocked somebody must still be able to report them.
+    Blocks hide nothing here: who has just blocked somebody must still be able to report them. Of a protected person
+    their followers may report, to others there is no such tweet.
     Raises `Refused` (a tweet that is gone, or the reporter's own; reason, comment) and
     `Unavailable`. One store read and three SQL statements.
     """
     try:
-        author = get_user(visible_tweet(tweet_id, None).author_id)
+        author = get_user(reported_author(tweet_id, by))
     except NotFound as error:
         raise Refused("tweet_id", "That tweet does not exist or was deleted.", code="gone") from error
     return _report(by=by, person=author, tweet_id=tweet_id, reason=reason, comment=comment)

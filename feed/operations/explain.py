@@ -16,6 +16,7 @@ from accounts.account_cache.accounts import accounts_by_id
 from accounts.entities import Account
 from accounts.graph.follows import GRAPH_ORDER
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
+from accounts.graph.protection import closed_among
 from accounts.models import User, privileged
 from accounts.sql import sql_or_unavailable
 from fanout.orders.kinds import DELIVER, RETRACT
@@ -101,6 +102,7 @@ class _Case:
                 return
             yield from self._gone(original, f"The retweeted tweet {original.id}")
             yield from self._hidden(original.author_id)
+            yield from self._closed(original.author_id)
 
     def absent(self, against: list[str]) -> Explanation:
         """It must not be shown. That it stands in the timeline is a fault unless pages hide it, as a mute does."""
@@ -187,6 +189,11 @@ class _Case:
             return
         for kind, edge in edges.items():
             yield f"{said[kind]} since {created_at(edge.op)}."
+
+    def _closed(self, author_id: int) -> Iterator[str]:
+        account = self._account(author_id)
+        if account is not None and closed_among(self._reader.id, [account]):
+            yield f"{self._name(author_id)} is protected, and @{self._reader.username} does not follow them."
 
     def _not_followed(self) -> Iterator[str]:
         author_id = self._tweet.author_id

@@ -23,7 +23,7 @@ from typing import TypeVar
 
 import msgspec
 
-from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE, SHUT_OUT
+from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, FOLLOW_REQUEST, MUTE, SHUT_OUT
 from accounts.models import StaffAction
 from accounts.people.lost import is_anybody_known, name_of, stand_in_for, suspend_again, suspended_after, unknown_among
 from accounts.people.withholding import write_withholding_order
@@ -47,9 +47,9 @@ FEW = 20
 """Of fewer people most may well be lost."""
 TOLD = 100_000
 """Ten megabytes."""
-BY_PEOPLE = {FOLLOW, BLOCK, BLOCKED_BY, MUTE, SHUT_OUT, LIKE, RETWEET, BOOKMARK, WITHHELD}
+BY_PEOPLE = {FOLLOW, FOLLOW_REQUEST, BLOCK, BLOCKED_BY, MUTE, SHUT_OUT, LIKE, RETWEET, BOOKMARK, WITHHELD}
 """Kinds of edges whose source is a person."""
-TO_PEOPLE = {FOLLOW, BLOCK, BLOCKED_BY, MUTE, SHUT_OUT}
+TO_PEOPLE = {FOLLOW, FOLLOW_REQUEST, BLOCK, BLOCKED_BY, MUTE, SHUT_OUT}
 """Kinds of edges whose target is a person."""
 ABOUT_ENTRIES = (DELIVER, TELL, RETRACT, RESTORE)
 DELETED, PUT_BACK = ("delete", "decide: delete"), "restore tweet"

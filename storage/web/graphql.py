@@ -6,7 +6,7 @@ A class's docstring is its type's description in the schema.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypedDict, TypeVar, cast
+from typing import Any, Protocol, TypedDict, TypeVar, cast
 
 import graphene
 from graphene.types.utils import yank_fields_from_attrs
@@ -169,11 +169,11 @@ def at_most(things: Sequence[T], name: str) -> Sequence[T]:
     return things
 
 
-def checked(serializer: type[Input], given: Mapping[str, object]) -> dict[str, str]:
+def checked(serializer: type[Input], given: Mapping[str, object]) -> dict[str, Any]:
     """Returns what REST's own serializer makes of an input; null is as if it were not there. Raises its error."""
     checking = serializer(data={name: value for name, value in given.items() if value is not None})
     checking.is_valid(raise_exception=True)
-    return cast(dict[str, str], checking.validated_data)
+    return cast(dict[str, Any], checking.validated_data)
 
 
 class Failing(Protocol):

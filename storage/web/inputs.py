@@ -73,6 +73,15 @@ class TextField(serializers.CharField):
         return data
 
 
+class FlagField(serializers.BooleanField):
+    """True or false, and nothing that could be made one of them."""
+
+    def to_internal_value(self, data: object) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class Input(serializers.Serializer[Mapping[str, str]]):
     # The fields of a body; one that is not among them is an error of its own, beside those of the others.
 

@@ -97,3 +97,15 @@ class TestLostAnswers:
         one.click("Report", "dialog form").sees("500", "dialog .problem").forgive("500")
         one.tab.type("dialog [name=comment]", "and that is why")
         one.click("Report", "dialog form").sees("Thank you", ".notices")
+
+
+def test_who_is_protected_is_asked_and_accepts(pair: Sequence[User], server: Server) -> None:
+    author, reader = server.sign_up(), server.sign_up()
+    author.post("for followers alone")
+    ada, bob = pair
+    ada.become(author).go("/settings").click("Protect my tweets").sees("Only your followers", ".panel")
+    bob.become(reader).go(f"/@{author.username}").sees("Protected", ".profile").sees("No tweets yet")
+    bob.click("Follow @").sees("Requested", "main .follow")
+    ada.go("/follow-requests").click("Accept @", "article.person").sees("Nobody asks to follow you")
+    bob.go("/").sees("for followers alone", "article.tweet")
+    bob.go(f"/@{author.username}").sees("Following", "main .follow")

@@ -18,7 +18,7 @@ from accounts.account_cache.accounts import accounts_by_id
 from accounts.account_cache.change_log import Changes, own_copy, recent_changes
 from accounts.account_cache.vouching import vouching
 from accounts.entities import Account, Viewer
-from accounts.graph.exclusions import Visibility
+from accounts.graph.exclusions import Visibility, know_together
 from storage.errors import Unavailable
 from storage.figures import looked_up_in
 from storage.redis.node import timeline_node
@@ -104,9 +104,9 @@ def hydrate(
 ) -> list[TweetOut]:
     """Returns the tweets in the order of `ids`, as `viewer` sees them.
 
-    Left out are those that do not exist, were deleted, or whose author is suspended or hidden
-    from the viewer by `visibility` (the one of the page that they are for, or that of any place
-    but home), and retweets of such tweets; with `suspended`, for staff, suspended people's are
+    Left out are those that do not exist, were deleted, or whose author is suspended, protected and not
+    followed, or hidden from the viewer by `visibility` (the one of the page that they are for, or that of any place
+    but home), and retweets of such tweets; with `suspended`, for staff, suspended and protected people's are
     there. `extra` is sent in the same round trip, and nobody waits for what it says. Raises
     `Unavailable` when something is not cached and its store does not answer.
     """
@@ -127,14 +127,14 @@ def hydrated(
     if visibility is None:
         visibility = Visibility(viewer.id if viewer is not None else None)
     asked = marks.read(viewer.id) if viewer is not None else NOTHING
-    page, known_marks = _load(ids, visibility, asked, extra, suspended=suspended)
+    page, known_marks = _load(ids, visibility, asked, extra, suspended=suspended, listed=True)
     loaded = _with_inner(page, visibility, suspended=suspended)
     flags = marks.flags(viewer.id, _originals(loaded.tweets), known_marks) if viewer is not None else {}
     return _views([each for each in ids if each in page.tweets], loaded, page.unreadable, flags)
 
 
 class Shared(msgspec.Struct, frozen=True):
-    """What is the same for all viewers of some tweets: with suspended people's, and nothing of any viewer."""
+    """What is the same for all viewers of some tweets: suspended and protected people's too, nothing of any viewer."""
 
     ids: tuple[int, ...]
     """Of those that are there, in the order asked for."""
@@ -149,6 +149,18 @@ class Shared(msgspec.Struct, frozen=True):
         """Returns whose tweet or retweet it is, None if it is not there."""
         tweet = self.loaded.tweets.get(tweet_id)
         return tweet.author_id if tweet is not None else None
+
+    def in_public(self) -> "Shared":
+        """Returns those that the public feed may show to anybody."""
+        open_ids = [each for each in self.ids if not self._author(each).protected]
+        return self if len(open_ids) == len(self.ids) else structs.replace(self, ids=tuple(open_ids))
+
+    def authors_listed(self) -> list[Account]:
+        """Returns whose the tweets are that were asked for."""
+        return [self._author(each) for each in self.ids]
+
+    def _author(self, tweet_id: int) -> Account:
+        return self.loaded.authors[self.loaded.tweets[tweet_id].author_id]
 
     def is_unreadable(self, tweet_id: int) -> bool:
         """Returns whether the store shows nothing yet of a tweet, or of what it retweets: neither is deleted."""
@@ -167,8 +179,11 @@ def shared(ids: Sequence[int]) -> Shared:
     return Shared(tuple(each for each in ids if each in page.tweets), _with_inner(page, everybody, suspended=True))
 
 
-def seen_by(viewers: Sequence[Viewer], tweets: Shared, *, suspended: bool = False) -> dict[int, list[TweetOut]]:
-    """Returns the tweets as `hydrate` does for each viewer, as of the moment when they were loaded.
+def seen_by(
+    viewers: Sequence[Viewer], tweets: Shared, *, suspended: bool = False, public: bool = False
+) -> dict[int, list[TweetOut]]:
+    """Returns the tweets as `hydrate` does for each viewer, as of the moment when they were loaded; in the `public`
+    feed without protected people's.
 
     One Redis round trip for all viewers, or two: whom they must not see now, and what they have marked (viewing.py).
     What of that is not cached costs each what it costs a page. Raises `Unavailable`.
@@ -180,33 +195,40 @@ def seen_by(viewers: Sequence[Viewer], tweets: Shared, *, suspended: bool = Fals
         known = known_without_redis(ids)
     for of_viewer in known.values():
         of_viewer.visibility.know(None)  # whom Redis has just said nothing of is not asked of again
-    return views_of(known, tweets, suspended=suspended)
+    return views_of(known, tweets.in_public() if public else tweets, suspended=suspended)
 
 
 def views_of(known: Mapping[int, Known], tweets: Shared, *, suspended: bool = False) -> dict[int, list[TweetOut]]:
     """Returns the tweets as each viewer sees them of whom this is known; one list for all who see the same.
 
-    Costs nothing but what of a viewer is not known. Raises `Unavailable`.
+    Costs nothing but what of a viewer is not known, and one store read if somebody is protected whom not all are known
+    to follow. Raises `Unavailable`.
     """
+    _know_protected(known, tweets, suspended=suspended)
     views: dict[tuple[frozenset[int], tuple[ViewerFlags, ...]], list[TweetOut]] = {}
     found, originals = {}, tweets.originals
     unmarked = dict.fromkeys(originals, UNMARKED)
     for viewer_id, of_viewer in known.items():
-        hidden = of_viewer.visibility.hidden_among(tweets.loaded.authors)
+        unseen = of_viewer.visibility.unseen_among(tweets.loaded.authors, suspended=suspended)
         flags = unmarked if of_viewer.unmarked else marks.flags(viewer_id, originals, of_viewer.marks)
-        key = hidden, tuple(flags.values())
+        key = unseen, tuple(flags.values())
         if key not in views:
-            views[key] = _seen(tweets, hidden, flags, suspended=suspended)
+            views[key] = _seen(tweets, unseen, flags)
         found[viewer_id] = views[key]
     return found
 
 
-def _seen(
-    tweets: Shared, hidden: frozenset[int], flags: Mapping[int, ViewerFlags], *, suspended: bool
-) -> list[TweetOut]:
-    authors = tweets.loaded.authors.values()
-    seen = {each.id for each in authors if each.id not in hidden and (suspended or not each.suspended)}
-    shown = {each.id: each for each in tweets.loaded.tweets.values() if each.author_id in seen}
+def _know_protected(known: Mapping[int, Known], tweets: Shared, *, suspended: bool) -> None:
+    if suspended or not any(each.protected for each in tweets.loaded.authors.values()):
+        return
+    listed, pages = tweets.authors_listed(), {each: of_viewer.visibility for each, of_viewer in known.items()}
+    for page in pages.values():
+        page.know_listed(listed)
+    know_together(pages, tweets.loaded.authors.values())
+
+
+def _seen(tweets: Shared, unseen: frozenset[int], flags: Mapping[int, ViewerFlags]) -> list[TweetOut]:
+    shown = {each.id: each for each in tweets.loaded.tweets.values() if each.author_id not in unseen}
     loaded = structs.replace(tweets.loaded, tweets=shown)
     return _views([each for each in tweets.ids if each in shown], loaded, set(), flags).tweets
 
@@ -248,6 +270,7 @@ def _load(
     extra: Read[object] = NOTHING,
     *,
     suspended: bool,
+    listed: bool = False,
 ) -> tuple[_Loaded, KnownMarks | None]:
     """Returns what may be shown of `ids`, and the marks: None if Redis does not know or answer."""
     cached = _from_cache(ids, visibility, marked, extra)
@@ -260,8 +283,7 @@ def _load(
         log_shard=cached.log_shard,
         generation=cached.generation,
     )
-    present = {author.id for author in authors.values() if suspended or not author.suspended}
-    seen = present - visibility.hidden_among(authors)
+    seen = authors.keys() - visibility.unseen_among(authors, suspended=suspended, listed=listed)
     shown = {tweet_id: tweet for tweet_id, tweet in shown.items() if tweet.author_id in seen}
     counted, count_fills = counts.recounted(cached.counts, _originals(shown), generation=cached.generation)
     _send(fills + count_fills)

@@ -7,12 +7,15 @@ reads of the one whose page takes the most, and for each round one hydration.
 
 from collections.abc import Collection, Mapping, Sequence
 
+from accounts.account_cache.accounts import UNHEARD, accounts_by_id
 from accounts.entities import Viewer
 from accounts.graph.exclusions import Visibility, sees_suspended
-from accounts.graph.listings import people_pages
+from accounts.graph.listings import ahead, people_pages
 from accounts.people.profiles import UserOut
+from storage.errors import Unavailable
 from storage.ports.associations import End
 from storage.ports.ranges import Range
+from storage.redis.node import timeline_node
 from storage.stores import associations
 from storage.web.asking import Shown
 from storage.web.paging import Page, PageRequest, empty_page
@@ -48,9 +51,10 @@ def replies_pages(tweet_ids: Collection[int], viewer: Viewer | None, request: Pa
 def author_pages(
     people: Collection[int], viewer: Viewer | None, request: PageRequest, *, replies: bool
 ) -> Pages[TweetOut]:
-    """Returns a page of each one's tweets as `author_page`: empty of those whom the viewer has hidden."""
+    """Returns a page of each one's tweets as `author_page`: empty of those whom the viewer has hidden, or who are
+    protected and not followed."""
     visibility = _visibility(viewer)
-    hidden = visibility.hidden_among(people)
+    hidden = _unseen(people, viewer, visibility)
 
     def look(ids: Sequence[int]) -> Hydrated:
         return hydrated(ids, viewer=viewer, visibility=visibility, suspended=sees_suspended(viewer))
@@ -63,9 +67,9 @@ def author_pages(
 
 
 def likes_pages(people: Collection[int], viewer: Viewer | None, request: PageRequest) -> Pages[TweetOut]:
-    """Returns a page of what each of them likes as `likes_page`: empty of those whom the viewer has hidden."""
+    """Returns a page of what each of them likes as `likes_page`: empty as `author_pages` are."""
     visibility = _visibility(viewer)
-    hidden = visibility.hidden_among(people)
+    hidden = _unseen(people, viewer, visibility)
     marked = _Marked(lambda ids: hydrated(ids, viewer=viewer, visibility=visibility))
     fetch: FetchMany = marked.fetch
     shown = full_pages(set(people) - hidden, request, fetch, marked.show)
@@ -74,12 +78,12 @@ def likes_pages(people: Collection[int], viewer: Viewer | None, request: PageReq
 
 def likers_pages(tweet_ids: Collection[int], viewer: Viewer | None, request: PageRequest) -> Pages[UserOut]:
     """Returns a page of who likes each tweet; none of them is a retweet."""
-    return people_pages(tweet_ids, LIKE, End.TARGET, viewer, request)
+    return people_pages(tweet_ids, LIKE, End.TARGET, viewer, request, of_acts=True)
 
 
 def retweeters_pages(tweet_ids: Collection[int], viewer: Viewer | None, request: PageRequest) -> Pages[UserOut]:
     """Returns a page of who retweeted each tweet; none of them is a retweet."""
-    return people_pages(tweet_ids, RETWEET, End.TARGET, viewer, request)
+    return people_pages(tweet_ids, RETWEET, End.TARGET, viewer, request, of_acts=True)
 
 
 def ancestors_of(tweet_ids: Collection[int], viewer: Viewer | None) -> dict[int, list[TweetOut]]:
@@ -153,6 +157,20 @@ class _Marked:
 
 def _visibility(viewer: Viewer | None) -> Visibility:
     return Visibility(viewer.id if viewer is not None else None)
+
+
+def _unseen(people: Collection[int], viewer: Viewer | None, visibility: Visibility) -> frozenset[int]:
+    """Whose pages are empty, before anything is listed of them. One Redis round trip, as the accounts are in memory."""
+    try:
+        [first] = timeline_node().ask(ahead(viewer.id if viewer is not None else None))
+    except Unavailable:
+        known = UNHEARD
+        visibility.know_without_redis()
+    else:
+        known = first.known
+        visibility.know(first.excluded)
+    accounts = accounts_by_id(people, changes=known.changes, log_shard=known.log_shard, generation=known.generation)
+    return visibility.unseen_among(accounts, suspended=sees_suspended(viewer))
 
 
 def _empty(owners: Collection[int], request: PageRequest) -> dict[int, Page[TweetOut]]:

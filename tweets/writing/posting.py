@@ -3,6 +3,8 @@
 What stands in the store when a call returns is what was acknowledged.
 """
 
+from collections.abc import Callable
+
 from accounts.entities import Viewer
 from accounts.sql import sql_or_unavailable
 from accounts.staff import log as staff_log
@@ -21,7 +23,7 @@ from tweets.caches.counts import Counts
 from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
 from tweets.reading.hydration import TweetOut, new_tweet_out
-from tweets.reading.selectors import no_such_tweet, original_tweet, tweet_out
+from tweets.reading.selectors import no_such_tweet, original_tweet, shareable_tweet, tweet_out
 from tweets.stores.port import tweet_store
 from tweets.writing.after_write import posted_order, retract_order, tell
 from tweets.writing.changed import quote_edges
@@ -41,15 +43,15 @@ def create_tweet(
 
     `tweet_id` is the id to post it under, from a repeatable request: posting twice under one id
     makes one tweet. In the author's own timeline at once; in followers' as soon as the order was worked off.
-    Raises `Refused` (text; replying to or quoting what is gone) and `Unavailable`. Costs one
-    store write and one Redis round trip; a reply or quote reads its target (of a retweet its
+    Raises `Refused` (text; replying to or quoting what is gone; quoting a protected person) and `Unavailable`. Costs
+    one store write and one Redis round trip; a reply or quote reads its target (of a retweet its
     original, which it then replies to or quotes) and whom the author may not see as well, and
     one that mentions anybody looks their names up. Works while Redis, the broker or SQL is down.
     """
     checked_text(text)
     seen = timeline_node().seen
-    parent = _target(reply_to, author, field="reply_to")
-    quoted = _target(quote_of, author, field="quote_of")
+    parent = _target(reply_to, author, original_tweet, field="reply_to")
+    quoted = _target(quote_of, author, shareable_tweet, field="quote_of")
     new_id = tweet_id or ids.next()
     entities = find_entities(text)
     tweet = Tweet(
@@ -143,12 +145,14 @@ def _log_deletion(tweet: Tweet, viewer: Viewer, reason: str | None) -> None:
         )
 
 
-def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None:
-    """Returns the tweet that is replied to or quoted. Raises `Refused` unless it can be seen."""
+def _target(tweet_id: int | None, viewer: Viewer, find: Callable[[int, Viewer], Tweet], *, field: str) -> Tweet | None:
+    """Returns the tweet that is replied to or quoted. Raises `Refused` unless it can be seen, and shared if quoted."""
     if tweet_id is None:
         return None
     try:
-        return original_tweet(tweet_id, viewer)
+        return find(tweet_id, viewer)
+    except Forbidden as error:
+        raise Refused(field, error.message, code=error.code) from error
     except NotFound as error:
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
 

@@ -42,7 +42,7 @@ from tweets.caches.author_counts import TWEETS_BY_AUTHOR
 from tweets.caches.tweets import TWEETS
 from tweets.entities import Tweet
 from tweets.kinds import RETWEET
-from tweets.reading.selectors import marked_id, no_such_tweet, original_tweet
+from tweets.reading.selectors import marked_id, no_such_tweet, shareable_tweet
 from tweets.stores.port import tweet_store
 from tweets.writing.after_write import deliver_order, retract_order, tell, tell_marked
 
@@ -51,11 +51,12 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
     """Retweets the tweet, or the original of a retweet; answers the id of the original. Idempotent.
 
     In the retweeter's own timeline at once, in followers' as soon as the order was worked off.
-    Raises `NotFound`, also when the tweet was deleted meanwhile, `Unavailable`. Costs two reads of the tweet, one
+    Raises `NotFound`, also when the tweet was deleted meanwhile, `Forbidden` (somebody else's who is protected),
+    `Unavailable`. Costs two reads of the tweet, one
     of the edge, a write, three reads after it, and two Redis round trips. Works while Redis or the
     broker is down.
     """
-    original = original_tweet(tweet_id, viewer)
+    original = shareable_tweet(tweet_id, viewer)
     marks_version, seen = marks.version(viewer.id), timeline_node().seen
     [last] = stores.associations().last_changes([(viewer.id, RETWEET, original.id)])
     if last.present:

@@ -6,7 +6,7 @@ import { keep, token } from "./net/session.js";
 import { addNotices, notice } from "./parts/notices.js";
 import { begin, restart } from "./router.js";
 import { addShell } from "./shell.js";
-import { blocksView, bookmarksView, mutesView } from "./views/own_lists.js";
+import { blocksView, bookmarksView, followRequestsView, mutesView } from "./views/own_lists.js";
 import { findView } from "./views/find.js";
 import { hashtagView } from "./views/hashtag.js";
 import { homeView } from "./views/home.js";
@@ -24,6 +24,7 @@ const ROUTES = [
   [/^\/bookmarks$/, bookmarksView],
   [/^\/blocks$/, blocksView],
   [/^\/mutes$/, mutesView],
+  [/^\/follow-requests$/, followRequestsView],
   [/^\/settings$/, settingsView],
   [/^\/sign-in$/, signInView],
   [/^\/sign-up$/, signUpView],

@@ -1,8 +1,8 @@
-"""What has left while a client was away: tweets that were deleted, and authors who were suspended.
+"""What has left while a client was away: tweets that were deleted, and authors who were suspended or protected.
 
 Known (heard.py) by operations above the client's cursor. That is enough: a cursor is a watermark, below the oldest
-open order, so a deletion below it had been told before the cursor was made. A suspension is no order, but
-known to every process within a second (listener.py), long before a watermark passes it.
+open order, so a deletion below it had been told before the cursor was made. A suspension, or protection, is no order,
+but known to every process within a second (listener.py), long before a watermark passes it.
 """
 
 from collections.abc import Callable, Collection, Sequence, Set
@@ -13,7 +13,7 @@ import msgspec
 
 from accounts.account_cache.accounts import accounts_by_id
 from accounts.graph.follows import followee_ids, followees_among
-from accounts.people.selectors import suspended_since
+from accounts.people.selectors import protected_since, suspended_since
 from feed.live.heard import TooMany, heard
 from feed.live.threads import reading
 from storage.ids.snowflakes import id_time, id_us, make_id, now_us
@@ -34,15 +34,17 @@ DAY_US = 24 * 3600 * 1_000_000
 
 
 class Missed(msgspec.Struct, frozen=True):
-    """One deletion, or one suspension."""
+    """One deletion, or one suspension, or that somebody has become protected."""
 
     op: int
     """When it was, as an id."""
     tweet_id: int | None
-    """The tweet that was deleted; None of a suspension."""
+    """The tweet that was deleted; None of a change of its author."""
     author_id: int
     unseen: bool = False
     """Whether the client is told though nobody knows that it has the tweet: it may have it from before."""
+    protected: bool = False
+    """The author has become protected, and is not suspended."""
 
 
 Among = Callable[[Sequence[Deletion]], Set[int]]
@@ -63,10 +65,10 @@ _were: dict[int, Was] = {}
 
 
 async def missed_since(after: int, on_screen: Collection[int], among: Among) -> list[Missed]:
-    """Returns what was missed since the cursor `after`, in its order; suspensions only of the authors `on_screen`.
+    """Returns what was missed since the cursor `after`, in its order; of authors only those `on_screen`.
 
     Costs what it costs to know the deletions (`heard.since`), `among`, a Redis round trip for the accounts, and a SQL
-    query if one of them is suspended. Raises `TooMany`, and `Unavailable`.
+    query if one of them is suspended, or protected. Raises `TooMany`, and `Unavailable`.
     """
     if now_us() - id_us(after) > DELETIONS_DAYS * DAY_US:
         raise TooMany
@@ -76,7 +78,7 @@ async def missed_since(after: int, on_screen: Collection[int], among: Among) -> 
 def _missed(after: int, on_screen: Collection[int], deletions: Sequence[Deletion], among: Among) -> list[Missed]:
     unseen = among(deletions)
     gone = [Missed(each.op, each.tweet_id, each.author_id, each.tweet_id in unseen) for each in deletions]
-    return sorted([*gone, *_suspensions(after, on_screen)], key=lambda each: each.op)
+    return sorted([*gone, *_changes_of_authors(after, on_screen)], key=lambda each: each.op)
 
 
 def by_followees(reader_id: int, deletions: Sequence[Deletion]) -> set[int]:
@@ -121,14 +123,25 @@ def _near(reader_id: int, authors: set[int]) -> set[int]:
     return {*followee_ids(reader_id), reader_id}
 
 
-def suspended_among(user_ids: Collection[int]) -> frozenset[int]:
-    """Returns who of these people is suspended. A Redis round trip, and a SQL query for whom it does not know."""
-    return frozenset(each for each, account in accounts_by_id(user_ids).items() if account.suspended)
+class Unseen(NamedTuple):
+    """Who of some people is not to be seen by everybody; nobody is both."""
+
+    suspended: frozenset[int]
+    protected: frozenset[int]
 
 
-def _suspensions(after: int, on_screen: Collection[int]) -> list[Missed]:
-    suspended = suspended_since(suspended_among(on_screen), id_time(after))
-    return [Missed(_id_of(at), None, author_id) for author_id, at in suspended.items()]
+def unseen_among(user_ids: Collection[int]) -> Unseen:
+    """Returns who of these people is so. A Redis round trip, and a SQL query for whom it does not know."""
+    accounts = accounts_by_id(user_ids).values()
+    suspended = frozenset(each.id for each in accounts if each.suspended)
+    return Unseen(suspended, frozenset(each.id for each in accounts if each.protected) - suspended)
+
+
+def _changes_of_authors(after: int, on_screen: Collection[int]) -> list[Missed]:
+    unseen, moment = unseen_among(on_screen), id_time(after)
+    suspended, protected = suspended_since(unseen.suspended, moment), protected_since(unseen.protected, moment)
+    missed = [Missed(_id_of(at), None, author_id) for author_id, at in suspended.items()]
+    return missed + [Missed(_id_of(at), None, author_id, protected=True) for author_id, at in protected.items()]
 
 
 def _id_of(moment: datetime) -> int:

@@ -44,6 +44,10 @@ class PublicStream(ReplayingStream):
             self._hears = False
             channels.leave(PUBLIC_CHANNEL)
 
+    async def _tell_protected(self, authors: frozenset[int]) -> None:
+        """Takes what is theirs off everybody's screen: nobody protected is in the public feed."""
+        await self._send_deleted(self._screen.leave_by(authors))
+
     def _may_show(self, tweet: TweetOut) -> bool:
         return tweet.retweet_of is None
 

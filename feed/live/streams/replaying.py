@@ -22,9 +22,10 @@ from feed.live.heard import TooMany
 from feed.live.quota import quota
 from feed.live.registry import registry
 from feed.live.sharing import sharing
+from feed.live.sights import sights
 from feed.live.streams.missed import Missed, missed_since
 from feed.live.streams.screen import Screen
-from feed.live.streams.stream import Send, Signal, SignalKind, Topic
+from feed.live.streams.stream import PUBLIC, Send, Signal, SignalKind, Topic
 from feed.live.threads import reading
 from feed.live.told import Frame, Gap, Subscribed, TweetCame, TweetLeft
 from feed.live.turns import turns
@@ -109,6 +110,8 @@ class ReplayingStream(ABC):
                 await self._send_deleted(self._screen.leave(signal.entry_id))
             case SignalKind.SUSPENDED:
                 await self._tell_suspended(signal.authors)
+            case SignalKind.PROTECTED:
+                await self._tell_protected(signal.authors)
             case SignalKind.RESYNC:
                 await self._catch_up()
             case SignalKind.OVERFLOW:
@@ -190,7 +193,7 @@ class ReplayingStream(ABC):
         """Shows what many sockets are told of: read once for all of them, but for what differs by viewer."""
         self._behind = True
         with self._being_read():
-            found = await sharing.seen_by(self._viewer, entries)
+            found = await sharing.seen_by(self._viewer, entries, public=self.topic == PUBLIC)
         await self._show_read(found)
 
     @traced("live.frames", Kind.PRODUCER, lambda *_: {"feed.sockets": 1})
@@ -285,13 +288,21 @@ class ReplayingStream(ABC):
         while missed and missed[0].op <= place:
             each = missed.popleft()
             if each.tweet_id is None:
-                await self._tell_suspended({each.author_id})
+                await (self._tell_protected if each.protected else self._tell_suspended)(frozenset({each.author_id}))
             else:
                 await self._send_deleted(self._screen.leave(each.tweet_id, unseen=each.unseen))
 
     async def _tell_suspended(self, authors: Set[int]) -> None:
         """Takes off the screen what is by, or retweets, suspended people."""
         await self._send_deleted(self._screen.leave_by(authors))
+
+    async def _tell_protected(self, authors: frozenset[int]) -> None:
+        """Takes off the screen what is by, or retweets, those whom the viewer may not see. `sights.hidden` has the
+        costs; what raises `Unavailable` leaves the stream behind, and is told by the replay."""
+        behind, self._behind = self._behind, True
+        hidden = await sights.hidden(self._viewer.id, authors)
+        self._behind = behind
+        await self._send_deleted(self._screen.leave_by(hidden))
 
     async def _send_deleted(self, entry_ids: Sequence[int]) -> None:
         for entry_id in entry_ids:

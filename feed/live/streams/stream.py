@@ -61,6 +61,8 @@ class SignalKind(StrEnum):
     """`entries` came, the newest last, to a topic that is told at a pace (pacing.py)."""
     SKIPPED = "skipped"
     """So many came to such a topic that some were left out."""
+    PROTECTED = "protected"
+    """`authors` are protected: what they wrote leaves the screens of who does not follow them."""
     COUNTS = "counts"
     """The counts of the topic's tweet have changed."""
     HIDDEN = "hidden"
@@ -139,7 +141,7 @@ class Stream(Protocol):
 
     async def handle(self, signal: Signal) -> None:
         """Tells the client what a signal of these says, if it is for the stream: TWEET, TWEETS, SKIPPED, COUNTS,
-        DELETE, GONE, SUSPENDED, HIDDEN, RESYNC, OVERFLOW. Raises `Unavailable`, `NotFound`, `Over`."""
+        DELETE, GONE, SUSPENDED, PROTECTED, HIDDEN, RESYNC, OVERFLOW. Raises `Unavailable`, `NotFound`, `Over`."""
 
     def expect(self) -> bool:
         """Lets somebody else read an entry for it, and then call `show`, while its pump waits for nothing.

@@ -3,9 +3,9 @@
 Of a retweet it is told what happens to the original, as over REST: that is the *subject*. What happens comes from the
 process's watch of it (watching.py), which says how cursors here are safe to resume from.
 
-**The end.** Who may not see the tweet any more (it was deleted, or its author was suspended or is blocked, either
-way) is told its `delete`, and the stream is over. A block is not published: it is looked for every few seconds, and
-before every frame, so that nothing is told after it.
+**The end.** Who may not see the tweet any more (it was deleted, or its author was suspended, is protected and not
+followed, or blocked, either way) is told its `delete`, and the stream is over. A block, or unfollowing, is not
+published: it is looked for every few seconds, and before every frame, so that nothing is told after it.
 """
 
 from collections.abc import Sequence, Set
@@ -75,7 +75,7 @@ class TweetStream(ReplayingStream):
                 await self._tell_counts()
             case SignalKind.GONE if signal.entry_id in (self._tweet_id, self._subject):
                 await self._end()
-            case SignalKind.SUSPENDED:
+            case SignalKind.SUSPENDED | SignalKind.PROTECTED:
                 await self._end_unless_seen()
                 await super().handle(signal)
             case SignalKind.HIDDEN:
@@ -130,11 +130,16 @@ class TweetStream(ReplayingStream):
         if not sees_suspended(self._viewer):
             await super()._tell_suspended(authors)
 
+    async def _tell_protected(self, authors: frozenset[int]) -> None:
+        """Does the same."""
+        if not sees_suspended(self._viewer):
+            await super()._tell_protected(authors)
+
     async def _tell_counts(self) -> None:
         counts = self._watch.counts if self._watch is not None else None
         if counts is None or counts == self._told:
             return
-        if await sights.hides(self.viewer_id, self.authors):
+        if await sights.hidden(self.viewer_id, self.authors):
             await self._end_unless_seen()
         self._told = counts
         await self._send(CountsChanged(self.name, str(self._subject), counts))

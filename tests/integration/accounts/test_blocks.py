@@ -153,7 +153,7 @@ def test_the_doors() -> None:
         response = getattr(client, method)(f"/api/v1/users/{path}")
         return response.status_code, response.json().get("data", response.json().get("code"))
 
-    nobody = {"following": False, "followed_by": False, "blocking": False, "muting": False}
+    nobody = {"following": False, "followed_by": False, "blocking": False, "muting": False, "requested": False}
     assert answer("put", "bob/follow") == (200, {**nobody, "following": True})
     assert answer("put", "bob/mute") == (200, {**nobody, "following": True, "muting": True})
     assert answer("put", "BOB/block") == (200, {**nobody, "blocking": True, "muting": True})

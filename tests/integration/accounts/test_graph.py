@@ -140,7 +140,7 @@ def test_the_door() -> None:
         response = getattr(client, method)(f"/api/v1/users/{name}/follow")
         return response.status_code, response.json().get("data", response.json().get("code"))
 
-    following = {"following": True, "followed_by": False, "blocking": False, "muting": False}
+    following = {"following": True, "followed_by": False, "blocking": False, "muting": False, "requested": False}
     assert answer("put", "BOB") == (200, following)
     assert answer("put", "bob") == (200, following)
     assert answer("delete", "bob") == (200, {**following, "following": False})

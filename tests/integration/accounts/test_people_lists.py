@@ -51,6 +51,7 @@ def test_the_newest_follow_comes_first_at_both_ends() -> None:
         "avatar_url",
         "verified",
         "created_at",
+        "protected",
     }
     follows.unfollow(crowd[2].id, star.id)
     follows.follow(crowd[2].id, star.id)

@@ -44,6 +44,7 @@ def test_registering_answers_the_own_account_and_a_token_that_works() -> None:
         "bio": "",
         "avatar_url": None,
         "verified": False,
+        "protected": False,
         "email": "ada@example.org",
     }
     assert me(data["token"]).json()["data"]["username"] == "Ada_L"

@@ -36,6 +36,9 @@ PATCH   /api/v1/me                            bio        401    403       200   
 GET     /api/v1/me/blocks                     -          401    403       200   200     200    200
 GET     /api/v1/me/bookmarks                  -          401    403       200   200     200    200
 GET     /api/v1/me/mutes                      -          401    403       200   200     200    200
+GET     /api/v1/me/follow-requests            -          401    403       200   200     200    200
+PUT     /api/v1/me/follow-requests/{username} -          401    403       404   404     404    404
+DELETE  /api/v1/me/follow-requests/{username} -          401    403       404   404     404    404
 
 GET     /api/v1/me/sessions                   -          401    403       200   200     200    200
 DELETE  /api/v1/me/sessions/{session_id}      -          401    403       204   204     204    204
@@ -95,6 +98,7 @@ GET     /find                                 -          200    200       200   
 GET     /bookmarks                            -          200    200       200   200     200    200
 GET     /blocks                               -          200    200       200   200     200    200
 GET     /mutes                                -          200    200       200   200     200    200
+GET     /follow-requests                      -          200    200       200   200     200    200
 GET     /settings                             -          200    200       200   200     200    200
 GET     /sign-in                              -          200    200       200   200     200    200
 GET     /sign-up                              -          200    200       200   200     200    200
@@ -119,6 +123,8 @@ suspended  sends a token from before the suspension; so does every caller from b
 other      an ordinary person
 blocked    a person whom author has blocked
 staff      may do what `other` may, and moderate
+
+Nobody asks to follow anybody: to answer requests accounts/test_follow_requests.py has the tests.
 
 What a DELETE of a mark or of an edge takes away was made before, by the same caller. `=` stands behind
 writes that succeed and change nothing. Every other success of a write changes rows; reads and

@@ -17,7 +17,7 @@ from tweets.writing import liking, posting
 
 pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 
-RELATIONSHIP = "relationship { following followedBy blocking muting }"
+RELATIONSHIP = "relationship { following requested followedBy blocking muting }"
 ANSWERS = {
     "register": "user { username email } token",
     "createToken": "user { username email } token",

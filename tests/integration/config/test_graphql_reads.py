@@ -16,9 +16,9 @@ from tweets.writing import liking, posting, retweeting
 
 pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 
-PERSON = "id username displayName bio avatarUrl verified createdAt"
+PERSON = "id username displayName bio avatarUrl verified protected createdAt"
 PROFILE = f"""
-{PERSON} followersCount followingCount tweetsCount relationship {{ following followedBy blocking muting }}
+{PERSON} followersCount followingCount tweetsCount relationship {{ following requested followedBy blocking muting }}
 """
 PAGE = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
 ARGUMENTS = "first: $first, after: $after, last: $last, before: $before"

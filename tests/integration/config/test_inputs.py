@@ -24,7 +24,7 @@ from tests.people import PASSWORD, ApiClient, new_person
 
 pytestmark = [pytest.mark.usefixtures("product"), pytest.mark.parametrize("store", ["embedded"], indirect=True)]
 
-Body = dict[str, str]
+Body = dict[str, Any]
 NEW_PASSWORD = "another-horse-42"
 BASES: dict[str, Body] = {
     "register": {"username": "new", "email": "new@example.org", "password": PASSWORD},
@@ -44,6 +44,7 @@ CHANGES: dict[str, dict[str, str | tuple[Body, Body]]] = {
     "update_me": {
         "display_name": "Somebody",
         "bio": "Something.",
+        "protected": ({}, {"protected": True}),
         "email": (
             {"email": "one@example.org", "current_password": PASSWORD},
             {"email": "other@example.org", "current_password": PASSWORD},

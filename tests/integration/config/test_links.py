@@ -7,6 +7,7 @@ import pytest
 
 from tests.documented import check_documented, document
 from tests.integration.config.raising import is_problem
+from tests.integration.feed.protected_world import protect
 from tests.integration.tweeting import post
 from tests.people import ApiClient, new_person
 
@@ -24,7 +25,7 @@ LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
 
 class Scene:
     """Ada, signed in twice, whom ben and cy follow and who follows them; her two tweets, which both have marked and
-    answered."""
+    answered. Two people ask to follow her."""
 
     def __init__(self) -> None:
         self.ada, ben, cy = new_person("ada"), new_person("ben"), new_person("cy")
@@ -44,6 +45,10 @@ class Scene:
                 self.client.put(f"/api/v1/users/{new_person().username}/{edge}")
         for name in ("same_one", "same_two"):
             new_person(name)
+        protect(self.ada)
+        for _ in range(2):
+            ApiClient(new_person()).put("/api/v1/users/ada/follow")
+        protect(self.ada, protected=False)
         self.names = {"username": "ada", "tweet_id": str(tweets[0]), "tag": "tag"}
 
     def get(self, path: str, **query: Any) -> Any:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from accounts.graph import follows
 from accounts.people.resets import token_for
 from tests.integration.config.raising import is_problem
+from tests.integration.feed.protected_world import protect
 from tests.integration.tweeting import post
 from tests.people import PASSWORD, ApiClient, new_person
 from tests.routes import routes
@@ -34,6 +36,8 @@ BODIES: dict[tuple[str, str], dict[str, str]] = {
 class Scene:
     def __init__(self) -> None:
         self.ada, self.bob = new_person("ada"), new_person("bob")
+        protect(self.ada)
+        follows.follow(self.bob.id, self.ada.id)
         self.client = ApiClient(self.ada)
         [session] = self.client.get("/api/v1/me/sessions").json()["data"]
         self.names = {"username": "bob", "tweet_id": str(post(self.ada)), "session_id": session["id"]}

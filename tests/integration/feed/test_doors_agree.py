@@ -21,9 +21,9 @@ pytestmark = pytest.mark.usefixtures("product")
 PEOPLE = 3
 ID = re.compile(r"[1-9][0-9]{15,18}")
 VARYING = ("createdAt", "cursor")
-PERSON = "id username displayName bio avatarUrl verified"
+PERSON = "id username displayName bio avatarUrl verified protected"
 PROFILE = f"""
-{PERSON} followersCount followingCount tweetsCount relationship {{ following followedBy blocking muting }}
+{PERSON} followersCount followingCount tweetsCount relationship {{ following requested followedBy blocking muting }}
 """
 FRAGMENTS = f"fragment T on Tweet {{ {WHOLE_TWEET} }} fragment P on User {{ {PERSON} }}"
 TWEETS = "edges { node { ...T } }"

@@ -16,8 +16,8 @@ from tests.work import work_off_everything
 pytestmark = pytest.mark.usefixtures("product")
 
 PROFILE = """
-id username displayName bio avatarUrl verified createdAt followersCount followingCount tweetsCount
-relationship { following followedBy blocking muting }
+id username displayName bio avatarUrl verified protected createdAt followersCount followingCount tweetsCount
+relationship { following requested followedBy blocking muting }
 """
 EVERYTHING = f"""
 query Everything($first: Int!) {{ homeTimeline(first: $first) {{ edges {{ cursor node {{

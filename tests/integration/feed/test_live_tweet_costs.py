@@ -58,7 +58,7 @@ class TestCosts:
             with counted_round_trips() as made:
                 await watched.look_at_viewers()
             asked = [trip for trip in made if any("exclusions" in str(command) for command in trip)]
-            assert [len(trip) for trip in asked] == [3]
+            assert [len(trip) for trip in asked] == [3 + 2], "of each viewer, and whose accounts have changed"
             await housekeeping(timeline_node().round_trip, ("FLUSHALL",))
             with patch.object(sights, "refreshed", return_value=Exclusions()) as refreshed:
                 await watched.look_at_viewers()

@@ -47,6 +47,7 @@ def test_a_profile_shows_the_person_and_nothing_private() -> None:
         "avatar_url": None,
         "verified": False,
         "created_at": data["created_at"],
+        "protected": False,
         "followers_count": 0,
         "following_count": 0,
         "tweets_count": 0,
@@ -61,6 +62,7 @@ def test_the_relationship_is_the_viewers() -> None:
     blocks.mute(ada.id, bob.id)
     assert profile(bob, ApiClient(ada))["relationship"] == {
         "following": False,
+        "requested": False,
         "followed_by": True,
         "blocking": False,
         "muting": True,

@@ -130,7 +130,7 @@ def test_only_those_are_told_who_may_have_it_on_their_screens(
     async def scenario() -> None:
         await sockets.gone(30)
         await sockets.gone(20)
-        await sockets.suspended(frozenset({ADA, CLEO}))
+        await sockets.of_authors(SignalKind.SUSPENDED, frozenset({ADA, CLEO}))
         assert await other.get() == Signal(SignalKind.GONE, second.topic, 7, 20)
         assert await queue.get() == Signal(SignalKind.SUSPENDED, first.topic, 7, authors=frozenset({ADA, CLEO}))
         sockets.remove(second.topic, other)
@@ -151,7 +151,7 @@ def test_a_stream_that_did_not_come_to_be_leaves_the_one_before_it_or_the_next_o
     async def who_is_asked() -> list[bool]:
         found = []
         for author in (ADA, BOB, CLEO):
-            await sockets.suspended(frozenset({author}))
+            await sockets.of_authors(SignalKind.SUSPENDED, frozenset({author}))
             queue.put(last := Signal(SignalKind.RESYNC))
             found.append(await queue.get() is not last)
             if found[-1]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from accounts.account_cache.accounts import UNHEARD
 from accounts.graph import exclusions
 from accounts.graph.exclusions import Exclusions
 from feed.live import sights as module
@@ -19,20 +20,20 @@ def test_who_is_not_known_is_asked_about_alone(monkeypatch: pytest.MonkeyPatch) 
     def hidden_of(authors: Mapping[int, Collection[int]]) -> dict[int, frozenset[int]]:
         return {1: frozenset({7}), 2: frozenset()}
 
-    def hides(viewer_id: int, _: Any) -> bool:
+    def hidden(viewer_id: int, authors: frozenset[int]) -> frozenset[int]:
         asked.append(viewer_id)
-        return True
+        return authors
 
     async def reading(ask: Callable[..., Any], *args: Any) -> Any:
         return ask(*args)
 
-    for name, instead in (("hidden_of", hidden_of), ("_hides", hides), ("reading", reading)):
+    for name, instead in (("hidden_of", hidden_of), ("_hidden", hidden), ("reading", reading)):
         monkeypatch.setattr(module, name, instead)
 
     async def scenario() -> None:
         sights = Sights()
-        found = await asyncio.gather(*(sights.hides(viewer, {7}) for viewer in (1, 2, 3)))
-        assert found == [True, False, True]
+        found = await asyncio.gather(*(sights.hidden(viewer, {7}) for viewer in (1, 2, 3)))
+        assert found == [{7}, frozenset(), {7}]
         assert asked == [3]
 
     asyncio.run(scenario())
@@ -44,8 +45,8 @@ class Redis:
     def __init__(self, known: Mapping[int, Exclusions]) -> None:
         self._known = known
 
-    def ask_all(self, viewer_ids: list[int]) -> list[Exclusions | None]:
-        return [self._known.get(each) for each in viewer_ids]
+    def ask_all(self, asked: list[Any]) -> list[Any]:
+        return [UNHEARD, *(self._known.get(each) for each in asked[1:])]
 
 
 def test_where_the_store_is_down_those_are_told_whom_redis_knows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,6 +60,7 @@ def test_where_the_store_is_down_those_are_told_whom_redis_knows(monkeypatch: py
     monkeypatch.setattr(module, "timeline_node", lambda: redis)
     monkeypatch.setattr(exclusions, "read", lambda viewer_id: viewer_id)
     monkeypatch.setattr(module, "refreshed", refreshed)
+    monkeypatch.setattr(module, "accounts_by_id", lambda ids, **_: {})
     found = hidden_of({each: {7, 8} for each in (1, 2, 3, 4)})
     assert found == {2: frozenset({7}), 4: frozenset()}
     assert asked == [1], "the others who are not known ask for themselves"

@@ -34,21 +34,23 @@ async function relate(method, username, kind) {
 /** Returns a button to follow and unfollow; `changed` is told how one stands to them after it. */
 export function followButton(username, relationship, changed = () => {}) {
   const button = make("button", { type: "button", class: "follow" });
-  function show({ following }) {
-    button.textContent = following ? "Following" : "Follow";
-    button.className = following ? "follow" : "follow primary";
-    button.setAttribute("aria-pressed", String(following));
-    button.setAttribute("aria-label", `${following ? "Following" : "Follow"} @${username}`);
+  function show(relation) {
+    const isOn = isFollowing(relation);
+    const label = !isOn ? "Follow" : relation.following ? "Following" : "Requested";
+    button.textContent = label;
+    button.className = isOn ? "follow" : "follow primary";
+    button.setAttribute("aria-pressed", String(isOn));
+    button.setAttribute("aria-label", `${label} @${username}`);
   }
   button.addEventListener("click", async () => {
     if (!token()) return open("/sign-in");
     const before = relationship;
     button.disabled = true;
     try {
-      relationship = await relate(before.following ? "DELETE" : "PUT", username, "follow");
+      relationship = await relate(isFollowing(before) ? "DELETE" : "PUT", username, "follow");
       show(relationship);
       changed(relationship);
-      notice(relationship.following ? `You follow @${username}.` : `You no longer follow @${username}.`);
+      notice(saidOf(username, before, relationship));
     } catch (error) {
       complain(error);
     } finally {
@@ -56,8 +58,38 @@ export function followButton(username, relationship, changed = () => {}) {
       button.focus();
     }
   });
-  show(relationship ?? { following: false });
+  show(relationship ?? { following: false, requested: false });
   return button;
+}
+
+/** Whether one follows them, or has asked to: what the button takes back. */
+const isFollowing = (relation) => relation.following || relation.requested;
+
+function saidOf(username, before, now) {
+  if (now.following) return `You follow @${username}.`;
+  if (now.requested) return `You have asked to follow @${username}.`;
+  return before.requested ? `You no longer ask to follow @${username}.` : `You no longer follow @${username}.`;
+}
+
+/** Returns buttons to accept and to refuse somebody's request; `answered` is called once that is done. */
+export function answerButtons(username, answered) {
+  const answer = (method, said) => async () => {
+    try {
+      await writeOnce(method, `/me/follow-requests/${encodeURIComponent(username)}`);
+      answered();
+      notice(said);
+    } catch (error) {
+      complain(error);
+    }
+  };
+  const accept = { type: "button", class: "primary", "aria-label": `Accept @${username}` };
+  const refuse = { type: "button", "aria-label": `Refuse @${username}` };
+  return make(
+    "div",
+    { class: "row" },
+    make("button", { ...accept, onclick: answer("PUT", `@${username} follows you.`) }, "Accept"),
+    make("button", { ...refuse, onclick: answer("DELETE", `@${username} is refused.`) }, "Refuse"),
+  );
 }
 
 /** Returns a button that ends a block or a mute. */

@@ -75,6 +75,7 @@ function profile(person, changed) {
       "p",
       { class: "handle" },
       make("bdi", {}, `@${person.username}`),
+      person.protected ? make("span", { class: "tag" }, icon("lock"), " Protected") : null,
       person.relationship?.followed_by ? make("span", { class: "tag" }, "Follows you") : null,
     ),
     person.bio ? make("p", { class: "text", dir: "auto" }, person.bio) : null,

@@ -12,6 +12,7 @@ export function settingsView(page) {
   return [
     heading(page, "Settings"),
     panel("Profile", profileForm()),
+    panel("Protection", ...protection()),
     panel("Password", passwordForm()),
     panel("Lists", lists()),
     panel("Signed in", make("p", {}, `You are signed in as @${me().username}.`), ways()),
@@ -29,6 +30,33 @@ function profileForm() {
     field("Name", { name: "display_name", value: display_name, dir: "auto", autocomplete: "nickname" }),
     field("About you", { name: "bio", value: bio, rows: 3, dir: "auto" }, { tag: "textarea" }),
   );
+}
+
+function protection() {
+  const text = make("p", {});
+  const button = make("button", { type: "button", onclick: turn });
+  function show() {
+    const isOn = me().protected;
+    text.textContent = isOn
+      ? "Only your followers and you see your tweets. Who wants to follow you asks."
+      : "Everybody sees your tweets, and may follow you.";
+    button.textContent = isOn ? "Show my tweets to everybody" : "Protect my tweets";
+  }
+  async function turn() {
+    button.disabled = true;
+    try {
+      const { data } = await writeOnce("PATCH", "/me", { protected: !me().protected });
+      keep(data);
+      show();
+      notice(data.protected ? "Your tweets are protected." : "Your tweets are for everybody.");
+    } catch (error) {
+      complain(error);
+    } finally {
+      button.disabled = false;
+    }
+  }
+  show();
+  return [text, button];
 }
 
 function passwordForm() {
@@ -52,7 +80,12 @@ async function change(send, given, said) {
 }
 
 function lists() {
-  const all = [["/bookmarks", "Bookmarks"], ["/blocks", "Blocked people"], ["/mutes", "Muted people"]];
+  const all = [
+    ["/bookmarks", "Bookmarks"],
+    ["/blocks", "Blocked people"],
+    ["/mutes", "Muted people"],
+    ["/follow-requests", "Who asks to follow you"],
+  ];
   return make("ul", { class: "plain" }, all.map(([place, name]) => make("li", {}, make("a", { href: place }, name))));
 }
 

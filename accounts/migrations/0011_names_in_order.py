@@ -8,7 +8,7 @@ from storage.migrating import AddIndexOnce, RemoveIndexOnce
 class Migration(migrations.Migration):
     """People of one display name stand in the index by id, so that a page of them goes on where the last one ended."""
 
-    dependencies = [("accounts", "0009_password_resets")]
+    dependencies = [("accounts", "0010_protected")]
 
     operations = [
         AddIndexOnce(
