@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
-from accounts.account_cache.accounts import ACCOUNTS, UNHEARD, Heard, accounts_by_id
+from accounts.account_cache.accounts import ACCOUNTS, UNHEARD, Heard, accounts_by_id, cached_accounts
 from accounts.entities import Account
 from accounts.people.rules import USERNAME
 from accounts.people.selectors import find_accounts
@@ -68,14 +68,19 @@ def ids_by_name(usernames: Collection[str]) -> dict[str, int]:
     """Returns the ids of those who have these names, suspended or not, by the name in small letters.
 
     Costs as `accounts_by_name`. For who can do without some of them: while SQL is asked in vain, those are there that
-    caches know.
+    caches know, but for whom these know by another name; that is one Redis round trip more.
     """
     names = _names_of(usernames)
     kept = _kept_ids(names)
     try:
         return {name: account.id for name, account in _proved(names, kept, UNHEARD).items()}
     except Unavailable:
-        return kept.ids
+        accounts = cached_accounts(kept.ids.values()) if kept.ids else {}
+        has_it = {
+            name: user_id not in accounts or accounts[user_id].username.lower() == name
+            for name, user_id in kept.ids.items()
+        }
+        return {name: user_id for name, user_id in kept.ids.items() if has_it[name]}
 
 
 class _KeptIds(NamedTuple):
