@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from unittest.mock import patch
 
@@ -94,6 +95,20 @@ def test_paging_meets_every_tweet_once_however_they_are_spread(
         assert down(tweets, tag, limit) == up(tweets, tag, limit) == ids[::-1]
     assert tweets.tagged(tag, after=ids[10], limit=3) == ids[13:10:-1]
     assert tweets.tagged(tag, before=ids[10], limit=3) == ids[9:6:-1]
+
+
+@pytest.mark.usefixtures("busy_from_the_second_row")
+def test_a_month_s_last_moments_and_the_next_one_s_first(tweets: TweetStore, tag: str) -> None:
+    turn = round(datetime(2026, 3, 1, tzinfo=UTC).timestamp() * 1_000_000)
+    ids = [make_id(turn + us, 0) for us in (-3, -2, -1, 0, 1, 2)]
+    assert len({id_month(each) for each in ids}) == 2
+    for each in ids:
+        tweets.add(tagged(tag, tweet_id=each), None)
+    for limit in (1, 2, 4, 7):
+        assert down(tweets, tag, limit) == up(tweets, tag, limit) == ids[::-1]
+    for each in ids[2:4]:
+        tweets.delete(tagged(tag, tweet_id=each), op=new_id(), by=7, order=None)
+    assert tweets.tagged(tag, limit=10) == [*ids[:3:-1], *ids[1::-1]]
 
 
 @pytest.mark.usefixtures("busy_from_the_second_row")
