@@ -75,12 +75,7 @@ def ids_by_name(usernames: Collection[str]) -> dict[str, int]:
     try:
         return {name: account.id for name, account in _proved(names, kept, UNHEARD).items()}
     except Unavailable:
-        accounts = cached_accounts(kept.ids.values()) if kept.ids else {}
-        has_it = {
-            name: user_id not in accounts or accounts[user_id].username.lower() == name
-            for name, user_id in kept.ids.items()
-        }
-        return {name: user_id for name, user_id in kept.ids.items() if has_it[name]}
+        return _not_refuted(kept.ids)
 
 
 class _KeptIds(NamedTuple):
@@ -118,6 +113,13 @@ def _proved(names: set[str], kept: _KeptIds, known: Heard) -> dict[str, Account]
         found |= rows
     _remember(found)
     return found
+
+
+def _not_refuted(ids: dict[str, int]) -> dict[str, int]:
+    """The remembered ids but for those whose account, as far as caches have it, has another name."""
+    accounts = cached_accounts(ids.values()) if ids else {}
+    others = {name for name, each in ids.items() if each in accounts and accounts[each].username.lower() != name}
+    return {name: each for name, each in ids.items() if name not in others}
 
 
 def _from_redis(names: list[str]) -> tuple[dict[str, int], Generations | None, int | None]:
