@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
-from accounts.account_cache.accounts import ACCOUNTS, UNHEARD, Heard, accounts_by_id
+from accounts.account_cache.accounts import ACCOUNTS, UNHEARD, Heard, accounts_by_id, cached_accounts
 from accounts.entities import Account
 from accounts.people.rules import USERNAME
 from accounts.people.selectors import find_accounts
@@ -68,14 +68,14 @@ def ids_by_name(usernames: Collection[str]) -> dict[str, int]:
     """Returns the ids of those who have these names, suspended or not, by the name in small letters.
 
     Costs as `accounts_by_name`. For who can do without some of them: while SQL is asked in vain, those are there that
-    caches know.
+    caches know, but for whom these know by another name; that is one Redis round trip more.
     """
     names = _names_of(usernames)
     kept = _kept_ids(names)
     try:
         return {name: account.id for name, account in _proved(names, kept, UNHEARD).items()}
     except Unavailable:
-        return kept.ids
+        return _not_refuted(kept.ids)
 
 
 class _KeptIds(NamedTuple):
@@ -113,6 +113,13 @@ def _proved(names: set[str], kept: _KeptIds, known: Heard) -> dict[str, Account]
         found |= rows
     _remember(found)
     return found
+
+
+def _not_refuted(ids: dict[str, int]) -> dict[str, int]:
+    """The remembered ids but for those whose account, as far as caches have it, has another name."""
+    accounts = cached_accounts(ids.values()) if ids else {}
+    others = {name for name, each in ids.items() if each in accounts and accounts[each].username.lower() != name}
+    return {name: each for name, each in ids.items() if name not in others}
 
 
 def _from_redis(names: list[str]) -> tuple[dict[str, int], Generations | None, int | None]:

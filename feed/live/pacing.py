@@ -5,6 +5,9 @@ hundreds. Each is published once, and each socket of the process would read and 
 are held until the next beat: after a quiet time that is at once. Of more than AT_A_TIME the newest are told, and before
 them that some were left out (SKIPPED), which clients hear as a `gap`, to page from if they want.
 
+Each topic that is told costs reads of its own. So of more than TOPICS_A_BEAT a beat tells those that have waited
+longest; what comes to the others meanwhile is held with what they have.
+
 **Watermark.** A beat's signal carries that of the moment when the first of its entries came, left out or not: what is
 held back is not below any cursor that is given meanwhile.
 
@@ -16,12 +19,16 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
 from heapq import heappush, heappushpop
+from itertools import islice
 
 from feed.live.streams.stream import Signal, SignalKind, Topic
 
 BEAT_SECONDS = 0.5
 AT_A_TIME = 10
 """So 20 tweets a second and stream: more than anybody reads, and one round of reads for each half second."""
+TOPICS_A_BEAT = 50
+"""So 100 topics a second are read and told, however many sockets listen to; a thousand that are busy all the time have
+their turn each 10 s."""
 REMEMBERED = 20_000
 """Entries that came lately, about 200 bytes each: an order that is done again, or a reply that is found again, is told
 once. Who is told twice drops it by its id."""
@@ -52,6 +59,7 @@ class Pacing:
     def start_anew(self) -> None:
         """Begins with nothing, on the event loop of who calls."""
         self._held: dict[Topic, _Held] = {}
+        """Who has waited longest first."""
         self._came = asyncio.Event()
         self._known: OrderedDict[tuple[Topic, int], None] = OrderedDict()
 
@@ -81,11 +89,16 @@ class Pacing:
         self._came.set()
 
     async def beat(self) -> list[Signal]:
-        """Returns what is held, once there is something: of each topic SKIPPED, if need be, and TWEETS."""
+        """Returns what is held, once there is something: of each topic SKIPPED, if need be, and TWEETS.
+
+        Of TOPICS_A_BEAT at most; the others' beats follow.
+        """
         await self._came.wait()
-        self._came.clear()
-        held, self._held = self._held, {}
-        return [signal for topic, each in held.items() for signal in _signals(topic, each)]
+        topics = list(islice(self._held, TOPICS_A_BEAT))
+        signals = [signal for topic in topics for signal in _signals(topic, self._held.pop(topic))]
+        if not self._held:
+            self._came.clear()
+        return signals
 
 
 def _signals(topic: Topic, held: _Held) -> Iterable[Signal]:

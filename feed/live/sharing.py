@@ -14,8 +14,9 @@ from accounts.entities import Viewer
 from feed.live.threads import reading
 from tweets.reading.hydration import Shared, TweetOut, seen_by, shared
 
-KEPT = 64
-"""Beats of all streams (pacing.py), of 10 tweets at most, about 3 KB each: 2 MB."""
+KEPT = 128
+"""What a beat tells of 50 topics (pacing.py), another one of 50 watched tweets, and what comes to homes: of 10 tweets
+at most, about 3 KB each: 4 MB."""
 KEPT_SECONDS = 1.0
 """Counts, names and what is quoted within are so old at most; sockets that are told together come together."""
 

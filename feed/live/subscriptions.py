@@ -5,7 +5,9 @@ begins and ends between the same signals, however far behind the pump is. The re
 at once: what comes after a SUBSCRIBE has to be in the queue behind it.
 
 Each `subscribe` is answered by `subscribed`, in its place, but several that wait are one wish: the newest is begun in
-the place of the first, and the others cost no more than the answer. What the client no longer wants stops.
+the place of the first, and the others cost no more than the answer. What the client no longer wants stops. Of names
+that are the same stream (`hashtag:Berlin`, `hashtag:berlin`) each answer has the one that was asked by, and so have the
+frames that follow it.
 """
 
 import asyncio
@@ -58,7 +60,7 @@ class Subscriptions:
             wish.stream, wish.after = stream, wish.after if after is None else after
         else:
             wish = self._wishes[stream.topic] = Wish(stream, after)
-        self._queue.put(Signal(SignalKind.SUBSCRIBE, stream.topic, registry.watermark, wish=wish))
+        self._queue.put(Signal(SignalKind.SUBSCRIBE, stream.topic, registry.watermark, wish=wish, name=stream.name))
 
     def unsubscribe(self, topic: Topic) -> None:
         """Asks for an end of the stream that listens to the topic, if there is one; else it does nothing."""
@@ -79,7 +81,7 @@ class Subscriptions:
     async def tell(self, signal: Signal) -> None:
         """Begins or ends a stream, or has each one that the signal concerns tell the client what it says."""
         if signal.wish is not None:
-            await self._carry_on(self._answer(signal.wish, signal.watermark), signal.wish.stream.topic)
+            await self._carry_on(self._answer(signal.wish, signal), signal.wish.stream.topic)
         elif signal.kind is SignalKind.UNSUBSCRIBE:
             self._close([each for each in self._streams if signal.concerns(each)])
         else:
@@ -96,11 +98,12 @@ class Subscriptions:
         self._wishes.clear()
         self._send = _to_nobody
 
-    async def _answer(self, wish: Wish, watermark: int) -> None:
+    async def _answer(self, wish: Wish, signal: Signal) -> None:
         """Begins what is wished for, or says that it was begun, or that it would have been. Nothing if it failed."""
+        wish.stream.name = signal.name
         if not wish.taken and not wish.over:
             wish.taken = True
-            await self._begin(wish, watermark)
+            await self._begin(wish, signal.watermark)
         elif wish.begun or wish.over:
             await self._send(Subscribed(wish.stream.name))
 

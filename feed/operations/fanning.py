@@ -9,6 +9,7 @@ looked up, of the first LOOKED_AT followers, however many there are.
 from contextlib import suppress
 
 import msgspec
+from msgspec import structs
 
 from accounts.graph import follows
 from fanout.delivery import celebrities
@@ -41,12 +42,13 @@ class Reach(msgspec.Struct, frozen=True):
 
 
 class FanOut(msgspec.Struct, frozen=True):
-    """One entry's fan-out. `delivered` is False of a reply to somebody else, which goes to no home."""
+    """One entry's fan-out. `delivered` is False of a reply to somebody else, which goes to no home: it has an order, to
+    tell of it live, only if it has a hashtag."""
 
     trace_id: int
     delivered: bool
     kind: str = ""
-    """Of the order, while it is open: deliver, retract or restore."""
+    """Of the order, while it is open: deliver, tell, retract or restore."""
     attempts: list[Attempt] = []
     letter: DeadLetter | None = None
     buckets: int = 0
@@ -60,11 +62,11 @@ class FanOut(msgspec.Struct, frozen=True):
 
     @property
     def state(self) -> str:
-        if not self.delivered:
-            return "not for home timelines"
         if self.letter is not None:
             return "given up"
-        return "open" if self.kind else "done"
+        if self.kind:
+            return "open"
+        return "done" if self.delivered else "not for home timelines"
 
 
 def fan_out_of(tweet: Tweet) -> FanOut:
@@ -73,17 +75,20 @@ def fan_out_of(tweet: Tweet) -> FanOut:
     What Redis does not answer is left out. Raises `Unavailable` for the store.
     """
     trace_id = tweet.changed_op or tweet.id
-    if not tweet.in_home and not tweet.changed_op:
-        return FanOut(trace_id, delivered=False)
     order = outbox().open_order(trace_id)
-    buckets = follows.follower_buckets(tweet.author_id)
-    reached, lag_ms = _noted(tweet.id)
-    return FanOut(
+    found = FanOut(
         trace_id,
-        delivered=True,
+        delivered=tweet.in_home or bool(tweet.changed_op),
         kind=order.kind if order is not None else "",
         attempts=dead_letters().attempts([trace_id]).get(trace_id, []),
         letter=dead_letters().read(trace_id),
+    )
+    if not found.delivered:
+        return found
+    buckets = follows.follower_buckets(tweet.author_id)
+    reached, lag_ms = _noted(tweet.id)
+    return structs.replace(
+        found,
         buckets=len(buckets),
         finished=len(outbox().finished_parts(trace_id).intersection(range(len(buckets)))),
         author=celebrities.delivery_of(tweet.author_id),

@@ -6,6 +6,7 @@ one write.
 """
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,8 @@ from cachetools import LRUCache
 from storage.cassandra.session import Statement
 
 REMEMBERED = 20_000
-"""Rows that this process knows to stand, some 8 MB; forgetting one costs a repeated write."""
+"""Rows of a table that this process knows to stand, 5 MB; forgetting one costs a repeated write. Each of the five
+tables has its own, so that many hashtags do not have every author's months written again."""
 
 
 class Lasting(NamedTuple):
@@ -29,25 +31,29 @@ class Known:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows: LRUCache[tuple[object, ...], bool] = LRUCache(REMEMBERED)
+        self._rows: defaultdict[str, LRUCache[tuple[object, ...], bool]] = defaultdict(lambda: LRUCache(REMEMBERED))
+        """By statement."""
 
     def left_to_write(self, statements: Iterable[Statement]) -> list[Statement]:
         """Returns the statements without those whose row is known to stand."""
         with self._lock:
-            return [each for each in statements if not (isinstance(each, Lasting) and _row(each) in self._rows)]
+            return [each for each in statements if not (isinstance(each, Lasting) and self._stands(each))]
 
     def remember(self, statements: Iterable[Statement]) -> None:
         """To be called once a write of the statements was acknowledged, and only then."""
         with self._lock:
             for each in statements:
                 if isinstance(each, Lasting):
-                    self._rows[_row(each)] = True
+                    self._rows[each.cql][_row(each)] = True
 
     def forget(self) -> None:
         """Makes the process as if it had just started."""
         with self._lock:
             self._rows.clear()
 
+    def _stands(self, row: Lasting) -> bool:
+        return _row(row) in self._rows[row.cql]
+
 
 def _row(statement: Lasting) -> tuple[object, ...]:
-    return (statement.cql, *statement.params[:-1])
+    return tuple(statement.params[:-1])

@@ -65,8 +65,9 @@ class _Together(Generic[T]):
 
 
 def _range(asked: Range | Between) -> Range:
-    return asked if isinstance(asked, Range) else Range(before=asked.high, after=None, limit=asked.limit)
+    """Of a `Between` upwards, as `Stored.between`."""
+    return asked if isinstance(asked, Range) else Range(before=None, after=asked.low, limit=asked.limit)
 
 
 def _within(asked: Question, places: list[int]) -> list[int]:
-    return [each for each in places if each > asked.low] if isinstance(asked, Between) else places
+    return [each for each in places if each < asked.high] if isinstance(asked, Between) else places

@@ -56,7 +56,10 @@ class Source(Protocol):
         """Returns the place up to which nothing had still to come when `fetch` was first called; ask after it."""
 
     def between(self, low: int, high: int, *, limit: int) -> list[int]:
-        """Returns the places above `low` and below `high`, newest first, `limit` at most. Raises `Unavailable`."""
+        """Returns the places above `low` and below `high`, newest first; if they are more, `limit` of them.
+
+        Raises `Unavailable`.
+        """
 
 
 class Stored:
@@ -73,7 +76,8 @@ class Stored:
         return self._settled
 
     def between(self, low: int, high: int, *, limit: int) -> list[int]:
-        return [place for place in self._fetch(before=high, after=None, limit=limit) if place > low]
+        """Upwards: `low` is some seconds ago, and below it may be nothing for years."""
+        return [place for place in self._fetch(before=None, after=low, limit=limit) if place < high]
 
 
 def full_page(request: PageRequest, source: Source, show: Show[T], *, same: Same[T] | None = None) -> Page[T]:

@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
 from unittest.mock import patch
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from storage.cassandra import session
 from storage.ids.snowflakes import EPOCH_US, MAX_ID, id_minute, id_month, make_id
 from storage.ports.outbox import Order
+from storage.web.walking import Stored
 from tests.backends import counted_store_calls
 from tests.ids import new_id
 from tweets.entities import Entities, Hashtag, Tweet
@@ -95,6 +98,20 @@ def test_paging_meets_every_tweet_once_however_they_are_spread(
 
 
 @pytest.mark.usefixtures("busy_from_the_second_row")
+def test_a_month_s_last_moments_and_the_next_one_s_first(tweets: TweetStore, tag: str) -> None:
+    turn = round(datetime(2026, 3, 1, tzinfo=UTC).timestamp() * 1_000_000)
+    ids = [make_id(turn + us, 0) for us in (-3, -2, -1, 0, 1, 2)]
+    assert len({id_month(each) for each in ids}) == 2
+    for each in ids:
+        tweets.add(tagged(tag, tweet_id=each), None)
+    for limit in (1, 2, 4, 7):
+        assert down(tweets, tag, limit) == up(tweets, tag, limit) == ids[::-1]
+    for each in ids[2:4]:
+        tweets.delete(tagged(tag, tweet_id=each), op=new_id(), by=7, order=None)
+    assert tweets.tagged(tag, limit=10) == [*ids[:3:-1], *ids[1::-1]]
+
+
+@pytest.mark.usefixtures("busy_from_the_second_row")
 def test_what_two_processes_have_put_in_different_places_is_there_once(tweets: TweetStore, tag: str) -> None:
     first, tweet = tagged(tag), tagged(tag)
     tweets.add(first, None)
@@ -174,6 +191,18 @@ class TestCosts:
             assert tweets.tagged(f"{tag}x", limit=20) == []
         assert len(calls) == 1
 
+    def test_what_has_not_settled_is_read_upwards(self, tweets: TweetStore, tag: str, store: str) -> None:
+        """Of a tag that was used for years, and now: the years are not looked at."""
+        for each in ids_over(40 * MONTH_US, 120):
+            tweets.add(tagged(tag, tweet_id=each), None)
+        new = [new_id() for _ in range(3)]
+        for each in new:
+            tweets.add(tagged(tag, tweet_id=each), None)
+        listed = Stored(partial(tweets.tagged, tag))
+        with counted_store_calls() as calls:
+            assert listed.between(new[0] - 1, new[2], limit=400) == [new[1], new[0]]
+        assert len(calls) == (3 if store == "cassandra" else 1), "months, places, and tweets"
+
     @pytest.mark.usefixtures("busy_from_the_second_row")
     def test_a_busy_day_is_spread_over_bounded_places(self, tweets: TweetStore, tag: str, store: str) -> None:
         if store != "cassandra":
@@ -181,11 +210,14 @@ class TestCosts:
         ids = ids_over(3_600_000_000, 200)
         for each in ids:
             tweets.add(tagged(tag, tweet_id=each), None)
-        days = {id_minute(each) // cassandra_hashtags.DAY_MINUTES for each in ids}
-        cql = "SELECT shard FROM hashtag_days WHERE tag = ? AND month = ? AND day = ?"
-        places = {each: session.execute(cql, (tag, id_month(ids[0]), each)) for each in days}
-        assert all(len(shards) <= 1 + cassandra_hashtags.SHARDS for shards in places.values())
-        assert max(len(shards) for shards in places.values()) > cassandra_hashtags.SHARDS // 2
+        days = {(id_month(each), id_minute(each) // cassandra_hashtags.DAY_MINUTES) for each in ids}
+        listed = "SELECT day, shard FROM hashtag_days WHERE tag = ? AND month = ? AND day = ?"
+        places = {(day, shard) for key in days for day, shard in session.execute(listed, (tag, *key))}
+        counted = "SELECT COUNT(*) FROM hashtag_tweets WHERE tag = ? AND day = ? AND shard = ?"
+        rows = {place: session.execute(counted, (tag, *place))[0][0] for place in places}
+        assert sum(rows.values()) == len(ids), "every row is in a place that is listed"
+        assert [count for (_, shard), count in rows.items() if shard == 0] == [1] * len({day for _, day in days})
+        assert max(rows.values()) < len(ids) // 4, "and no place has much of them"
 
     def test_a_quiet_day_is_one_place(self, tweets: TweetStore, tag: str, store: str) -> None:
         if store != "cassandra":

@@ -27,7 +27,7 @@ HASHTAG_STREAM = "hashtag:"
 
 
 class HashtagStream(ReplayingStream):
-    """A `Stream` (stream.py) of a hashtag. Frames name it as the client did; other ways to write it are the same."""
+    """A `Stream` (stream.py) of a hashtag. Frames name it as the client did last; other names are the same."""
 
     def __init__(self, viewer: Viewer, send: Send, typed: str) -> None:
         """Raises `BadRequest` for what is no hashtag."""

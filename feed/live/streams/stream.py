@@ -82,6 +82,8 @@ class Signal(msgspec.Struct, frozen=True):
     authors: frozenset[int] = frozenset()
     wish: "Wish | None" = None
     """Of a SUBSCRIBE."""
+    name: str = ""
+    """Of a SUBSCRIBE: the stream as the client wrote it, which may have other ways to write it."""
 
     def concerns(self, topic: Topic) -> bool:
         """Returns whether a stream that listens to `topic` is to be told."""
@@ -121,9 +123,9 @@ class Stream(Protocol):
     """True at first. False once the client has asked for something else: a replay then may end anywhere, and leaves the
     stream behind, to be replayed by the next RESYNC if it is wanted again."""
 
-    @property
-    def name(self) -> str:
-        """Returns the name by which clients subscribe, and which its frames carry."""
+    name: str
+    """By which the client has subscribed, and which its frames carry; subscriptions.py sets it to another way to write
+    the same."""
 
     @property
     def topic(self) -> Topic:

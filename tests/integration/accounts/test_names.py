@@ -103,6 +103,18 @@ def test_who_can_do_without_some_is_told_of_those_whom_caches_know() -> None:
     assert ids_by_name(["cid"]) == {"cid": cid.id}
 
 
+@pytest.mark.parametrize("others", [[], ["bob"]])
+def test_without_sql_nobody_is_named_whom_caches_know_by_another_name(others: list[str]) -> None:
+    first, bob = new_person("ada"), new_person("bob")
+    ids_by_name(["ada", "bob"])
+    User.objects.filter(pk=first.pk).update(username="first", email="first@example.org")
+    timeline_node().round_trip(("DEL", *map(accounts.ACCOUNTS.key, (first.pk, bob.pk))))
+    assert account_by_name("first").id == first.pk
+    with sql_away(), counted_round_trips() as trips:
+        assert ids_by_name(["ada", *others]) == dict.fromkeys(others, bob.pk), "bob's account is in no cache"
+    assert len(trips) == 2
+
+
 def test_without_redis_sql_tells() -> None:
     new_person("ada")
     with timeline_redis_down():

@@ -6,9 +6,14 @@ from accounts.graph import follows
 from accounts.models import StaffAction, User
 from accounts.people import services
 from accounts.staff.roles import Role
-from storage.ids.snowflakes import created_at
+from fanout.orders.kinds import TELL
+from storage.ids.snowflakes import created_at, now_us
+from storage.ports.dead_letters import DeadLetter
+from storage.ports.outbox import Order
+from storage.stores import dead_letters
 from storage.web.paging import encode_cursor
 from tests.backends import counted_round_trips, counted_sql, timeline_redis_down
+from tests.ids import new_id
 from tests.integration.feed.desk import BAD_IDS, XSS, Desk, assert_harmless
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, post, viewer
@@ -167,6 +172,16 @@ class TestOneTweet:
         assert "1 hold it, 0 merge it when they read, 0 lack it, 1 read it from the store" in page
         reply = post(away, reply_to=tweet)
         assert "not for home timelines" in desk.page(f"tweets/{reply}/")
+        tagged = post(away, f"#tag{new_id()}", reply_to=tweet)
+        assert "<dd>open (tell)</dd>" in desk.page(f"tweets/{tagged}/")
+        letter = DeadLetter(Order(tagged, TELL, (tagged, away.id)), "ValueError: planted", 5, now_us())
+        dead_letters().bury(letter)
+        page = desk.page(f"tweets/{tagged}/")
+        assert "<dd>given up" in page
+        assert "ValueError: planted" in page
+        dead_letters().replay(tagged)
+        work_off_everything()
+        assert "not for home timelines" in desk.page(f"tweets/{tagged}/")
         with timeline_redis_down():
             assert "<dd>done</dd>" in desk.page(f"tweets/{tweet}/")
 

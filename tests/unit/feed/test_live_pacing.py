@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
+
 from feed.live import pacing
 from feed.live.pacing import AT_A_TIME, Pacing
 from feed.live.streams.stream import PUBLIC, TWEET, Signal, SignalKind, Topic
@@ -51,6 +53,30 @@ def test_each_topic_has_a_pace_of_its_own_and_each_entry_is_told_once() -> None:
         held.add(PUBLIC, 1, 0)
         held.add(tweet, 2, 0)
         assert await held.beat() == [Signal(SignalKind.TWEETS, tweet, entries=(2,))]
+
+    run(scenario)
+
+
+def test_of_many_topics_a_beat_tells_a_few_those_first_that_have_waited_longest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pacing, "TOPICS_A_BEAT", 2)
+    topics = [Topic(TWEET, number) for number in range(5)]
+
+    def of(topic: Topic, watermark: int, *entries: int) -> Signal:
+        return Signal(SignalKind.TWEETS, topic, watermark, entries=entries)
+
+    async def scenario() -> None:
+        held = Pacing()
+        for topic in topics:
+            held.add(topic, 11, 5)
+        assert await held.beat() == [of(topic, 5, 11) for topic in topics[:2]]
+        held.add(topics[0], 12, 6)
+        held.add(topics[4], 12, 6)
+        assert await held.beat() == [of(topic, 5, 11) for topic in topics[2:4]]
+        assert await held.beat() == [of(topics[4], 5, 11, 12), of(topics[0], 6, 12)], "merged, behind its first"
+        held.add(PUBLIC, 13, 7)
+        assert await held.beat() == [told(7, 13)], "and nothing is told twice"
 
     run(scenario)
 

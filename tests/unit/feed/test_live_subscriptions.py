@@ -11,10 +11,10 @@ import pytest
 
 from accounts.entities import Account, Viewer
 from feed.live.registry import LiveQueue, Registry
-from feed.live.streams.stream import READER, Over, Signal, SignalKind, Stream, Topic
+from feed.live.streams.stream import READER, Over, Send, Signal, SignalKind, Stream, Topic
 from feed.live.streams.table import make_stream
 from feed.live.subscriptions import MOST_STREAMS, Subscriptions
-from feed.live.told import Frame, encode
+from feed.live.told import Frame, Subscribed, encode
 from storage.errors import BadRequest, NotFound, Unavailable
 from tweets.reading.hydration import TweetOut
 from tweets.reading.showing import Showing
@@ -31,22 +31,24 @@ class Weather:
         *,
         fails: Callable[[str], bool] = lambda _step: False,
         error: Callable[[], Exception] = lambda: Unavailable("store"),
+        name: str = "",
+        tell: Send | None = None,
     ) -> None:
         self.topic = topic
+        self.name = name or f"weather:{topic.id}"
         self.wanted = True
         self.steps: list[str] = []
         self._fails = fails
         self._error = error
-
-    @property
-    def name(self) -> str:
-        return f"weather:{self.topic.id}"
+        self._tell = tell
 
     async def open(self, after: int | None, watermark: int) -> None:
         self._note(f"open {after} {watermark}")
 
     async def begin(self) -> None:
         self._note("begin")
+        if self._tell is not None:
+            await self._tell(Subscribed(self.name))
 
     async def handle(self, signal: Signal) -> None:
         self._note(f"{signal.kind} {signal.entry_id}")
@@ -82,9 +84,9 @@ class Socket:
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
         self.queue = LiveQueue()
-        self.subscriptions = Subscriptions(self.queue, self._send)
+        self.subscriptions = Subscriptions(self.queue, self.send)
 
-    async def _send(self, frame: Frame) -> None:
+    async def send(self, frame: Frame) -> None:
         self.frames.append(json.loads(encode(frame)))
 
     async def pump(self) -> None:
@@ -231,6 +233,23 @@ def test_those_that_wait_are_one_wish_begun_in_the_place_of_the_first_and_each_i
     run(scenario)
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_other_names_of_a_stream_are_answered_each_and_are_one(sockets: Registry, at_once: bool) -> None:
+    async def scenario() -> None:
+        socket = Socket()
+        streams = [Weather(SUN, name=name, tell=socket.send) for name in ("weather:Sun", "weather:sun")]
+        for stream in streams:
+            socket.subscriptions.subscribe(stream, None)
+            if not at_once:
+                await socket.pump()
+        await socket.pump()
+        assert [frame["stream"] for frame in socket.frames] == ["weather:Sun", "weather:sun"]
+        assert (streams[1].name, "begin" in streams[1].steps) == ("weather:sun", True)
+        assert streams[0].steps == ([] if at_once else ["open None 0", "begin", "close"])
+
+    run(scenario)
+
+
 def test_what_was_unsubscribed_while_it_waited_is_answered_and_never_begun(sockets: Registry) -> None:
     first, second = Weather(SUN), Weather(SUN)
 
@@ -340,7 +359,7 @@ def test_a_socket_has_so_many_streams(sockets: Registry) -> None:
 def test_there_is_no_stream_of_another_name(name: str) -> None:
     ann = Viewer(1, Account(1, "ann", "Ann", "", None, verified=False, suspended=False, is_staff=False), "")
     with pytest.raises(BadRequest) as refused:
-        make_stream(name, ann, Socket()._send)
+        make_stream(name, ann, Socket().send)
     assert refused.value.code == "unknown_stream"
 
 

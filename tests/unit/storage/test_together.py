@@ -12,7 +12,7 @@ from storage.errors import StillSearching
 from storage.ports.ranges import Range
 from storage.web import together, walking
 from storage.web.asking import Shown
-from storage.web.paging import PageRequest, decode_since
+from storage.web.paging import PageRequest, counted, decode_since
 from storage.web.together import full_pages
 from tests.unit.storage.test_walking import Collection
 
@@ -23,9 +23,11 @@ class Collections:
     def __init__(self, *each: Collection) -> None:
         self.each = dict(enumerate(each))
         self.fetches = self.shows = 0
+        self.asked: list[Mapping[int, Range]] = []
 
     def fetch(self, ranges: Mapping[int, Range]) -> dict[int, list[int]]:
         self.fetches += 1
+        self.asked.append(ranges)
         return {
             owner: self.each[owner].fetch(before=asked.before, after=asked.after, limit=asked.limit)
             for owner, asked in ranges.items()
@@ -68,6 +70,15 @@ def test_a_poll_from_what_has_not_settled() -> None:
     request = PageRequest(after=after, unsettled=unsettled)
     found = Collections(*each).pages(request, settled=10)
     assert found[0].items == [12, 11]
+
+
+def test_what_has_not_settled_is_read_upwards() -> None:
+    """As of one owner: what is below may be nothing for years."""
+    both = Collections(Collection(1, 2, *range(11, 20)), Collection(1, 2, 3))
+    page = both.pages(PageRequest(limit=2), settled=10)[0]
+    assert page.unsettled == counted(10, range(11, 20))
+    [(owner, asked)] = both.asked[-1].items()
+    assert (owner, asked.before, asked.after) == (0, None, 10)
 
 
 @pytest.mark.parametrize("owners", [1, 50])

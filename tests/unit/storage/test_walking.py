@@ -10,7 +10,7 @@ from storage.errors import StillSearching
 from storage.web import paging, walking
 from storage.web.asking import Shown
 from storage.web.paging import Page, PageRequest, Unsettled, counted, decode_cursor, decode_settled, decode_since
-from storage.web.walking import full_page
+from storage.web.walking import Stored, full_page
 
 
 class Collection:
@@ -58,6 +58,20 @@ class Collection:
     def appear(self, place: int) -> None:
         self.under_way.discard(place)
         self.visible.add(place)
+
+
+def test_what_has_not_settled_in_the_store_is_read_upwards() -> None:
+    """What is below may be nothing for years, through which a read downwards would walk."""
+    asked: list[tuple[int | None, int | None, int]] = []
+    tweets = Collection(1, 2, 11, 12, 13, 20)
+
+    def fetch(*, before: int | None, after: int | None, limit: int) -> list[int]:
+        asked.append((before, after, limit))
+        return tweets.fetch(before=before, after=after, limit=limit)
+
+    assert Stored(fetch).between(10, 13, limit=9) == [12, 11]
+    assert asked == [(None, 10, 9)]
+    assert len(Stored(fetch).between(10, 20, limit=2)) == 2
 
 
 class TestPolling:

@@ -2,9 +2,10 @@
 
 import random
 
+import pytest
 from cassandra.query import UNSET_VALUE
 
-from storage.cassandra import redo
+from storage.cassandra import lasting, redo
 from storage.cassandra.lasting import Known, Lasting
 from storage.cassandra.session import Statement
 
@@ -40,6 +41,14 @@ class TestWhatIsKnownToStand:
         assert known.left_to_write(statements) == statements, "asking is no acknowledgement"
         known.remember(statements)
         assert known.left_to_write([ROW, listing(1, at=8), listing(2)]) == [ROW, listing(2)]
+
+    def test_much_of_one_table_is_not_at_the_cost_of_another(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(lasting, "REMEMBERED", 2)
+        known, tags = Known(), "INSERT INTO tags (tag, month) VALUES (?, ?) USING TIMESTAMP ?"
+        known.remember([listing(1), *[Lasting(tags, (str(number), 9, 5)) for number in range(9)]])
+        assert known.left_to_write([listing(1)]) == []
+        known.remember([listing(2), listing(3)])
+        assert known.left_to_write([listing(1)]) == [listing(1)]
 
     def test_is_written_again_by_a_process_that_begins_anew(self) -> None:
         known = Known()
