@@ -24,7 +24,7 @@ to_docs = sent_to("/api/docs/")
 client = ClientPage.as_view()
 
 CLIENT_PLACES = (
-    *("public", "find", "bookmarks", "blocks", "mutes", "settings", "sign-in", "sign-up"),
+    *("public", "notifications", "find", "bookmarks", "blocks", "mutes", "settings", "sign-in", "sign-up"),
     "@<str:username>",
     *(f"@<str:username>/{part}" for part in ("replies", "likes", "followers", "following")),
     "@<str:username>/<int:tweet_id>",

@@ -42,8 +42,9 @@ from functools import partial
 from django.conf import settings
 
 from accounts.entities import Account, Relationship
-from accounts.graph import counts
+from accounts.graph import announcing, counts
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, MUTE
+from accounts.graph.notifications import NOTHING, NotificationType, notify_order
 from accounts.people.selectors import get_account
 from storage import stores
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
@@ -84,7 +85,9 @@ def follow(reader_id: int, author_id: int) -> None:
     _refuse(standing_block(reader_id, author_id))
     if stores.associations().count_targets(reader_id, FOLLOW) >= settings.MAX_FOLLOWING:
         raise Refused("username", f"You already follow {settings.MAX_FOLLOWING} people.", code="following_too_many")
-    reverse(edge, readers=[reader_id])
+    notify = notify_order(reader_id, NOTHING, [(NotificationType.FOLLOW, author_id)])
+    reverse(edge, readers=[reader_id], also=notify)
+    announcing.announce(notify)
     _refuse(part_if_blocked(reader_id, author_id))
 
 
@@ -125,19 +128,19 @@ def last_change(source: int, kind: str, target: int) -> Change:
     return change
 
 
-def reverse(last: Change, *, readers: Sequence[int]) -> None:
+def reverse(last: Change, *, readers: Sequence[int], also: Order | None = None) -> None:
     """Removes the edge that stands, or makes the one that does not; costs and errors as of `write`."""
     op = stores.ids.next(above=last.op)
-    write([Change(last.source, last.kind, last.target, op, not last.present)], op=op, readers=readers)
+    write([Change(last.source, last.kind, last.target, op, not last.present)], op=op, readers=readers, also=also)
 
 
-def write(changes: Sequence[Change], *, op: int, readers: Sequence[int]) -> None:
+def write(changes: Sequence[Change], *, op: int, readers: Sequence[int], also: Order | None = None) -> None:
     """Writes the changes of one operation with their order, and puts them in force for `readers`.
 
     Two store writes and one Redis round trip. Raises `Unavailable` when the store does not
     answer; without Redis, the order stays open, and this process tries again when Redis is back.
     """
-    stores.associations().apply(changes, order=Order(id=op, kind=GRAPH_ORDER, args=tuple(readers)))
+    stores.associations().apply(changes, order=Order(id=op, kind=GRAPH_ORDER, args=tuple(readers)), also=also)
     follows = [change for change in changes if change.kind == FOLLOW]
     _bring_into_force(readers, op, _counted(follows))
 

@@ -19,13 +19,14 @@ Schema = dict[str, Any]
 
 VERSION = "3.0.0"
 ADDRESS = "/ws/feed"
-SHARED = {"TweetOut": "Tweet", "CountsOut": "Counts"}
+SHARED = {"TweetOut": "Tweet", "CountsOut": "Counts", "NotificationOut": "Notification"}
 """What the OpenAPI document calls what frames hold."""
 REFERENCE = "#/components/schemas/{name}"
 STREAM: Schema = {
     "type": "string",
-    "pattern": "^(home|public|tweet:[1-9][0-9]{0,18})$",
-    "description": "`home`: the home timeline. `public`: the public feed. `tweet:<id>`: a tweet's counts and replies.",
+    "pattern": "^(home|public|notifications|tweet:[1-9][0-9]{0,18})$",
+    "description": "`home`: the home timeline. `public`: the public feed. `notifications`: what you are notified of. "
+    "`tweet:<id>`: a tweet's counts and replies.",
 }
 SAID: dict[str, tuple[str, Mapping[str, Schema], tuple[str, ...]]] = {
     "auth": (

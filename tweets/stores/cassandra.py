@@ -74,7 +74,9 @@ class CassandraTweets:
     def __init__(self) -> None:
         self._public = PublicLog()
 
-    def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
+    def add(
+        self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = (), *, also: Order | None = None
+    ) -> None:
         """Makes two round trips: 5 rows, up to six for each edge, and listings that are not known to stand.
 
         All at the tweet's own time. One round trip more before them when there are edges.
@@ -92,7 +94,7 @@ class CassandraTweets:
         if tweet.retweet_of_id is not None:
             timestamp = write_timestamp(tweet.id)
             statements.append((ADD_RETWEET, (tweet.author_id, tweet.retweet_of_id, tweet.id, timestamp)))
-        _write(statements, order, edges)
+        _write(statements, order, edges, also=also)
         if tweet.in_public:
             self._public.remember_listed(tweet.id)
 
@@ -198,11 +200,13 @@ class CassandraTweets:
         return (author for (author,) in session.walk_partitions("author_months", "author"))
 
 
-def _write(statements: list[Statement], order: Order | None, edges: Sequence[Change]) -> None:
+def _write(
+    statements: list[Statement], order: Order | None, edges: Sequence[Change], *, also: Order | None = None
+) -> None:
     if not edges:
-        write_with_order(statements, order)
+        write_with_order(statements, order, also=also)
         return
-    write_with_order([*statements, *change_statements(edges)], order)
+    write_with_order([*statements, *change_statements(edges)], order, also=also)
     stores.associations().measure(edges)
 
 

@@ -4,6 +4,7 @@ What stands in the store when a call returns is what was acknowledged.
 """
 
 from accounts.entities import Viewer
+from accounts.graph.notifications import NotificationType, notify_order
 from accounts.sql import sql_or_unavailable
 from accounts.staff import log as staff_log
 from accounts.staff.roles import Right, staff_may
@@ -63,9 +64,10 @@ def create_tweet(
         path=parent.path_below if parent else (),
     )
     order = deliver_order(tweet.id, author.id) if tweet.in_home else None
-    tweet_store().add(tweet, order, edges=quote_edges(tweet, op=tweet.id, present=True))
+    notify = _notify_order(tweet, parent, quoted)
+    tweet_store().add(tweet, order, edges=quote_edges(tweet, op=tweet.id, present=True), also=notify)
     fills = _fills_of_new(tweet, seen, repeatable=tweet_id is not None)
-    tell(fills, order, guards=_new_tweet_guards(tweet, order, seen))
+    tell(fills, order, notify, guards=_new_tweet_guards(tweet, order, seen))
     return tweet
 
 
@@ -150,6 +152,16 @@ def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None
         return original_tweet(tweet_id, viewer)
     except NotFound as error:
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
+
+
+def _notify_order(tweet: Tweet, parent: Tweet | None, quoted: Tweet | None) -> Order | None:
+    """Returns the order that notifies whom the tweet answers and quotes; under its own id if it has no other."""
+    told = [
+        (kind, each.author_id)
+        for kind, each in ((NotificationType.REPLY, parent), (NotificationType.QUOTE, quoted))
+        if each is not None
+    ]
+    return notify_order(tweet.author_id, tweet.id, told, order_id=None if tweet.in_home else tweet.id)
 
 
 def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: Seen) -> list[Command]:

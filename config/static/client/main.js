@@ -3,12 +3,14 @@ import { on } from "./events.js";
 import { read } from "./net/api.js";
 import { start } from "./net/live.js";
 import { keep, token } from "./net/session.js";
+import { startNews } from "./parts/news.js";
 import { addNotices, notice } from "./parts/notices.js";
 import { begin, restart } from "./router.js";
 import { addShell } from "./shell.js";
 import { blocksView, bookmarksView, mutesView } from "./views/own_lists.js";
 import { findView } from "./views/find.js";
 import { homeView } from "./views/home.js";
+import { notificationsView } from "./views/notifications.js";
 import { nowhereView } from "./views/nowhere.js";
 import { profileView } from "./views/profile.js";
 import { publicView } from "./views/public.js";
@@ -20,6 +22,7 @@ const ROUTES = [
   [/^\/$/, homeView],
   [/^\/public$/, publicView],
   [/^\/find$/, findView],
+  [/^\/notifications$/, notificationsView],
   [/^\/bookmarks$/, bookmarksView],
   [/^\/blocks$/, blocksView],
   [/^\/mutes$/, mutesView],
@@ -37,9 +40,11 @@ const main = addShell(document.body);
 addNotices(document.body);
 begin(main, ROUTES);
 start();
+startNews();
 if (token()) read("/me").then(({ data }) => keep(data), () => {});
 on("session", (because) => {
   start();
+  startNews();
   restart(because ? "/sign-in" : "/");
   if (because) notice(because);
 });

@@ -32,6 +32,8 @@ PUBLIC = Topic("public", 0)
 """The one topic that is about the public feed."""
 TWEET = "tweet"
 """The subject of topics that are about one tweet."""
+NOTIFICATIONS = "notifications"
+"""The subject of topics that are about what somebody is notified of."""
 READER = "reader"
 """The subject of topics that are about a reader's account and tokens: every socket listens to its own."""
 
