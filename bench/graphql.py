@@ -27,7 +27,7 @@ TO_REST, TO_STOCK = at_least(0.4), at_least(2.0)
 AUTHOR = "author { id username displayName avatarUrl verified }"
 REACTIONS = "counts { replies retweets quotes likes } viewer { liked retweeted bookmarked }"
 SHOWN = f"id text createdAt {AUTHOR} {REACTIONS}"
-ENTITIES = "entities { mentions { username indices } hashtags { tag indices } urls { url indices } }"
+ENTITIES = "entities { mentions { id username indices } hashtags { tag indices } urls { url indices } }"
 EVERYTHING = f"{SHOWN} replyToId conversationId quoteOf {{ id }} retweetOf {{ id }} {ENTITIES}"
 
 

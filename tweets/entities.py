@@ -7,10 +7,16 @@ PATH_MAX = 16
 
 
 class Mention(msgspec.Struct, frozen=True):
-    """`@username`; indices count Unicode code points, end exclusive, the sign included."""
+    """`@username`; indices count Unicode code points, end exclusive, the sign included.
+
+    `id` is whose name it was when the tweet was posted, as clients are shown it: who has the name later is not meant.
+    None if nobody had it, and in tweets of the versions before, which did not ask. A version that knows no `id` reads
+    the tweet as well.
+    """
 
     username: str
     indices: tuple[int, int]
+    id: str | None = None
 
 
 class Hashtag(msgspec.Struct, frozen=True):
@@ -72,6 +78,11 @@ class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
     def deleted_by_author(self) -> bool:
         """Returns whether its author deleted it, then or also: it never comes back. Rows of before say by whom only."""
         return self.author_deleted_op != 0 or self.deleted_by == self.author_id
+
+    @property
+    def mentioned_ids(self) -> tuple[int, ...]:
+        """Returns the people whom it mentions, each once, in the order of their first mention."""
+        return tuple(dict.fromkeys(int(each.id) for each in self.entities.mentions if each.id is not None))
 
     @property
     def in_public(self) -> bool:

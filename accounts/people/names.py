@@ -8,7 +8,7 @@ more; that is why no change has to be told here. That nobody has a name is not r
 import zlib
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
@@ -60,22 +60,56 @@ def accounts_by_name(usernames: Collection[str], known: Heard = UNHEARD) -> dict
     names that this process does not remember; and an SQL query and another round trip for what Redis does not know
     either.
     """
-    names = {each.lower() for each in usernames if USERNAME.fullmatch(each)}
-    ids = {name: user_id for name in names if (user_id := _remembered.get(name)) is not None}
+    names = _names_of(usernames)
+    return _proved(names, _kept_ids(names), known)
+
+
+def ids_by_name(usernames: Collection[str]) -> dict[str, int]:
+    """Returns the ids of those who have these names, suspended or not, by the name in small letters.
+
+    Costs as `accounts_by_name`. For who can do without some of them: while SQL is asked in vain, those are there that
+    caches know.
+    """
+    names = _names_of(usernames)
+    kept = _kept_ids(names)
+    try:
+        return {name: account.id for name, account in _proved(names, kept, UNHEARD).items()}
+    except Unavailable:
+        return kept.ids
+
+
+class _KeptIds(NamedTuple):
+    """Whose names they are, as this process or Redis remembers; what Redis said besides is for filling it."""
+
+    ids: dict[str, int]
     generation: Generations | None = None
     redis_ms: int | None = None
-    if len(ids) < len(names):
-        cached, generation, redis_ms = _from_redis([each for each in names if each not in ids])
-        ids |= cached
+
+
+def _names_of(usernames: Collection[str]) -> set[str]:
+    return {each.lower() for each in usernames if USERNAME.fullmatch(each)}
+
+
+def _kept_ids(names: Collection[str]) -> _KeptIds:
+    """What is remembered of these names. One Redis round trip for what this process does not remember, if any."""
+    ids = {name: user_id for name in names if (user_id := _remembered.get(name)) is not None}
+    if len(ids) == len(names):
+        return _KeptIds(ids)
+    cached, generation, redis_ms = _from_redis([each for each in names if each not in ids])
+    return _KeptIds(ids | cached, generation, redis_ms)
+
+
+def _proved(names: set[str], kept: _KeptIds, known: Heard) -> dict[str, Account]:
+    """The accounts that the remembered ids lead to, if they have these names indeed; SQL is asked for the others."""
     accounts = accounts_by_id(
-        ids.values(), changes=known.changes, log_shard=known.log_shard, generation=known.generation
+        kept.ids.values(), changes=known.changes, log_shard=known.log_shard, generation=known.generation
     )
-    found = {name: accounts[user_id] for name, user_id in ids.items() if user_id in accounts}
+    found = {name: accounts[user_id] for name, user_id in kept.ids.items() if user_id in accounts}
     found = {name: account for name, account in found.items() if account.username.lower() == name}
     missing = names - found.keys()
     if missing:
         rows = find_accounts(missing)
-        _fill(rows, generation, redis_ms)
+        _fill(rows, kept.generation, kept.redis_ms)
         found |= rows
     _remember(found)
     return found

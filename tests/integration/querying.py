@@ -9,7 +9,7 @@ from tests.people import ApiClient
 AUTHOR = "author { id username displayName avatarUrl verified }"
 TWEET = f"""
 id text createdAt {AUTHOR} replyToId conversationId
-entities {{ mentions {{ username indices }} hashtags {{ tag indices }} urls {{ url indices }} }}
+entities {{ mentions {{ id username indices }} hashtags {{ tag indices }} urls {{ url indices }} }}
 counts {{ replies retweets quotes likes }} viewer {{ liked retweeted bookmarked }} retweetOf {{ id }}
 """
 WHOLE_TWEET = f"{TWEET} quoteOf {{ {TWEET} quoteOf {{ id }} }}"

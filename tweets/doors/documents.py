@@ -24,7 +24,12 @@ class TweetInTweet(serializers.Field[None, None, None, object]):
 
 @extend_schema_serializer(component_name="Mention")
 class MentionDocument(Document):
-    username = serializers.CharField()
+    id = serializers.CharField(
+        allow_null=True,
+        help_text="Who had the name when it was posted, whoever has it now. Null if nobody had it, or nobody could "
+        "say whose it was; and in tweets from before there were such ids.",
+    )
+    username = serializers.CharField(help_text="As it was typed.")
     indices = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
 
 
@@ -124,7 +129,7 @@ EXAMPLE_TWEET = {
     "quote_of": None,
     "retweet_of": None,
     "entities": {
-        "mentions": [{"username": "bob", "indices": [6, 10]}],
+        "mentions": [{"id": EXAMPLE_ID, "username": "bob", "indices": [6, 10]}],
         "hashtags": [{"tag": "intro", "indices": [36, 42]}],
         "urls": [{"url": "https://example.org", "indices": [16, 35]}],
     },

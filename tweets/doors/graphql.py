@@ -40,6 +40,10 @@ INDICES = "Where it stands: from and to, in Unicode code points, the end exclusi
 class Mention(graphene.ObjectType):
     """`@username` in a text."""
 
+    id = graphene.ID(
+        description="Who had the name when it was posted, whoever has it now. Null if nobody had it, or nobody could "
+        "say whose it was; and in tweets from before there were such ids."
+    )
     username = graphene.String(required=True, description="As it was written.")
     indices = graphene.List(graphene.NonNull(graphene.Int), required=True, description=INDICES)
 

@@ -27,6 +27,7 @@ from tweets.reading.selectors import no_such_tweet, original_tweet, tweet_out
 from tweets.stores.port import tweet_store
 from tweets.writing.after_write import deliver_order, retract_order, tell
 from tweets.writing.changed import quote_edges
+from tweets.writing.mentions import with_people
 from tweets.writing.retweeting import undo_retweet
 from tweets.writing.text import checked_text, find_entities
 
@@ -44,8 +45,8 @@ def create_tweet(
     makes one tweet. In the author's own timeline at once; in followers' as soon as the order was worked off.
     Raises `Refused` (text; replying to or quoting what is gone) and `Unavailable`. Costs one
     store write and one Redis round trip; a reply or quote reads its target (of a retweet its
-    original, which it then replies to or quotes) and whom the author may not see as well. Works
-    while Redis or the broker is down.
+    original, which it then replies to or quotes) and whom the author may not see as well, and
+    one that mentions anybody looks their names up. Works while Redis, the broker or SQL is down.
     """
     checked_text(text)
     seen = timeline_node().seen
@@ -56,7 +57,7 @@ def create_tweet(
         id=new_id,
         author_id=author.id,
         text=text,
-        entities=find_entities(text),
+        entities=with_people(find_entities(text)),
         conversation_id=parent.conversation_id if parent else new_id,
         in_home=parent is None or parent.author_id == author.id,
         reply_to_id=parent.id if parent else None,
@@ -155,12 +156,10 @@ def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None
 
 
 def _notify_order(tweet: Tweet, parent: Tweet | None, quoted: Tweet | None) -> Order | None:
-    """Returns the order that notifies whom the tweet answers and quotes; under its own id if it has no other."""
-    told = [
-        (kind, each.author_id)
-        for kind, each in ((NotificationType.REPLY, parent), (NotificationType.QUOTE, quoted))
-        if each is not None
-    ]
+    """Returns the order that notifies whom the tweet answers, quotes and mentions; its own if it has no other."""
+    answered = ((NotificationType.REPLY, parent), (NotificationType.QUOTE, quoted))
+    told = [(kind, each.author_id) for kind, each in answered if each is not None]
+    told += [(NotificationType.MENTION, each) for each in tweet.mentioned_ids]
     return notify_order(tweet.author_id, tweet.id, told, order_id=None if tweet.in_home else tweet.id)
 
 

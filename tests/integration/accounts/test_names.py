@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.account_cache import accounts
 from accounts.models import User
 from accounts.people import names, services
-from accounts.people.names import NAMES, account_by_name, accounts_by_name, forget_names
+from accounts.people.names import NAMES, account_by_name, accounts_by_name, forget_names, ids_by_name
 from accounts.people.services import ProfileChange
 from storage.errors import NotFound, Unavailable
 from storage.redis.node import timeline_node
@@ -90,6 +90,17 @@ def test_without_sql_known_names_are_known_and_others_not_refuted() -> None:
         assert account_by_name("ada").username == "ada"
         with pytest.raises(Unavailable):
             account_by_name("bob")
+
+
+def test_who_can_do_without_some_is_told_of_those_whom_caches_know() -> None:
+    ada, bob = new_person("ada"), new_person("bob")
+    assert ids_by_name(["Ada", "BOB", "nobody", "no name"]) == {"ada": ada.id, "bob": bob.id}
+    cid = new_person("cid")
+    with sql_away():
+        assert ids_by_name(["ada", "cid"]) == {"ada": ada.id}
+        timeline_node().round_trip(("DEL", accounts.ACCOUNTS.key(bob.pk)))
+        assert ids_by_name(["ada", "bob"]) == {"ada": ada.id, "bob": bob.id}, "its account is in no cache"
+    assert ids_by_name(["cid"]) == {"cid": cid.id}
 
 
 def test_without_redis_sql_tells() -> None:

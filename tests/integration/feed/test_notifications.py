@@ -37,7 +37,9 @@ def test_each_type_says_who_did_it_and_to_which_tweet() -> None:
     likes(ben, tweet)
     retweet(viewer=viewer(ben), tweet_id=tweet)
     reply, quote = post(ben, "a reply", reply_to=tweet), post(ben, "a quote", quote_of=tweet)
+    mention = post(ben, f"and @{ada.username.upper()}, @{ada.username}")
     assert told(ada) == [
+        ("mention", [ben.username], 1, mention),
         ("quote", [ben.username], 1, quote),
         ("reply", [ben.username], 1, reply),
         ("retweet", [ben.username], 1, tweet),
@@ -45,7 +47,7 @@ def test_each_type_says_who_did_it_and_to_which_tweet() -> None:
         ("follow", [ben.username], 1, None),
     ]
     assert told(ben) == []
-    first = items(ada)[0]
+    first = items(ada, "types=quote")[0]
     assert first["created_at"].endswith("Z")
     assert first["read"] is False
     assert first["tweet"]["quote_of"]["id"] == str(tweet)
@@ -225,10 +227,26 @@ def test_nobody_is_notified_of_what_they_do_themselves() -> None:
 def test_a_tweet_notifies_somebody_once() -> None:
     ada, ben, cem = (new_person() for _ in range(3))
     tweet, other = post(ada), post(cem)
-    both = post(ben, "both", reply_to=tweet, quote_of=tweet)
-    each = post(ben, "each", reply_to=tweet, quote_of=other)
-    assert told(ada) == [("reply", [ben.username], 1, each), ("reply", [ben.username], 1, both)]
-    assert told(cem) == [("quote", [ben.username], 1, each)]
+    both = post(ben, f"both @{ada.username}", reply_to=tweet, quote_of=tweet)
+    each = post(ben, f"each @{ada.username} @{cem.username} @{ben.username}", reply_to=tweet, quote_of=other)
+    last = post(ben, f"@{cem.username} @nobody_of_that_name @{ada.username}", quote_of=other)
+    assert told(ada) == [
+        ("mention", [ben.username], 1, last),
+        ("reply", [ben.username], 1, each),
+        ("reply", [ben.username], 1, both),
+    ]
+    assert told(cem) == [("quote", [ben.username], 1, last), ("quote", [ben.username], 1, each)]
+    assert told(ben) == []
+
+
+def test_a_mention_within_a_reply_to_somebody_else_notifies_both() -> None:
+    ada, ben, cem = (new_person() for _ in range(3))
+    tweet = post(ada)
+    reply = post(ben, f"as @{cem.username} said", reply_to=tweet)
+    assert told(ada) == [("reply", [ben.username], 1, reply)]
+    assert told(cem) == [("mention", [ben.username], 1, reply)]
+    delete_tweet(tweet_id=reply, viewer=viewer(ben))
+    assert told(ada) == told(cem) == []
 
 
 def test_pages_of_some_types_or_all_are_full_and_go_on() -> None:

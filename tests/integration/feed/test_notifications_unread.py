@@ -61,7 +61,9 @@ def test_a_mark_that_is_no_id_is_refused(body: Any, status: int) -> None:
     assert answer.status_code == status
 
 
-@pytest.mark.parametrize("query", ["types=likes", "types=", "types=like,", "types=like&types=reply", "types=like&cursor=x"])
+@pytest.mark.parametrize(
+    "query", ["types=likes", "types=", "types=like,", "types=like&types=reply", "types=like&cursor=x"]
+)
 def test_types_that_are_none_and_bad_cursors_are_400(query: str) -> None:
     answer = ApiClient(new_person()).get(f"{NOTIFICATIONS}?{query}")
     assert answer.status_code == 400

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("product")
 
 class TestPosting:
     def test_what_is_posted_is_answered_whole(self, ada: Api) -> None:
-        new_person("bob")
+        bob = new_person("bob")
         answer = ada.post("Hi @bob 👩‍👩‍👧‍👦 #intro https://example.org/a")
         assert answer.status_code == 201
         tweet = answer.json()["data"]
@@ -38,7 +38,7 @@ class TestPosting:
             "verified": False,
         }
         assert tweet["entities"] == {
-            "mentions": [{"username": "bob", "indices": [3, 7]}],
+            "mentions": [{"id": str(bob.id), "username": "bob", "indices": [3, 7]}],
             "hashtags": [{"tag": "intro", "indices": [16, 22]}],
             "urls": [{"url": "https://example.org/a", "indices": [23, 44]}],
         }
