@@ -13,7 +13,7 @@ from storage.stores import ids, notices, outbox
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
 from tests.ids import new_id
 from tests.people import new_person
-from tests.work import open_orders
+from tests.work import every_open_order
 
 pytestmark = pytest.mark.usefixtures("product")
 on_one_store = pytest.mark.parametrize("store", ["embedded"], indirect=True)
@@ -91,10 +91,10 @@ def test_while_redis_is_away_the_order_stays_open_and_the_notice_stands() -> Non
     outbox().add(order)
     with timeline_redis_down(), pytest.raises(Unavailable):
         notifying.notify(order)
-    assert open_orders() == [order]
+    assert every_open_order() == [order]
     kinds = [KIND[NotificationType.LIKE]]
     before = notices().newest(person.id, kinds, Range(None, None, 9))
     assert [each.place for each in before] == [order.id]
     handlers.work_off(order)
-    assert open_orders() == []
+    assert every_open_order() == []
     assert notices().newest(person.id, kinds, Range(None, None, 9)) == before

@@ -20,7 +20,7 @@ from tests.integration.feed.notified import items, likes, page
 from tests.integration.feed.sockets import Socket, delivered
 from tests.integration.tweeting import post
 from tests.people import new_person
-from tests.work import open_orders, work_off_everything, work_off_wholly
+from tests.work import every_open_order, work_off_everything, work_off_wholly
 
 pytestmark = pytest.mark.usefixtures("product")
 on_one_store = pytest.mark.parametrize("store", ["embedded"], indirect=True)
@@ -139,9 +139,9 @@ def test_a_cursor_does_not_pass_what_waits_for_its_worker(monkeypatch: pytest.Mo
         await housekeeping(likes, ben, tweets[0])
         watermark.forget()
         waiting = await housekeeping(watermark.read)
-        [late] = await housekeeping(open_orders)
+        [late] = await housekeeping(every_open_order)
         await housekeeping(likes, ben, tweets[1])
-        [*_, second] = await housekeeping(open_orders)
+        [*_, second] = await housekeeping(every_open_order)
         assert late.id < second.id
         assert waiting < late.id
         await housekeeping(work_off_wholly, second)

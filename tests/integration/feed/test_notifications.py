@@ -20,7 +20,7 @@ from tests.integration.feed.notified import items, likes, page, told, unlikes
 from tests.integration.feed.reading import operator
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
-from tests.work import open_orders, work_off_everything, work_off_wholly
+from tests.work import every_open_order, work_off_everything, work_off_wholly
 from tweets.kinds import LIKE
 from tweets.writing.posting import delete_tweet
 from tweets.writing.restoring import restore_tweet
@@ -91,7 +91,7 @@ def test_what_was_taken_back_is_not_told_whenever_its_order_comes() -> None:
     ada, ben, cem = (new_person() for _ in range(3))
     tweet = post(ada)
     likes(ben, tweet)
-    [late] = [order for order in open_orders() if order.kind == "notify"]
+    [late] = [order for order in every_open_order() if order.kind == "notify"]
     work_off_everything()
     likes(cem, tweet)
     unlikes(ben, tweet)
@@ -127,7 +127,7 @@ def test_an_order_that_comes_again_writes_the_same(times: int) -> None:
     tweet = post(ada)
     likes(ben, tweet)
     post(ben, "a reply", reply_to=tweet)
-    orders = [order for order in open_orders() if order.kind == "notify"]
+    orders = [order for order in every_open_order() if order.kind == "notify"]
     assert len(orders) == 2
     before = items(ada)
     for order in orders * times:
@@ -218,7 +218,7 @@ def test_nobody_is_notified_of_what_they_do_themselves() -> None:
     retweet(viewer=viewer(ada), tweet_id=tweet)
     post(ada, "a thread", reply_to=tweet)
     post(ada, "a quote", quote_of=tweet)
-    assert [order for order in open_orders() if order.kind == "notify"] == []
+    assert [order for order in every_open_order() if order.kind == "notify"] == []
     likes(ben, tweet)
     retweet(viewer=viewer(ben), tweet_id=tweet)
     assert told(ada) == [("retweet", [ben.username], 1, tweet), ("like", [ben.username], 1, tweet)]

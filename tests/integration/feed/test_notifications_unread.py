@@ -17,7 +17,7 @@ from tests.integration.feed.notified import NOTIFICATIONS, items, likes, mark_re
 from tests.integration.feed.reading import operator
 from tests.integration.tweeting import post, viewer
 from tests.people import ApiClient, new_person
-from tests.work import open_orders, work_off_everything
+from tests.work import every_open_order, work_off_everything
 from tweets.writing.posting import delete_tweet
 
 pytestmark = pytest.mark.usefixtures("product")
@@ -164,7 +164,7 @@ def test_while_redis_is_away_it_is_counted_and_marked_and_what_comes_waits() -> 
         likes(ben, other)
         with pytest.raises(Unavailable):
             work_off_everything()
-        assert "notify" in {order.kind for order in open_orders()}
+        assert "notify" in {order.kind for order in every_open_order()}
         mark_read(ada, items_without_workers(ada)[-1]["id"])
     assert unread(ada) == 1
     assert [each["read"] for each in items(ada)] == [False, True]
