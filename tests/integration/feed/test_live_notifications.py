@@ -17,7 +17,7 @@ from feed.live.streams.stream import NOTIFICATIONS, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping
 from storage.ids import settling
 from tests.integration.feed.notified import items, likes, page
-from tests.integration.feed.sockets import Socket, delivered
+from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.tweeting import post
 from tests.people import new_person
 from tests.work import every_open_order, work_off_everything, work_off_wholly
@@ -151,6 +151,7 @@ def test_a_cursor_does_not_pass_what_waits_for_its_worker(monkeypatch: pytest.Mo
         assert frame["notification"]["tweet"]["id"] == str(tweets[1])
         await socket.close()
         await delivered()
+        await until(lambda: registry.watermark > second.id)
         again = await opened(ada, after=frame["cursor"])
         told = {(await next_of(again))["notification"]["tweet"]["id"] for _ in range(2)}
         assert told == {str(each) for each in tweets}
