@@ -9,6 +9,7 @@ from tests.documented import check_documented, document
 from tests.integration.config.raising import is_problem
 from tests.integration.tweeting import post
 from tests.people import ApiClient, new_person
+from tests.work import work_off_everything
 
 pytestmark = [pytest.mark.usefixtures("product"), pytest.mark.parametrize("store", ["embedded"], indirect=True)]
 
@@ -22,7 +23,7 @@ LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
 
 class Scene:
     """Ada, signed in twice, whom ben and cy follow and who follows them; her two tweets, which both have marked and
-    answered."""
+    answered, of which she was notified."""
 
     def __init__(self) -> None:
         self.ada, ben, cy = new_person("ada"), new_person("ben"), new_person("cy")
@@ -40,6 +41,7 @@ class Scene:
         for edge in ("mute", "block"):
             for _ in range(2):
                 self.client.put(f"/api/v1/users/{new_person().username}/{edge}")
+        work_off_everything()
         self.names = {"username": "ada", "tweet_id": str(tweets[0])}
 
     def get(self, path: str, **query: Any) -> Any:
