@@ -45,15 +45,18 @@ class UserManager(BaseUserManager["User"]):
     def with_email(self, email: str) -> models.QuerySet["User"]:
         return self.alias(email_key=Lower("email")).filter(email_key=email.lower())
 
-    def ids_beginning_with(self, field: str, text: str, *, limit: int) -> list[int]:
-        """Returns the ids of people whose `field`, "username" or "display_name", begins so in any case, in its order.
+    def beginning_with(self, field: str, text: str) -> models.QuerySet["User"]:
+        """Returns people whose `field`, "username" or "display_name", begins so in any case, in its order: by `key`.
 
-        One SQL query, which reads an index up to `limit`, however many there are. In any case as the database has it:
-        SQLite knows that of A to Z alone, in names and in `text` alike.
+        Found and read in an index. In any case as the database has it: SQLite knows that of A to Z alone, in names and
+        in `text` alike.
         """
         key, first, end = (ByCodePoint(Lower(each)) for each in (field, Value(text), Value(text + LAST_CHARACTER)))
-        named = self.alias(key=key).filter(key__gte=first, key__lt=end).order_by("key")
-        return list(named.values_list("pk", flat=True)[:limit])
+        return self.alias(key=key).filter(key__gte=first, key__lt=end).order_by("key")
+
+    def ids_beginning_with(self, field: str, text: str, *, limit: int) -> list[int]:
+        """Returns the ids of the first of `beginning_with`. One SQL query, which reads up to `limit`."""
+        return list(self.beginning_with(field, text).values_list("pk", flat=True)[:limit])
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """Finds people for Django's own sign-in (the admin's) and for `createsuperuser`."""

@@ -13,6 +13,7 @@ from accounts.doors.rest_relations import (
     MutesEndpoint,
 )
 from accounts.doors.rest_resets import NewPasswordEndpoint, PasswordResetEndpoint
+from accounts.doors.rest_search import PeopleSearchEndpoint
 from accounts.doors.rest_sessions import SessionEndpoint, SessionsEndpoint
 
 urlpatterns = [
@@ -25,6 +26,7 @@ urlpatterns = [
     path("me/sessions/<str:session_id>", SessionEndpoint.as_view(), name="session"),
     path("me/blocks", BlocksEndpoint.as_view(), name="blocks"),
     path("me/mutes", MutesEndpoint.as_view(), name="mutes"),
+    path("search/users", PeopleSearchEndpoint.as_view(), name="search-users"),
     path("users/<str:username>/follow", FollowEndpoint.as_view(), name="follow"),
     path("users/<str:username>/block", BlockEndpoint.as_view(), name="block"),
     path("users/<str:username>/mute", MuteEndpoint.as_view(), name="mute"),

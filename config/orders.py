@@ -14,7 +14,7 @@ from accounts.people.withholding import WITHHOLD_ORDER
 from fanout.delivery import celebrities, fan_out, notifying
 from fanout.orders.dispatch import dispatcher
 from fanout.orders.handlers import register
-from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RESTORE, RETRACT
+from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RESTORE, RETRACT, TELL
 from fanout.orders.queues import FANOUT, GRAPH
 from storage.ports.outbox import Order
 from tweets.writing import restoring, withholding
@@ -25,6 +25,7 @@ from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
 def register_handlers() -> None:
     """Fills the table. Raises `ValueError` when it was filled before."""
     register(DELIVER, fan_out.deliver, queue=FANOUT, looks=True)
+    register(TELL, fan_out.tell_hashtags, queue=FANOUT)
     register(RETRACT, withholding.retract, queue=FANOUT, standing_of=standing_of)
     register(RESTORE, restoring.handle, queue=FANOUT, standing_of=standing_of)
     register(BEGIN_PULLING, lambda order, _: celebrities.handle_beginning(order), queue=FANOUT)

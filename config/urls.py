@@ -25,6 +25,7 @@ client = ClientPage.as_view()
 
 CLIENT_PLACES = (
     *("public", "notifications", "find", "bookmarks", "blocks", "mutes", "settings", "sign-in", "sign-up"),
+    "hashtag/<str:tag>",
     "@<str:username>",
     *(f"@<str:username>/{part}" for part in ("replies", "likes", "followers", "following")),
     "@<str:username>/<int:tweet_id>",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from feed.doors.rest_feeds import HomeTimelineEndpoint, PublicFeedEndpoint
+from feed.doors.rest_feeds import HashtagEndpoint, HomeTimelineEndpoint, PublicFeedEndpoint
 from feed.doors.rest_notifications import NotificationsEndpoint, ReadEndpoint, UnreadEndpoint
 from feed.doors.rest_profile import ProfileEndpoint, ProfilesEndpoint
 from feed.doors.rest_reports import ReportsEndpoint
@@ -10,6 +10,7 @@ from feed.doors.rest_reports import ReportsEndpoint
 urlpatterns = [
     path("feed/home", HomeTimelineEndpoint.as_view(), name="home-timeline"),
     path("feed/public", PublicFeedEndpoint.as_view(), name="public-feed"),
+    path("hashtags/<str:tag>/tweets", HashtagEndpoint.as_view(), name="hashtag"),
     path("users", ProfilesEndpoint.as_view(), name="profiles"),
     path("users/<str:username>", ProfileEndpoint.as_view(), name="profile"),
     path("me/notifications", NotificationsEndpoint.as_view(), name="notifications"),

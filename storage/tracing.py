@@ -120,6 +120,11 @@ class Unit:
     def takes_spans(self) -> bool:
         return self.is_recorded and not self.has_ended
 
+    @property
+    def may_be_told(self) -> bool:
+        """Whether anything of it may be sampled, so that it is worth describing."""
+        return self.is_recorded or bool(self.orders)
+
     def keep(self, span: Span) -> None:
         """Keeps a span that has ended; not behind the unit's end, and MOST_SPANS at most."""
         if len(self._spans) < MOST_SPANS:
@@ -139,6 +144,8 @@ class Unit:
         """Ends it, and returns its spans that are sampled; as well a root for each further order that it sent."""
         self.has_ended = True
         self.root.ended_ns = time.time_ns()
+        if not self.may_be_told:
+            return []
         roots = [ids_of(each) for each in self.orders if is_sampled(ids_of(each)[0])]
         own: tuple[int, int] | None = None
         if self.own_order is None and self.orders:
@@ -291,12 +298,15 @@ def work_of(order_id: int, name: str, kind: Kind, attributes: Attributes) -> Abs
 def traced(
     name: str, kind: Kind = Kind.INTERNAL, describe: Callable[..., Attributes] | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorates a function, or coroutine function, whose calls are spans. `describe` is given its arguments."""
+    """Decorates a function, or coroutine function, whose calls are spans. `describe` is given its arguments.
+
+    Of what is not recorded, as most is not, a call costs one look.
+    """
 
     def context(*args: Any, **kwargs: Any) -> AbstractContextManager[object]:
-        return span(name, kind, describe(*args, **kwargs) if describe is not None and is_recording() else None)
+        return span(name, kind, describe(*args, **kwargs) if describe is not None else None)
 
-    return _within(context)
+    return _within(context, wanted=is_recording)
 
 
 def begins(
@@ -335,7 +345,11 @@ def adopts(order: Callable[..., int]) -> Callable[[Callable[P, R]], Callable[P, 
     return _within(context)
 
 
-def _within(context: Callable[..., AbstractContextManager[object]]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def _within(
+    context: Callable[..., AbstractContextManager[object]], wanted: Callable[[], bool] = lambda: True
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorates a function whose calls stand in the context, where it is wanted."""
+
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if not is_on():
             return function
@@ -343,6 +357,8 @@ def _within(context: Callable[..., AbstractContextManager[object]]) -> Callable[
 
             @wraps(function)
             async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
+                if not wanted():
+                    return await cast(Awaitable[Any], function(*args, **kwargs))
                 with context(*args, **kwargs):
                     return await cast(Awaitable[Any], function(*args, **kwargs))
 
@@ -350,6 +366,8 @@ def _within(context: Callable[..., AbstractContextManager[object]]) -> Callable[
 
         @wraps(function)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            if not wanted():
+                return function(*args, **kwargs)
             with context(*args, **kwargs):
                 return function(*args, **kwargs)
 

@@ -85,6 +85,11 @@ class Tweet(msgspec.Struct, frozen=True, omit_defaults=True):
         return tuple(dict.fromkeys(int(each.id) for each in self.entities.mentions if each.id is not None))
 
     @property
+    def is_announced(self) -> bool:
+        """Returns whether an order is written with it: it goes into homes, or into the lists of hashtags."""
+        return self.in_home or bool(self.entities.hashtags)
+
+    @property
     def in_public(self) -> bool:
         """Returns whether the public feed lists it: what homes show, but for retweets."""
         return self.in_home and self.retweet_of_id is None

@@ -44,3 +44,16 @@ class TweetRow(EmbeddedModel):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class HashtagRow(EmbeddedModel):
+    """A tweet in the list of one of its hashtags, by name (tweets/hashtags.py). It stays when the tweet is deleted."""
+
+    tag = models.TextField()
+    tweet = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tag", "tweet"], name="tweets_by_hashtag")]
+
+    def __str__(self) -> str:
+        return f"#{self.tag} {self.tweet}"

@@ -15,6 +15,7 @@ from accounts.graph import follows
 from accounts.graph.counts import FOLLOWERS, FOLLOWING
 from accounts.graph.kinds import FOLLOW
 from accounts.graph.listings import people_pages, visible_accounts, visible_accounts_by_id
+from accounts.graph.people_search import people_found
 from accounts.people import selectors
 from accounts.people.profiles import OwnUserOut, UserOut, user_out
 from storage.errors import BadRequest, NotSignedIn
@@ -22,7 +23,15 @@ from storage.ids.snowflakes import created_at
 from storage.ports.associations import End
 from storage.redis.count_cache import counts_of_many
 from storage.web.batches import Later, later
-from storage.web.graphql import PageArguments, PageInfo, at_most, connection, page_arguments, page_request
+from storage.web.graphql import (
+    PageArguments,
+    PageInfo,
+    at_most,
+    connection,
+    page_arguments,
+    page_arguments_down,
+    page_request,
+)
 from storage.web.paging import Page, PageRequest
 from storage.web.rest import parse_id
 
@@ -194,6 +203,21 @@ class AccountQueries:
         description="The people of these names, or with these ids (give one of the two), in their order; null where "
         "`user` is.",
     )
+
+    search_users = graphene.Field(
+        graphene.NonNull(lambda: UserConnection),
+        q=graphene.Argument(graphene.String, required=True, description="What a name begins with."),
+        **page_arguments_down(),
+        description="People whose username or display name begins so, in any case: whom you follow first, then by "
+        "username, then by display name.",
+    )
+
+    @staticmethod
+    def resolve_search_users(
+        _root: None, info: GraphQLResolveInfo, q: str, **arguments: Unpack[PageArguments]
+    ) -> UserConnection:
+        asked = page_request(**arguments)
+        return user_connection(asked, people_found(q, viewer_of(info), asked))
 
     @staticmethod
     def resolve_me(_root: None, info: GraphQLResolveInfo) -> UserOut | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from feed.doors.graphql_live import EventOut, TweetCountsOut
+from feed.live.streams.hashtag import HASHTAG_STREAM
 from feed.live.streams.home import HOME_STREAM
 from feed.live.streams.notifications import NOTIFICATIONS_STREAM
 from feed.live.streams.public import PUBLIC_STREAM
@@ -23,6 +24,7 @@ WANTED: Mapping[str, Callable[[Mapping[str, str | None]], Wanted]] = {
     "homeTimeline": lambda given: Wanted(HOME_STREAM, given.get("after")),
     "publicTimeline": lambda given: Wanted(PUBLIC_STREAM, given.get("after")),
     "notifications": lambda given: Wanted(NOTIFICATIONS_STREAM, given.get("after")),
+    "hashtagTimeline": lambda given: Wanted(f"{HASHTAG_STREAM}{given['tag']}", given.get("after")),
     "tweetActivity": lambda given: Wanted(f"{TWEET_STREAM}{given['id']}", given.get("after")),
 }
 """By the field's name, from the arguments that it was given."""

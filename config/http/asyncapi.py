@@ -24,9 +24,10 @@ SHARED = {"TweetOut": "Tweet", "CountsOut": "Counts", "NotificationOut": "Notifi
 REFERENCE = "#/components/schemas/{name}"
 STREAM: Schema = {
     "type": "string",
-    "pattern": "^(home|public|notifications|tweet:[1-9][0-9]{0,18})$",
+    "pattern": "^(home|public|notifications|hashtag:.+|tweet:[1-9][0-9]{0,18})$",
     "description": "`home`: the home timeline. `public`: the public feed. `notifications`: what you are notified of. "
-    "`tweet:<id>`: a tweet's counts and replies.",
+    "`hashtag:<tag>`: what comes under a hashtag, whatever its case and width. `tweet:<id>`: a tweet's counts and "
+    "replies.",
 }
 SAID: dict[str, tuple[str, Mapping[str, Schema], tuple[str, ...]]] = {
     "auth": (

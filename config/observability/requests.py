@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 from functools import cache
 
-import structlog
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from prometheus_client import Counter, Histogram
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
+from config.observability.logs import write_request
 from storage.web.rest import escaped_path
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -27,8 +27,6 @@ SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("http_request_seconds", "From the first middleware to the answer.", ["method", "route"])
-
-log = structlog.get_logger("request")
 
 
 class RequestIdMiddleware:
@@ -48,8 +46,8 @@ class RequestIdMiddleware:
             response = self.get_response(request)
             seconds = time.perf_counter() - started
             _count(request, response, seconds)
-            log.info(
-                "request",
+            write_request(
+                request_id=request_id,
                 method=request.method,
                 path=escaped_path(request.path),
                 status=response.status_code,

@@ -41,7 +41,8 @@ class TraceMiddleware:
             if link := tracing.link_of(request.META.get(TRACEPARENT, "")):
                 unit.links.append(link)
             response = self.get_response(request)
-            _describe(unit, method, request, response)
+            if unit.may_be_told:
+                _describe(unit, method, request, response)
         return response
 
 

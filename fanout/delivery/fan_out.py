@@ -43,7 +43,7 @@ from fanout.orders import figures, resending
 from fanout.orders.brokers import broker_of
 from fanout.orders.dispatch import enqueue_part
 from fanout.orders.handlers import Context
-from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, OrderClosed, PoisonedOrder, entry_and_author
+from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, OrderClosed, PoisonedOrder, entry_and_author, hashtags_in
 from fanout.orders.queues import BULK
 from fanout.timelines.materialised import raise_if_refused
 from fanout.timelines.recents import Pulled
@@ -81,6 +81,17 @@ def deliver(order: Order, context: Context) -> None:
     _bring(order, recent_delivery.deliver, pushing.deliver, context)
 
 
+def tell_hashtags(order: Order, _context: Context) -> None:
+    """Handles a TELL order: tells sockets that listen to the entry's hashtags, and marks the order done.
+
+    One round trip. Idempotent: who hears twice tells once (feed/live/pacing.py). Raises `Unavailable` and
+    `PoisonedOrder`.
+    """
+    entry_id, _author_id = entry_and_author(order)
+    timeline_node().round_trip(*channel.tagged_commands(entry_id, hashtags_in(order)))
+    outbox().mark_done_soon(order.id)
+
+
 def restore(order: Order, context: Context, *, in_home: bool) -> None:
     """Handles the part of a RESTORE order that puts the entry back into timelines. Errors are those of `deliver`.
 
@@ -93,6 +104,8 @@ def restore(order: Order, context: Context, *, in_home: bool) -> None:
         message = channel.back_command(op, entry_id, author_id)
         back = publish_in_order(message, entry_id, op, timeline_shard(author_id), snapshot)
         raise_if_refused(timeline_node().round_trip(*lift_commands(entry_id, op, snapshot), back))
+        if not in_home:
+            timeline_node().round_trip(*channel.tagged_commands(entry_id, hashtags_in(order)))
         return True
 
     if pushing.with_snapshot(order, lift, read=pushing.nobody, overtaken=False) and in_home:
@@ -187,7 +200,7 @@ def _push_or_hand_out(order: Order, push: Push, buckets: range, *, resent: bool)
 
 def _push_to_author(order: Order, push: Push) -> None:
     """Pushes to the author alone, since nobody else has the entry in their timeline, and marks the order done."""
-    _entry_id, author_id = order.args
+    _entry_id, author_id = entry_and_author(order)
     push(order, lambda: [author_id])
     _mark_done(order, figures.PULLED)
 
@@ -205,7 +218,7 @@ def _end_delivery(order: Order) -> bool:
     The deletion has closed that order already; it is closed again for the case that an
     operator replayed it since. False, and nothing is told, when the retraction was overtaken.
     """
-    entry_id, author_id = order.args
+    entry_id, author_id = entry_and_author(order)
 
     def tell(snapshot: PushSnapshot, op: int, _: None) -> bool:
         message = channel.gone_command(order.id, entry_id, author_id)
@@ -247,7 +260,7 @@ def _part_name(order_id: int, part: int) -> str:
 
 def _push_pages(order: Order, push: Push, bucket: int, *, after: int = 0, pages: int) -> _Pushed:
     """Pushes to so many pages of the bucket; the author goes with the very first."""
-    _entry_id, author_id = order.args
+    _entry_id, author_id = entry_and_author(order)
     first = [author_id] if bucket == 0 and after == 0 else []
     followers = 0
     for _ in range(pages):

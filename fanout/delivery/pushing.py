@@ -32,7 +32,7 @@ from fanout.live.channel import LiveKind
 from fanout.live.presence import ByShard
 from fanout.orders import figures
 from fanout.orders.handlers import standing_of
-from fanout.orders.kinds import RETRACT, OrderClosed
+from fanout.orders.kinds import RETRACT, OrderClosed, entry_and_author, hashtags_in
 from fanout.timelines import materialised, restoring, snapshots
 from fanout.timelines.materialised import Overtaken, StaleSnapshot, raise_if_refused, raise_if_stale
 from fanout.timelines.snapshots import PushSnapshot
@@ -185,9 +185,12 @@ def slices(readers: Sequence[int], *, most: int | None = None) -> Iterator[BySha
 
 
 def _to_all(order: Order, readers: Sequence[int]) -> Sequence[Command]:
-    """What tells everybody's streams of an entry that comes: with the author, who is the first reader of one push."""
-    entry_id, author_id = order.args
-    return [channel.came_command(entry_id)] if order.kind != RETRACT and readers[:1] == [author_id] else []
+    """What tells streams that are nobody's own of an entry that comes: with the author, who is the first reader of one
+    push."""
+    entry_id, author_id = entry_and_author(order)
+    if order.kind == RETRACT or readers[:1] != [author_id]:
+        return []
+    return [channel.came_command(entry_id), *channel.tagged_commands(entry_id, hashtags_in(order))]
 
 
 class _Pushed(msgspec.Struct, frozen=True):

@@ -5,14 +5,15 @@ told once for all, and names nobody: each process looks who of its sockets has s
 such as a retweet of it that reached them by somebody else's followers. That is published in the author's shard, where a
 tombstone says in the same step what came last (timelines/restoring.py). To all these every live process listens.
 
-What comes into the public feed is told once for all, too; what happens to a tweet, and what somebody is notified of, on
-channels of their own: to these a process listens while one of its sockets wants them. Redis looks a channel up in a
-table, and with nobody there that is all that a message costs.
+What comes into the public feed is told once for all, too; what comes under a hashtag, what happens to a tweet, and what
+somebody is notified of, on channels of their own. To these a process listens while one of its sockets wants them. Redis
+looks a channel up in a table, and with nobody there that is all that a message costs.
 
 A message that is lost loses nothing: sockets resume from a watermark (watermark.py)
 and live processes re-read the timeline after any interruption.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -158,6 +159,25 @@ def news_of(name: str) -> int | None:
     """Returns whose channel of notifications it is; None if it is none."""
     _, found, person_id = name.partition(_NEWS)
     return int(person_id) if found else None
+
+
+_OF_A_HASHTAG = "live:hashtag:"
+
+
+def hashtag_channel(number: int) -> str:
+    """The name of the channel where entries are told that have the hashtag of this number."""
+    return f"{shard_tag(timeline_shard(number))}:{_OF_A_HASHTAG}{number}"
+
+
+def hashtag_of(name: str) -> int | None:
+    """Returns the number of the hashtag whose channel it is; None if it is none's."""
+    _, found, number = name.partition(_OF_A_HASHTAG)
+    return int(number) if found else None
+
+
+def tagged_commands(entry_id: int, numbers: Iterable[int]) -> list[Command]:
+    """Returns the commands that tell of an entry once for each of its hashtags."""
+    return [(publishing(), hashtag_channel(number), entry_id) for number in numbers]
 
 
 OF_EACH_SHARD = (channel, gone_channel, back_channel)

@@ -124,7 +124,7 @@ def _numbers(orders: Sequence[int]) -> str:
 
 def _letter(letter: DeadLetter) -> dict[str, object]:
     order = letter.order
-    of_a_tweet = order.kind in ("deliver", "retract", "restore", "withhold-retweets") and bool(order.args)
+    of_a_tweet = order.kind in ("deliver", "tell", "retract", "restore", "withhold-retweets") and bool(order.args)
     return {
         "id": order.id,
         "kind": order.kind,

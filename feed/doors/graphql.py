@@ -10,6 +10,7 @@ from accounts.doors.graphql import required_viewer, viewer_of
 from feed.doors.rest_reports import ReportInput as ReportSerializer
 from feed.doors.rest_reports import reported
 from feed.models import Reason
+from feed.timelines.hashtags import hashtag_page, named_hashtag
 from feed.timelines.home import home_page
 from feed.timelines.public import public_page
 from storage.web.graphql import (
@@ -40,6 +41,13 @@ class FeedQueries:
         description="Everybody's tweets, newest first: without retweets and without replies to other people.",
         **page_arguments(),
     )
+    hashtag_timeline = graphene.Field(
+        graphene.NonNull(TweetConnection),
+        tag=graphene.Argument(graphene.String, required=True, description="The hashtag, with its sign or without."),
+        description="The tweets with a hashtag, newest first, whatever its case and width: replies and quotes as well, "
+        "without retweets.",
+        **page_arguments(),
+    )
 
     @staticmethod
     def resolve_home_timeline(
@@ -55,6 +63,13 @@ class FeedQueries:
     ) -> TweetConnection:
         asked = page_request(**arguments)
         return tweet_connection(asked, public_page(viewer_of(info), asked))
+
+    @staticmethod
+    def resolve_hashtag_timeline(
+        _root: None, info: GraphQLResolveInfo, tag: str, **arguments: Unpack[PageArguments]
+    ) -> TweetConnection:
+        asked = page_request(**arguments)
+        return tweet_connection(asked, hashtag_page(named_hashtag(tag), viewer_of(info), asked))
 
 
 class ReportInput(graphene.InputObjectType):

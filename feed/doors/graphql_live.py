@@ -92,6 +92,11 @@ class LiveSubscriptions:
         "newest, behind a `gapAfter`."
     )
     notifications = _events("What you are notified of, as it comes and when it happens again.", of=NotificationEvent)
+    hashtag_timeline = _events(
+        "What comes under a hashtag as you see it, and what leaves it. Of more than anybody can read the newest, "
+        "behind a `gapAfter`.",
+        tag=graphene.Argument(graphene.String, required=True, description="The hashtag, with its sign or without."),
+    )
     tweet_activity = _events(
         "A tweet's counts when they change, and its direct replies as they come and leave. When it is gone, or hidden "
         "from you, `deletedId` is its own, and the subscription is complete.",

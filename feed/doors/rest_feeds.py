@@ -1,19 +1,28 @@
-"""The REST doors of the feeds: home and public."""
+"""The REST doors of the feeds: home, public, and those of hashtags."""
 
 from django.http import HttpRequest
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.entities import Viewer
 from accounts.sessions.fast_reads import FastRead, OpenRead, Place
+from feed.timelines.hashtags import hashtag_page, named_hashtag
 from feed.timelines.home import Prefetched, home_page, prefetch
 from feed.timelines.public import public_page
 from storage.redis.reads import NOTHING, Read
 from storage.web.openapi import PAGE_PARAMETERS
 from storage.web.rest import collection, page_request
 from tweets.doors.documents import TWEETS, TWEETS_EXAMPLE
+from tweets.hashtags import MOST_LISTED, TYPED_MAX
 from tweets.reading.hydration import rendered
+
+HASHTAG = OpenApiParameter(
+    "tag",
+    {"type": "string", "minLength": 1, "maxLength": TYPED_MAX},
+    OpenApiParameter.PATH,
+    description="The hashtag, with its sign (`%23`) or without.",
+)
 
 
 class HomeTimelineEndpoint(FastRead[Prefetched]):
@@ -56,3 +65,24 @@ class PublicFeedEndpoint(OpenRead[None]):
     )
     def get(self, request: Request) -> Response:
         return self.documented(request)
+
+
+class HashtagEndpoint(OpenRead[None]):
+    def read(self, request: HttpRequest, viewer: Viewer | None, first: None, place: Place) -> dict[str, object]:
+        asked = page_request(request)
+        return collection(request, asked, rendered(hashtag_page(named_hashtag(place["tag"]), viewer, asked)))
+
+    @extend_schema(
+        operation_id="hashtag_tweets",
+        summary="Tweets with a hashtag",
+        description="Newest first, replies and quotes as well, without retweets and without those whom you hid. Case, "
+        "width and composition make no difference: names are NFKC, case folded. A tweet is in it as soon as it was "
+        f"posted, under the first {MOST_LISTED} of its hashtags. Empty for a hashtag that nobody has used; 400 "
+        "(`bad_hashtag`) for what is none.",
+        tags=["feed"],
+        parameters=[HASHTAG, *PAGE_PARAMETERS],
+        responses={200: TWEETS},
+        examples=[TWEETS_EXAMPLE],
+    )
+    def get(self, request: Request, tag: str) -> Response:
+        return self.documented(request, tag=tag)

@@ -35,7 +35,7 @@ from feed.live.registry import registry
 from feed.live.shared_places import shared_places
 from feed.live.sharing import sharing
 from feed.live.streams.missed import suspended_among
-from feed.live.streams.stream import HOME, NOTIFICATIONS, PUBLIC, READER, TWEET, Signal, SignalKind, Topic
+from feed.live.streams.stream import HASHTAG, HOME, NOTIFICATIONS, PUBLIC, READER, TWEET, Signal, SignalKind, Topic
 from feed.live.subscription import Message, Subscription, end_if_cancelled, opened
 from feed.live.threads import housekeeping
 from feed.live.watching import LOOK_SECONDS, SIGHT_SECONDS, SWEEP_SECONDS, watched
@@ -189,8 +189,11 @@ class Listener:
             back = channel.decode_back(payload)
             heard.back(back.op, back.tweet_id)
             sharing.forget()
+            self._public.forget(back.tweet_id)
         elif name == PUBLIC_CHANNEL:
             self._public.add(PUBLIC, int(payload), registry.watermark)
+        elif (number := channel.hashtag_of(name)) is not None:
+            self._public.add(Topic(HASHTAG, number), int(payload), registry.watermark)
         elif (tweet_id := channel.tweet_of(name)) is not None:
             watched.changed(tweet_id, int(payload))
         elif (person_id := channel.news_of(name)) is not None:
@@ -287,11 +290,14 @@ def _resync_shards(emptied: Collection[int]) -> None:
 
 def _resync(name: str) -> None:
     """Tells those whom the channel's messages are for that they may have missed some."""
-    tweet_id, person_id = channel.tweet_of(name), channel.news_of(name)
-    if tweet_id is not None:
+    if (tweet_id := channel.tweet_of(name)) is not None:
         watched.tell(Signal(SignalKind.RESYNC, Topic(TWEET, tweet_id), registry.watermark))
     else:
-        topic = PUBLIC if person_id is None else Topic(NOTIFICATIONS, person_id)
+        topic = PUBLIC
+        if (number := channel.hashtag_of(name)) is not None:
+            topic = Topic(HASHTAG, number)
+        elif (person_id := channel.news_of(name)) is not None:
+            topic = Topic(NOTIFICATIONS, person_id)
         registry.tell(Signal(SignalKind.RESYNC, topic, registry.watermark))
 
 

@@ -70,6 +70,11 @@ class Pacing:
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 
+    def forget(self, entry_id: int) -> None:
+        """Takes the entry for one that never came: it was deleted, and is restored. Looks through all that is known."""
+        for known in [each for each in self._known if each[1] == entry_id]:
+            del self._known[known]
+
     def skip(self, topic: Topic, watermark: int) -> None:
         """Says that entries were left out of which nobody here knows."""
         self._held.setdefault(topic, _Held(watermark)).skipped = True

@@ -28,7 +28,7 @@ from accounts.models import StaffAction
 from accounts.people.lost import is_anybody_known, name_of, stand_in_for, suspend_again, suspended_after, unknown_among
 from accounts.people.withholding import write_withholding_order
 from accounts.sql import sql_or_unavailable
-from fanout.orders.kinds import DELIVER, RESTORE, RETRACT
+from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, TELL
 from feed.models import Report, Status
 from feed.operations.forgotten import MARKS, marked_at_large
 from storage.ids.snowflakes import make_id, now_us
@@ -51,7 +51,7 @@ BY_PEOPLE = {FOLLOW, BLOCK, BLOCKED_BY, MUTE, SHUT_OUT, LIKE, RETWEET, BOOKMARK,
 """Kinds of edges whose source is a person."""
 TO_PEOPLE = {FOLLOW, BLOCK, BLOCKED_BY, MUTE, SHUT_OUT}
 """Kinds of edges whose target is a person."""
-ABOUT_ENTRIES = (DELIVER, RETRACT, RESTORE)
+ABOUT_ENTRIES = (DELIVER, TELL, RETRACT, RESTORE)
 DELETED, PUT_BACK = ("delete", "decide: delete"), "restore tweet"
 """What the log of staff calls it."""
 

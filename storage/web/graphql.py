@@ -78,6 +78,12 @@ def page_arguments() -> dict[str, graphene.Argument]:
     }
 
 
+def page_arguments_down() -> dict[str, graphene.Argument]:
+    """Returns the arguments of a page whose list is read downwards only."""
+    arguments = page_arguments()
+    return {name: arguments[name] for name in ("first", "after")}
+
+
 def bad_page_size(name: str) -> BadRequest:
     """Returns the refusal of a page size that is none; `name` is the argument's."""
     return BadRequest(f"{name} must be from 1 to {MAX_LIMIT}.", code="bad_limit")

@@ -233,7 +233,7 @@ def _link(request: AnyRequest, asked: PageRequest, name: str, cursor: str | None
     if request.META.get("QUERY_STRING"):
         kept = {key: value for key, value in request.GET.items() if key not in ("cursor", "since", "limit")}
         others = f"{urlencode(kept)}&" if kept else ""
-    return f"{request.path}?{others}limit={asked.limit}&{name}={cursor}"
+    return f"{escaped_path(request.path)}?{others}limit={asked.limit}&{name}={cursor}"
 
 
 def _refuse_repeated_keys(raw: bytes) -> None:

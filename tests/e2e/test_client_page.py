@@ -52,7 +52,10 @@ Look = tuple[tuple[int, int], bool]
 """How large the page is, and whether it is dark."""
 LOOKS = (((DESKTOP, False), EVERY), ((DESKTOP, True), COLOURS), ((PHONE, False), ON_A_PHONE))
 MAIN_VIEWS = ("/", "/settings", "/@{name}", "/@{name}/{id}")
-VIEWS = (*MAIN_VIEWS, "/public", "/find", "/bookmarks", "/blocks", "/@{name}/followers", "/@{name}/{id}/likes")
+VIEWS = (
+    *MAIN_VIEWS,
+    *("/public", "/hashtag/tag", "/find", "/bookmarks", "/blocks", "/@{name}/followers", "/@{name}/{id}/likes"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +122,17 @@ def test_two_people_side_by_side(pair: Sequence[User], server: Server) -> None:
     ada.click("Delete", "dialog form")
     ada.sees_no_more("Hello from the page")
     bob.sees_no_more("Hello from the page")
+
+
+def test_a_hashtag_leads_to_what_has_it_and_shows_what_comes(one: User, server: Server) -> None:
+    person, other = server.sign_up(), server.sign_up()
+    person.post("First, with #Größe")
+    other.post("Second, with #GRÖSSE")
+    one.become(person).open(f"/@{person.username}").click("#Größe", one.card("First"))
+    assert one.tab.run("decodeURI(location.pathname)") == "/hashtag/Größe"
+    one.sees("#Größe", "h1").sees("Second", "article.tweet").sees("First", "article.tweet")
+    other.post("Third, with #größe")
+    one.sees("1 new tweet", BAR).click("1 new tweet").sees("Third", "article.tweet")
 
 
 def test_nothing_is_lost_when_the_server_dies(pair: Sequence[User], server: Server) -> None:

@@ -18,7 +18,9 @@ from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from storage.ports.ranges import Range
 from tweets.entities import Deletion, Entities, Tweet
+from tweets.hashtags import hashtag_names
 from tweets.stores import cassandra_deletions
+from tweets.stores.cassandra_hashtags import HashtagLog
 from tweets.stores.cassandra_public import PublicLog
 from tweets.stores.pull import nearest_of
 
@@ -73,11 +75,13 @@ class CassandraTweets:
 
     def __init__(self) -> None:
         self._public = PublicLog()
+        self._hashtags = HashtagLog()
 
     def add(
         self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = (), *, also: Order | None = None
     ) -> None:
-        """Makes two round trips: 5 rows, up to six for each edge, and listings that are not known to stand.
+        """Makes two round trips: 5 rows, one a hashtag, up to six for each edge, and listings that are not known to
+        stand.
 
         All at the tweet's own time. One round trip more before them when there are edges.
         """
@@ -94,6 +98,7 @@ class CassandraTweets:
         if tweet.retweet_of_id is not None:
             timestamp = write_timestamp(tweet.id)
             statements.append((ADD_RETWEET, (tweet.author_id, tweet.retweet_of_id, tweet.id, timestamp)))
+        statements += self._in_hashtags(tweet, write_timestamp(tweet.id))
         _write(statements, order, edges, also=also)
         if tweet.in_public:
             self._public.remember_listed(tweet.id)
@@ -119,7 +124,9 @@ class CassandraTweets:
         ]
         if by == tweet.author_id:
             statements.append((FLAG_DELETED_BY_AUTHOR, (timestamp, op, tweet.id)))
-        if tweet.in_home:
+        for name in hashtag_names(tweet):
+            statements += self._hashtags.delete(name, tweet.id, timestamp=timestamp)
+        if tweet.is_announced:
             statements.append(done_statement(tweet.id))
         if tweet.reply_to_id is not None:
             statements.append(_replies.delete((tweet.reply_to_id,), tweet.id, timestamp=timestamp))
@@ -142,6 +149,7 @@ class CassandraTweets:
             statements += _replies.insert((tweet.reply_to_id,), tweet.id, timestamp=timestamp)
         if tweet.in_public:
             statements += self._public.insert(tweet.id, timestamp=timestamp)
+        statements += self._in_hashtags(tweet, timestamp)
         if tweet.changed_op:
             statements.append(cassandra_deletions.remove(tweet.changed_op, tweet.id, timestamp=timestamp))
         _write(statements, order, edges)
@@ -184,6 +192,9 @@ class CassandraTweets:
     def public(self, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
         return self._public.read(before=before, after=after, limit=limit)
 
+    def tagged(self, hashtag: str, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
+        return self._hashtags.read(hashtag, before=before, after=after, limit=limit)
+
     def count_replies(self, tweet_ids: Sequence[int]) -> dict[int, int]:
         return _counts(REPLY_MONTHS, COUNT_REPLIES, tweet_ids)
 
@@ -198,6 +209,10 @@ class CassandraTweets:
 
     def authors(self) -> Iterator[int]:
         return (author for (author,) in session.walk_partitions("author_months", "author"))
+
+    def _in_hashtags(self, tweet: Tweet, timestamp: int) -> list[Statement]:
+        inserts = [self._hashtags.insert(name, tweet.id, timestamp=timestamp) for name in hashtag_names(tweet)]
+        return [statement for each in inserts for statement in each]
 
 
 def _write(

@@ -17,6 +17,7 @@ from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from storage.ports.ranges import Range
 from tweets.entities import Deletion, Entities, Tweet
+from tweets.hashtags import hashtag_names
 from tweets.models import TweetRow
 from tweets.stores.pull import nearest_of
 
@@ -25,6 +26,7 @@ INSERT = (
     " (id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, path)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
 )
+INSERT_HASHTAG = "INSERT INTO tweets_hashtagrow (tag, tweet) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 SELECT_ENTRIES = (
     "SELECT value, (SELECT json_group_array(id) FROM (SELECT id FROM tweets_tweetrow INDEXED BY home_entries_by_author"
     " WHERE author = value AND deleted_by IS NULL AND in_home AND id BETWEEN %s AND %s ORDER BY id {order} LIMIT %s))"
@@ -42,13 +44,15 @@ class Listing:
     """
 
     def __init__(self, index: str, condition: str) -> None:
+        self._begin(f"SELECT id FROM tweets_tweetrow INDEXED BY {index} WHERE {condition}", "id")  # noqa: S608
+
+    def _begin(self, selected: str, place: str) -> None:
         self._newest, self._nearest = (
-            f"SELECT id FROM tweets_tweetrow INDEXED BY {index} WHERE deleted_by IS NULL AND {condition}"  # noqa: S608
-            f" AND id BETWEEN %s AND %s ORDER BY id {order} LIMIT %s"
+            f"{selected} AND deleted_by IS NULL AND {place} BETWEEN %s AND %s ORDER BY {place} {order} LIMIT %s"
             for order in ("DESC", "ASC")
         )
 
-    def read(self, *owner: int, before: int | None, after: int | None, limit: int) -> list[int]:
+    def read(self, *owner: int | str, before: int | None, after: int | None, limit: int) -> list[int]:
         """Returns ids newest first below `before`, or the nearest above `after`. One statement."""
         upwards = after is not None
         bounds = ((after or 0) + 1, MAX_ID if before is None else before - 1)
@@ -58,10 +62,22 @@ class Listing:
         return found[::-1] if upwards else found
 
 
+class HashtagListing(Listing):
+    """The ids of tweets with a hashtag: of those that are present, which the tweets' own rows say."""
+
+    def __init__(self) -> None:
+        self._begin(
+            "SELECT tweet FROM tweets_hashtagrow CROSS JOIN tweets_tweetrow ON tweets_tweetrow.id = tweet"
+            " WHERE tag = %s",
+            "tweet",
+        )
+
+
 _OF_AUTHOR = Listing("tweets_by_author", "author = %s")
 _HOME_OF_AUTHOR = Listing("home_entries_by_author", "author = %s AND in_home")
 _REPLIES_OF_TWEET = Listing("replies_by_tweet", "reply_to = %s")
 _PUBLIC = Listing("public_tweets", "in_home AND retweet_of IS NULL")
+_TAGGED = HashtagListing()
 
 _BY_AUTHOR, _HOME_ENTRIES, _REPLIES = (
     Listings(
@@ -88,7 +104,7 @@ class EmbeddedTweets:
     def add(
         self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = (), *, also: Order | None = None
     ) -> None:
-        statements = [_insert(tweet), *[order_statement(each) for each in (order, also) if each is not None]]
+        statements = [*_inserts(tweet), *[order_statement(each) for each in (order, also) if each is not None]]
         with writing():
             run(*statements)
             write_changes(edges)
@@ -101,9 +117,9 @@ class EmbeddedTweets:
 
     def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
         with writing():
-            run(_insert(tweet))
+            run(*_inserts(tweet))
             _flag_deleted(tweet, op, by)
-            if tweet.in_home:
+            if tweet.is_announced:
                 run(close_statement(tweet.id))
             _close_last_order(tweet, op)
             write_changes(edges)
@@ -161,6 +177,9 @@ class EmbeddedTweets:
 
     def public(self, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
         return _PUBLIC.read(before=before, after=after, limit=limit)
+
+    def tagged(self, hashtag: str, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
+        return _TAGGED.read(hashtag, before=before, after=after, limit=limit)
 
     def count_replies(self, tweet_ids: Sequence[int]) -> dict[int, int]:
         with answering():
@@ -220,6 +239,11 @@ def _close_last_order(tweet: Tweet, op: int) -> None:
     """Closes the order of the operation that changed it last, which this one overtakes."""
     if tweet.changed_op not in (0, op):
         run(close_statement(tweet.changed_op))
+
+
+def _inserts(tweet: Tweet) -> list[Statement]:
+    """What makes the tweet's row, and those of its hashtags, which stay: whether it is deleted its own row says."""
+    return [_insert(tweet), *[(INSERT_HASHTAG, (name, tweet.id)) for name in hashtag_names(tweet)]]
 
 
 def _insert(tweet: Tweet) -> Statement:

@@ -85,6 +85,13 @@ class TweetStore(Protocol):
     def public(self, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
         """Returns everybody's tweets that are `in_public`, back to the first; with `after`, the nearest above it."""
 
+    def tagged(self, hashtag: str, *, before: int | None = None, after: int | None = None, limit: int) -> list[int]:
+        """Returns the tweets with that hashtag, by its name (tweets/hashtags.py); with `after`, the nearest above it.
+
+        Replies and quotes as well; a retweet has no text of its own. Back to the first that was written by a version
+        which knew of hashtags.
+        """
+
     def count_replies(self, tweet_ids: Sequence[int]) -> dict[int, int]:
         """Returns how many direct replies each tweet has now; every asked id is in the answer."""
 

@@ -10,21 +10,36 @@ from functools import partial
 import structlog
 
 from fanout.orders.dispatch import dispatcher
-from fanout.orders.kinds import DELIVER, RETRACT
+from fanout.orders.kinds import DELIVER, RETRACT, TELL
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.deferred_writes import timeline_writes
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
 from tweets.caches import counts, marks
+from tweets.entities import Tweet
+from tweets.hashtags import hashtag_names, hashtag_numbers
 from tweets.kinds import BOOKMARK
 
 log = structlog.get_logger(__name__)
 
 
 def deliver_order(entry_id: int, author_id: int) -> Order:
-    """Returns the order of a new entry; it has the entry's own id, so a repeated post repeats no order."""
+    """Returns the order of a new entry without hashtags; it has the entry's own id, so a repeated post repeats no
+    order."""
     return Order(id=entry_id, kind=DELIVER, args=(entry_id, author_id))
+
+
+def posted_order(tweet: Tweet) -> Order | None:
+    """Returns the order of a new tweet, as `deliver_order`; None for one that nobody is told of (`is_announced`)."""
+    if not tweet.is_announced:
+        return None
+    return Order(id=tweet.id, kind=DELIVER if tweet.in_home else TELL, args=announced(tweet))
+
+
+def announced(tweet: Tweet) -> tuple[int, ...]:
+    """Returns the arguments of an order after which the tweet is there."""
+    return (tweet.id, tweet.author_id, *hashtag_numbers(hashtag_names(tweet)))
 
 
 def retract_order(op: int, entry_id: int, author_id: int) -> Order:

@@ -9,11 +9,8 @@ from tweets.entities import Entities
 def with_people(entities: Entities) -> Entities:
     """Returns the entities with the ids of those who are mentioned, in force as of now.
 
-    Nothing without a mention; else one look-up of all names (`ids_by_name`), of which a text that may be posted has 93
-    at most.
+    One look-up of all names (`ids_by_name`), of which a text that may be posted has 93 at most.
     """
-    if not entities.mentions:
-        return entities
     ids = ids_by_name({each.username for each in entities.mentions})
     people = {name: str(user_id) for name, user_id in ids.items()}
     mentions = tuple(structs.replace(each, id=people.get(each.username.lower())) for each in entities.mentions)

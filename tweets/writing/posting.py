@@ -25,7 +25,7 @@ from tweets.entities import Tweet
 from tweets.reading.hydration import TweetOut, new_tweet_out
 from tweets.reading.selectors import no_such_tweet, original_tweet, tweet_out
 from tweets.stores.port import tweet_store
-from tweets.writing.after_write import deliver_order, retract_order, tell
+from tweets.writing.after_write import posted_order, retract_order, tell
 from tweets.writing.changed import quote_edges
 from tweets.writing.mentions import with_people
 from tweets.writing.retweeting import undo_retweet
@@ -53,22 +53,23 @@ def create_tweet(
     parent = _target(reply_to, author, field="reply_to")
     quoted = _target(quote_of, author, field="quote_of")
     new_id = tweet_id or ids.next()
+    entities = find_entities(text)
     tweet = Tweet(
         id=new_id,
         author_id=author.id,
         text=text,
-        entities=with_people(find_entities(text)),
+        entities=with_people(entities) if entities.mentions else entities,
         conversation_id=parent.conversation_id if parent else new_id,
         in_home=parent is None or parent.author_id == author.id,
         reply_to_id=parent.id if parent else None,
         quote_of_id=quoted.id if quoted else None,
         path=parent.path_below if parent else (),
     )
-    order = deliver_order(tweet.id, author.id) if tweet.in_home else None
-    notify = _notify_order(tweet, parent, quoted)
+    order = posted_order(tweet)
+    notify = _notify_order(tweet, parent, quoted, order)
     tweet_store().add(tweet, order, edges=quote_edges(tweet, op=tweet.id, present=True), also=notify)
     fills = _fills_of_new(tweet, seen, repeatable=tweet_id is not None)
-    tell(fills, order, notify, guards=_new_tweet_guards(tweet, order, seen))
+    tell(fills, order, notify, guards=_new_tweet_guards(tweet, seen))
     return tweet
 
 
@@ -155,18 +156,18 @@ def _target(tweet_id: int | None, viewer: Viewer, *, field: str) -> Tweet | None
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
 
 
-def _notify_order(tweet: Tweet, parent: Tweet | None, quoted: Tweet | None) -> Order | None:
-    """Returns the order that notifies whom the tweet answers, quotes and mentions; its own if it has no other."""
+def _notify_order(tweet: Tweet, parent: Tweet | None, quoted: Tweet | None, other: Order | None) -> Order | None:
+    """Returns the order that notifies whom the tweet answers, quotes and mentions; its own unless it has `other`."""
     answered = ((NotificationType.REPLY, parent), (NotificationType.QUOTE, quoted))
     told = [(kind, each.author_id) for kind, each in answered if each is not None]
     told += [(NotificationType.MENTION, each) for each in tweet.mentioned_ids]
-    return notify_order(tweet.author_id, tweet.id, told, order_id=None if tweet.in_home else tweet.id)
+    return notify_order(tweet.author_id, tweet.id, told, order_id=tweet.id if other is None else None)
 
 
-def _new_tweet_guards(tweet: Tweet, order: Order | None, seen: Seen) -> list[Command]:
+def _new_tweet_guards(tweet: Tweet, seen: Seen) -> list[Command]:
     """Returns what may be told at any later time as well (see `tell`): guards, and the author's own timeline."""
     commands = TWEETS_BY_AUTHOR.invalidate([tweet.author_id])
-    if order is not None:
+    if tweet.in_home:
         generation = generation_in(seen, timeline_shard(tweet.author_id))
         commands.append(deliver_to_author_command(tweet.id, tweet.author_id, generation))
     if tweet.reply_to_id is not None:

@@ -41,7 +41,7 @@ from tweets.caches import counts
 from tweets.entities import Tweet
 from tweets.reading.selectors import no_such_tweet
 from tweets.stores.port import tweet_store
-from tweets.writing.after_write import tell
+from tweets.writing.after_write import announced, tell
 from tweets.writing.changed import end_again, quote_edges, seen, standing
 from tweets.writing.posting import guards_of_change
 from tweets.writing.withholding import count_or_withhold, look_at_retweets
@@ -127,7 +127,7 @@ def _restore(tweet: Tweet, viewer: Viewer, reason: str) -> Order:
             reason=reason,
         )
     op = ids.next(above=max(tweet.id, tweet.changed_op))
-    order = Order(id=op, kind=RESTORE, args=(tweet.id, tweet.author_id))
+    order = Order(id=op, kind=RESTORE, args=announced(tweet))
     tweet_store().restore(tweet, op=op, order=order, edges=quote_edges(tweet, op=op, present=True))
     log.info("tweet_restored", tweet_id=tweet.id, by_id=viewer.id, order_id=op)
     now = tweet_store().get_many([tweet.id]).get(tweet.id)

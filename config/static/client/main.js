@@ -9,6 +9,7 @@ import { begin, restart } from "./router.js";
 import { addShell } from "./shell.js";
 import { blocksView, bookmarksView, mutesView } from "./views/own_lists.js";
 import { findView } from "./views/find.js";
+import { hashtagView } from "./views/hashtag.js";
 import { homeView } from "./views/home.js";
 import { notificationsView } from "./views/notifications.js";
 import { nowhereView } from "./views/nowhere.js";
@@ -29,6 +30,7 @@ const ROUTES = [
   [/^\/settings$/, settingsView],
   [/^\/sign-in$/, signInView],
   [/^\/sign-up$/, signUpView],
+  [/^\/hashtag\/(?<tag>[^/]+)$/, hashtagView],
   [/^\/@(?<username>\w+)$/, profileView],
   [/^\/@(?<username>\w+)\/(?<part>replies|likes|followers|following)$/, profileView],
   [/^\/@\w+\/(?<id>\d+)$/, tweetView],

@@ -17,7 +17,8 @@ from accounts.people.selectors import suspended_since
 from feed.live.heard import TooMany, heard
 from feed.live.threads import reading
 from storage.ids.snowflakes import id_time, id_us, make_id, now_us
-from tweets.entities import Deletion
+from tweets.entities import Deletion, Tweet
+from tweets.hashtags import hashtag_names, hashtag_numbers
 from tweets.reading.bodies import tweets_by_id
 from tweets.stores.port import DELETIONS_DAYS
 
@@ -53,6 +54,8 @@ class Was(NamedTuple):
 
     in_public: bool
     reply_to_id: int | None
+    hashtags: tuple[int, ...]
+    """By their numbers."""
 
 
 _were: dict[int, Was] = {}
@@ -98,13 +101,17 @@ def _what_they_were(tweet_ids: Sequence[int]) -> list[tuple[int, Was]]:
     unknown = [each for each in tweet_ids if each not in known]
     for start in range(0, len(unknown), LOOKED_AT):
         read = tweets_by_id(unknown[start : start + LOOKED_AT])
-        fresh = {each.id: Was(each.in_public, each.reply_to_id) for each in read.values()}
+        fresh = {each.id: _was(each) for each in read.values()}
         known |= fresh
         for tweet_id, was in fresh.items():
             if len(_were) >= REMEMBERED:
                 _were.clear()
             _were[tweet_id] = was
     return list(known.items())
+
+
+def _was(tweet: Tweet) -> Was:
+    return Was(tweet.in_public, tweet.reply_to_id, hashtag_numbers(hashtag_names(tweet)))
 
 
 def _near(reader_id: int, authors: set[int]) -> set[int]:

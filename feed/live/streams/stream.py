@@ -30,6 +30,8 @@ HOME = "home"
 """The subject of topics that are about a reader's home timeline."""
 PUBLIC = Topic("public", 0)
 """The one topic that is about the public feed."""
+HASHTAG = "hashtag"
+"""The subject of topics that are about a hashtag, whose number is the id."""
 TWEET = "tweet"
 """The subject of topics that are about one tweet."""
 NOTIFICATIONS = "notifications"

@@ -44,6 +44,7 @@ PUT     /api/v1/me/notifications/read         up_to      401    403       200   
 GET     /api/v1/me/sessions                   -          401    403       200   200     200    200
 DELETE  /api/v1/me/sessions/{session_id}      -          401    403       204   204     204    204
 
+GET     /api/v1/search/users                  q          200    403       200   200     200    200
 GET     /api/v1/users                         usernames  200    403       200   200     200    200
 GET     /api/v1/users/{username}              -          200    403       200   404     200    200
 GET     /api/v1/users/{username}/tweets       -          200    403       200   404     200    200
@@ -76,6 +77,7 @@ DELETE  /api/v1/tweets/{tweet_id}/bookmark    -          401    403       200   
 
 GET     /api/v1/feed/home                     -          401    403       200   200     200    200
 GET     /api/v1/feed/public                   -          200    403       200   200     200    200
+GET     /api/v1/hashtags/{tag}/tweets         -          200    403       200   200     200    200
 POST    /api/v1/reports                       tweet_id   401    403       201   201     422    201
 POST    /api/v1/reports                       username   401    403       201   201     422    201
 
@@ -101,6 +103,7 @@ GET     /mutes                                -          200    200       200   
 GET     /settings                             -          200    200       200   200     200    200
 GET     /sign-in                              -          200    200       200   200     200    200
 GET     /sign-up                              -          200    200       200   200     200    200
+GET     /hashtag/{tag}                        -          200    200       200   200     200    200
 GET     /@{username}                          -          200    200       200   200     200    200
 GET     /@{username}/replies                  -          200    200       200   200     200    200
 GET     /@{username}/likes                    -          200    200       200   200     200    200
@@ -162,6 +165,7 @@ class Scene:
         self.names = {
             "username": self.author.username,
             "tweet_id": str(self.tweet),
+            "tag": "hello",
             "kind": "refused",
             "session_id": self._own_session(),
         }
@@ -201,6 +205,7 @@ class Scene:
         return {
             "account": {"username": f"new_{self.tweet}", "email": f"{self.tweet}@example.org", "password": PASSWORD},
             "password": {"username": login, "password": PASSWORD},
+            "q": {"q": self.author.username},
             "usernames": {"usernames": self.author.username},
             "ids": {"ids": self.names["tweet_id"]},
             "email": {"email": self.author.email},

@@ -68,6 +68,12 @@ def test_every_mutation_has_one_input_and_says_what_to_mend() -> None:
         assert str(payload.fields["errors"].type) == "[UserError!]!"
 
 
+NARROWING = {"replies", "q", "tag", "types"}
+"""Arguments that say what of a list is asked for."""
+DOWNWARDS = {"searchUsers"}
+"""Lists in no order of time, which are read one way."""
+
+
 @pytest.mark.parametrize("name", [each for each in SCHEMA.type_map if each.endswith("Connection")])
 def test_every_connection_is_relay_s(name: str) -> None:
     connection, edge = SCHEMA.type_map[name], SCHEMA.type_map[name.replace("Connection", "Edge")]
@@ -81,14 +87,15 @@ def test_every_connection_is_relay_s(name: str) -> None:
         "node": f"{name.removesuffix('Connection')}!",
         "cursor": "String!",
     }
-    fields = [
-        field
+    fields = {
+        name: field
         for described in SCHEMA.type_map.values()
         if isinstance(described, GraphQLObjectType)
-        for field in described.fields.values()
+        for name, field in described.fields.items()
         if get_named_type(field.type) is connection
-    ]
+    }
     assert fields
-    for field in fields:
-        arguments = {each: str(it.type) for each, it in field.args.items() if each not in ("replies", "types")}
-        assert arguments == {"first": "Int", "after": "String", "last": "Int", "before": "String"}
+    for field_name, field in fields.items():
+        arguments = {each: str(it.type) for each, it in field.args.items() if each not in NARROWING}
+        upwards = {} if field_name in DOWNWARDS else {"last": "Int", "before": "String"}
+        assert arguments == {"first": "Int", "after": "String"} | upwards

@@ -55,6 +55,7 @@ NEVER_HERE = {
     "live:public": "a channel, where nothing stands",
     "{tN}:live:tweet:<tweet>": "a channel, where nothing stands",
     "{tN}:live:news:<person>": "a channel, where nothing stands",
+    "{tN}:live:hashtag:<number>": "a channel, where nothing stands",
     "maintenance": "beat sends to it",
     "_kombu.binding.<queue>": "of Celery's workers",
     "unacked": "of Celery's workers",

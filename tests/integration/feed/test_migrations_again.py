@@ -78,3 +78,14 @@ def test_the_store_takes_its_columns_again_and_rows_of_the_version_before() -> N
         )
     tweet = tweet_store().get_many([tweet_id])[tweet_id]
     assert (tweet.text, tweet.changed_op, tweet.deleted) == ("hello", 0, False)
+
+
+def test_the_store_takes_the_table_of_hashtags_again() -> None:
+    store = connections["store"]
+    with store.cursor() as cursor:
+        cursor.execute("INSERT INTO tweets_hashtagrow (tag, tweet) VALUES ('kept', 7)")
+    MigrationRecorder(store).record_unapplied("tweets", "0006_hashtags")
+    MigrationExecutor(store).migrate([("tweets", "0006_hashtags")])
+    assert ("tweets", "0006_hashtags") in MigrationRecorder(store).applied_migrations()
+    with store.cursor() as cursor:
+        assert cursor.execute("SELECT tag, tweet FROM tweets_hashtagrow").fetchall() == [("kept", 7)]

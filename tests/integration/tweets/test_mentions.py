@@ -100,7 +100,7 @@ class TestCosts:
 
     def test_as_many_as_fit_are_one_look_up(self) -> None:
         ada = new_person("ada")
-        names = [new_person().username for _ in range(25)]
+        names = [new_person(f"m{number}").username for number in range(50)]
         text = " ".join(f"@{each}" for each in names)
         assert len(text) <= 280
         assert self.of(text, ada)[1] == 1

@@ -20,8 +20,8 @@ from storage.redis.node import timeline_node
 from storage.stores import outbox
 from tests.integration.tweeting import home, post, seen, viewer
 from tests.integration.tweets.restoring import Scene
-from tests.integration.tweets.test_withheld_counts import assert_tweet_is_its_lists, suspend, worked_off
-from tests.integration.tweets.test_withheld_counts import restore as let_back_in
+from tests.integration.tweets.withheld import assert_tweet_is_its_lists, suspend, worked_off
+from tests.integration.tweets.withheld import restore as let_back_in
 from tests.people import new_person, new_staff
 from tests.stepping import Stepped
 from tests.work import open_orders, work_off_everything, work_off_wholly

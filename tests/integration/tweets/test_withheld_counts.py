@@ -6,27 +6,32 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.graph import blocks, follows, withheld
+from accounts.graph import blocks, follows
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
-from accounts.people import services
 from accounts.people.withholding import WITHHOLD_ORDER
 from fanout.delivery import fan_out
 from fanout.orders.handlers import Context
 from fanout.orders.kinds import RETRACT, PoisonedOrder
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
-from storage.redis.node import timeline_node
 from storage.stores import associations, ids, outbox
 from tests.backends import timeline_redis_down
 from tests.integration.speaking import Api
 from tests.integration.tweeting import post, seen, viewer
 from tests.integration.tweets.retweets import entries_of
+from tests.integration.tweets.withheld import (
+    assert_profile_is_its_lists,
+    assert_tweet_is_its_lists,
+    reacts,
+    restore,
+    suspend,
+    worked_off,
+)
 from tests.people import new_person
 from tests.stepping import Stepped
 from tests.work import open_orders, work_off_everything
-from tweets.caches import counts
-from tweets.kinds import LIKE, WITHHELD, WITHHELD_ENTRY, WITHHELD_TWEET
+from tweets.kinds import WITHHELD, WITHHELD_ENTRY
 from tweets.reading.outputs import CountsOut
 from tweets.stores.port import tweet_store
 from tweets.writing import withholding
@@ -36,54 +41,6 @@ from tweets.writing.retweeting import retweet, unretweet
 from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
 
 pytestmark = pytest.mark.usefixtures("product")
-
-
-def suspend(person: User) -> None:
-    services.suspend(person, by=new_person(staff=True))
-
-
-def restore(person: User) -> None:
-    services.restore(person, by=new_person(staff=True))
-
-
-def worked_off() -> None:
-    """Until nothing is open: orders go on in other orders."""
-    for _ in range(20):
-        if not work_off_everything():
-            return
-    raise AssertionError(f"these go on for ever: {open_orders()}")
-
-
-def listed(path: str) -> int:
-    """How many a stranger finds, scrolling to the end."""
-    count, next_page = 0, f"{path}?limit=100"
-    client = Api()
-    while next_page:
-        page = client.page(next_page.removeprefix("/api/v1"))
-        count += len(page["data"])
-        next_page = page["links"]["next"]
-    return count
-
-
-def assert_profile_is_its_lists(person: User) -> tuple[int, int, int]:
-    shown = Api().get(f"/users/{person.username}").json()["data"]
-    counts = (shown["followers_count"], shown["following_count"], shown["tweets_count"])
-    assert counts == tuple(listed(f"/users/{person.username}/{each}") for each in ("followers", "following", "tweets"))
-    return counts
-
-
-def assert_tweet_is_its_lists(tweet: int) -> CountsOut:
-    shown = seen(tweet).counts
-    lists = [listed(f"/tweets/{tweet}/{each}") for each in ("replies", "retweets", "likes")]
-    assert [shown.replies, shown.retweets, shown.likes] == lists
-    return shown
-
-
-def reacts(person: User, tweet: int) -> tuple[int, int]:
-    """Everything that counts at the tweet, once; the reply and the quote."""
-    like(viewer=viewer(person), tweet_id=tweet)
-    retweet(viewer=viewer(person), tweet_id=tweet)
-    return post(person, reply_to=tweet), post(person, quote_of=tweet)
 
 
 @contextmanager
@@ -368,88 +325,3 @@ class TestRaces:
         delete_tweet(tweet_id=tweet, viewer=viewer(author))
         worked_off()
         assert assert_profile_is_its_lists(sharer) == (0, 0, 0)
-
-
-def test_of_very_many_that_are_withheld_some_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four of eight, and the others are taken to be like them."""
-    monkeypatch.setattr(withheld, "CHECKED", 4)
-    author, trolls, fan = new_person(), [new_person() for _ in range(8)], new_person()
-    tweet = post(author)
-    for person in (*trolls, fan):
-        like(viewer=viewer(person), tweet_id=tweet)
-        follows.follow(person.id, author.id)
-    for troll in trolls:
-        suspend(troll)
-    worked_off()
-    assert seen(tweet).counts.likes == 1
-    assert assert_profile_is_its_lists(author) == (1, 0, 1)
-    assert associations().count_sources(tweet, LIKE) == 9
-
-
-def test_of_very_many_likes_and_replies_both_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(withheld, "CHECKED", 4)
-    tweet, fan, trolls = post(new_person()), new_person(), [new_person() for _ in range(6)]
-    for person in (*trolls, fan):
-        like(viewer=viewer(person), tweet_id=tweet)
-        post(person, reply_to=tweet)
-    for troll in trolls:
-        suspend(troll)
-    worked_off()
-    assert (seen(tweet).counts.likes, seen(tweet).counts.replies) == (1, 1)
-
-
-def test_of_very_many_those_that_stand_for_nothing_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(withheld, "CHECKED", 4)
-    staff, fan, troll = new_person(staff=True), new_person(), new_person()
-    tweet = post(new_person())
-    replies = [post(troll, reply_to=tweet) for _ in range(8)]
-    post(fan, reply_to=tweet)
-    suspend(troll)
-    worked_off()
-    for reply in replies[:4]:
-        delete_tweet(tweet_id=reply, viewer=viewer(staff))
-    worked_off()
-    for _ in range(2):
-        counts.count([tweet])
-    assert counts.count([tweet])[tweet].replies == 1
-    assert associations().count_sources(tweet, WITHHELD_TWEET) == 4
-
-
-def test_what_a_page_has_withheld_is_looked_up_together() -> None:
-    troll = new_person()
-    tweets = [post(new_person()) for _ in range(5)]
-    for tweet in tweets:
-        reacts(troll, tweet)
-    suspend(troll)
-    worked_off()
-    with (
-        patch.object(associations(), "find_pairs", wraps=associations().find_pairs) as pairs,
-        patch.object(tweet_store(), "get_many", wraps=tweet_store().get_many) as rows,
-    ):
-        counted = counts.count(tweets)
-    assert (pairs.call_count, rows.call_count) == (2, 1)
-    assert set(counted.values()) == {counts.Counts()}
-
-
-def test_counts_in_redis_are_told() -> None:
-    """Each stands there, and is kept, before it changes."""
-    author, troll, sharer = new_person(), new_person(), new_person()
-    tweet, theirs = post(author), post(troll)
-    like(viewer=viewer(troll), tweet_id=tweet)
-    follows.follow(troll.id, author.id)
-    follows.follow(author.id, troll.id)
-    retweet(viewer=viewer(sharer), tweet_id=theirs)
-    for change, of_author, of_sharer, likes in (
-        (suspend, (0, 0, 1), (0, 0, 0), 0),
-        (restore, (1, 1, 1), (0, 0, 1), 1),
-    ):
-        timeline_node().round_trip(("FLUSHALL",))
-        for _ in range(2):
-            assert_profile_is_its_lists(author)
-            seen(tweet)
-            assert_profile_is_its_lists(sharer)
-        change(troll)
-        worked_off()
-        assert assert_profile_is_its_lists(author) == of_author
-        assert assert_profile_is_its_lists(sharer) == of_sharer
-        assert seen(tweet).counts.likes == likes

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[3]
 PACKAGES = ("config", "feed", "tweets", "fanout", "accounts", "storage")
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
 BINDING = ("bind_contextvars", "bound_contextvars")
+WRITES_A_LINE = "write_request"
 MADE_BY_STRUCTLOG = {"event", "level", "logger", "timestamp", "exception"}
 BOUND_BY_WHO_TRACES = {"trace_id", "span_id"}
 IS_THE_EXCEPTION = "exc_info"
@@ -24,6 +25,8 @@ def written() -> Iterator[str]:
 
 
 def _logs(called: ast.expr) -> bool:
+    if isinstance(called, ast.Name):
+        return called.id == WRITES_A_LINE
     if not (isinstance(called, ast.Attribute) and called.attr in LEVELS):
         return False
     return isinstance(called.value, ast.Name) and called.value.id == "log"

@@ -1,6 +1,7 @@
 """Lines in production's format: of our own loggers and of libraries', alike and in one stream."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,37 @@ except ValueError as error:
     log.exception("failed")
     logging.getLogger("library").exception("failed")
 """
+
+
+REQUESTS = """
+import logging.config
+import structlog
+from django.conf import settings
+from config.observability.logs import logging_config, write_request
+from storage import tracing
+
+settings.LOGGING  # when they are read, they set logging up as well
+logging.config.dictConfig(logging_config("json", tracing.log_fields))
+fields = {"request_id": "r1", "method": "GET", "path": "/é", "status": 200, "ms": 0.7, "user_id": None}
+with tracing.unit("GET"):
+    structlog.get_logger("request").info("request", **fields)
+    write_request(**fields)
+"""
+
+
+def test_a_request_s_line_is_as_any_other_would_be() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", REQUESTS],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+    )
+    by_structlog, in_one_step = map(json.loads, done.stderr.splitlines())
+    assert in_one_step.pop("timestamp") >= by_structlog.pop("timestamp")
+    assert in_one_step == by_structlog
+    assert len(in_one_step["trace_id"]) == 32
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])

@@ -12,7 +12,7 @@ from config.orders import register_handlers
 from fanout.delivery import celebrities
 from fanout.orders import dispatch, handlers
 from fanout.orders.handlers import Context, queue_of, register, work_off
-from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RESTORE, RETRACT, PoisonedOrder
+from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RESTORE, RETRACT, TELL, PoisonedOrder
 from fanout.orders.queues import BULK, FANOUT, GRAPH
 from storage.ports.outbox import Order
 from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
@@ -21,6 +21,7 @@ from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
 def test_a_process_that_has_started_knows_every_kind_and_its_queue() -> None:
     assert {kind: queue_of(kind) for kind in handlers._table} == {
         DELIVER: FANOUT,
+        TELL: FANOUT,
         RETRACT: FANOUT,
         RESTORE: FANOUT,
         BEGIN_PULLING: FANOUT,
@@ -34,7 +35,7 @@ def test_a_process_that_has_started_knows_every_kind_and_its_queue() -> None:
 
 
 def test_kinds_in_the_store_are_called_what_they_have_always_been() -> None:
-    of_tweets = {"deliver", "retract", "restore", "withhold-retweets"}
+    of_tweets = {"deliver", "tell", "retract", "restore", "withhold-retweets"}
     kinds = {*of_tweets, "begin-pulling", "end-pulling", "graph", "forget", "withhold", "notify"}
     edges = (celebrities.PULLED_EDGE, celebrities.PUSH_STOPPED_EDGE, celebrities.PULLING_ENDED_EDGE)
     assert (set(handlers._table), edges) == (kinds, ("pulled", "unpushed", "ceased"))

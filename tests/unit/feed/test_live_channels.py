@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
+from fanout.live.channel import PUBLIC_CHANNEL, hashtag_channel
 from feed.live import channels as channels_module
 from feed.live.channels import Channels
+from feed.live.listener import Listener
+from feed.live.registry import LiveQueue, registry
+from feed.live.streams.stream import HASHTAG, PUBLIC, SignalKind, Topic
+from feed.live.subscription import Message
 
 
 class Server:
@@ -177,5 +182,25 @@ def test_who_is_cancelled_as_the_channel_is_heard_ends(order: str) -> None:
             channels.stands("a")
         await asyncio.wait([asking])
         assert asking.cancelled()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("name", "topic"), [(hashtag_channel(7), Topic(HASHTAG, 7)), (PUBLIC_CHANNEL, PUBLIC)])
+def test_a_channel_that_is_heard_late_resyncs_whom_it_is_for_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, name: str, topic: Topic
+) -> None:
+    async def scenario() -> None:
+        listener, queues = Listener(), {each: LiveQueue() for each in (Topic(HASHTAG, 7), Topic(HASHTAG, 8), PUBLIC)}
+        listener._subscribed.set()
+        monkeypatch.setattr("feed.live.listener.channels.stands", lambda _: True)
+        for each, queue in queues.items():
+            registry.add(each, queue)
+        message: Message = {"type": "subscribe", "channel": name.encode()}
+        await listener._hear(message)
+        told = {each: [signal.kind for signal in queue._signals] for each, queue in queues.items()}
+        assert told == {each: [SignalKind.RESYNC] if each == topic else [] for each in queues}
+        for each, queue in queues.items():
+            registry.remove(each, queue)
 
     run(scenario)

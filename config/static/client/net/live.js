@@ -1,6 +1,6 @@
-// Streams of what happens, over the one connection: home, public, notifications and tweet:<id>, as docs/live.md has
-// them. A stream is taken up again where it was left: the cursor of its newest frame is safe to resume from, and what
-// comes twice is dropped by whoever shows it.
+// Streams of what happens, over the one connection: home, public, notifications, hashtag:<tag> and tweet:<id>, as
+// docs/live.md has them. A stream is taken up again where it was left: the cursor of its newest frame is safe to resume
+// from, and what comes twice is dropped by whoever shows it.
 import { tell } from "../events.js";
 import { connect, send } from "./connection.js";
 

@@ -14,7 +14,7 @@ export function textWithEntities(text, { mentions, hashtags, urls }) {
   const characters = Array.from(text);
   const marked = [
     ...mentions.map((each) => [each.indices, (said) => make("a", { href: `/@${each.username}` }, said)]),
-    ...hashtags.map((each) => [each.indices, (said) => make("span", { class: "hashtag" }, said)]),
+    ...hashtags.map(({ indices, tag }) => [indices, (said) => make("a", { href: placeOf(tag) }, said)]),
     ...urls.map((each) => [each.indices, linkTo]),
   ].sort(([[one]], [[other]]) => one - other);
   const nodes = [];
@@ -25,6 +25,8 @@ export function textWithEntities(text, { mentions, hashtags, urls }) {
   }
   return [...nodes, characters.slice(place).join("")];
 }
+
+const placeOf = (tag) => `/hashtag/${encodeURIComponent(tag)}`;
 
 /** Whatever it is, it leads to a web page and nowhere else. */
 function linkTo(said) {

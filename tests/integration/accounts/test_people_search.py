@@ -1,0 +1,149 @@
+"""GET /search/users, and its twin in GraphQL: by the beginning of a name, whom one follows first."""
+
+import itertools
+from unittest.mock import patch
+
+import pytest
+
+from accounts.graph import blocks, follows, people_search
+from accounts.models import User
+from accounts.people import services
+from tests.integration.querying import Door
+from tests.people import ApiClient, new_person
+
+pytestmark = pytest.mark.usefixtures("product")
+_tags = itertools.count(1)
+
+
+@pytest.fixture
+def tag() -> str:
+    """What names of this test begin with: databases keep people from one to the next."""
+    return f"seek{next(_tags)}q"
+
+
+def named(username: str, display_name: str = "Somebody") -> User:
+    person = new_person(username)
+    User.objects.filter(pk=person.pk).update(display_name=display_name)
+    return person
+
+
+def found(q: str, reader: User | None = None, **query: str) -> list[str]:
+    answer = ApiClient(reader).get("/api/v1/search/users", {"q": q, **query})
+    assert answer.status_code == 200, answer.content
+    return [each["username"] for each in answer.json()["data"]]
+
+
+def scrolled(q: str, reader: User | None, limit: int) -> list[str]:
+    """All, page by page; each page but the last is full."""
+    path: str | None = f"/api/v1/search/users?q={q}&limit={limit}"
+    names: list[str] = []
+    while path:
+        page = ApiClient(reader).get(path).json()
+        path = page["links"]["next"]
+        assert len(page["data"]) == limit or path is None
+        assert page["meta"]["prev_cursor"] is None
+        names += [each["username"] for each in page["data"]]
+    return names
+
+
+def test_whom_one_follows_come_first_then_by_username_then_by_display_name(tag: str) -> None:
+    reader, stranger = new_person(), new_person()
+    named(f"{tag}_c")
+    friend, other_friend = named(f"{tag}_d"), named(f"z_{tag}", f"{tag.upper()} the second")
+    named(f"{tag}_a", f"{tag} by both names")
+    named(f"y_{tag}", f"{tag} again")
+    named(f"x_{tag}", f"in the midst {tag}")
+    for each in (friend, other_friend):
+        follows.follow(reader.id, each.id)
+    others = [f"{tag}_a", f"{tag}_c"]
+    assert found(tag, reader) == [f"{tag}_d", f"z_{tag}", *others, f"y_{tag}"]
+    assert found(f" @{tag.upper()}_") == [*others, f"{tag}_d"]
+    by_name = [*others, f"{tag}_d", f"y_{tag}", f"z_{tag}"]
+    assert found(tag, stranger) == found(tag) == by_name
+    for limit in (1, 2, 3, 5):
+        assert scrolled(tag, reader, limit) == found(tag, reader)
+        assert scrolled(tag, None, limit) == by_name
+
+
+def test_who_may_not_be_seen_is_made_up_for(tag: str) -> None:
+    reader = new_person()
+    people = [named(f"{tag}_{number}") for number in range(8)]
+    services.suspend(people[0], by=new_person(staff=True))
+    blocks.block(reader.id, people[1].id)
+    blocks.block(people[2].id, reader.id)
+    blocks.mute(reader.id, people[3].id)
+    names = [each.username for each in people]
+    assert found(tag, reader, limit="3") == names[3:6]
+    assert scrolled(tag, reader, 3) == names[3:]
+    assert found(tag) == names[1:]
+
+
+def test_a_page_of_very_many_who_are_hidden_is_short_and_goes_on(tag: str) -> None:
+    reader = new_person()
+    people = [named(f"{tag}_{number}") for number in range(6)]
+    for each in people[:5]:
+        blocks.block(each.id, reader.id)
+    with patch.object(people_search, "ROUNDS", 2):
+        page = ApiClient(reader).get(f"/api/v1/search/users?q={tag}&limit=1").json()
+        assert page["data"] == []
+        names: list[str] = []
+        while page["links"]["next"]:
+            page = ApiClient(reader).get(page["links"]["next"]).json()
+            names += [each["username"] for each in page["data"]]
+    assert names == [people[5].username]
+
+
+def test_people_of_one_display_name_are_all_found(tag: str) -> None:
+    people = [named(f"{letter}_{tag}", f"{tag} same") for letter in "cab"]
+    assert scrolled(tag, None, 1) == [each.username for each in people], "by id, where the name is the same"
+
+
+def test_behind_somebody_who_is_called_otherwise_now_nobody_is_found(tag: str) -> None:
+    people = [named(f"x{number}_{tag}", f"{tag} {number}") for number in range(3)]
+    page = ApiClient().get(f"/api/v1/search/users?q={tag}&limit=1").json()
+    User.objects.filter(pk=people[0].pk).update(display_name="Another")
+    rest = ApiClient().get(page["links"]["next"]).json()
+    assert (rest["data"], rest["links"]["next"]) == ([], None)
+
+
+def test_behind_somebody_who_was_suspended_meanwhile_it_goes_on(tag: str) -> None:
+    people = [named(f"{tag}_{number}") for number in range(3)]
+    page = ApiClient().get(f"/api/v1/search/users?q={tag}&limit=1").json()
+    services.suspend(people[0], by=new_person(staff=True))
+    rest = ApiClient().get(page["links"]["next"]).json()
+    assert [each["username"] for each in rest["data"]] == [people[1].username]
+
+
+@pytest.mark.parametrize("q", ["", " ", "@", "a" * 101])
+def test_what_says_nothing_or_too_much_is_refused(q: str) -> None:
+    answer = ApiClient().get("/api/v1/search/users", {"q": q})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_query")
+    assert ApiClient().get("/api/v1/search/users").status_code == 400
+
+
+@pytest.mark.parametrize("q", ["%", "_%", "\0", "a\0b", "'; --", "👩\u200d👩", "\u0130", "\u202e", "*" * 100])
+def test_any_text_is_looked_for_as_it_stands(q: str) -> None:
+    assert found(q) == []
+
+
+def test_it_is_read_downwards_only(tag: str) -> None:
+    named(f"{tag}_a")
+    named(f"{tag}_b")
+    page = ApiClient().get(f"/api/v1/search/users?q={tag}&limit=1").json()
+    answer = ApiClient().get(f"/api/v1/search/users?q={tag}&since={page['meta']['next_cursor']}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")
+
+
+def test_graphql_finds_the_same(tag: str) -> None:
+    reader = new_person()
+    people = [named(f"{tag}_{number}") for number in range(3)]
+    follows.follow(reader.id, people[2].id)
+    query = "query($q: String!, $after: String) { searchUsers(q: $q, first: 2, after: $after) "
+    query += "{ edges { cursor node { username } } pageInfo { hasNextPage endCursor } } }"
+    page = Door(reader).data(query, {"q": tag})["searchUsers"]
+    rest = Door(reader).data(query, {"q": tag, "after": page["pageInfo"]["endCursor"]})["searchUsers"]
+    assert page["pageInfo"]["hasNextPage"] is True
+    assert rest["pageInfo"]["hasNextPage"] is False
+    names = [edge["node"]["username"] for each in (page, rest) for edge in each["edges"]]
+    assert names == found(tag, reader)
+    assert Door(reader).data(query, {"q": "\0"})["searchUsers"]["edges"] == []
