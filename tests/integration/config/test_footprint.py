@@ -30,8 +30,8 @@ retweet names the channel of those who watch the original (fanout/live/channel.p
 the log of changed accounts (accounts/account_cache/change_log.py), and one makes what is shown
 (tweets/reading/outputs.py). Three of every request write its line, put on its answer what is the same for all, and look
 after its SQL connections (config/observability/logs.py, config/http/fields.py,
-config/serving/sql_connections.py). One of who writes says whom it notifies (accounts/graph/notifications.py), and two hand a follow's order to the workers from below
-fan-out (accounts/graph/announcing.py, config/orders.py)."""
+config/serving/sql_connections.py). One of who writes says whom it notifies (accounts/graph/notifications.py), and two
+hand a follow's order to the workers from below fan-out (accounts/graph/announcing.py, config/orders.py)."""
 
 
 def requests() -> dict[str, Callable[[], object]]:
