@@ -96,6 +96,18 @@ def test_any_range_is_what_a_list_would_say(notices: Notices, seed: int) -> None
         assert notices.newest(recipient, kinds, Range(None, None, limit)) == expected[:limit]
 
 
+def test_more_in_one_slot_than_is_read_at_once_is_in_order(notices: Notices) -> None:
+    dice, recipient, now = random.Random(3), new_id(), id_us(new_id())
+    start = now - now % SLOT_US - SLOT_US
+    written = [Notice(recipient, LIKE, new_id(), make_id(start + us, 1)) for us in dice.sample(range(10_000), 90)]
+    notices.add(written)
+    expected = sorted(written, key=lambda each: -each.place)
+    assert notices.newest(recipient, [LIKE], Range(None, None, 5)) == expected[:5]
+    assert notices.newest(recipient, [LIKE], Range(expected[30].place, None, 5)) == expected[31:36]
+    assert notices.newest(recipient, [LIKE], Range(None, expected[30].place, 5)) == expected[25:30]
+    assert notices.newest(recipient, [LIKE], Range(None, 1, 5)) == expected[-5:]
+
+
 def test_the_mark_never_goes_back(notices: Notices) -> None:
     recipient, (first, second, third) = new_id(), (new_id() for _ in range(3))
     for marked, stands in ((second, second), (first, second), (second, second), (third, third), (first, third)):
