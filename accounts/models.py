@@ -131,7 +131,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.Index(fields=["-id"], condition=models.Q(is_staff=True), name="people_of_staff"),
             models.Index(fields=["-id"], condition=models.Q(verified=True), name="people_verified"),
             models.Index(ByCodePoint(Lower("username")), name="people_by_username"),
-            models.Index(ByCodePoint(Lower("display_name")), name="people_by_display_name"),
+            models.Index(ByCodePoint(Lower("display_name")), "id", name="people_by_display_name_id"),
         ]
 
     def __str__(self) -> str:

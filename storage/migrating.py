@@ -43,3 +43,15 @@ class AddIndexOnce(Once, migrations.AddIndex):
     def is_there(self, connection: Any, model: Any) -> bool:
         with connection.cursor() as cursor:
             return self.index.name in connection.introspection.get_constraints(cursor, model._meta.db_table)
+
+
+class RemoveIndexOnce(migrations.RemoveIndex):
+    """Removes the index if it is there."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """Does as Django's own, whose operation it is."""
+        table = from_state.apps.get_model(app_label, self.model_name)._meta.db_table
+        with schema_editor.connection.cursor() as cursor:
+            standing = schema_editor.connection.introspection.get_constraints(cursor, table)
+        if self.name in standing:
+            super().database_forwards(app_label, schema_editor, from_state, to_state)

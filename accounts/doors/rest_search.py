@@ -23,7 +23,9 @@ class PeopleSearchEndpoint(APIView):
         summary="Find people",
         description="People whose username or display name begins with `q`, in any case: whom you follow first, then "
         "by username, then by display name. Suspended people, and those with whom you share a block, are left out. "
-        "Read downwards only: there is no `since`, and no `prev_cursor`. 400 for an empty `q`.",
+        "Read downwards only: there is no `since`, and no `prev_cursor`. A page goes on behind its last person, "
+        "wherever they stand by then: who is called otherwise, followed, or no longer, may move it. Where very many "
+        "are left out a page may be short; its `next_cursor` goes on. 400 for an empty `q`.",
         tags=["users"],
         parameters=[
             OpenApiParameter(

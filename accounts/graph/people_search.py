@@ -6,10 +6,10 @@ from accounts.entities import Viewer
 from accounts.graph.kinds import FOLLOW
 from accounts.graph.listings import visible_people
 from accounts.people.profiles import UserOut
-from accounts.people.search import people_named
+from accounts.people.search import first_named, people_named
 from storage.errors import BadRequest
 from storage.stores import associations
-from storage.web.paging import Page, PageRequest
+from storage.web.paging import Page, PageRequest, empty_page
 
 QUERY_MAX = 100
 """Characters of a query: both names are shorter."""
@@ -26,28 +26,31 @@ def people_found(query: str, viewer: Viewer | None, request: PageRequest) -> Pag
     """Returns a page of the people one of whose names begins with the query, in any case; an @ before it is cut.
 
     Whom the viewer follows come first, then by username, then by display name. Suspended people, and those with whom
-    the viewer shares a block, are left out. A place is the person's id; the list is read downwards only. Costs what
-    `people_named` does, ROUNDS times at most; for somebody signed in two store reads; and the accounts.
+    the viewer shares a block, are left out. A place is the person's id; the list is read downwards only: where
+    somebody at whom a page ended is followed, or no longer, the next one goes on from where they stand now. Costs what
+    `people_named` does, ROUNDS times at most; for somebody signed in an SQL query and two store reads; the accounts.
 
     Raises `BadRequest` for an empty query, one above QUERY_MAX, and a page upwards; `Unavailable`.
     """
     text = _checked(query)
     if request.after is not None:
         raise BadRequest("People are found from the first to the last: give a cursor, and no since.", code="bad_cursor")
-    first = associations().targets(viewer.id, FOLLOW, limit=FOLLOWED) if viewer is not None else []
+    if NO_NAME.search(text):
+        return empty_page(request)
+    followed = associations().targets(viewer.id, FOLLOW, limit=FOLLOWED) if viewer is not None else []
+    first = first_named(text, followed)
     visible = visible_people(viewer)
     shown: list[tuple[int, UserOut]] = []
-    after = request.before
+    behind = request.before
     for _ in range(ROUNDS):
-        wanted = request.limit + 1 - len(shown)
-        ids = people_named(text, first, after=after, limit=wanted) if not NO_NAME.search(text) else []
-        people = visible(ids)
-        shown += [(each, people[each]) for each in ids if each in people]
-        after = ids[-1] if len(ids) == wanted else None
-        if after is None or len(shown) > request.limit:
+        found = people_named(text, first, after=behind, limit=request.limit + 1 - len(shown))
+        people = visible(found.people)
+        shown += [(each, people[each]) for each in found.people if each in people]
+        behind = found.behind
+        if behind is None or len(shown) > request.limit:
             break
     page = shown[: request.limit]
-    older = page[-1][0] if len(shown) > request.limit else after
+    older = page[-1][0] if len(shown) > request.limit else behind
     return Page([person for _, person in page], older=older, newer=None, places=[place for place, _ in page])
 
 

@@ -1,7 +1,6 @@
 """People are found at the desk by how their usernames and names begin, through an index, on either database."""
 
 import itertools
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -11,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts import admin
 from accounts.models import User
 from tests.integration.accounts.admins import PEOPLE, signed_in
+from tests.integration.accounts.plans import plan_of
 from tests.people import new_person
 
 pytestmark = pytest.mark.usefixtures("people_database", "redis_servers")
@@ -69,22 +69,8 @@ def test_a_page_has_of_many_the_first_by_name(client: Client, tag: str, monkeypa
 def test_a_beginning_is_looked_up_in_its_index(field: str, tag: str) -> None:
     for number in range(5):
         named(f"{tag}_{number}", f"Name {number}")
-    assert "people_by_" + field in " ".join(plan_of(field))
-
-
-def plan_of(field: str) -> list[str]:
-    """How the database goes about it where scanning such a small table is not allowed it."""
     with CaptureQueriesContext(connection) as captured:
         User.objects.ids_beginning_with(field, "me", limit=3)
     [sql] = [each["sql"] for each in captured if "LIMIT 3" in each["sql"]]
     assert "COUNT(" not in sql
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET enable_seqscan = off")
-        cursor.execute(("EXPLAIN " if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN ") + sql)
-        rows: list[Any] = cursor.fetchall()
-        if connection.vendor == "postgresql":
-            cursor.execute("RESET enable_seqscan")
-    plan = [str(row[-1]) for row in rows]
-    assert not [line for line in plan if "Sort" in line or "TEMP B-TREE" in line], "it is read in the index's order"
-    return plan
+    assert "people_by_" + field in " ".join(plan_of(sql))

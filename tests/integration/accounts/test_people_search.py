@@ -4,10 +4,13 @@ import itertools
 from unittest.mock import patch
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.graph import blocks, follows, people_search
 from accounts.models import User
-from accounts.people import services
+from accounts.people import search, services
+from tests.integration.accounts.plans import plan_of
 from tests.integration.querying import Door
 from tests.people import ApiClient, new_person
 
@@ -35,12 +38,16 @@ def found(q: str, reader: User | None = None, **query: str) -> list[str]:
 
 def scrolled(q: str, reader: User | None, limit: int) -> list[str]:
     """All, page by page; each page but the last is full."""
+    return every_page(q, reader, limit, are_full=True)
+
+
+def every_page(q: str, reader: User | None, limit: int, *, are_full: bool = False) -> list[str]:
     path: str | None = f"/api/v1/search/users?q={q}&limit={limit}"
     names: list[str] = []
     while path:
         page = ApiClient(reader).get(path).json()
         path = page["links"]["next"]
-        assert len(page["data"]) == limit or path is None
+        assert len(page["data"]) == limit or path is None or not are_full
         assert page["meta"]["prev_cursor"] is None
         names += [each["username"] for each in page["data"]]
     return names
@@ -147,3 +154,40 @@ def test_graphql_finds_the_same(tag: str) -> None:
     names = [edge["node"]["username"] for each in (page, rest) for edge in each["edges"]]
     assert names == found(tag, reader)
     assert Door(reader).data(query, {"q": "\0"})["searchUsers"]["edges"] == []
+
+
+def test_of_many_who_are_left_out_a_read_looks_at_some_and_the_page_goes_on(tag: str) -> None:
+    reader = new_person()
+    people = [named(f"{tag}_{number}") for number in range(9)]
+    for each in people[1:8]:
+        services.suspend(each, by=new_person(staff=True))
+    follows.follow(reader.id, people[8].id)
+    with patch.object(search, "LOOKED_AT", 2), CaptureQueriesContext(connection) as captured:
+        assert scrolled(tag, None, 2) == [people[0].username, people[8].username]
+        assert all("LIMIT 2" in each["sql"] for each in captured if "is_suspended" in each["sql"])
+        with patch.object(people_search, "ROUNDS", 1):
+            assert every_page(tag, None, 2) == [people[0].username, people[8].username]
+            assert every_page(tag, reader, 2) == [people[8].username, people[0].username]
+
+
+def test_by_display_name_it_ends_where_very_many_have_both(tag: str) -> None:
+    people = [named(f"{tag}_{number}", f"{tag} {number}") for number in range(4)]
+    near, far = named(f"y_{tag}", f"{tag} 1 and a half"), named(f"z_{tag}", f"{tag}z")
+    usernames = [each.username for each in people]
+    with patch.object(search, "LOOKED_AT", 3):
+        assert every_page(tag, None, 4) == [*usernames, near.username, far.username]
+    with patch.object(search, "LOOKED_AT", 2):
+        assert every_page(tag, None, 4) == usernames
+
+
+@pytest.mark.parametrize("field", ["username", "display_name"])
+def test_a_page_begins_in_the_index_where_the_one_before_ended(field: str, tag: str) -> None:
+    names = [f"{tag}_{number}" if field == "username" else f"{number}_{tag}" for number in range(4)]
+    people = [named(name, f"{tag} same") for name in names]
+    with CaptureQueriesContext(connection) as captured:
+        assert search.people_named(tag, [], after=people[1].id, limit=2).people == [people[2].id, people[3].id]
+    [sql] = [each["sql"] for each in captured if f"LIMIT {search.LOOKED_AT}" in each["sql"]][:1]
+    plan = " ".join(plan_of(sql))
+    assert f"people_by_{field}" in plan
+    if connection.vendor == "sqlite":
+        assert plan.count("<expr>>?") == 1, "begins where the one before ended"

@@ -21,6 +21,7 @@ RESTORING = (
     ("accounts", "0007_names_found"),
     ("accounts", "0008_sessions"),
     ("accounts", "0009_password_resets"),
+    ("accounts", "0010_names_in_order"),
 )
 """With what comes behind it: nothing before the newest that was noted is applied again."""
 DESK = (
