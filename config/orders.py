@@ -5,14 +5,18 @@ A new kind is a line here.
 """
 
 from accounts.graph import follows
+from accounts.graph.announcing import announce_by
 from accounts.graph.follows import GRAPH_ORDER
+from accounts.graph.notifications import NOTIFY_ORDER
 from accounts.people import purge
 from accounts.people.purge import PURGE_ORDER
 from accounts.people.withholding import WITHHOLD_ORDER
-from fanout.delivery import celebrities, fan_out
+from fanout.delivery import celebrities, fan_out, notifying
+from fanout.orders.dispatch import dispatcher
 from fanout.orders.handlers import register
 from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RESTORE, RETRACT, TELL
 from fanout.orders.queues import FANOUT, GRAPH
+from storage.ports.outbox import Order
 from tweets.writing import restoring, withholding
 from tweets.writing.changed import standing_of
 from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
@@ -30,3 +34,9 @@ def register_handlers() -> None:
     register(PURGE_ORDER, lambda order, _: purge.handle(order), queue=FANOUT)
     register(WITHHOLD_ORDER, lambda order, _: withholding.withhold_person(order), queue=FANOUT)
     register(WITHHOLD_RETWEETS_ORDER, lambda order, _: withholding.withhold_retweets(order), queue=FANOUT)
+    announce_by(_send)
+    register(NOTIFY_ORDER, lambda order, _: notifying.notify(order), queue=FANOUT)
+
+
+def _send(order: Order) -> None:
+    dispatcher.send(order)

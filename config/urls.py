@@ -24,7 +24,8 @@ to_docs = sent_to("/api/docs/")
 client = ClientPage.as_view()
 
 CLIENT_PLACES = (
-    *("public", "find", "bookmarks", "blocks", "mutes", "follow-requests", "settings", "sign-in", "sign-up"),
+    *("public", "notifications", "find", "bookmarks", "blocks", "mutes", "follow-requests", "settings"),
+    *("sign-in", "sign-up"),
     "hashtag/<str:tag>",
     "@<str:username>",
     *(f"@<str:username>/{part}" for part in ("replies", "likes", "followers", "following")),

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from feed.doors.rest_feeds import HashtagEndpoint, HomeTimelineEndpoint, PublicFeedEndpoint
+from feed.doors.rest_notifications import NotificationsEndpoint, ReadEndpoint, UnreadEndpoint
 from feed.doors.rest_profile import ProfileEndpoint, ProfilesEndpoint
 from feed.doors.rest_reports import ReportsEndpoint
 
@@ -12,5 +13,8 @@ urlpatterns = [
     path("hashtags/<str:tag>/tweets", HashtagEndpoint.as_view(), name="hashtag"),
     path("users", ProfilesEndpoint.as_view(), name="profiles"),
     path("users/<str:username>", ProfileEndpoint.as_view(), name="profile"),
+    path("me/notifications", NotificationsEndpoint.as_view(), name="notifications"),
+    path("me/notifications/unread", UnreadEndpoint.as_view(), name="unread-notifications"),
+    path("me/notifications/read", ReadEndpoint.as_view(), name="read-notifications"),
     path("reports", ReportsEndpoint.as_view(), name="reports"),
 ]

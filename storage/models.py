@@ -1,5 +1,5 @@
-"""Tables of the embedded engine: associations, outbox, dead letters, leases, idempotency keys. The ports say what
-they promise."""
+"""Tables of the embedded engine: associations, outbox, dead letters, leases, idempotency keys, notices. The ports say
+what they promise."""
 
 from django.db import models
 
@@ -106,3 +106,23 @@ class IdempotencyKey(EmbeddedModel):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key")]
         indexes = [models.Index(fields=["expires_us"], name="idempotency_expiry")]
+
+
+class NoticeRow(EmbeddedModel):
+    """A notice (storage/ports/notices.py), at its greatest place."""
+
+    recipient = models.BigIntegerField()
+    kind = models.TextField()
+    subject = models.BigIntegerField()
+    place = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["recipient", "kind", "subject"], name="notice")]
+        indexes = [models.Index(fields=["recipient", "kind", "place"], name="notice_by_time")]
+
+
+class NoticeRead(EmbeddedModel):
+    """Up to where somebody has read."""
+
+    recipient = models.BigIntegerField(primary_key=True)
+    place = models.BigIntegerField()

@@ -12,6 +12,7 @@ from storage.ids.snowflakes import IdGenerator
 from storage.ports.associations import AssociationStore
 from storage.ports.dead_letters import DeadLetters
 from storage.ports.idempotency import IdempotencyStore
+from storage.ports.notices import Notices
 from storage.ports.outbox import Outbox
 
 ENGINES = {"embedded": "storage.embedded.base", "cassandra": "storage.cassandra.session"}
@@ -88,9 +89,22 @@ def idempotency_keys() -> IdempotencyStore:
     )
 
 
+@cache
+def notices() -> Notices:
+    return cast(
+        Notices,
+        implementation(
+            {
+                "embedded": "storage.embedded.notices.EmbeddedNotices",
+                "cassandra": "storage.cassandra.notices.CassandraNotices",
+            }
+        ),
+    )
+
+
 def reset() -> None:
     """Forgets the instances, for tests that change settings.STORE; ids go on from where they were."""
-    for port in (associations, outbox, dead_letters, worker_leases, idempotency_keys):
+    for port in (associations, outbox, dead_letters, worker_leases, idempotency_keys, notices):
         port.cache_clear()
 
 

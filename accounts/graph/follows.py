@@ -42,8 +42,9 @@ from functools import partial
 from django.conf import settings
 
 from accounts.entities import Account, Relationship
-from accounts.graph import counts
+from accounts.graph import announcing, counts
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, FOLLOW_REQUEST, MUTE
+from accounts.graph.notifications import NOTHING, NotificationType, follow_request_order, notify_order
 from accounts.people.selectors import get_account
 from storage import stores
 from storage.errors import Forbidden, NotFound, Refused, Unavailable
@@ -87,11 +88,15 @@ def follow(reader_id: int, author_id: int) -> None:
         return
     _refuse_too_many(reader_id, (FOLLOW, FOLLOW_REQUEST) if asks else (FOLLOW,))
     if asks:
-        reverse(request, readers=[])
-    elif request.present:
-        _end([request], and_make=edge, readers=[reader_id])
+        told = follow_request_order(reader_id, author_id)
+        reverse(request, readers=[], also=told)
     else:
-        reverse(edge, readers=[reader_id])
+        told = notify_order(reader_id, NOTHING, [(NotificationType.FOLLOW, author_id)])
+        if request.present:
+            _end([request], and_make=edge, readers=[reader_id], also=told)
+        else:
+            reverse(edge, readers=[reader_id], also=told)
+    announcing.announce(told)
     _refuse(part_if_blocked(reader_id, author_id))
 
 
@@ -120,13 +125,15 @@ def _refuse_too_many(reader_id: int, kinds: Sequence[str]) -> None:
         raise Refused("username", f"You already follow {settings.MAX_FOLLOWING} people.", code="following_too_many")
 
 
-def _end(edges: Sequence[Change], *, and_make: Change | None = None, readers: Sequence[int]) -> None:
+def _end(
+    edges: Sequence[Change], *, and_make: Change | None = None, readers: Sequence[int], also: Order | None = None
+) -> None:
     """Removes edges, whether or not they stand, and makes another one, all as one operation. Costs as `write`."""
     op = stores.ids.next(above=max(each.op for each in [*edges, *([and_make] if and_make else [])]))
     changes = [Change(each.source, each.kind, each.target, op, present=False) for each in edges]
     if and_make is not None:
         changes.append(Change(and_make.source, and_make.kind, and_make.target, op, present=True))
-    write(changes, op=op, readers=readers)
+    write(changes, op=op, readers=readers, also=also)
 
 
 def part_if_blocked(one_id: int, other_id: int) -> str | None:
@@ -158,23 +165,24 @@ def last_change(source: int, kind: str, target: int) -> Change:
     return change
 
 
-def reverse(last: Change, *, readers: Sequence[int]) -> None:
+def reverse(last: Change, *, readers: Sequence[int], also: Order | None = None) -> None:
     """Removes the edge that stands, or makes the one that does not; costs and errors as of `write`."""
     op = stores.ids.next(above=last.op)
-    write([Change(last.source, last.kind, last.target, op, not last.present)], op=op, readers=readers)
+    write([Change(last.source, last.kind, last.target, op, not last.present)], op=op, readers=readers, also=also)
 
 
-def write(changes: Sequence[Change], *, op: int, readers: Sequence[int]) -> None:
+def write(changes: Sequence[Change], *, op: int, readers: Sequence[int], also: Order | None = None) -> None:
     """Writes the changes of one operation with their order, and puts them in force for `readers`.
 
-    Without readers nobody's home is concerned: the changes are in force when they are written, and there is no order.
+    Without readers nobody's home is concerned: the changes are in force when they are written, with no order of theirs.
+    `also` is an order that is written with them, and is nobody's here to send.
     Two store writes and one Redis round trip. Raises `Unavailable` when the store does not
     answer; without Redis, the order stays open, and this process tries again when Redis is back.
     """
     if not readers:
-        stores.associations().apply(changes)
+        stores.associations().apply(changes, order=also)
         return
-    stores.associations().apply(changes, order=Order(id=op, kind=GRAPH_ORDER, args=tuple(readers)))
+    stores.associations().apply(changes, order=Order(id=op, kind=GRAPH_ORDER, args=tuple(readers)), also=also)
     follows = [change for change in changes if change.kind == FOLLOW]
     _bring_into_force(readers, op, _counted(follows))
 

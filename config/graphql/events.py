@@ -7,9 +7,10 @@ import msgspec
 from feed.doors.graphql_live import EventOut, TweetCountsOut
 from feed.live.streams.hashtag import HASHTAG_STREAM
 from feed.live.streams.home import HOME_STREAM
+from feed.live.streams.notifications import NOTIFICATIONS_STREAM
 from feed.live.streams.public import PUBLIC_STREAM
 from feed.live.streams.tweet import TWEET_STREAM
-from feed.live.told import CountsChanged, Frame, Gap, TweetCame, TweetLeft
+from feed.live.told import CountsChanged, Frame, Gap, NotificationCame, TweetCame, TweetLeft
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -22,6 +23,7 @@ class Wanted(msgspec.Struct, frozen=True):
 WANTED: Mapping[str, Callable[[Mapping[str, str | None]], Wanted]] = {
     "homeTimeline": lambda given: Wanted(HOME_STREAM, given.get("after")),
     "publicTimeline": lambda given: Wanted(PUBLIC_STREAM, given.get("after")),
+    "notifications": lambda given: Wanted(NOTIFICATIONS_STREAM, given.get("after")),
     "hashtagTimeline": lambda given: Wanted(f"{HASHTAG_STREAM}{given['tag']}", given.get("after")),
     "tweetActivity": lambda given: Wanted(f"{TWEET_STREAM}{given['id']}", given.get("after")),
 }
@@ -38,6 +40,8 @@ def event_of(frame: Frame) -> EventOut | None:
         case CountsChanged(id=tweet_id, counts=counts):
             told = TweetCountsOut(tweet_id, counts.replies, counts.retweets, counts.quotes, counts.likes)
             return EventOut(counts=told)
+        case NotificationCame():
+            return EventOut(cursor=frame.cursor, notification=frame.notification)
         case Gap():
             return EventOut(gap_after=frame.after)
     return None

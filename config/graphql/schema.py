@@ -13,11 +13,12 @@ from accounts.doors.graphql_resets import ResetMutations
 from accounts.doors.graphql_sessions import SessionMutations
 from feed.doors.graphql import FeedMutations, FeedQueries
 from feed.doors.graphql_live import LiveSubscriptions
+from feed.doors.graphql_notifications import NotificationMutations, NotificationQueries
 from tweets.doors.graphql import TweetQueries
 from tweets.doors.graphql_mutations import TweetMutations
 
 
-class Query(AccountQueries, RelationQueries, TweetQueries, FeedQueries, graphene.ObjectType):
+class Query(AccountQueries, RelationQueries, TweetQueries, FeedQueries, NotificationQueries, graphene.ObjectType):
     pass
 
 
@@ -28,6 +29,7 @@ class Mutation(
     RelationMutations,
     TweetMutations,
     FeedMutations,
+    NotificationMutations,
     graphene.ObjectType,
 ):
     pass

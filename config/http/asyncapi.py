@@ -19,14 +19,15 @@ Schema = dict[str, Any]
 
 VERSION = "3.0.0"
 ADDRESS = "/ws/feed"
-SHARED = {"TweetOut": "Tweet", "CountsOut": "Counts"}
+SHARED = {"TweetOut": "Tweet", "CountsOut": "Counts", "NotificationOut": "Notification"}
 """What the OpenAPI document calls what frames hold."""
 REFERENCE = "#/components/schemas/{name}"
 STREAM: Schema = {
     "type": "string",
-    "pattern": "^(home|public|hashtag:.+|tweet:[1-9][0-9]{0,18})$",
-    "description": "`home`: the home timeline. `public`: the public feed. `hashtag:<tag>`: what comes under a hashtag, "
-    "whatever its case and width. `tweet:<id>`: a tweet's counts and replies.",
+    "pattern": "^(home|public|notifications|hashtag:.+|tweet:[1-9][0-9]{0,18})$",
+    "description": "`home`: the home timeline. `public`: the public feed. `notifications`: what you are notified of. "
+    "`hashtag:<tag>`: what comes under a hashtag, whatever its case and width. `tweet:<id>`: a tweet's counts and "
+    "replies.",
 }
 SAID: dict[str, tuple[str, Mapping[str, Schema], tuple[str, ...]]] = {
     "auth": (

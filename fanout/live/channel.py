@@ -5,9 +5,9 @@ told once for all, and names nobody: each process looks who of its sockets has s
 such as a retweet of it that reached them by somebody else's followers. That is published in the author's shard, where a
 tombstone says in the same step what came last (timelines/restoring.py). To all these every live process listens.
 
-What comes into the public feed is told once for all, too; what comes under a hashtag, and what happens to a tweet, on a
-channel of its own. To these a process listens while one of its sockets wants them. Redis looks a channel up in a
-table, and with nobody there that is all that a message costs.
+What comes into the public feed is told once for all, too; what comes under a hashtag, what happens to a tweet, and what
+somebody is notified of, on channels of their own. To these a process listens while one of its sockets wants them. Redis
+looks a channel up in a table, and with nobody there that is all that a message costs.
 
 A message that is lost loses nothing: sockets resume from a watermark (watermark.py)
 and live processes re-read the timeline after any interruption.
@@ -20,7 +20,7 @@ import msgspec
 
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
-from storage.redis.shards import shard_tag, timeline_shard
+from storage.redis.shards import shard_tag, timeline_shard, user_tag
 
 
 class LiveKind(StrEnum):
@@ -140,6 +140,25 @@ def tweet_of(name: str) -> int | None:
     """Returns whose channel it is; None if it is no tweet's."""
     _, found, tweet_id = name.partition(_OF_A_TWEET)
     return int(tweet_id) if found else None
+
+
+_NEWS = "live:news:"
+
+
+def news_channel(person_id: int) -> str:
+    """The name of the channel where a person's sockets hear that there are notifications."""
+    return f"{user_tag(person_id)}:{_NEWS}{person_id}"
+
+
+def news_command(person_id: int, place: int) -> Command:
+    """Returns the command that tells a person's sockets of the notice that stands at `place`."""
+    return (publishing(), news_channel(person_id), place)
+
+
+def news_of(name: str) -> int | None:
+    """Returns whose channel of notifications it is; None if it is none."""
+    _, found, person_id = name.partition(_NEWS)
+    return int(person_id) if found else None
 
 
 _OF_A_HASHTAG = "live:hashtag:"

@@ -7,6 +7,8 @@ import graphene
 import msgspec
 from graphql import GraphQLResolveInfo
 
+from feed.doors.graphql_notifications import Notification
+from feed.notifications.groups import NotificationOut
 from tweets.doors.graphql import Tweet
 from tweets.reading.hydration import TweetOut
 
@@ -28,6 +30,7 @@ class EventOut(msgspec.Struct, frozen=True):
     tweet: TweetOut | None = None
     deleted_id: str | None = None
     counts: TweetCountsOut | None = None
+    notification: NotificationOut | None = None
     gap_after: str | None = None
 
 
@@ -53,19 +56,31 @@ class TimelineEvent(graphene.ObjectType):
     )
 
 
+class NotificationEvent(graphene.ObjectType):
+    """What came, or came again: it takes the place of a notification of the same type and tweet."""
+
+    cursor = graphene.String(description="With `notification`: as `after` it is safe to resume from, here and at REST.")
+    notification = graphene.Field(Notification, description="It came.")
+    gap_after = graphene.String(
+        description="You fell behind, or resumed from too far back: page up from this cursor (`before`) for the rest."
+    )
+
+
 def the_event(event: EventOut, _info: GraphQLResolveInfo, **_arguments: str | None) -> EventOut:
     """Resolves every field of `Subscription`: its arguments said what to listen to."""
     return event
 
 
-def _events(description: str, **arguments: graphene.Argument) -> graphene.Field:
+def _events(
+    description: str, *, of: type[graphene.ObjectType] = TimelineEvent, **arguments: graphene.Argument
+) -> graphene.Field:
     """A field of `Subscription`; each can be resumed."""
     after = graphene.Argument(
         graphene.String,
         description="A cursor of an event, or of a page: first what may have been missed since, oldest first. "
         "Without it only what is new.",
     )
-    return graphene.Field(TimelineEvent, resolver=the_event, description=description, **arguments, after=after)
+    return graphene.Field(of, resolver=the_event, description=description, **arguments, after=after)
 
 
 class LiveSubscriptions:
@@ -76,6 +91,7 @@ class LiveSubscriptions:
         "What comes into the public timeline as you see it, and what leaves it. Of more than anybody can read the "
         "newest, behind a `gapAfter`."
     )
+    notifications = _events("What you are notified of, as it comes and when it happens again.", of=NotificationEvent)
     hashtag_timeline = _events(
         "What comes under a hashtag as you see it, and what leaves it. Of more than anybody can read the newest, "
         "behind a `gapAfter`.",

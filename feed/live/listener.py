@@ -35,7 +35,7 @@ from feed.live.registry import registry
 from feed.live.shared_places import shared_places
 from feed.live.sharing import sharing
 from feed.live.streams.missed import unseen_among
-from feed.live.streams.stream import HASHTAG, HOME, PUBLIC, READER, TWEET, Signal, SignalKind, Topic
+from feed.live.streams.stream import HASHTAG, HOME, NOTIFICATIONS, PUBLIC, READER, TWEET, Signal, SignalKind, Topic
 from feed.live.subscription import Message, Subscription, end_if_cancelled, opened
 from feed.live.threads import housekeeping
 from feed.live.watching import LOOK_SECONDS, SIGHT_SECONDS, SWEEP_SECONDS, watched
@@ -71,6 +71,7 @@ class Listener:
         self._absent: set[int] = set()
         """Readers that could not be made present when they came."""
         self._public = Pacing()
+        self._news = Pacing()
         self._watermark = 0
         self._seen_changes: Changes = {}
         self._changed: set[int] = set()
@@ -81,7 +82,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._subscribed = loop, asyncio.Event()
-            for each in (channels, watched, self._public):
+            for each in (channels, watched, self._public, self._news):
                 each.start_anew()
             steps = (
                 self._listen,
@@ -89,6 +90,7 @@ class Listener:
                 self._watch_accounts,
                 self._read_watermark,
                 self._tell_public,
+                self._tell_news,
                 self._tell_replies,
                 self._look_at_counts,
                 self._sweep_replies,
@@ -194,6 +196,8 @@ class Listener:
             self._public.add(Topic(HASHTAG, number), int(payload), registry.watermark)
         elif (tweet_id := channel.tweet_of(name)) is not None:
             watched.changed(tweet_id, int(payload))
+        elif (person_id := channel.news_of(name)) is not None:
+            self._news.add(Topic(NOTIFICATIONS, person_id), int(payload), registry.watermark)
         else:
             arrived = channel.decode(payload)
             if arrived.kind is LiveKind.TWEET:
@@ -218,6 +222,11 @@ class Listener:
 
     async def _tell_public(self) -> None:
         for signal in await self._public.beat():
+            registry.tell(signal)
+        await asyncio.sleep(BEAT_SECONDS)
+
+    async def _tell_news(self) -> None:
+        for signal in await self._news.beat():
             registry.tell(signal)
         await asyncio.sleep(BEAT_SECONDS)
 
@@ -284,11 +293,14 @@ def _resync_shards(emptied: Collection[int]) -> None:
 
 def _resync(name: str) -> None:
     """Tells those whom the channel's messages are for that they may have missed some."""
-    tweet_id, number = channel.tweet_of(name), channel.hashtag_of(name)
-    if tweet_id is not None:
+    if (tweet_id := channel.tweet_of(name)) is not None:
         watched.tell(Signal(SignalKind.RESYNC, Topic(TWEET, tweet_id), registry.watermark))
     else:
-        topic = PUBLIC if number is None else Topic(HASHTAG, number)
+        topic = PUBLIC
+        if (number := channel.hashtag_of(name)) is not None:
+            topic = Topic(HASHTAG, number)
+        elif (person_id := channel.news_of(name)) is not None:
+            topic = Topic(NOTIFICATIONS, person_id)
         registry.tell(Signal(SignalKind.RESYNC, topic, registry.watermark))
 
 

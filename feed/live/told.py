@@ -5,6 +5,7 @@ from functools import cached_property
 import msgspec
 
 from feed.live.frames import OverQuota
+from feed.notifications.groups import NotificationOut
 from storage.errors import ServiceError
 from tweets.reading.outputs import CountsOut, TweetOut
 
@@ -45,6 +46,15 @@ class TweetLeft(Frame, frozen=True, tag="delete"):
 
     stream: str
     id: str
+
+
+class NotificationCame(Frame, frozen=True, tag="notification"):
+    """A notification is there, or there again, in place of one of the same type and tweet; the cursor is safe to resume
+    from."""
+
+    stream: str
+    cursor: str
+    notification: NotificationOut
 
 
 class CountsChanged(Frame, frozen=True, tag="counts"):

@@ -73,9 +73,9 @@ class CassandraAssociations:
         self._edges_per_bucket = edges_per_bucket
         self._sample = sample
 
-    def apply(self, changes: Sequence[Change], order: Order | None = None) -> None:
+    def apply(self, changes: Sequence[Change], order: Order | None = None, *, also: Order | None = None) -> None:
         """Makes one concurrent read, and two writes one after the other."""
-        write_with_order(change_statements(changes), order)
+        write_with_order(change_statements(changes), order, also=also)
         self.measure(changes)
 
     def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:

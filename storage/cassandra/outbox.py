@@ -93,16 +93,19 @@ _lock = threading.Lock()
 lasting = Known()
 
 
-def write_with_order(statements: Sequence[Statement], order: Order | None) -> None:
+def write_with_order(statements: Sequence[Statement], order: Order | None, *, also: Order | None = None) -> None:
     """Writes all of the statements and the order that announces them, or nothing. Give each `USING TIMESTAMP ?`.
 
-    Two round trips, within the time of one statement. After `Unavailable` it may still happen, and then all of it: now,
-    or when the sweeper comes by. Not isolated: a reader may see part of it for a moment.
+    `also` another order may go with it, whose worker may come before the rest stands. Two round trips, within the time
+    of one statement. After `Unavailable` it may still happen, and then all of it, but perhaps for `also`: now, or
+    when the sweeper comes by. Not isolated: a reader may see part of it for a moment.
     """
+    if order is None:
+        order, also = also, None
     rest = lasting.left_to_write(statements)
     ends = time.monotonic() + settings.CASSANDRA_TIMEOUT_SECONDS
     if order is not None:
-        _record(_place(order.id), (order.id, order.kind, list(order.args)), rest, ends)
+        _record(_place(order.id), _row(order), rest, ends, also)
         if rest:
             session.write_all(rest, timeout_seconds=_left(ends))
     elif len(rest) > 1:
@@ -128,8 +131,8 @@ def _write_without_order(rest: Sequence[Statement], ends: float) -> None:
     session.write_unwaited(*_mark(place, name, now_us()))
 
 
-def _record(place: Place, order: Row, rest: Sequence[Statement], ends: float) -> None:
-    """Writes the order's row with what is owed to it, and lists its minute.
+def _record(place: Place, order: Row, rest: Sequence[Statement], ends: float, also: Order | None = None) -> None:
+    """Writes the order's row with what is owed to it, and lists its minute; in the same round trip `also` another one.
 
     A process that stands still between naming the row's time and sending it may send it to a
     minute that was forgotten meanwhile as of a later time, which would hide it. Forgetting
@@ -142,7 +145,8 @@ def _record(place: Place, order: Row, rest: Sequence[Statement], ends: float) ->
         if rest:
             row = (_RECORD, (*place, *order, redo.encode(rest), named_us))
         listing: list[Statement] = [] if _is_listed(place, named_us) else [(_INSERT_MINUTE, (*place, named_us))]
-        session.write_all([*listing, row], timeout_seconds=_left(ends))
+        beside = [] if also is None else _row_statements(also, named_us)
+        session.write_all([*listing, *beside, row], timeout_seconds=_left(ends))
         if now_us() - named_us < SETTLED_US // 2:
             break
     with _lock:
@@ -345,10 +349,11 @@ def _place(order_id: int) -> Place:
 
 def _row_statements(order: Order, written: int) -> list[Statement]:
     place = _place(order.id)
-    return [
-        (_INSERT, (*place, order.id, order.kind, list(order.args), written)),
-        (_INSERT_MINUTE, (*place, written)),
-    ]
+    return [(_INSERT, (*place, *_row(order), written)), (_INSERT_MINUTE, (*place, written))]
+
+
+def _row(order: Order) -> Row:
+    return order.id, order.kind, list(order.args)
 
 
 def _listed_minutes(*, up_to: int, shards: Collection[int] = ALL_SHARDS) -> list[tuple[int, list[int]]]:

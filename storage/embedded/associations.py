@@ -75,12 +75,11 @@ class EmbeddedAssociations:
         self._edges_per_bucket = edges_per_bucket
         self._sample = sample
 
-    def apply(self, changes: Sequence[Change], order: Order | None = None) -> None:
+    def apply(self, changes: Sequence[Change], order: Order | None = None, *, also: Order | None = None) -> None:
         """Makes one transaction. It holds the write lock while it compares ops, so the greatest op stays."""
         with writing():
             write_changes(changes)
-            if order is not None:
-                run(order_statement(order))
+            run(*[order_statement(each) for each in (order, also) if each is not None])
             self._measure(changes)
 
     def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:

@@ -120,10 +120,10 @@ def latest_changes(changes: Sequence[Change]) -> list[Change]:
 class AssociationStore(Protocol):
     """Associations of one backend. Raises `Unavailable` when it does not answer. Ids are positive 63-bit ints."""
 
-    def apply(self, changes: Sequence[Change], order: Order | None = None) -> None:
-        """Writes all changes, every index of theirs and the order, or nothing of them. Idempotent.
+    def apply(self, changes: Sequence[Change], order: Order | None = None, *, also: Order | None = None) -> None:
+        """Writes all changes, every index of theirs, the order and `also` another one, or nothing of them. Idempotent.
 
-        At most MAX_CHANGES. A change that a later operation has overtaken is skipped; the order is not.
+        At most MAX_CHANGES. A change that a later operation has overtaken is skipped; the orders are not.
         """
 
     def find(self, source: int, kind: str, targets: Sequence[int]) -> dict[int, Association]:

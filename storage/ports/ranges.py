@@ -2,6 +2,8 @@
 
 import msgspec
 
+from storage.ids.snowflakes import MAX_ID
+
 
 class Range(msgspec.Struct, frozen=True):
     """The `limit` newest places below `before`, or with `after` the nearest above it; newest first either way."""
@@ -14,3 +16,8 @@ class Range(msgspec.Struct, frozen=True):
     def low(self) -> int:
         """The lowest place that may be in it."""
         return (self.after or 0) + 1
+
+    @property
+    def high(self) -> int:
+        """The highest."""
+        return MAX_ID if self.before is None else self.before - 1

@@ -51,7 +51,7 @@ ON_A_PHONE = '{runOnly: {type: "rule", values: ["button-name", "color-contrast",
 Look = tuple[tuple[int, int], bool]
 """How large the page is, and whether it is dark."""
 LOOKS = (((DESKTOP, False), EVERY), ((DESKTOP, True), COLOURS), ((PHONE, False), ON_A_PHONE))
-MAIN_VIEWS = ("/", "/settings", "/@{name}", "/@{name}/{id}")
+MAIN_VIEWS = ("/", "/notifications", "/settings", "/@{name}", "/@{name}/{id}")
 VIEWS = (
     *MAIN_VIEWS,
     *("/public", "/hashtag/tag", "/find", "/bookmarks", "/blocks", "/@{name}/followers", "/@{name}/{id}/likes"),
@@ -195,6 +195,23 @@ def test_what_is_done_about_tweets_and_people_is_done(one: User, server: Server)
     assert other.client.get(f"/users/{person.username}").json()["data"]["display_name"] == "A new name"
 
 
+def test_what_one_is_notified_of_is_counted_at_the_bell_and_read_when_it_is_seen(one: User, server: Server) -> None:
+    person, fan = server.sign_up(), server.sign_up()
+    tweet_id = person.post("to be liked")
+    one.become(person)
+    fan.client.put(f"/tweets/{tweet_id}/like")
+    one.sees("1", ".badge").click("Notifications, 1 new", "nav").sees("liked your tweet", "article.notification")
+    one.sees("to be liked", "article.notification").sees_no_more("1", ".badge")
+    fan.post("an answer", reply_to=tweet_id)
+    one.sees("replied to you", "article.notification").sees_no_more("1", ".badge")
+    fan.follow(person)
+    one.sees("followed you", "article.notification").go("/")
+    assert server.sign_up().client.put(f"/tweets/{tweet_id}/like").status_code == 200
+    one.sees("1", ".badge").go("/notifications").sees("and 1 other liked your tweet", "article.notification")
+    assert one.count("liked your tweet", "article.notification") == 1
+    assert person.client.get("/me/notifications/unread").json()["data"]["count"] == 0
+
+
 def test_going_back_shows_the_same_lines(one: User, server: Server) -> None:
     author = server.sign_up()
     for number in range(30):
@@ -221,6 +238,9 @@ def test_nobody_is_kept_out(one: User, server: Server, axe_script: str, look: Lo
     tweet_id = person.post("A tweet, with @somebody, a #tag and https://example.org")
     person.post("Quoted", quote_of=tweet_id)
     person.client.put(f"/tweets/{tweet_id}/bookmark")
+    other = server.sign_up()
+    other.post("An answer", reply_to=tweet_id)
+    other.client.put(f"/tweets/{tweet_id}/like")
     (width, height), dark = look
     one.tab.look(width, height, dark=dark)
     for place in ("/", "/sign-in", "/sign-up"):

@@ -6,6 +6,7 @@ from functools import partial
 from typing import NamedTuple
 from unittest.mock import patch
 
+from accounts.graph.notifications import NOTIFY_ORDER
 from fanout.delivery import fan_out
 from fanout.orders import attempts, resending, sweeper
 from fanout.orders.dispatch import dispatcher
@@ -36,6 +37,8 @@ class Broker:
 
     def __init__(self, oracle: Oracle, hooks: ExitStack) -> None:
         self.waiting: list[Message] = []
+        self._notifying: list[Order] = []
+        """Orders that no timeline waits for; done with the next message, so that interleavings are of timelines."""
         self.worked: list[Message] = []
         self._oracle = oracle
         hooks.enter_context(patch.object(dispatcher, "send", self._take))
@@ -49,6 +52,9 @@ class Broker:
 
     def work(self, message: Message) -> None:
         """Does what a worker does with a message."""
+        for notify in self._notifying:
+            work_order(notify.id, notify.kind)
+        self._notifying = []
         order, part = message
         is_announced = message not in self.worked
         self.worked = [*self.worked, message][-REMEMBERED:]
@@ -68,7 +74,10 @@ class Broker:
         return len(orders)
 
     def _take(self, order: Order, *, resent: bool = False, found: bool = False) -> None:
-        self.waiting.append((order, None))
+        if order.kind == NOTIFY_ORDER:
+            self._notifying.append(order)
+        else:
+            self.waiting.append((order, None))
 
     def _take_part(self, order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:
         self.waiting.append((order, Part(part, parts, after)))

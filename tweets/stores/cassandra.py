@@ -77,7 +77,9 @@ class CassandraTweets:
         self._public = PublicLog()
         self._hashtags = HashtagLog()
 
-    def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
+    def add(
+        self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = (), *, also: Order | None = None
+    ) -> None:
         """Makes two round trips: 5 rows, one a hashtag, up to six for each edge, and listings that are not known to
         stand.
 
@@ -97,7 +99,7 @@ class CassandraTweets:
             timestamp = write_timestamp(tweet.id)
             statements.append((ADD_RETWEET, (tweet.author_id, tweet.retweet_of_id, tweet.id, timestamp)))
         statements += self._in_hashtags(tweet, write_timestamp(tweet.id))
-        _write(statements, order, edges)
+        _write(statements, order, edges, also=also)
         if tweet.in_public:
             self._public.remember_listed(tweet.id)
 
@@ -213,11 +215,13 @@ class CassandraTweets:
         return [statement for each in inserts for statement in each]
 
 
-def _write(statements: list[Statement], order: Order | None, edges: Sequence[Change]) -> None:
+def _write(
+    statements: list[Statement], order: Order | None, edges: Sequence[Change], *, also: Order | None = None
+) -> None:
     if not edges:
-        write_with_order(statements, order)
+        write_with_order(statements, order, also=also)
         return
-    write_with_order([*statements, *change_statements(edges)], order)
+    write_with_order([*statements, *change_statements(edges)], order, also=also)
     stores.associations().measure(edges)
 
 

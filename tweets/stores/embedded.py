@@ -101,10 +101,10 @@ _entities_decoder = msgspec.json.Decoder(Entities)
 class EmbeddedTweets:
     """The tweet port on SQLite; see tweets/stores/port.py for its promises."""
 
-    def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
-        statements = _inserts(tweet)
-        if order is not None:
-            statements.append(order_statement(order))
+    def add(
+        self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = (), *, also: Order | None = None
+    ) -> None:
+        statements = [*_inserts(tweet), *[order_statement(each) for each in (order, also) if each is not None]]
         with writing():
             run(*statements)
             write_changes(edges)

@@ -22,8 +22,11 @@ DELETIONS_DAYS = 7
 class TweetStore(Protocol):
     """Tweets of one backend. Raises `Unavailable` when it does not answer."""
 
-    def add(self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = ()) -> None:
-        """Writes the tweet, its place in every listing, the edges and the order, or nothing. Idempotent."""
+    def add(
+        self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = (), *, also: Order | None = None
+    ) -> None:
+        """Writes the tweet, its place in every listing, the edges, the order and `also` another one, or nothing.
+        Idempotent."""
 
     def get_many(self, ids: Sequence[int]) -> dict[int, Tweet]:
         """Returns the tweets by id, deleted ones too (flagged); missing ones are left out."""

@@ -76,6 +76,7 @@ def tell_marked(
     marks_version: bytes | None,
     fills: Sequence[Command] = (),
     guards: Sequence[Command] = (),
+    order: Order | None = None,
 ) -> None:
     """Tells the viewer's marks and the tweet's counts, and what else is given (see `tell`).
 
@@ -83,7 +84,7 @@ def tell_marked(
     """
     counted = counts.invalidate([tweet_id]) if kind != BOOKMARK else []
     command = marks.changed(viewer_id, kind, tweet_id, made=made, marks_version=marks_version)
-    if not tell([command, *fills], guards=[*counted, *guards]):
+    if not tell([command, *fills], order, guards=[*counted, *guards]):
         marks.untold(viewer_id)
 
 

@@ -14,6 +14,7 @@ after it is for `tweets.reading.selectors.undone_out` to say.
 """
 
 from accounts.entities import Viewer
+from accounts.graph.notifications import NotificationType, notify_order
 from storage import stores
 from storage.ports.associations import Change
 from tweets.caches import marks
@@ -44,7 +45,8 @@ def unbookmark(*, viewer: Viewer, tweet_id: int) -> None:
 
 def _mark(viewer: Viewer, kind: str, tweet_id: int) -> int:
     tweet = original_tweet(tweet_id, viewer)
-    _set(viewer, kind, tweet.id, made=True)
+    told = tweet.author_id if kind == LIKE else None
+    _set(viewer, kind, tweet.id, made=True, told=told)
     return tweet.id
 
 
@@ -52,13 +54,16 @@ def _unmark(viewer: Viewer, kind: str, tweet_id: int) -> None:
     _set(viewer, kind, marked_id(tweet_id), made=False)
 
 
-def _set(viewer: Viewer, kind: str, tweet_id: int, *, made: bool) -> None:
-    """Tells Redis also when nothing changes: whoever changed it may not have come so far."""
-    marks_version = marks.version(viewer.id)
+def _set(viewer: Viewer, kind: str, tweet_id: int, *, made: bool, told: int | None = None) -> None:
+    """Tells Redis also when nothing changes: whoever changed it may not have come so far. `told` is who is notified."""
+    marks_version, order = marks.version(viewer.id), None
     [last] = stores.associations().last_changes([(viewer.id, kind, tweet_id)])
     if last.present != made:
         op = stores.ids.next(above=last.op)
-        stores.associations().apply([Change(source=viewer.id, kind=kind, target=tweet_id, op=op, present=made)])
+        if told is not None:
+            order = notify_order(viewer.id, tweet_id, [(NotificationType.LIKE, told)], order_id=op)
+        change = Change(source=viewer.id, kind=kind, target=tweet_id, op=op, present=made)
+        stores.associations().apply([change], order)
     elif not last.op:
         return
-    tell_marked(viewer.id, kind, tweet_id, made=made, marks_version=marks_version)
+    tell_marked(viewer.id, kind, tweet_id, made=made, marks_version=marks_version, order=order)

@@ -6,12 +6,14 @@ What stands in the store when a call returns is what was acknowledged.
 from collections.abc import Callable
 
 from accounts.entities import Viewer
+from accounts.graph.notifications import NotificationType, notify_order
 from accounts.sql import sql_or_unavailable
 from accounts.staff import log as staff_log
 from accounts.staff.roles import Right, staff_may
 from fanout.timelines.materialised import deliver_to_author_command
 from storage.errors import Forbidden, NotFound, Refused
 from storage.ids.snowflakes import id_us, now_us
+from storage.ports.outbox import Order
 from storage.redis.guarded_cache import GUARD_SECONDS
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
@@ -66,9 +68,10 @@ def create_tweet(
         path=parent.path_below if parent else (),
     )
     order = posted_order(tweet)
-    tweet_store().add(tweet, order, edges=quote_edges(tweet, op=tweet.id, present=True))
+    notify = _notify_order(tweet, parent, quoted, order)
+    tweet_store().add(tweet, order, edges=quote_edges(tweet, op=tweet.id, present=True), also=notify)
     fills = _fills_of_new(tweet, seen, repeatable=tweet_id is not None)
-    tell(fills, order, guards=_new_tweet_guards(tweet, seen))
+    tell(fills, order, notify, guards=_new_tweet_guards(tweet, seen))
     return tweet
 
 
@@ -155,6 +158,14 @@ def _target(tweet_id: int | None, viewer: Viewer, find: Callable[[int, Viewer], 
         raise Refused(field, error.message, code=error.code) from error
     except NotFound as error:
         raise Refused(field, "That tweet does not exist or was deleted.", code="gone") from error
+
+
+def _notify_order(tweet: Tweet, parent: Tweet | None, quoted: Tweet | None, other: Order | None) -> Order | None:
+    """Returns the order that notifies whom the tweet answers, quotes and mentions; its own unless it has `other`."""
+    answered = ((NotificationType.REPLY, parent), (NotificationType.QUOTE, quoted))
+    told = [(kind, each.author_id) for kind, each in answered if each is not None]
+    told += [(NotificationType.MENTION, each) for each in tweet.mentioned_ids]
+    return notify_order(tweet.author_id, tweet.id, told, order_id=tweet.id if other is None else None)
 
 
 def _new_tweet_guards(tweet: Tweet, seen: Seen) -> list[Command]:

@@ -32,6 +32,7 @@ For example, Bob retweets tweet 7 from two devices, as 100 and 101, both written
 from collections.abc import Sequence
 
 from accounts.entities import Viewer
+from accounts.graph.notifications import NotificationType, notify_order
 from fanout.timelines.materialised import deliver_to_author_command, discard_command
 from storage import stores
 from storage.ports.associations import Change
@@ -63,15 +64,16 @@ def retweet(*, viewer: Viewer, tweet_id: int) -> int:
         _finish_unfinished(last, viewer.id)
         tell_marked(viewer.id, RETWEET, original.id, made=True, marks_version=marks_version)
         return original.id
+    notify = notify_order(viewer.id, original.id, [(NotificationType.RETWEET, original.author_id)])
     entry = _entry(viewer.id, original, above=last.op)
     order = deliver_order(entry.id, viewer.id)
     edge = Change(source=viewer.id, kind=RETWEET, target=original.id, op=entry.id, present=True)
-    tweet_store().add(entry, order, edges=[edge])
+    tweet_store().add(entry, order, edges=[edge], also=notify)
     fills = TWEETS.fill({entry.id: entry}, generation={shard: each.generation for shard, each in seen.items()})
     own = deliver_to_author_command(entry.id, viewer.id, generation_in(seen, timeline_shard(viewer.id)))
     guards = [own, *TWEETS_BY_AUTHOR.invalidate([viewer.id])]
     tell_marked(viewer.id, RETWEET, original.id, made=True, marks_version=marks_version, fills=fills, guards=guards)
-    tell([], order)
+    tell([], order, notify)
     _settle(entry, original.id)
     if _is_gone(original.id):
         undo_retweet(author_id=viewer.id, original_id=original.id, by=viewer.id)

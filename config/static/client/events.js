@@ -7,6 +7,8 @@
 //   gone          entries have left: their ids
 //   hidden        someone was blocked or muted: their username
 //   person        someone's account, as it is now
+//   notified      one is notified of something: the notification
+//   news          how much of it is new has changed: how much
 const bus = new EventTarget();
 
 /** Calls the listener with what is told, until the signal is aborted. */

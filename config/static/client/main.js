@@ -3,6 +3,7 @@ import { on } from "./events.js";
 import { read } from "./net/api.js";
 import { start } from "./net/live.js";
 import { keep, token } from "./net/session.js";
+import { startNews } from "./parts/news.js";
 import { addNotices, notice } from "./parts/notices.js";
 import { begin, restart } from "./router.js";
 import { addShell } from "./shell.js";
@@ -10,6 +11,7 @@ import { blocksView, bookmarksView, followRequestsView, mutesView } from "./view
 import { findView } from "./views/find.js";
 import { hashtagView } from "./views/hashtag.js";
 import { homeView } from "./views/home.js";
+import { notificationsView } from "./views/notifications.js";
 import { nowhereView } from "./views/nowhere.js";
 import { profileView } from "./views/profile.js";
 import { publicView } from "./views/public.js";
@@ -21,6 +23,7 @@ const ROUTES = [
   [/^\/$/, homeView],
   [/^\/public$/, publicView],
   [/^\/find$/, findView],
+  [/^\/notifications$/, notificationsView],
   [/^\/bookmarks$/, bookmarksView],
   [/^\/blocks$/, blocksView],
   [/^\/mutes$/, mutesView],
@@ -40,9 +43,11 @@ const main = addShell(document.body);
 addNotices(document.body);
 begin(main, ROUTES);
 start();
+startNews();
 if (token()) read("/me").then(({ data }) => keep(data), () => {});
 on("session", (because) => {
   start();
+  startNews();
   restart(because ? "/sign-in" : "/");
   if (because) notice(because);
 });

@@ -4,6 +4,7 @@ import { connection } from "./net/connection.js";
 import { me } from "./net/session.js";
 import { composer } from "./parts/composer.js";
 import { openDialog } from "./parts/dialogs.js";
+import { news } from "./parts/news.js";
 import { make, unseen } from "./parts/dom.js";
 import { icon } from "./parts/icons.js";
 import { avatar, nameOf } from "./parts/text.js";
@@ -26,11 +27,13 @@ export function addShell(body) {
     top.replaceChildren(brand(), light(), lookButton());
     side.replaceChildren(make("ul", {}, ways().map(way)), ...(me() ? [writeButton(), account()] : [doors()]), about());
     showPlace();
+    showNews();
   };
   refresh();
   on("session", refresh);
   on("person", refresh);
   on("connection", showLight);
+  on("news", showNews);
   for (const kind of ["online", "offline"]) addEventListener(kind, showLight);
   addEventListener("placed", showPlace);
   return main;
@@ -50,6 +53,7 @@ function ways() {
   if (!me()) return everybody;
   return [
     ...everybody,
+    ["/notifications", "Notifications", "bell"],
     ["/find", "Find people", "people"],
     ["/bookmarks", "Bookmarks", "bookmark"],
     [`/@${me().username}`, "Profile", "person"],
@@ -59,6 +63,15 @@ function ways() {
 
 function way([place, label, name]) {
   return make("li", {}, make("a", { href: place, title: label, "aria-label": label }, icon(name), labelled(label)));
+}
+
+/** On the bell, and in its name for who hears the page. */
+function showNews() {
+  const bell = document.querySelector('.ways a[href="/notifications"]');
+  if (!bell) return;
+  bell.querySelector(".badge")?.remove();
+  if (news()) bell.append(make("span", { class: "badge", "aria-hidden": "true" }, news()));
+  bell.setAttribute("aria-label", news() ? `Notifications, ${news()} new` : "Notifications");
 }
 
 const labelled = (text) => make("span", { class: "label" }, text);

@@ -34,6 +34,8 @@ HASHTAG = "hashtag"
 """The subject of topics that are about a hashtag, whose number is the id."""
 TWEET = "tweet"
 """The subject of topics that are about one tweet."""
+NOTIFICATIONS = "notifications"
+"""The subject of topics that are about what somebody is notified of."""
 READER = "reader"
 """The subject of topics that are about a reader's account and tokens: every socket listens to its own."""
 

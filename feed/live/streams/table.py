@@ -3,13 +3,18 @@
 from accounts.entities import Viewer
 from feed.live.streams.hashtag import HASHTAG_STREAM, HashtagStream
 from feed.live.streams.home import HOME_STREAM, HomeStream
+from feed.live.streams.notifications import NOTIFICATIONS_STREAM, NotificationsStream
 from feed.live.streams.public import PUBLIC_STREAM, PublicStream
 from feed.live.streams.stream import Send, Stream, StreamFactory
 from feed.live.streams.tweet import TWEET_STREAM, TweetStream
 from storage.errors import BadRequest
 from storage.web.rest import parse_id
 
-STREAMS: dict[str, StreamFactory] = {HOME_STREAM: HomeStream, PUBLIC_STREAM: PublicStream}
+STREAMS: dict[str, StreamFactory] = {
+    HOME_STREAM: HomeStream,
+    PUBLIC_STREAM: PublicStream,
+    NOTIFICATIONS_STREAM: NotificationsStream,
+}
 
 
 def make_stream(name: str, viewer: Viewer, send: Send) -> Stream:

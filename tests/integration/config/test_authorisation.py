@@ -40,6 +40,10 @@ GET     /api/v1/me/follow-requests            -          401    403       200   
 PUT     /api/v1/me/follow-requests/{username} -          401    403       404   404     404    404
 DELETE  /api/v1/me/follow-requests/{username} -          401    403       404   404     404    404
 
+GET     /api/v1/me/notifications              -          401    403       200   200     200    200
+GET     /api/v1/me/notifications/unread       -          401    403       200   200     200    200
+PUT     /api/v1/me/notifications/read         up_to      401    403       200   200     200    200
+
 GET     /api/v1/me/sessions                   -          401    403       200   200     200    200
 DELETE  /api/v1/me/sessions/{session_id}      -          401    403       204   204     204    204
 
@@ -94,6 +98,7 @@ GET     /api/                                 -          302    302       302   
 GET     /problems/{kind}                      -          200    200       200   200     200    200
 GET     /                                     -          200    200       200   200     200    200
 GET     /public                               -          200    200       200   200     200    200
+GET     /notifications                        -          200    200       200   200     200    200
 GET     /find                                 -          200    200       200   200     200    200
 GET     /bookmarks                            -          200    200       200   200     200    200
 GET     /blocks                               -          200    200       200   200     200    200
@@ -212,6 +217,7 @@ class Scene:
             "email": {"email": self.author.email},
             "reset": {"token": token_for(self.forgetful), "password": f"{PASSWORD}-2"},
             "bio": {"bio": "changed"},
+            "up_to": {"up_to": self.names["tweet_id"]},
             "text": {"text": "hello"},
             "reply_to": {"text": "hello", "reply_to": self.names["tweet_id"]},
             "quote_of": {"text": "hello", "quote_of": self.names["tweet_id"]},

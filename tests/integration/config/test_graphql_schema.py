@@ -68,7 +68,7 @@ def test_every_mutation_has_one_input_and_says_what_to_mend() -> None:
         assert str(payload.fields["errors"].type) == "[UserError!]!"
 
 
-NARROWING = {"replies", "q", "tag"}
+NARROWING = {"replies", "q", "tag", "types"}
 """Arguments that say what of a list is asked for."""
 DOWNWARDS = {"searchUsers"}
 """Lists in no order of time, which are read one way."""

@@ -13,14 +13,17 @@ from django.core import mail
 from django.db import connections
 
 from accounts.account_cache import accounts
+from accounts.graph import follows
 from accounts.people import services
 from accounts.people.reset_letters import send_letters
 from accounts.people.resets import token_for
+from storage.ids.snowflakes import MAX_ID
 from storage.redis.generations import begin
 from storage.redis.node import timeline_node
 from tests.conftest import empty_database
 from tests.documented import document
 from tests.people import PASSWORD, ApiClient, new_person
+from tests.work import work_off_everything
 
 pytestmark = [pytest.mark.usefixtures("product"), pytest.mark.parametrize("store", ["embedded"], indirect=True)]
 
@@ -32,6 +35,7 @@ BASES: dict[str, Body] = {
     "ask_for_password_reset": {"email": "asker@example.org"},
     "reset_password": {"token": "<reset>", "password": NEW_PASSWORD},
     "update_me": {},
+    "read_notifications": {"up_to": "1"},
     "create_tweet": {"text": "hello"},
     "report": {"username": "author", "reason": "spam"},
 }
@@ -58,6 +62,7 @@ CHANGES: dict[str, dict[str, str | tuple[Body, Body]]] = {
             {"password": NEW_PASSWORD, "current_password": NEW_PASSWORD},
         ),
     },
+    "read_notifications": {"up_to": str(MAX_ID)},
     "create_tweet": {"text": "hello again", "reply_to": "<tweet>", "quote_of": "<tweet>"},
     "report": {
         "username": "bystander",
@@ -103,6 +108,8 @@ def _outcome(operation: str, body: str) -> Outcome:
     services.update_profile(author.id, services.ProfileChange(bio="Somebody else."))
     client = ApiClient(asker)
     tweet = ApiClient(author).post("/api/v1/tweets", {"text": "one"}, "application/json").json()["data"]["id"]
+    follows.follow(author.id, asker.id)
+    work_off_everything()
     method, path, _ = operations()[operation]
     placed = {"<tweet>": tweet, "<reset>": token_for(asker), "<reset of another>": token_for(author)}
     for place, value in placed.items():

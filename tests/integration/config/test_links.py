@@ -10,6 +10,7 @@ from tests.integration.config.raising import is_problem
 from tests.integration.feed.protected_world import protect
 from tests.integration.tweeting import post
 from tests.people import ApiClient, new_person
+from tests.work import work_off_everything
 
 pytestmark = [pytest.mark.usefixtures("product"), pytest.mark.parametrize("store", ["embedded"], indirect=True)]
 
@@ -25,7 +26,7 @@ LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
 
 class Scene:
     """Ada, signed in twice, whom ben and cy follow and who follows them; her two tweets, which both have marked and
-    answered. Two people ask to follow her."""
+    answered, of which she was notified. Two people ask to follow her."""
 
     def __init__(self) -> None:
         self.ada, ben, cy = new_person("ada"), new_person("ben"), new_person("cy")
@@ -43,6 +44,7 @@ class Scene:
         for edge in ("mute", "block"):
             for _ in range(2):
                 self.client.put(f"/api/v1/users/{new_person().username}/{edge}")
+        work_off_everything()
         for name in ("same_one", "same_two"):
             new_person(name)
         protect(self.ada)

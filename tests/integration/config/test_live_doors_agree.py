@@ -1,6 +1,6 @@
 """The same happenings, seen through both doors for sockets: of every stream each tells the same, in the same order.
 
-One person has a socket at `/ws/feed` and one at `/graphql`, each with all three streams. Happenings come one by one,
+One person has a socket at `/ws/feed` and one at `/graphql`, each with all four streams. Happenings come one by one,
 and of each both doors are to tell so many things, and no more; what they tell is compared by stream.
 """
 
@@ -16,6 +16,7 @@ from feed.live.threads import housekeeping
 from feed.timelines.home import home_page
 from storage.web.paging import PageRequest
 from tests.integration.config.graphql_sockets import GraphQLSocket, opened, run, token_of
+from tests.integration.config.test_graphql_notifications import USER
 from tests.integration.feed.reading import operator
 from tests.integration.feed.sockets import Socket, delivered
 from tests.integration.querying import WHOLE_TWEET, camel
@@ -32,6 +33,9 @@ pytestmark = [
 ]
 
 EVENT = f"cursor deletedId gapAfter counts {{ id replies retweets quotes likes }} tweet {{ {WHOLE_TWEET} }}"
+NEWS = f"""cursor gapAfter notification {{
+  id type people {{ {USER} }} peopleCount createdAt read tweet {{ {WHOLE_TWEET} }}
+}}"""
 Told = dict[str, list[Any]]
 """By stream: what came, as GraphQL has it, without what is null."""
 Happening = tuple[str, Callable[[], object], dict[str, int]]
@@ -47,7 +51,7 @@ class People:
         blocks.block(self.reader.id, self.hidden.id)
         home_page(viewer(self.reader), PageRequest())
         self.token = token_of(self.reader)
-        self.tweet = post(self.followed, "watched")
+        self.tweet, self.mine = post(self.followed, "watched"), post(self.reader, "the reader's own")
         work_off_everything()
         self.ids = {"watched": self.tweet}
 
@@ -68,6 +72,9 @@ class People:
             ("a hidden reply", self.posts("e", hidden, reply_to=watched), {"tweet": 1}),
             ("a thread", self.posts("f", followed, reply_to=watched), {"home": 1, "public": 1, "tweet": 2}),
             ("a quote", self.posts("g", other, quote_of=watched), {"public": 1, "tweet": 1}),
+            ("one of mine", lambda: liking.like(viewer=viewer(followed), tweet_id=self.mine), {"notifications": 1}),
+            ("an answer to me", self.posts("h", followed, reply_to=self.mine), {"notifications": 1}),
+            ("one's own like", lambda: liking.like(viewer=me, tweet_id=self.mine), {}),
             ("a like", lambda: liking.like(viewer=me, tweet_id=watched), {"tweet": 1}),
             ("no more", lambda: liking.unlike(viewer=me, tweet_id=watched), {"tweet": 1}),
             ("a retweet", lambda: retweet(viewer=viewer(followed), tweet_id=self.ids["b"]), {"home": 1}),
@@ -85,7 +92,8 @@ class Feed:
 
     def __init__(self, people: People) -> None:
         self.socket = Socket(people.reader)
-        self.streams = {"home": "home", "public": "public", f"tweet:{people.tweet}": "tweet"}
+        self.streams = {each: each for each in ("home", "public", "notifications")}
+        self.streams[f"tweet:{people.tweet}"] = "tweet"
 
     async def begin(self) -> None:
         await self.socket.sign_in()
@@ -107,6 +115,8 @@ def _as_event(frame: dict[str, Any]) -> Any:
             tweet = camel(frame["tweet"])
             original = tweet["retweetOf"] and {"id": tweet["retweetOf"]["id"]}
             return {"cursor": frame["cursor"], "tweet": tweet | {"retweetOf": original}}
+        case "notification":
+            return {"cursor": frame["cursor"], "notification": camel(frame["notification"])}
         case "delete":
             return {"deletedId": frame["id"]}
         case "counts":
@@ -124,12 +134,13 @@ class GraphQL:
     async def begin(self) -> None:
         self.socket = await opened(self.people.token)
         fields = {
-            "home": "homeTimeline",
-            "public": "publicTimeline",
-            "tweet": f'tweetActivity(id: "{self.people.tweet}")',
+            "home": ("homeTimeline", EVENT),
+            "public": ("publicTimeline", EVENT),
+            "notifications": ("notifications", NEWS),
+            "tweet": (f'tweetActivity(id: "{self.people.tweet}")', EVENT),
         }
-        for name, field in fields.items():
-            await self.socket.subscribed(name, f"subscription {{ {field} {{ {EVENT} }} }}")
+        for name, (field, event) in fields.items():
+            await self.socket.subscribed(name, f"subscription {{ {field} {{ {event} }} }}")
 
     async def next(self) -> tuple[str, Any]:
         message = await self.socket.message()

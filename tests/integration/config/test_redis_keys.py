@@ -54,6 +54,7 @@ NEVER_HERE = {
     "{tN}:live:back": "a channel, where nothing stands",
     "live:public": "a channel, where nothing stands",
     "{tN}:live:tweet:<tweet>": "a channel, where nothing stands",
+    "{tN}:live:news:<person>": "a channel, where nothing stands",
     "{tN}:live:hashtag:<number>": "a channel, where nothing stands",
     "maintenance": "beat sends to it",
     "_kombu.binding.<queue>": "of Celery's workers",
@@ -142,6 +143,7 @@ def people_read_and_write(seen: Seen, author: User, reader: User) -> None:
         tweet = writing.tweet("one")["id"]
         work_off_everything()
     with seen.after():
+        ask(writing, "GET", "/me/notifications/unread")
         ask(reading, "PUT", f"/tweets/{tweet}/like")
         ask(reading, "GET", "/feed/home")
         ask(reading, "GET", f"/users/{author.username}")

@@ -112,6 +112,7 @@ LONGEST = {
     "vouched": 3600, "told": 120, "name": 86_400,
     "followers": 60, "following": 60, "tweets": 60,
     "tweet": 2 * 86_400, "counts": 600, "counting": 10, "accounts-changed": 20, "sweep": 3600, "stray-search": 86_400,
+    "news": 3600, "unread": 60,
 }  # fmt: skip
 """Seconds that a key of each family may last at most, as docs/data.md says. (A vouch lasts for as long as a test, as
 nobody looks in one.)"""
@@ -140,7 +141,14 @@ def test_every_key_ends_but_those_that_say_why_not(settings: Settings) -> None:
     blocks.block(readers[1].id, readers[2].id)
     follows.unfollow(readers[1].id, author.id)
     client = ApiClient(readers[0])
-    for path in ("feed/home", "feed/public", f"users/{author.username}", f"tweets/{tweet}", f"tweets/{tweet}/replies"):
+    for path in (
+        "feed/home",
+        "feed/public",
+        "me/notifications/unread",
+        f"users/{author.username}",
+        f"tweets/{tweet}",
+        f"tweets/{tweet}/replies",
+    ):
         assert client.get(f"/api/v1/{path}").status_code == 200, path
     tweet_services.delete_tweet(tweet_id=reply, viewer=viewer(readers[0]))
     services.suspend(readers[2], by=operator())

@@ -30,7 +30,7 @@ from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.tweeting import post, viewer
 from tests.outages import server_down
 from tests.people import ApiClient, new_person
-from tests.work import open_orders, work_off_everything, work_off_wholly
+from tests.work import every_open_order, open_orders, work_off_everything, work_off_wholly
 from tweets.hashtags import hashtag_numbers
 from tweets.writing.posting import delete_tweet
 from tweets.writing.restoring import restore_tweet
@@ -160,8 +160,9 @@ class TestCosts:
         tweet = post(new_person())
         work_off_everything()
         reply = post(new_person(), f"#{tag}", reply_to=tweet)
+        [order] = open_orders()
         with counted_round_trips() as trips:
-            work_off_everything()
+            work_off_wholly(order)
         [number] = hashtag_numbers([tag])
         assert published(*trips) == [(hashtag_channel(number), reply)]
         assert len(trips) == 1
@@ -238,7 +239,7 @@ class TestResuming:
             [socket] = await opened(tag, reader)
             older = await housekeeping(post, author, f"#{tag}", reply_to=root)
             [late] = await housekeeping(open_orders)
-            with patch("tests.work.open_orders", lambda: [each for each in open_orders() if each != late]):
+            with patch("tests.work.every_open_order", lambda: [each for each in every_open_order() if each != late]):
                 younger = await act(post, author, f"#{tag}")
             frame = await socket.frame()
             assert frame["tweet"]["id"] == str(younger)

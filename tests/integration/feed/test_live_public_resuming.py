@@ -26,7 +26,7 @@ from tests.integration.feed.sockets import delivered, until
 from tests.integration.tweeting import post, viewer
 from tests.outages import server_down
 from tests.people import new_person
-from tests.work import open_orders, work_off_everything
+from tests.work import every_open_order, open_orders, work_off_everything
 from tweets.writing.posting import delete_tweet
 
 pytestmark = pytest.mark.usefixtures("product")
@@ -73,7 +73,7 @@ class TestResuming:
             [socket] = await opened(reader)
             older = await housekeeping(post, author)
             [late] = await housekeeping(open_orders)
-            with patch("tests.work.open_orders", lambda: [each for each in open_orders() if each != late]):
+            with patch("tests.work.every_open_order", lambda: [each for each in every_open_order() if each != late]):
                 younger = await act(post, author)
             frame = await socket.frame()
             assert frame["tweet"]["id"] == str(younger)

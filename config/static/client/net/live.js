@@ -1,6 +1,6 @@
-// Streams of what happens, over the one connection: home, public, hashtag:<tag> and tweet:<id>, as docs/live.md has
-// them. A stream is taken up again where it was left: the cursor of its newest frame is safe to resume from, and what
-// comes twice is dropped by whoever shows it.
+// Streams of what happens, over the one connection: home, public, notifications, hashtag:<tag> and tweet:<id>, as
+// docs/live.md has them. A stream is taken up again where it was left: the cursor of its newest frame is safe to resume
+// from, and what comes twice is dropped by whoever shows it.
 import { tell } from "../events.js";
 import { connect, send } from "./connection.js";
 
@@ -27,8 +27,9 @@ export class LiveStream {
   /** Asked for, and not answered: what is told until then was meant for whoever followed it before. */
   #isPending = false;
 
-  /** Once it is followed, `arrived` is given each tweet; `missed` is called when more has happened than is told, so
-   *  that what is shown has to be loaded anew. Deletions and counts are told to all of the page (events.js). */
+  /** Once it is followed, `arrived` is given each tweet, or notification; `missed` is called when more has happened than
+   *  is told, so that what is shown has to be loaded anew. Deletions and counts are told to all of the page
+   *  (events.js). */
   constructor(name, { arrived, missed }) {
     [this.#name, this.#arrived, this.#missed] = [name, arrived, missed];
   }
@@ -58,15 +59,15 @@ export class LiveStream {
     if (this.#isPending) this.subscribe();
   }
 
-  take({ type, cursor, tweet }) {
+  take({ type, cursor, tweet, notification }) {
     if (type === "subscribed") {
       this.#isPending = false;
       if (!this.#cursor) this.#missed();
     } else if (this.#isPending) {
       return;
-    } else if (type === "tweet") {
+    } else if (type === "tweet" || type === "notification") {
       this.#cursor = cursor;
-      this.#arrived(tweet);
+      this.#arrived(tweet ?? notification);
     } else if (type === "gap") {
       this.#missed();
     }
