@@ -30,7 +30,8 @@ two, and nobody vouches for entries in Redis for more than VOUCHED_SECONDS (5 s,
 everywhere within 10 s of its commit.
 
 **When SQL does not answer** entries in Redis count for as long as they last, an hour and more for whoever is active
-(storage/redis/lasting_cache.py).
+(storage/redis/lasting_cache.py). Whose entry does not say whether they are protected counts as protected, and is not
+kept in memory.
 """
 
 import threading
@@ -221,7 +222,8 @@ class _Fetched(msgspec.Struct, frozen=True):
     anew: dict[int, Account]
     """Read since the log was: memory may keep them as of then."""
     remembered: dict[int, Account] = {}
-    """Memory's own, of any generation: kept again they would pass for newer than they are."""
+    """Memory's own, of any generation: kept again they would pass for newer than they are. And what was taken for
+    protected, as nobody could say."""
 
     @property
     def all(self) -> dict[int, Account]:
@@ -240,7 +242,8 @@ def _fetch(ids: Collection[int], changes: Changes) -> _Fetched:
     except Unavailable:
         if kept.good.keys() | kept.doubtful.keys() != set(ids):
             raise
-        return _Fetched(kept.good | kept.doubtful)
+        unsure = {each: _closed(account) for each, account in kept.doubtful.items() if account.protected is None}
+        return _Fetched(kept.good | {each: kept.doubtful[each] for each in kept.doubtful if each not in unsure}, unsure)
     _fill(rows, kept, generation)
     return _Fetched(kept.good | rows)
 
@@ -263,6 +266,11 @@ def _known_protection(kept: Kept[int, Account]) -> Kept[int, Account]:
         return kept
     good = {each: account for each, account in kept.good.items() if each not in silent}
     return msgspec.structs.replace(kept, good=good, doubtful=kept.doubtful | silent)
+
+
+def _closed(account: Account) -> Account:
+    """Takes somebody for protected: SQL alone could say, and does not answer."""
+    return msgspec.structs.replace(account, protected=True)
 
 
 def _from_sql(ids: Collection[int]) -> dict[int, Account]:

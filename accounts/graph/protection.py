@@ -18,6 +18,9 @@ from accounts.entities import Account
 from accounts.graph.kinds import FOLLOW
 from storage.stores import associations
 
+PAIRS_AT_ONCE = 500
+"""Of whom it is asked in one read whether they follow somebody."""
+
 
 def closed_among(viewer_id: int | None, people: Iterable[Account]) -> frozenset[int]:
     """Returns those of the people who are protected and whom the viewer, None for nobody, neither is nor follows.
@@ -32,13 +35,18 @@ def closed_among(viewer_id: int | None, people: Iterable[Account]) -> frozenset[
 
 
 def closed_to_each(people: Mapping[int, Collection[Account]]) -> dict[int, frozenset[int]]:
-    """Returns `closed_among` of each viewer's people, by viewer. One store read for all, or nothing."""
+    """Returns `closed_among` of each viewer's people, by viewer. One store read for each PAIRS_AT_ONCE that it asks
+    about."""
     asked = {
         viewer_id: {each.id for each in of_viewer if each.protected and each.id != viewer_id}
         for viewer_id, of_viewer in people.items()
     }
     pairs = [(viewer_id, FOLLOW, each) for viewer_id, others in asked.items() for each in others]
-    found = {(edge.source, edge.target) for edge in associations().find_pairs(pairs)} if pairs else set()
+    found = {
+        (edge.source, edge.target)
+        for start in range(0, len(pairs), PAIRS_AT_ONCE)
+        for edge in associations().find_pairs(pairs[start : start + PAIRS_AT_ONCE])
+    }
     return {
         viewer_id: frozenset(each for each in others if (viewer_id, each) not in found)
         for viewer_id, others in asked.items()

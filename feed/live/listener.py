@@ -13,6 +13,7 @@ answers come in order, and everything published before has then been put into th
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
@@ -34,7 +35,7 @@ from feed.live.rechecking import rechecking
 from feed.live.registry import registry
 from feed.live.shared_places import shared_places
 from feed.live.sharing import sharing
-from feed.live.streams.missed import unseen_among
+from feed.live.streams.missed import newly_protected, unseen_among
 from feed.live.streams.stream import HASHTAG, HOME, NOTIFICATIONS, PUBLIC, READER, TWEET, Signal, SignalKind, Topic
 from feed.live.subscription import Message, Subscription, end_if_cancelled, opened
 from feed.live.threads import housekeeping
@@ -49,6 +50,10 @@ START_SECONDS = 2.0
 WATCH_SECONDS = 0.5
 """How often accounts that have changed are looked up: a revoked token closes, and what a suspended or protected author
 wrote leaves screens, within a second."""
+
+RECENT = timedelta(minutes=10)
+"""Who has become protected so long before the last look may not have been told of: clocks differ, and the log has a
+change a while behind its moment. Of whoever is protected for longer nothing is told at changes of another kind."""
 
 FIGURES_SECONDS = 1.0
 """How often it is told how many sockets there are, and what was sent: for those who look (fanout/live/figures.py)."""
@@ -76,12 +81,14 @@ class Listener:
         self._seen_changes: Changes = {}
         self._changed: set[int] = set()
         """Accounts that have changed and were not looked at yet."""
+        self._looked = datetime.now(UTC)
+        """When the last look began in which all were."""
 
     def start(self) -> None:
         """Starts listening; call it on the event loop for every socket, it does something for the first."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._loop, self._subscribed = loop, asyncio.Event()
+            self._loop, self._subscribed, self._looked = loop, asyncio.Event(), datetime.now(UTC)
             for each in (channels, watched, self._public, self._news):
                 each.start_anew()
             steps = (
@@ -272,17 +279,20 @@ class Listener:
         await self._tell_unseen()
 
     async def _tell_unseen(self) -> None:
-        """Tells who of the changed was suspended, or is protected; those that cannot be known now, at the next look."""
-        changed = frozenset(self._changed)
+        """Tells who of the changed was suspended, or has become protected; those that cannot be known now, at the next
+        look."""
+        changed, began = frozenset(self._changed), datetime.now(UTC)
         if changed:
             suspended, protected = await housekeeping(unseen_among, changed)
+            since = await housekeeping(newly_protected, protected, self._looked - RECENT) if protected else {}
             self._changed -= changed
             if suspended or protected:
                 sharing.forget()
             if suspended:
                 await registry.of_authors(SignalKind.SUSPENDED, suspended)
-            if protected:
-                await registry.of_authors(SignalKind.PROTECTED, protected)
+            if since:
+                await registry.of_authors(SignalKind.PROTECTED, frozenset(since), since=since)
+        self._looked = began
 
 
 def _resync_shards(emptied: Collection[int]) -> None:

@@ -12,7 +12,7 @@ here and not when the frame is sent, since what waits behind it may be older.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from feed.live.streams.stream import HOME, READER, Signal, SignalKind, Stream, Topic
@@ -244,14 +244,16 @@ class Registry:
             if place % ASKED == ASKED - 1:
                 await asyncio.sleep(0)
 
-    async def of_authors(self, kind: SignalKind, authors: frozenset[int]) -> None:
+    async def of_authors(
+        self, kind: SignalKind, authors: frozenset[int], *, since: Mapping[int, int] | None = None
+    ) -> None:
         """Tells the streams on whose screens something may be by, or retweet, one of these people.
 
-        The kind is SUSPENDED or PROTECTED. Looks through every screen of the process, a few at a time.
+        The kind is SUSPENDED, or PROTECTED with `since`. Looks through every screen of the process, a few at a time.
         """
         for place, ((topic, queue), stream) in enumerate(list(self._streams.items())):
             if stream.shows_any_by(authors):
-                queue.put(Signal(kind, topic, self.watermark, authors=authors))
+                queue.put(Signal(kind, topic, self.watermark, authors=authors, since=since or {}))
             if place % SCANNED == SCANNED - 1:
                 await asyncio.sleep(0)
 

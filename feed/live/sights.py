@@ -24,12 +24,16 @@ REFRESHED = 50
 """Viewers whose exclusions are read from the store within one look: Redis was emptied, and the others' turn comes."""
 
 
+Hidden = dict[int, frozenset[int] | Unavailable]
+"""By viewer, whom of the authors they must not see; or why that cannot be known now."""
+
+
 class _Look:
     """Viewers who ask at the same moment, and of whom; what is found."""
 
     def __init__(self) -> None:
         self.authors: dict[int, set[int]] = {}
-        self.found: asyncio.Future[dict[int, frozenset[int]]] = asyncio.get_running_loop().create_future()
+        self.found: asyncio.Future[Hidden] = asyncio.get_running_loop().create_future()
 
 
 class Sights:
@@ -56,9 +60,12 @@ class Sights:
             task.add_done_callback(self._looks.discard)
         look.authors.setdefault(viewer_id, set()).update(authors)
         found = await asyncio.shield(look.found)
-        if viewer_id in found:
-            return found[viewer_id].intersection(authors)
-        return await reading(_hidden, viewer_id, authors)
+        hidden = found.get(viewer_id)
+        if hidden is None:
+            return await reading(_hidden, viewer_id, authors)
+        if isinstance(hidden, Unavailable):
+            raise hidden
+        return hidden.intersection(authors)
 
     async def _look(self, look: _Look) -> None:
         """Runs once everybody who is told at the same time has asked."""
@@ -71,11 +78,11 @@ class Sights:
             look.found.exception()  # whoever waits may be gone
 
 
-def hidden_of(authors: Mapping[int, Collection[int]]) -> dict[int, frozenset[int]]:
+def hidden_of(authors: Mapping[int, Collection[int]]) -> Hidden:
     """Returns whom of these authors each viewer must not see, of the viewers whom Redis knows, and of REFRESHED others.
 
-    Of these as long as the store answers. Raises `Unavailable`, for Redis, and where somebody is protected for the
-    store.
+    Of these as long as the store answers; where it does not, who has somebody protected among their authors cannot be
+    told. Raises `Unavailable`, for Redis, and for accounts that can be had from nowhere.
     """
     viewers, known, at = list(authors), dict[int, Exclusions](), UNHEARD
     for start in range(0, len(viewers), AT_ONCE):
@@ -88,18 +95,29 @@ def hidden_of(authors: Mapping[int, Collection[int]]) -> dict[int, frozenset[int
             known[viewer_id] = refreshed(viewer_id)
         except Unavailable:
             break  # of the others Redis has just told
-    hidden = {each: hidden_among(each, found, authors[each], home=False) for each, found in known.items()}
+    hidden = {each: hidden_among(each, cached, authors[each], home=False) for each, cached in known.items()}
     closed = _closed_of({each: authors[each] for each in known}, at)
-    return {each: hidden[each] | closed[each] for each in known}
+    return {each: _both(hidden[each], closed.get(each, frozenset())) for each in known}
 
 
-def _closed_of(authors: Mapping[int, Collection[int]], at: Heard) -> dict[int, frozenset[int]]:
-    """Whom of the authors, protected, each viewer neither is nor follows."""
+def _both(hidden: frozenset[int], closed: frozenset[int] | Unavailable) -> frozenset[int] | Unavailable:
+    return closed if isinstance(closed, Unavailable) else hidden | closed
+
+
+def _closed_of(authors: Mapping[int, Collection[int]], at: Heard) -> Hidden:
+    """Whom of the authors, protected, each viewer neither is nor follows; of viewers with such an author."""
     asked = {each for of_viewer in authors.values() for each in of_viewer}
     accounts = accounts_by_id(asked, changes=at.changes, log_shard=at.log_shard, generation=at.generation)
-    return closed_to_each(
-        {each: [accounts[author] for author in of_viewer if author in accounts] for each, of_viewer in authors.items()}
-    )
+    protected = {each.id: each for each in accounts.values() if each.protected}
+    asking = {
+        viewer_id: [protected[each] for each in of_viewer if each in protected and each != viewer_id]
+        for viewer_id, of_viewer in authors.items()
+    }
+    asking = {viewer_id: others for viewer_id, others in asking.items() if others}
+    try:
+        return {**closed_to_each(asking)}
+    except Unavailable as error:
+        return dict.fromkeys(asking, error)
 
 
 def _hidden(viewer_id: int, authors: Set[int]) -> frozenset[int]:

@@ -211,7 +211,8 @@ class Watched:
         hidden = await housekeeping(hidden_of, authors) if authors else {}
         lost: dict[Topic, set[int]] = {}
         for stream in streams:
-            if not hidden.get(stream.viewer_id, frozenset()).isdisjoint(stream.authors):
+            found = hidden.get(stream.viewer_id)
+            if isinstance(found, frozenset) and not found.isdisjoint(stream.authors):
                 lost.setdefault(stream.topic, set()).add(stream.viewer_id)
         for topic, viewers in lost.items():
             registry.tell(Signal(SignalKind.HIDDEN, topic, registry.watermark, viewers=frozenset(viewers)))

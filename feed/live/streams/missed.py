@@ -139,9 +139,15 @@ def unseen_among(user_ids: Collection[int]) -> Unseen:
 
 def _changes_of_authors(after: int, on_screen: Collection[int]) -> list[Missed]:
     unseen, moment = unseen_among(on_screen), id_time(after)
-    suspended, protected = suspended_since(unseen.suspended, moment), protected_since(unseen.protected, moment)
+    suspended, protected = suspended_since(unseen.suspended, moment), newly_protected(unseen.protected, moment)
     missed = [Missed(_id_of(at), None, author_id) for author_id, at in suspended.items()]
-    return missed + [Missed(_id_of(at), None, author_id, protected=True) for author_id, at in protected.items()]
+    return missed + [Missed(op, None, author_id, protected=True) for author_id, op in protected.items()]
+
+
+def newly_protected(user_ids: Collection[int], moment: datetime) -> dict[int, int]:
+    """Returns those of these protected people who are so since `moment`, and since when, as an id. As
+    `protected_since`."""
+    return {author_id: _id_of(at) for author_id, at in protected_since(user_ids, moment).items()}
 
 
 def _id_of(moment: datetime) -> int:

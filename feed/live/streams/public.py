@@ -5,7 +5,7 @@ below the oldest open order, is as safe to resume from here as in home. What is 
 does not list, or by somebody hidden from the viewer: that is found when it is read.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 from accounts.entities import Viewer
 from fanout.live.channel import PUBLIC_CHANNEL
@@ -44,9 +44,9 @@ class PublicStream(ReplayingStream):
             self._hears = False
             channels.leave(PUBLIC_CHANNEL)
 
-    async def _tell_protected(self, authors: frozenset[int]) -> None:
+    async def _tell_protected(self, since: Mapping[int, int]) -> None:
         """Takes what is theirs off everybody's screen: nobody protected is in the public feed."""
-        await self._send_deleted(self._screen.leave_by(authors))
+        await self._send_deleted(self._screen.leave_protected(since))
 
     def _may_show(self, tweet: TweetOut) -> bool:
         return tweet.retweet_of is None

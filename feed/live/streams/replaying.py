@@ -10,7 +10,7 @@ tweet's own, and those of the retweets that show it. A quoting tweet stays, and 
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from typing import ParamSpec, TypeVar
@@ -111,7 +111,7 @@ class ReplayingStream(ABC):
             case SignalKind.SUSPENDED:
                 await self._tell_suspended(signal.authors)
             case SignalKind.PROTECTED:
-                await self._tell_protected(signal.authors)
+                await self._tell_protected(signal.since)
             case SignalKind.RESYNC:
                 await self._catch_up()
             case SignalKind.OVERFLOW:
@@ -165,7 +165,7 @@ class ReplayingStream(ABC):
         """Learns what the client may have from before, once. Raises `Unavailable`: who calls leaves the stream behind,
         as cursors above a deletion that could not be told would hide it."""
         if not self._looked:
-            self._screen.put(await self._read_in_turn(self._standing))
+            self._screen.fill(await self._read_in_turn(self._standing))
             self._looked = True
 
     async def _read(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -288,21 +288,28 @@ class ReplayingStream(ABC):
         while missed and missed[0].op <= place:
             each = missed.popleft()
             if each.tweet_id is None:
-                await (self._tell_protected if each.protected else self._tell_suspended)(frozenset({each.author_id}))
+                await self._tell_change_of(each)
             else:
                 await self._send_deleted(self._screen.leave(each.tweet_id, unseen=each.unseen))
+
+    async def _tell_change_of(self, author: Missed) -> None:
+        if author.protected:
+            await self._tell_protected({author.author_id: author.op})
+        else:
+            await self._tell_suspended(frozenset({author.author_id}))
 
     async def _tell_suspended(self, authors: Set[int]) -> None:
         """Takes off the screen what is by, or retweets, suspended people."""
         await self._send_deleted(self._screen.leave_by(authors))
 
-    async def _tell_protected(self, authors: frozenset[int]) -> None:
-        """Takes off the screen what is by, or retweets, those whom the viewer may not see. `sights.hidden` has the
-        costs; what raises `Unavailable` leaves the stream behind, and is told by the replay."""
+    async def _tell_protected(self, since: Mapping[int, int]) -> None:
+        """Takes off the screen what is by, or retweets, those whom the viewer may not see; tells what the client may
+        have of it. `sights.hidden` has the costs; what raises `Unavailable` leaves the stream behind, and is told by
+        the replay."""
         behind, self._behind = self._behind, True
-        hidden = await sights.hidden(self._viewer.id, authors)
+        hidden = await sights.hidden(self._viewer.id, since.keys())
         self._behind = behind
-        await self._send_deleted(self._screen.leave_by(hidden))
+        await self._send_deleted(self._screen.leave_protected({each: since[each] for each in hidden}))
 
     async def _send_deleted(self, entry_ids: Sequence[int]) -> None:
         for entry_id in entry_ids:

@@ -10,7 +10,7 @@ Bounded: the newest KEPT entries. By tracemalloc, a fifth of them retweets, 200 
 no other socket of the process has them; what several have is there once (tweets/reading/showing.py), at 16 KB for 200.
 """
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from tweets.reading.showing import Showing
 
@@ -28,6 +28,13 @@ class Screen:
         """Which of them retweet a tweet, by its id."""
         self._told: dict[int, None] = {}
         """Entries that were deleted, and of which the client knows; the newest KEPT."""
+        self._filled = 0
+        """The newest entry that is here without having been sent."""
+
+    def fill(self, showings: Sequence[Showing]) -> None:
+        """Adds what stands in the collection, whoever may see it: the client may have it from pages."""
+        self.put(showings)
+        self._filled = max((each.entry_id for each in showings), default=0)
 
     def put(self, showings: Iterable[Showing]) -> None:
         """Adds entries, the newest last; in place of the oldest, if there are too many."""
@@ -73,10 +80,30 @@ class Screen:
 
         They may be restored, their entries be sent again, and be deleted after that: none counts as deleted here.
         """
+        return [each.entry_id for each in self._take_by(authors)]
+
+    def leave_protected(self, since: Mapping[int, int]) -> list[int]:
+        """Takes away what is by, or retweets, these people, who are protected since an operation each.
+
+        Returns the ids of what was made before it, or sent, in their order: of what is later and was not sent, nobody
+        else ever had the id.
+        """
+
+        def before(author_id: int, made: int) -> bool:
+            return author_id not in since or made < since[author_id]
+
+        return [
+            each.entry_id
+            for each in self._take_by(since.keys())
+            if each.entry_id > self._filled
+            or (before(each.author_id, each.entry_id) and before(each.tweet_author_id, each.tweet_id))
+        ]
+
+    def _take_by(self, authors: Set[int]) -> list[Showing]:
         entries = self._entries.values()
-        gone = [each.entry_id for each in entries if each.author_id in authors or each.tweet_author_id in authors]
+        gone = [each for each in entries if each.author_id in authors or each.tweet_author_id in authors]
         for each in gone:
-            self._remove(each)
+            self._remove(each.entry_id)
         return gone
 
     def _remove(self, entry_id: int) -> None:

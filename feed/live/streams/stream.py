@@ -6,7 +6,7 @@ A socket holds any number of streams, each by the name that clients write (subsc
 new one is a class that keeps the promises of `Stream`, and a line in the table (table.py).
 """
 
-from collections.abc import Awaitable, Callable, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -64,7 +64,7 @@ class SignalKind(StrEnum):
     SKIPPED = "skipped"
     """So many came to such a topic that some were left out."""
     PROTECTED = "protected"
-    """`authors` are protected: what they wrote leaves the screens of who does not follow them."""
+    """People are protected `since` a moment ago: what they wrote leaves the screens of who does not follow them."""
     COUNTS = "counts"
     """The counts of the topic's tweet have changed."""
     HIDDEN = "hidden"
@@ -82,6 +82,8 @@ class Signal(msgspec.Struct, frozen=True):
     entries: tuple[int, ...] = ()
     viewers: frozenset[int] = frozenset()
     authors: frozenset[int] = frozenset()
+    since: Mapping[int, int] = {}
+    """Of PROTECTED: by person, the moment as an id."""
     wish: "Wish | None" = None
     """Of a SUBSCRIBE."""
     name: str = ""

@@ -8,7 +8,7 @@ followed, or blocked, either way) is told its `delete`, and the stream is over. 
 published: it is looked for every few seconds, and before every frame, so that nothing is told after it.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 from accounts.entities import Viewer
 from accounts.graph.exclusions import sees_suspended
@@ -130,10 +130,10 @@ class TweetStream(ReplayingStream):
         if not sees_suspended(self._viewer):
             await super()._tell_suspended(authors)
 
-    async def _tell_protected(self, authors: frozenset[int]) -> None:
+    async def _tell_protected(self, since: Mapping[int, int]) -> None:
         """Does the same."""
         if not sees_suspended(self._viewer):
-            await super()._tell_protected(authors)
+            await super()._tell_protected(since)
 
     async def _tell_counts(self) -> None:
         counts = self._watch.counts if self._watch is not None else None

@@ -102,6 +102,22 @@ def test_what_a_process_of_the_version_before_has_kept_is_not_believed(scene: Sc
     problem(Api().get(f"/tweets/{scene.tweet}"), 404)
 
 
+@on_one_store
+def test_while_sql_does_not_answer_they_pass_for_protected_and_are_not_kept(scene: Scene) -> None:
+    """Hers does not say that she is protected, nor Bob's that he is not."""
+    open_one = post(scene.bob)
+    for person in (scene.ada, scene.bob):
+        old = [person.id, person.username, "", "", None, False, False, False]
+        timeline_node().round_trip(("SET", ACCOUNTS.key(person.id), msgspec.msgpack.encode(old), "EX", 86_000))
+    accounts.forget_all()
+    with patch.object(accounts, "_from_sql", side_effect=Unavailable("sql")):
+        for tweet in (scene.tweet, open_one):
+            problem(Api().get(f"/tweets/{tweet}"), 404)
+        assert Api(scene.follower).get(f"/tweets/{scene.tweet}").status_code == 200
+    problem(Api().get(f"/tweets/{scene.tweet}"), 404)
+    assert Api().get(f"/tweets/{open_one}").status_code == 200
+
+
 class Silent:
     """A store that does not answer who follows whom."""
 

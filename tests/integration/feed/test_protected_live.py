@@ -1,16 +1,21 @@
 """What a protected person wrote, on sockets: for whom it is for, and off the screens of others within a second."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from accounts.graph import blocks, follows, requests
+from accounts.models import User
+from accounts.people.services import ProfileChange, update_profile
 from feed.live import listener as listener_module
+from feed.live.registry import registry
+from feed.live.streams.stream import SignalKind
 from feed.live.threads import housekeeping
 from storage.web.paging import encode_cursor
 from tests.integration.feed.protected_world import INSIDERS, OUTSIDERS, World, protect, retweeted
-from tests.integration.feed.sockets import Socket, WiredSocket, delivered
+from tests.integration.feed.sockets import Socket, WiredSocket, delivered, until
 from tests.integration.feed.tweet_streams import close, counts_until, ended, opened, run
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post, viewer
@@ -218,6 +223,51 @@ class TestBecomingProtected:
             assert await homes[0].until(last) == [last], "nothing of hers has left who follows her"
             assert await homes[1].until(last) == [last]
             await close(*homes, *public, one, other)
+
+        run(scenario)
+
+    @on_one_store
+    @pytest.mark.parametrize("stream", ["public", "hashtag:matrix"])
+    def test_strangers_are_told_no_id_of_what_she_wrote_afterwards(self, stream: str) -> None:
+        """Nor anything more at changes of another kind, when she is protected for long."""
+        ada, bob, stranger = new_person(), new_person(), new_person()
+        before = post(ada, "before #matrix")
+        protect(ada)
+        post(ada, "after #matrix")
+        other = post(bob, "other #matrix")
+
+        async def scenario() -> None:
+            await delivered()
+            socket = await housekeeping(Socket, stranger)
+            await socket.open(stream=stream)
+            await housekeeping(update_profile, ada.id, ProfileChange(bio="New."))
+            assert await socket.frame() == {"type": "delete", "stream": stream, "id": str(before)}
+            await housekeeping(protect, bob)
+            assert await socket.frame() == {"type": "delete", "stream": stream, "id": str(other)}
+            await close(socket)
+
+        run(scenario)
+
+    @on_one_store
+    def test_later_changes_of_who_is_protected_for_long_tell_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ada, bob, stranger = new_person(), new_person(), new_person()
+        protect(ada)
+        User.objects.filter(pk=ada.id).update(protected_at=datetime.now(UTC) - timedelta(hours=1))
+        told: list[int] = []
+
+        async def of_authors(kind: SignalKind, authors: frozenset[int], **_: Any) -> None:
+            told.extend(authors)
+
+        monkeypatch.setattr(registry, "of_authors", of_authors)
+
+        async def scenario() -> None:
+            socket = await housekeeping(Socket, stranger)
+            await socket.open(stream="public")
+            await housekeeping(update_profile, ada.id, ProfileChange(bio="New."))
+            await housekeeping(protect, bob)
+            await until(lambda: bob.id in told)
+            assert ada.id not in told
+            await close(socket)
 
         run(scenario)
 

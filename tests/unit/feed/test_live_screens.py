@@ -84,6 +84,17 @@ def test_the_newest_entries_are_kept() -> None:
         assert screen.leave(100, unseen=True) == [100], "too long ago to be known"
 
 
+def test_of_who_becomes_protected_what_nobody_else_ever_had_is_not_named() -> None:
+    """Ada since 25: what stood there was made before and after; 50 and 61 were sent."""
+    screen = Screen()
+    stood = [tweet(10, ADA), tweet(20, BOB), tweet(30, ADA), Showing(31, BOB, 10, ADA), Showing(32, BOB, 30, ADA)]
+    screen.fill([*stood, Showing(33, ADA, 20, BOB)])
+    screen.put([tweet(50, ADA), Showing(61, BOB, 50, ADA)])
+    assert screen.leave_protected({ADA: 25, CLEO: 1}) == [10, 31, 50, 61]
+    assert screen.authors() == {BOB}
+    assert screen.leave_by({BOB}) == [20]
+
+
 class Shown:
     """A stream that shows one tweet, by one author."""
 
