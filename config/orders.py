@@ -15,7 +15,7 @@ from fanout.delivery import celebrities, fan_out, notifying
 from fanout.orders.dispatch import dispatcher
 from fanout.orders.handlers import register
 from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RESTORE, RETRACT, TELL
-from fanout.orders.queues import FANOUT, GRAPH
+from fanout.orders.queues import FANOUT, GRAPH, NOTICES
 from storage.ports.outbox import Order
 from tweets.writing import restoring, withholding
 from tweets.writing.changed import standing_of
@@ -35,7 +35,7 @@ def register_handlers() -> None:
     register(WITHHOLD_ORDER, lambda order, _: withholding.withhold_person(order), queue=FANOUT)
     register(WITHHOLD_RETWEETS_ORDER, lambda order, _: withholding.withhold_retweets(order), queue=FANOUT)
     announce_by(_send)
-    register(NOTIFY_ORDER, lambda order, _: notifying.notify(order), queue=FANOUT)
+    register(NOTIFY_ORDER, lambda order, _: notifying.notify(order), queue=NOTICES)
 
 
 def _send(order: Order) -> None:

@@ -26,8 +26,8 @@ ADDRESSES = (
 )
 """What a command beside a run needs to speak to it: manage.py to its servers, the demo to the site."""
 STORES = ("embedded", "cassandra")
-FANOUT_FIRST = "maintenance,graph,fanout,bulk"
-BULK_FIRST = "maintenance,graph,bulk,fanout"
+FANOUT_FIRST = "maintenance,graph,fanout,notices,bulk"
+BULK_FIRST = "maintenance,graph,bulk,notices,fanout"
 """A worker takes from the first queue that holds something. With one worker of each order, small authors' orders
 wait for one part of a large one at most, parts never wait for small orders, and neither worker is idle. Maintenance
 is a task or two a minute, each of bounded work."""

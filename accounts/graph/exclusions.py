@@ -161,17 +161,22 @@ def hidden_among(viewer_id: int, exclusions: Exclusions, people: Collection[int]
 
 
 class Visibility:
-    """Tells whom a viewer (None for nobody signed in) may see on one page. In home muted people are hidden, too; in the
-    public feed protected people are, from everybody.
+    """Tells whom a viewer (None for nobody signed in) may see on one page. In home muted people are hidden, too, and
+    `without_muted`; in the public feed protected people are, from everybody.
+
+    `home` says besides that the page's own entries are by people whom the viewer follows: of no other place.
 
     The exclusions are asked for once: along with a round trip that is made anyway (`read`, and then
     `know` or `know_without_redis`), or, if nobody did that, when they are first needed.
     Make a new one for each page: it does not notice changes after its exclusions were read.
     """
 
-    def __init__(self, viewer_id: int | None, *, home: bool = False, public: bool = False) -> None:
+    def __init__(
+        self, viewer_id: int | None, *, home: bool = False, public: bool = False, without_muted: bool = False
+    ) -> None:
         self._viewer_id = viewer_id
         self._home = home
+        self._without_muted = home or without_muted
         self._public = public
         self._exclusions: Exclusions | None = None
         self._open: set[int] = set()
@@ -208,7 +213,7 @@ class Visibility:
             return frozenset()
         if self._exclusions is None:
             self._exclusions = exclusions_of(self._viewer_id)
-        return hidden_among(self._viewer_id, self._exclusions, author_ids, home=self._home)
+        return hidden_among(self._viewer_id, self._exclusions, author_ids, home=self._without_muted)
 
     def unseen_among(
         self, authors: Mapping[int, Account], *, suspended: bool = False, listed: bool = False

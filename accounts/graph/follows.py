@@ -104,13 +104,14 @@ def unfollow(reader_id: int, author_id: int) -> None:
     """Ends a follow, or takes a request back, of anyone, suspended or gone. One store read; two writes and a round trip
     if there was an edge, else another read (see `finish_unfinished`). Of a request a read more (requests.py)."""
     edge, request = _follow_and_request(reader_id, author_id)
-    if not request.present:
-        if edge.present:
-            reverse(edge, readers=[reader_id])
-        else:
-            finish_unfinished(edge)
+    if not request.present and edge.present:
+        reverse(edge, readers=[reader_id])
         return
-    _end([request, edge], readers=[reader_id] if edge.present else [])
+    if not request.present and request.op <= edge.op:
+        finish_unfinished(edge)
+        return
+    # Answered by itself, the request may have been accepted in a write of which the follow is still to come.
+    _end([request, edge], readers=[reader_id] if edge.present or not request.present else [])
     accepted = last_change(reader_id, FOLLOW, author_id)
     if accepted.present:
         reverse(accepted, readers=[reader_id])

@@ -38,7 +38,10 @@ class NotificationType(StrEnum):
 ONCE = frozenset({NotificationType.MENTION, NotificationType.REPLY, NotificationType.QUOTE})
 """Types of which each is about a tweet of its own; of the others many people's make one."""
 
-KIND = {each: Kind(each.value, once=each in ONCE) for each in NotificationType}
+ALONE = frozenset({NotificationType.FOLLOW, NotificationType.FOLLOW_REQUEST})
+"""Types that are about people alone: of each there is one group."""
+
+KIND = {each: Kind(each.value, once=each in ONCE, alone=each in ALONE) for each in NotificationType}
 TYPE = {kind.name: each for each, kind in KIND.items()}
 
 CODES = {
@@ -65,7 +68,7 @@ def notify_order(
     """Returns the order that tells people what `actor` did; None if that is nobody but the actor.
 
     Of several types for one person the first counts. `order_id` is that of what it announces, if that has no order of
-    its own; else the order gets an id of now: make it before the operation's own, so that no cursor passes it.
+    its own; else the order gets an id of now.
     """
     first: dict[int, NotificationType] = {}
     for kind, recipient in told:

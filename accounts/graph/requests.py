@@ -40,6 +40,10 @@ def accept(author_id: int, requester_id: int) -> None:
     request, edge = stores.associations().last_changes(
         [(requester_id, FOLLOW_REQUEST, author_id), (requester_id, FOLLOW, author_id)]
     )
+    if not (request.present or edge.present) and request.op > edge.op:
+        # Accepted already, in a write that broke off between the two.
+        follows.finish_unfinished(request)
+        edge = follows.last_change(requester_id, FOLLOW, author_id)
     if edge.present and not request.present:
         follows.finish_unfinished(edge)
         return

@@ -17,7 +17,7 @@ from accounts.entities import Viewer
 from accounts.graph.counts import FOLLOWERS
 from accounts.graph.exclusions import Visibility
 from accounts.graph.kinds import FOLLOW, FOLLOW_REQUEST
-from accounts.graph.notifications import ONCE, TYPE, NotificationType
+from accounts.graph.notifications import ALONE, ONCE, TYPE, NotificationType
 from accounts.people.profiles import UserOut, user_out
 from storage.ids.snowflakes import created_at
 from storage.ports.associations import Association, End
@@ -39,7 +39,6 @@ EDGES: Mapping[NotificationType, str] = {
     NotificationType.FOLLOW_REQUEST: FOLLOW_REQUEST,
 }
 """The associations, from people to what a group is about, that say who is in it."""
-OF_A_PERSON = frozenset({NotificationType.FOLLOW, NotificationType.FOLLOW_REQUEST})
 
 
 class NotificationOut(msgspec.Struct, frozen=True):
@@ -67,10 +66,10 @@ def groups_of(notices: Sequence[Notice], viewer: Viewer, *, read_up_to: int) -> 
     One hydration of their tweets, a store read for each type of group among them, the accounts, and for followers
     their count; once more who is in groups of which nobody may be shown. Raises `Unavailable`.
     """
-    visibility = Visibility(viewer.id, home=True)
+    visibility = Visibility(viewer.id, without_muted=True)
     found = _tweets_of(notices, viewer, visibility)
     tweets = {int(tweet.id): tweet for tweet in found.tweets}
-    standing = [each for each in notices if _type(each) in OF_A_PERSON or each.subject in tweets]
+    standing = [each for each in notices if _type(each) in ALONE or each.subject in tweets]
     people = _People(viewer, visibility, {each: _author(each, tweets) for each in standing if _type(each) in ONCE})
     people.look(standing)
     shown = {
@@ -82,7 +81,7 @@ def groups_of(notices: Sequence[Notice], viewer: Viewer, *, read_up_to: int) -> 
 
 
 def _tweets_of(notices: Iterable[Notice], viewer: Viewer, visibility: Visibility) -> Hydrated:
-    ids = list(dict.fromkeys(each.subject for each in notices if _type(each) not in OF_A_PERSON))
+    ids = list(dict.fromkeys(each.subject for each in notices if _type(each) not in ALONE))
     return hydrated(ids, viewer=viewer, visibility=visibility)
 
 
@@ -119,9 +118,14 @@ class _People:
         ids = {person for people in found.values() for person in people}
         accounts = accounts_by_id(ids)
         hidden = self._visibility.hidden_among(ids) | {self._viewer.id}
+        # What somebody protected likes and retweets their followers alone are told; that they follow, whom they do.
+        acted = {each for notice, people in found.items() if _type(notice) not in ALONE for each in people}
+        closed = self._visibility.unseen_among({each: accounts[each] for each in acted if each in accounts})
         seen = {each: user_out(account) for each, account in accounts.items() if not account.suspended}
         self._shown |= {
             notice: [seen[each] for each in people if each in seen and each not in hidden]
+            if _type(notice) in ALONE
+            else [seen[each] for each in people if each in seen and each not in hidden | closed]
             for notice, people in found.items()
         }
 

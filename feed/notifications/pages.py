@@ -51,20 +51,18 @@ def _tell(person_id: int) -> None:
 
 
 class Listed:
-    """The viewer's notices for one page. `above` leaves out all up to that place."""
+    """The viewer's notices for one page."""
 
-    def __init__(self, viewer: Viewer, types: Collection[NotificationType], *, read_up_to: int, above: int = 0) -> None:
+    def __init__(self, viewer: Viewer, types: Collection[NotificationType], *, read_up_to: int) -> None:
         self._viewer = viewer
         self._kinds = [KIND[each] for each in types]
         self._read_up_to = read_up_to
-        self._above = above
         self._notices: dict[int, Notice] = {}
 
     def fetch(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
         found = notices().newest(self._viewer.id, self._kinds, Range(before, after, limit))
-        kept = [each for each in found if each.place > self._above]
-        self._notices |= {each.place: each for each in kept}
-        return [each.place for each in kept]
+        self._notices |= {each.place: each for each in found}
+        return [each.place for each in found]
 
     def show(self, places: Sequence[int]) -> Shown[NotificationOut]:
         groups = groups_of([self._notices[each] for each in places], self._viewer, read_up_to=self._read_up_to)

@@ -71,10 +71,11 @@ def _versions(person_id: int) -> Read[Versions]:
 
 
 def _count(viewer: Viewer) -> int:
-    """Of somebody from whom so much is hidden that nothing was found in time, nothing is new."""
+    """Upwards from what was read last, so that nothing below it is looked at. Of somebody from whom so much is hidden
+    that nothing was found in time, nothing is new."""
     mark = notices().read_up_to(viewer.id)
-    listed = Listed(viewer, EVERY_TYPE, read_up_to=mark, above=mark)
+    listed = Listed(viewer, EVERY_TYPE, read_up_to=mark)
     try:
-        return len(full_page(PageRequest(limit=MOST_COUNTED), Stored(listed.fetch), listed.show).items)
+        return len(full_page(PageRequest(limit=MOST_COUNTED, after=mark), Stored(listed.fetch), listed.show).items)
     except StillSearching:
         return 0

@@ -22,7 +22,7 @@ from fanout.live import presence
 from fanout.live.figures import FRAMES, SOCKETS
 from fanout.orders import resending
 from fanout.orders.figures import DELIVERIES, ENTRIES, percentile
-from fanout.orders.queues import BULK, FANOUT, GRAPH
+from fanout.orders.queues import BULK, FANOUT, GRAPH, NOTICES
 from fanout.timelines.census import active_timelines
 from feed.models import FigureSample
 from feed.operations.breakers import breakers
@@ -40,7 +40,7 @@ BEHIND = 2
 COUNTED = 10_000
 """Counting open orders and dead letters stops here."""
 MAINTENANCE = "maintenance"
-QUEUES = (GRAPH, FANOUT, BULK, MAINTENANCE)
+QUEUES = (GRAPH, FANOUT, NOTICES, BULK, MAINTENANCE)
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)

@@ -1,8 +1,10 @@
 """Notices in Cassandra: a truth, and a listing a kind by slots of time (storage/ports/notices.py says what both are).
 
 Nothing is read before it is written: each row is written at its place's own time, so of several writes of a notice the
-last operation wins, in the truth and in each slot. What is left over in older slots, or by a late write, names another
-place than the truth, and is passed over where the listing is read, as edges' listings are (docs/adr/003).
+last operation wins, in the truth and in each slot; the truth of what comes once at a time that falls as places grow, so
+that the first wins. What is about no subject has its truth alone, and no listing. What is left over in older slots, or
+by a late write, names another place than the truth, and is passed over where the listing is read, as edges' listings
+are (docs/adr/003).
 
 **Order.** A slot never holds anything of another slot's time. So slots are read in order, and what stands in one is
 sorted once all of it was read.
@@ -29,6 +31,8 @@ READING_SECONDS = 3.0
 FEWEST_ROWS, GROWTH = 20, 4
 MOST_ROWS = 2_000
 """Rows of one step of a kind: some ten milliseconds."""
+_FALLING_US = 1 << 60
+"""From which a place's time is taken where the first write wins: later than any, and less than a timestamp may be."""
 
 _SET = "INSERT INTO notices (recipient, kind, subject, place) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
 _LIST = (
@@ -55,7 +59,8 @@ class CassandraNotices:
         lasting.remember(statements)
 
     def newest(self, recipient: int, kinds: Collection[Kind], within: Range) -> list[Notice]:
-        """Makes three round trips: months, rows, truths. Further ones where much was left over, or month by month."""
+        """Makes three round trips: months and what has no listing, rows, truths. Further ones where much was left over,
+        or month by month."""
         if within.low > within.high or within.limit <= 0:
             return []
         walk = _Walk(recipient, kinds, within)
@@ -80,8 +85,17 @@ class _Walk:
     def __init__(self, recipient: int, kinds: Collection[Kind], within: Range) -> None:
         self._recipient = recipient
         self._within = within
-        months = _months(recipient, within)
-        self._lanes = [_Lane(recipient, kind, months[kind.name], within) for kind in kinds if kind.name in months]
+        alone = [kind for kind in kinds if kind.alone]
+        named, *truths = session.execute_all(
+            [(_MONTHS, (recipient,)), *((_TRUTH, (recipient, kind.name, 0)) for kind in alone)]
+        )
+        standing = [(kind, int(rows[0][0])) for kind, rows in zip(alone, truths, strict=True) if rows]
+        self._alone = [
+            Notice(recipient, kind, 0, place) for kind, place in standing if within.low <= place <= within.high
+        ]
+        months = _months(named, within)
+        listed = [kind for kind in kinds if kind.name in months and not kind.alone]
+        self._lanes = [_Lane(recipient, kind, months[kind.name], within) for kind in listed]
         self._truths: dict[tuple[str, int], int] = {}
         self._asked = max(within.limit, FEWEST_ROWS)
 
@@ -100,7 +114,7 @@ class _Walk:
         self._asked = min(self._asked * GROWTH, MOST_ROWS)
 
     def newest(self) -> list[Notice]:
-        found = [notice for lane in self._lanes for notice in lane.found]
+        found = [*self._alone, *(notice for lane in self._lanes for notice in lane.found)]
         found.sort(key=lambda notice: notice.place, reverse=True)
         return found[-self._within.limit :] if self._within.after is not None else found[: self._within.limit]
 
@@ -173,17 +187,23 @@ class _Lane:
 def _statements(notice: Notice) -> list[Statement]:
     recipient, kind, subject, place = notice.recipient, notice.kind.name, notice.subject, notice.place
     month, timestamp = id_month(place), write_timestamp(place)
+    truth: Statement = (
+        _SET,
+        (recipient, kind, subject, place, _FALLING_US - timestamp if notice.kind.once else timestamp),
+    )
+    if notice.kind.alone:
+        return [truth]
     return [
-        (_SET, (recipient, kind, subject, place, timestamp)),
+        truth,
         (_LIST, (recipient, kind, month, slot_of(notice.kind, place), subject, place, timestamp)),
         Lasting(_LIST_MONTH, (recipient, kind, month, timestamp)),
     ]
 
 
-def _months(recipient: int, within: Range) -> dict[str, list[int]]:
-    """The months that hold something in the range, by kind. One round trip."""
+def _months(named: Iterable[Row], within: Range) -> dict[str, list[int]]:
+    """The months that hold something in the range, by kind."""
     found: dict[str, list[int]] = {}
-    for kind, month in session.execute(_MONTHS, (recipient,)):
+    for kind, month in named:
         if id_month(within.low) <= month <= id_month(within.high):
             found.setdefault(kind, []).append(month)
     return found

@@ -11,6 +11,7 @@ _ADD = (
     "INSERT INTO storage_noticerow (recipient, kind, subject, place) VALUES (%s, %s, %s, %s)"
     " ON CONFLICT (recipient, kind, subject) DO UPDATE SET place = max(place, excluded.place)"
 )
+_ADD_ONCE = _ADD.replace("max(", "min(")
 _MARK_READ = (
     "INSERT INTO storage_noticeread (recipient, place) VALUES (%s, %s)"
     " ON CONFLICT (recipient) DO UPDATE SET place = max(place, excluded.place)"
@@ -29,7 +30,8 @@ class EmbeddedNotices:
     def add(self, notices: Sequence[Notice]) -> None:
         """Makes one transaction."""
         statements: list[Statement] = [
-            (_ADD, (each.recipient, each.kind.name, each.subject, each.place)) for each in notices
+            (_ADD_ONCE if each.kind.once else _ADD, (each.recipient, each.kind.name, each.subject, each.place))
+            for each in notices
         ]
         with writing():
             run(*statements)

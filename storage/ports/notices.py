@@ -2,7 +2,8 @@
 
 A *notice* says that something happened for a recipient: its kind, what it is about (the subject), and its *place*, the
 id of the order that says so. Of one recipient, kind and subject there is one, however often it happens: the greatest
-place holds, in whatever order notices are written, so one that is written again, or late, changes nothing. Who has
+place holds (of what comes once, the least), in whatever order notices are written, so one that is written again, or
+late, changes nothing. Who has
 done what is not kept here but asked of whatever keeps it; so nothing has to be taken back here.
 
 For example, ben likes ada's tweet 7 as 100 and cem as 120, and 100 is worked off twice and last:
@@ -29,10 +30,12 @@ put it in order, which is a row for each subject of that time. Fixed: another on
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A kind of notices. `once`: of one subject there is one event only."""
+    """A kind of notices. `once`: of one subject there is one event only. `alone`: it is about no subject, so of each
+    recipient there is one notice."""
 
     name: str
     once: bool
+    alone: bool = False
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -57,7 +60,8 @@ class Notices(Protocol):
     """Notices of one backend. Raises `Unavailable` when it does not answer."""
 
     def add(self, notices: Sequence[Notice]) -> None:
-        """Writes the notices; each stands at the greatest place that it was ever written with. Idempotent.
+        """Writes the notices; each stands at the greatest place that it was ever written with, of a `once` kind at the
+        least. Idempotent.
 
         After `Unavailable` some may stand: write all again.
         """

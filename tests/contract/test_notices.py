@@ -13,6 +13,7 @@ from tests.backends import counted_store_calls
 from tests.ids import new_id
 
 LIKE, FOLLOW, REPLY = Kind("like", once=False), Kind("follow", once=False), Kind("reply", once=True)
+ASKED = Kind("asked", once=False, alone=True)
 KINDS = (LIKE, FOLLOW, REPLY)
 YEAR_US = 365 * 86_400_000_000
 
@@ -42,13 +43,33 @@ def test_what_happens_again_moves_to_the_front_and_is_there_once(notices: Notice
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_written_again_or_late_it_changes_nothing(notices: Notices, kind: Kind) -> None:
+    """Of what comes once the first holds: it was written again for the same reason."""
     recipient, subject = new_id(), new_id()
     first, last = (Notice(recipient, kind, subject, new_id()) for _ in range(2))
-    for written in (last, first, last, first):
+    holds, other = (first, last) if kind.once else (last, first)
+    notices.add([other])
+    assert read(notices, recipient) == [other]
+    for written in (holds, other, holds):
         notices.add([written])
-        assert read(notices, recipient) == [last]
-    notices.add([first, last, first])
-    assert read(notices, recipient) == [last]
+        assert read(notices, recipient) == [holds]
+    notices.add([other, holds, other])
+    assert read(notices, recipient) == [holds]
+    assert notices.newest(recipient, [kind], Range(None, 0, 10)) == [holds]
+
+
+def test_of_what_is_about_nothing_there_is_one_wherever_it_stands(notices: Notices) -> None:
+    recipient = new_id()
+    standing = [Notice(recipient, ASKED, 0, new_id()) for _ in range(3)]
+    like = Notice(recipient, LIKE, new_id(), new_id())
+    for each in (*standing, like):
+        notices.add([each])
+    last = standing[-1]
+    kinds = [ASKED, LIKE]
+    assert notices.newest(recipient, kinds, Range(None, None, 10)) == [like, last]
+    assert notices.newest(recipient, kinds, Range(like.place, None, 10)) == [last]
+    assert notices.newest(recipient, kinds, Range(last.place, None, 10)) == []
+    assert notices.newest(recipient, kinds, Range(None, last.place, 10)) == [like]
+    assert notices.newest(recipient, kinds, Range(None, last.place - 1, 1)) == [last]
 
 
 def test_a_recipient_has_their_own(notices: Notices) -> None:
@@ -143,7 +164,7 @@ def test_a_flood_is_few_rows_and_no_tombstone(notices: Notices) -> None:
     assert rows == [(flood[-1].place,), (before.place,)]
     with counted_store_calls() as calls:
         assert notices.newest(recipient, [LIKE], Range(None, None, 20)) == [flood[-1], before]
-    assert calls == ["execute", "execute_all", "execute_all"]
+    assert calls == ["execute_all", "execute_all", "execute_all"]
 
 
 @pytest.mark.cassandra

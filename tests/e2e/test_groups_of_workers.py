@@ -60,7 +60,7 @@ def hire(tmp_path: Path) -> Iterator[Hire]:
             "DATABASE_URL": f"sqlite://{connections['default'].settings_dict['NAME']}",
         }
         argv = [sys.executable, "-m", "celery", "--app", "config", "--quiet", "--broker", broker.url, "worker"]
-        options = ["--pool", "solo", "--without-gossip", "--without-mingle", "--queues", "graph,fanout,bulk"]
+        options = ["--pool", "solo", "--without-gossip", "--without-mingle", "--queues", "graph,fanout,notices,bulk"]
         log = tmp_path / f"worker-{broker.port}.log"
         name = f"worker-{broker.port}"
         children.append(start(name, [*argv, *options, "--hostname", f"{name}@%h"], env=env, cwd=ROOT, log=log))

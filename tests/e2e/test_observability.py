@@ -82,7 +82,9 @@ def test_one_page_tells_of_web_workers_and_beat_s_tasks(busy: Server) -> None:
 
     assert eventually(told, SECONDS), scraped(busy)
     found = scraped(busy)
-    assert {f"queue_length{{queue={each}}}" for each in ("graph", "fanout", "bulk", "maintenance")} <= found.keys()
+    assert {
+        f"queue_length{{queue={each}}}" for each in ("graph", "fanout", "notices", "bulk", "maintenance")
+    } <= found.keys()
     backends = ("redis_timelines", "redis_broker", "store", "database")
     assert [found[f"breaker_open{{backend={each}}}"] for each in backends] == [0, 0, 0, 0]
 

@@ -30,7 +30,7 @@ from tests.work import open_orders, work_off_everything
 ROOT = Path(__file__).parents[2]
 END_SECONDS = 240.0
 WORKER = [sys.executable, "-m", "celery", "--app", "tests.e2e.poison_worker", "--quiet", "worker", "--pool", "solo"]
-MANNERS = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING", "--queues", "graph,fanout,bulk"]
+MANNERS = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING", "--queues", "graph,fanout,notices,bulk"]
 
 
 class Worker:

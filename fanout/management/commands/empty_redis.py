@@ -14,7 +14,7 @@ from storage.redis.strangers import first_keys
 CANNOT_EMPTY = 2
 OF_TIMELINES = re.compile(rb"\{t[0-9/]+\}:|stray-search$")
 OF_BROKERS = re.compile(
-    rb"(graph|fanout|bulk|maintenance|sweepers|sending-letters|unacked(_index|_mutex)?)$|(sent|tally|fanned):|_kombu\.binding\."
+    rb"(graph|fanout|notices|bulk|maintenance|sweepers|sending-letters|unacked(_index|_mutex)?)$|(sent|tally|fanned):|_kombu\.binding\."
 )
 """Beginnings of keys, as docs/data.md has them."""
 

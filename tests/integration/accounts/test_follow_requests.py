@@ -1,6 +1,7 @@
 """Asking to follow somebody protected: what is asked, accepted, refused, withdrawn, and what ends a request."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -11,12 +12,15 @@ from accounts.graph import blocks, follows, requests
 from accounts.graph.kinds import FOLLOW, FOLLOW_REQUEST
 from accounts.models import User
 from accounts.people import services
-from storage.stores import associations
+from storage.errors import Unavailable
+from storage.ports.associations import Change
+from storage.stores import associations, ids
 from tests.integration.feed.protected_world import protect
 from tests.integration.querying import Door
 from tests.integration.speaking import Api, on_one_store, problem
 from tests.integration.tweeting import home, post
 from tests.people import new_person
+from tests.torn import torn_after
 from tests.work import open_orders, work_off_everything
 
 pytestmark = pytest.mark.usefixtures("product")
@@ -295,6 +299,27 @@ class TestRaces:
 
 
 @on_one_store
+def test_who_withdraws_what_was_accepted_in_half_a_write_does_not_follow_when_it_is_whole(ada: User, bob: User) -> None:
+    """The row that takes the request away stands, the one that makes the follow is still to come."""
+    asked(bob, ada)
+    op = ids.next()
+    associations().apply([Change(bob.id, FOLLOW_REQUEST, ada.id, op, present=False)])
+    assert Api(bob).call("DELETE", f"/users/{ada.username}/follow").json()["data"] == NOBODY
+    associations().apply([Change(bob.id, FOLLOW, ada.id, op, present=True)])
+    assert profile(ada, by=bob)["relationship"] == NOBODY
+
+
+@pytest.mark.parametrize("store", ["cassandra"], indirect=True)
+@pytest.mark.parametrize("rows", range(1, 12))
+def test_accepting_again_what_broke_off_makes_it_whole(ada: User, bob: User, rows: int) -> None:
+    asked(bob, ada)
+    with torn_after(rows) as torn, suppress(Unavailable):
+        requests.accept(ada.id, bob.id)
+    requests.accept(ada.id, bob.id)
+    assert torn.broke or rows > 5
+    assert profile(ada, by=bob)["relationship"] == NOBODY | {"following": True}
+
+
 def test_graphql_does_the_same(ada: User, bob: User) -> None:
     relation = "relationship { following requested followedBy } errors { code field }"
     one, other = Door(bob), Door(ada)

@@ -12,7 +12,7 @@ from tests.people import new_person
 
 pytestmark = [pytest.mark.usefixtures("product"), pytest.mark.parametrize("store", ["embedded"], indirect=True)]
 
-USER = "id username displayName bio avatarUrl verified createdAt"
+USER = "id username displayName bio avatarUrl verified protected createdAt"
 NOTIFICATION = f"id type people {{ {USER} }} peopleCount createdAt read tweet {{ {WHOLE_TWEET} }}"
 QUERY = f"""
 query News($types: [String!], $first: Int, $after: String) {{

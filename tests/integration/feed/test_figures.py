@@ -53,7 +53,7 @@ def test_a_slot_has_what_was_counted_in_it_and_what_is_so() -> None:
     assert found.lag_p50_ms == found.lag_p99_ms
     assert (found.open_orders, found.dead_letters, found.timelines, found.connected) == (1, 0, 1, 1)
     assert found.oldest_open_seconds is not None
-    assert found.queues == {"graph": 0, "fanout": 0, "bulk": 0, "maintenance": 0}
+    assert found.queues == {"graph": 0, "fanout": 0, "notices": 0, "bulk": 0, "maintenance": 0}
     assert found.open_breakers == []
     assert sampled(slot + 1).deliveries == 0.0
 

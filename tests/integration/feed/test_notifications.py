@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from accounts.graph import blocks, follows
+from accounts.graph import blocks, follows, requests
 from accounts.graph.kinds import FOLLOW_REQUEST
 from accounts.graph.notifications import KIND, NotificationType, follow_request_order, notify_order
 from accounts.models import User
@@ -16,13 +16,15 @@ from storage.ports.ranges import Range
 from storage.stores import associations, ids, notices, outbox
 from tests.backends import counted_round_trips, counted_store_calls
 from tests.ids import new_id
-from tests.integration.feed.notified import items, likes, page, told, unlikes
+from tests.integration.feed.notified import items, likes, mark_read, page, told, unlikes, unread
+from tests.integration.feed.protected_world import protect
 from tests.integration.feed.reading import operator
+from tests.integration.querying import Door
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
 from tests.work import every_open_order, work_off_everything, work_off_wholly
 from tweets.kinds import LIKE
-from tweets.writing.posting import delete_tweet
+from tweets.writing.posting import create_tweet, delete_tweet
 from tweets.writing.restoring import restore_tweet
 from tweets.writing.retweeting import retweet, unretweet
 
@@ -60,6 +62,46 @@ def test_a_request_to_follow_is_told_until_it_was_answered() -> None:
     associations().apply([Change(ben.id, FOLLOW_REQUEST, ada.id, op, present=True)], notify)
     assert told(ada) == [("follow_request", [ben.username], 1, None)]
     associations().apply([Change(ben.id, FOLLOW_REQUEST, ada.id, ids.next(above=op), present=False)])
+    assert told(ada) == []
+
+
+def test_of_somebody_protected_only_followers_are_told_what_they_wrote_and_liked() -> None:
+    ada, ben = new_person(), new_person()
+    tweet = post(ada)
+    likes(ben, tweet)
+    retweet(viewer=viewer(ben), tweet_id=tweet)
+    reply, quote = post(ben, "a reply", reply_to=tweet), post(ben, "a quote", quote_of=tweet)
+    mention = post(ben, f"and @{ada.username}")
+    follows.follow(ben.id, ada.id)
+    whole = told(ada)
+    assert len(whole) == 6
+    protect(ben)
+    assert told(ada) == [("follow", [ben.username], 1, None)], "whom they follow is told to whom they follow"
+    in_graphql = "{ notifications(first: 9) { edges { node { type tweet { id } people { username } } } } }"
+    assert [each["node"]["type"] for each in Door(ada).data(in_graphql)["notifications"]["edges"]] == ["follow"]
+    follows.follow(ada.id, ben.id)
+    requests.accept(ben.id, ada.id)
+    assert told(ada) == whole
+    assert {reply, quote, mention} <= {each[3] for each in whole}
+
+
+def test_a_post_that_its_client_repeats_is_told_once() -> None:
+    """Each time with another order, the second one after the first was read."""
+    ada, ben, tweet_id = new_person(), new_person(), ids.next()
+    for _ in range(2):
+        create_tweet(author=viewer(ben), text=f"hello @{ada.username}", tweet_id=tweet_id)
+        [mention] = items(ada)
+        assert mark_read(ada, mention["id"]) == 0
+        assert items(ada) == [mention | {"read": True}]
+        assert unread(ada) == 0
+
+
+def test_a_request_is_told_through_the_door() -> None:
+    ada, ben = new_person(), new_person()
+    protect(ada)
+    follows.follow(ben.id, ada.id)
+    assert told(ada) == [("follow_request", [ben.username], 1, None)]
+    requests.accept(ada.id, ben.id)
     assert told(ada) == []
 
 

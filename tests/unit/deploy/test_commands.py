@@ -41,7 +41,7 @@ def test_the_processes_of_make_run(tmp_path: Path) -> None:
     assert [command.name for command in celery] == ["worker.1", "worker.2", "beat"]
     assert parsed(celery[2].argv[2:])["scheduler"] == "celery.beat:Scheduler"
     assert [parsed(command.argv[2:]).get("queues") for command in celery] == [
-        ["maintenance", "graph", "fanout", "bulk"],
-        ["maintenance", "graph", "bulk", "fanout"],
+        ["maintenance", "graph", "fanout", "notices", "bulk"],
+        ["maintenance", "graph", "bulk", "notices", "fanout"],
         None,
     ]

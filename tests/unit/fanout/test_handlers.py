@@ -13,7 +13,7 @@ from fanout.delivery import celebrities
 from fanout.orders import dispatch, handlers
 from fanout.orders.handlers import Context, queue_of, register, work_off
 from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RESTORE, RETRACT, TELL, PoisonedOrder
-from fanout.orders.queues import BULK, FANOUT, GRAPH
+from fanout.orders.queues import BULK, FANOUT, GRAPH, NOTICES
 from storage.ports.outbox import Order
 from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
 
@@ -30,7 +30,7 @@ def test_a_process_that_has_started_knows_every_kind_and_its_queue() -> None:
         PURGE_ORDER: FANOUT,
         WITHHOLD_ORDER: FANOUT,
         WITHHOLD_RETWEETS_ORDER: FANOUT,
-        NOTIFY_ORDER: FANOUT,
+        NOTIFY_ORDER: NOTICES,
     }
 
 
