@@ -30,7 +30,8 @@ window.WebSocket = class extends WebSocket {
     send(text) {
         const frame = JSON.parse(text);
         line.said.push(frame);
-        if (frame.type !== "subscribe" || line.lost-- <= 0) super.send(text);
+        const isOfHome = frame.type === "subscribe" && frame.stream === "home";
+        if (!isOfHome || line.lost-- <= 0) super.send(text);
         else setTimeout(() => this.hear({ type: "error", code: "unavailable", detail: "" }));
     }
     hear(frame) {
@@ -41,7 +42,8 @@ window.WebSocket = class extends WebSocket {
     }
 };
 """
-"""Its counts of what is to happen to what comes next: sockets are refused, subscribes lost, and answered by a gap."""
+"""Its counts of what is to happen to what comes next: sockets are refused, subscribes to home lost, and any answered by
+a gap."""
 
 
 class Line:
