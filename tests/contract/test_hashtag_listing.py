@@ -55,7 +55,7 @@ def tagged(*tags: str, tweet_id: int | None = None, in_home: bool = True, reply_
 
 
 def ids_over(span_us: int, count: int) -> list[int]:
-    """Distinct ids of a span that ended a year ago, ascending."""
+    """Distinct ids of a span that ended a year ago, ascending; later than what test_public_listing.py writes."""
     dice = random.Random(span_us)
     end = (new_id() >> 12) + EPOCH_US - 12 * MONTH_US
     return [make_id(us, dice.randrange(4096)) for us in sorted(dice.sample(range(end - span_us, end), count))]
@@ -81,7 +81,7 @@ def up(tweets: TweetStore, tag: str, limit: int) -> list[int]:
     return seen
 
 
-@pytest.mark.parametrize("span_us", [1_000_000, 20 * 60_000_000, 5 * DAY_US, 40 * DAY_US, 30 * MONTH_US])
+@pytest.mark.parametrize("span_us", [1_000_000, 20 * 60_000_000, 5 * DAY_US, 40 * DAY_US, 24 * MONTH_US])
 @pytest.mark.parametrize("busy", [False, True])
 def test_paging_meets_every_tweet_once_however_they_are_spread(
     request: pytest.FixtureRequest, tweets: TweetStore, tag: str, span_us: int, busy: bool
