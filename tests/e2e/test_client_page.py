@@ -200,7 +200,7 @@ def test_what_one_is_notified_of_is_counted_at_the_bell_and_read_when_it_is_seen
     tweet_id = person.post("to be liked")
     one.become(person)
     fan.client.put(f"/tweets/{tweet_id}/like")
-    one.sees("1", ".badge").click("Notifications, 1 new", "nav").sees("liked your tweet", "article.notification")
+    one.sees("1", ".badge").click("Notifications 1 new", "nav").sees("liked your tweet", "article.notification")
     one.sees("to be liked", "article.notification").sees_no_more("1", ".badge")
     fan.post("an answer", reply_to=tweet_id)
     one.sees("replied to you", "article.notification").sees_no_more("1", ".badge")

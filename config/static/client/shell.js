@@ -70,8 +70,9 @@ function showNews() {
   const bell = document.querySelector('.ways a[href="/notifications"]');
   if (!bell) return;
   bell.querySelector(".badge")?.remove();
-  if (news()) bell.append(make("span", { class: "badge", "aria-hidden": "true" }, news()));
-  bell.setAttribute("aria-label", news() ? `Notifications, ${news()} new` : "Notifications");
+  // Apart from the label, so that its name has all that is seen of it.
+  if (news()) bell.append(make("span", { class: "badge", "aria-hidden": "true" }, ` ${news()}`));
+  bell.setAttribute("aria-label", news() ? `Notifications ${news()} new` : "Notifications");
 }
 
 const labelled = (text) => make("span", { class: "label" }, text);

@@ -12,6 +12,7 @@ from config.http.refusals import PROBLEMS
 from feed.live.frames import CloseCode
 from feed.live.guard import AUTH_SECONDS
 from feed.live.pacing import AT_A_TIME, BEAT_SECONDS
+from feed.live.streams.hashtag import HASHTAG_STREAM
 from feed.live.streams.table import STREAMS
 from feed.live.streams.tweet import TWEET_STREAM
 from feed.live.subscriptions import MOST_STREAMS
@@ -22,6 +23,9 @@ from tests.threads import run_together
 README = Path(__file__).parents[3] / "README.md"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 KINDS_EMITTED = sorted({kind for kind, _ in KINDS.values()} | {OTHER_KIND[0]})
+
+OF_SOMETHING = (f"{TWEET_STREAM}&lt;id&gt;", f"{HASHTAG_STREAM}&lt;tag&gt;")
+"""Names of streams that say of what."""
 
 
 class TestProblemPages:
@@ -112,7 +116,7 @@ class TestLivePage:
         page = Client().get("/api/docs/live/").content.decode()
         assert f"within {AUTH_SECONDS:.0f} seconds" in " ".join(page.split())
         assert all(f"<td>{code.value}</td>" in page for code in CloseCode)
-        assert all(f"<td><code>{name}</code></td>" in page for name in (*STREAMS, f"{TWEET_STREAM}&lt;id&gt;"))
+        assert all(f"<td><code>{name}</code></td>" in page for name in (*STREAMS, *OF_SOMETHING))
         assert f"at most {AT_A_TIME / BEAT_SECONDS:.0f} tweets a second" in " ".join(page.split())
         assert f"at most {MOST_STREAMS} subscriptions" in page
 

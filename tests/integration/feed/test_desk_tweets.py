@@ -171,6 +171,8 @@ class TestOneTweet:
         assert "<dd>done</dd>" in page
         assert "1 hold it, 0 merge it when they read, 0 lack it, 1 read it from the store" in page
         reply = post(away, reply_to=tweet)
+        assert "<dd>open (notify)</dd>" in desk.page(f"tweets/{reply}/")
+        work_off_everything()
         assert "not for home timelines" in desk.page(f"tweets/{reply}/")
         tagged = post(away, f"#tag{new_id()}", reply_to=tweet)
         assert "<dd>open (tell)</dd>" in desk.page(f"tweets/{tagged}/")

@@ -18,6 +18,7 @@ export const news = () => (unread === 0 ? "" : unread >= MOST ? `${MOST - 1}+` :
 
 /** Follows what whoever is signed in is notified of, in place of who was before. */
 export function startNews() {
+  clearTimeout(counting);
   stream?.leave();
   stream = null;
   know(0);
@@ -46,6 +47,7 @@ function count() {
   clearTimeout(counting);
   counting = setTimeout(async () => {
     const asker = me()?.id;
+    if (!asker) return;
     const { data } = await read("/me/notifications/unread").catch(() => ({ data: { count: unread } }));
     if (me()?.id === asker) know(data.count);
   }, TOGETHER_MS);
