@@ -109,7 +109,7 @@ class IdempotencyKey(EmbeddedModel):
 
 
 class NoticeRow(EmbeddedModel):
-    """A notice (storage/ports/notices.py), at its greatest place."""
+    """A notice (storage/ports/notices.py), at the place that holds."""
 
     recipient = models.BigIntegerField()
     kind = models.TextField()

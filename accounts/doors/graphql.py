@@ -186,7 +186,7 @@ class UserEdge(graphene.ObjectType):
 class UserConnection(graphene.ObjectType):
     """A page of people."""
 
-    edges = graphene.List(graphene.NonNull(UserEdge), required=True, description="Newest first.")
+    edges = graphene.List(graphene.NonNull(UserEdge), required=True, description="In the list's order.")
     page_info = graphene.Field(graphene.NonNull(PageInfo), description="Where the page stands.")
 
 

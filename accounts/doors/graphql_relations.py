@@ -89,7 +89,7 @@ class BlockInput(OfPerson):
 
 
 class Block(Relating):
-    """Blocks a person: ends your follows both ways and hides you from each other. Idempotent."""
+    """Blocks a person: ends follows, and requests, both ways and hides you from each other. Idempotent."""
 
     class Arguments:
         input = input_argument(BlockInput)

@@ -257,7 +257,7 @@ class Visibility:
 def know_together(pages: Mapping[int, Visibility], authors: Collection[Account]) -> None:
     """Has the pages, by their viewers, know whom of the authors they may not see as these are protected.
 
-    One store read for all of them, nothing if nobody is protected. Raises `Unavailable`.
+    What `closed_to_each` costs, nothing if nobody is protected. Raises `Unavailable`.
     """
     protected = [each for each in authors if each.protected]
     if not protected:

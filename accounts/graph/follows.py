@@ -175,7 +175,8 @@ def reverse(last: Change, *, readers: Sequence[int], also: Order | None = None) 
 def write(changes: Sequence[Change], *, op: int, readers: Sequence[int], also: Order | None = None) -> None:
     """Writes the changes of one operation with their order, and puts them in force for `readers`.
 
-    Without readers nobody's home is concerned: the changes are in force when they are written, with no order of theirs.
+    Without readers nobody's home is concerned: the changes are in force when they are written, with no order of theirs,
+    and no round trip.
     `also` is an order that is written with them, and is nobody's here to send.
     Two store writes and one Redis round trip. Raises `Unavailable` when the store does not
     answer; without Redis, the order stays open, and this process tries again when Redis is back.
@@ -196,7 +197,8 @@ def finish_unfinished(standing: Change) -> None:
     """
     order = stores.outbox().finished_order(standing.op) if standing.op else None
     if order is not None:
-        follows = [standing] if standing.kind == FOLLOW else []
+        # Of a request that was accepted the follow was made by the same operation.
+        follows = [standing] if standing.kind in (FOLLOW, FOLLOW_REQUEST) else []
         _bring_into_force(order.args, order.id, _counted(follows))
 
 

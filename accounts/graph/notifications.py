@@ -1,6 +1,6 @@
 """What people are notified of, and the order that has it written (fanout/delivery/notifying.py works it off).
 
-Whoever does something that others are to be told of writes a `notify_order` with it, all or nothing: nothing is looked
+Whoever does something that others are to be told of writes a `notify_order` with it: nothing is looked
 up for it then, and nothing waits for it. A notice stands at the id of its order, so an order that is repeated writes
 the same, and while it is open the watermark stands below what it will write.
 
@@ -80,9 +80,9 @@ def notify_order(
     return Order(order_id or ids.next(), NOTIFY_ORDER, (actor, subject, *args))
 
 
-def follow_request_order(requester: int, asked: int, *, order_id: int | None = None) -> Order | None:
+def follow_request_order(requester: int, asked: int) -> Order | None:
     """Returns the order that tells somebody that `requester` asks to follow them; to be written with the request."""
-    return notify_order(requester, NOTHING, [(NotificationType.FOLLOW_REQUEST, asked)], order_id=order_id)
+    return notify_order(requester, NOTHING, [(NotificationType.FOLLOW_REQUEST, asked)])
 
 
 def news_changed(person_id: int) -> Command:

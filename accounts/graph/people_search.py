@@ -27,8 +27,9 @@ def people_found(query: str, viewer: Viewer | None, request: PageRequest) -> Pag
 
     Whom the viewer follows come first, then by username, then by display name. Suspended people, and those with whom
     the viewer shares a block, are left out. A place is the person's id; the list is read downwards only: where
-    somebody at whom a page ended is followed, or no longer, the next one goes on from where they stand now. Costs what
-    `people_named` does, ROUNDS times at most; for somebody signed in an SQL query and two store reads; the accounts.
+    somebody at whom a page ended is followed, suspended, or no longer, the next one goes on from where they stand now.
+    Costs what `people_named` does, ROUNDS times at most; for somebody signed in a store read, an SQL query if they
+    follow anybody, and their exclusions; the accounts.
 
     Raises `BadRequest` for an empty query, one above QUERY_MAX, and a page upwards; `Unavailable`.
     """

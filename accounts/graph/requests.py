@@ -66,7 +66,7 @@ def accept(author_id: int, requester_id: int) -> None:
 def refuse(author_id: int, requester_id: int) -> None:
     """Takes the request away; who asked is told nothing, and may ask again.
 
-    Raises `NotFound` (no such request), `Unavailable`. One store read and one write.
+    Raises `NotFound` (no such request), `Unavailable`. Two store reads and two writes.
     """
     request = follows.last_change(requester_id, FOLLOW_REQUEST, author_id)
     if not request.present:

@@ -48,7 +48,7 @@ def first_named(text: str, people: Collection[int]) -> list[int]:
 
 
 def _first(alias: str, text: str, people: Collection[int]) -> list[int]:
-    named = Q(pk__in=[]) | _begins(USERNAME, text) | _begins(DISPLAY_NAME, text)
+    named = _begins(USERNAME, text) | _begins(DISPLAY_NAME, text)
     found = User.objects.using(alias).alias(**_keys()).filter(named, pk__in=people, suspended_at=None)
     return list(found.order_by(F("username_key")).values_list("pk", flat=True))
 

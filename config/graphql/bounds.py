@@ -76,7 +76,7 @@ ORDINARY_PAGE = 2_500
 LISTS = ("ids", "usernames")
 """Arguments that list what a field answers, which is then a page of so many items."""
 INTROSPECTION = ("__schema", "__type")
-COUNTED_OFTEN = ("unreadNotificationsCount",)
+COST_A_PAGE = ("unreadNotificationsCount",)
 """Fields that are no page and may cost one."""
 VALUES_COUNTED = 4
 """Values that may be answered for each that is counted. Mentions, hashtags and links of a tweet are counted as one
@@ -251,7 +251,7 @@ class _Measure:
         is_write = parent is not None and parent is self._schema.mutation_type
         own = MUTATION_COMPLEXITY if is_write else 1
         items = self._page_size(node, field)
-        if items is None and node.name.value in COUNTED_OFTEN:
+        if items is None and node.name.value in COST_A_PAGE:
             return Size(1 + inside.depth, own + INNER_PAGE_COMPLEXITY, 1)
         if items is None:
             return Size(1 + inside.depth, own + inside.complexity, inside.pages, 1 if is_write else 0)

@@ -23,8 +23,8 @@ from storage.stores import associations, notices, outbox
 def notify(order: Order) -> None:
     """Handles a NOTIFY_ORDER, and marks it done. Idempotent.
 
-    A store read, a write and a round trip; nothing but the read if nobody is to be told. Raises `Unavailable`, and then
-    the order stays open, and `PoisonedOrder` for malformed arguments.
+    The accounts, a store read, a write, a round trip and the order's mark; no write and no round trip if nobody is to
+    be told. Raises `Unavailable`, and then the order stays open, and `PoisonedOrder` for malformed arguments.
     """
     actor, subject, told = _asked(order)
     recipients = _who_may_hear_of(actor, [recipient for _, recipient in told])

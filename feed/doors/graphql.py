@@ -38,7 +38,8 @@ class FeedQueries:
     )
     public_timeline = graphene.Field(
         graphene.NonNull(TweetConnection),
-        description="Everybody's tweets, newest first: without retweets and without replies to other people.",
+        description="Everybody's tweets, newest first: without retweets, without replies to other people, and without "
+        "protected people's.",
         **page_arguments(),
     )
     hashtag_timeline = graphene.Field(

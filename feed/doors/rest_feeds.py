@@ -57,7 +57,8 @@ class PublicFeedEndpoint(OpenRead[None]):
         operation_id="public_feed",
         summary="The public feed",
         description="Everybody's tweets, newest first, back to the first: without retweets and without replies to "
-        "other people, and without those whom you hid. A tweet is in it as soon as it was posted.",
+        "other people, and without those whom you hid. Of protected people it has nothing, for nobody. Any other tweet "
+        "is in it as soon as it was posted.",
         tags=["feed"],
         parameters=PAGE_PARAMETERS,
         responses={200: TWEETS},

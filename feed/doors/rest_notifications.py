@@ -1,7 +1,6 @@
 """The REST doors of notifications: what one is notified of, how much of it is new, and that it was read."""
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Sequence
 
 from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_serializer
@@ -10,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.doors.rest_accounts import EXAMPLE_USER, UserSerializer
+from accounts.doors.rest_accounts import EXAMPLE_USER, UserSerializer, valid
 from accounts.entities import Viewer
 from accounts.graph.notifications import NotificationType
 from accounts.sessions.authentication import required_viewer
@@ -159,10 +158,8 @@ class ReadEndpoint(APIView):
         ],
     )
     def put(self, request: Request) -> Response:
-        serializer = ReadInput(data=cast(Mapping[str, object], request.data))
-        serializer.is_valid(raise_exception=True)
         viewer = required_viewer(request)
-        mark_read(viewer, parse_id(serializer.validated_data["up_to"]))
+        mark_read(viewer, parse_id(valid(ReadInput, request)["up_to"]))
         return Response(single({"count": unread_count(viewer)}))
 
 

@@ -284,12 +284,13 @@ class Listener:
         changed, began = frozenset(self._changed), datetime.now(UTC)
         if changed:
             suspended, protected = await housekeeping(unseen_among, changed)
-            since = await housekeeping(newly_protected, protected, self._looked - RECENT) if protected else {}
-            self._changed -= changed
             if suspended or protected:
                 sharing.forget()
             if suspended:
                 await registry.of_authors(SignalKind.SUSPENDED, suspended)
+            # This asks SQL, which nobody who is suspended waits for.
+            since = await housekeeping(newly_protected, protected, self._looked - RECENT) if protected else {}
+            self._changed -= changed
             if since:
                 await registry.of_authors(SignalKind.PROTECTED, frozenset(since), since=since)
         self._looked = began

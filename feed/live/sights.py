@@ -122,7 +122,7 @@ def _closed_of(authors: Mapping[int, Collection[int]], at: Heard) -> Hidden:
 
 def _hidden(viewer_id: int, authors: Set[int]) -> frozenset[int]:
     accounts = accounts_by_id(authors)
-    return Visibility(viewer_id).unseen_among({each: accounts[each] for each in accounts})
+    return Visibility(viewer_id).unseen_among(accounts)
 
 
 sights = Sights()

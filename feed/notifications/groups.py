@@ -8,7 +8,7 @@ and a notice of which nothing is left is left out. What one does oneself is no n
 them may be shown, the newest LOOKED_AT_LAST of those that have so many. Who is hidden beyond these is taken for all.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -17,7 +17,7 @@ from accounts.entities import Viewer
 from accounts.graph.counts import FOLLOWERS
 from accounts.graph.exclusions import Visibility
 from accounts.graph.kinds import FOLLOW, FOLLOW_REQUEST
-from accounts.graph.notifications import ALONE, ONCE, TYPE, NotificationType
+from accounts.graph.notifications import TYPE, NotificationType
 from accounts.people.profiles import UserOut, user_out
 from storage.ids.snowflakes import created_at
 from storage.ports.associations import Association, End
@@ -60,8 +60,10 @@ class Groups(msgspec.Struct, frozen=True):
     unreadable: list[int]
 
 
-def groups_of(notices: Sequence[Notice], viewer: Viewer, *, read_up_to: int) -> Groups:
+def groups_of(notices: Sequence[Notice], viewer: Viewer, *, read_up_to: int, are_counted: bool = True) -> Groups:
     """Returns what the viewer, who is their recipient, is shown of the notices.
+
+    Without `are_counted` no group says how many are in it, for who only wants to know which groups there are.
 
     One hydration of their tweets, a store read for each type of group among them, the accounts, and for followers
     their count; once more who is in groups of which nobody may be shown. Raises `Unavailable`.
@@ -69,19 +71,20 @@ def groups_of(notices: Sequence[Notice], viewer: Viewer, *, read_up_to: int) -> 
     visibility = Visibility(viewer.id, without_muted=True)
     found = _tweets_of(notices, viewer, visibility)
     tweets = {int(tweet.id): tweet for tweet in found.tweets}
-    standing = [each for each in notices if _type(each) in ALONE or each.subject in tweets]
-    people = _People(viewer, visibility, {each: _author(each, tweets) for each in standing if _type(each) in ONCE})
+    standing = [each for each in notices if each.kind.alone or each.subject in tweets]
+    people = _People(viewer, visibility, {each: _author(each, tweets) for each in standing if each.kind.once})
     people.look(standing)
-    shown = {
-        each.place: _shown(each, people.of(each), tweets.get(each.subject), viewer, read_up_to)
-        for each in standing
-        if people.of(each)
-    }
+    shown: dict[int, NotificationOut] = {}
+    for each in standing:
+        if theirs := people.of(each):
+            tweet = tweets.get(each.subject)
+            count = _count(_type(each), tweet, viewer) if are_counted else 0
+            shown[each.place] = _shown(each, theirs, tweet, count, read_up_to)
     return Groups(shown, [each.place for each in notices if each.subject in found.unreadable])
 
 
 def _tweets_of(notices: Iterable[Notice], viewer: Viewer, visibility: Visibility) -> Hydrated:
-    ids = list(dict.fromkeys(each.subject for each in notices if _type(each) not in ALONE))
+    ids = list(dict.fromkeys(each.subject for each in notices if not each.kind.alone))
     return hydrated(ids, viewer=viewer, visibility=visibility)
 
 
@@ -119,15 +122,12 @@ class _People:
         accounts = accounts_by_id(ids)
         hidden = self._visibility.hidden_among(ids) | {self._viewer.id}
         # What somebody protected likes and retweets their followers alone are told; that they follow, whom they do.
-        acted = {each for notice, people in found.items() if _type(notice) not in ALONE for each in people}
-        closed = self._visibility.unseen_among({each: accounts[each] for each in acted if each in accounts})
+        acted = {each for notice, people in found.items() if not notice.kind.alone for each in people}
+        unseen = hidden | self._visibility.unseen_among({each: accounts[each] for each in acted if each in accounts})
         seen = {each: user_out(account) for each, account in accounts.items() if not account.suspended}
-        self._shown |= {
-            notice: [seen[each] for each in people if each in seen and each not in hidden]
-            if _type(notice) in ALONE
-            else [seen[each] for each in people if each in seen and each not in hidden | closed]
-            for notice, people in found.items()
-        }
+        for notice, people in found.items():
+            left_out = hidden if notice.kind.alone else unseen
+            self._shown[notice] = [seen[each] for each in people if each in seen and each not in left_out]
 
 
 def _newest(notices: Sequence[Notice], viewer: Viewer, limit: int) -> dict[Notice, list[int]]:
@@ -142,32 +142,29 @@ def _newest(notices: Sequence[Notice], viewer: Viewer, limit: int) -> dict[Notic
 
 
 def _shown(
-    notice: Notice, people: list[UserOut], tweet: TweetOut | None, viewer: Viewer, read_up_to: int
+    notice: Notice, people: list[UserOut], tweet: TweetOut | None, count: int, read_up_to: int
 ) -> NotificationOut:
     return NotificationOut(
         id=str(notice.place),
         type=str(_type(notice)),
         people=people[:PEOPLE_SHOWN],
-        people_count=max(_count(_type(notice), people, tweet, viewer), len(people[:PEOPLE_SHOWN])),
+        people_count=max(count, len(people[:PEOPLE_SHOWN])),
         tweet=tweet,
         created_at=created_at(notice.place),
         read=notice.place <= read_up_to,
     )
 
 
-def _count(kind: NotificationType, people: Collection[UserOut], tweet: TweetOut | None, viewer: Viewer) -> int:
+def _count(kind: NotificationType, tweet: TweetOut | None, viewer: Viewer) -> int:
     """How many there are: what everybody is shown of a tweet or a person, without the recipient's own mark."""
     if kind is NotificationType.FOLLOW:
         return counts_of(viewer.id, [FOLLOWERS])[0]
     if kind is NotificationType.FOLLOW_REQUEST:
         return associations().count_sources(viewer.id, FOLLOW_REQUEST)
-    own = _OWN.get(kind)
-    if own is None or tweet is None or tweet.viewer is None:
+    if tweet is None or tweet.viewer is None:
         return 1
-    return own(tweet)
-
-
-_OWN: Mapping[NotificationType, Callable[[TweetOut], int]] = {
-    NotificationType.LIKE: lambda tweet: tweet.counts.likes - bool(tweet.viewer and tweet.viewer.liked),
-    NotificationType.RETWEET: lambda tweet: tweet.counts.retweets - bool(tweet.viewer and tweet.viewer.retweeted),
-}
+    if kind is NotificationType.LIKE:
+        return tweet.counts.likes - tweet.viewer.liked
+    if kind is NotificationType.RETWEET:
+        return tweet.counts.retweets - tweet.viewer.retweeted
+    return 1

@@ -51,12 +51,15 @@ def _tell(person_id: int) -> None:
 
 
 class Listed:
-    """The viewer's notices for one page."""
+    """The viewer's notices for one page; `are_counted` as of `groups_of`."""
 
-    def __init__(self, viewer: Viewer, types: Collection[NotificationType], *, read_up_to: int) -> None:
+    def __init__(
+        self, viewer: Viewer, types: Collection[NotificationType], *, read_up_to: int, are_counted: bool = True
+    ) -> None:
         self._viewer = viewer
         self._kinds = [KIND[each] for each in types]
         self._read_up_to = read_up_to
+        self._are_counted = are_counted
         self._notices: dict[int, Notice] = {}
 
     def fetch(self, *, before: int | None, after: int | None, limit: int) -> list[int]:
@@ -65,5 +68,6 @@ class Listed:
         return [each.place for each in found]
 
     def show(self, places: Sequence[int]) -> Shown[NotificationOut]:
-        groups = groups_of([self._notices[each] for each in places], self._viewer, read_up_to=self._read_up_to)
+        asked = [self._notices[each] for each in places]
+        groups = groups_of(asked, self._viewer, read_up_to=self._read_up_to, are_counted=self._are_counted)
         return Shown([(each, groups.shown[each]) for each in places if each in groups.shown], groups.unreadable)

@@ -72,9 +72,9 @@ def _versions(person_id: int) -> Read[Versions]:
 
 def _count(viewer: Viewer) -> int:
     """Upwards from what was read last, so that nothing below it is looked at. Of somebody from whom so much is hidden
-    that nothing was found in time, nothing is new."""
+    that nothing was found in time nothing is new, and where the time ended behind some, these are."""
     mark = notices().read_up_to(viewer.id)
-    listed = Listed(viewer, EVERY_TYPE, read_up_to=mark)
+    listed = Listed(viewer, EVERY_TYPE, read_up_to=mark, are_counted=False)
     try:
         return len(full_page(PageRequest(limit=MOST_COUNTED, after=mark), Stored(listed.fetch), listed.show).items)
     except StillSearching:

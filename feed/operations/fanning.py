@@ -42,13 +42,13 @@ class Reach(msgspec.Struct, frozen=True):
 
 
 class FanOut(msgspec.Struct, frozen=True):
-    """One entry's fan-out. `delivered` is False of a reply to somebody else, which goes to no home: it has an order, to
-    tell of it live, only if it has a hashtag."""
+    """One entry's fan-out. `delivered` is False of a reply to somebody else, which goes to no home: its order
+    tells of it live, if it has a hashtag, or else notifies."""
 
     trace_id: int
     delivered: bool
     kind: str = ""
-    """Of the order, while it is open: deliver, tell, retract or restore."""
+    """Of the order, while it is open: deliver, tell, notify, retract or restore."""
     attempts: list[Attempt] = []
     letter: DeadLetter | None = None
     buckets: int = 0

@@ -15,8 +15,8 @@ from cachetools import LRUCache
 from storage.cassandra.session import Statement
 
 REMEMBERED = 20_000
-"""Rows of a table that this process knows to stand, 5 MB; forgetting one costs a repeated write. Each of the five
-tables has its own, so that many hashtags do not have every author's months written again."""
+"""Rows of a table that this process knows to stand, 5 MB; forgetting one costs a repeated write. Each
+table has its own, so that many hashtags do not have every author's months written again."""
 
 
 class Lasting(NamedTuple):

@@ -32,7 +32,8 @@ FEWEST_ROWS, GROWTH = 20, 4
 MOST_ROWS = 2_000
 """Rows of one step of a kind: some ten milliseconds."""
 _FALLING_US = 1 << 60
-"""From which a place's time is taken where the first write wins: later than any, and less than a timestamp may be."""
+"""From which a place's time is taken where the first write wins: later than any, and less than a timestamp may be.
+Whoever deletes such a row has to do it as of this or later."""
 
 _SET = "INSERT INTO notices (recipient, kind, subject, place) VALUES (?, ?, ?, ?) USING TIMESTAMP ?"
 _LIST = (
@@ -53,7 +54,8 @@ class CassandraNotices:
     """See `storage.ports.notices.Notices`."""
 
     def add(self, notices: Sequence[Notice]) -> None:
-        """Makes one round trip: two rows each, and the month of what this process has not listed there yet."""
+        """Makes one round trip: two rows each, of what is about no subject one, and the month of what this process has
+        not listed there yet."""
         statements = lasting.left_to_write([each for notice in notices for each in _statements(notice)])
         session.write_all(statements)
         lasting.remember(statements)
@@ -167,8 +169,8 @@ class _Lane:
         else:
             slot, subject, _ = rows[-1]
             self._next = (slot, subject) if self._upwards else (slot, subject - 1)
-            cut = next(place for place, row in enumerate(self._slot) if row[0] == rows[-1][0])
-            cut = len(self._slot) if self.kind.once else cut
+            begun = next(place for place, row in enumerate(self._slot) if row[0] == slot)
+            cut = len(self._slot) if self.kind.once else begun
         whole, self._slot = self._slot[:cut], self._slot[cut:]
         within = [(place, subject) for _, subject, place in whole if self._within.low <= place <= self._within.high]
         self.candidates += sorted(within, reverse=not self._upwards)

@@ -1,7 +1,6 @@
 """Notices in SQLite: one row each, which its next event moves."""
 
 from collections.abc import Collection, Sequence
-from itertools import islice
 
 from storage.embedded.base import Statement, rows_of, run, writing
 from storage.ports.notices import Kind, Notice
@@ -45,7 +44,7 @@ class EmbeddedNotices:
             for subject, place in rows_of((_UP if upwards else _DOWN, (recipient, kind.name, low, high, within.limit)))
         ]
         found.sort(key=lambda notice: notice.place, reverse=not upwards)
-        nearest = list(islice(found, within.limit))
+        nearest = found[: within.limit]
         return nearest[::-1] if upwards else nearest
 
     def read_up_to(self, recipient: int) -> int:

@@ -121,7 +121,9 @@ class AssociationStore(Protocol):
     """Associations of one backend. Raises `Unavailable` when it does not answer. Ids are positive 63-bit ints."""
 
     def apply(self, changes: Sequence[Change], order: Order | None = None, *, also: Order | None = None) -> None:
-        """Writes all changes, every index of theirs, the order and `also` another one, or nothing of them. Idempotent.
+        """Writes all changes, every index of theirs and the order, or nothing; `also` another order. Idempotent.
+
+        After `Unavailable`, `also` alone may be missing, or be there alone.
 
         At most MAX_CHANGES. A change that a later operation has overtaken is skipped; the orders are not.
         """

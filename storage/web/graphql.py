@@ -79,9 +79,11 @@ def page_arguments() -> dict[str, graphene.Argument]:
 
 
 def page_arguments_down() -> dict[str, graphene.Argument]:
-    """Returns the arguments of a page whose list is read downwards only."""
-    arguments = page_arguments()
-    return {name: arguments[name] for name in ("first", "after")}
+    """Returns the arguments of a page whose list is read one way, in whatever order it has."""
+    return {
+        "first": graphene.Argument(graphene.Int, description=f"How many: 1 to {MAX_LIMIT}, default {DEFAULT_LIMIT}."),
+        "after": graphene.Argument(graphene.String, description="A cursor; goes on from there."),
+    }
 
 
 def bad_page_size(name: str) -> BadRequest:

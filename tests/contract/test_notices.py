@@ -201,3 +201,20 @@ def test_what_moves_while_it_is_read_is_there_going_down_and_later_going_up(
     assert notices.newest(recipient, [LIKE], Range(None, first.place, 5)) == []
     monkeypatch.undo()
     assert notices.newest(recipient, [LIKE], Range(None, first.place, 5)) == moved[-1:]
+
+
+@pytest.mark.cassandra
+@pytest.mark.parametrize("store", ["cassandra"], indirect=True)
+def test_what_is_about_nothing_leaves_one_row_however_often_it_happens(notices: Notices) -> None:
+    recipient = new_id()
+    for _ in range(3):
+        notices.add([Notice(recipient, ASKED, 0, new_id())])
+    assert session.execute("SELECT month FROM notice_months WHERE recipient = ?", (recipient,)) == []
+    assert (
+        len(
+            session.execute(
+                "SELECT place FROM notices WHERE recipient = ? AND kind = ? AND subject = ?", (recipient, "asked", 0)
+            )
+        )
+        == 1
+    )

@@ -65,7 +65,8 @@ class RetweetEndpoint(APIView):
         operation_id="retweet",
         summary="Retweet",
         description=f"{ACTED_ON} It is in your own timeline at once, in your "
-        "followers' as soon as its fan-out ran. Your own tweets can be retweeted, too.",
+        "followers' as soon as its fan-out ran. Your own tweets can be retweeted, too; those of somebody else who is "
+        "protected cannot (403, `protected`).",
         tags=["tweets"],
         request=None,
         responses={200: TWEET},
@@ -117,7 +118,8 @@ class LikersEndpoint(APIView):
     @extend_schema(
         operation_id="tweet_likes",
         summary="Who likes a tweet",
-        description="The newest like first; of a retweet, those of the original.",
+        description="The newest like first; of a retweet, those of the original. Protected people whom you do not "
+        "follow are left out.",
         tags=["tweets"],
         parameters=PAGE_PARAMETERS,
         responses={200: USERS},
@@ -136,7 +138,8 @@ class RetweetersEndpoint(APIView):
     @extend_schema(
         operation_id="tweet_retweets",
         summary="Who retweeted a tweet",
-        description="The newest retweet first; of a retweet, those of the original.",
+        description="The newest retweet first; of a retweet, those of the original. Protected people whom you do "
+        "not follow are left out.",
         tags=["tweets"],
         parameters=PAGE_PARAMETERS,
         responses={200: USERS},
@@ -155,7 +158,7 @@ class UserLikesEndpoint(APIView):
     @extend_schema(
         operation_id="user_likes",
         summary="What someone likes",
-        description="The newest like first.",
+        description="The newest like first; empty of somebody protected whom you do not follow.",
         tags=["users"],
         parameters=PAGE_PARAMETERS,
         responses={200: TWEETS},

@@ -43,7 +43,11 @@ from tweets.writing import posting
 class TweetInput(Input):
     text = TextField(help_text="1–280 characters as Twitter weighs them: links 23, emoji and CJK 2.")
     reply_to = TextField(required=False, allow_null=True, help_text="The id of the tweet to reply to.")
-    quote_of = TextField(required=False, allow_null=True, help_text="The id of the tweet to quote.")
+    quote_of = TextField(
+        required=False,
+        allow_null=True,
+        help_text="The id of the tweet to quote; not of somebody else who is protected.",
+    )
 
 
 FIELDS = frozenset(TweetInput().fields)
@@ -220,7 +224,7 @@ class AuthorTweetsEndpoint(OpenRead[Ahead]):
     @extend_schema(
         operation_id="author_tweets",
         summary="Someone's tweets",
-        description="Newest first.",
+        description="Newest first; empty of somebody protected whom you do not follow.",
         tags=["users"],
         parameters=[
             *PAGE_PARAMETERS,

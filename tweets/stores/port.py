@@ -25,7 +25,8 @@ class TweetStore(Protocol):
     def add(
         self, tweet: Tweet, order: Order | None, edges: Sequence[Change] = (), *, also: Order | None = None
     ) -> None:
-        """Writes the tweet, its place in every listing, the edges, the order and `also` another one, or nothing.
+        """Writes the tweet, its place in every listing, the edges and the order, or nothing; `also` another order (as
+        `AssociationStore.apply`).
         Idempotent."""
 
     def get_many(self, ids: Sequence[int]) -> dict[int, Tweet]:

@@ -71,9 +71,10 @@ class NotificationsStream:
             await self._catch_up(GapCause.RESUME)
 
     async def handle(self, signal: Signal) -> None:
-        """Tells the client what there is by now, whatever the signal says of what came."""
+        """Tells the client what there is by now, whatever the signal says of what came; SKIPPED says no more than the
+        TWEETS behind it."""
         match signal.kind:
-            case SignalKind.TWEETS | SignalKind.SKIPPED:
+            case SignalKind.TWEETS:
                 await self._catch_up(GapCause.PACE, signal.watermark)
             case SignalKind.RESYNC:
                 await self._catch_up(GapCause.RESYNC)

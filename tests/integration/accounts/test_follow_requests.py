@@ -310,14 +310,17 @@ def test_who_withdraws_what_was_accepted_in_half_a_write_does_not_follow_when_it
 
 
 @pytest.mark.parametrize("store", ["cassandra"], indirect=True)
+@pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("rows", range(1, 12))
-def test_accepting_again_what_broke_off_makes_it_whole(ada: User, bob: User, rows: int) -> None:
+def test_accepting_again_what_broke_off_makes_it_whole(ada: User, bob: User, rows: int, backwards: bool) -> None:
     asked(bob, ada)
-    with torn_after(rows) as torn, suppress(Unavailable):
+    assert profile(ada, by=bob)["followers_count"] == 0
+    with torn_after(rows, backwards=backwards) as torn, suppress(Unavailable):
         requests.accept(ada.id, bob.id)
     requests.accept(ada.id, bob.id)
     assert torn.broke or rows > 5
-    assert profile(ada, by=bob)["relationship"] == NOBODY | {"following": True}
+    shown = profile(ada, by=bob)
+    assert (shown["relationship"], shown["followers_count"]) == (NOBODY | {"following": True}, 1)
 
 
 def test_graphql_does_the_same(ada: User, bob: User) -> None:

@@ -1,8 +1,18 @@
 """Orders that notify: what they may say, whom they are of, and what a worker does of them."""
 
+from unittest.mock import patch
+
 import pytest
 
-from accounts.graph.notifications import CODES, KIND, NotificationType, follow_request_order, notify_order
+from accounts.graph import announcing, follows
+from accounts.graph.notifications import (
+    CODES,
+    KIND,
+    NOTIFY_ORDER,
+    NotificationType,
+    follow_request_order,
+    notify_order,
+)
 from fanout.delivery import notifying
 from fanout.orders import handlers
 from fanout.orders.kinds import PoisonedOrder
@@ -12,6 +22,7 @@ from storage.ports.ranges import Range
 from storage.stores import ids, notices, outbox
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
 from tests.ids import new_id
+from tests.integration.feed.protected_world import protect
 from tests.people import new_person
 from tests.work import every_open_order
 
@@ -98,3 +109,15 @@ def test_while_redis_is_away_the_order_stays_open_and_the_notice_stands() -> Non
     handlers.work_off(order)
     assert every_open_order() == []
     assert notices().newest(person.id, kinds, Range(None, None, 9)) == before
+
+
+def test_the_order_of_a_follow_and_of_a_request_is_handed_to_the_workers_at_once() -> None:
+    ada, ben = new_person(), new_person()
+    sent: list[Order] = []
+    with patch.object(announcing, "_send", [sent.append]):
+        follows.follow(ben.id, ada.id)
+        follows.unfollow(ben.id, ada.id)
+        protect(ada)
+        follows.follow(ben.id, ada.id)
+    assert [each.kind for each in sent] == [NOTIFY_ORDER] * 2
+    assert [each.args[2:] for each in sent] == [(1, ada.id), (2, ada.id)]

@@ -18,7 +18,7 @@ from feed.live.threads import housekeeping
 from storage.ids import settling
 from tests.integration.feed.notified import items, likes, page
 from tests.integration.feed.sockets import Socket, delivered, until
-from tests.integration.tweeting import post
+from tests.integration.tweeting import post, viewer
 from tests.people import new_person
 from tests.work import every_open_order, work_off_everything, work_off_wholly
 
@@ -217,5 +217,30 @@ def test_of_more_than_a_replay_sends_the_rest_is_to_be_paged_for(monkeypatch: py
         rest = (await housekeeping(page, ada, f"limit=100&since={frames[-1]['after']}"))["data"]
         assert str(tweets[-1]) in {each["tweet"]["id"] for each in rest}
         await socket.close()
+
+    run(scenario)
+
+
+@on_one_store
+def test_that_there_was_more_is_read_once_with_what_there_is() -> None:
+    ada, ben = new_person(), new_person()
+
+    async def scenario() -> None:
+        frames: list[Any] = []
+
+        async def send(frame: Any) -> None:
+            frames.append(frame)
+
+        stream = await housekeeping(stream_module.NotificationsStream, viewer(ada), send)
+        await stream.open(None, registry.watermark)
+        await stream.begin()
+        await housekeeping(likes, ben, await housekeeping(post, ada))
+        await housekeeping(work_off_everything)
+        topic = Topic(NOTIFICATIONS, ada.id)
+        await stream.handle(Signal(SignalKind.SKIPPED, topic, registry.watermark))
+        assert len(frames) == 1, "nothing was read for it"
+        await stream.handle(Signal(SignalKind.TWEETS, topic, registry.watermark))
+        assert len(frames) == 2
+        stream.close()
 
     run(scenario)

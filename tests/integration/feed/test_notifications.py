@@ -105,6 +105,15 @@ def test_a_request_is_told_through_the_door() -> None:
     assert told(ada) == []
 
 
+def test_whose_request_became_a_follow_as_she_is_open_now_is_told_of() -> None:
+    ada, ben = new_person(), new_person()
+    protect(ada)
+    follows.follow(ben.id, ada.id)
+    protect(ada, protected=False)
+    follows.follow(ben.id, ada.id)
+    assert told(ada) == [("follow", [ben.username], 1, None)]
+
+
 def test_many_likes_are_one_with_the_newest_three_and_how_many_there_are() -> None:
     ada, fans = new_person(), [new_person() for _ in range(5)]
     tweet, other = post(ada), post(ada)

@@ -1,11 +1,13 @@
 """How much is new: counted right whatever Redis forgot, cheap when asked again, and the mark that never goes back."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from accounts.graph import blocks, follows
 from accounts.people import services
+from feed.notifications import groups
 from feed.notifications import unread as unread_module
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
@@ -38,6 +40,17 @@ def test_what_comes_is_new_until_it_was_read_and_new_again_when_it_happens_again
     likes(cem, tweet)
     assert unread(ada) == 1
     assert [each["read"] for each in items(ada)] == [False, True]
+
+
+def test_to_count_what_is_new_nobody_counts_who_is_in_it() -> None:
+    ada, ben = new_person(), new_person()
+    follows.follow(ben.id, ada.id)
+    likes(ben, post(ada))
+    with patch.object(groups, "_count", wraps=groups._count) as counting:
+        assert unread(ada) == 2
+        assert counting.call_count == 0
+        items(ada)
+        assert counting.call_count == 2
 
 
 def test_the_mark_never_goes_back_nor_ahead_of_what_is_there() -> None:

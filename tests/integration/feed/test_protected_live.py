@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from accounts.graph import blocks, follows, requests
 from accounts.models import User
-from accounts.people.services import ProfileChange, update_profile
+from accounts.people.services import ProfileChange, suspend, update_profile
 from feed.live import listener as listener_module
 from feed.live.registry import registry
 from feed.live.streams.stream import SignalKind
 from feed.live.threads import housekeeping
+from storage.errors import Unavailable
 from storage.web.paging import encode_cursor
 from tests.integration.feed.protected_world import INSIDERS, OUTSIDERS, World, protect, retweeted
+from tests.integration.feed.reading import operator
 from tests.integration.feed.sockets import Socket, WiredSocket, delivered, until
 from tests.integration.feed.tweet_streams import close, counts_until, ended, opened, run
 from tests.integration.speaking import on_one_store
@@ -340,3 +343,22 @@ class TestEnds:
             await socket.close()
 
         run(scenario)
+
+
+@on_one_store
+def test_who_is_suspended_leaves_screens_while_it_is_not_known_who_has_become_protected() -> None:
+    """SQL stopped answering between the two."""
+    ada, bad, reader = (new_person() for _ in range(3))
+
+    async def scenario() -> None:
+        socket = await housekeeping(Socket, reader)
+        await socket.open(stream="public")
+        tweet = await act(post, bad)
+        assert await told(socket, tweet) == [tweet]
+        with patch.object(listener_module, "newly_protected", side_effect=Unavailable("database")):
+            await housekeeping(protect, ada)
+            await housekeeping(suspend, bad, by=await housekeeping(operator))
+            assert await socket.frame() == {"type": "delete", "stream": "public", "id": str(tweet)}
+        await close(socket)
+
+    run(scenario)
