@@ -14,7 +14,7 @@ DEVELOPMENT := $(VENV)/.development-installed
 LOCK := pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev run demo manage cassandra cassandra-backup cassandra-restore test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos broker-away alerts attack production rolling bench bench-degraded capacity lint format lock audit openapi asyncapi schema graphiql clean
+.PHONY: help setup dev run demo manage cassandra opensearch cassandra-backup cassandra-restore test check test-shuffled test-changed footprint unit contract integration e2e property fuzz chaos broker-away alerts attack production rolling bench bench-degraded capacity lint format lock audit openapi asyncapi schema graphiql clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ manage: $(RUNTIME)  ## Run a manage.py command beside `make run`: DO="audit_time
 
 cassandra: $(RUNTIME)  ## Run a Cassandra node in the foreground (Java 17 and Maven)
 	@$(BIN)/python -m deploy.cassandra --end-with-parent
+
+opensearch: $(RUNTIME)  ## Run an OpenSearch node in the foreground (Java 17 and Maven)
+	@$(BIN)/python -m deploy.opensearch --end-with-parent
 
 cassandra-backup: $(RUNTIME)  ## Copy the running node of `JMX_PORT=7199 make cassandra` into DIR=
 	@$(BIN)/python -m deploy.cassandra.backups take "$(DIR)"
@@ -145,7 +148,7 @@ graphiql: $(RUNTIME)  ## Fetch the files of the page at /graphql anew (npm), and
 	@$(BIN)/python -m deploy.graphiql
 
 clean:  ## Remove everything that was installed or built, but not DATA_DIR
-	rm -rf $(VENV) .cassandra .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .cassandra .opensearch .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # pip is the last thing that venv makes, so an interrupted one is made again.

@@ -8,29 +8,21 @@ ports, or several as one cluster (`nodes.py`). The product (`STORE=cassandra mak
 tests share it.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import WhiteListRoundRobinPolicy
 
-from deploy.cassandra.installation import CACHE, install, java, why_unavailable
-from deploy.errors import CannotStart
-from deploy.supervisor.locks import try_lock
-from deploy.supervisor.ports import LOOPBACK, free_port, is_free
-from deploy.supervisor.processes import NO_HOOKS, Child, Hooks, last_lines, start, stop, wait_until
+from deploy.cassandra.installation import CASSANDRA, why_unavailable
+from deploy.node import START_SECONDS, JavaNode, options_in
+from deploy.supervisor.ports import LOOPBACK, free_port
 
-__all__ = ["CassandraNode", "Member", "why_unavailable"]
+__all__ = ["START_SECONDS", "CassandraNode", "Member", "why_unavailable"]
 
 HERE = Path(__file__).parent
-START_SECONDS = 120.0
-"""About 10 s on a quiet laptop; a large commit log is replayed first."""
-STOP_SECONDS = 6.0
-"""It takes 3 s to flush; a batch commit log makes a kill safe too."""
 COMMITLOG_SYNC = {
     "batch": "commitlog_sync: batch",
     "periodic": "commitlog_sync: periodic\ncommitlog_sync_period: 10s",
@@ -54,10 +46,8 @@ class Member:
         return self.host != self.seed
 
 
-class CassandraNode:
-    """One node. `stop` or `kill`, then `start` again keeps its port and its data.
-
-    `port=0` finds a free one. `commitlog_sync="batch"` makes an acknowledged write durable,
+class CassandraNode(JavaNode):
+    """One node. `commitlog_sync="batch"` makes an acknowledged write durable,
     "periodic" is faster. The heap is `heap_mb`; the process takes half as much again. As a `member` it
     is one node of several; the seed has to run when another one starts for the first time. A `throwaway`
     node changes its schema faster, and may not know its tables when it is started again. With a `jmx_port`
@@ -71,88 +61,18 @@ class CassandraNode:
         port: int = 0,
         heap_mb: int = 1024,
         commitlog_sync: Literal["batch", "periodic"] = "batch",
-        cache: Path = CACHE,
+        cache: Path | None = None,
         member: Member | None = None,
         throwaway: bool = False,
         jmx_port: int = 0,
     ) -> None:
-        self.port = port
-        self.host = member.host if member is not None else LOOPBACK
+        host = member.host if member is not None else LOOPBACK
+        super().__init__(CASSANDRA, data_dir, port=port, host=host, cache=cache)
         self._member = member
-        self.data_dir = Path(data_dir).absolute()
         self._heap_mb = heap_mb
         self._commitlog_sync = commitlog_sync
-        self._cache = cache
         self._throwaway = throwaway
         self.jmx_port = jmx_port
-        self._child: Child | None = None
-
-    @property
-    def pid(self) -> int:
-        if self._child is None:
-            raise ValueError("the Cassandra node is not running")
-        return self._child.pid
-
-    @property
-    def child(self) -> Child | None:
-        return self._child
-
-    @property
-    def log(self) -> Path:
-        return self.data_dir / "node.log"
-
-    def start(self, hooks: Hooks = NO_HOOKS) -> Self:
-        """Returns when it answers CQL. Raises `CannotStart`: no Java, no Maven for the first
-        start, the port or the directory in use, or a node that gave up (with the end of its log)."""
-        program, jars = java(), install(self._cache, hooks.while_waiting)
-        self._choose_port()
-        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = self._lock_directory()
-        try:
-            self.write_configuration()
-            child = start("cassandra", self._argv(program, jars), cwd=self.data_dir, log=self.log, keep_open=[lock])
-        finally:
-            # The node's own copy keeps the lock for as long as it lives, whatever becomes of us.
-            os.close(lock)
-        self._child = child
-        (self.data_dir / "node.pid").write_text(f"{child.pid}\n")
-        hooks.started(child)
-        self._wait(child, hooks)
-        return self
-
-    def stop(self) -> None:
-        """Ends it in good order, killing it after some seconds; nothing to do when it is not running."""
-        if self._child is not None:
-            stop([self._child], grace_seconds=STOP_SECONDS)
-            self._child = None
-
-    def kill(self) -> None:
-        """Ends it as a power cut would."""
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def _choose_port(self) -> None:
-        if not self.port:
-            self.port = free_port()
-        elif not is_free(self.port, self.host):
-            raise CannotStart(f"Port {self.port}, wanted for Cassandra, is taken by another process.")
-
-    def _lock_directory(self) -> int:
-        descriptor = os.open(self.data_dir / "node.lock", os.O_RDWR | os.O_CREAT, 0o644)
-        if try_lock(descriptor):
-            return descriptor
-        os.close(descriptor)
-        pid = last_lines(self.data_dir / "node.pid") or "unknown"
-        raise CannotStart(f"{self.data_dir} belongs to a running Cassandra node (process {pid}).")
 
     def write_configuration(self) -> None:
         template = Template((HERE / "cassandra.yaml").read_text())
@@ -182,26 +102,11 @@ class CassandraNode:
             f"-Dcassandra.config={(self.data_dir / 'cassandra.yaml').as_uri()}",
             f"-Dcassandra.storagedir={self.data_dir}",
             f"-Dlogback.configurationFile={HERE / 'logback.xml'}",
-            f"-Djava.io.tmpdir={self._temporary_directory()}",
+            f"-Djava.io.tmpdir={self.temporary_directory()}",
             "-cp",
             f"{jars}/*",
             "org.apache.cassandra.service.CassandraDaemon",
         ]
-
-    def _temporary_directory(self) -> Path:
-        """Of its own: native libraries are unpacked there and left behind by a kill."""
-        directory = self.data_dir / "tmp"
-        directory.mkdir(exist_ok=True)
-        return directory
-
-    def _wait(self, child: Child, hooks: Hooks) -> None:
-        try:
-            wait_until(lambda: child.ended() or self._ready(), seconds=START_SECONDS, while_waiting=hooks.while_waiting)
-            if child.ended() or not self._ready():
-                raise CannotStart(f"Cassandra did not start; {self.log} ends:\n{last_lines(self.log, 8)}")
-        except BaseException:
-            self.kill()
-            raise
 
     def _ready(self) -> bool:
         """An open port is not enough: the node takes connections before it serves."""
@@ -209,8 +114,7 @@ class CassandraNode:
 
 
 def jvm_options() -> list[str]:
-    lines = (HERE / "jvm.options").read_text().splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
+    return options_in(HERE / "jvm.options")
 
 
 def answers_cql(host: str, port: int) -> bool:
