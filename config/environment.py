@@ -56,6 +56,10 @@ class Environment:
     """DATA_DIR: where the embedded default keeps all its state; default ./data."""
     store: Literal["embedded", "cassandra"]
     """STORE: SQLite behind the store ports, or Apache Cassandra."""
+    search_url: str
+    """SEARCH_URL of the index of tweets: opensearch://host:port/index (opensearchs:// with TLS); `embedded`, a file in
+    DATA_DIR for the processes of one machine; or `off`. Default `embedded`, in production `off`, as there a file would
+    be another one in each container."""
     database_url: str
     """DATABASE_URL of PostgreSQL, or of PgBouncer before it, for users, tokens, admin; default SQLite in DATA_DIR. With
     `?sslmode=verify-full&sslrootcert=…` and the like; a password's `/ # ? @ %` are written as %XX."""
@@ -190,6 +194,7 @@ def read_environment() -> Environment:
     _refuse_unreadable_urls(environment)
     _refuse_a_replica_of_nothing(environment)
     _refuse_one_redis(environment)
+    _refuse_no_index(environment)
     _refuse_no_time(environment)
     _refuse_untraceable(environment)
     _refuse_half_a_letter(environment)
@@ -209,6 +214,7 @@ def _read(env: Env) -> Environment:
         allowed_origins=env.list("ALLOWED_ORIGINS", []),
         data_dir=data_dir,
         store=cast(Literal["embedded", "cassandra"], _choice(env, "STORE", ["embedded", "cassandra"])),
+        search_url=env.str("SEARCH_URL", ""),
         database_url=env.str("DATABASE_URL", f"sqlite:///{data_dir}/accounts.sqlite3"),
         replica_database_url=env.str("REPLICA_DATABASE_URL", ""),
         timeline_redis_url=env.str("TIMELINE_REDIS_URL", "redis://127.0.0.1:6379/0"),
@@ -283,6 +289,16 @@ def _refuse_unreadable_urls(environment: Environment) -> None:
     for name, url in [("BROKER_REDIS_URL", environment.broker_redis_url), *brokers]:
         if fault := redis_urls.fault_of(url, may_be_a_cluster=False):
             raise UnsafeEnvironment(f"{name} {fault}")
+
+
+def _refuse_no_index(environment: Environment) -> None:
+    """Names what is wrong and no more: an address may have a password."""
+    url = environment.search_url
+    if url in ("", "embedded", "off"):
+        return
+    parts = urlsplit(url)
+    if parts.scheme not in ("opensearch", "opensearchs") or not parts.hostname or not parts.path.strip("/"):
+        raise UnsafeEnvironment("SEARCH_URL must be opensearch://host:port/index, opensearchs://…, embedded or off")
 
 
 def _refuse_no_time(environment: Environment) -> None:

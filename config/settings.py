@@ -22,6 +22,7 @@ ALLOWED_ORIGINS = ENV.allowed_origins
 DATA_DIR = ENV.data_dir
 
 STORE = ENV.store
+SEARCH_URL = ENV.search_url or ("off" if ENV.production else "embedded")
 TIMELINE_REDIS_URL = ENV.timeline_redis_url
 BROKER_REDIS_URL = ENV.broker_redis_url
 FANOUT_BROKER_URLS = ENV.fanout_broker_urls

@@ -14,7 +14,6 @@ For example, "Ada's café ☕" of Ada's is a document of the words ada, s, cafe,
 """
 
 from collections.abc import Callable, Collection, Sequence
-from functools import cache
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 
@@ -28,8 +27,8 @@ WORD_MAX = 64
 """Code points of a word; 256 bytes at most."""
 WORDS_MAX = 1_000
 """Words of a document, the first of its text."""
-PHRASES_MAX = 32
-"""Phrases, or names, of one kind in a query; a query of 256 characters has more words than that rarely."""
+PHRASES_MAX = 128
+"""Phrases, or names, of one kind in a query: a query has 256 characters."""
 VISIBLE_SECONDS = 1.0
 """What was put is found so long after at the latest, and what was removed is not."""
 READ_SECONDS = 2.0
@@ -109,16 +108,17 @@ class SearchIndex(Protocol):
 
 
 ENGINES = {
-    "": "tweets.search.embedded.EmbeddedIndex",
+    "embedded": "tweets.search.embedded.EmbeddedIndex",
     "opensearch": "tweets.search.opensearch.OpenSearchIndex",
     "opensearchs": "tweets.search.opensearch.OpenSearchIndex",
 }
-"""By the scheme of SEARCH_URL; the class is called with the whole of it. `opensearchs` speaks TLS."""
+"""By what SEARCH_URL says, or its scheme; the class is called with the whole of it. `opensearchs` speaks TLS."""
+OFF = "off"
+"""A SEARCH_URL without an index: there is nothing to search."""
 
 
-@cache
-def search_index() -> SearchIndex:
-    """Returns the index that SEARCH_URL names; the embedded one, a file in DATA_DIR, if it is empty."""
+def engine() -> SearchIndex:
+    """Returns the index that SEARCH_URL names, as its engine has it (`search_index` of guarded.py has a breaker)."""
     url: str = settings.SEARCH_URL
-    made = cast(Callable[[str], SearchIndex], import_string(ENGINES[urlsplit(url).scheme]))
+    made = cast(Callable[[str], SearchIndex], import_string(ENGINES[urlsplit(url).scheme or url]))
     return made(url)

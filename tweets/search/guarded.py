@@ -1,0 +1,93 @@
+"""The index of this deployment, and the breaker before it: a hung or dead index costs its timeout a few times, no more.
+
+An index is of nobody's concern but the search's: whatever is wrong with it, posting, deleting and reading go on.
+"""
+
+from collections.abc import Collection, Sequence
+from functools import cache
+
+from django.conf import settings
+
+from storage.breakers import Breaker
+from storage.errors import Unavailable
+from storage.ids.snowflakes import MAX_ID
+from tweets.search.port import OFF, Document, IndexQuery, SearchIndex, engine
+
+BACKEND = "search"
+FAILURES = 3
+"""So many calls in a row that were not answered open the breaker."""
+
+
+class GuardedIndex:
+    """An index behind its breaker. See `tweets.search.port.SearchIndex`; raises `Unavailable` at once while it is
+    open."""
+
+    def __init__(self, index: SearchIndex) -> None:
+        self._index = index
+        self.breaker = Breaker(
+            BACKEND, probe=index.ping, silent=lambda error: isinstance(error, Unavailable), failures=FAILURES
+        )
+
+    def put(self, documents: Sequence[Document]) -> None:
+        with self.breaker.guard():
+            self._index.put(documents)
+
+    def remove(self, ids: Collection[int]) -> None:
+        with self.breaker.guard():
+            self._index.remove(ids)
+
+    def remove_author(self, author_id: int) -> None:
+        with self.breaker.guard():
+            self._index.remove_author(author_id)
+
+    def find(self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int) -> list[int]:
+        with self.breaker.guard():
+            return self._index.find(query, above=above, below=below, limit=limit)
+
+    def count(self) -> int:
+        with self.breaker.guard():
+            return self._index.count()
+
+    def newest(self) -> int | None:
+        with self.breaker.guard():
+            return self._index.newest()
+
+    def refresh(self) -> None:
+        with self.breaker.guard():
+            self._index.refresh()
+
+    def ping(self) -> None:
+        with self.breaker.guard():
+            self._index.ping()
+
+
+class SearchIsOff(Unavailable):
+    """This deployment has no index."""
+
+    retry_after_seconds = 3600
+
+    def __init__(self) -> None:
+        super().__init__(BACKEND)
+        self.message = "Tweets cannot be searched here."
+
+
+def search_is_on() -> bool:
+    """Returns whether this deployment has an index."""
+    return bool(settings.SEARCH_URL != OFF)
+
+
+def search_index() -> GuardedIndex:
+    """Returns the index that SEARCH_URL names. Raises `SearchIsOff` where there is none."""
+    if not search_is_on():
+        raise SearchIsOff
+    return _index()
+
+
+@cache
+def _index() -> GuardedIndex:
+    return GuardedIndex(engine())
+
+
+def forget_index() -> None:
+    """For tests that change SEARCH_URL."""
+    _index.cache_clear()
