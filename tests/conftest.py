@@ -7,7 +7,7 @@ test that needs it and stopped at the end of the session. Isolation is by fresh 
 
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -25,6 +25,8 @@ from accounts.account_cache.vouching import Vouching
 from accounts.people.names import forget_names
 from config.observability import health
 from deploy.cassandra.node import START_SECONDS, CassandraNode, answers_cql, why_unavailable
+from deploy.opensearch.node import OpenSearchNode
+from deploy.opensearch.node import why_unavailable as why_opensearch_is_unavailable
 from deploy.supervisor.processes import wait_until
 from deploy.valkey import Valkey
 from storage import breakers, stores
@@ -56,7 +58,12 @@ OUTBOX_TABLES = {
 }
 _truncated_at: dict[str, int] = {}
 """How often each had been written when it was truncated last."""
-MISSING_CASSANDRA = pytest.StashKey[str]()
+JAVA_SERVERS: dict[str, Callable[[], str | None]] = {
+    "Cassandra": lambda: None if EXTERNAL_CASSANDRA else why_unavailable(),
+    "OpenSearch": why_opensearch_is_unavailable,
+}
+"""Each with what is missing to start it here; its tests have a mark of its name."""
+MISSING = pytest.StashKey[dict[str, str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,23 +77,25 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without Java or Maven, Cassandra's tests are skipped, and that is said; in CI it is an error."""
+    """Without Java or Maven, tests of Cassandra and OpenSearch are skipped, and that is said; in CI it is an error."""
     if (seed := config.getoption(SHUFFLED)) is not None:
         items[:] = shuffled(items, seed)
-    need = [item for item in items if item.get_closest_marker("cassandra")]
-    reason = None if EXTERNAL_CASSANDRA or not need else why_unavailable()
-    if reason is None:
-        return
-    if os.environ.get("CI") == "true":
-        raise pytest.UsageError(f"CI must run the Cassandra suites: {reason}")
-    config.stash[MISSING_CASSANDRA] = reason
-    for item in need:
-        item.add_marker(pytest.mark.skip(reason=reason))
+    config.stash[MISSING] = {}
+    for server, why_not in JAVA_SERVERS.items():
+        need = [item for item in items if item.get_closest_marker(server.lower())]
+        reason = why_not() if need else None
+        if reason is None:
+            continue
+        if os.environ.get("CI") == "true":
+            raise pytest.UsageError(f"CI must run the {server} suites: {reason}")
+        config.stash[MISSING][server] = reason
+        for item in need:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if reason := config.stash.get(MISSING_CASSANDRA, None):
-        terminalreporter.write_line(f"SKIPPED: every Cassandra suite, because {reason}", red=True, bold=True)
+    for server, reason in config.stash.get(MISSING, {}).items():
+        terminalreporter.write_line(f"SKIPPED: every {server} suite, because {reason}", red=True, bold=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -234,6 +243,13 @@ def _keyspace() -> Generator[None]:
         yield
     finally:
         cassandra_session.close()
+
+
+@pytest.fixture(scope="session")
+def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSearchNode]:
+    """A running node, whose indices are its tests' own."""
+    with OpenSearchNode(tmp_path_factory.mktemp("opensearch")) as node:
+        yield node
 
 
 @pytest.fixture

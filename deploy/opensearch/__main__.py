@@ -18,7 +18,7 @@ def run() -> int:
     data_dir = Path(os.environ.get("DATA_DIR", "data")) / "opensearch"
     port = int(os.environ.get("OPENSEARCH_PORT") or (USUAL_PORT if is_free(USUAL_PORT) else 0))
     node = OpenSearchNode(data_dir, port=port)
-    return serve(node, lambda: f"SEARCH_URL=opensearch://{node.host}:{node.port}/tweets make run")
+    return serve(node, lambda: f"SEARCH_URL={node.url()} make run")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A real OpenSearch node on loopback, without containers (docs/adr/056).
 
     with OpenSearchNode(data_dir=directory) as node:
-        search_index_of(f"opensearch://{node.host}:{node.port}/tweets")
+        OpenSearchIndex(node.url())
 
 The product (`SEARCH_URL=… make run`, `make opensearch`) and the tests share it.
 """
@@ -27,6 +27,10 @@ class OpenSearchNode(JavaNode):
     def __init__(self, data_dir: Path, *, port: int = 0, heap_mb: int = 512, cache: Path | None = None) -> None:
         super().__init__(OPENSEARCH, data_dir, port=port, cache=cache)
         self._heap_mb = heap_mb
+
+    def url(self, index: str = "tweets") -> str:
+        """Returns what SEARCH_URL says of an index on this node."""
+        return f"opensearch://{self.host}:{self.port}/{index}"
 
     def write_configuration(self) -> None:
         """Writes DATA_DIR's `config`, which the node reads in place of its home's."""

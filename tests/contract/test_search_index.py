@@ -9,14 +9,16 @@ from storage.ids.snowflakes import MAX_ID
 from tests.ids import new_id
 from tweets.search.port import BATCH_MAX, WORD_MAX, WORDS_MAX, Document, IndexQuery, SearchIndex, engine
 
-ENGINES = ["embedded"]
-"""What SEARCH_URL says."""
+ENGINES = ["embedded", pytest.param("opensearch", marks=pytest.mark.opensearch)]
 
 
 @pytest.fixture(params=ENGINES)
 def index(request: pytest.FixtureRequest) -> Iterator[SearchIndex]:
     """An empty index of that engine."""
-    with override_settings(SEARCH_URL=request.param):
+    url = request.param
+    if url == "opensearch":
+        url = request.getfixturevalue("opensearch").url("contract")
+    with override_settings(SEARCH_URL=url):
         made = engine()
         _empty(made)
         yield made

@@ -1,0 +1,265 @@
+"""The search index in OpenSearch, for products of several machines: one index, which is made when it is missing.
+
+    alias `tweets` ──► index `tweets-1`: id, author, words, hashtags
+
+SEARCH_URL names an alias. Whoever writes asks for one (`require_alias`), so a cluster cannot make an index of its own
+accord, with a mapping that it guesses. The index keeps no text: of a document only which words are where, and its id.
+It is sorted by id, newest first, so that a page of a common word is read from its beginning and no further.
+
+Words are taken apart at spaces and otherwise left as they are; a query is a tree of terms and phrases, of which no part
+is parsed: there is nothing to escape from.
+
+**All or nothing.** What some shards do not answer, or not in time, is `Unavailable`, and no shorter page.
+A write that was given up may still happen, once the node goes on: later than a removal that came after it. Such a
+document is of a tweet that hydration hides.
+"""
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+from opensearchpy import OpenSearch, RequestError
+from urllib3 import Timeout
+
+from storage.errors import Unavailable
+from storage.ids.snowflakes import MAX_ID
+from tweets.search.addresses import Address, address_of
+from tweets.search.opensearch_client import BACKEND, Call, Missing, OpenSearchClient, T
+from tweets.search.port import BATCH_MAX, READ_SECONDS, WRITE_SECONDS, Document, IndexQuery, Phrase
+
+MAPPING = {
+    "dynamic": "strict",
+    "_source": {"enabled": False},
+    "properties": {
+        "id": {"type": "long"},
+        "author": {"type": "keyword", "doc_values": False},
+        "words": {"type": "text", "analyzer": "whitespace", "norms": False},
+        "hashtags": {"type": "keyword", "doc_values": False},
+    },
+}
+VERSION = 1
+"""Of MAPPING: another one is another index."""
+REFRESH = "500ms"
+"""Half of VISIBLE_SECONDS: a refresh takes time, too."""
+SHARDS_SECONDS = READ_SECONDS * 0.75
+"""After which shards give a search up; the rest is for the way."""
+BULK_SECONDS = 5
+"""So long the node waits for a shard that is not there."""
+BULK_BYTES = 8_000_000
+"""Of a request: a batch of tweets is a fortieth of it. A node takes 100 MB."""
+
+log = structlog.get_logger(__name__)
+Line = bytes
+
+
+class OpenSearchIndex:
+    """See `tweets.search.port.SearchIndex`."""
+
+    def __init__(self, url: str) -> None:
+        self._address = address_of(url)
+        self._name = self._address.index
+        self._client = OpenSearchClient(self._address)
+        self._is_known = False
+
+    def put(self, documents: Sequence[Document]) -> None:
+        self._write([_put(each) for each in documents])
+
+    def remove(self, ids: Collection[int]) -> None:
+        self._write([_line({"delete": {"_id": str(each)}}) for each in ids])
+
+    def remove_author(self, author_id: int) -> None:
+        query, below = IndexQuery(authors=(author_id,)), MAX_ID
+        self.refresh()
+        while ids := self.find(query, below=below, limit=BATCH_MAX):
+            self.remove(ids)
+            below = ids[-1]
+
+    def find(self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int) -> list[int]:
+        body = {"query": _query(query, above, below), "sort": [{"id": "desc"}], "size": limit}
+        return [hit["sort"][0] for hit in self._search(body)]
+
+    def count(self) -> int:
+        def ask(client: OpenSearch, within: Timeout) -> int:
+            return int(client.count(index=self._name, request_timeout=within)["count"])
+
+        return self._ask(ask, READ_SECONDS)
+
+    def newest(self) -> int | None:
+        return next(iter(self.find(IndexQuery(), limit=1)), None)
+
+    def refresh(self) -> None:
+        def ask(client: OpenSearch, within: Timeout) -> None:
+            _whole(client.indices.refresh(index=self._name, request_timeout=within))
+
+        self._ask(ask, WRITE_SECONDS)
+
+    def ping(self) -> None:
+        self._search({"size": 0, "terminate_after": 1})
+
+    def _search(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        options = {
+            "track_total_hits": False,
+            "stored_fields": "_none_",
+            "timeout": f"{int(SHARDS_SECONDS * 1_000)}ms",
+        }
+
+        def ask(client: OpenSearch, within: Timeout) -> list[dict[str, Any]]:
+            found = client.search(
+                body=body | options,
+                index=self._name,
+                request_timeout=within,
+                allow_partial_search_results=False,
+                filter_path="timed_out,_shards,hits.hits.sort",
+            )
+            return list(_whole(found).get("hits", {}).get("hits", []))
+
+        return self._ask(ask, READ_SECONDS)
+
+    def _write(self, lines: Sequence[Line]) -> None:
+        ends = time.monotonic() + WRITE_SECONDS
+        for body in _requests(lines):
+            self._ask(self._bulk(body), ends - time.monotonic())
+
+    def _bulk(self, body: bytes) -> Call[None]:
+        def ask(client: OpenSearch, within: Timeout) -> None:
+            answer = client.bulk(
+                body=body,
+                index=self._name,
+                request_timeout=within,
+                timeout=f"{BULK_SECONDS}s",
+                require_alias=True,
+                filter_path="errors,items.*.error.type",
+            )
+            if answer["errors"]:
+                _refused(answer["items"])
+
+        return ask
+
+    def _ask(self, call: Call[T], seconds: float) -> T:
+        """What `call` answers, of an index that is there: a missing one is made, and asked once more."""
+        ends = time.monotonic() + seconds
+        try:
+            if self._is_known:
+                return self._client.ask(call, until=ends)
+        except Missing:
+            self._is_known = False
+        try:
+            self._make_sure(ends)
+            return self._client.ask(call, until=ends)
+        except Missing as error:
+            log.error("search_index_is_missing", index=self._name)
+            raise Unavailable(BACKEND) from error
+
+    def _make_sure(self, ends: float) -> None:
+        """Makes the index if there is none. Raises `Unavailable` for one that is not as MAPPING says."""
+        try:
+            found = self._client.ask(self._mappings, until=ends)
+        except Missing:
+            self._client.ask(self._create, until=ends)
+            found = self._client.ask(self._mappings, until=ends)
+        if self._name in found or any(each != MAPPING for each in found.values()):
+            log.error("search_index_is_another", index=self._name, found=sorted(found), wanted=_index_of(self._address))
+            raise Unavailable(BACKEND)
+        self._is_known = True
+
+    def _mappings(self, client: OpenSearch, within: Timeout) -> dict[str, Any]:
+        """Those of all that the name stands for, by their own names; of an index of that name, its own."""
+        found = client.indices.get_mapping(index=self._name, request_timeout=within)
+        return {name: each["mappings"] for name, each in found.items()}
+
+    def _create(self, client: OpenSearch, within: Timeout) -> None:
+        name, body = _index_of(self._address), _settings(self._address) | {"mappings": MAPPING}
+        aliases = {self._name: {"is_write_index": True}}
+        try:
+            client.indices.create(index=name, body=body | {"aliases": aliases}, request_timeout=within)
+        except RequestError as error:
+            # Another process was first.
+            if error.error != "resource_already_exists_exception":
+                raise
+        else:
+            log.warning("search_index_made", index=name)
+
+
+def _index_of(address: Address) -> str:
+    return f"{address.index}-{VERSION}"
+
+
+def _settings(address: Address) -> dict[str, Any]:
+    copies: dict[str, Any] = {"auto_expand_replicas": "0-1"}
+    if address.replicas is not None:
+        copies = {"number_of_replicas": address.replicas}
+    return {
+        "settings": {
+            "number_of_shards": address.shards,
+            "refresh_interval": REFRESH,
+            "sort.field": "id",
+            "sort.order": "desc",
+            **copies,
+        }
+    }
+
+
+def _query(query: IndexQuery, above: int, below: int) -> dict[str, Any]:
+    """Filters alone: nothing is scored."""
+    wanted: list[dict[str, Any]] = [_in_words(each) for each in query.phrases]
+    wanted += [{"term": {"hashtags": name}} for name in query.hashtags]
+    if query.authors:
+        wanted.append({"terms": {"author": [str(each) for each in query.authors]}})
+    if above > 0 or below < MAX_ID:
+        wanted.append({"range": {"id": {"gt": above, "lt": below}}})
+    return {"bool": {"filter": wanted, "must_not": [_in_words(each) for each in query.without]}}
+
+
+def _in_words(phrase: Phrase) -> dict[str, Any]:
+    if len(phrase) == 1:
+        return {"term": {"words": phrase[0]}}
+    return {"match_phrase": {"words": " ".join(phrase)}}
+
+
+def _put(document: Document) -> Line:
+    kept = {
+        "id": document.id,
+        "author": str(document.author_id),
+        "words": " ".join(document.words),
+        "hashtags": document.hashtags,
+    }
+    return _line({"index": {"_id": str(document.id)}}) + _line(kept)
+
+
+def _line(value: object) -> Line:
+    return msgspec.json.encode(value) + b"\n"
+
+
+def _requests(lines: Iterable[Line]) -> Iterator[bytes]:
+    """The lines in their order, as few bodies of BULK_BYTES as they make."""
+    body: list[Line] = []
+    size = 0
+    for line in lines:
+        if body and size + len(line) > BULK_BYTES:
+            yield b"".join(body)
+            body, size = [], 0
+        body.append(line)
+        size += len(line)
+    if body:
+        yield b"".join(body)
+
+
+def _refused(items: list[dict[str, Any]]) -> None:
+    """Raises what the refusals of a bulk mean, if there are any."""
+    kinds = {each["error"]["type"] for item in items for each in item.values() if "error" in each}
+    if kinds == {"index_not_found_exception"}:
+        raise Missing
+    if kinds:
+        log.warning("search_refuses_writes", errors=sorted(kinds))
+        raise Unavailable(BACKEND)
+
+
+def _whole(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, if all shards gave theirs, and in time."""
+    failed = answer.get("_shards", {}).get("failed", 0)
+    if failed or answer.get("timed_out"):
+        log.warning("search_is_incomplete", shards=failed, late=bool(answer.get("timed_out")))
+        raise Unavailable(BACKEND)
+    return answer
