@@ -16,6 +16,7 @@ from environs import Env, EnvError
 from config import database_urls, email_urls, redis_urls
 from config.database_urls import POSTGRESQL
 from storage.redis.cluster_urls import is_of_a_cluster, seeds
+from tweets.search.addresses import address_of
 
 REDIS_PORT = 6379
 LAPTOP_SECRET = "only-for-a-laptop-" + "0" * 40
@@ -296,9 +297,10 @@ def _refuse_no_index(environment: Environment) -> None:
     url = environment.search_url
     if url in ("", "embedded", "off"):
         return
-    parts = urlsplit(url)
-    if parts.scheme not in ("opensearch", "opensearchs") or not parts.hostname or not parts.path.strip("/"):
-        raise UnsafeEnvironment("SEARCH_URL must be opensearch://host:port/index, opensearchs://…, embedded or off")
+    try:
+        address_of(url)
+    except ValueError as error:
+        raise UnsafeEnvironment(f"SEARCH_URL is neither embedded nor off, and {error}") from None
 
 
 def _refuse_no_time(environment: Environment) -> None:

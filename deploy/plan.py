@@ -23,6 +23,7 @@ ADDRESSES = (
     "CASSANDRA_HOSTS",
     "CASSANDRA_PORT",
     "CASSANDRA_KEYSPACE",
+    "SEARCH_URL",
 )
 """What a command beside a run needs to speak to it: manage.py to its servers, the demo to the site."""
 STORES = ("embedded", "cassandra")

@@ -20,6 +20,7 @@ from typing import Self
 
 from deploy.cassandra.node import CassandraNode
 from deploy.errors import CannotStart
+from deploy.opensearch.node import OpenSearchNode
 from deploy.plan import ROOT
 from deploy.supervisor.health import answers_200
 from deploy.supervisor.ports import LOOPBACK, free_port
@@ -66,6 +67,7 @@ class Production:
             "REDIS_PASSWORD": password,
             "CASSANDRA_PASSWORD": secrets.token_hex(16),
             "METRICS_TOKEN": secrets.token_hex(16),
+            "SEARCH_URL": "off",
             "ALLOWED_HOSTS": NAME,
             "SERVER_NAMES": NAME,
             "TLS_DIR": str(directory),
@@ -184,6 +186,8 @@ class Production:
         if bin_dir is None:
             raise CannotStart("PostgreSQL is not installed (Debian: postgresql)")
         self.variables["DATABASE_URL"] = self._exits.enter_context(running(bin_dir)).url
+        search = self._exits.enter_context(OpenSearchNode(self.directory / "opensearch"))
+        self.variables["SEARCH_URL"] = search.url()
         os.environ["JAVA_TOOL_OPTIONS"] = self._service("cassandra").environment["JVM_EXTRA_OPTS"]
         node = PasswordedNode(self.directory / "cassandra", heap_mb=HEAP_MB)
         self._exits.enter_context(node)

@@ -14,6 +14,7 @@ TLS = {"opensearch": False, "opensearchs": True}
 PORT = 9200
 INDEX = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 """What OpenSearch takes for a name, and a little less."""
+HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
 SHARDS_MAX = 100
 REPLICAS_MAX = 10
 
@@ -61,14 +62,11 @@ def address_of(url: str) -> Address:
 
 
 def _host_of(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or text.endswith("]"):
-        host, port = text, str(PORT)
-    host = host.removeprefix("[").removesuffix("]")
-    is_number = port.isascii() and port.isdecimal()
-    if not host or set(host) & set("[]/\\# ") or not is_number or not 0 < int(port) < 65_536:
+    found = HOST.fullmatch(text)
+    port = int(found["port"] or PORT) if found else 0
+    if found is None or not 0 < port < 65_536:
         raise ValueError("has a host without a name, or a port that is none")
-    return host, int(port)
+    return found["six"] or found["name"], port
 
 
 def _options(query: str) -> dict[str, str]:

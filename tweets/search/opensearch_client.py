@@ -43,8 +43,9 @@ Call = Callable[[OpenSearch, Timeout], T]
 """Asks for one thing, within the time."""
 
 log = structlog.get_logger(__name__)
-# It warns of each failure with a stack trace; what is to be said of one is said here.
-logging.getLogger("opensearch").setLevel(logging.CRITICAL)
+# It tells every query, and each failure with a stack trace; what is to be said of one is said here.
+for name in ("opensearch", "opensearchpy.trace"):
+    logging.getLogger(name).disabled = True
 
 
 class Missing(Exception):
@@ -56,13 +57,18 @@ class OpenSearchClient:
 
     def __init__(self, address: Address) -> None:
         self._address = address
+        self._open: OpenSearch | None = None
+        self._inherited: list[OpenSearch] = []
+        """A parent's, kept from being finalised in a child: that takes locks which nobody there may hold any more."""
         self.start_anew()
         start_anew_after_fork(self)
 
     def start_anew(self) -> None:
         """Leaves a parent's connections alone; the next call opens others."""
+        if self._open is not None:
+            self._inherited.append(self._open)
+        self._open = None
         self._lock = threading.Lock()
-        self._open: OpenSearch | None = None
 
     def ask(self, call: Call[T], *, until: float) -> T:
         """Returns what `call` answers, by `until` on the monotonic clock. Raises `Missing`, or `Unavailable`."""

@@ -38,7 +38,7 @@ SOCKET_KB = 52
 """Of the front's memory, measured: TLS and two connections."""
 SCALED = {"worker": ("WORKERS", 1), "bulk-worker": ("BULK_WORKERS", 1), "sweeper": ("SWEEPERS", 2)}
 REQUIRED = dict.fromkeys(re.findall(r"\${(\w+):\?", (ROOT / "docker-compose.yml").read_text()), "given")
-BACKEND_PORTS = {"postgres": 5432, "cassandra": 9042, "timelines": 6379, "broker": 6379}
+BACKEND_PORTS = {"postgres": 5432, "cassandra": 9042, "timelines": 6379, "broker": 6379, "search": 9200}
 
 
 def documented_variables() -> set[str]:
@@ -73,6 +73,7 @@ PRODUCTIONS = {
     "TRUSTED_PROXIES": "1",
     "CASSANDRA_HOSTS": "cassandra",
     "CASSANDRA_USER": "feed",
+    "SEARCH_URL": "opensearch://search:9200/tweets",
     "GRAPHQL_INTROSPECTION": "off",
     "STAFF_TWO_STEP": "on",
     "GRAPHIQL": "off",
@@ -116,7 +117,7 @@ def test_every_image_is_pinned() -> None:
         if name in BUILT:
             assert service["image"].endswith(":local}"), name
         else:
-            assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?", service["image"]), name
+            assert re.fullmatch(r"[a-z/]+:\d+\.\d+(\.\d+)?", service["image"]), name
 
 
 def test_every_service_has_limits_and_a_log_that_ends() -> None:
@@ -197,11 +198,21 @@ def test_only_the_front_is_published_and_only_our_processes_reach_what_is_elsewh
     assert {name for name, service in SERVICES.items() if "ports" in service} == {"front"}
     assert SERVICES["front"]["ports"] == ["0.0.0.0:80:80", "0.0.0.0:443:443"]
     networks = COMPOSE["networks"]
-    assert {name for name, network in networks.items() if network and network.get("internal")} == {"inside"}
-    assert set(networks) == {"inside", "outside", "outward"}
+    internal = {name for name, network in networks.items() if network and network.get("internal")}
+    assert internal == {"inside", "searching"}
+    assert set(networks) == {*internal, "outside", "outward"}
     for name, service in SERVICES.items():
-        further = {"outside"} if name == "front" else {"outward"} if name in OURS else set()
-        assert set(service["networks"]) == {"inside"} | further, name
+        further = {"outside"} if name == "front" else {"outward", "searching"} if name in OURS else set()
+        assert set(service["networks"]) == ({"inside"} | further if name != "search" else {"searching"}), name
+
+
+def test_search_waits_for_no_password_where_only_our_processes_are_and_keeps_nobody_from_starting() -> None:
+    search = SERVICES["search"]
+    assert "ports" not in search
+    assert search["environment"]["action.auto_create_index"] == "false"
+    heap = _megabytes(re.findall(r"-Xmx(\d+)g", search["environment"]["OPENSEARCH_JAVA_OPTS"])[0] + "G")
+    assert 2 * heap <= _megabytes(search["deploy"]["resources"]["limits"]["memory"])
+    assert not any("search" in service.get("depends_on", {}) for service in SERVICES.values())
 
 
 def test_how_many_workers_there_are_is_a_variables_so_that_an_upgrade_keeps_it() -> None:
@@ -360,7 +371,7 @@ def test_what_the_image_leaves_out_nothing_in_it_imports() -> None:
 def test_the_image_is_pinned_hashed_small_and_not_roots() -> None:
     bases = re.findall(r"^FROM (\S+) AS (\w+)$", DOCKERFILE, re.MULTILINE)
     assert [stage for _, stage in bases] == ["base", "built", "app", "copies", "front"]
-    assert all(base in ("base", "app") or re.fullmatch(r"[a-z]+:\d+\.\d+\.\d+[a-z-]*", base) for base, _ in bases)
+    assert all(base in ("base", "app") or re.fullmatch(r"[a-z/]+:\d+\.\d+\.\d+[a-z-]*", base) for base, _ in bases)
     assert "--require-hashes" in DOCKERFILE
     app = DOCKERFILE[DOCKERFILE.index(" AS app") : DOCKERFILE.index(" AS copies")]
     copies = DOCKERFILE[DOCKERFILE.index(" AS copies") : DOCKERFILE.index(" AS front")]

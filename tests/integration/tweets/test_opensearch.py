@@ -1,0 +1,320 @@
+"""An index in OpenSearch that is missing, another one, away, half there, or behind a password."""
+
+import http.client
+import json
+import logging
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from deploy.opensearch.node import OpenSearchNode
+from deploy.supervisor.ports import LOOPBACK, free_port
+from storage.errors import Unavailable
+from tests.ids import new_id
+from tests.integration.tweets.nodes import Answer, answering
+from tests.outages import server_down
+from tests.unit.storage.test_process import holds_in_child
+from tweets.search import opensearch as opensearch_module
+from tweets.search.opensearch import BULK_BYTES, MAPPING, OpenSearchIndex
+from tweets.search.port import BATCH_MAX, READ_SECONDS, WORD_MAX, WORDS_MAX, Document, IndexQuery
+
+pytestmark = pytest.mark.opensearch
+SPARE_SECONDS = 0.5
+CAT = IndexQuery(phrases=(("cat",),))
+BLOCKED = {"error": {"type": "cluster_block_exception", "reason": "a text of somebody's"}, "status": 429}
+
+
+@pytest.fixture
+def name() -> str:
+    return f"of-a-test-{new_id()}"
+
+
+@pytest.fixture
+def index(opensearch: OpenSearchNode, name: str) -> Iterator[OpenSearchIndex]:
+    """One that nobody has made yet."""
+    yield OpenSearchIndex(opensearch.url(name))
+    asked(opensearch, "DELETE", f"/{name}*?ignore_unavailable=true")
+
+
+def asked(node: OpenSearchNode, method: str, path: str, body: object = None) -> tuple[int, dict[str, object]]:
+    """What the node says to who asks past the index."""
+    connection = http.client.HTTPConnection(node.host, node.port, timeout=30)
+    try:
+        content = None if body is None else json.dumps(body)
+        connection.request(method, path, content, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read() or "{}")
+    finally:
+        connection.close()
+
+
+def cat(of: int | None = None) -> Document:
+    return Document(id=of or new_id(), author_id=7, words=("the", "cat"))
+
+
+def test_an_index_is_made_at_its_first_use_and_anew_when_it_is_lost(
+    opensearch: OpenSearchNode, index: OpenSearchIndex, name: str
+) -> None:
+    assert index.find(CAT, limit=5) == []
+    status, _ = asked(opensearch, "DELETE", f"/{name}-1")
+    assert status == 200
+    again = cat()
+    index.put([again])
+    index.refresh()
+    assert index.find(CAT, limit=5) == [again.id]
+    _, found = asked(opensearch, "GET", f"/{name}/_mapping")
+    assert found == {f"{name}-1": {"mappings": MAPPING}}
+
+
+@pytest.mark.parametrize("use", ["find", "count", "newest", "refresh", "ping", "remove", "put"])
+def test_a_lost_index_fails_nobody(opensearch: OpenSearchNode, index: OpenSearchIndex, name: str, use: str) -> None:
+    index.ping()
+    asked(opensearch, "DELETE", f"/{name}-1")
+    uses = {
+        "find": lambda: index.find(CAT, limit=5),
+        "remove": lambda: index.remove([new_id()]),
+        "put": lambda: index.put([cat()]),
+    }
+    uses.get(use, getattr(index, use))()
+    index.ping()
+    assert asked(opensearch, "HEAD", f"/{name}")[0] == 200
+
+
+def test_many_make_one_index_together(opensearch: OpenSearchNode, name: str, index: OpenSearchIndex) -> None:
+    failures: list[Exception] = []
+    documents = [cat() for _ in range(6)]
+    together = threading.Barrier(len(documents))
+
+    def put(document: Document) -> None:
+        own = OpenSearchIndex(opensearch.url(name))
+        together.wait()
+        try:
+            own.put([document])
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=put, args=(each,)) for each in documents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    index.refresh()
+    assert index.find(CAT, limit=10) == sorted((each.id for each in documents), reverse=True)
+
+
+@pytest.mark.parametrize("alias", [True, False])
+def test_an_index_with_another_mapping_is_named_and_left_alone(
+    opensearch: OpenSearchNode, index: OpenSearchIndex, name: str, alias: bool
+) -> None:
+    other = {"mappings": {"properties": {"id": {"type": "keyword"}}}}
+    made = f"{name}-old" if alias else name
+    asked(opensearch, "PUT", f"/{made}", other | ({"aliases": {name: {}}} if alias else {}))
+    with capture_logs() as lines, pytest.raises(Unavailable):
+        index.put([cat()])
+    assert [(line["event"], line["found"], line["wanted"]) for line in lines] == [
+        ("search_index_is_another", [made], f"{name}-1")
+    ]
+    assert asked(opensearch, "GET", f"/{made}/_count")[1]["count"] == 0
+    with pytest.raises(Unavailable):
+        index.find(CAT, limit=5)
+
+
+def test_an_index_without_its_alias_is_no_other_one(
+    opensearch: OpenSearchNode, index: OpenSearchIndex, name: str
+) -> None:
+    index.ping()
+    asked(opensearch, "DELETE", f"/{name}-1/_alias/{name}")
+    with capture_logs() as lines, pytest.raises(Unavailable):
+        index.put([cat()])
+    assert [line["event"] for line in lines] == ["search_index_is_missing"]
+
+
+def _fails_within(seconds: float, call: Callable[[], object]) -> None:
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        call()
+    assert time.monotonic() - began < seconds + SPARE_SECONDS
+
+
+@pytest.mark.parametrize("how", ["hung", "dead"])
+def test_while_the_node_is_away_calls_fail_in_time_and_then_go_on(
+    opensearch: OpenSearchNode, index: OpenSearchIndex, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = cat()
+    index.put([kept])
+    with server_down(opensearch, how):
+        _fails_within(READ_SECONDS, lambda: index.find(CAT, limit=5))
+        monkeypatch.setattr(opensearch_module, "READ_SECONDS", 0.3)
+        monkeypatch.setattr(opensearch_module, "WRITE_SECONDS", 0.4)
+        for call in (index.newest, index.count, index.ping):
+            _fails_within(0.3, call)
+        for call in (
+            index.refresh,
+            lambda: index.put([cat()]),
+            lambda: index.remove([1]),
+            lambda: index.remove_author(7),
+        ):
+            _fails_within(0.4, call)
+    monkeypatch.undo()
+    index.refresh()
+    assert kept.id in index.find(CAT, limit=5), "what was put has outlived the node"
+
+
+def test_of_several_nodes_one_that_is_dead_costs_nothing(opensearch: OpenSearchNode, index: OpenSearchIndex) -> None:
+    index.ping()
+    hosts = f"{LOOPBACK}:{free_port()},{opensearch.host}:{opensearch.port}"
+    several = OpenSearchIndex(f"opensearch://{hosts}/{index._name}")
+    for _ in range(6):
+        assert several.find(CAT, limit=5) == []
+
+
+def test_a_query_is_never_parsed(index: OpenSearchIndex) -> None:
+    kept = Document(id=new_id(), author_id=7, words=("cat", "*", "dog"), hashtags=("a",))
+    index.put([kept])
+    index.refresh()
+    for text in (
+        "c*",
+        "*",
+        "ca?",
+        "cat~",
+        "/ca./",
+        "words:cat",
+        "cat OR x",
+        "_exists_:words",
+        '"}}]',
+        "{",
+        "\\",
+        "a^2",
+    ):
+        found = [] if text != "*" else [kept.id]
+        assert index.find(IndexQuery(phrases=((text,),)), limit=5) == found
+        assert index.find(IndexQuery(hashtags=(text,)), limit=5) == []
+    assert index.find(IndexQuery(phrases=(("cat", "?"),)), limit=5) == []
+    assert index.find(IndexQuery(phrases=(("cat", "*"),)), limit=5) == [kept.id]
+
+
+def test_a_batch_of_the_largest_documents_goes_in_several_requests(index: OpenSearchIndex) -> None:
+    words = ("𐍈" * WORD_MAX,) * WORDS_MAX
+    documents = [Document(id=new_id(), author_id=7, words=words) for _ in range(70)]
+    assert sum(len(word.encode()) for word in words) * len(documents) > 2 * BULK_BYTES
+    index.put(documents)
+    index.refresh()
+    assert index.count() == len(documents)
+
+
+def test_an_author_of_more_than_a_batch_is_removed_with_what_has_just_been_put(index: OpenSearchIndex) -> None:
+    others = cat()
+    index.put([others])
+    for _ in range(3):
+        index.put([Document(id=new_id(), author_id=8, words=("cat",)) for _ in range(BATCH_MAX // 2)])
+    index.remove_author(8)
+    index.refresh()
+    assert index.find(IndexQuery(), limit=BATCH_MAX) == [others.id]
+
+
+def test_what_was_put_is_found_soon_by_itself(index: OpenSearchIndex) -> None:
+    index.ping()
+    kept = cat()
+    index.put([kept])
+    ends = time.monotonic() + 3 * READ_SECONDS
+    while not index.find(CAT, limit=5) and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert index.find(CAT, limit=5) == [kept.id]
+
+
+def test_a_forked_child_has_connections_of_its_own(index: OpenSearchIndex) -> None:
+    kept = cat()
+    index.put([kept])
+    index.refresh()
+    with index._client._lock:
+        assert holds_in_child(lambda: index.find(CAT, limit=5) == [kept.id])
+    assert index.find(CAT, limit=5) == [kept.id]
+
+
+def as_if_there(then: Answer) -> Answer:
+    """The index is there, and everything else is answered by `then`."""
+
+    def answer(method: str, path: str, who: str) -> tuple[int, object]:
+        if "/_mapping" in path:
+            return 200, {"x-1": {"mappings": MAPPING}}
+        return then(method, path, who)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"timed_out": True, "_shards": {"total": 2, "failed": 0}, "hits": {"hits": [{"sort": [1]}]}}),
+        (200, {"timed_out": False, "_shards": {"total": 2, "failed": 1}, "hits": {"hits": [{"sort": [1]}]}}),
+        (429, BLOCKED),
+        (500, BLOCKED),
+        (503, BLOCKED),
+        (400, BLOCKED),
+    ],
+)
+def test_less_than_the_whole_answer_is_none(status: int, body: object) -> None:
+    with answering(as_if_there(lambda *_: (status, body))) as port:
+        index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
+        with capture_logs() as lines, pytest.raises(Unavailable):
+            index.find(CAT, limit=5)
+    assert lines
+    assert "somebody" not in str(lines)
+
+
+@pytest.mark.parametrize("kind", ["rejected_execution_exception", "strict_dynamic_mapping_exception"])
+def test_what_a_node_refuses_of_a_batch_is_not_taken_for_kept(kind: str) -> None:
+    refusal = {"errors": True, "items": [{}, {"index": {"error": {"type": kind, "reason": "a text"}}}]}
+    with answering(as_if_there(lambda *_: (200, refusal))) as port:
+        index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
+        with capture_logs() as lines, pytest.raises(Unavailable):
+            index.put([cat(), cat()])
+    assert [(line["event"], line["errors"]) for line in lines] == [("search_refuses_writes", [kind])]
+
+
+def test_the_library_tells_nobody_what_is_searched_for(
+    index: OpenSearchIndex, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        index.put([Document(id=new_id(), author_id=7, words=("secret",))])
+        index.find(IndexQuery(phrases=(("secret",),)), limit=5)
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_wrong_password_is_said_and_not_quoted(status: int) -> None:
+    with answering(lambda *_: (status, {"error": "Unauthorized"})) as port:
+        index = OpenSearchIndex(f"opensearch://feed:hunter2@{LOOPBACK}:{port}/x")
+        with capture_logs() as lines, pytest.raises(Unavailable) as refused:
+            index.find(CAT, limit=5)
+    assert [(line["event"], line["log_level"]) for line in lines] == [("search_refuses_us", "error")]
+    assert "hunter2" not in f"{lines}{refused.value!r}{refused.value.__cause__!r}"
+
+
+def test_over_tls_it_signs_in_to_who_has_proved_itself(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "node.crt", tmp_path / "node.key"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    heard: list[str] = []
+
+    def answer(_method: str, _path: str, who: str) -> tuple[int, object]:
+        heard.append(who)
+        return 200, {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": [{"sort": [5]}]}}
+
+    with answering(as_if_there(answer), tls) as port:
+        place = f"feed:a%40b@localhost:{port}/x"
+        assert OpenSearchIndex(f"opensearchs://{place}?ca={certificate}").find(CAT, limit=5) == [5]
+        assert heard == ["Basic ZmVlZDphQGI="]
+        with pytest.raises(Unavailable):
+            OpenSearchIndex(f"opensearchs://{place}").find(CAT, limit=5)
+    assert len(heard) == 1, "nothing is said to who has not proved itself"
