@@ -5,6 +5,13 @@ A place never goes back: of several readers of one name that write theirs, the g
 
 from typing import Protocol
 
+SEARCH = "search"
+"""Up to where the indexer of the search has read all orders; discarding waits for it (fanout/orders/sweeper.py)."""
+SEARCH_GAP = "search-gap"
+"""Up to where the index has missed something for good."""
+SEARCH_REBUILT = "search-rebuilt"
+"""When the last rebuild of the index that has ended began."""
+
 
 class Places(Protocol):
     """Places of one backend. Raises `Unavailable` when it does not answer."""
