@@ -17,6 +17,8 @@ from fanout.orders.handlers import register
 from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RESTORE, RETRACT, TELL
 from fanout.orders.queues import FANOUT, GRAPH, NOTICES
 from storage.ports.outbox import Order
+from tweets.search import late
+from tweets.search.late import INDEX_ORDER
 from tweets.writing import restoring, withholding
 from tweets.writing.changed import standing_of
 from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
@@ -34,6 +36,7 @@ def register_handlers() -> None:
     register(PURGE_ORDER, lambda order, _: purge.handle(order), queue=FANOUT)
     register(WITHHOLD_ORDER, lambda order, _: withholding.withhold_person(order), queue=FANOUT)
     register(WITHHOLD_RETWEETS_ORDER, lambda order, _: withholding.withhold_retweets(order), queue=FANOUT)
+    register(INDEX_ORDER, late.handle, queue=GRAPH)
     announce_by(_send)
     register(NOTIFY_ORDER, lambda order, _: notifying.notify(order), queue=NOTICES)
 

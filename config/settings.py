@@ -308,6 +308,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "fanout.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "discard": {"task": "fanout.discard", "schedule": 30.0, "options": {"expires": 30}},
+    "index_tweets": {"task": "feed.index_tweets", "schedule": 1.0, "options": {"expires": 1}},
     "sample_figures": {"task": "feed.sample_figures", "schedule": 10.0, "options": {"expires": 10}},
     "forget_changes": {"task": "feed.forget_changes", "schedule": 3600.0, "options": {"expires": 3600}},
     "end_suspensions": {"task": "feed.end_suspensions", "schedule": 60.0, "options": {"expires": 60}},

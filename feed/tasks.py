@@ -8,8 +8,11 @@ from accounts.people import reset_letters
 from accounts.people.services import end_suspensions as end_those_that_are_over
 from feed.operations import figures, strays
 from storage.errors import Unavailable
+from tweets.search.guarded import search_is_on
+from tweets.search.indexer import Indexer
 
 log = structlog.get_logger(__name__)
+_indexer = Indexer()
 
 
 @shared_task(name="feed.sample_figures", ignore_result=True)
@@ -53,3 +56,13 @@ def end_suspensions() -> None:
         end_those_that_are_over()
     except Unavailable as error:
         log.warning("suspensions_end_later", backend=error.backend)
+
+
+@shared_task(name="feed.index_tweets", ignore_result=True)
+def index_tweets() -> None:
+    """Has the search index follow what was posted and deleted."""
+    try:
+        if search_is_on():
+            _indexer.run()
+    except Unavailable as error:
+        log.warning("indexing_waits", backend=error.backend)

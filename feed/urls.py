@@ -6,11 +6,13 @@ from feed.doors.rest_feeds import HashtagEndpoint, HomeTimelineEndpoint, PublicF
 from feed.doors.rest_notifications import NotificationsEndpoint, ReadEndpoint, UnreadEndpoint
 from feed.doors.rest_profile import ProfileEndpoint, ProfilesEndpoint
 from feed.doors.rest_reports import ReportsEndpoint
+from feed.doors.rest_search import TweetSearchEndpoint
 
 urlpatterns = [
     path("feed/home", HomeTimelineEndpoint.as_view(), name="home-timeline"),
     path("feed/public", PublicFeedEndpoint.as_view(), name="public-feed"),
     path("hashtags/<str:tag>/tweets", HashtagEndpoint.as_view(), name="hashtag"),
+    path("search/tweets", TweetSearchEndpoint.as_view(), name="search-tweets"),
     path("users", ProfilesEndpoint.as_view(), name="profiles"),
     path("users/<str:username>", ProfileEndpoint.as_view(), name="profile"),
     path("me/notifications", NotificationsEndpoint.as_view(), name="notifications"),

@@ -1,5 +1,5 @@
-"""Tables of the embedded engine: associations, outbox, dead letters, leases, idempotency keys, notices. The ports say
-what they promise."""
+"""Tables of the embedded engine: associations, outbox, dead letters, leases, idempotency keys, notices, places.
+The ports say what they promise."""
 
 from django.db import models
 
@@ -119,6 +119,13 @@ class NoticeRow(EmbeddedModel):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["recipient", "kind", "subject"], name="notice")]
         indexes = [models.Index(fields=["recipient", "kind", "place"], name="notice_by_time")]
+
+
+class ReaderPlace(EmbeddedModel):
+    """Up to where somebody who reads all orders has come."""
+
+    reader = models.TextField(primary_key=True)
+    place = models.BigIntegerField()
 
 
 class NoticeRead(EmbeddedModel):

@@ -14,6 +14,7 @@ from storage.ports.dead_letters import DeadLetters
 from storage.ports.idempotency import IdempotencyStore
 from storage.ports.notices import Notices
 from storage.ports.outbox import Outbox
+from storage.ports.places import Places
 
 ENGINES = {"embedded": "storage.embedded.base", "cassandra": "storage.cassandra.session"}
 """The module of each engine that says whether it answers."""
@@ -102,9 +103,22 @@ def notices() -> Notices:
     )
 
 
+@cache
+def places() -> Places:
+    return cast(
+        Places,
+        implementation(
+            {
+                "embedded": "storage.embedded.places.EmbeddedPlaces",
+                "cassandra": "storage.cassandra.places.CassandraPlaces",
+            }
+        ),
+    )
+
+
 def reset() -> None:
     """Forgets the instances, for tests that change settings.STORE; ids go on from where they were."""
-    for port in (associations, outbox, dead_letters, worker_leases, idempotency_keys, notices):
+    for port in (associations, outbox, dead_letters, worker_leases, idempotency_keys, notices, places):
         port.cache_clear()
 
 

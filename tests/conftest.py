@@ -53,6 +53,7 @@ OUTBOX_TABLES = {
     "outbox_minutes",
     "outbox_parts",
     "outbox_attempts",
+    "reader_places",
     "dead_letters",
     "dead_letter_hours",
 }

@@ -36,10 +36,11 @@ from fanout.orders.dispatch import enqueue
 from fanout.orders.handlers import queue_of
 from fanout.orders.queues import QUEUES
 from storage.errors import Unavailable
-from storage.ids.snowflakes import id_us, make_id, now_us
+from storage.ids.snowflakes import MAX_ID, id_us, make_id, now_us
 from storage.ports.outbox import ALL_SHARDS, Order
+from storage.ports.places import SEARCH
 from storage.redis.node import RedisNode
-from storage.stores import dead_letters, outbox
+from storage.stores import dead_letters, outbox, places
 
 PAGE = 2_000
 CHUNK = 100
@@ -131,8 +132,12 @@ def finish() -> int:
 
 
 def discard() -> int:
-    """Forgets the minutes of the outbox that are done; returns how many. Raises `Unavailable`."""
-    return outbox().discard_closed(now_us=now_us())
+    """Forgets the minutes of the outbox that are done; returns how many. Raises `Unavailable`.
+
+    What the search's indexer has not read waits for it, where there is one.
+    """
+    read_up_to = places().place(SEARCH) if settings.SEARCH_URL != "off" else 0
+    return outbox().discard_closed(now_us=now_us(), read_up_to=read_up_to or MAX_ID)
 
 
 class _Sweep:

@@ -13,6 +13,7 @@ from feed.models import Reason
 from feed.timelines.hashtags import hashtag_page, named_hashtag
 from feed.timelines.home import home_page
 from feed.timelines.public import public_page
+from feed.timelines.searching import search_page
 from storage.web.graphql import (
     PageArguments,
     checked,
@@ -21,6 +22,7 @@ from storage.web.graphql import (
     ok_field,
     optional_id,
     page_arguments,
+    page_arguments_down,
     page_request,
     payload,
     resolve_ok,
@@ -49,6 +51,26 @@ class FeedQueries:
         "without retweets.",
         **page_arguments(),
     )
+
+    search_tweets = graphene.Field(
+        graphene.NonNull(TweetConnection),
+        query=graphene.Argument(
+            graphene.String,
+            required=True,
+            description='Words, "phrases", -words, #hashtags, from:name, since:2026-11-01, until:2026-12-01; each '
+            "narrows what is found.",
+        ),
+        description="The tweets that have what the query asks for, newest first: replies and quotes as well, without "
+        "retweets. Case and accents make no difference. A page may be short where very many are left out.",
+        **page_arguments_down(),
+    )
+
+    @staticmethod
+    def resolve_search_tweets(
+        _root: None, info: GraphQLResolveInfo, query: str, **arguments: Unpack[PageArguments]
+    ) -> TweetConnection:
+        asked = page_request(**arguments)
+        return tweet_connection(asked, search_page(query, viewer_of(info), asked))
 
     @staticmethod
     def resolve_home_timeline(

@@ -30,15 +30,22 @@ from django.conf import settings
 from storage.cassandra import redo, session
 from storage.cassandra.lasting import Known
 from storage.cassandra.marks import marks
+from storage.cassandra.order_rows import PAGE, Place, each_open, listed_minutes, orders_between
 from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, now_us, spread
-from storage.ports.outbox import ALL_SHARDS, DONE_DAYS, GRACE_US, SETTLED_US, SHARDS, Order, oldest_first
+from storage.ports.outbox import (
+    ALL_SHARDS,
+    DONE_DAYS,
+    SETTLED_US,
+    SHARDS,
+    Order,
+    last_closed_minute,
+    oldest_first,
+)
 
 logger = logging.getLogger(__name__)
 
-PAGE = 5_000
-"""Orders read at a time from one minute."""
 MINUTE_US = 60_000_000
 DISCARDED_AT_ONCE = 60
 """Minutes of a shard that one discarding looks at: an hour's worth, a second in all."""
@@ -73,17 +80,12 @@ _UNMARK = "UPDATE outbox USING TIMESTAMP ? SET done = false WHERE shard = ? AND 
 _ORDER = "SELECT kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
 _WHOLE = "SELECT kind, args, done, redo, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
 _WRITES = "SELECT id, done, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ? AND id > ? LIMIT ?"
-_ORDERS = "SELECT id, kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id > ? AND id < ? LIMIT ?"
-_MINUTES = "SELECT minute FROM outbox_minutes WHERE shard = ? AND minute <= ?"
 _FORGET = "DELETE FROM outbox USING TIMESTAMP ? WHERE shard = ? AND minute = ?"
 _UNLIST = "DELETE FROM outbox_minutes USING TIMESTAMP ? WHERE shard = ? AND minute = ?"
 _UNLIST_BELOW = "DELETE FROM outbox_minutes USING TIMESTAMP ? WHERE shard = ? AND minute < ?"
 _INSERT_PART = "INSERT INTO outbox_parts (order_id, part) VALUES (?, ?)"
 _PARTS = "SELECT part FROM outbox_parts WHERE order_id = ?"
 
-
-Place = tuple[int, int]
-"""(shard, minute)."""
 
 _listed: LRUCache[Place, bool] = LRUCache(256)
 """Places of which this process knows that they are listed."""
@@ -227,27 +229,36 @@ class CassandraOutbox:
     ) -> list[Order]:
         marks.settle()
         found: list[Order] = []
-        for shard, minutes in _listed_minutes(up_to=id_minute(before), shards=shards):
+        for shard, minutes in listed_minutes(up_to=id_minute(before), shards=shards):
             later = [minute for minute in minutes if minute >= id_minute(after)]
-            found += islice(_open_orders(shard, later, before, after), limit)
+            found += islice(each_open(shard, later, before, after), limit)
         return oldest_first(found, limit)
+
+    def orders_between(self, *, after: int, before: int, limit: int) -> list[Order]:
+        """Costs a round trip, and one for each minute that it reads, of all shards side by side."""
+        return orders_between(after=after, before=before, limit=limit)
 
     def count_open(self, *, limit: int) -> int:
         marks.settle()
-        listed = _listed_minutes(up_to=id_minute(MAX_ID))
-        orders = (order for shard, minutes in listed for order in _open_orders(shard, minutes, MAX_ID))
+        listed = listed_minutes(up_to=id_minute(MAX_ID))
+        orders = (order for shard, minutes in listed for order in each_open(shard, minutes, MAX_ID))
         return sum(1 for _ in islice(orders, limit))
 
     def oldest_open(self) -> int | None:
         marks.settle()
-        listed = _listed_minutes(up_to=id_minute(MAX_ID))
-        firsts = (next(_open_orders(shard, minutes, MAX_ID), None) for shard, minutes in listed)
+        listed = listed_minutes(up_to=id_minute(MAX_ID))
+        firsts = (next(each_open(shard, minutes, MAX_ID), None) for shard, minutes in listed)
         return min((order.id for order in firsts if order is not None), default=None)
 
-    def discard_closed(self, *, now_us: int) -> int:
-        closed = (now_us - GRACE_US) // MINUTE_US - 1
-        listed = _listed_minutes(up_to=closed) + _listed_minutes(up_to=closed, shards=WRITE_SHARDS)
-        return sum(_discard(shard, minutes, closed, now_us) for shard, minutes in listed)
+    def discard_closed(self, *, now_us: int, read_up_to: int = MAX_ID) -> int:
+        discarded = 0
+        for shards, closed in (
+            (ALL_SHARDS, last_closed_minute(now_us, read_up_to)),
+            (WRITE_SHARDS, last_closed_minute(now_us)),
+        ):
+            listed = listed_minutes(up_to=closed, shards=shards)
+            discarded += sum(_discard(shard, minutes, closed, now_us) for shard, minutes in listed)
+        return discarded
 
     def finish_writes(self, *, now_us: int) -> int:
         """Costs a read of each PAGE of minutes that are not known to be whole; two and a write for each that was left.
@@ -315,7 +326,7 @@ class _Finishing:
 
 def _places_to_finish(now: int) -> list[Place]:
     """Minutes of writes without an order that are not known to be whole; some of them, if they are many."""
-    listed = _listed_minutes(up_to=now // MINUTE_US, shards=WRITE_SHARDS)
+    listed = listed_minutes(up_to=now // MINUTE_US, shards=WRITE_SHARDS)
     with _lock:
         places = [(shard, minute) for shard, minutes in listed for minute in minutes if (shard, minute) not in _whole]
     start = random.randrange(len(places)) if places else 0  # noqa: S311 - a turn, not a secret
@@ -356,32 +367,9 @@ def _row(order: Order) -> Row:
     return order.id, order.kind, list(order.args)
 
 
-def _listed_minutes(*, up_to: int, shards: Collection[int] = ALL_SHARDS) -> list[tuple[int, list[int]]]:
-    """(shard, its minutes that hold something, ascending) of each shard. One round trip."""
-    listed = session.execute_many(_MINUTES, [(shard, up_to) for shard in shards])
-    return [(shard, [minute for (minute,) in rows]) for shard, rows in zip(shards, listed, strict=True)]
-
-
-def _orders(shard: int, minute: int, before: int, after: int) -> Iterator[Row]:
-    while True:
-        rows = session.execute(_ORDERS, (shard, minute, after, before, PAGE))
-        yield from rows
-        if len(rows) < PAGE:
-            return
-        after = rows[-1][0]
-
-
-def _open_orders(shard: int, minutes: Sequence[int], before: int, after: int = 0) -> Iterator[Order]:
-    """Ascending; reads as far as it is asked. A mark whose order is not there (yet) is a row that is done."""
-    for minute in minutes:
-        for order_id, kind, args, done in _orders(shard, minute, before, after):
-            if kind is not None and not done:
-                yield Order(order_id, kind, tuple(args or ()))
-
-
 def _discard(shard: int, listed: Sequence[int], closed: int, now: int) -> int:
     """Forgets closed minutes of the shard that hold no open order, of those whose turn it is; answers how many."""
-    finished = [minute for minute in _turn(listed, now) if not next(_open_orders(shard, [minute], MAX_ID), None)]
+    finished = [minute for minute in _turn(listed, now) if not next(each_open(shard, [minute], MAX_ID), None)]
     if not finished:
         return 0
     seen = now - SETTLED_US

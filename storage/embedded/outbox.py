@@ -12,7 +12,7 @@ from storage.embedded.base import Statement, answering, rows_of, run, writing
 from storage.errors import Unavailable
 from storage.ids.snowflakes import EPOCH_US, MAX_ID, WORKER_BITS, id_minute, spread
 from storage.models import OutboxAttempt, OutboxOrder, OutboxPart
-from storage.ports.outbox import ALL_SHARDS, GRACE_US, PART_DAYS, SHARDS, Order
+from storage.ports.outbox import ALL_SHARDS, PART_DAYS, SHARDS, Order, last_closed_minute
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +21,9 @@ _WRITE = f"{_INSERT} (%s, %s, %s, false) ON CONFLICT (id) DO UPDATE SET kind = e
 _REOPEN = f"{_WRITE}, done = false"
 _CLOSE = f"{_INSERT} (%s, NULL, '[]', true) ON CONFLICT (id) DO UPDATE SET done = true"
 _OPEN = "SELECT kind, args FROM storage_outboxorder WHERE id = %s AND NOT done AND kind IS NOT NULL"
+_BETWEEN = (
+    "SELECT id, kind, args FROM storage_outboxorder WHERE id > %s AND id < %s AND kind IS NOT NULL ORDER BY id LIMIT %s"
+)
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(tuple[Any, ...])
 """Not strictly: an order with other arguments is its handler's to refuse, so that it becomes a dead letter."""
@@ -83,6 +86,10 @@ class EmbeddedOutbox:
             own = (order for order in orders.iterator() if spread(order.id, SHARDS) in shards)
             return [_order(order) for order in islice(own, limit)]
 
+    def orders_between(self, *, after: int, before: int, limit: int) -> list[Order]:
+        rows = rows_of((_BETWEEN, (after, before, limit)))
+        return [Order(order_id, kind, _decoder.decode(args)) for order_id, kind, args in rows]
+
     def count_open(self, *, limit: int) -> int:
         with answering():
             return OutboxOrder.objects.filter(done=False)[:limit].count()
@@ -91,9 +98,9 @@ class EmbeddedOutbox:
         with answering():
             return OutboxOrder.objects.filter(done=False).order_by("id").values_list("id", flat=True).first()
 
-    def discard_closed(self, *, now_us: int) -> int:
+    def discard_closed(self, *, now_us: int, read_up_to: int = MAX_ID) -> int:
         places: dict[tuple[int, int], list[tuple[int, bool]]] = defaultdict(list)
-        closed = _first_id_of_minute((now_us - GRACE_US) // 60_000_000)
+        closed = _first_id_of_minute(last_closed_minute(now_us, read_up_to) + 1)
         with writing():
             for order_id, done in OutboxOrder.objects.filter(id__lt=closed).values_list("id", "done"):
                 places[spread(order_id, SHARDS), id_minute(order_id)].append((order_id, done))

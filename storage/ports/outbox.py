@@ -26,6 +26,8 @@ from typing import Protocol
 
 import msgspec
 
+from storage.ids.snowflakes import MAX_ID, id_minute
+
 SHARDS = 8
 """Partitions that take a minute's orders. Fixed: changing it would orphan open orders."""
 
@@ -36,6 +38,8 @@ SETTLED_US = 60_000_000
 twice for a store that is busy. What is owed to it may come later (storage/cassandra/outbox.py)."""
 GRACE_US = 2 * SETTLED_US
 """A minute closes so long after its end: orders of its last moment are written, and done, by then."""
+UNREAD_US = 3_600_000_000
+"""So long minutes stay that a reader of all orders has not come to, be they wholly done: an hour of an outage."""
 PART_DAYS = 7
 """Marks of finished parts are forgotten after so many days: a part done again does no harm."""
 DONE_DAYS = 90
@@ -99,20 +103,36 @@ class Outbox(Protocol):
     ) -> list[Order]:
         """Returns orders of these shards that are not done, with after < id < before, oldest first."""
 
+    def orders_between(self, *, after: int, before: int, limit: int) -> list[Order]:
+        """Returns the orders with after < id < before, done or not, oldest first; for whoever reads all that happens.
+
+        There are at most `limit`, and fewer only at the end. Those of minutes that were discarded are gone; marks
+        whose order is not there are none.
+        """
+
     def count_open(self, *, limit: int) -> int:
         """Returns how many orders are open; `limit` if there are at least so many."""
 
     def oldest_open(self) -> int | None:
         """Returns the id of the oldest order not done."""
 
-    def discard_closed(self, *, now_us: int) -> int:
-        """Forgets minutes that are closed and wholly done; answers how many. May leave some to the next call."""
+    def discard_closed(self, *, now_us: int, read_up_to: int = MAX_ID) -> int:
+        """Forgets minutes that are closed and wholly done; answers how many. May leave some to the next call.
+
+        Somebody who reads all orders has come to `read_up_to`: what stands above stays, for UNREAD_US.
+        """
 
     def finish_writes(self, *, now_us: int) -> int:
         """Finishes what was written without an order and left by its process in between; answers how many.
 
         May leave some to the next call.
         """
+
+
+def last_closed_minute(now_us: int, read_up_to: int = MAX_ID) -> int:
+    """Returns up to which minute, since the Unix epoch, `discard_closed` may forget."""
+    closed = (now_us - GRACE_US) // 60_000_000 - 1
+    return min(closed, max(id_minute(read_up_to) - 1, (now_us - UNREAD_US) // 60_000_000 - 1))
 
 
 def oldest_first(orders: Sequence[Order], limit: int) -> list[Order]:

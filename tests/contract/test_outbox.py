@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from storage.ids.snowflakes import EPOCH_US, MAX_ID, id_minute, id_us, make_id, now_us, spread
-from storage.ports.outbox import GRACE_US, SHARDS, Order, Outbox
+from storage.ports.outbox import GRACE_US, SHARDS, UNREAD_US, Order, Outbox
 from tests.ids import new_id
 from tests.threads import run_together
 
@@ -261,3 +261,49 @@ def test_shards_share_the_ids_of_one_process_evenly() -> None:
     for step in range(8_000):
         sizes[spread(make_id(EPOCH_US + 1 + step * 977, 9), SHARDS)] += 1
     assert min(sizes) > 800
+
+
+def ids_between(outbox: Outbox, *, after: int = 0, before: int = MAX_ID, limit: int = 1000) -> list[int]:
+    return [order.id for order in outbox.orders_between(after=after, before=before, limit=limit)]
+
+
+def test_all_orders_between_two_ids_done_or_not_oldest_first(outbox: Outbox) -> None:
+    """Over all shards and three minutes, with marks of no order in between, in pages of any size."""
+    now = now_us()
+    moments = [now - 9_000 * MINUTE_US, now - MINUTE_US, now]
+    ids = sorted(make_id(moment + step * 1_001, 1) for moment in moments for step in range(40))
+    for number, each in enumerate(random.Random(5).sample(ids, len(ids))):
+        outbox.add(some_order(each))
+        outbox.mark_done(each + 1)
+        outbox.mark_done(each + 2)
+        if number % 2:
+            outbox.mark_done(each)
+    assert ids_between(outbox) == ids
+    assert ids_between(outbox, after=ids[3], before=ids[70]) == ids[4:70]
+    assert ids_between(outbox, after=ids[-1]) == []
+    for limit in (1, 7, 39, 120):
+        walked: list[int] = []
+        while page := ids_between(outbox, after=walked[-1] if walked else 0, limit=limit):
+            assert len(page) == min(limit, len(ids) - len(walked))
+            walked += page
+        assert walked == ids, limit
+
+
+def test_an_order_is_read_as_it_was_written(outbox: Outbox) -> None:
+    order = Order(id=new_id(), kind="доставка", args=(3, MAX_ID))
+    outbox.add(order)
+    outbox.mark_done(order.id)
+    assert outbox.orders_between(after=order.id - 1, before=order.id + 1, limit=2) == [order]
+
+
+def test_minutes_that_a_reader_has_not_come_to_stay_for_an_hour(outbox: Outbox) -> None:
+    read, unread = make_id(now_us() - 10 * MINUTE_US, 1), new_id()
+    for each in (read, unread):
+        outbox.add(some_order(each))
+        outbox.mark_done(each)
+    assert outbox.discard_closed(now_us=closed_now(unread) + MINUTE_US, read_up_to=unread - 1) == 1
+    assert ids_between(outbox) == [unread]
+    hour_later = closed_now(unread) + UNREAD_US - GRACE_US
+    assert outbox.discard_closed(now_us=hour_later - 1, read_up_to=unread - 1) == 0
+    assert outbox.discard_closed(now_us=hour_later, read_up_to=unread - 1) == 1
+    assert ids_between(outbox) == []

@@ -112,7 +112,7 @@ def _day(value: str) -> date | None:
 
 
 def _first_id(day: date) -> int:
-    """The least id that a tweet of that day may have; 1 of days before there were ids, MAX_ID of those after the last."""
+    """The least id that a tweet of that day may have: 1 before there were ids, MAX_ID after the last."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
     us = midnight // timedelta(microseconds=1)
     return min(max(make_id(us, 0), 1), MAX_ID) if us > EPOCH_US else 1

@@ -1,0 +1,67 @@
+"""Reading the outbox in Cassandra: which minutes a shard has, and the orders in them, open or not."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+
+from storage.cassandra import session
+from storage.cassandra.session import Row
+from storage.ids.snowflakes import id_minute
+from storage.ports.outbox import ALL_SHARDS, Order, oldest_first
+
+PAGE = 5_000
+"""Orders read at a time from one minute."""
+
+_ORDERS = "SELECT id, kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id > ? AND id < ? LIMIT ?"
+_MINUTES = "SELECT minute FROM outbox_minutes WHERE shard = ? AND minute <= ?"
+
+Place = tuple[int, int]
+"""(shard, minute)."""
+
+
+def listed_minutes(*, up_to: int, shards: Collection[int] = ALL_SHARDS) -> list[tuple[int, list[int]]]:
+    """Returns (shard, its minutes that hold something, ascending) of each shard. One round trip."""
+    listed = session.execute_many(_MINUTES, [(shard, up_to) for shard in shards])
+    return [(shard, [minute for (minute,) in rows]) for shard, rows in zip(shards, listed, strict=True)]
+
+
+def each_open(shard: int, minutes: Sequence[int], before: int, after: int = 0) -> Iterator[Order]:
+    """Ascending; reads as far as it is asked. A mark whose order is not there (yet) is a row that is done."""
+    for minute in minutes:
+        for order_id, kind, args, done in _orders(shard, minute, before, after):
+            if kind is not None and not done:
+                yield Order(order_id, kind, tuple(args or ()))
+
+
+def orders_between(*, after: int, before: int, limit: int) -> list[Order]:
+    """Returns what `Outbox.orders_between` does: minute by minute, each of all shards that have it side by side."""
+    shards_of: defaultdict[int, list[int]] = defaultdict(list)
+    for shard, minutes in listed_minutes(up_to=id_minute(before)):
+        for minute in minutes:
+            shards_of[minute].append(shard)
+    found: list[Order] = []
+    for minute in sorted(each for each in shards_of if each >= id_minute(after)):
+        for orders in _of_minute(minute, shards_of[minute], after, before, limit):
+            found += orders
+            if len(found) >= limit:
+                return oldest_first(found, limit)
+    return oldest_first(found, limit)
+
+
+def _of_minute(minute: int, shards: Sequence[int], after: int, before: int, limit: int) -> Iterator[list[Order]]:
+    """A minute's orders in steps: all of one are older than those of the next. No shard is known beyond the last of
+    `limit` rows, among which may be marks of no order."""
+    place: int | None = after
+    while place is not None:
+        of_shards = session.execute_many(_ORDERS, [(shard, minute, place, before, limit) for shard in shards])
+        place = min((rows[-1][0] for rows in of_shards if len(rows) == limit), default=None)
+        known = [row for rows in of_shards for row in rows if place is None or row[0] <= place]
+        yield [Order(order_id, kind, tuple(args or ())) for order_id, kind, args, _ in known if kind is not None]
+
+
+def _orders(shard: int, minute: int, before: int, after: int) -> Iterator[Row]:
+    while True:
+        rows = session.execute(_ORDERS, (shard, minute, after, before, PAGE))
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1][0]

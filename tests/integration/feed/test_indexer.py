@@ -1,0 +1,311 @@
+"""The search index follows what happens: by the outbox, whatever breaks off in between."""
+
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from accounts.models import User
+from fanout.orders import sweeper
+from feed.tasks import index_tweets as task
+from storage.errors import Unavailable
+from storage.ids.snowflakes import MAX_ID, make_id, now_us
+from storage.ports.outbox import SETTLED_US, UNREAD_US, Order
+from storage.ports.places import SEARCH, SEARCH_GAP
+from storage.redis.node import broker_node
+from storage.stores import ids, outbox, places
+from tests.ids import new_id
+from tests.integration.indexing import empty_index, found, index_everything, indexed
+from tests.integration.speaking import on_one_store
+from tests.integration.tweeting import post, viewer
+from tests.people import new_person
+from tests.work import every_open_order, work_off_everything
+from tweets.search import figures, gaps, indexer, late, turns
+from tweets.search.guarded import search_index
+from tweets.search.indexer import Indexer
+from tweets.stores.port import tweet_store
+from tweets.writing.posting import create_tweet, delete_tweet
+from tweets.writing.restoring import restore_tweet
+
+pytestmark = pytest.mark.usefixtures("product")
+MINUTE_US = 60_000_000
+
+
+@pytest.fixture(autouse=True)
+def _empty() -> Iterator[None]:
+    empty_index()
+    yield
+    empty_index()
+
+
+@pytest.fixture
+def ada() -> User:
+    return new_person()
+
+
+@pytest.fixture
+def staff() -> User:
+    return new_person(staff=True)
+
+
+def later(by_us: int) -> Any:
+    """The indexer's clock, so much later than everybody's: what was written by now has settled."""
+    return patch.object(indexer, "now_us", lambda: now_us() + by_us)
+
+
+def settled() -> Any:
+    return later(SETTLED_US + indexer.STEP_US + 1_000_000)
+
+
+def test_whatever_is_posted_is_indexed_whether_its_order_is_done_or_not(ada: User) -> None:
+    """Tweets, replies that go to nobody's home, with hashtags or without."""
+    bob = new_person()
+    tweet = post(ada)
+    work_off_everything()
+    written = [tweet, *(post(bob, text, reply_to=tweet) for text in ("a", "b #tag", "@nobody"))]
+    written.append(post(ada, "mine", reply_to=written[1]))
+    index_everything()
+    assert indexed() == written[::-1]
+
+
+def test_an_order_is_read_once_by_a_process_and_again_by_another(ada: User) -> None:
+    one = Indexer()
+    post(ada)
+    assert one.run() == 1
+    assert one.run() == 0
+    post(ada)
+    assert one.run() == 1
+    assert Indexer().run() == 2
+
+
+def test_what_is_deleted_goes_and_what_is_restored_comes_back(ada: User, staff: User) -> None:
+    one = Indexer()
+    stays, goes = post(ada), post(ada)
+    one.run()
+    delete_tweet(tweet_id=goes, viewer=viewer(staff))
+    one.run()
+    assert indexed() == [stays]
+    restore_tweet(tweet_id=goes, viewer=viewer(staff), reason="A mistake.")
+    one.run()
+    assert indexed() == [goes, stays]
+    delete_tweet(tweet_id=goes, viewer=viewer(ada))
+    one.run()
+    assert indexed() == [stays]
+
+
+def test_all_of_it_read_at_once_leaves_what_stands(ada: User, staff: User) -> None:
+    gone, back = post(ada), post(ada)
+    for each in (gone, back):
+        delete_tweet(tweet_id=each, viewer=viewer(staff))
+    restore_tweet(tweet_id=back, viewer=viewer(staff), reason="A mistake.")
+    index_everything()
+    assert indexed() == [back]
+
+
+def test_a_deletion_counts_before_it_can_be_seen(ada: User) -> None:
+    """Its order is there, and the row is not flagged yet."""
+    tweet = post(ada)
+    index_everything()
+    outbox().add(Order(ids.next(), "retract", (tweet, ada.id)))
+    index_everything()
+    assert indexed() == []
+    with settled():
+        index_everything()
+    assert indexed() == [], "and in the second pass, which reads the post again"
+
+
+def test_a_restoration_counts_before_it_can_be_seen(ada: User, staff: User) -> None:
+    tweet, by_author = post(ada), post(ada)
+    delete_tweet(tweet_id=tweet, viewer=viewer(staff))
+    delete_tweet(tweet_id=by_author, viewer=viewer(ada))
+    for each in (tweet, by_author):
+        outbox().add(Order(ids.next(), "restore", (each, ada.id)))
+    index_everything()
+    assert indexed() == [tweet]
+
+
+class TestPlaces:
+    def test_the_durable_place_stays_below_what_may_still_appear(self, ada: User) -> None:
+        before = make_id(now_us() - SETTLED_US, 0)
+        post(ada)
+        Indexer().run()
+        assert places().place(SEARCH) <= make_id(now_us() - SETTLED_US, 0)
+        with settled():
+            Indexer().run()
+        assert before < places().place(SEARCH) < make_id(now_us() + indexer.STEP_US + 2_000_000, 0)
+
+    def test_who_dies_between_index_and_place_leaves_it_to_the_next(self, ada: User) -> None:
+        tweet = post(ada)
+        with settled(), patch.object(places(), "move", side_effect=SystemExit), pytest.raises(SystemExit):
+            Indexer().run()
+        assert indexed() == [tweet]
+        broker_node().round_trip(("DEL", turns.TURN, turns.READ_UP_TO))
+        with settled():
+            assert Indexer().run() == 1
+        assert indexed() == [tweet]
+
+    def test_what_an_index_that_fails_did_not_take_is_taken_later(self, ada: User) -> None:
+        one, tweet = Indexer(), post(ada)
+        with (
+            settled(),
+            patch.object(search_index()._index, "put", side_effect=Unavailable("search")),
+            pytest.raises(Unavailable),
+        ):
+            one.run()
+        with settled():
+            one.run()
+        assert indexed() == [tweet]
+
+    def test_an_order_that_appears_late_is_found_by_the_second_pass(self, ada: User) -> None:
+        """Of an id from before what the first pass has read."""
+        early = make_id(now_us() - 10_000_000, 77)
+        one = Indexer()
+        post(ada)
+        one.run()
+        create_tweet(author=viewer(ada), text="late", tweet_id=early)
+        one.run()
+        assert early not in indexed()
+        with settled():
+            one.run()
+        assert early in indexed()
+
+    def test_one_at_a_time(self, ada: User) -> None:
+        post(ada)
+        with turns.turn() as taken:
+            assert taken is not None
+            assert Indexer().run() == 0
+        assert Indexer().run() == 1
+
+
+class TestLateTweets:
+    def test_a_tweet_under_an_old_id_has_an_order_of_now(self, ada: User) -> None:
+        one, old = Indexer(), make_id(now_us() - 3_600_000_000, 77)
+        places().move(SEARCH, make_id(now_us() - SETTLED_US, 0))
+        create_tweet(author=viewer(ada), text="a day late", tweet_id=old)
+        one.run()
+        assert indexed() == [old]
+        work_off_everything()
+        assert every_open_order() == []
+
+    @on_one_store
+    def test_a_tweet_under_a_new_id_has_none(self, ada: User) -> None:
+        create_tweet(author=viewer(ada), text="at once", tweet_id=ids.next())
+        assert [order.kind for order in every_open_order()] == ["deliver"]
+
+    @on_one_store
+    def test_nor_has_any_where_search_is_off(self, settings: Any) -> None:
+        settings.SEARCH_URL = "off"
+        assert late.announce_late(make_id(now_us() - 3_600_000_000, 77)) is None
+
+
+class TestUnfinishedWrites:
+    def test_what_is_owed_to_an_order_is_done_before_its_tweet_is_given_up(self, ada: User) -> None:
+        """As of a process that died between the order and the rest."""
+        tweet = new_id()
+        outbox().add(Order(tweet, "deliver", (tweet, ada.id)))
+        one = Indexer()
+        assert one.run() == 0
+        assert one.run() == 0, "it is looked for again"
+        with settled(), patch.object(outbox(), "finished_order", wraps=outbox().finished_order) as finished:
+            one.run()
+        finished.assert_called_once_with(tweet)
+        with later(2 * SETTLED_US):
+            assert one.run() == 0
+        assert indexed() == []
+
+
+class TestGaps:
+    def test_discarding_waits_for_the_indexer(self, ada: User) -> None:
+        post(ada)
+        work_off_everything()
+        places().move(SEARCH, make_id(now_us() - 5 * MINUTE_US, 0))
+        with patch.object(sweeper, "now_us", lambda: now_us() + 10 * MINUTE_US):
+            sweeper.discard()
+        assert outbox().orders_between(after=make_id(now_us() - MINUTE_US, 0), before=MAX_ID, limit=10)
+
+    @on_one_store
+    def test_where_search_is_off_it_waits_for_nobody(self, ada: User, settings: Any) -> None:
+        post(ada)
+        work_off_everything()
+        places().move(SEARCH, make_id(now_us() - 5 * MINUTE_US, 0))
+        settings.SEARCH_URL = "off"
+        with patch.object(sweeper, "now_us", lambda: now_us() + 10 * MINUTE_US):
+            assert sweeper.discard() == 1
+
+    @on_one_store
+    def test_who_was_away_for_too_long_says_so(self, ada: User) -> None:
+        places().move(SEARCH, make_id(now_us() - UNREAD_US + MINUTE_US, 0))
+        index_everything()
+        assert not gaps.rebuild_wanted()
+        with later(UNREAD_US), patch.object(gaps, "now_us", lambda: now_us() + UNREAD_US + MINUTE_US):
+            index_everything()
+        assert gaps.rebuild_wanted()
+
+    @on_one_store
+    def test_an_index_that_was_lost_says_so(self, ada: User) -> None:
+        post(ada)
+        with settled():
+            index_everything()
+            index_everything()
+        assert not gaps.rebuild_wanted()
+        empty_index()
+        with settled():
+            index_everything()
+        assert gaps.rebuild_wanted()
+
+    @on_one_store
+    def test_a_new_installation_says_nothing(self, ada: User) -> None:
+        post(ada)
+        index_everything()
+        assert places().place(SEARCH_GAP) == 0
+
+    @on_one_store
+    def test_lag_is_what_the_place_is_behind_more_than_always(self) -> None:
+        assert figures.lag_seconds() == 0
+        places().move(SEARCH, make_id(now_us() - figures.USUAL_US - 100_000_000, 0))
+        assert 100 <= figures.lag_seconds() < 110
+
+
+class TestTheTask:
+    @on_one_store
+    def test_follows(self, ada: User) -> None:
+        tweet = post(ada, "found by the task")
+        task()
+        assert found("task found") == [tweet]
+
+    @on_one_store
+    @pytest.mark.parametrize("backend", ["search", "redis_broker", "store"])
+    def test_waits_for_a_backend_that_does_not_answer(self, backend: str) -> None:
+        with patch.object(Indexer, "run", side_effect=Unavailable(backend)):
+            task()
+
+    @on_one_store
+    def test_does_nothing_where_search_is_off(self, settings: Any) -> None:
+        settings.SEARCH_URL = "off"
+        with patch.object(Indexer, "run") as asked:
+            task()
+        asked.assert_not_called()
+
+
+def test_a_backlog_is_made_up_for_in_steps_and_what_is_new_comes_first(ada: User) -> None:
+    """An hour's orders, of which a run takes a page; the first pass reads the newest all the same."""
+    places().move(SEARCH, make_id(now_us() - UNREAD_US // 2, 0))
+    old = [make_id(now_us() - UNREAD_US // 3 + step * 1_000, 78) for step in range(25)]
+    for each in old:
+        create_tweet(author=viewer(ada), text="old", tweet_id=each)
+    index_orders = {order.id for order in every_open_order() if order.kind == late.INDEX_ORDER}
+    assert len(index_orders) == 25
+    for each in index_orders:
+        outbox().mark_done(each)
+    new = post(ada, "new")
+    one = Indexer()
+    with patch.object(indexer, "PAGE", 10), patch.object(indexer, "RUN_SECONDS", 0.0):
+        one.run()
+        assert places().place(SEARCH) == old[9]
+        assert set(old[:10]) <= set(indexed())
+        for _ in range(4):
+            one.run()
+    one.run()
+    assert set(indexed()) == {*old, new}
+    assert tweet_store().get_many([new])

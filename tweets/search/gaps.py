@@ -1,0 +1,44 @@
+"""Gaps: what the index has missed for good, as the outbox has forgotten it, or the index's file is gone.
+
+That there is one stands in the store until a rebuild has begun after it and ended (rebuilding.py).
+"""
+
+import structlog
+
+from storage.ids.snowflakes import created_at, id_us, make_id, now_us
+from storage.ports.outbox import GRACE_US, UNREAD_US
+from storage.ports.places import SEARCH, SEARCH_GAP, SEARCH_REBUILT
+from storage.stores import places
+from tweets.search.guarded import search_index
+from tweets.stores.port import tweet_store
+
+log = structlog.get_logger(__name__)
+
+
+def rebuild_wanted() -> bool:
+    """Returns whether there is a gap. Two store reads. Raises `Unavailable`."""
+    return places().place(SEARCH_GAP) > places().place(SEARCH_REBUILT)
+
+
+def note_gap(place: int) -> None:
+    """Notes a gap if the indexer, which has come to `place`, was away for longer than the outbox keeps what it has not
+    read; none before it has ever run. A store write then. Raises `Unavailable`."""
+    kept = now_us() - UNREAD_US
+    if place and id_us(place) < kept:
+        if not rebuild_wanted():
+            log.error("search_gap", since=created_at(place))
+        places().move(SEARCH_GAP, make_id(kept, 0))
+
+
+def look_whether_the_index_is_lost() -> None:
+    """Notes a gap if the index is empty and the store has tweets that the indexer will not come to any more.
+
+    A read of the index and, if it is empty, two of the store. Raises `Unavailable`.
+    """
+    if search_index().newest() is not None:
+        return
+    passed = places().place(SEARCH) or make_id(now_us() - GRACE_US, 0)
+    older = tweet_store().public(before=passed, limit=1)
+    if older:
+        places().move(SEARCH_GAP, passed)
+        log.error("search_index_empty", since=created_at(older[0]))

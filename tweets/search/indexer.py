@@ -1,0 +1,190 @@
+"""The indexer: keeps the search index up with the store, by reading every order of the outbox (docs/adr/055).
+
+Whatever is posted, deleted or restored has an order, which is in the store before anything of it is. So nothing is
+written for the index's sake; an index that does not answer costs nobody anything, and afterwards the outbox still has
+what it missed, for UNREAD_US (`discard_closed`).
+
+**Two passes.** The one looks at what is new: from a little below the last order that anybody has read, so that a tweet
+is found within two seconds. But orders appear out of the order of their ids: so the other goes up behind it, to below
+what may still appear (SETTLED_US), reads everything again, and moves the durable place, from which a process that knows
+nothing begins. What this process has indexed it leaves out. A backlog is the second pass's, in steps; the first goes on
+beside it, so that new tweets are found while an old hour is made up for.
+
+**What an order says, not when it is read, decides.** Of the orders of one tweet that are read together the last counts.
+A RETRACT order takes the tweet out unless a later operation is seen to stand, though the row be not flagged yet; so it
+does not matter how long the rest of a write takes. For example, tweet 90 is posted, deleted by 100, restored by 105:
+
+1. The indexer reads 90, and puts it. It dies before the place is moved: the next one puts it again.
+2. It reads 100 while the row does not say yet that it is deleted, and takes it out.
+3. It reads 100 and 105 together, and goes by 105: the tweet is put, as soon as it is there and not its author's to end.
+
+Should an index hold what is deleted all the same, nobody is shown it: hydration has the last word.
+
+**A tweet that is not there** although its order is belongs to a writer that is at it, or died. The first pass leaves it
+to the second, which has what is owed to the order done, as the sweeper would (`finished_order`).
+
+**One at a time**, by a turn in the broker's Redis; two would do no harm. Who comes too late, after more than UNREAD_US
+of outage, says so (`gaps.py`), and `manage.py index_tweets` fills the gap.
+"""
+
+import time
+from collections.abc import Sequence
+
+import structlog
+from cachetools import LRUCache
+from msgspec.structs import replace
+
+from accounts.graph.notifications import NOTIFY_ORDER
+from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, TELL
+from storage.ids.snowflakes import MAX_ID, make_id, now_us
+from storage.ports.outbox import SETTLED_US, Order
+from storage.ports.places import SEARCH
+from storage.stores import outbox, places
+from tweets.entities import Tweet
+from tweets.search import figures, gaps
+from tweets.search.documents import document_of
+from tweets.search.guarded import search_index
+from tweets.search.late import INDEX_ORDER
+from tweets.search.port import Document
+from tweets.search.turns import turn
+from tweets.stores.port import tweet_store
+
+PAGE = 500
+"""Orders, and so documents, of one step: some 50 ms with the embedded index."""
+RUN_SECONDS = 1.0
+"""Of one run, after which no page is begun: the same worker works orders off."""
+BACK_US = 2_000_000
+"""So far below the last order that was read a run begins; nearly every order is visible that long after its birth."""
+STEP_US = 20_000_000
+"""The durable place is moved so often: each time reads SETTLED_US again."""
+REMEMBERED = 50_000
+"""Orders that this process has indexed, 5 MB."""
+
+log = structlog.get_logger(__name__)
+
+
+class Indexer:
+    """What one process knows of what it has indexed. For one thread."""
+
+    def __init__(self) -> None:
+        self._indexed: LRUCache[int, bool] = LRUCache(REMEMBERED)
+        self._has_looked = False
+
+    def run(self) -> int:
+        """Indexes what has happened, for RUN_SECONDS at most; returns how many orders it read that it did not know.
+
+        0 as well while another process is at it. Costs two round trips to the broker, a read of the outbox a page and
+        pass, of the tweet store and a write to the index for what is new. Raises `Unavailable`.
+        """
+        with turn() as taken:
+            if taken is None:
+                return 0
+            if not self._has_looked:
+                gaps.look_whether_the_index_is_lost()
+                self._has_looked = True
+            run = _Run(self._indexed)
+            run.index_newest(read_up_to=taken.read_up_to)
+            taken.read_up_to = max(taken.read_up_to, run.newest)
+            run.make_up()
+        return run.indexed
+
+
+class _Run:
+    def __init__(self, known: "LRUCache[int, bool]") -> None:
+        self.indexed = 0
+        self.newest = 0
+        self._known = known
+        self._ends = time.monotonic() + RUN_SECONDS
+        self._settled = make_id(now_us() - SETTLED_US, 0)
+        self._place = places().place(SEARCH)
+        gaps.note_gap(self._place)
+
+    def index_newest(self, *, read_up_to: int) -> None:
+        """The first pass. `newest` is the last order that it has come to."""
+        back = max(read_up_to - (BACK_US << 12), 0)
+        after = max(self._place, self._settled, back)
+        while time.monotonic() < self._ends:
+            orders = outbox().orders_between(after=after, before=MAX_ID, limit=PAGE)
+            self._index(orders, first_above=read_up_to, is_settled=False)
+            if orders:
+                after = self.newest = orders[-1].id
+            if len(orders) < PAGE:
+                return
+
+    def make_up(self) -> None:
+        """The second pass, from the durable place up to what has settled; at least a page of it."""
+        if self._place and self._settled - self._place < STEP_US << 12:
+            return
+        while True:
+            orders = outbox().orders_between(after=self._place, before=self._settled, limit=PAGE)
+            self._index(orders, first_above=MAX_ID, is_settled=True)
+            self._place = orders[-1].id if len(orders) == PAGE else self._settled
+            places().move(SEARCH, self._place)
+            if len(orders) < PAGE or time.monotonic() >= self._ends:
+                return
+
+    def _index(self, orders: Sequence[Order], *, first_above: int, is_settled: bool) -> None:
+        new = [order for order in orders if order.id not in self._known]
+        of_tweets = {tweet_id: order for order in new if (tweet_id := _tweet_of(order)) is not None}
+        missing = index_tweets(of_tweets)
+        if is_settled and missing:
+            for tweet_id in missing:
+                outbox().finished_order(of_tweets[tweet_id].id)
+            lost = index_tweets({each: of_tweets[each] for each in missing})
+            if lost:
+                log.warning("tweets_of_orders_missing", count=len(lost))
+            missing = set()
+        waiting = {of_tweets[each].id for each in missing}
+        if not is_settled:  # what it takes out, an older order may still put, in the second pass
+            waiting |= {order.id for order in new if order.kind == RETRACT}
+        self._known.update((order.id, True) for order in new if order.id not in waiting)
+        self.indexed += len(new) - len(waiting)
+        figures.count_indexed(each for each in of_tweets if each > first_above and each not in missing)
+
+
+def index_tweets(orders: "dict[int, Order]") -> set[int]:
+    """Brings the index up to what these orders, by their tweets, say; returns the tweets that are not there.
+
+    A read of the store and up to two writes to the index. Raises `Unavailable`.
+    """
+    if not orders:
+        return set()
+    tweets = tweet_store().get_many(list(orders))
+    put: list[Document] = []
+    gone: set[int] = set()
+    missing: set[int] = set()
+    for tweet_id, order in orders.items():
+        tweet = tweets.get(tweet_id)
+        if tweet is None:
+            (gone if order.kind == RETRACT else missing).add(tweet_id)
+        elif (document := document_of(_as_said(order, tweet))) is not None:
+            put.append(document)
+        else:
+            gone.add(tweet_id)
+    if put:
+        search_index().put(put)
+    if gone:
+        search_index().remove(gone)
+    return missing
+
+
+def _as_said(order: Order, tweet: Tweet) -> Tweet:
+    """The tweet as it is, or will be, after that order, if no later operation stands."""
+    if tweet.changed_op > order.id or tweet.deleted_by_author:
+        return tweet
+    if order.kind == RETRACT:
+        return _flagged(tweet, tweet.author_id)
+    return _flagged(tweet, None) if order.kind == RESTORE else tweet
+
+
+def _flagged(tweet: Tweet, by: int | None) -> Tweet:
+    return replace(tweet, deleted_by=by)
+
+
+def _tweet_of(order: Order) -> int | None:
+    """Which tweet the order brings or takes away; None for one that does neither, or whose arguments are at fault."""
+    if order.kind in (DELIVER, TELL, RETRACT, RESTORE, INDEX_ORDER):
+        return order.args[0] if order.args else None
+    if order.kind == NOTIFY_ORDER and len(order.args) > 1 and order.args[1] == order.id:
+        return order.id
+    return None
