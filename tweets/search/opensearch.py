@@ -160,7 +160,7 @@ class OpenSearchIndex:
             self._client.ask(self._create, until=ends)
             found = self._client.ask(self._mappings, until=ends)
         if self._name in found or any(each != MAPPING for each in found.values()):
-            log.error("search_index_is_another", index=self._name, found=sorted(found), wanted=_index_of(self._address))
+            log.error("search_index_is_another", index=_index_of(self._address), found=sorted(found))
             raise Unavailable(BACKEND)
         self._is_known = True
 
@@ -252,14 +252,14 @@ def _refused(items: list[dict[str, Any]]) -> None:
     if kinds == {"index_not_found_exception"}:
         raise Missing
     if kinds:
-        log.warning("search_refuses_writes", errors=sorted(kinds))
+        log.warning("search_refuses_writes", error=", ".join(sorted(kinds)))
         raise Unavailable(BACKEND)
 
 
 def _whole(answer: dict[str, Any]) -> dict[str, Any]:
     """The answer, if all shards gave theirs, and in time."""
-    failed = answer.get("_shards", {}).get("failed", 0)
-    if failed or answer.get("timed_out"):
-        log.warning("search_is_incomplete", shards=failed, late=bool(answer.get("timed_out")))
+    failed, is_late = answer.get("_shards", {}).get("failed", 0), answer.get("timed_out", False)
+    if failed or is_late:
+        log.warning("search_is_incomplete", shards=failed, error="timed out" if is_late else "shards failed")
         raise Unavailable(BACKEND)
     return answer

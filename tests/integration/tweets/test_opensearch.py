@@ -118,7 +118,7 @@ def test_an_index_with_another_mapping_is_named_and_left_alone(
     asked(opensearch, "PUT", f"/{made}", other | ({"aliases": {name: {}}} if alias else {}))
     with capture_logs() as lines, pytest.raises(Unavailable):
         index.put([cat()])
-    assert [(line["event"], line["found"], line["wanted"]) for line in lines] == [
+    assert [(line["event"], line["found"], line["index"]) for line in lines] == [
         ("search_index_is_another", [made], f"{name}-1")
     ]
     assert asked(opensearch, "GET", f"/{made}/_count")[1]["count"] == 0
@@ -276,7 +276,7 @@ def test_what_a_node_refuses_of_a_batch_is_not_taken_for_kept(kind: str) -> None
         index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
         with capture_logs() as lines, pytest.raises(Unavailable):
             index.put([cat(), cat()])
-    assert [(line["event"], line["errors"]) for line in lines] == [("search_refuses_writes", [kind])]
+    assert [(line["event"], line["error"]) for line in lines] == [("search_refuses_writes", kind)]
 
 
 def test_the_library_tells_nobody_what_is_searched_for(
