@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from storage.errors import Unavailable
 from tests.ids import new_id
 from tests.integration.tweets.nodes import Answer, answering
 from tests.outages import server_down
+from tests.proxies import Proxy
 from tests.unit.storage.test_process import holds_in_child
 from tweets.search import opensearch as opensearch_module
 from tweets.search.opensearch import BULK_BYTES, MAPPING, OpenSearchIndex
@@ -173,6 +175,45 @@ def test_of_several_nodes_one_that_is_dead_costs_nothing(opensearch: OpenSearchN
     several = OpenSearchIndex(f"opensearch://{hosts}/{index._name}")
     for _ in range(6):
         assert several.find(CAT, limit=5) == []
+
+
+def test_of_several_nodes_one_that_hangs_costs_a_search_and_is_then_left_alone(
+    opensearch: OpenSearchNode, index: OpenSearchIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.ping()
+    monkeypatch.setattr(opensearch_module, "READ_SECONDS", 0.5)
+    with Proxy((opensearch.host, opensearch.port)) as proxy:
+        hosts = f"{LOOPBACK}:{proxy.port},{opensearch.host}:{opensearch.port}"
+        several = OpenSearchIndex(f"opensearch://{hosts}/{index._name}")
+        answered = 0
+        with proxy.hung():
+            for _ in range(6):
+                with suppress(Unavailable):
+                    several.ping()
+                    answered += 1
+        assert answered == 5
+
+
+def test_a_connection_that_is_cut_is_made_once_more(opensearch: OpenSearchNode, index: OpenSearchIndex) -> None:
+    with Proxy((opensearch.host, opensearch.port)) as proxy:
+        through = OpenSearchIndex(f"opensearch://{LOOPBACK}:{proxy.port}/{index._name}")
+        through.ping()
+        with proxy.dead(), pytest.raises(Unavailable):
+            through.ping()
+        through.ping()
+
+
+def test_a_cluster_that_makes_indices_by_itself_is_not_let(
+    opensearch: OpenSearchNode, index: OpenSearchIndex, name: str
+) -> None:
+    index.ping()
+    asked(opensearch, "DELETE", f"/{name}-1")
+    asked(opensearch, "PUT", "/_cluster/settings", {"transient": {"action.auto_create_index": "true"}})
+    try:
+        index.put([cat()])
+    finally:
+        asked(opensearch, "PUT", "/_cluster/settings", {"transient": {"action.auto_create_index": None}})
+    assert asked(opensearch, "GET", f"/{name}/_mapping")[1] == {f"{name}-1": {"mappings": MAPPING}}
 
 
 def test_a_query_is_never_parsed(index: OpenSearchIndex) -> None:
