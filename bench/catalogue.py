@@ -44,6 +44,12 @@ BENCHES: dict[str, Bench] = {
             Size(env={"SWEEP_AFTER_SECONDS": "0"}),
             stores=("embedded",),
         ),
+        Bench(
+            "search",
+            "tweets searched for, and how soon a new one is found",
+            Size(web=2, workers=2, beat=True, env={"RATE_LIMITS": "off"}),
+            stores=("embedded",),
+        ),
         Bench("growth", "the same as there is more and more of it", Size(web=2), stores=("cassandra",)),
     )
 }

@@ -52,7 +52,7 @@ def people(count: int, *, signed_in: int | None = None, prefix: str = "person") 
 def follow(pairs: Iterable[tuple[int, int]]) -> None:
     """Makes each (reader, author) edge stand. Readers' graph versions stay: do this before they read."""
     changes = (Change(reader, FOLLOW, author, stores.ids.next(), present=True) for reader, author in pairs)
-    _in_threads(_patiently(stores.associations().apply), _chunks(changes, MAX_CHANGES))
+    _in_threads(_patiently(stores.associations().apply), chunks(changes, MAX_CHANGES))
 
 
 def tweets(authors: Sequence[int], each: int) -> list[int]:
@@ -112,7 +112,8 @@ def _patiently(write: Callable[[T], object]) -> Callable[[T], object]:
     return write_until_answered
 
 
-def _chunks(items: Iterable[T], size: int) -> Iterable[list[T]]:
+def chunks(items: Iterable[T], size: int) -> Iterable[list[T]]:
+    """Yields them, `size` at a time."""
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk

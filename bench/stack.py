@@ -25,7 +25,7 @@ from deploy.supervisor.runner import Backend, Command
 PRODUCT = "config.wsgi:application"
 READY_SECONDS = 90.0
 GRACE_SECONDS = 7.0
-FOREIGN = {*ADDRESSES, "DATABASE_URL", "PORT", "HOST", "RATE_LIMITS", "DEBUG", "ENVIRONMENT"}
+FOREIGN = {*ADDRESSES, "DATABASE_URL", "SEARCH_URL", "PORT", "HOST", "RATE_LIMITS", "DEBUG", "ENVIRONMENT"}
 """What the surrounding shell points at is not ours to load."""
 
 

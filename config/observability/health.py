@@ -19,6 +19,9 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, now_us
 from storage.redis.node import timeline_node
 from storage.stores import outbox, ping_store
+from tweets.search.figures import lag_seconds
+from tweets.search.gaps import rebuild_wanted
+from tweets.search.guarded import search_index, search_is_on
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +50,12 @@ DEGRADED = {
         "accounts answer 503 with Retry-After."
     ),
     "database_replica": "Everything works: what it would be asked the primary is asked.",
+    "search": "Everything works but searching for tweets, which answers 503 with Retry-After. Nothing is lost.",
+    "search_index": "Everything works; searching for tweets misses some: the index is behind, or wants a rebuild.",
     "workers": "Posting and reading work, one's own tweets at once. Fan-out is late; nothing is lost.",
 }
+if search_is_on():
+    CHECKS["search"] = lambda: search_index().ping()
 if sql.REPLICA in settings.DATABASES:
     CHECKS["database_replica"] = sql.ping_replica
 
@@ -63,6 +70,7 @@ class Look(msgspec.Struct, frozen=True):
 
     up: dict[str, bool]
     fan_out_is_late: bool
+    index_is_behind: bool
 
 
 class SharedLook:
@@ -85,7 +93,11 @@ class SharedLook:
             if self._last is None or time.monotonic() >= self._ends:
                 ends = time.monotonic() + LOOK_SECONDS
                 up = ask_all()
-                self._last = Look(up=up, fan_out_is_late=up["store"] and _fan_out_is_late())
+                self._last = Look(
+                    up=up,
+                    fan_out_is_late=up["store"] and _fan_out_is_late(),
+                    index_is_behind=up["store"] and _index_is_behind(),
+                )
                 self._ends = ends
             return self._last
         finally:
@@ -109,6 +121,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     degraded = {name: DEGRADED[name] for name, state in backends.items() if state == "down"}
     if seen.fan_out_is_late:
         degraded["workers"] = DEGRADED["workers"]
+    if seen.index_is_behind:
+        degraded["search_index"] = DEGRADED["search_index"]
     return JsonResponse(
         {
             "status": "degraded" if degraded else "ok",
@@ -146,3 +160,11 @@ def _fan_out_is_late() -> bool:
     except Unavailable:
         return False
     return oldest is not None and now_us() - id_us(oldest) > LATE_SECONDS * 1_000_000
+
+
+def _index_is_behind() -> bool:
+    """Whether searching misses what is older than LATE_SECONDS; False when the store does not answer. Three reads."""
+    try:
+        return search_is_on() and (lag_seconds() > LATE_SECONDS or rebuild_wanted())
+    except Unavailable:
+        return False

@@ -14,6 +14,8 @@
     outbox_oldest_open_seconds                  age of the oldest order that is not done, 0 without one
     outbox_open_orders                          orders that are not done; COUNTED if there are at least so many
     outbox_dead_letters                         orders that were given up; the same
+    search_lag_seconds, search_rebuild_wanted   how far the search's indexer is behind; whether it has missed something
+    search_…                                    tweets/search/figures.py
     backend_up{backend}                         the checks of /readyz
 
 No label ever holds an id, a name or a path: series are bounded by the code. What is read from
@@ -45,6 +47,9 @@ from storage.errors import NotSignedIn, ServiceError, TooMany, Unavailable
 from storage.ids.snowflakes import id_us, now_us
 from storage.stores import dead_letters, outbox
 from storage.web.client_address import client_address
+from tweets.search.figures import lag_seconds
+from tweets.search.gaps import rebuild_wanted
+from tweets.search.guarded import search_is_on
 
 STATE_SECONDS = 5.0
 """Scrapes nearer to each other share what was read: asking more often must not cost the backends more."""
@@ -82,7 +87,8 @@ class State(Collector):
         up = GaugeMetricFamily("backend_up", "1 if it answers, as in /readyz.", labels=["backend"])
         for name, answered in answers.items():
             up.add_metric([name], float(answered))
-        self._backends = [up, *_queue_metrics(), *(_outbox_metrics() if answers["store"] else [])]
+        of_store = [*_outbox_metrics(), *_search_metrics()] if answers["store"] else []
+        self._backends = [up, *_queue_metrics(), *of_store]
         self._read_at = time.monotonic()
 
 
@@ -111,6 +117,20 @@ def _outbox_metrics() -> list[Metric]:
         GaugeMetricFamily("outbox_oldest_open_seconds", "Age of the oldest order that is not done.", value=seconds),
         GaugeMetricFamily("outbox_open_orders", f"Orders that are not done, {COUNTED} at most.", value=open_orders),
         GaugeMetricFamily("outbox_dead_letters", f"Orders that were given up, {COUNTED} at most.", value=dead),
+    ]
+
+
+def _search_metrics() -> list[Metric]:
+    """Returns how far the index has come, as the store says; None where there is none, or the store does not answer."""
+    if not search_is_on():
+        return []
+    try:
+        lag, wanted = lag_seconds(), rebuild_wanted()
+    except Unavailable:
+        return []
+    return [
+        GaugeMetricFamily("search_lag_seconds", "How far the search's indexer is behind.", value=lag),
+        GaugeMetricFamily("search_rebuild_wanted", "1 once the search's index has missed something.", value=wanted),
     ]
 
 

@@ -9,6 +9,7 @@ from fanout.orders.brokers import group_breakers
 from storage.breakers import Breaker
 from storage.redis.node import broker_node, timeline_node
 from storage.stores import store_breaker
+from tweets.search.guarded import search_index, search_is_on
 
 
 def breakers() -> dict[str, Sequence[Breaker]]:
@@ -20,6 +21,8 @@ def breakers() -> dict[str, Sequence[Breaker]]:
         "store": [store_breaker()],
         "database": [sql.breaker],
     }
+    if search_is_on():
+        found["search"] = [search_index().breaker]
     if sql.REPLICA in settings.DATABASES:
         found["database_replica"] = [sql.replica_breaker]
     return found | {name: [breaker] for name, breaker in group_breakers().items()}

@@ -85,8 +85,8 @@ def test_one_page_tells_of_web_workers_and_beat_s_tasks(busy: Server) -> None:
     assert {
         f"queue_length{{queue={each}}}" for each in ("graph", "fanout", "notices", "bulk", "maintenance")
     } <= found.keys()
-    backends = ("redis_timelines", "redis_broker", "store", "database")
-    assert [found[f"breaker_open{{backend={each}}}"] for each in backends] == [0, 0, 0, 0]
+    backends = ("redis_timelines", "redis_broker", "store", "database", "search")
+    assert [found[f"breaker_open{{backend={each}}}"] for each in backends] == [0, 0, 0, 0, 0]
 
 
 def test_every_metric_that_rules_and_dashboards_name_is_told(busy: Server) -> None:

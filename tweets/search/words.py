@@ -32,13 +32,15 @@ _ALONE = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Hangul}\p{Thai}\p{Lao}\
 """Scripts of which each character is a word; Japanese's mark of a long vowel is of none."""
 _SELECTOR = r"[\ufe0e\ufe0f]?"
 _PICTURE = rf"\p{{Extended_Pictographic}}{_SELECTOR}\p{{Emoji_Modifier}}?[\U000e0020-\U000e007f]*"
+_KEYCAP = rf"[0-9#*]{_SELECTOR}\u20e3"
 _EMOJI = (
-    rf"\p{{Regional_Indicator}}{{2}}|[0-9#*]{_SELECTOR}\u20e3|{_PICTURE}(?:\u200d{_PICTURE})*"
+    rf"\p{{Regional_Indicator}}{{2}}|{_KEYCAP}|{_PICTURE}(?:\u200d{_PICTURE})*"
     r"|\p{Regional_Indicator}|\p{Emoji_Modifier}"
 )
 _WORD = regex.compile(
     rf"(?V1)(?P<emoji>{_EMOJI})|(?P<alone>(?=[{_ALONE}])\X)"
-    rf"|(?P<word>[[\p{{L}}\p{{N}}_]--[{_ALONE}]][[\p{{L}}\p{{M}}\p{{N}}_\p{{Default_Ignorable_Code_Point}}]--[{_ALONE}]]*)"
+    rf"|(?P<word>[[\p{{L}}\p{{N}}_]--[{_ALONE}]]"
+    rf"(?:(?!{_KEYCAP})[[\p{{L}}\p{{M}}\p{{N}}_\p{{Default_Ignorable_Code_Point}}]--[{_ALONE}\u20e3]])*)"
 )
 _UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}")
 """Joiners, soft hyphens and selectors, with or without which a word is the same."""

@@ -48,6 +48,7 @@ GET     /api/v1/me/sessions                   -          401    403       200   
 DELETE  /api/v1/me/sessions/{session_id}      -          401    403       204   204     204    204
 
 GET     /api/v1/search/users                  q          200    403       200   200     200    200
+GET     /api/v1/search/tweets                 q          200    403       200   200     200    200
 GET     /api/v1/users                         usernames  200    403       200   200     200    200
 GET     /api/v1/users/{username}              -          200    403       200   404     200    200
 GET     /api/v1/users/{username}/tweets       -          200    403       200   404     200    200

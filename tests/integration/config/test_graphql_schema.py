@@ -68,10 +68,10 @@ def test_every_mutation_has_one_input_and_says_what_to_mend() -> None:
         assert str(payload.fields["errors"].type) == "[UserError!]!"
 
 
-NARROWING = {"replies", "q", "tag", "types"}
+NARROWING = {"replies", "q", "query", "tag", "types"}
 """Arguments that say what of a list is asked for."""
-DOWNWARDS = {"searchUsers"}
-"""Lists in no order of time, which are read one way."""
+DOWNWARDS = {"searchUsers", "searchTweets"}
+"""Lists that are searched for, which are read one way."""
 
 
 @pytest.mark.parametrize("name", [each for each in SCHEMA.type_map if each.endswith("Connection")])

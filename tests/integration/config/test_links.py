@@ -8,6 +8,7 @@ import pytest
 from tests.documented import check_documented, document
 from tests.integration.config.raising import is_problem
 from tests.integration.feed.protected_world import protect
+from tests.integration.indexing import empty_index, index_everything
 from tests.integration.tweeting import post
 from tests.people import ApiClient, new_person
 from tests.work import work_off_everything
@@ -19,7 +20,7 @@ COLLECTIONS = sorted(
     for path, operations in document()["paths"].items()
     if any(each["name"] == "cursor" for each in operations.get("get", {}).get("parameters", []))
 )
-WANTED = {"/api/v1/search/users": {"q": "same_"}}
+WANTED = {"/api/v1/search/users": {"q": "same_"}, "/api/v1/search/tweets": {"q": "hello"}}
 """What a collection has to be asked besides."""
 LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
 
@@ -45,6 +46,8 @@ class Scene:
             for _ in range(2):
                 self.client.put(f"/api/v1/users/{new_person().username}/{edge}")
         work_off_everything()
+        empty_index()
+        index_everything()
         for name in ("same_one", "same_two"):
             new_person(name)
         protect(self.ada)

@@ -42,6 +42,7 @@ from tests.integration.tweeting import viewer
 from tests.people import PASSWORD, new_person, new_staff
 from tests.work import open_orders, say_what_has_settled, work_off_everything
 from tweets.caches import counts
+from tweets.search.turns import turn
 from tweets.writing.posting import delete_tweet
 from tweets.writing.restoring import restore_tweet
 
@@ -174,6 +175,14 @@ def an_author_grows(seen: Seen, author: User, reader: User) -> None:
         work_off_everything()
 
 
+def tweets_are_indexed(seen: Seen) -> None:
+    """A turn is given back within a moment: it is looked at while somebody has it."""
+    with seen.after(), turn():
+        pass
+    with turn():
+        seen.look()
+
+
 def orders_are_sent(seen: Seen, author: User, reader: User) -> None:
     """An order to each queue, sent by the sweeper, and the parts of a large one. A follow's is left open when Redis
     did not hear of it."""
@@ -203,6 +212,7 @@ def everything_happens(seen: Seen) -> None:
         sample_figures()
         home_of(reader.account)
     orders_are_sent(seen, author, reader)
+    tweets_are_indexed(seen)
     an_author_grows(seen, author, reader)
 
 

@@ -1,6 +1,7 @@
 """Running the commands of operators on timelines."""
 
 from io import StringIO
+from typing import Any
 
 from django.core.management import call_command
 
@@ -25,3 +26,10 @@ def _run(command: str, *arguments: str) -> tuple[int, list[str]]:
     except SystemExit as ended:
         return int(ended.code or 0), out.getvalue().splitlines()
     return 0, out.getvalue().splitlines()
+
+
+def output_of(command: str, **options: Any) -> str:
+    """What a command that ends well has written."""
+    out = StringIO()
+    call_command(command, **options, stdout=out, stderr=StringIO())
+    return out.getvalue()

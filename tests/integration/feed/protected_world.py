@@ -9,6 +9,7 @@ from accounts.entities import Viewer
 from accounts.graph import blocks, follows, requests
 from accounts.models import User
 from accounts.people.services import ProfileChange, update_profile
+from tests.integration.indexing import empty_index, index_everything
 from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
 from tests.work import work_off_everything
@@ -44,6 +45,8 @@ class World:
             if person is not None:
                 self._relate(name, person)
         work_off_everything()
+        empty_index()
+        index_everything()
         for person in self.people.values():
             if person is not None:
                 home(person)

@@ -38,6 +38,9 @@ REST = """
 /users/$bob/tweets                    | B Q S T W   | B Q S | B Q S T W
 /users/$carl/likes                    | T           | -     | -
 /hashtags/matrix/tweets               | B U         | B     | B
+/search/tweets?q=secret               | R T U       | -     | -
+/search/tweets?q=from:$ada            | R T U       | -     | -
+/search/tweets?q=open                 | B Q S T     | B Q S | B Q S
 /feed/public                          | B Q T       | B Q   | B Q
 /feed/home                            | A B Q T U W | B Q   | B Q
 /me/bookmarks                         | T           | -     | -
@@ -63,6 +66,9 @@ user(username: "$bob") { tweets { edges { node { ...S } } } }                | B
 user(username: "$carl") { likes { edges { node { ...S } } } }                | T           | -     | -
 publicTimeline { edges { node { author { tweets { edges { node { ...S } } } } } } } | B Q S T W | B Q S | B Q S T W
 hashtagTimeline(tag: "matrix") { edges { node { ...S } } }                   | B U         | B     | B
+searchTweets(query: "secret") { edges { node { ...S } } }                    | R T U       | -     | -
+searchTweets(query: "from:$ada") { edges { node { ...S } } }                 | R T U       | -     | -
+searchTweets(query: "open") { edges { node { ...S } } }                      | B Q S T     | B Q S | B Q S
 homeTimeline { edges { node { ...S } } }                                     | A B Q T U W | B Q   | B Q
 """
 SHOWN = "fragment S on Tweet { id text quoteOf { id text } retweetOf { id text } }"

@@ -1,0 +1,151 @@
+"""`manage.py index_tweets`: the search index made anew from the store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError
+
+from feed.management.commands import index_tweets
+from storage.errors import Unavailable
+from storage.ids.snowflakes import id_time, make_id, now_us
+from storage.ports.places import SEARCH_GAP
+from storage.stores import ids, places
+from tests.integration.feed.commands import output_of
+from tests.integration.indexing import empty_index, index_everything, indexed
+from tests.integration.speaking import on_one_store
+from tests.integration.tweeting import post, viewer
+from tests.people import new_person
+from tweets.search import gaps, rebuilding
+from tweets.search.guarded import search_index
+from tweets.search.port import Document, IndexQuery
+from tweets.writing.posting import delete_tweet
+from tweets.writing.retweeting import retweet
+
+pytestmark = pytest.mark.usefixtures("product")
+
+
+@pytest.fixture(autouse=True)
+def _empty() -> Iterator[None]:
+    empty_index()
+    yield
+    empty_index()
+    _file().unlink(missing_ok=True)
+
+
+def _file() -> Path:
+    return Path(settings.DATA_DIR) / index_tweets.FILE
+
+
+def by(*people: int) -> list[int]:
+    """What the index has of some people: a Cassandra of tests holds everybody's."""
+    return search_index().find(IndexQuery(authors=people), limit=1_000)
+
+
+def test_everything_that_stands_is_indexed_and_nothing_else() -> None:
+    ada, bob = new_person(), new_person()
+    first, gone = post(ada), post(ada)
+    reply = post(bob, reply_to=first)
+    retweet(viewer=viewer(bob), tweet_id=first)
+    delete_tweet(tweet_id=gone, viewer=viewer(ada))
+    left_over = Document(id=ids.next(), author_id=ada.id, words=("nowhere",))
+    search_index().put([left_over, Document(id=gone, author_id=ada.id)])
+    output_of("index_tweets")
+    assert by(ada.id, bob.id) == [reply, first]
+    assert output_of("index_tweets").endswith("0 were gone and are taken out\n")
+    assert by(ada.id, bob.id) == [reply, first]
+
+
+def test_pages_and_batches_of_any_size_leave_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [new_person() for _ in range(5)]
+    written = [post(person) for number, person in enumerate(people) for _ in range(3 * number + 1)]
+    for name, number in (("PEOPLE", 2), ("PAGE", 3), ("BATCH", 4)):
+        monkeypatch.setattr(rebuilding, name, number)
+    for _ in rebuilding.rebuild():
+        pass
+    assert by(*(person.id for person in people)) == written[::-1]
+
+
+@on_one_store
+def test_says_what_it_did() -> None:
+    ada, bob = new_person(), new_person()
+    post(ada), post(ada), post(bob)
+    search_index().put([Document(id=ids.next(), author_id=ada.id)])
+    assert output_of("index_tweets") == (
+        "3 tweets of 2 people are indexed; of 4 in the index 1 were gone and are taken out\n"
+    )
+
+
+@on_one_store
+def test_since_a_day_older_ones_are_left_as_they_are() -> None:
+    ada = new_person()
+    tweet, old = post(ada), Document(id=make_id(now_us() - 3 * 86_400_000_000, 1), author_id=ada.id)
+    search_index().put([old])
+    output_of("index_tweets", since=id_time(tweet).date())
+    assert indexed() == [tweet, old.id]
+
+
+@on_one_store
+class TestBrokenOff:
+    def test_it_goes_on_where_it_was(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        people = [new_person() for _ in range(6)]
+        written = [post(person) for person in people]
+        monkeypatch.setattr(rebuilding, "PEOPLE", 1)
+        put = search_index().put
+        with (
+            patch.object(search_index(), "put", side_effect=[None, None, None, Unavailable("search")]),
+            pytest.raises(CommandError, match="Call it again") as ended,
+        ):
+            output_of("index_tweets")
+        assert ended.value.returncode == 2
+        with patch.object(search_index(), "put", side_effect=put) as again:
+            told = output_of("index_tweets")
+        assert told.startswith(f"Goes on after person {people[2].id}")
+        assert again.call_count == 3
+        assert indexed() == written[:2:-1]
+        assert not _file().exists()
+        output_of("index_tweets")
+        assert indexed() == written[::-1]
+
+    def test_unless_it_is_to_begin_anew_or_is_another_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        people = [new_person() for _ in range(3)]
+        written = [post(person) for person in people]
+        for options in ({"anew": True}, {"since": id_time(written[0]).date()}):
+            _file().write_text(f"None {ids.next()} {people[1].id}")
+            empty_index()
+            assert "Goes on" not in output_of("index_tweets", **options)
+            assert indexed() == written[::-1]
+
+    def test_a_file_that_says_nothing_is_none(self) -> None:
+        tweet = post(new_person())
+        _file().write_text("a b")
+        output_of("index_tweets")
+        assert indexed() == [tweet]
+
+    def test_a_gap_that_was_noted_in_between_stays(self) -> None:
+        began = ids.next()
+        ada = new_person()
+        post(ada)
+        _file().write_text(f"None {began} {ada.id}")
+        places().move(SEARCH_GAP, ids.next())
+        output_of("index_tweets")
+        assert gaps.rebuild_wanted()
+        output_of("index_tweets")
+        assert not gaps.rebuild_wanted()
+
+
+@on_one_store
+def test_beside_the_indexer() -> None:
+    """What is posted and deleted while it runs is as it stands afterwards."""
+    ada = new_person()
+    stays, goes = post(ada), post(ada)
+    steps = rebuilding.rebuild()
+    next(steps)
+    delete_tweet(tweet_id=goes, viewer=viewer(ada))
+    new = post(ada)
+    index_everything()
+    for _ in steps:
+        pass
+    assert indexed() == [new, stays]
