@@ -12,7 +12,7 @@ from storage.breakers import State
 from storage.errors import Unavailable
 from tests.backends import Probes
 from tests.ids import new_id
-from tests.integration.degrading import closes, how_down, is_503
+from tests.integration.degrading import closes, how_down, is_503, is_told
 from tests.integration.indexing import SEARCH, found, index_everything
 from tests.integration.speaking import Api, on_one_store
 from tests.integration.tweeting import post, viewer
@@ -54,6 +54,7 @@ def test_search_alone_is_away_and_the_backlog_catches_up(node: OpenSearchNode, h
             assert is_503(Api(ada).get(SEARCH, q=word))
             assert time.monotonic() - began < READ_SECONDS + QUICK_SECONDS
         assert _state() is State.OPEN
+        is_told("search")
         began = time.monotonic()
         assert is_503(Api(ada).get(SEARCH, q=word))
         missed = post(ada, word)
