@@ -45,16 +45,19 @@ cassandra-backup: $(RUNTIME)  ## Copy the running node of `JMX_PORT=7199 make ca
 cassandra-restore: $(RUNTIME)  ## Put the copy in DIR= back into the node of `make cassandra`, which has been ended
 	@$(BIN)/python -m deploy.cassandra.backups put-back "$(DIR)"
 
-test: $(DEVELOPMENT)  ## Run every test, in four runs side by side; those with Cassandra need Java 17 and Maven
+test: $(DEVELOPMENT)  ## Run every test, in four runs side by side; those with Cassandra or OpenSearch need Java 17 and Maven
 	@$(BIN)/python -m deploy.cassandra --check
+	@$(BIN)/python -m deploy.opensearch --check
 	@$(BIN)/python -m tests.side_by_side -- $(PYTEST_ARGS)
 
 check: $(DEVELOPMENT)  ## Run lint and every test, side by side
 	@$(BIN)/python -m deploy.cassandra --check
+	@$(BIN)/python -m deploy.opensearch --check
 	@$(BIN)/python -m tests.side_by_side lint -- $(PYTEST_ARGS)
 
 test-shuffled: $(DEVELOPMENT)  ## Run every test in an order drawn from SEED=1 (a file's tests stay together)
 	@$(BIN)/python -m deploy.cassandra --check
+	@$(BIN)/python -m deploy.opensearch --check
 	@env -u SEED ONCE=1 $(BIN)/python -m tests.side_by_side -- --shuffled $(SEED) $(PYTEST_ARGS)
 
 test-changed: $(DEVELOPMENT)  ## Run, in under two minutes, what concerns the changes since SINCE=HEAD: embedded store, no e2e
@@ -68,10 +71,12 @@ unit: $(DEVELOPMENT)  ## Run the tests that need no server
 
 contract: $(DEVELOPMENT)  ## Run the suite that every store passes
 	@$(BIN)/python -m deploy.cassandra --check
+	@$(BIN)/python -m deploy.opensearch --check
 	$(BIN)/python -m pytest tests/contract $(PYTEST_ARGS)
 
-integration: $(DEVELOPMENT)  ## Run the tests with a real Redis and a real Cassandra
+integration: $(DEVELOPMENT)  ## Run the tests with a real Redis, Cassandra and OpenSearch
 	@$(BIN)/python -m deploy.cassandra --check
+	@$(BIN)/python -m deploy.opensearch --check
 	$(BIN)/python -m pytest tests/contract tests/integration $(PYTEST_ARGS)
 
 e2e: $(DEVELOPMENT)  ## Run the tests that start the whole product
