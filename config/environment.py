@@ -13,10 +13,9 @@ from urllib.parse import urlsplit
 
 from environs import Env, EnvError
 
-from config import database_urls, email_urls, redis_urls
+from config import database_urls, email_urls, redis_urls, search_urls
 from config.database_urls import POSTGRESQL
 from storage.redis.cluster_urls import is_of_a_cluster, seeds
-from tweets.search.addresses import address_of
 
 REDIS_PORT = 6379
 LAPTOP_SECRET = "only-for-a-laptop-" + "0" * 40
@@ -195,7 +194,6 @@ def read_environment() -> Environment:
     _refuse_unreadable_urls(environment)
     _refuse_a_replica_of_nothing(environment)
     _refuse_one_redis(environment)
-    _refuse_no_index(environment)
     _refuse_no_time(environment)
     _refuse_untraceable(environment)
     _refuse_half_a_letter(environment)
@@ -284,23 +282,14 @@ def _refuse_unreadable_urls(environment: Environment) -> None:
     for name, url in urls:
         if fault := database_urls.fault_of(url, schemes=SCHEMES[name]):
             raise UnsafeEnvironment(f"{name} {fault}")
+    if fault := search_urls.fault_of(environment.search_url):
+        raise UnsafeEnvironment(f"SEARCH_URL {fault}")
     if fault := redis_urls.fault_of(environment.timeline_redis_url, may_be_a_cluster=True):
         raise UnsafeEnvironment(f"TIMELINE_REDIS_URL {fault}")
     brokers = [("FANOUT_BROKER_URLS", url) for url in environment.fanout_broker_urls]
     for name, url in [("BROKER_REDIS_URL", environment.broker_redis_url), *brokers]:
         if fault := redis_urls.fault_of(url, may_be_a_cluster=False):
             raise UnsafeEnvironment(f"{name} {fault}")
-
-
-def _refuse_no_index(environment: Environment) -> None:
-    """Names what is wrong and no more: an address may have a password."""
-    url = environment.search_url
-    if url in ("", "embedded", "off"):
-        return
-    try:
-        address_of(url)
-    except ValueError as error:
-        raise UnsafeEnvironment(f"SEARCH_URL is neither embedded nor off, and {error}") from None
 
 
 def _refuse_no_time(environment: Environment) -> None:

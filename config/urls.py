@@ -24,7 +24,7 @@ to_docs = sent_to("/api/docs/")
 client = ClientPage.as_view()
 
 CLIENT_PLACES = (
-    *("public", "notifications", "find", "bookmarks", "blocks", "mutes", "follow-requests", "settings"),
+    *("public", "notifications", "search", "find", "bookmarks", "blocks", "mutes", "follow-requests", "settings"),
     *("sign-in", "sign-up"),
     "hashtag/<str:tag>",
     "@<str:username>",

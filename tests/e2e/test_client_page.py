@@ -54,7 +54,16 @@ LOOKS = (((DESKTOP, False), EVERY), ((DESKTOP, True), COLOURS), ((PHONE, False),
 MAIN_VIEWS = ("/", "/notifications", "/settings", "/@{name}", "/@{name}/{id}")
 VIEWS = (
     *MAIN_VIEWS,
-    *("/public", "/hashtag/tag", "/find", "/bookmarks", "/blocks", "/@{name}/followers", "/@{name}/{id}/likes"),
+    *(
+        "/public",
+        "/hashtag/tag",
+        "/search",
+        "/find",
+        "/bookmarks",
+        "/blocks",
+        "/@{name}/followers",
+        "/@{name}/{id}/likes",
+    ),
 )
 
 
@@ -90,6 +99,18 @@ def pair(shared_pair: Sequence[User], server: Server) -> Iterator[Sequence[User]
 @pytest.fixture
 def one(pair: Sequence[User]) -> User:
     return pair[0]
+
+
+def test_a_tweet_is_found_by_its_words(one: User) -> None:
+    one.sign_up(f"seeker_{SEED}")
+    one.write("Überall Kraniche").click("Post", "main form").sees("Überall Kraniche", "article.tweet")
+
+    def is_found() -> bool:
+        one.go("/search").write("KRANICHE uberall", "main [name=q]").click("Search", "main form")
+        return eventually(lambda: one.count("Überall Kraniche") == 1, 2.0)
+
+    assert eventually(is_found, SECONDS)
+    assert one.tab.run("location.search") == "?q=KRANICHE+uberall"
 
 
 def test_two_people_side_by_side(pair: Sequence[User], server: Server) -> None:

@@ -15,6 +15,7 @@ import { notificationsView } from "./views/notifications.js";
 import { nowhereView } from "./views/nowhere.js";
 import { profileView } from "./views/profile.js";
 import { publicView } from "./views/public.js";
+import { searchView } from "./views/search.js";
 import { settingsView } from "./views/settings.js";
 import { signInView, signUpView } from "./views/sign_in.js";
 import { tweetView, whoView } from "./views/tweet.js";
@@ -22,6 +23,7 @@ import { tweetView, whoView } from "./views/tweet.js";
 const ROUTES = [
   [/^\/$/, homeView],
   [/^\/public$/, publicView],
+  [/^\/search$/, searchView],
   [/^\/find$/, findView],
   [/^\/notifications$/, notificationsView],
   [/^\/bookmarks$/, bookmarksView],

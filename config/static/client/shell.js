@@ -49,7 +49,7 @@ function brand() {
 }
 
 function ways() {
-  const everybody = [["/", "Home", "home"], ["/public", "Public", "public"]];
+  const everybody = [["/", "Home", "home"], ["/public", "Public", "public"], ["/search", "Search", "search"]];
   if (!me()) return everybody;
   return [
     ...everybody,

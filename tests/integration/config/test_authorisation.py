@@ -100,6 +100,7 @@ GET     /problems/{kind}                      -          200    200       200   
 GET     /                                     -          200    200       200   200     200    200
 GET     /public                               -          200    200       200   200     200    200
 GET     /notifications                        -          200    200       200   200     200    200
+GET     /search                               -          200    200       200   200     200    200
 GET     /find                                 -          200    200       200   200     200    200
 GET     /bookmarks                            -          200    200       200   200     200    200
 GET     /blocks                               -          200    200       200   200     200    200

@@ -274,6 +274,10 @@ class TestDatabases:
         ("FANOUT_BROKER_URLS", "redis://a,b", "FANOUT_BROKER_URLS is no URL"),
         ("FANOUT_BROKER_URLS", "redis://a,redis://a:6379/0", "FANOUT_BROKER_URLS names one database twice"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "u:pw@collector:4318", "OTEL_EXPORTER_OTLP_ENDPOINT must begin with http://"),
+        ("SEARCH_URL", "http://u:pw@search:9200/tweets", "SEARCH_URL must be opensearch://host:port/index,"),
+        ("SEARCH_URL", "opensearch://search:9200", "SEARCH_URL must be opensearch://host:port/index,"),
+        ("SEARCH_URL", "opensearch://search:port/tweets", "SEARCH_URL must be opensearch://host:port/index,"),
+        ("SEARCH_URL", "on", "SEARCH_URL must be opensearch://host:port/index,"),
         ("OTEL_TRACES_SAMPLER_ARG", "1.5", "OTEL_TRACES_SAMPLER_ARG=1.5: must be from 0 to 1"),
         ("FANOUT_BROKER_URLS", "redis://127.0.0.1", "TIMELINE_REDIS_URL and FANOUT_BROKER_URLS name one database"),
     ],
@@ -370,3 +374,11 @@ def test_a_process_that_is_refused_says_one_sentence_and_no_trace(tmp_path: Path
     [line] = done.stderr.splitlines()
     assert line.startswith("Not started: ")
     assert name in line
+
+
+@pytest.mark.parametrize(
+    "url", ["", "embedded", "off", "opensearch://search:9200/tweets", "opensearchs://u:p%40w@search/tweets"]
+)
+def test_where_the_index_of_tweets_may_be(given: pytest.MonkeyPatch, url: str) -> None:
+    given.setenv("SEARCH_URL", url)
+    assert read_environment().search_url == url
