@@ -44,8 +44,10 @@ Call = Callable[[OpenSearch, Timeout], T]
 
 log = structlog.get_logger(__name__)
 # It tells every query, and each failure with a stack trace; what is to be said of one is said here.
+# (`disabled` would be undone by whoever configures logging anew.)
 for name in ("opensearch", "opensearchpy.trace"):
-    logging.getLogger(name).disabled = True
+    logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger(name).addFilter(lambda _: False)
 
 
 class Missing(Exception):
