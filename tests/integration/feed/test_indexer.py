@@ -115,6 +115,21 @@ def test_a_deletion_counts_before_it_can_be_seen(ada: User) -> None:
     assert indexed() == [], "and in the second pass, which reads the post again"
 
 
+def test_a_deletion_that_was_read_first_is_read_again_behind_its_post(ada: User) -> None:
+    """By one process: the first pass has the deletion, the second comes to the post, whose row is not flagged yet."""
+    places().move(SEARCH, make_id(now_us() - 10 * MINUTE_US, 0))
+    old = make_id(now_us() - 5 * MINUTE_US, 77)
+    create_tweet(author=viewer(ada), text="old", tweet_id=old)
+    for order in every_open_order():
+        outbox().mark_done(order.id)
+    outbox().add(Order(ids.next(), "retract", (old, ada.id)))
+    one = Indexer()
+    one.run()
+    with settled():
+        one.run()
+    assert indexed() == []
+
+
 def test_a_restoration_counts_before_it_can_be_seen(ada: User, staff: User) -> None:
     tweet, by_author = post(ada), post(ada)
     delete_tweet(tweet_id=tweet, viewer=viewer(staff))
