@@ -199,6 +199,13 @@ def test_takes_a_whole_batch_of_the_largest(index: SearchIndex) -> None:
     assert index.count() == 0
 
 
+def test_what_is_put_and_removed_leaves_it_the_same_index(index: SearchIndex) -> None:
+    identity, goes = index.identity(), document("cat")
+    kept(index, goes)
+    index.remove([goes.id])
+    assert index.identity() == identity != ""
+
+
 def test_takes_a_document_without_words(index: SearchIndex) -> None:
     silent = document(author=5)
     kept(index, silent)

@@ -8,6 +8,7 @@ One machine's processes share the file, in WAL mode: readers wait for nobody, wr
 lives for a call, some 0.3 ms: there is none to be inherited by a fork, or to hold what a rebuilt file has replaced.
 """
 
+import secrets
 import sqlite3
 import time
 from collections.abc import Collection, Generator, Sequence
@@ -82,6 +83,10 @@ class EmbeddedIndex:
             row = connection.execute(_NEWEST).fetchone()
         return None if row is None else int(row[0])
 
+    def identity(self) -> str:
+        with self._reading() as connection:
+            return str(connection.execute("PRAGMA user_version").fetchone()[0])
+
     def refresh(self) -> None:
         """What is committed is seen."""
 
@@ -123,6 +128,7 @@ class EmbeddedIndex:
             return
         self._file.chmod(0o600)
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA user_version = {secrets.randbelow(2**31 - 1) + 1}")
         connection.execute(_SCHEMA)
 
 

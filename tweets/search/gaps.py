@@ -33,10 +33,15 @@ def note_gap(place: int) -> None:
 def look_whether_the_index_is_lost() -> None:
     """Notes a gap if the index is empty and the store has tweets that the indexer will not come to any more.
 
-    A read of the index and, if it is empty, two of the store. Raises `Unavailable`.
+    A read of the index and, if it is empty, `note_loss`. Raises `Unavailable`.
     """
-    if search_index().newest() is not None:
-        return
+    if search_index().newest() is None:
+        note_loss()
+
+
+def note_loss() -> None:
+    """Notes a gap, of an index that is another one than it was, if the store has tweets that the indexer will not come
+    to any more. Two store reads, and a write then. Raises `Unavailable`."""
     passed = places().place(SEARCH) or make_id(now_us() - GRACE_US, 0)
     older = tweet_store().public(before=passed, limit=1)
     if older:

@@ -52,6 +52,10 @@ class GuardedIndex:
         with self.breaker.guard():
             return self._index.newest()
 
+    def identity(self) -> str:
+        with self.breaker.guard():
+            return self._index.identity()
+
     def refresh(self) -> None:
         with self.breaker.guard():
             self._index.refresh()

@@ -57,6 +57,8 @@ BACK_US = 2_000_000
 """So far below the last order that was read a run begins; nearly every order is visible that long after its birth."""
 STEP_US = 20_000_000
 """The durable place is moved so often: each time reads SETTLED_US again."""
+LOOK_SECONDS = 30.0
+"""Between two looks whether the index was lost: one more read of it."""
 REMEMBERED = 50_000
 """Orders that this process has indexed, 5 MB."""
 
@@ -68,7 +70,8 @@ class Indexer:
 
     def __init__(self) -> None:
         self._indexed: LRUCache[int, bool] = LRUCache(REMEMBERED)
-        self._has_looked = False
+        self._identity: str | None = None
+        self._looks_at = 0.0
 
     def run(self) -> int:
         """Indexes what has happened, for RUN_SECONDS at most; returns how many orders it read that it did not know.
@@ -79,14 +82,24 @@ class Indexer:
         with turn() as taken:
             if taken is None:
                 return 0
-            if not self._has_looked:
-                gaps.look_whether_the_index_is_lost()
-                self._has_looked = True
+            if time.monotonic() >= self._looks_at:
+                self._look_at_the_index()
             run = _Run(self._indexed)
             run.index_newest(read_up_to=taken.read_up_to)
             taken.read_up_to = max(taken.read_up_to, run.newest)
             run.make_up()
         return run.indexed
+
+    def _look_at_the_index(self) -> None:
+        """Notes that it was lost: at the first look if it is empty, afterwards if it is another one than before. Who
+        made it anew may have been anybody, and it holds what has been posted since."""
+        identity = search_index().identity()
+        if self._identity is None:
+            gaps.look_whether_the_index_is_lost()
+        elif self._identity != identity:
+            gaps.note_loss()
+            self._indexed.clear()
+        self._identity, self._looks_at = identity, time.monotonic() + LOOK_SECONDS
 
 
 class _Run:

@@ -89,6 +89,13 @@ class OpenSearchIndex:
     def newest(self) -> int | None:
         return next(iter(self.find(IndexQuery(), limit=1)), None)
 
+    def identity(self) -> str:
+        def ask(client: OpenSearch, within: Timeout) -> str:
+            found = client.indices.get_settings(index=self._name, name="index.uuid", request_timeout=within)
+            return ",".join(each["settings"]["index"]["uuid"] for each in found.values())
+
+        return self._ask(ask, READ_SECONDS)
+
     def refresh(self) -> None:
         def ask(client: OpenSearch, within: Timeout) -> None:
             _whole(client.indices.refresh(index=self._name, request_timeout=within))

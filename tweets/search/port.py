@@ -99,6 +99,9 @@ class SearchIndex(Protocol):
     def newest(self) -> int | None:
         """Returns the greatest id that is there."""
 
+    def identity(self) -> str:
+        """Returns a name that stays as long as what was put does: another one when the index was lost and made anew."""
+
     def refresh(self) -> None:
         """Lets whoever asks from now on see all that was put or removed before. It happens by itself within
         VISIBLE_SECONDS; for tests, and for a command at its end."""

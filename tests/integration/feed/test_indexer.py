@@ -1,10 +1,12 @@
 """The search index follows what happens: by the outbox, whatever breaks off in between."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.conf import settings as django_settings
 
 from accounts.models import User
 from fanout.orders import sweeper
@@ -22,8 +24,10 @@ from tests.integration.tweeting import post, viewer
 from tests.people import new_person
 from tests.work import every_open_order, work_off_everything
 from tweets.search import figures, gaps, indexer, late, turns
+from tweets.search.embedded import FILE
 from tweets.search.guarded import search_index
 from tweets.search.indexer import Indexer
+from tweets.search.port import Document
 from tweets.stores.port import tweet_store
 from tweets.writing.posting import create_tweet, delete_tweet
 from tweets.writing.restoring import restore_tweet
@@ -267,6 +271,23 @@ class TestGaps:
         empty_index()
         with settled():
             index_everything()
+        assert gaps.rebuild_wanted()
+
+    @on_one_store
+    def test_an_index_that_was_lost_beneath_a_running_indexer_says_so(self, ada: User) -> None:
+        """Though it holds something already: whoever asks first makes it anew."""
+        one = Indexer()
+        post(ada)
+        with settled():
+            one.run()
+            one.run()
+            one._looks_at = 0.0
+            one.run()
+            assert not gaps.rebuild_wanted()
+            Path(django_settings.DATA_DIR, FILE).unlink()
+            search_index().put([Document(id=new_id(), author_id=ada.id)])
+            one._looks_at = 0.0
+            one.run()
         assert gaps.rebuild_wanted()
 
     @on_one_store

@@ -74,7 +74,18 @@ def test_an_index_is_made_at_its_first_use_and_anew_when_it_is_lost(
     assert found == {f"{name}-1": {"mappings": MAPPING}}
 
 
-@pytest.mark.parametrize("use", ["find", "count", "newest", "refresh", "ping", "remove", "put"])
+def test_an_index_that_was_made_anew_is_another_one(
+    opensearch: OpenSearchNode, index: OpenSearchIndex, name: str
+) -> None:
+    first = index.identity()
+    index.put([cat()])
+    assert index.identity() == OpenSearchIndex(opensearch.url(name)).identity() == first
+    asked(opensearch, "DELETE", f"/{name}-1")
+    index.put([cat()])
+    assert index.identity() not in ("", first)
+
+
+@pytest.mark.parametrize("use", ["find", "identity", "count", "newest", "refresh", "ping", "remove", "put"])
 def test_a_lost_index_fails_nobody(opensearch: OpenSearchNode, index: OpenSearchIndex, name: str, use: str) -> None:
     index.ping()
     asked(opensearch, "DELETE", f"/{name}-1")
