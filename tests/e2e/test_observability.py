@@ -107,6 +107,7 @@ def _through_rest(server: Server) -> None:
     assert person.client.post("/tweets", json={"text": f"{SECRET} of a tweet"}).status_code == 201
     person.client.post("/tweets", json={"text": f"{SECRET} " * 100})
     person.client.post("/tweets", content=f'{{"text": "{SECRET}')
+    person.client.get("/search/tweets", params={"q": f'{SECRET} from:{SECRET} "{SECRET}'})
     person.client.patch("/me", json={"bio": f"{SECRET} of a profile", "display_name": SECRET})
     person.client.patch("/me", json={"current_password": f"{SECRET}-old", "password": f"{SECRET}-new"})
     tweet = person.post(f"another {SECRET}")

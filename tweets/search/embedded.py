@@ -117,7 +117,8 @@ class EmbeddedIndex:
                 self._prepare(connection)
                 yield connection
         except (sqlite3.Error, OSError) as error:
-            log.warning("search_index_fails", error=repr(error))
+            # By its name: its words may quote what was searched for.
+            log.warning("search_index_fails", error=getattr(error, "sqlite_errorname", type(error).__name__))
             raise Unavailable("search") from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:

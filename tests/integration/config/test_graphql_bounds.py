@@ -173,3 +173,9 @@ def test_one_request_makes_nine_writes_at_the_most() -> None:
     assert tweet_store().count_by_author(author.id) == 0
     assert door.ask(posts(9)).status_code == 200
     assert tweet_store().count_by_author(author.id) == 9
+
+
+@on_one_store
+def test_the_whole_schema_may_be_asked_for(ada: Door) -> None:
+    options = {"specified_by_url": True, "input_value_deprecation": True, "schema_description": True}
+    assert ada.data(get_introspection_query(**options))["__schema"]["types"]
