@@ -27,6 +27,7 @@ from tweets.search.indexer import Indexer
 from tweets.stores.port import tweet_store
 from tweets.writing.posting import create_tweet, delete_tweet
 from tweets.writing.restoring import restore_tweet
+from tweets.writing.retweeting import retweet, undo_retweet
 
 pytestmark = pytest.mark.usefixtures("product")
 MINUTE_US = 60_000_000
@@ -67,6 +68,18 @@ def test_whatever_is_posted_is_indexed_whether_its_order_is_done_or_not(ada: Use
     written.append(post(ada, "mine", reply_to=written[1]))
     index_everything()
     assert indexed() == written[::-1]
+
+
+def test_a_retweet_costs_the_index_nothing(ada: User) -> None:
+    bob, tweet, one = new_person(), post(ada), Indexer()
+    one.run()
+    retweet(viewer=viewer(bob), tweet_id=tweet)
+    undo_retweet(author_id=bob.id, original_id=tweet, by=bob.id)
+    with patch.object(search_index(), "put") as put, patch.object(search_index(), "remove") as removed:
+        assert one.run()
+    put.assert_not_called()
+    removed.assert_not_called()
+    assert indexed() == [tweet]
 
 
 def test_an_order_is_read_once_by_a_process_and_again_by_another(ada: User) -> None:
@@ -152,7 +165,14 @@ class TestPlaces:
 
     def test_who_dies_between_index_and_place_leaves_it_to_the_next(self, ada: User) -> None:
         tweet = post(ada)
-        with settled(), patch.object(places(), "move", side_effect=SystemExit), pytest.raises(SystemExit):
+        move = places().move
+
+        def die(reader: str, place: int) -> None:
+            if reader == SEARCH:
+                raise SystemExit
+            move(reader, place)
+
+        with settled(), patch.object(places(), "move", die), pytest.raises(SystemExit):
             Indexer().run()
         assert indexed() == [tweet]
         broker_node().round_trip(("DEL", turns.TURN, turns.READ_UP_TO))
