@@ -1,6 +1,8 @@
 """The search index follows what happens: by the outbox, whatever breaks off in between."""
 
+import random
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -344,3 +346,47 @@ def test_a_backlog_is_made_up_for_in_steps_and_what_is_new_comes_first(ada: User
     one.run()
     assert set(indexed()) == {*old, new}
     assert tweet_store().get_many([new])
+
+
+def acts(dice: random.Random, ada: User, staff: User, standing: set[int], taken_down: set[int]) -> None:
+    """One of what people do."""
+    act = dice.random()
+    if act < 0.5 or not standing:
+        standing.add(post(ada, "hello", reply_to=dice.choice(sorted(standing)) if standing and act < 0.2 else None))
+    elif act < 0.8:
+        tweet, by = dice.choice(sorted(standing)), dice.choice([ada, staff])
+        delete_tweet(tweet_id=tweet, viewer=viewer(by))
+        standing.discard(tweet)
+        if by is staff:
+            taken_down.add(tweet)
+    elif taken_down:
+        restored = dice.choice(sorted(taken_down))
+        restore_tweet(tweet_id=restored, viewer=viewer(staff), reason="A mistake.")
+        taken_down.discard(restored)
+        standing.add(restored)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happens_in_whatever_order_the_index_has_what_stands(seed: int, ada: User, staff: User) -> None:
+    """Two processes take turns at any moment, and every third write to the index fails."""
+    dice, processes = random.Random(seed), [Indexer(), Indexer()]
+    standing: set[int] = set()
+    taken_down: set[int] = set()
+    put = search_index().put
+    fails = patch.object(search_index(), "put", side_effect=lambda some: _fails(dice) or put(some))
+    with fails, patch.object(indexer, "PAGE", 7):
+        for _ in range(60):
+            acts(dice, ada, staff, standing, taken_down)
+            if dice.random() < 0.3:
+                with suppress(Unavailable):
+                    dice.choice(processes).run()
+    with settled():
+        for process in processes * 2:
+            process.run()
+    assert set(indexed()) == standing
+
+
+def _fails(dice: random.Random) -> bool:
+    if dice.random() < 0.33:
+        raise Unavailable("search")
+    return False
