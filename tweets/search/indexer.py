@@ -51,8 +51,9 @@ from tweets.stores.port import tweet_store
 
 PAGE = 500
 """Orders, and so documents, of one step: some 50 ms with the embedded index."""
-RUN_SECONDS = 1.0
-"""Of one run, after which no page is begun: the same worker works orders off."""
+RUN_SECONDS = 0.5
+"""Of one run, after which no page is begun: the same worker works orders off. One run begins a second, so a backlog is
+worked off in half the time of one worker."""
 BACK_US = 2_000_000
 """So far below the last order that was read a run begins; nearly every order is visible that long after its birth."""
 STEP_US = 20_000_000
@@ -170,6 +171,8 @@ def index_tweets(orders: "dict[int, Order]") -> set[int]:
         tweet = tweets.get(tweet_id)
         if tweet is None:
             (gone if order.kind == RETRACT else missing).add(tweet_id)
+        elif tweet.retweet_of_id is not None:
+            continue
         elif (document := document_of(_as_said(order, tweet))) is not None:
             put.append(document)
         else:

@@ -11,6 +11,7 @@ from unittest.mock import patch
 import pytest
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
+from pytest_django.fixtures import Settings
 
 from config.observability import health, metrics
 from config.observability.metrics import state
@@ -21,7 +22,8 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.dead_letters import DeadLetter
 from storage.ports.outbox import Order
-from storage.stores import dead_letters, ids, outbox
+from storage.ports.places import SEARCH, SEARCH_GAP
+from storage.stores import dead_letters, ids, outbox, places
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
 from tests.integration.speaking import on_one_store
 from tests.people import ApiClient, new_person
@@ -128,6 +130,21 @@ def test_the_backlog_and_what_was_given_up(monkeypatch: pytest.MonkeyPatch) -> N
     state.forget()
     found = scrape()
     assert (found["outbox_open_orders", ()], found["outbox_dead_letters", ()]) == (1, 1), "counted no further"
+
+
+@on_one_store
+def test_how_far_the_search_is_behind(settings: Settings) -> None:
+    found = scrape()
+    assert (found["search_lag_seconds", ()], found["search_rebuild_wanted", ()]) == (0, 0)
+    for reader, age in ((SEARCH, 600), (SEARCH_GAP, 60)):
+        places().move(reader, make_id(now_us() - age * 1_000_000, 0))
+    state.forget()
+    found = scrape()
+    assert 500 < found["search_lag_seconds", ()] < 600
+    assert found["search_rebuild_wanted", ()] == 1
+    settings.SEARCH_URL = "off"
+    state.forget()
+    assert not {"search_lag_seconds", "search_rebuild_wanted"} & {name for name, _ in scrape()}
 
 
 @on_one_store

@@ -1,6 +1,8 @@
 """The search index follows what happens: by the outbox, whatever breaks off in between."""
 
+import random
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -31,6 +33,7 @@ from tweets.search.port import Document
 from tweets.stores.port import tweet_store
 from tweets.writing.posting import create_tweet, delete_tweet
 from tweets.writing.restoring import restore_tweet
+from tweets.writing.retweeting import retweet, undo_retweet
 
 pytestmark = pytest.mark.usefixtures("product")
 MINUTE_US = 60_000_000
@@ -71,6 +74,18 @@ def test_whatever_is_posted_is_indexed_whether_its_order_is_done_or_not(ada: Use
     written.append(post(ada, "mine", reply_to=written[1]))
     index_everything()
     assert indexed() == written[::-1]
+
+
+def test_a_retweet_costs_the_index_nothing(ada: User) -> None:
+    bob, tweet, one = new_person(), post(ada), Indexer()
+    one.run()
+    retweet(viewer=viewer(bob), tweet_id=tweet)
+    undo_retweet(author_id=bob.id, original_id=tweet, by=bob.id)
+    with patch.object(search_index(), "put") as put, patch.object(search_index(), "remove") as removed:
+        assert one.run()
+    put.assert_not_called()
+    removed.assert_not_called()
+    assert indexed() == [tweet]
 
 
 def test_an_order_is_read_once_by_a_process_and_again_by_another(ada: User) -> None:
@@ -155,11 +170,16 @@ class TestPlaces:
         assert before < places().place(SEARCH) < make_id(now_us() + indexer.STEP_US + 2_000_000, 0)
 
     def test_who_dies_between_index_and_place_leaves_it_to_the_next(self, ada: User) -> None:
-        dying, tweet = Indexer(), post(ada)
-        # It does not look whether the index was lost, which it would note as a place, too.
-        dying._looks_at = float("inf")
-        with settled(), patch.object(places(), "move", side_effect=SystemExit), pytest.raises(SystemExit):
-            dying.run()
+        tweet = post(ada)
+        move = places().move
+
+        def die(reader: str, place: int) -> None:
+            if reader == SEARCH:
+                raise SystemExit
+            move(reader, place)
+
+        with settled(), patch.object(places(), "move", die), pytest.raises(SystemExit):
+            Indexer().run()
         assert indexed() == [tweet]
         broker_node().round_trip(("DEL", turns.TURN, turns.READ_UP_TO))
         with settled():
@@ -347,3 +367,47 @@ def test_a_backlog_is_made_up_for_in_steps_and_what_is_new_comes_first(ada: User
     one.run()
     assert set(indexed()) == {*old, new}
     assert tweet_store().get_many([new])
+
+
+def acts(dice: random.Random, ada: User, staff: User, standing: set[int], taken_down: set[int]) -> None:
+    """One of what people do."""
+    act = dice.random()
+    if act < 0.5 or not standing:
+        standing.add(post(ada, "hello", reply_to=dice.choice(sorted(standing)) if standing and act < 0.2 else None))
+    elif act < 0.8:
+        tweet, by = dice.choice(sorted(standing)), dice.choice([ada, staff])
+        delete_tweet(tweet_id=tweet, viewer=viewer(by))
+        standing.discard(tweet)
+        if by is staff:
+            taken_down.add(tweet)
+    elif taken_down:
+        restored = dice.choice(sorted(taken_down))
+        restore_tweet(tweet_id=restored, viewer=viewer(staff), reason="A mistake.")
+        taken_down.discard(restored)
+        standing.add(restored)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happens_in_whatever_order_the_index_has_what_stands(seed: int, ada: User, staff: User) -> None:
+    """Two processes take turns at any moment, and every third write to the index fails."""
+    dice, processes = random.Random(seed), [Indexer(), Indexer()]
+    standing: set[int] = set()
+    taken_down: set[int] = set()
+    put = search_index().put
+    fails = patch.object(search_index(), "put", side_effect=lambda some: _fails(dice) or put(some))
+    with fails, patch.object(indexer, "PAGE", 7):
+        for _ in range(60):
+            acts(dice, ada, staff, standing, taken_down)
+            if dice.random() < 0.3:
+                with suppress(Unavailable):
+                    dice.choice(processes).run()
+    with settled():
+        for process in processes * 2:
+            process.run()
+    assert set(indexed()) == standing
+
+
+def _fails(dice: random.Random) -> bool:
+    if dice.random() < 0.33:
+        raise Unavailable("search")
+    return False
