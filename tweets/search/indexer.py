@@ -92,14 +92,11 @@ class Indexer:
         return run.indexed
 
     def _look_at_the_index(self) -> None:
-        """Notes that it was lost: at the first look if it is empty, afterwards if it is another one than before. Who
-        made it anew may have been anybody, and it holds what has been posted since."""
+        """Has a gap noted if it was lost, whoever has made it anew; what this process put is unknown then."""
         identity = search_index().identity()
-        if self._identity is None:
-            gaps.look_whether_the_index_is_lost()
-        elif self._identity != identity:
-            gaps.note_loss()
+        if self._identity != identity:
             self._indexed.clear()
+        gaps.look_whether_it_is_another(identity)
         self._identity, self._looks_at = identity, time.monotonic() + LOOK_SECONDS
 
 

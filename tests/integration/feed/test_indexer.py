@@ -313,6 +313,29 @@ class TestGaps:
         assert gaps.rebuild_wanted()
 
     @on_one_store
+    def test_an_index_that_was_lost_between_two_processes_says_so(self, ada: User) -> None:
+        """Which index it was stands in the store, whoever has put something into another one meanwhile."""
+        post(ada)
+        with settled():
+            index_everything()
+            index_everything()
+            assert not gaps.rebuild_wanted()
+            Path(django_settings.DATA_DIR, FILE).unlink()
+            search_index().put([Document(id=new_id(), author_id=ada.id)])
+            index_everything()
+        assert gaps.rebuild_wanted()
+
+    @on_one_store
+    def test_what_a_process_has_put_into_a_lost_index_it_puts_again(self, ada: User) -> None:
+        one, tweet = Indexer(), post(ada)
+        one.run()
+        Path(django_settings.DATA_DIR, FILE).unlink()
+        between = post(ada)
+        one._looks_at = 0.0
+        one.run()
+        assert indexed() == [between, tweet]
+
+    @on_one_store
     def test_a_new_installation_says_nothing(self, ada: User) -> None:
         post(ada)
         index_everything()
