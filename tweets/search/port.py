@@ -87,10 +87,13 @@ class SearchIndex(Protocol):
         What is put meanwhile may stay. Where it was interrupted, it is called again.
         """
 
-    def find(self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int) -> list[int]:
+    def find(
+        self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int, within: float | None = None
+    ) -> list[int]:
         """Returns the ids of the documents, with above < id < below, newest first: `limit` of them at most.
 
-        Fewer only at the end: what is behind the last id of a full page is found by its `below`.
+        Answers, or raises, `within` so many seconds if these are fewer than READ_SECONDS.
+        Fewer ids only at the end: what is behind the last id of a full page is found by its `below`.
         """
 
     def count(self) -> int:
