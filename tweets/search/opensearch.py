@@ -45,8 +45,8 @@ REFRESH = "500ms"
 """Half of VISIBLE_SECONDS: a refresh takes time, too."""
 SHARDS_SHARE = 0.75
 """Of the time of a search, after which shards give it up; the rest is for the way."""
-BULK_SECONDS = 5
-"""So long the node waits for a shard that is not there."""
+BULK_MS = 1_500
+"""Milliseconds of WRITE_SECONDS: so long the node waits for a shard that is not there."""
 BULK_BYTES = 8_000_000
 """Of a request: a batch of tweets is a fortieth of it. A node takes 100 MB."""
 
@@ -128,9 +128,8 @@ class OpenSearchIndex:
         return self._ask(ask, seconds)
 
     def _write(self, lines: Sequence[Line]) -> None:
-        ends = time.monotonic() + WRITE_SECONDS
         for body in _requests(lines):
-            self._ask(self._bulk(body), ends - time.monotonic())
+            self._ask(self._bulk(body), WRITE_SECONDS)
 
     def _bulk(self, body: bytes) -> Call[None]:
         def ask(client: OpenSearch, within: Timeout) -> None:
@@ -138,7 +137,7 @@ class OpenSearchIndex:
                 body=body,
                 index=self._name,
                 request_timeout=within,
-                timeout=f"{BULK_SECONDS}s",
+                timeout=f"{BULK_MS}ms",
                 require_alias=True,
                 filter_path="errors,items.*.error.type",
             )

@@ -33,8 +33,8 @@ VISIBLE_SECONDS = 1.0
 """What was put is found so long after at the latest, and what was removed is not."""
 READ_SECONDS = 2.0
 """`find` answers, or raises, within so long."""
-WRITE_SECONDS = 10.0
-"""And what writes does for each batch."""
+WRITE_SECONDS = 2.0
+"""And what writes does: for each batch, or part of one of the largest. The workers that index do others' work, too."""
 BATCH_MAX = 1_000
 """Documents, or ids, that are put or removed at a time."""
 

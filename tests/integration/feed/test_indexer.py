@@ -1,8 +1,10 @@
 """The search index follows what happens: by the outbox, whatever breaks off in between."""
 
 import random
+import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -37,6 +39,8 @@ from tweets.writing.retweeting import retweet, undo_retweet
 
 pytestmark = pytest.mark.usefixtures("product")
 MINUTE_US = 60_000_000
+WRITE_SECONDS_MOST = 2.0
+"""For which a worker may be held by an index that hangs."""
 
 
 @pytest.fixture(autouse=True)
@@ -197,6 +201,22 @@ class TestPlaces:
         with settled():
             one.run()
         assert indexed() == [tweet]
+
+    @on_one_store
+    def test_an_index_that_hangs_holds_a_run_for_one_write(self, ada: User) -> None:
+        """As somebody who has locked the file makes it; the same worker has other people's orders to work off."""
+        post(ada), post(ada)
+        one = Indexer()
+        one._look_at_the_index()
+        one._looks_at = float("inf")
+        with closing(sqlite3.connect(Path(django_settings.DATA_DIR, FILE), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            began = time.monotonic()
+            with patch.object(indexer, "PAGE", 1), settled(), pytest.raises(Unavailable, match="search"):
+                one.run()
+            assert time.monotonic() - began < WRITE_SECONDS_MOST + indexer.RUN_SECONDS + 0.5
+        one.run()
+        assert len(indexed()) == 2
 
     def test_an_order_that_appears_late_is_found_by_the_second_pass(self, ada: User) -> None:
         """Of an id from before what the first pass has read."""
