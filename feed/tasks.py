@@ -6,6 +6,7 @@ from celery import shared_task
 from accounts.account_cache.changes import forget_notes
 from accounts.people import reset_letters
 from accounts.people.services import end_suspensions as end_those_that_are_over
+from feed.leaving import saga
 from feed.operations import figures, strays
 from storage.errors import Unavailable
 
@@ -53,3 +54,12 @@ def end_suspensions() -> None:
         end_those_that_are_over()
     except Unavailable as error:
         log.warning("suspensions_end_later", backend=error.backend)
+
+
+@shared_task(name="feed.erase_leavers", ignore_result=True)
+def erase_leavers() -> None:
+    """Goes on with erasing whoever has left (leaving/saga.py)."""
+    try:
+        saga.erase_all()
+    except Unavailable as error:
+        log.warning("leavers_erased_later", backend=error.backend)
