@@ -14,6 +14,8 @@
     outbox_oldest_open_seconds                  age of the oldest order that is not done, 0 without one
     outbox_open_orders                          orders that are not done; COUNTED if there are at least so many
     outbox_dead_letters                         orders that were given up; the same
+    leaving_people, leaving_oldest_seconds, leaving_still_seconds
+                                                who has left and is not erased (feed/leaving/standing.py)
     backend_up{backend}                         the checks of /readyz
 
 No label ever holds an id, a name or a path: series are bounded by the code. What is read from
@@ -39,6 +41,7 @@ from config.http.problems import problem_of, problem_response
 from config.observability.health import ask_all
 from fanout.orders import resending
 from fanout.orders.queues import BULK, QUEUES
+from feed.leaving.standing import figures as leaving_figures
 from feed.operations.breakers import breakers
 from storage import exposition
 from storage.errors import NotSignedIn, ServiceError, TooMany, Unavailable
@@ -82,7 +85,9 @@ class State(Collector):
         up = GaugeMetricFamily("backend_up", "1 if it answers, as in /readyz.", labels=["backend"])
         for name, answered in answers.items():
             up.add_metric([name], float(answered))
-        self._backends = [up, *_queue_metrics(), *(_outbox_metrics() if answers["store"] else [])]
+        of_store = _outbox_metrics() if answers["store"] else []
+        of_people = _leaving_metrics() if answers["database"] else []
+        self._backends = [up, *_queue_metrics(), *of_store, *of_people]
         self._read_at = time.monotonic()
 
 
@@ -111,6 +116,21 @@ def _outbox_metrics() -> list[Metric]:
         GaugeMetricFamily("outbox_oldest_open_seconds", "Age of the oldest order that is not done.", value=seconds),
         GaugeMetricFamily("outbox_open_orders", f"Orders that are not done, {COUNTED} at most.", value=open_orders),
         GaugeMetricFamily("outbox_dead_letters", f"Orders that were given up, {COUNTED} at most.", value=dead),
+    ]
+
+
+def _leaving_metrics() -> list[Metric]:
+    """Returns the figures of who has left, None when SQL does not answer."""
+    try:
+        found = leaving_figures(counted=COUNTED)
+    except Unavailable:
+        return []
+    people = f"People who have left and are not erased, {COUNTED} at most."
+    oldest, still = "For how long the first of them has.", "For how long nothing of one of them was erased."
+    return [
+        GaugeMetricFamily("leaving_people", people, value=found.people),
+        GaugeMetricFamily("leaving_oldest_seconds", oldest, value=found.oldest_seconds),
+        GaugeMetricFamily("leaving_still_seconds", still, value=found.still_seconds),
     ]
 
 

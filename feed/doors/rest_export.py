@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 
 from accounts.sessions.authentication import count_further, required_viewer
 from accounts.sessions.throttles import count_or_refuse
-from feed.export.lines import LINES, export
+from feed.leaving.export import LINES, export
 from storage.redis.rate_limits import Policy
 from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME
 from storage.web.rest import encoded

@@ -183,7 +183,7 @@ class Run:
             return
         traces = traces_of(self._row.person_id)
         if traces:
-            log.warning("traces_found", user_id=self._row.person_id, steps=traces)
+            log.warning("traces_found", user_id=self._row.person_id, step=traces[0], found=traces)
             self._rounds_left -= 1
             self._waits = self._rounds_left <= 0
             self._moved(step=traces[0], place=0, rounds=self._row.rounds + 1)
@@ -196,7 +196,7 @@ class Run:
             self._moved()
             User.objects.filter(pk=self._row.person_id, erased_at=None).update(erased_at=datetime.now(UTC))
         self.is_over = True
-        log.info("account_erased", user_id=self._row.person_id, rounds=self._row.rounds)
+        log.info("account_erased", user_id=self._row.person_id, count=self._row.rounds)
 
     def _moved(self, **columns: object) -> None:
         self._write(moved_at=datetime.now(UTC), tries=0, error="", **columns)

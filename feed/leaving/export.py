@@ -40,7 +40,7 @@ LINES = 1_000
 READING_SECONDS = 3.0
 """How long an answer reads; a page longer at most."""
 CURSOR_MAX_CHARS = 200
-_SALT = "feed.export.cursor"
+_SALT = "feed.leaving.export.cursor"
 
 Placed = tuple[int, Any]
 """A place, which falls as a section is read, and what stands there."""
