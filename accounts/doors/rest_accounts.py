@@ -87,6 +87,10 @@ class ProfileInput(Input):
     current_password = TextField(required=False)
 
 
+class LeftSerializer(Document):
+    left = serializers.BooleanField(help_text="Always true: what was yours is deleted from now on.")
+
+
 class LeaveInput(Input):
     password = TextField(help_text="Yours: it counts as a try at it, as signing in does.")
 
@@ -108,6 +112,7 @@ SESSION_EXAMPLE = OpenApiExample(
     response_only=True,
 )
 OWN_USER_EXAMPLE = OpenApiExample("Your account", value={"data": EXAMPLE_USER}, response_only=True)
+LEFT = envelope_of("LeftEnvelope", LeftSerializer())
 SESSION = envelope_of("SessionEnvelope", SessionSerializer())
 OWN_USER = envelope_of("OwnUserEnvelope", OwnUserSerializer())
 EVERYWHERE = "Ends every token of this account, and its sessions in the admin."
@@ -232,15 +237,18 @@ class MeEndpoint(APIView):
         "is yours with you first: `GET /me/export`. Staff cannot leave (403).",
         tags=["me"],
         request=LeaveInput,
-        responses={202: None},
-        examples=[OpenApiExample("Ada", value={"password": "Engine-No-1843"}, request_only=True)],
+        responses={202: LEFT},
+        examples=[
+            OpenApiExample("Ada", value={"password": "Engine-No-1843"}, request_only=True),
+            OpenApiExample("Left", value={"data": {"left": True}}, response_only=True),
+        ],
     )
     def delete(self, request: Request) -> Response:
         viewer = required_viewer(request)
         tried = password_try(request._request)
         given = valid(LeaveInput, request)
         announce(leaving.leave(viewer.id, given["password"], tried=tried))
-        return Response(status=202)
+        return Response(single({"left": True}), status=202)
 
 
 def valid(serializer: type[Input], request: Request) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def test_whoever_leaves_is_signed_out_everywhere_and_cannot_come_back() -> None:
     resets.ask(life.person.email)
     token = resets.token_for(life.person)
     answer = Api(token=life.client.token).call("DELETE", "/me", {"password": PASSWORD})
-    assert (answer.status_code, answer.content) == (202, b"")
+    assert (answer.status_code, answer.json()) == (202, {"data": {"left": True}})
     for client in (life.client, other_session):
         assert client.get("/api/v1/me").status_code == 401
     assert life.client.delete("/api/v1/me", {"password": PASSWORD}, "application/json").status_code == 401
