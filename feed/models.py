@@ -58,7 +58,7 @@ class Leaving(models.Model):
     erased = models.JSONField(default=dict)
     """How many things of each step have gone."""
     moved_at = models.DateTimeField()
-    """When the last piece was done."""
+    """When something was erased last, or, before the first proof, a step was done."""
     tries = models.IntegerField(default=0)
     error = models.CharField(max_length=LEAVING_ERROR_MAX, blank=True, default="")
     claim = models.CharField(max_length=32, blank=True, default="")

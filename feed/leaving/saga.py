@@ -161,9 +161,10 @@ class Run:
         self._keep(step.name, piece, following)
 
     def failed(self, error: str, *, counts: bool) -> None:
-        """Keeps why it goes no further now."""
+        """Keeps why it goes no further now, in characters that every database takes."""
         self._waits = True
-        self._write(error=error[:LEAVING_ERROR_MAX], tries=F("tries") + 1 if counts else F("tries"))
+        told = ascii(error)[1:-1][:LEAVING_ERROR_MAX]
+        self._write(error=told, tries=F("tries") + 1 if counts else F("tries"))
 
     @sql_or_unavailable()
     def release(self) -> None:
@@ -175,7 +176,8 @@ class Run:
         if piece.count:
             erased[done] = erased.get(done, 0) + piece.count
         step, place = (done, piece.rest) if piece.rest is not None else (following, 0)
-        self._moved(step=step, place=place, erased=erased)
+        has_moved = piece.count > 0 or self._row.rounds == 0
+        self._done(step=step, place=place, erased=erased, **self._now() if has_moved else {})
 
     def _prove(self) -> None:
         if datetime.now(UTC) - self._left_at < timedelta(microseconds=PROVED_AFTER_US):
@@ -186,20 +188,25 @@ class Run:
             log.warning("traces_found", user_id=self._row.person_id, step=traces[0], found=traces)
             self._rounds_left -= 1
             self._waits = self._rounds_left <= 0
-            self._moved(step=traces[0], place=0, rounds=self._row.rounds + 1)
+            self._done(step=traces[0], place=0, rounds=self._row.rounds + 1)
         else:
             self._end()
 
     @sql_or_unavailable()
     def _end(self) -> None:
         with transaction.atomic():
-            self._moved()
+            self._done(**self._now())
             User.objects.filter(pk=self._row.person_id, erased_at=None).update(erased_at=datetime.now(UTC))
         self.is_over = True
         log.info("account_erased", user_id=self._row.person_id, count=self._row.rounds)
 
-    def _moved(self, **columns: object) -> None:
-        self._write(moved_at=datetime.now(UTC), tries=0, error="", **columns)
+    @staticmethod
+    def _now() -> dict[str, datetime]:
+        """Of what brings the person nearer to the end: going round where nothing goes is none."""
+        return {"moved_at": datetime.now(UTC)}
+
+    def _done(self, **columns: object) -> None:
+        self._write(tries=0, error="", **columns)
         for name, value in columns.items():
             setattr(self._row, name, value)
 

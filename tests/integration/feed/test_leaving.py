@@ -259,8 +259,10 @@ def test_traces_that_never_go_end_a_run() -> None:
     stubborn = Step("stubborn", lambda _person, _place: Piece(), lambda _person: True)
     with patch.object(saga, "_steps", [stubborn]):
         assert saga.erase_all() == 0
-    row = Leaving.objects.get()
-    assert (row.rounds, row.step) == (saga.ROUNDS_A_RUN, "stubborn")
+        row = Leaving.objects.get()
+        assert (row.rounds, row.step) == (saga.ROUNDS_A_RUN, "stubborn")
+        saga.erase_all()
+    assert Leaving.objects.get().moved_at == row.moved_at, "the alert for what stands still hears of it"
 
 
 def test_the_order_begins_at_once_and_holds_nothing_up() -> None:
