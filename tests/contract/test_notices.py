@@ -258,3 +258,17 @@ def test_a_notice_that_comes_after_forgetting_is_there_and_is_forgotten_too(noti
     while notices.forget(recipient, [kind]):
         pass
     assert read(notices, recipient, (kind,)) == []
+
+
+@pytest.mark.cassandra
+@pytest.mark.parametrize("store", ["cassandra"], indirect=True)
+@pytest.mark.parametrize("kind", [*KINDS, ASKED])
+def test_what_is_forgotten_stands_in_no_row(notices: Notices, kind: Kind) -> None:
+    """Also what was written at a time that no clock comes to, so that the first holds."""
+    recipient, subject = new_id(), 0 if kind.alone else new_id()
+    notices.add([Notice(recipient, kind, subject, new_id())])
+    truth = "SELECT place FROM notices WHERE recipient = ? AND kind = ? AND subject = ?"
+    assert session.execute(truth, (recipient, kind.name, subject))
+    while notices.forget(recipient, [kind]):
+        pass
+    assert session.execute(truth, (recipient, kind.name, subject)) == []

@@ -6,6 +6,8 @@ from unittest.mock import patch
 
 import msgspec
 import pytest
+from django.apps import apps
+from django.db import router
 
 from accounts.graph.counts import FOLLOWERS, FOLLOWING
 from accounts.models import User
@@ -16,13 +18,16 @@ from fanout.delivery import celebrities
 from feed.leaving import saga
 from feed.models import Leaving, Report
 from storage.errors import Forbidden, Unavailable
+from storage.models import Edge
 from storage.redis.count_cache import counts_of
 from storage.stores import outbox
 from tests.integration.feed.lives import a_life, erased, leave, long_gone, traces, withheld
-from tests.integration.feed.reading import operator
+from tests.integration.feed.reading import all_keys, operator
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import guards_have_ended, home, post, seen
-from tests.people import new_person
+from tests.people import ApiClient, new_person
 from tests.work import every_open_order, work_off_everything
+from tweets.models import TweetRow
 from tweets.stores.port import tweet_store
 from tweets.writing import erasing
 
@@ -142,7 +147,8 @@ def test_a_killed_run_holds_its_claim_for_a_while_only() -> None:
     leave(life.person)
     with patch.object(saga.Run, "release"):
         saga.erase(life.person.id, seconds=0.0)
-    assert saga.erase(life.person.id, seconds=10) is False, "somebody is at it"
+    assert saga.erase(life.person.id, seconds=10) is False
+    assert Leaving.objects.get().step == "", "somebody is at it"
     Leaving.objects.update(claimed_until="2020-01-01T00:00:00Z")
     saga.erase(life.person.id, seconds=10)
     assert Leaving.objects.get().step == saga.PROOF
@@ -312,3 +318,62 @@ def test_an_author_who_was_pulled_is_forgotten_there() -> None:
     saga.erase(person.id, seconds=10)
     assert traces(person) == []
     assert celebrities.delivery_of(person.id).since is None
+
+
+STAYS = {
+    "accounts_user": "the emptied row",
+    "feed_leaving": "how far erasing came",
+    "accounts_accountchange": "for six hours, for a Redis that was away",
+    "accounts_staffaction": "the operator's",
+    "feed_report": "what was reported of them",
+    "tweets_tweetrow": "deleted, without words; and mentions in others' tweets",
+    "storage_edge": "removed: its last operation, as Cassandra keeps it for 30 days",
+    "storage_outboxorder": "until their minute is forgotten",
+    "storage_outboxattempt": "the same",
+    "storage_outboxpart": "the same",
+}
+"""As ADR 054 lists it."""
+KEYS_THAT_STAY = ("account", "name", "told", "gone", "live", "guesses")
+"""An account as it is now, a name, guards and marks of minutes."""
+
+
+def rows_that_name(person: User) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of both databases with the person's id in it, by table; looked for without knowing any table."""
+    found: dict[str, list[tuple[object, ...]]] = {}
+    for model in apps.get_models():
+        rows = model._base_manager.using(router.db_for_read(model)).values_list()
+        named = [row for row in rows if str(person.id) in str(row)]
+        if named:
+            found[model._meta.db_table] = named
+    return found
+
+
+def keys_that_name(person: User) -> set[str]:
+    return {key for key in all_keys() if str(person.id) in key and key.split(":")[1] not in KEYS_THAT_STAY}
+
+
+@on_one_store
+def test_without_knowing_any_step_nothing_else_names_them() -> None:
+    """A table or a key that no step knows of is found here, if a life has something of it."""
+    life = a_life()
+    ApiClient(life.person).get("/api/v1/me/notifications/unread")
+    ApiClient(life.person).get("/api/v1/me/export")
+    assert {*rows_that_name(life.person)} - {*STAYS}, "they are looked for as they stand"
+    assert keys_that_name(life.person)
+    leave(life.person)
+    long_gone(life.person)
+    saga.erase_all()
+    work_off_everything()
+    left = rows_that_name(life.person)
+    assert {*left} - {*STAYS} == set()
+    assert keys_that_name(life.person) == set()
+    edges = Edge.objects.filter(active=True)
+    assert not edges.filter(source=life.person.id).exists()
+    assert not edges.filter(target=life.person.id).exists()
+    assert not Report.objects.filter(reporter_id=life.person.id).exists()
+    own = TweetRow.objects.filter(author=life.person.id)
+    assert {(row.text, row.author_deleted_op is not None) for row in own} == {("", True)}
+    assert {row.entities for row in own if row.retweet_of is None} == {"{}"}
+    words = str(left)
+    for word in ("Notes on the Engine", "of #engines", "an answer", "a quote", life.person.email):
+        assert word not in words
