@@ -9,8 +9,9 @@ twice does no harm.
 goes on with everybody who is waiting (`erase_all`). Of a person one run works at a time, by a claim that ends by itself
 CLAIM_SECONDS after its last piece. Were two at it all the same, pieces would be done twice.
 
-**The proof.** Behind the last step, and PROVED_AFTER_US from their leaving on, every step is asked whether it has
-traces of the person. The wait is for whatever was let in before they left: it has written by then, or never will. Where
+**The proof.** Behind the last step every step is asked whether it has traces of the person. First, whatever was let in
+before they left has to have ended: that has written by PROVED_AFTER_US from their leaving on, or never will; and no
+order from before that may be open, as an order writes as well, such as a notice of what somebody did to them. Where
 there are traces, erasing begins again from that step; only if no step has any, the person is erased.
 
 For example, Ada leaves while a tweet of hers is being written:
@@ -39,6 +40,7 @@ from accounts.people.leaving import to_be_erased
 from accounts.sql import sql_or_unavailable
 from feed.models import LEAVING_ERROR_MAX, Leaving
 from storage.errors import Unavailable
+from storage.ids.snowflakes import id_us, now_us
 from storage.ports.outbox import GRACE_US, Order
 from storage.stores import outbox
 
@@ -180,7 +182,7 @@ class Run:
         self._done(step=step, place=place, erased=erased, **self._now() if has_moved else {})
 
     def _prove(self) -> None:
-        if datetime.now(UTC) - self._left_at < timedelta(microseconds=PROVED_AFTER_US):
+        if not _has_settled(self._left_at):
             self._waits = True
             return
         traces = traces_of(self._row.person_id)
@@ -216,6 +218,15 @@ class Run:
         columns["claimed_until"] = datetime.now(UTC) + timedelta(seconds=CLAIM_SECONDS)
         if not Leaving.objects.filter(pk=self._row.pk, claim=self._row.claim).update(**columns):
             self._waits = True
+
+
+def _has_settled(left_at: datetime) -> bool:
+    """Says whether everything has been written that was let in before they left, and what it ordered is done."""
+    settles_us = int(left_at.timestamp() * 1_000_000) + PROVED_AFTER_US
+    if now_us() < settles_us:
+        return False
+    oldest = outbox().oldest_open()
+    return oldest is None or id_us(oldest) > settles_us
 
 
 @sql_or_unavailable()

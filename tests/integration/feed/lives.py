@@ -79,7 +79,8 @@ def withheld() -> None:
 
 
 def long_gone(person: User) -> None:
-    """As if they had left before whatever was let in at that moment ended."""
+    """As if they had left before whatever was let in at that moment ended, and what was ordered by then was done."""
+    withheld()
     left_at = User.objects.values_list("left_at", flat=True).get(pk=person.pk)
     assert left_at is not None
     User.objects.filter(pk=person.pk).update(left_at=left_at - timedelta(microseconds=saga.PROVED_AFTER_US))

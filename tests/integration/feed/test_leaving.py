@@ -24,12 +24,13 @@ from storage.stores import outbox
 from tests.integration.feed.lives import a_life, erased, leave, long_gone, traces, withheld
 from tests.integration.feed.reading import all_keys, operator
 from tests.integration.speaking import on_one_store
-from tests.integration.tweeting import guards_have_ended, home, post, seen
+from tests.integration.tweeting import guards_have_ended, home, post, seen, viewer
 from tests.people import ApiClient, new_person
 from tests.work import every_open_order, work_off_everything
 from tweets.models import TweetRow
 from tweets.stores.port import tweet_store
 from tweets.writing import erasing
+from tweets.writing.liking import like
 
 pytestmark = pytest.mark.usefixtures("product", "no_moment")
 
@@ -59,7 +60,6 @@ def test_a_life_leaves_traces_in_every_step_that_a_test_can_make_one_of() -> Non
 def test_everything_goes_and_the_proof_finds_nothing() -> None:
     life = a_life()
     leave(life.person)
-    withheld()
     long_gone(life.person)
     assert saga.erase_all() == 1
     assert erased(life.person)
@@ -73,7 +73,6 @@ def test_everything_goes_and_the_proof_finds_nothing() -> None:
 def test_what_others_see_is_as_if_they_had_never_been() -> None:
     life = a_life()
     leave(life.person)
-    withheld()
     long_gone(life.person)
     saga.erase_all()
     work_off_everything()
@@ -198,6 +197,22 @@ def test_the_proof_waits_for_what_was_let_in_and_finds_it() -> None:
     assert erased(life.person)
     assert Leaving.objects.get().rounds == 1
     assert tweet_store().get_many([late])[late].text == ""
+
+
+def test_the_proof_waits_for_what_was_ordered_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody has liked a tweet of theirs; a worker says so when everything was erased."""
+    life = a_life()
+    liker = new_person()
+    like(viewer=viewer(liker), tweet_id=life.tweets[0])
+    monkeypatch.setattr(saga, "PROVED_AFTER_US", 0)
+    leave(life.person)
+    assert saga.erase(life.person.id, seconds=10) is False
+    assert not erased(life.person)
+    assert "notices" not in traces(life.person)
+    withheld()
+    assert {"notices", "keys"} <= {*traces(life.person)}
+    assert saga.erase(life.person.id, seconds=10) is None
+    assert traces(life.person) == []
 
 
 def test_a_big_account_goes_in_pieces() -> None:
