@@ -180,6 +180,7 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
         "created_at",
         "last_login",
         "protected_at",
+        "left_at",
         "suspended_at",
         "suspended_until",
         "suspended_by",
@@ -187,7 +188,7 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
     fieldsets = (
         (None, {"fields": ("id", "username", "password", "created_at", "last_login")}),
         ("Profile", {"fields": ("display_name", "email", "bio", "avatar_url", "verified", "protected_at")}),
-        ("Suspension", {"fields": ("suspended_at", "suspended_until", "suspended_by")}),
+        ("Suspension", {"fields": ("suspended_at", "suspended_until", "suspended_by", "left_at")}),
         ("Privileges", {"fields": PRIVILEGES}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "password1", "password2")}),)
@@ -199,7 +200,9 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
         return self.readonly_fields if operator_of(request).is_superuser else (*self.readonly_fields, *PRIVILEGES)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return _may_touch(request, obj) and super().has_change_permission(request, obj)
+        """Refuses it of who has left: nothing of them is to come back, and no password to be set."""
+        has_left = obj is not None and obj.left_at is not None
+        return not has_left and _may_touch(request, obj) and super().has_change_permission(request, obj)
 
     def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return _may_touch(request, obj) and super().has_view_permission(request, obj)

@@ -96,6 +96,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     suspended_by = models.ForeignKey(
         "self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
+    left_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """When they left for good, suspended ever since (people/leaving.py)."""
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """Of who has left: since when nothing else of them is kept (feed/leaving)."""
     protected_at = models.DateTimeField(null=True, blank=True, editable=False)
     """Since when their tweets are for accepted followers only (graph/protection.py), None: for everybody."""
     security_stamp = models.CharField(max_length=STAMP_MAX, blank=True, default="", db_default="", editable=False)
@@ -129,6 +133,9 @@ class User(AbstractBaseUser, PermissionsMixin):
                 fields=["suspended_until"],
                 condition=models.Q(suspended_until__isnull=False),
                 name="suspensions_that_end",
+            ),
+            models.Index(
+                fields=["left_at"], condition=models.Q(left_at__isnull=False, erased_at=None), name="people_leaving"
             ),
             # What the desk's list of people can be narrowed to, which are few of many.
             models.Index(fields=["-id"], condition=models.Q(suspended_at__isnull=False), name="people_suspended"),
@@ -370,6 +377,7 @@ class StaffAction(models.Model):
             ("replay_dead_letters", "Can replay dead letters"),
             ("drop_dead_letters", "Can drop dead letters"),
             ("view_staff_log", "Can read the log of staff"),
+            ("hasten_leaving", "Can have the erasing of who has left go on at once"),
         ]
         indexes = [
             models.Index(fields=["subject_kind", "subject_id", "-id"], name="staff_log_by_subject"),

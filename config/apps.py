@@ -8,12 +8,13 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        """Registers the handlers of orders in every process, looks after SQL connections, and has traces exported if
-        they are.
+        """Registers the handlers of orders, and what leaving erases, in every process, looks after SQL connections, and
+        has traces exported if they are.
 
         By name: they import models, which may be imported only now, and OpenTelemetry, which may not be wanted.
         """
         import_string("config.orders.register_handlers")()
+        import_string("config.leaving.register")()
         import_string("config.serving.sql_connections.look_after")()
         if settings.TRACES_ENDPOINT:
             import_string("config.observability.otlp.begin")()

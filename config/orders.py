@@ -9,6 +9,7 @@ from accounts.graph.announcing import announce_by
 from accounts.graph.follows import GRAPH_ORDER
 from accounts.graph.notifications import NOTIFY_ORDER
 from accounts.people import purge
+from accounts.people.leaving import LEAVE_ORDER
 from accounts.people.purge import PURGE_ORDER
 from accounts.people.withholding import WITHHOLD_ORDER
 from fanout.delivery import celebrities, fan_out, notifying
@@ -16,6 +17,7 @@ from fanout.orders.dispatch import dispatcher
 from fanout.orders.handlers import register
 from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RESTORE, RETRACT, TELL
 from fanout.orders.queues import FANOUT, GRAPH, NOTICES
+from feed.leaving import saga
 from storage.ports.outbox import Order
 from tweets.search import late
 from tweets.search.late import INDEX_ORDER
@@ -33,6 +35,7 @@ def register_handlers() -> None:
     register(BEGIN_PULLING, lambda order, _: celebrities.handle_beginning(order), queue=FANOUT)
     register(END_PULLING, lambda order, _: celebrities.handle_end(order), queue=FANOUT)
     register(GRAPH_ORDER, lambda order, _: follows.raise_versions(order.args, order.id), queue=GRAPH)
+    register(LEAVE_ORDER, lambda order, _: saga.handle(order), queue=FANOUT)
     register(PURGE_ORDER, lambda order, _: purge.handle(order), queue=FANOUT)
     register(WITHHOLD_ORDER, lambda order, _: withholding.withhold_person(order), queue=FANOUT)
     register(WITHHOLD_RETWEETS_ORDER, lambda order, _: withholding.withhold_retweets(order), queue=FANOUT)

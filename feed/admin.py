@@ -18,7 +18,7 @@ from django.utils.safestring import mark_safe
 from accounts.admin import ENDS, ChosenByIds, LongList, PersonAdmin, UnsortedList, operator_of
 from accounts.models import User, privileged
 from accounts.staff.roles import Right, may
-from feed.desk import fan_out, moderation, people, timelines, tweets
+from feed.desk import fan_out, leaving, moderation, people, timelines, tweets
 from feed.desk.bulk import BulkActs
 from feed.models import Report
 from feed.moderation.evidence import TweetOut, newest_tweets, tweet_for_staff
@@ -26,7 +26,7 @@ from feed.moderation.reports import note_report
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_in, id_time
 
-PAGES = (moderation, people, tweets, timelines, fan_out)
+PAGES = (moderation, people, leaving, tweets, timelines, fan_out)
 """Modules of pages: imported, they are on the desk."""
 UNANSWERED = "The store does not answer; try again in a moment."
 

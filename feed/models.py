@@ -11,6 +11,7 @@ from storage.ids.snowflakes import id_time
 
 COMMENT_MAX = 1_000
 NOTE_MAX = 2_000
+LEAVING_ERROR_MAX = 500
 
 
 class Reason(models.TextChoices):
@@ -38,6 +39,36 @@ class FigureSample(models.Model):
 
     def __str__(self) -> str:
         return str(self.slot)
+
+
+class Leaving(models.Model):
+    """How far erasing somebody who has left has come (leaving/saga.py): a row a person, from the first piece on.
+
+    `step` is the name of what is erased now, and `place` where in it. It is worked on by whoever has the `claim`, until
+    `claimed_until`. `tries` have failed since the last piece that was done, the last one with `error`.
+    """
+
+    person = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="leaving"
+    )
+    step = models.CharField(max_length=30, blank=True, default="")
+    place = models.BigIntegerField(default=0)
+    rounds = models.IntegerField(default=0)
+    """How often the proof has found something, and erasing began again there."""
+    erased = models.JSONField(default=dict)
+    """How many things of each step have gone."""
+    moved_at = models.DateTimeField()
+    """When something was erased last, or, before the first proof, a step was done."""
+    tries = models.IntegerField(default=0)
+    error = models.CharField(max_length=LEAVING_ERROR_MAX, blank=True, default="")
+    claim = models.CharField(max_length=32, blank=True, default="")
+    claimed_until = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.step or 'begun'} at {self.place}"
 
 
 class Kind(models.TextChoices):
@@ -100,14 +131,17 @@ class Claim(models.Model):
 
 
 class Report(models.Model):
-    """One person's report about one tweet or one person; `person` is whom it is about in both cases.
+    """One person's report about one tweet or one person; `person` is whom it is about in both cases. `reporter` is None
+    once they have left (moderation/reports.py).
 
     The tweet stays in the other store, so its id alone is here. Who reports the same again
     while it is open adds no row: the two constraints keep that also when it happens at once.
     """
 
     id = models.BigIntegerField(primary_key=True, editable=False)
-    reporter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    reporter = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     tweet_id = models.BigIntegerField("tweet", null=True, blank=True)
     reason = models.CharField(max_length=20, choices=Reason.choices)

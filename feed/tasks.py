@@ -6,6 +6,7 @@ from celery import shared_task
 from accounts.account_cache.changes import forget_notes
 from accounts.people import reset_letters
 from accounts.people.services import end_suspensions as end_those_that_are_over
+from feed.leaving import saga
 from feed.operations import figures, strays
 from storage.errors import Unavailable
 from tweets.search.guarded import search_is_on
@@ -66,3 +67,12 @@ def index_tweets() -> None:
             _indexer.run()
     except Unavailable as error:
         log.warning("indexing_waits", backend=error.backend)
+
+
+@shared_task(name="feed.erase_leavers", ignore_result=True)
+def erase_leavers() -> None:
+    """Goes on with erasing whoever has left (leaving/saga.py)."""
+    try:
+        saga.erase_all()
+    except Unavailable as error:
+        log.warning("leavers_erased_later", backend=error.backend)

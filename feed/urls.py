@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from feed.doors.rest_export import ExportEndpoint
 from feed.doors.rest_feeds import HashtagEndpoint, HomeTimelineEndpoint, PublicFeedEndpoint
 from feed.doors.rest_notifications import NotificationsEndpoint, ReadEndpoint, UnreadEndpoint
 from feed.doors.rest_profile import ProfileEndpoint, ProfilesEndpoint
@@ -15,6 +16,7 @@ urlpatterns = [
     path("search/tweets", TweetSearchEndpoint.as_view(), name="search-tweets"),
     path("users", ProfilesEndpoint.as_view(), name="profiles"),
     path("users/<str:username>", ProfileEndpoint.as_view(), name="profile"),
+    path("me/export", ExportEndpoint.as_view(), name="export"),
     path("me/notifications", NotificationsEndpoint.as_view(), name="notifications"),
     path("me/notifications/unread", UnreadEndpoint.as_view(), name="unread-notifications"),
     path("me/notifications/read", ReadEndpoint.as_view(), name="read-notifications"),

@@ -11,7 +11,8 @@ from graphql import GraphQLResolveInfo
 
 from accounts.doors import rest_accounts
 from accounts.doors.graphql import User, request_of, required_viewer
-from accounts.people import services
+from accounts.graph.announcing import announce
+from accounts.people import leaving, services
 from accounts.people.profiles import own_user_out
 from accounts.sessions import tokens
 from accounts.sessions.clients import client_name
@@ -195,6 +196,43 @@ class UpdateProfile(graphene.Mutation):
         return made
 
 
+class DeleteAccountInput(graphene.InputObjectType):
+    """Who leaves."""
+
+    password = graphene.String(required=True, description="Yours.")
+
+
+class DeleteAccountFields(TypedDict):
+    """What a resolver is given of `DeleteAccountInput`."""
+
+    password: str
+
+
+class DeleteAccount(graphene.Mutation):
+    """Has you leave, for good: signed out everywhere and seen by nobody at once; all that is yours is deleted after
+    that. The username stays taken. `GET /api/v1/me/export` gives you what is yours, before."""
+
+    class Arguments:
+        input = input_argument(DeleteAccountInput)
+
+    ok = ok_field()
+    errors = errors_field()
+    resolve_ok = resolve_ok
+
+    @staticmethod
+    def mutate(_root: None, info: GraphQLResolveInfo, input: DeleteAccountFields) -> "DeleteAccount":  # noqa: A002 - the argument's name in the schema
+        viewer = required_viewer(info)
+        tried = password_try(request_of(info))
+
+        def act() -> Mapping[str, object]:
+            given = checked(rest_accounts.LeaveInput, input)
+            announce(leaving.leave(viewer.id, given["password"], tried=tried))
+            return {}
+
+        made: DeleteAccount = payload(DeleteAccount, act)
+        return made
+
+
 class AccountMutations:
     """The fields of one's own account that stand in the schema's `Mutation`."""
 
@@ -202,3 +240,4 @@ class AccountMutations:
     create_token = CreateToken.Field()
     revoke_token = RevokeToken.Field()
     update_profile = UpdateProfile.Field()
+    delete_account = DeleteAccount.Field()

@@ -12,8 +12,9 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from accounts.graph.announcing import announce
 from accounts.models import BIO_MAX, DISPLAY_NAME_MAX, EMAIL_MAX, USERNAME_MAX, User
-from accounts.people import selectors, services
+from accounts.people import leaving, selectors, services
 from accounts.people.profiles import own_user_out
 from accounts.people.rules import PASSWORD_MAX
 from accounts.sessions import tokens
@@ -86,6 +87,14 @@ class ProfileInput(Input):
     current_password = TextField(required=False)
 
 
+class LeftSerializer(Document):
+    left = serializers.BooleanField(help_text="Always true: what was yours is deleted from now on.")
+
+
+class LeaveInput(Input):
+    password = TextField(help_text="Yours: it counts as a try at it, as signing in does.")
+
+
 EXAMPLE_USER = {
     "id": EXAMPLE_ID,
     "username": "ada",
@@ -103,6 +112,7 @@ SESSION_EXAMPLE = OpenApiExample(
     response_only=True,
 )
 OWN_USER_EXAMPLE = OpenApiExample("Your account", value={"data": EXAMPLE_USER}, response_only=True)
+LEFT = envelope_of("LeftEnvelope", LeftSerializer())
 SESSION = envelope_of("SessionEnvelope", SessionSerializer())
 OWN_USER = envelope_of("OwnUserEnvelope", OwnUserSerializer())
 EVERYWHERE = "Ends every token of this account, and its sessions in the admin."
@@ -187,6 +197,8 @@ class TokenEndpoint(APIView):
 
 
 class MeEndpoint(APIView):
+    also_answers = {"DELETE": (403,)}
+
     @extend_schema(
         operation_id="get_me",
         summary="Your own account",
@@ -215,6 +227,28 @@ class MeEndpoint(APIView):
         tried = password_try(request._request) if change.asks_for_password else None
         person = services.update_profile(viewer.id, change, token_digest=viewer.token_digest, tried=tried)
         return Response(single(own_user_out(person)))
+
+    @extend_schema(
+        operation_id="delete_me",
+        summary="Leave: delete your account",
+        description="For good. Once it is answered you are signed out everywhere, and nobody sees you or what you "
+        "wrote any more. Your tweets, likes, bookmarks, follows, blocks, mutes, notifications and sessions are deleted "
+        "after that: it takes some minutes, or longer where there is very much. Your username stays taken. Take what "
+        "is yours with you first: `GET /me/export`. Staff cannot leave (403).",
+        tags=["me"],
+        request=LeaveInput,
+        responses={202: LEFT},
+        examples=[
+            OpenApiExample("Ada", value={"password": "Engine-No-1843"}, request_only=True),
+            OpenApiExample("Left", value={"data": {"left": True}}, response_only=True),
+        ],
+    )
+    def delete(self, request: Request) -> Response:
+        viewer = required_viewer(request)
+        tried = password_try(request._request)
+        given = valid(LeaveInput, request)
+        announce(leaving.leave(viewer.id, given["password"], tried=tried))
+        return Response(single({"left": True}), status=202)
 
 
 def valid(serializer: type[Input], request: Request) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def suspend(
 def restore(person: User, *, by: User | None, reason: str = "") -> None:
     """Undoes a suspension; tokens from before it are good again, and their marks are counted again. Idempotent.
 
-    `by` is None when it ends by itself.
+    `by` is None when it ends by itself. Raises `Forbidden` for who has left.
     """
     order_withholding(person.id)
     with transaction.atomic():
@@ -236,10 +236,13 @@ def _set_suspension(
     may_shorten: bool = False,
 ) -> None:
     """Changes it where it is not so already, of a suspension that stands its end, and logs that; a suspension also
-    where it changed nothing. In a transaction.
+    where it changed nothing. In a transaction. Of who has left it stands as it is; raises `Forbidden` if it is to end.
     """
-    standing = User.objects.select_for_update().filter(pk=person.pk)
-    before = standing.values_list("suspended_at", "suspended_until").first() or (None, None)
+    before, has_left = _locked_suspension(person)
+    if has_left and at is None:
+        raise Forbidden("Who has left is not restored.", code="left")
+    if has_left:
+        return
     lasts = at is not None and before[0] is not None
     if lasts and not may_shorten:
         until = None if before[1] is None or until is None else max(before[1], until)
@@ -258,6 +261,13 @@ def _set_suspension(
             reason=reason,
         )
     note_change(person.id)
+
+
+def _locked_suspension(person: User) -> tuple[tuple[datetime | None, datetime | None], bool]:
+    """Since and until when the person is suspended, and whether they have left."""
+    standing = User.objects.select_for_update().filter(pk=person.pk)
+    row = standing.values_list("suspended_at", "suspended_until", "left_at").first()
+    return ((None, None), False) if row is None else (row[:2], row[2] is not None)
 
 
 def _as_told(suspended_at: datetime | None, until: datetime | None) -> dict[str, str | None]:
@@ -298,11 +308,16 @@ def _prove(person: User, password: str | None, faults: rules.Faults, tried: Pass
     if password is None:
         faults.note("current_password", "The current password is needed to set a new one, or a new e-mail address.")
         return
+    if not knows_password(person, password, tried):
+        faults.note("current_password", "This is not the current password.")
+
+
+def knows_password(person: User, password: str, tried: PasswordTry | None) -> bool:
+    """Returns whether the password is the person's, counted as a guess at it. Raises `TooMany` and `Crowded`."""
     with _counted(tried, person.id) as right:
-        if person.check_password(password[: rules.PASSWORD_MAX + 1]):
+        if is_right := person.check_password(password[: rules.PASSWORD_MAX + 1]):
             right()
-        else:
-            faults.note("current_password", "This is not the current password.")
+    return is_right
 
 
 def _proven(person: User | None, password: str) -> User:

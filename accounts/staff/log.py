@@ -38,6 +38,7 @@ ACTIONS = (
     *(f"{DECIDED}{verdict}" for verdict in ("dismiss", "warn", "delete", "suspend")),
     *("note", "delete", "restore tweet", "rebuild timeline", "replay dead letter", "drop dead letter"),
     *("set up two-step sign-in", "reset two-step sign-in", "renew recovery codes", "use a recovery code"),
+    "hasten leaving",
     *("add a group", "change a group", "delete a group"),
 )
 """What the log can be filtered by, without a search through it for what there is."""

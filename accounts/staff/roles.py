@@ -49,6 +49,7 @@ class Right(StrEnum):
     REPLAY_DEAD_LETTERS = "replay_dead_letters"
     DROP_DEAD_LETTERS = "drop_dead_letters"
     VIEW_STAFF_LOG = "view_staff_log"
+    HASTEN_LEAVING = "hasten_leaving"
 
     @property
     def permission(self) -> str:
@@ -78,6 +79,7 @@ TABLE: Mapping[Right, frozenset[Role]] = {
     Right.REPLAY_DEAD_LETTERS: OPERATORS,
     Right.DROP_DEAD_LETTERS: OPERATORS,
     Right.VIEW_STAFF_LOG: OPERATORS,
+    Right.HASTEN_LEAVING: OPERATORS,
 }
 
 

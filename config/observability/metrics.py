@@ -16,6 +16,8 @@
     outbox_dead_letters                         orders that were given up; the same
     search_lag_seconds, search_rebuild_wanted   how far the search's indexer is behind; whether it has missed something
     search_…                                    tweets/search/figures.py
+    leaving_people, leaving_oldest_seconds, leaving_still_seconds
+                                                who has left and is not erased (feed/leaving/standing.py)
     backend_up{backend}                         the checks of /readyz
 
 No label ever holds an id, a name or a path: series are bounded by the code. What is read from
@@ -41,6 +43,7 @@ from config.http.problems import problem_of, problem_response
 from config.observability.health import ask_all
 from fanout.orders import resending
 from fanout.orders.queues import BULK, QUEUES
+from feed.leaving.standing import figures as leaving_figures
 from feed.operations.breakers import breakers
 from storage import exposition
 from storage.errors import NotSignedIn, ServiceError, TooMany, Unavailable
@@ -88,7 +91,8 @@ class State(Collector):
         for name, answered in answers.items():
             up.add_metric([name], float(answered))
         of_store = [*_outbox_metrics(), *_search_metrics()] if answers["store"] else []
-        self._backends = [up, *_queue_metrics(), *of_store]
+        of_people = _leaving_metrics() if answers["database"] else []
+        self._backends = [up, *_queue_metrics(), *of_store, *of_people]
         self._read_at = time.monotonic()
 
 
@@ -131,6 +135,21 @@ def _search_metrics() -> list[Metric]:
     return [
         GaugeMetricFamily("search_lag_seconds", "How far the search's indexer is behind.", value=lag),
         GaugeMetricFamily("search_rebuild_wanted", "1 once the search's index has missed something.", value=wanted),
+    ]
+
+
+def _leaving_metrics() -> list[Metric]:
+    """Returns the figures of who has left, None when SQL does not answer."""
+    try:
+        found = leaving_figures(counted=COUNTED)
+    except Unavailable:
+        return []
+    people = f"People who have left and are not erased, {COUNTED} at most."
+    oldest, still = "For how long the first of them has.", "For how long nothing of one of them was erased."
+    return [
+        GaugeMetricFamily("leaving_people", people, value=found.people),
+        GaugeMetricFamily("leaving_oldest_seconds", oldest, value=found.oldest_seconds),
+        GaugeMetricFamily("leaving_still_seconds", still, value=found.still_seconds),
     ]
 
 

@@ -63,11 +63,11 @@ from django.conf import settings
 
 from accounts.graph import follows
 from fanout.orders.kinds import BEGIN_PULLING, END_PULLING
-from fanout.timelines import materialised
+from fanout.timelines import materialised, recents
 from fanout.timelines.layout import pack
 from storage import stores
 from storage.ids.snowflakes import id_us, now_us, spread
-from storage.ports.associations import Change
+from storage.ports.associations import Association, Change
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 
@@ -180,6 +180,26 @@ def end_pulling(author_id: int) -> None:
     handle_end(order)
 
 
+def forget(author_id: int) -> int:
+    """Removes what says how an author is delivered, of one who has written nothing and whom nobody follows; returns how
+    much that was. Idempotent. A store read, and a write and a Redis round trip if there was any. Raises `Unavailable`.
+    """
+    standing = _standing(author_id)
+    if not standing:
+        return 0
+    op = stores.ids.next(above=max(edge.op for edge in standing))
+    since = next((edge.op for edge in standing if edge.kind == PULLED_EDGE), None)
+    _write(*(_edge(author_id, edge.kind, op, present=False) for edge in standing))
+    if since is not None:
+        timeline_node().round_trip(*recents.discard_everywhere((author_id, since)))
+    return len(standing)
+
+
+def is_known(author_id: int) -> bool:
+    """Returns whether anything says how the author is delivered. One store read."""
+    return bool(_standing(author_id))
+
+
 def handle_beginning(order: Order) -> None:
     """Takes all steps of a BEGIN_PULLING order, from the first one on, and marks it done.
 
@@ -241,6 +261,11 @@ def _cross_if_beyond(author_id: int, known: AuthorDelivery) -> None:
 
 def _is_late(since: int) -> bool:
     return now_us() - id_us(since) > LATE_SECONDS * 1_000_000
+
+
+def _standing(author_id: int) -> list[Association]:
+    kinds = (PULLED_EDGE, PUSH_STOPPED_EDGE, PULLING_ENDED_EDGE)
+    return stores.associations().find_pairs([(_directory(author_id), kind, author_id) for kind in kinds])
 
 
 def _op(author_id: int, kind: str) -> int | None:

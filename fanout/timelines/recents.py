@@ -209,6 +209,11 @@ def discard_commands(reader_id: int, merge_set: Sequence[Pulled]) -> list[Comman
     return [("DEL", recent_key(timeline_shard(reader_id), each)) for each in merge_set]
 
 
+def discard_everywhere(pulled: Pulled) -> list[Command]:
+    """Returns commands that end the author's lists of that time, in every shard."""
+    return [("DEL", recent_key(shard, pulled)) for shard in range(settings.TIMELINE_SHARDS)]
+
+
 def merging(shard: int, reader_ids: Sequence[int], author_id: int) -> Read[list[int]]:
     """Returns a read of the shard's readers who merge the author, or whose timelines cannot tell.
 

@@ -61,7 +61,7 @@ ACTS: Mapping[str, Act] = {
             done="Suspended",
             right=Right.SUSPEND_PEOPLE,
             do=_suspend,
-            fits=lambda person: True,
+            fits=lambda person: person.left_at is None,
             form=SuspensionForm,
             do_on_page=_suspend_on_page,
         ),
@@ -71,7 +71,7 @@ ACTS: Mapping[str, Act] = {
             done="Restored",
             right=Right.SUSPEND_PEOPLE,
             do=_restore,
-            fits=lambda person: person.suspended_at is not None,
+            fits=lambda person: person.suspended_at is not None and person.left_at is None,
         ),
         Act(
             name="verify",
@@ -79,7 +79,7 @@ ACTS: Mapping[str, Act] = {
             done="Verified",
             right=Right.VERIFY_PEOPLE,
             do=_verify,
-            fits=lambda person: not person.verified,
+            fits=lambda person: not person.verified and person.left_at is None,
         ),
         Act(
             name="unverify",

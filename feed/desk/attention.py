@@ -4,7 +4,7 @@ Bounded reads only: a count stops at COUNTED. A backend that does not answer is 
 """
 
 from collections.abc import Callable, Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from django.urls import NoReverseMatch, reverse
@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from accounts.models import User
 from accounts.sql import sql_or_unavailable
 from accounts.staff.roles import Right
+from feed.leaving import standing
 from feed.models import Status
 from feed.moderation.queue import reports_for
 from feed.operations.breakers import breakers
@@ -23,6 +24,9 @@ from storage.stores import dead_letters, outbox
 COUNTED = 1_000
 LATE_SECONDS = 30
 """As /readyz has it: an open order of this age was sent again several times."""
+
+STILL_SECONDS = 3_600
+"""As the alert has it: pieces are tried each minute."""
 
 NAMES = {"redis_timelines": "timeline Redis", "redis_broker": "broker", "database_replica": "database's replica"}
 """Of backends, where they read better than those of /readyz."""
@@ -42,6 +46,7 @@ def needs_attention(operator: User, rights: Collection[Right]) -> list[Need]:
     """Returns the lines for who has these rights. A few reads of SQL and of the store; raises nothing."""
     looks: list[tuple[Right, str, Callable[[], Need]]] = [
         (Right.HANDLE_REPORTS, "Open reports", lambda: _open_reports(operator)),
+        (Right.VIEW_PEOPLE, "Leaving", _leaving),
         (Right.VIEW_FANOUT, "Dead letters", _dead_letters),
         (Right.VIEW_FANOUT, "Orders that wait", _open_orders),
     ]
@@ -65,6 +70,19 @@ def _open_reports(operator: User) -> Need:
     oldest = waiting.order_by("id").values_list("id", flat=True).first() if count else None
     detail = "" if oldest is None else f"the oldest for {age(id_time(oldest))}"
     return Need("Open reports", _figure(count), detail, urgent=count > 0, url=_url("admin:desk_queue"))
+
+
+def _leaving() -> Need:
+    found = standing.figures(counted=COUNTED)
+    stands = found.still_seconds > STILL_SECONDS
+    since = datetime.now(UTC) - timedelta(seconds=found.still_seconds)
+    return Need(
+        "People who left, not erased yet",
+        _figure(found.people),
+        f"nothing erased of one for {age(since)}" if stands else "",
+        urgent=stands,
+        url=_url("admin:desk_leaving"),
+    )
 
 
 def _dead_letters() -> Need:

@@ -22,8 +22,8 @@ from storage.cassandra.lasting import Lasting
 from storage.cassandra.outbox import lasting
 from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
-from storage.ids.snowflakes import MAX_ID, id_month, write_timestamp
-from storage.ports.notices import Kind, Notice, slot_of
+from storage.ids.snowflakes import MAX_ID, id_month, make_id, now_us, write_timestamp
+from storage.ports.notices import FORGOTTEN, Kind, Notice, slot_of
 from storage.ports.ranges import Range
 
 READING_SECONDS = 3.0
@@ -31,6 +31,8 @@ READING_SECONDS = 3.0
 FEWEST_ROWS, GROWTH = 20, 4
 MOST_ROWS = 2_000
 """Rows of one step of a kind: some ten milliseconds."""
+LATEST_US = 7 * 86_400_000_000
+"""So long an order may have waited that writes a notice: else it is a dead letter, or nobody works."""
 _FALLING_US = 1 << 60
 """From which a place's time is taken where the first write wins: later than any, and less than a timestamp may be.
 Whoever deletes such a row has to do it as of this or later."""
@@ -48,6 +50,14 @@ _DOWN = f"{_ROWS} AND (slot, subject) <= (?, ?) AND (slot) >= (?) ORDER BY slot 
 _UP = f"{_ROWS} AND (slot, subject) > (?, ?) AND (slot) <= (?) ORDER BY slot ASC, subject ASC LIMIT ?"
 _READ = "SELECT place FROM notices_read WHERE recipient = ?"
 _MARK_READ = "INSERT INTO notices_read (recipient, place) VALUES (?, ?) USING TIMESTAMP ?"
+_SOME = f"{_ROWS} LIMIT ?"
+_FORGET = "DELETE FROM notices USING TIMESTAMP ? WHERE recipient = ? AND kind = ? AND subject = ?"
+_UNLIST = (
+    "DELETE FROM notices_by_time USING TIMESTAMP ?"
+    " WHERE recipient = ? AND kind = ? AND month = ? AND slot = ? AND subject = ?"
+)
+_UNLIST_ALL = "DELETE FROM notices_by_time USING TIMESTAMP ? WHERE recipient = ? AND kind = ? AND month = ?"
+_FORGET_READ = "DELETE FROM notices_read USING TIMESTAMP ? WHERE recipient = ?"
 
 
 class CassandraNotices:
@@ -79,6 +89,31 @@ class CassandraNotices:
 
     def mark_read(self, recipient: int, place: int) -> None:
         session.execute(_MARK_READ, (recipient, place, write_timestamp(place)))
+
+    def forget(self, recipient: int, kinds: Collection[Kind]) -> int:
+        """Makes a round trip for the months, one for each month until one holds something, and two to delete: the
+        truths first, which are found by the listing."""
+        known = {kind.name: kind for kind in kinds}
+        months = session.execute(_MONTHS, (recipient,))
+        for name, month in months:
+            rows = session.execute(_SOME, (recipient, name, month, FORGOTTEN)) if name in known else []
+            if rows:
+                _forget(recipient, known[name], month, rows)
+                return len(rows)
+        return self._forget_what_is_not_listed(recipient, kinds)
+
+    def _forget_what_is_not_listed(self, recipient: int, kinds: Collection[Kind]) -> int:
+        """What is about no subject, and up to where was read; and what of places up to now is still to be written: it
+        is as of before, so it is deleted already, wherever it would stand."""
+        alone = [kind.name for kind in kinds if kind.alone]
+        standing = session.execute_many(_TRUTH, [(recipient, name, 0) for name in alone])
+        timestamp = now_us()
+        months = {id_month(make_id(timestamp - each, 0)) for each in (0, LATEST_US)}
+        listings = [(recipient, kind.name, month) for kind in kinds for month in months if not kind.alone]
+        statements: list[Statement] = [(_FORGET, (timestamp, recipient, name, 0)) for name in alone]
+        statements += [(_UNLIST_ALL, (timestamp, *each)) for each in listings]
+        session.execute_all([*statements, (_FORGET_READ, (timestamp, recipient))])
+        return sum(map(len, standing))
 
 
 class _Walk:
@@ -184,6 +219,16 @@ class _Lane:
                 self.found.append(Notice(self._recipient, self.kind, subject, truth))
                 self._taken.add(subject)
         self.candidates = []
+
+
+def _forget(recipient: int, kind: Kind, month: int, rows: Sequence[Row]) -> None:
+    """The truths as of later than any of their writes, which of what comes once is _FALLING_US."""
+    timestamp = now_us()
+    of_truth = _FALLING_US if kind.once else timestamp
+    subjects = dict.fromkeys(subject for _, subject, _ in rows)
+    session.execute_all([(_FORGET, (of_truth, recipient, kind.name, subject)) for subject in subjects])
+    listed = [(recipient, kind.name, month, slot, subject) for slot, subject, _ in rows]
+    session.execute_all([(_UNLIST, (timestamp, *each)) for each in listed])
 
 
 def _statements(notice: Notice) -> list[Statement]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from storage.embedded.base import Statement, rows_of, run, writing
-from storage.ports.notices import Kind, Notice
+from storage.ports.notices import FORGOTTEN, Kind, Notice
 from storage.ports.ranges import Range
 
 _ADD = (
@@ -21,6 +21,9 @@ _ROWS = (
     " WHERE recipient = %s AND kind = %s AND place BETWEEN %s AND %s ORDER BY place"
 )
 _DOWN, _UP = f"{_ROWS} DESC LIMIT %s", f"{_ROWS} ASC LIMIT %s"
+_SOME = "SELECT id FROM storage_noticerow WHERE recipient = %s LIMIT %s"
+_FORGET = f"DELETE FROM storage_noticerow WHERE id IN ({_SOME})"  # noqa: S608
+_FORGET_READ = "DELETE FROM storage_noticeread WHERE recipient = %s"
 
 
 class EmbeddedNotices:
@@ -54,3 +57,10 @@ class EmbeddedNotices:
     def mark_read(self, recipient: int, place: int) -> None:
         with writing():
             run((_MARK_READ, (recipient, place)))
+
+    def forget(self, recipient: int, kinds: Collection[Kind]) -> int:
+        """Makes a transaction, whatever the kinds."""
+        with writing():
+            count = len(rows_of((_SOME, (recipient, FORGOTTEN))))
+            run((_FORGET, (recipient, FORGOTTEN)) if count else (_FORGET_READ, (recipient,)))
+        return count

@@ -29,6 +29,10 @@ SLOT_US = 600_000_000
 put it in order, which is a row for each subject of that time. Fixed: another one would list a notice twice."""
 
 
+FORGOTTEN = 500
+"""Notices that are forgotten at once: some hundred milliseconds."""
+
+
 class Kind(msgspec.Struct, frozen=True):
     """A kind of notices. `once`: of one subject there is one event only. `alone`: it is about no subject, so of each
     recipient there is one notice."""
@@ -75,3 +79,8 @@ class Notices(Protocol):
 
     def mark_read(self, recipient: int, place: int) -> None:
         """Marks everything up to `place` as read. Never goes back. Idempotent."""
+
+    def forget(self, recipient: int, kinds: Collection[Kind]) -> int:
+        """Removes some of the recipient's notices of these kinds, FORGOTTEN at most; once none is left, up to where
+        they have read, too. Returns how many went, 0 when nothing is left. Idempotent.
+        """

@@ -218,3 +218,74 @@ def test_what_is_about_nothing_leaves_one_row_however_often_it_happens(notices: 
         )
         == 1
     )
+
+
+def test_forgetting_takes_everything_of_one_recipient_in_pieces(
+    notices: Notices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("storage.embedded.notices", "storage.cassandra.notices"):
+        monkeypatch.setattr(f"{module}.FORGOTTEN", 3)
+    recipient, other = new_id(), new_id()
+    kinds = (*KINDS, ASKED)
+    start = id_us(new_id())
+    for number in range(10):
+        place = make_id(start - number * YEAR_US // 6, number + 1)
+        for each in (recipient, other):
+            notices.add([Notice(each, KINDS[number % 3], new_id(), place)])
+    for each in (recipient, other):
+        notices.add([Notice(each, ASKED, 0, new_id())])
+        notices.mark_read(each, new_id())
+    pieces = 0
+    while count := notices.forget(recipient, kinds):
+        assert count <= 3
+        pieces += 1
+    assert pieces >= 4
+    assert read(notices, recipient, kinds) == []
+    assert notices.read_up_to(recipient) == 0
+    assert len(read(notices, other, kinds)) == 11
+    assert notices.read_up_to(other) > 0
+    assert notices.forget(recipient, kinds) == 0, "again"
+
+
+@pytest.mark.parametrize("kind", [*KINDS, ASKED])
+def test_a_notice_that_comes_after_forgetting_is_there_and_is_forgotten_too(notices: Notices, kind: Kind) -> None:
+    recipient, subject = new_id(), 0 if kind.alone else new_id()
+    notices.add([Notice(recipient, kind, subject, new_id())])
+    while notices.forget(recipient, [kind]):
+        pass
+    notices.add([late := Notice(recipient, kind, new_id() if kind.once else subject, new_id())])
+    assert read(notices, recipient, (kind,)) == [late]
+    while notices.forget(recipient, [kind]):
+        pass
+    assert read(notices, recipient, (kind,)) == []
+
+
+@pytest.mark.cassandra
+@pytest.mark.parametrize("store", ["cassandra"], indirect=True)
+@pytest.mark.parametrize("kind", [*KINDS, ASKED])
+def test_what_is_forgotten_stands_in_no_row(notices: Notices, kind: Kind) -> None:
+    """Also what was written at a time that no clock comes to, so that the first holds."""
+    recipient, subject = new_id(), 0 if kind.alone else new_id()
+    notices.add([Notice(recipient, kind, subject, new_id())])
+    truth = "SELECT place FROM notices WHERE recipient = ? AND kind = ? AND subject = ?"
+    assert session.execute(truth, (recipient, kind.name, subject))
+    while notices.forget(recipient, [kind]):
+        pass
+    assert session.execute(truth, (recipient, kind.name, subject)) == []
+
+
+@pytest.mark.cassandra
+@pytest.mark.parametrize("store", ["cassandra"], indirect=True)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_ordered_before_and_is_written_behind_forgetting_stands_in_no_row(
+    notices: Notices, kind: Kind
+) -> None:
+    recipient, late = new_id(), new_id()
+    while notices.forget(recipient, KINDS):
+        pass
+    notices.add([Notice(recipient, kind, new_id(), late)])
+    listed = "SELECT slot FROM notices_by_time WHERE recipient = ? AND kind = ? AND month = ?"
+    assert session.execute(listed, (recipient, kind.name, id_month(late))) == []
+    while notices.forget(recipient, KINDS):
+        pass
+    assert read(notices, recipient) == []

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from msgspec.structs import replace
 
 from storage.cassandra import session
 from storage.ids.snowflakes import EPOCH_US, MAX_ID, id_month, make_id
@@ -289,3 +290,21 @@ def test_authors_are_all_who_have_written(tweets: TweetStore, monkeypatch: pytes
     tweets.delete(written[1], op=new_id(), by=written[1].author_id, order=None)
     wanted = {tweet.author_id for tweet in written}
     assert wanted <= set(tweets.authors())
+
+
+def test_a_deletion_may_take_the_words_with_it_for_good(tweets: TweetStore) -> None:
+    tweet = replace(a_tweet(), entities=Entities(hashtags=(Hashtag("engines", (0, 8)),)))
+    other = a_tweet(author=tweet.author_id)
+    for each in (tweet, other):
+        tweets.add(each, None)
+    tweets.delete(tweet, op=new_id(), by=tweet.author_id, order=None, erase=True)
+    tweets.delete(other, op=new_id(), by=tweet.author_id, order=None)
+    tweets.add(tweet, None)  # a write that arrives late
+    found = tweets.get_many([tweet.id, other.id])
+    assert found[other.id].text == other.text
+    gone = found[tweet.id]
+    assert (gone.text, gone.entities, gone.deleted_by_author) == ("", Entities(), True)
+    assert (gone.author_id, gone.reply_to_id, gone.path) == (tweet.author_id, tweet.reply_to_id, tweet.path)
+    assert tweet.id not in tweets.tagged("engines", limit=50)
+    tweets.delete(gone, op=new_id(), by=tweet.author_id, order=None, erase=True)
+    assert tweets.get_many([tweet.id])[tweet.id].text == "", "again"

@@ -37,6 +37,7 @@ FLAG_DELETED_BY_AUTHOR = "UPDATE tweets USING TIMESTAMP ? SET author_deleted_op 
 NAME_RESTORATION = "UPDATE tweets USING TIMESTAMP ? SET changed_op = ? WHERE id = ?"
 UNFLAG_DELETED = "DELETE deleted_by FROM tweets USING TIMESTAMP ? WHERE id = ?"
 """A tombstone of one cell; restorations are rare, and made by hand."""
+ERASE = "UPDATE tweets USING TIMESTAMP ? SET text = '', entities = '{}' WHERE id = ?"
 SELECT_TWEETS = f"SELECT {COLUMNS} FROM tweets WHERE id IN ?"  # noqa: S608
 
 SELECT_MONTHS = "SELECT author, month FROM author_months WHERE author IN ?"
@@ -107,7 +108,16 @@ class CassandraTweets:
         groups = session.execute_many(SELECT_TWEETS, [(group,) for group in _groups(list(ids), TWEETS_A_SELECT)])
         return {row[0]: _tweet(row) for rows in groups for row in rows if row[1] is not None}
 
-    def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
+    def delete(
+        self,
+        tweet: Tweet,
+        *,
+        op: int,
+        by: int,
+        order: Order | None,
+        edges: Sequence[Change] = (),
+        erase: bool = False,
+    ) -> None:
         """Makes two round trips, after a third one when there are edges.
 
         The listings' rows go, the tweet's own row stays, flagged. Later than the tweet's own write, and than its
@@ -124,6 +134,8 @@ class CassandraTweets:
         ]
         if by == tweet.author_id:
             statements.append((FLAG_DELETED_BY_AUTHOR, (timestamp, op, tweet.id)))
+        if erase:
+            statements.append((ERASE, (timestamp, tweet.id)))
         for name in hashtag_names(tweet):
             statements += self._hashtags.delete(name, tweet.id, timestamp=timestamp)
         if tweet.is_announced:

@@ -18,7 +18,7 @@ from storage.ports.outbox import Order
 from storage.ports.ranges import Range
 from tweets.entities import Deletion, Entities, Tweet
 from tweets.hashtags import hashtag_names
-from tweets.models import TweetRow
+from tweets.models import HashtagRow, TweetRow
 from tweets.stores.pull import nearest_of
 
 INSERT = (
@@ -115,10 +115,22 @@ class EmbeddedTweets:
         with answering():
             return {row.id: _tweet(row) for row in TweetRow.objects.filter(id__in=ids)}
 
-    def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
+    def delete(
+        self,
+        tweet: Tweet,
+        *,
+        op: int,
+        by: int,
+        order: Order | None,
+        edges: Sequence[Change] = (),
+        erase: bool = False,
+    ) -> None:
         with writing():
             run(*_inserts(tweet))
             _flag_deleted(tweet, op, by)
+            if erase:
+                TweetRow.objects.filter(id=tweet.id).update(text="", entities="{}")
+                HashtagRow.objects.filter(tweet=tweet.id).delete()
             if tweet.is_announced:
                 run(close_statement(tweet.id))
             _close_last_order(tweet, op)

@@ -32,13 +32,25 @@ class TweetStore(Protocol):
     def get_many(self, ids: Sequence[int]) -> dict[int, Tweet]:
         """Returns the tweets by id, deleted ones too (flagged); missing ones are left out."""
 
-    def delete(self, tweet: Tweet, *, op: int, by: int, order: Order | None, edges: Sequence[Change] = ()) -> None:
+    def delete(
+        self,
+        tweet: Tweet,
+        *,
+        op: int,
+        by: int,
+        order: Order | None,
+        edges: Sequence[Change] = (),
+        erase: bool = False,
+    ) -> None:
         """Flags the tweet as deleted by `by` and takes it out of the listings, as operation `op`.
 
         The edges, the order and its place among the `deletions` are written with it, and the orders that
         announced the tweet and its `changed_op` are closed, or nothing. Wins over an `add` of the same
         tweet that arrives later, over a `restore` of a smaller operation too; by its author, over any `restore`. Who
         deleted it first stays its `deleted_by`. Idempotent.
+
+        To `erase` its text and entities with it is for its author's own deletion, which nothing undoes: the row stays
+        without them, and an `add` that arrives later brings neither back.
         """
 
     def restore(self, tweet: Tweet, *, op: int, order: Order, edges: Sequence[Change] = ()) -> None:

@@ -116,11 +116,23 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer, reason: str | None = None) ->
         _log_deletion(tweet, viewer, reason)
     if tweet.retweet_of_id is not None:
         undo_retweet(author_id=tweet.author_id, original_id=tweet.retweet_of_id, by=viewer.id)
-        return
+    else:
+        _delete(tweet, by=viewer.id)
+
+
+def erase_tweet(tweet: Tweet) -> None:
+    """Deletes a tweet, no retweet, as its author, and its words with it. Idempotent.
+
+    A store write and a Redis round trip. Raises `Unavailable`.
+    """
+    _delete(tweet, by=tweet.author_id, erase=True)
+
+
+def _delete(tweet: Tweet, *, by: int, erase: bool = False) -> None:
     op = ids.next(above=max(tweet.id, tweet.changed_op))
     order = retract_order(op, tweet.id, tweet.author_id)
     edges = quote_edges(tweet, op=op, present=False)
-    tweet_store().delete(tweet, op=op, by=viewer.id, order=order, edges=edges)
+    tweet_store().delete(tweet, op=op, by=by, order=order, edges=edges, erase=erase)
     tell([], order, guards=guards_of_change(tweet))
 
 

@@ -26,6 +26,7 @@ import structlog
 
 from accounts.account_cache.accounts import accounts_by_id
 from accounts.entities import Viewer
+from accounts.people.leaving import has_left
 from accounts.sql import sql_or_unavailable
 from accounts.staff import log as staff_log
 from accounts.staff.roles import Right, staff_may
@@ -79,13 +80,18 @@ def restore_tweet(*, tweet_id: int, viewer: Viewer, reason: str) -> None:
 
 
 def check_restorable(tweet: Tweet) -> None:
-    """Raises `Refused` unless the tweet may be restored by whoever may restore any. The author's account."""
+    """Raises `Refused` unless the tweet may be restored by whoever may restore any.
+
+    A SQL query, and the author's account.
+    """
     if not tweet.deleted:
         raise Refused("tweet_id", "It is not deleted.", code="not_deleted")
     if tweet.retweet_of_id is not None:
         raise Refused("tweet_id", "A retweet is not restored; whoever made it may retweet again.", code="retweet")
     if tweet.deleted_by_author:
         raise Refused("tweet_id", "Its author deleted it; only what staff deleted is restored.", code="by_author")
+    if has_left(tweet.author_id):
+        raise Refused("tweet_id", "Its author has left.", code="gone")
     if not accounts_by_id([tweet.author_id]):
         raise Refused("tweet_id", "Its author does not exist any more.", code="gone")
 

@@ -69,7 +69,7 @@ def test_who_is_no_longer_staff_may_nothing() -> None:
 def test_the_migration_makes_them_and_may_run_again(request: pytest.FixtureRequest, engine: str) -> None:
     request.getfixturevalue(engine)
     Group.objects.all().delete()
-    Permission.objects.filter(codename=Right.RESTORE_TWEETS).delete()
+    Permission.objects.filter(codename__in=[Right.RESTORE_TWEETS, Right.HASTEN_LEAVING]).delete()
     unapply()
     migrated()
     made = held_by_groups()

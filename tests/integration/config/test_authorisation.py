@@ -33,6 +33,8 @@ POST    /api/v1/auth/password-reset/confirm   reset      200    200       200   
 DELETE  /api/v1/auth/token                    -          401    403       204   204     204    204
 GET     /api/v1/me                            -          401    403       200   200     200    200
 PATCH   /api/v1/me                            bio        401    403       200   200     200    200
+DELETE  /api/v1/me                            own        401    403       202   202     202    403
+GET     /api/v1/me/export                     -          401    403       200   200     200    200
 GET     /api/v1/me/blocks                     -          401    403       200   200     200    200
 GET     /api/v1/me/bookmarks                  -          401    403       200   200     200    200
 GET     /api/v1/me/mutes                      -          401    403       200   200     200    200
@@ -219,6 +221,7 @@ class Scene:
             "email": {"email": self.author.email},
             "reset": {"token": token_for(self.forgetful), "password": f"{PASSWORD}-2"},
             "bio": {"bio": "changed"},
+            "own": {"password": PASSWORD},
             "up_to": {"up_to": self.names["tweet_id"]},
             "text": {"text": "hello"},
             "reply_to": {"text": "hello", "reply_to": self.names["tweet_id"]},

@@ -145,6 +145,7 @@ def people_read_and_write(seen: Seen, author: User, reader: User) -> None:
         work_off_everything()
     with seen.after():
         ask(writing, "GET", "/me/notifications/unread")
+        ask(writing, "GET", "/me/export")
         ask(reading, "PUT", f"/tweets/{tweet}/like")
         ask(reading, "GET", "/feed/home")
         ask(reading, "GET", f"/users/{author.username}")

@@ -27,6 +27,7 @@ BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/v1/auth/password-reset"): {"email": "ada@example.org"},
     ("POST", "/api/v1/auth/password-reset/confirm"): {"token": "<reset>", "password": f"{PASSWORD}-2"},
     ("PATCH", "/api/v1/me"): {"bio": "changed"},
+    ("DELETE", "/api/v1/me"): {"password": PASSWORD},
     ("PUT", "/api/v1/me/notifications/read"): {"up_to": "1745893026153750528"},
     ("POST", "/api/v1/tweets"): {"text": "hello"},
     ("POST", "/api/v1/reports"): {"username": "bob", "reason": "spam"},

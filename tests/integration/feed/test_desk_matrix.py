@@ -41,6 +41,7 @@ route                                             nobody person viewer moderator
 /admin/desk/people/{user_id}/                     login  login  200    200       200      200           200
 /admin/desk/people/{user_id}/followers/           login  login  200    200       200      200           200
 /admin/desk/people/{user_id}/following/           login  login  200    200       200      200           200
+/admin/desk/leaving/                              login  login  200    200       200      200           200
 /admin/desk/tweets/                               login  login  200    200       200      200           200
 /admin/desk/tweets/{tweet_id}/                    login  login  200    200       200      200           200
 /admin/desk/timelines/                            login  login  403    403       200      200           200

@@ -23,6 +23,7 @@ RESTORING = (
     ("accounts", "0009_password_resets"),
     ("accounts", "0010_protected"),
     ("accounts", "0011_names_in_order"),
+    ("accounts", "0012_leaving"),
 )
 """With what comes behind it: nothing before the newest that was noted is applied again."""
 DESK = (
@@ -30,6 +31,7 @@ DESK = (
     *RESTORING,
     ("feed", "0002_decisions"),
     ("feed", "0003_figures"),
+    ("feed", "0004_leaving"),
 )
 
 

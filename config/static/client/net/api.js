@@ -11,9 +11,18 @@ const LONGEST_WAIT_S = 10;
 
 /** Reads. Answers the JSON. Raises Problem, or Unreachable. */
 export function read(path, { signal, ...query } = {}) {
+  return request("GET", withQuery(path, query), { signal });
+}
+
+/** Reads what is answered in lines; answers the text. Raises the same. */
+export function readLines(path, query) {
+  return request("GET", withQuery(path, query), { take: (answer) => answer.text() });
+}
+
+function withQuery(path, query) {
   const asked = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
   const search = new URLSearchParams(asked).toString();
-  return request("GET", search ? `${path}?${search}` : path, { signal });
+  return search ? `${path}?${search}` : path;
 }
 
 /** Writes once: for what must not be repeated blindly, such as signing in. */
@@ -54,7 +63,7 @@ function pause(milliseconds) {
   });
 }
 
-async function request(method, path, { body, key, signal }) {
+async function request(method, path, { body, key, signal, take = (answer) => answer.json() }) {
   const sent = token();
   const headers = new Headers({ Accept: "application/json" });
   if (sent) headers.set("Authorization", `Bearer ${sent}`);
@@ -66,7 +75,7 @@ async function request(method, path, { body, key, signal }) {
     body: body ? JSON.stringify(body) : undefined,
     signal: signal ? AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]) : AbortSignal.timeout(ANSWER_MS),
   });
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  if (answer.ok) return answer.status === 204 ? null : take(answer);
   const problem = await problemOf(answer);
   if (problem.status === 401 && sent) end({ because: "You have been signed out.", ofToken: sent });
   throw problem;

@@ -3,6 +3,7 @@ import { write, writeOnce } from "../net/api.js";
 import { end, keep, me } from "../net/session.js";
 import { confirmFirst, field, formOf } from "../parts/dialogs.js";
 import { make } from "../parts/dom.js";
+import { leaving, ownData } from "../parts/leaving.js";
 import { complain, notice } from "../parts/notices.js";
 import { heading } from "./heading.js";
 import { signInView } from "./sign_in.js";
@@ -16,6 +17,8 @@ export function settingsView(page) {
     panel("Password", passwordForm()),
     panel("Lists", lists()),
     panel("Signed in", make("p", {}, `You are signed in as @${me().username}.`), ways()),
+    panel("Your data", ...ownData()),
+    panel("Leave", ...leaving()),
   ];
 }
 

@@ -1,0 +1,70 @@
+// Taking one's data along, and leaving.
+import { readLines, write } from "../net/api.js";
+import { end, me } from "../net/session.js";
+import { field, formOf, openDialog } from "./dialogs.js";
+import { make } from "./dom.js";
+import { complain, notice } from "./notices.js";
+
+/** Returns what offers one's own data as a file. What broke off goes on where it was when it is pressed again. */
+export function ownData() {
+  let [begun, after] = [[], null];
+  const button = make("button", { type: "button", onclick: download }, "Download my data");
+  async function download() {
+    const { username } = me();
+    button.disabled = true;
+    try {
+      for (let more = true; more; ) {
+        const lines = (await readLines("/me/export", { after })).trimEnd().split("\n");
+        const last = JSON.parse(lines.pop());
+        begun.push(...lines.map((line) => `${line}\n`));
+        [more, after] = [last.type === "more", last.cursor ?? null];
+      }
+      save(begun, `${username}.ndjson`);
+      [begun, after] = [[], null];
+    } catch (error) {
+      complain(error);
+    } finally {
+      button.disabled = false;
+    }
+  }
+  return [make("p", {}, "Everything that is yours, one JSON object a line."), button];
+}
+
+function save(parts, name) {
+  const url = URL.createObjectURL(new Blob(parts, { type: "application/x-ndjson" }));
+  const link = make("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/** Returns what has one leave, for good. */
+export function leaving() {
+  return [
+    make("p", {}, "Your account, and everything that you wrote and did here, is deleted. Your name stays taken."),
+    make("button", { type: "button", class: "danger", onclick: askToLeave }, "Leave …"),
+  ];
+}
+
+function askToLeave() {
+  const close = () => dialog.close();
+  const form = formOf(
+    {
+      submit: "Leave for good",
+      danger: true,
+      // Once only: whoever has left is signed out, and a second try would be refused.
+      onsend: (given) => write("DELETE", "/me", Object.fromEntries(given)),
+      done: left,
+      cancel: close,
+    },
+    make("p", {}, "You are signed out everywhere, and nobody sees what you wrote any more. Nothing brings it back."),
+    field("Your password", { name: "password", type: "password", autocomplete: "current-password" }),
+  );
+  const dialog = openDialog("Leave?", form);
+  function left() {
+    close();
+    end();
+    notice("You have left. What was yours is being deleted.");
+  }
+}

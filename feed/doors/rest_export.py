@@ -1,0 +1,54 @@
+"""The REST door of taking one's data along."""
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.sessions.authentication import count_further, required_viewer
+from accounts.sessions.throttles import count_or_refuse
+from feed.leaving.export import LINES, export
+from storage.redis.rate_limits import Policy
+from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME
+from storage.web.rest import encoded
+
+NDJSON = "application/x-ndjson"
+EXPORTS = Policy("export", 10, 86_400)
+"""Begun by a person: each reads all that they have. Going on counts for as many requests as it costs."""
+COSTS_REQUESTS = 10
+"""An answer of LINES takes as many reads as so many pages."""
+EXAMPLE = OpenApiExample(
+    "Lines",
+    value=encoded(
+        {"type": "tweet", "cursor": "dHdlZXQtEXAMPLE", "data": {"id": EXAMPLE_ID, "created_at": EXAMPLE_TIME}}
+    ).decode()
+    + '\n{"cursor":"dHdlZXQtEXAMPLE","type":"more"}\n',
+    media_type=NDJSON,
+    response_only=True,
+)
+
+
+class ExportEndpoint(APIView):
+    @extend_schema(
+        operation_id="export_me",
+        summary="Take your data with you",
+        description="All that is yours, one JSON object a line: `type` says of what sort it is, `data` is it, and "
+        "`cursor` is the place behind it. Your account, sessions, tweets, likes, bookmarks, whom you follow and who "
+        "follows you, requests to follow, blocks, mutes, and reports that you made. Of what others wrote there is what "
+        f'you may see of it. An answer has some {LINES:,} lines; its last one is `{{"type": "more"}}`, with the cursor '
+        'to ask for the rest `after`, or `{"type": "end"}`. So nothing is lost when a download breaks off: ask again '
+        f"after the last cursor that you have. It may be begun {EXPORTS.quota} times a day.",
+        tags=["me"],
+        parameters=[OpenApiParameter("after", str, description="A cursor of a line; without one it begins anew.")],
+        responses={(200, NDJSON): OpenApiTypes.STR},
+        examples=[EXAMPLE],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        viewer, after = required_viewer(request), request.query_params.get("after")
+        lines = export(viewer, after)
+        count_further(request._request, COSTS_REQUESTS - 1)
+        if after is None:
+            count_or_refuse(request._request, (EXPORTS, f"rate:export:{viewer.id}"))
+        body = b"".join(encoded(line) + b"\n" for line in lines)
+        return HttpResponse(body, content_type=NDJSON, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,36 @@
+"""Steps of erasing somebody who has left (accounts/people/erasing.py) that compose packages, or are of this one."""
+
+from django.db.models import QuerySet
+
+from accounts.graph.notifications import KIND
+from accounts.people.erasing import Piece, Step, row_steps
+from fanout.delivery import celebrities
+from feed.models import Report
+from storage.ports.ranges import Range
+from storage.stores import notices
+
+NOTICE_KINDS = tuple(KIND.values())
+
+
+def _forget_notices(person_id: int, _place: int) -> Piece:
+    count = notices().forget(person_id, NOTICE_KINDS)
+    return Piece(count, 1 if count else None)
+
+
+def _has_notices(person_id: int) -> bool:
+    newest = notices().newest(person_id, NOTICE_KINDS, Range(None, None, 1))
+    return bool(newest) or notices().read_up_to(person_id) > 0
+
+
+def _reported_by_nobody(reports: QuerySet[Report]) -> int:
+    """What was reported stays, without who did it."""
+    return reports.update(reporter=None)
+
+
+DELIVERY_STEP = Step(
+    "delivery",
+    lambda person_id, _place: Piece(celebrities.forget(person_id)),
+    celebrities.is_known,
+)
+NOTICES_STEP = Step("notices", _forget_notices, _has_notices)
+REPORTS_STEP = row_steps("reports", lambda person_id: Report.objects.filter(reporter_id=person_id), _reported_by_nobody)
