@@ -9,9 +9,10 @@ from accounts.graph.erasing import GRAPH_STEPS
 from accounts.people.erasing import KEYS_STEP, SESSION_STEPS
 from feed.leaving.saga import register_steps
 from feed.leaving.steps import DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP
+from tweets.search.erasing import SEARCH_STEP
 from tweets.writing.erasing import TWEET_STEPS
 
 
 def register() -> None:
     """Fills the list. Raises `ValueError` when it was filled before."""
-    register_steps((*TWEET_STEPS, *GRAPH_STEPS, DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP, *SESSION_STEPS, KEYS_STEP))
+    register_steps((*TWEET_STEPS, SEARCH_STEP, *GRAPH_STEPS, DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP, *SESSION_STEPS, KEYS_STEP))
