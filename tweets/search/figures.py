@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 from prometheus_client import Histogram
 
-from storage.ids.snowflakes import id_us, now_us
+from storage.ids.snowflakes import MAX_ID, id_us, now_us
 from storage.ports.outbox import SETTLED_US
 from storage.ports.places import SEARCH
-from storage.stores import places
+from storage.stores import outbox, places
 
 INDEXED_AFTER = Histogram(
     "search_indexed_after_seconds",
@@ -37,9 +37,15 @@ def count_indexed(tweet_ids: Iterable[int]) -> None:
 
 
 def lag_seconds() -> float:
-    """Returns how far the indexer is behind, beyond what it always is; 0 where it has never run.
+    """Returns how far the indexer is behind, beyond what it always is; behind the oldest order, if it has never run.
 
-    A store read. Raises `Unavailable`.
+    A store read; then a page of orders besides. Raises `Unavailable`.
     """
-    place = places().place(SEARCH)
+    place = places().place(SEARCH) or _oldest_order()
     return max(now_us() - id_us(place) - USUAL_US, 0) / 1_000_000 if place else 0.0
+
+
+def _oldest_order() -> int:
+    """Its id; 0 without one. Discarding keeps orders for an hour that nobody has read, so that is the most."""
+    orders = outbox().orders_between(after=0, before=MAX_ID, limit=100)
+    return orders[0].id if orders else 0

@@ -265,6 +265,14 @@ class TestGaps:
             sweeper.discard()
         assert outbox().orders_between(after=make_id(now_us() - MINUTE_US, 0), before=MAX_ID, limit=10)
 
+    def test_discarding_waits_for_an_indexer_that_has_never_run(self, ada: User) -> None:
+        tweet = post(ada)
+        work_off_everything()
+        with patch.object(sweeper, "now_us", lambda: now_us() + 10 * MINUTE_US):
+            sweeper.discard()
+        index_everything()
+        assert indexed() == [tweet]
+
     @on_one_store
     def test_where_search_is_off_it_waits_for_nobody(self, ada: User, settings: Any) -> None:
         post(ada)
@@ -323,6 +331,16 @@ class TestGaps:
         assert figures.lag_seconds() == 0
         places().move(SEARCH, make_id(now_us() - figures.USUAL_US - 100_000_000, 0))
         assert 100 <= figures.lag_seconds() < 110
+
+    def test_where_the_indexer_has_never_run_lag_is_the_oldest_orders(self, store: str) -> None:
+        assert figures.lag_seconds() == 0
+        for age_us in (figures.USUAL_US + 200_000_000, 0):
+            order_id = make_id(now_us() - age_us, 1)
+            outbox().add(Order(order_id, "retract", (order_id, order_id)))
+            outbox().mark_done(order_id)
+        assert 200 <= figures.lag_seconds() < 210
+        places().move(SEARCH, make_id(now_us(), 0))
+        assert figures.lag_seconds() == 0
 
 
 class TestTheTask:
