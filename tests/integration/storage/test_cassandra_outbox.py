@@ -181,13 +181,13 @@ class TestMinutesThatNobodyHasRead:
         assert CassandraOutbox().open_orders(before=MAX_ID, limit=10) == [late]
         together = sorted([*kept, late], key=lambda order: order.id)
         assert CassandraOutbox().orders_between(after=0, before=MAX_ID, limit=1_000) == together
-        discard(read_up_to=MAX_ID)
+        discard(read_up_to=MAX_ID, later_us=2 * MINUTE_US)
         assert CassandraOutbox().open_orders(before=MAX_ID, limit=10) == [late]
         CassandraOutbox().mark_done(late.id)
-        assert discard(read_up_to=late.id - 1, later_us=2 * MINUTE_US) == 0
+        assert discard(read_up_to=late.id - 1, later_us=3 * MINUTE_US) == 0
         assert statements_of(read_what_is_open) == 3 * SHARDS, "only listings"
         assert late in CassandraOutbox().orders_between(after=0, before=MAX_ID, limit=1_000)
-        assert discard(read_up_to=MAX_ID, later_us=3 * MINUTE_US) == 1
+        assert discard(read_up_to=MAX_ID, later_us=4 * MINUTE_US) == 1
         assert left_listed() == []
 
     def test_who_dies_setting_them_aside_loses_none(self) -> None:
