@@ -31,7 +31,8 @@ FANOUT_FIRST = "maintenance,graph,fanout,notices,bulk"
 BULK_FIRST = "maintenance,graph,bulk,notices,fanout"
 """A worker takes from the first queue that holds something. With one worker of each order, small authors' orders
 wait for one part of a large one at most, parts never wait for small orders, and neither worker is idle. Maintenance
-is a task or two a minute, each of bounded work."""
+is a task or two a minute, each of bounded work, and each second the search's indexer, for a third of one worker's time
+at most; while its index hangs, for two seconds three times, until a breaker opens."""
 MALLOC = "MALLOC_MMAP_THRESHOLD_"
 """Bytes from which glibc takes an allocation from the machine and gives it back when it is freed."""
 ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - where to ask a server that listens everywhere

@@ -5,19 +5,26 @@ they would not be shown by the tweet's own address: nothing deleted, of nobody s
 protected people nothing but to who follows them.
 """
 
+import time
+
 from accounts.entities import Viewer
 from accounts.graph.exclusions import Visibility
 from accounts.people.names import accounts_by_name
-from storage.errors import BadRequest
+from feed.timelines.search_turns import TURNS
+from storage.errors import BadRequest, Unavailable
 from storage.web.paging import Page, PageRequest, empty_page
 from tweets.reading.hydration import TweetOut, hydrate
 from tweets.search.figures import SEARCH_SECONDS
 from tweets.search.guarded import search_index
-from tweets.search.port import IndexQuery
+from tweets.search.port import READ_SECONDS, IndexQuery
 from tweets.search.query import QUERY_MAX, Query, parsed
 
 ROUNDS = 5
 """Reads of the index for a page from which much is left out: after that it is short, and its cursor goes on."""
+PAGE_SECONDS = READ_SECONDS
+"""For all reads of a page together: afterwards it is short, likewise."""
+SPARE_SECONDS = 0.5 * PAGE_SECONDS
+"""With less than this left no read is begun: one that is given too little would count as an index that fails."""
 GROWTH = 4
 MOST_READ = 500
 """Ids of one read, of which hydration takes some 50 ms."""
@@ -28,10 +35,12 @@ def search_page(text: str, viewer: Viewer | None, request: PageRequest) -> Page[
     """Returns a page of the newest tweets for which a query asks (tweets/search/query.py), as `viewer` sees them.
 
     Replies and quotes as well; no retweets. Read downwards only. The cursor goes on behind the last tweet that was
-    looked at, shown or not. Costs a read of the index and one round of hydration, ROUNDS of them at most where much is
-    hidden; the accounts of whom it is `from`. The index is not asked for whose tweets are hidden altogether.
+    looked at, shown or not. Costs a read of the index and one round of hydration; where much is hidden, ROUNDS of them
+    at most, and PAGE_SECONDS; the accounts of whom it is `from`. The index is not asked for whose tweets are hidden
+    altogether.
 
-    Raises `BadRequest` for an empty query, one above QUERY_MAX, and a page upwards; `Unavailable`.
+    Raises `BadRequest` for an empty query, one above QUERY_MAX, and a page upwards; `Unavailable`; `Crowded` where
+    the index takes long, and others wait for it already.
     """
     query = parsed(_checked(text))
     if request.after is not None:
@@ -44,11 +53,21 @@ def search_page(text: str, viewer: Viewer | None, request: PageRequest) -> Page[
 def _found(
     asked: IndexQuery, query: Query, viewer: Viewer | None, visibility: Visibility, request: PageRequest
 ) -> Page[TweetOut]:
+    ends = time.monotonic() + PAGE_SECONDS
     below = min(query.below, request.before or query.below)
     shown: list[TweetOut] = []
     reading = request.limit + 1
-    for _ in range(ROUNDS):
-        ids = search_index().find(asked, above=query.above, below=below, limit=reading)
+    for rounds in range(ROUNDS):
+        left = ends - time.monotonic()
+        if rounds and left < SPARE_SECONDS:
+            break
+        try:
+            with TURNS.turn():
+                ids = search_index().find(asked, above=query.above, below=below, limit=reading, within=left)
+        except Unavailable:
+            if not rounds:
+                raise
+            break
         shown += hydrate(ids, viewer=viewer, visibility=visibility)
         is_over = len(ids) < reading
         if is_over or len(shown) > request.limit:

@@ -65,9 +65,11 @@ class EmbeddedIndex:
         while ids := self.find(IndexQuery(authors=(author_id,)), limit=REMOVED_AT_ONCE):
             self.remove(ids)
 
-    def find(self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int) -> list[int]:
+    def find(
+        self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int, within: float | None = None
+    ) -> list[int]:
         asked = _expression(query)
-        with self._reading() as connection:
+        with self._reading(within) as connection:
             if asked is None:
                 found = connection.execute(_ALL, (above, below, limit))
             else:
@@ -103,8 +105,8 @@ class EmbeddedIndex:
             connection.execute("COMMIT")
 
     @contextmanager
-    def _reading(self) -> Generator[sqlite3.Connection]:
-        with self._connected(READ_SECONDS) as connection:
+    def _reading(self, within: float | None = None) -> Generator[sqlite3.Connection]:
+        with self._connected(READ_SECONDS if within is None else min(within, READ_SECONDS)) as connection:
             yield connection
 
     @contextmanager

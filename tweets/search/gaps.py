@@ -1,7 +1,10 @@
 """Gaps: what the index has missed for good, as the outbox has forgotten it, or the index's file is gone.
 
-That there is one stands in the store until a rebuild has begun after it and ended (rebuilding.py).
+That there is one stands in the store until a rebuild has begun after it and ended (rebuilding.py). So does which index
+was known when: each has an identity, given when it is made, and one that the store does not know has nothing of before.
 """
+
+from hashlib import blake2b
 
 import structlog
 
@@ -30,13 +33,27 @@ def note_gap(place: int) -> None:
         places().move(SEARCH_GAP, make_id(kept, 0))
 
 
-def look_whether_the_index_is_lost() -> None:
-    """Notes a gap if the index is empty and the store has tweets that the indexer will not come to any more.
+def note_the_index(identity: str) -> None:
+    """Keeps with the places that the index is that one, which holds, or is about to, whatever has not been a gap."""
+    places().move(_known_as(identity), make_id(now_us(), 0))
 
-    A read of the index and, if it is empty, `note_loss`. Raises `Unavailable`.
+
+def look_whether_it_is_another(identity: str) -> None:
+    """Notes a gap if the index of that identity is none that the store knows, or is empty, and the store has tweets
+    that the indexer will not come to any more: whoever asks first makes a lost index anew.
+
+    A store read and a read of the index; of another one two store reads and two writes. Raises `Unavailable`.
     """
-    if search_index().newest() is None:
+    if not places().place(_known_as(identity)):
         note_loss()
+        note_the_index(identity)
+    elif search_index().newest() is None:
+        note_loss()
+
+
+def _known_as(identity: str) -> str:
+    """A reader's name, for each index that ever was."""
+    return f"{SEARCH}:{blake2b(identity.encode(), digest_size=8).hexdigest()}"
 
 
 def note_loss() -> None:
@@ -45,5 +62,5 @@ def note_loss() -> None:
     passed = places().place(SEARCH) or make_id(now_us() - GRACE_US, 0)
     older = tweet_store().public(before=passed, limit=1)
     if older:
-        places().move(SEARCH_GAP, passed)
+        places().move(SEARCH_GAP, make_id(now_us(), 0))
         log.error("search_index_empty", since=created_at(older[0]))

@@ -40,9 +40,11 @@ class GuardedIndex:
         with self.breaker.guard():
             self._index.remove_author(author_id)
 
-    def find(self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int) -> list[int]:
+    def find(
+        self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int, within: float | None = None
+    ) -> list[int]:
         with self.breaker.guard():
-            return self._index.find(query, above=above, below=below, limit=limit)
+            return self._index.find(query, above=above, below=below, limit=limit, within=within)
 
     def count(self) -> int:
         with self.breaker.guard():

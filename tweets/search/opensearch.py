@@ -43,10 +43,10 @@ VERSION = 1
 """Of MAPPING: another one is another index."""
 REFRESH = "500ms"
 """Half of VISIBLE_SECONDS: a refresh takes time, too."""
-SHARDS_SECONDS = READ_SECONDS * 0.75
-"""After which shards give a search up; the rest is for the way."""
-BULK_SECONDS = 5
-"""So long the node waits for a shard that is not there."""
+SHARDS_SHARE = 0.75
+"""Of the time of a search, after which shards give it up; the rest is for the way."""
+BULK_MS = 1_500
+"""Milliseconds of WRITE_SECONDS: so long the node waits for a shard that is not there."""
 BULK_BYTES = 8_000_000
 """Of a request: a batch of tweets is a fortieth of it. A node takes 100 MB."""
 
@@ -76,9 +76,11 @@ class OpenSearchIndex:
             self.remove(ids)
             below = ids[-1]
 
-    def find(self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int) -> list[int]:
+    def find(
+        self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int, within: float | None = None
+    ) -> list[int]:
         body = {"query": _query(query, above, below), "sort": [{"id": "desc"}], "size": limit}
-        return [hit["sort"][0] for hit in self._search(body)]
+        return [hit["sort"][0] for hit in self._search(body, within)]
 
     def count(self) -> int:
         def ask(client: OpenSearch, within: Timeout) -> int:
@@ -105,11 +107,12 @@ class OpenSearchIndex:
     def ping(self) -> None:
         self._search({"size": 0, "terminate_after": 1})
 
-    def _search(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+    def _search(self, body: dict[str, Any], within: float | None = None) -> list[dict[str, Any]]:
+        seconds = READ_SECONDS if within is None else min(within, READ_SECONDS)
         options = {
             "track_total_hits": False,
             "stored_fields": "_none_",
-            "timeout": f"{int(SHARDS_SECONDS * 1_000)}ms",
+            "timeout": f"{max(int(seconds * SHARDS_SHARE * 1_000), 1)}ms",
         }
 
         def ask(client: OpenSearch, within: Timeout) -> list[dict[str, Any]]:
@@ -122,12 +125,11 @@ class OpenSearchIndex:
             )
             return list(_whole(found).get("hits", {}).get("hits", []))
 
-        return self._ask(ask, READ_SECONDS)
+        return self._ask(ask, seconds)
 
     def _write(self, lines: Sequence[Line]) -> None:
-        ends = time.monotonic() + WRITE_SECONDS
         for body in _requests(lines):
-            self._ask(self._bulk(body), ends - time.monotonic())
+            self._ask(self._bulk(body), WRITE_SECONDS)
 
     def _bulk(self, body: bytes) -> Call[None]:
         def ask(client: OpenSearch, within: Timeout) -> None:
@@ -135,7 +137,7 @@ class OpenSearchIndex:
                 body=body,
                 index=self._name,
                 request_timeout=within,
-                timeout=f"{BULK_SECONDS}s",
+                timeout=f"{BULK_MS}ms",
                 require_alias=True,
                 filter_path="errors,items.*.error.type",
             )

@@ -33,8 +33,8 @@ VISIBLE_SECONDS = 1.0
 """What was put is found so long after at the latest, and what was removed is not."""
 READ_SECONDS = 2.0
 """`find` answers, or raises, within so long."""
-WRITE_SECONDS = 10.0
-"""And what writes does for each batch."""
+WRITE_SECONDS = 2.0
+"""And what writes does: for each batch, or part of one of the largest. The workers that index do others' work, too."""
 BATCH_MAX = 1_000
 """Documents, or ids, that are put or removed at a time."""
 
@@ -87,10 +87,13 @@ class SearchIndex(Protocol):
         What is put meanwhile may stay. Where it was interrupted, it is called again.
         """
 
-    def find(self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int) -> list[int]:
+    def find(
+        self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int, within: float | None = None
+    ) -> list[int]:
         """Returns the ids of the documents, with above < id < below, newest first: `limit` of them at most.
 
-        Fewer only at the end: what is behind the last id of a full page is found by its `below`.
+        Answers, or raises, `within` so many seconds if these are fewer than READ_SECONDS.
+        Fewer ids only at the end: what is behind the last id of a full page is found by its `below`.
         """
 
     def count(self) -> int:

@@ -1,5 +1,7 @@
 """Searching for tweets: alike at REST and in GraphQL, and never what the reader may not see."""
 
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
@@ -8,10 +10,13 @@ import pytest
 
 from accounts.graph import blocks, follows
 from accounts.people import services
-from feed.timelines import searching
+from feed.timelines import search_turns, searching
+from feed.timelines.searching import search_page
+from storage.breakers import State
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_time
 from storage.stores import ids
+from storage.web.paging import PageRequest
 from tests.ids import new_id
 from tests.integration.feed.protected_world import protect
 from tests.integration.feed.reading import operator
@@ -231,6 +236,64 @@ class TestOutages:
             for _ in range(6):
                 problem(Api().get(SEARCH, q=word), 503, "unavailable")
         assert asked.call_count == 3
+
+    def test_a_slow_index_is_waited_for_by_two_threads_alone(self, word: str) -> None:
+        """Whoever else asks is told at once to come again, and everything else goes on."""
+        goes_on, waiting = threading.Event(), threading.Barrier(search_turns.AT_ONCE + 1)
+
+        def slow(*_: object, **__: object) -> list[int]:
+            waiting.wait(10)
+            goes_on.wait(10)
+            return []
+
+        with patch.object(search_index()._index, "find", side_effect=slow) as asked:
+            threads = [
+                threading.Thread(target=search_page, args=(word, None, PageRequest(limit=5)))
+                for _ in range(search_turns.AT_ONCE)
+            ]
+            for thread in threads:
+                thread.start()
+            waiting.wait(10)
+            try:
+                began = time.monotonic()
+                answer = Api().get(SEARCH, q=word)
+                problem(answer, 503, "unavailable")
+                assert int(answer["Retry-After"]) == 1
+                assert time.monotonic() - began < 1
+            finally:
+                goes_on.set()
+                for thread in threads:
+                    thread.join()
+        assert asked.call_count == search_turns.AT_ONCE
+        assert search_index().breaker.state is State.CLOSED
+        assert Api().page(SEARCH, q=word)["data"] == []
+
+    def test_all_reads_of_a_page_share_one_deadline(self, word: str) -> None:
+        """Of an index that takes most of its time, and has what nobody may see: the page is short, and goes on."""
+        given: list[float] = []
+
+        def slow(*_: object, limit: int, within: float, **__: object) -> list[int]:
+            given.append(within)
+            time.sleep(0.15)
+            return [new_id() for _ in range(limit)]
+
+        with (
+            patch.object(searching, "PAGE_SECONDS", 0.5),
+            patch.object(searching, "SPARE_SECONDS", 0.25),
+            patch.object(search_index()._index, "find", side_effect=slow),
+        ):
+            page = Api().page(SEARCH, q=word, limit=1)
+        assert page["data"] == []
+        assert page["links"]["next"] is not None
+        assert len(given) == 2
+        assert 0.5 >= given[0] > given[1] >= 0.25
+
+    def test_a_page_of_which_a_later_read_fails_is_short_and_goes_on(self, word: str) -> None:
+        shown = post(new_person(), word)
+        with patch.object(search_index()._index, "find", side_effect=[[shown, shown - 1], Unavailable("search")]):
+            page = Api().page(SEARCH, q=word, limit=1)
+        assert [int(each["id"]) for each in page["data"]] == [shown]
+        assert page["links"]["next"] is not None
 
     def test_where_search_is_off_it_says_so(self, word: str, settings: object) -> None:
         settings.SEARCH_URL = "off"  # type: ignore[attr-defined]
