@@ -51,6 +51,7 @@ SHUFFLED = "--shuffled"
 OUTBOX_TABLES = {
     "outbox",
     "outbox_minutes",
+    "outbox_unread",
     "outbox_parts",
     "outbox_attempts",
     "reader_places",

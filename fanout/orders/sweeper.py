@@ -151,10 +151,10 @@ def finish() -> int:
 def discard() -> int:
     """Forgets the minutes of the outbox that are done; returns how many. Raises `Unavailable`.
 
-    What the search's indexer has not read waits for it, where there is one.
+    What the search's indexer has not read waits for it, where there is one, though it have never run.
     """
-    read_up_to = places().place(SEARCH) if settings.SEARCH_URL != "off" else 0
-    return outbox().discard_closed(now_us=now_us(), read_up_to=read_up_to or MAX_ID)
+    read_up_to = places().place(SEARCH) if settings.SEARCH_URL != "off" else MAX_ID
+    return outbox().discard_closed(now_us=now_us(), read_up_to=read_up_to)
 
 
 class _Sweep:

@@ -12,15 +12,32 @@ PAGE = 5_000
 """Orders read at a time from one minute."""
 
 _ORDERS = "SELECT id, kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id > ? AND id < ? LIMIT ?"
-_MINUTES = "SELECT minute FROM outbox_minutes WHERE shard = ? AND minute <= ?"
+_LISTED = "SELECT minute FROM outbox_minutes WHERE shard = ? AND minute >= ? AND minute <= ?"
+_UNREAD = "SELECT minute FROM outbox_unread WHERE shard = ? AND minute >= ? AND minute <= ?"
 
 Place = tuple[int, int]
 """(shard, minute)."""
 
 
-def listed_minutes(*, up_to: int, shards: Collection[int] = ALL_SHARDS) -> list[tuple[int, list[int]]]:
-    """Returns (shard, its minutes that hold something, ascending) of each shard. One round trip."""
-    listed = session.execute_many(_MINUTES, [(shard, up_to) for shard in shards])
+Minutes = list[tuple[int, list[int]]]
+"""(shard, minutes of it, ascending)."""
+
+
+def listed_minutes(*, up_to: int, since: int = 0, shards: Collection[int] = ALL_SHARDS) -> Minutes:
+    """Returns of each shard the minutes that may hold something that is open. One round trip."""
+    return _minutes(_LISTED, shards, since, up_to)
+
+
+def unread_minutes(*, up_to: int, since: int = 0) -> Minutes:
+    """Returns of each shard the minutes that were set aside (discarding.py). One round trip.
+
+    Read them after `listed_minutes`: a minute leaves these only when it is among those.
+    """
+    return _minutes(_UNREAD, ALL_SHARDS, since, up_to)
+
+
+def _minutes(listing: str, shards: Collection[int], since: int, up_to: int) -> Minutes:
+    listed = session.execute_many(listing, [(shard, since, up_to) for shard in shards])
     return [(shard, [minute for (minute,) in rows]) for shard, rows in zip(shards, listed, strict=True)]
 
 
@@ -34,12 +51,14 @@ def each_open(shard: int, minutes: Sequence[int], before: int, after: int = 0) -
 
 def orders_between(*, after: int, before: int, limit: int) -> list[Order]:
     """Returns what `Outbox.orders_between` does: minute by minute, each of all shards that have it side by side."""
-    shards_of: defaultdict[int, list[int]] = defaultdict(list)
-    for shard, minutes in listed_minutes(up_to=id_minute(before)):
-        for minute in minutes:
-            shards_of[minute].append(shard)
+    since, up_to = id_minute(after), id_minute(before)
+    shards_of: defaultdict[int, set[int]] = defaultdict(set)
+    for read in (listed_minutes, unread_minutes):
+        for shard, minutes in read(since=since, up_to=up_to):
+            for minute in minutes:
+                shards_of[minute].add(shard)
     found: list[Order] = []
-    for minute in sorted(each for each in shards_of if each >= id_minute(after)):
+    for minute in sorted(shards_of):
         for orders in _of_minute(minute, shards_of[minute], after, before, limit):
             found += orders
             if len(found) >= limit:
@@ -47,7 +66,7 @@ def orders_between(*, after: int, before: int, limit: int) -> list[Order]:
     return oldest_first(found, limit)
 
 
-def _of_minute(minute: int, shards: Sequence[int], after: int, before: int, limit: int) -> Iterator[list[Order]]:
+def _of_minute(minute: int, shards: Collection[int], after: int, before: int, limit: int) -> Iterator[list[Order]]:
     """A minute's orders in steps: all of one are older than those of the next. No shard is known beyond the last of
     `limit` rows, among which may be marks of no order."""
     place: int | None = after

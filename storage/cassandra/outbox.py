@@ -7,8 +7,7 @@ again first, which changes nothing where it stands: each row carries its operati
 an order has a row here alike, in shards of its own, which is finished when the rest stands (docs/adr/044).
 
 `done` is a flag, so that the work of a minute leaves no tombstones; a minute that is closed
-and wholly done goes by one partition tombstone, and its listing by a range tombstone that
-grows from the front, so that a sweep never walks the minutes of the past.
+and wholly done is forgotten as a whole (`discarding.py`).
 
 Rows of an order are written at the clock's time, not at the order's own: a forgotten minute
 is deleted as of SETTLED_US ago, which hides every row that was seen done and no row that a late
@@ -27,7 +26,7 @@ from itertools import islice
 from cachetools import LRUCache, TTLCache
 from django.conf import settings
 
-from storage.cassandra import redo, session
+from storage.cassandra import discarding, redo, session
 from storage.cassandra.lasting import Known
 from storage.cassandra.marks import marks
 from storage.cassandra.order_rows import PAGE, Place, each_open, listed_minutes, orders_between
@@ -47,10 +46,6 @@ from storage.ports.outbox import (
 logger = logging.getLogger(__name__)
 
 MINUTE_US = 60_000_000
-DISCARDED_AT_ONCE = 60
-"""Minutes of a shard that one discarding looks at: an hour's worth, a second in all."""
-TURN_US = 30_000_000
-"""In an outage of hours the minutes that are looked at change so often: discarding comes to all of them."""
 
 WRITE_SHARDS = range(64, 96)
 """Partitions that take a minute's writes without an order, most of which are likes: at 100,000 a second 60 MB each."""
@@ -80,9 +75,6 @@ _UNMARK = "UPDATE outbox USING TIMESTAMP ? SET done = false WHERE shard = ? AND 
 _ORDER = "SELECT kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
 _WHOLE = "SELECT kind, args, done, redo, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
 _WRITES = "SELECT id, done, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ? AND id > ? LIMIT ?"
-_FORGET = "DELETE FROM outbox USING TIMESTAMP ? WHERE shard = ? AND minute = ?"
-_UNLIST = "DELETE FROM outbox_minutes USING TIMESTAMP ? WHERE shard = ? AND minute = ?"
-_UNLIST_BELOW = "DELETE FROM outbox_minutes USING TIMESTAMP ? WHERE shard = ? AND minute < ?"
 _INSERT_PART = "INSERT INTO outbox_parts (order_id, part) VALUES (?, ?)"
 _PARTS = "SELECT part FROM outbox_parts WHERE order_id = ?"
 
@@ -229,13 +221,12 @@ class CassandraOutbox:
     ) -> list[Order]:
         marks.settle()
         found: list[Order] = []
-        for shard, minutes in listed_minutes(up_to=id_minute(before), shards=shards):
-            later = [minute for minute in minutes if minute >= id_minute(after)]
-            found += islice(each_open(shard, later, before, after), limit)
+        for shard, minutes in listed_minutes(since=id_minute(after), up_to=id_minute(before), shards=shards):
+            found += islice(each_open(shard, minutes, before, after), limit)
         return oldest_first(found, limit)
 
     def orders_between(self, *, after: int, before: int, limit: int) -> list[Order]:
-        """Costs a round trip, and one for each minute that it reads, of all shards side by side."""
+        """Costs two round trips, and one for each minute that it reads, of all shards side by side."""
         return orders_between(after=after, before=before, limit=limit)
 
     def count_open(self, *, limit: int) -> int:
@@ -251,14 +242,9 @@ class CassandraOutbox:
         return min((order.id for order in firsts if order is not None), default=None)
 
     def discard_closed(self, *, now_us: int, read_up_to: int = MAX_ID) -> int:
-        discarded = 0
-        for shards, closed in (
-            (ALL_SHARDS, last_closed_minute(now_us, read_up_to)),
-            (WRITE_SHARDS, last_closed_minute(now_us)),
-        ):
-            listed = listed_minutes(up_to=closed, shards=shards)
-            discarded += sum(_discard(shard, minutes, closed, now_us) for shard, minutes in listed)
-        return discarded
+        closed, read = last_closed_minute(now_us), last_closed_minute(now_us, read_up_to)
+        orders = discarding.discard_read(closed=closed, read=read, now_us=now_us)
+        return orders + discarding.discard(WRITE_SHARDS, closed=closed, now_us=now_us)
 
     def finish_writes(self, *, now_us: int) -> int:
         """Costs a read of each PAGE of minutes that are not known to be whole; two and a write for each that was left.
@@ -365,22 +351,3 @@ def _row_statements(order: Order, written: int) -> list[Statement]:
 
 def _row(order: Order) -> Row:
     return order.id, order.kind, list(order.args)
-
-
-def _discard(shard: int, listed: Sequence[int], closed: int, now: int) -> int:
-    """Forgets closed minutes of the shard that hold no open order, of those whose turn it is; answers how many."""
-    finished = [minute for minute in _turn(listed, now) if not next(each_open(shard, [minute], MAX_ID), None)]
-    if not finished:
-        return 0
-    seen = now - SETTLED_US
-    front = min(set(listed) - set(finished), default=closed + 1)
-    session.execute_many(_FORGET, [(seen, shard, minute) for minute in finished])
-    session.execute_many(_UNLIST, [(seen, shard, minute) for minute in finished if minute > front])
-    session.execute(_UNLIST_BELOW, (seen, shard, front))
-    return len(finished)
-
-
-def _turn(minutes: Sequence[int], now: int) -> Sequence[int]:
-    turns = -(-len(minutes) // DISCARDED_AT_ONCE) or 1
-    start = now // TURN_US % turns * DISCARDED_AT_ONCE
-    return minutes[start : start + DISCARDED_AT_ONCE]

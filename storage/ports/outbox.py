@@ -119,7 +119,8 @@ class Outbox(Protocol):
     def discard_closed(self, *, now_us: int, read_up_to: int = MAX_ID) -> int:
         """Forgets minutes that are closed and wholly done; answers how many. May leave some to the next call.
 
-        Somebody who reads all orders has come to `read_up_to`: what stands above stays, for UNREAD_US.
+        Somebody who reads all orders has come to `read_up_to`: what stands above stays, for UNREAD_US, at no cost to
+        whoever reads open ones.
         """
 
     def finish_writes(self, *, now_us: int) -> int:

@@ -1,7 +1,8 @@
 """What the search tells Prometheus.
 
 search_indexed_after_seconds    from a tweet's birth until the index had it, of those that were new to everybody
-search_lag_seconds              how far the indexer is behind; 0 while it keeps up. From the store, at a scrape
+search_lag_seconds              how far the indexer is behind, of the oldest order if it never ran; 0 while it keeps up.
+                                From the store, at a scrape
 search_rebuild_wanted           1 once `manage.py index_tweets` has to fill a gap (gaps.py). Likewise
 search_seconds                  a page of what was found
 """
@@ -10,10 +11,10 @@ from collections.abc import Iterable
 
 from prometheus_client import Histogram
 
-from storage.ids.snowflakes import id_us, now_us
+from storage.ids.snowflakes import MAX_ID, id_us, now_us
 from storage.ports.outbox import SETTLED_US
 from storage.ports.places import SEARCH
-from storage.stores import places
+from storage.stores import outbox, places
 
 INDEXED_AFTER = Histogram(
     "search_indexed_after_seconds",
@@ -37,9 +38,15 @@ def count_indexed(tweet_ids: Iterable[int]) -> None:
 
 
 def lag_seconds() -> float:
-    """Returns how far the indexer is behind, beyond what it always is; 0 where it has never run.
+    """Returns how far the indexer is behind, beyond what it always is; behind the oldest order, if it has never run.
 
-    A store read. Raises `Unavailable`.
+    A store read; then a page of orders besides. Raises `Unavailable`.
     """
-    place = places().place(SEARCH)
+    place = places().place(SEARCH) or _oldest_order()
     return max(now_us() - id_us(place) - USUAL_US, 0) / 1_000_000 if place else 0.0
+
+
+def _oldest_order() -> int:
+    """Its id; 0 without one. Discarding keeps orders for an hour that nobody has read, so that is the most."""
+    orders = outbox().orders_between(after=0, before=MAX_ID, limit=100)
+    return orders[0].id if orders else 0

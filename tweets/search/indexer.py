@@ -4,11 +4,11 @@ Whatever is posted, deleted or restored has an order, which is in the store befo
 written for the index's sake; an index that does not answer costs nobody anything, and afterwards the outbox still has
 what it missed, for UNREAD_US (`discard_closed`).
 
-**Two passes.** The one looks at what is new: from a little below the last order that anybody has read, so that a tweet
-is found within two seconds. But orders appear out of the order of their ids: so the other goes up behind it, to below
-what may still appear (SETTLED_US), reads everything again, and moves the durable place, from which a process that knows
-nothing begins. What this process has indexed it leaves out. A backlog is the second pass's, in steps; the first goes on
-beside it, so that new tweets are found while an old hour is made up for.
+**Two passes.** The one looks at what is new, from some seconds below the last order that anybody has read, so that a
+tweet is found within two seconds. But orders appear out of the order of their ids: so the other goes up behind it, to
+below what may still appear (SETTLED_US), reads everything again, and moves the durable place, from which a process that
+knows nothing begins. What this process has indexed it leaves out. A backlog is the second pass's, in steps; the first
+goes on beside it, so that new tweets are found while an old hour is made up for.
 
 **What an order says, not when it is read, decides.** Of the orders of one tweet that are read together the last counts.
 A RETRACT order takes the tweet out unless a later operation is seen to stand, though the row be not flagged yet; so it
@@ -36,7 +36,7 @@ from msgspec.structs import replace
 
 from accounts.graph.notifications import NOTIFY_ORDER
 from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, TELL
-from storage.ids.snowflakes import MAX_ID, make_id, now_us
+from storage.ids.snowflakes import MAX_ID, WORKER_BITS, make_id, now_us
 from storage.ports.outbox import SETTLED_US, Order
 from storage.ports.places import SEARCH
 from storage.stores import outbox, places
@@ -45,7 +45,7 @@ from tweets.search import figures, gaps
 from tweets.search.documents import document_of
 from tweets.search.guarded import search_index
 from tweets.search.late import INDEX_ORDER
-from tweets.search.port import Document
+from tweets.search.port import BATCH_MAX, Document, IndexQuery
 from tweets.search.turns import turn
 from tweets.stores.port import tweet_store
 
@@ -55,16 +55,20 @@ RUN_SECONDS = 0.3
 """Of one run, after which no page is begun: the same worker works orders off. One run begins a second, so a backlog is
 worked off in a third of the time of one worker. What does not answer ends a run: it takes WRITE_SECONDS more at most,
 three times until the breaker opens."""
-NEWEST_SHARE = 0.5
-"""Of a run, for the first pass: however much is new, the second has its part."""
-BACK_US = 2_000_000
-"""So far below the last order that was read a run begins; nearly every order is visible that long after its birth."""
+SHARES = (0.25, 0.5, 1.0)
+"""Of a run, at which it goes on from what is read once more to what is new, to the second pass, and ends: however much
+is new, the second has its part. Each has a page at least."""
+BACK_US = 12_000_000
+"""So far below the last order that was read a run looks again: nearly every order is visible 2 s after its birth, by a
+clock that may be 10 s behind (storage/ids/leases.py)."""
 STEP_US = 20_000_000
 """The durable place is moved so often: each time reads SETTLED_US again."""
 LOOK_SECONDS = 30.0
 """Between two looks whether the index was lost: one more read of it."""
+OF_TWEETS = (DELIVER, TELL, RETRACT, RESTORE, INDEX_ORDER)
+"""Kinds of orders whose first arg is a tweet."""
 REMEMBERED = 50_000
-"""Orders that this process has indexed, 5 MB."""
+"""Orders that this process has read, 5 MB: False of one that the second pass has to read again."""
 
 log = structlog.get_logger(__name__)
 
@@ -89,8 +93,7 @@ class Indexer:
             if time.monotonic() >= self._looks_at:
                 self._look_at_the_index()
             run = _Run(self._indexed)
-            run.index_newest(read_up_to=taken.read_up_to)
-            taken.read_up_to = max(taken.read_up_to, run.newest)
+            taken.read_up_to = run.index_newest(read_up_to=taken.read_up_to)
             run.make_up()
         return run.indexed
 
@@ -106,64 +109,121 @@ class Indexer:
 class _Run:
     def __init__(self, known: "LRUCache[int, bool]") -> None:
         self.indexed = 0
-        self.newest = 0
         self._known = known
         began = time.monotonic()
-        self._newest_until, self._ends = began + NEWEST_SHARE * RUN_SECONDS, began + RUN_SECONDS
-        self._settled = make_id(now_us() - SETTLED_US, 0)
+        self._again_until, self._newest_until, self._ends = (began + share * RUN_SECONDS for share in SHARES)
+        self._now = make_id(now_us(), 0)
+        self._settled = before(self._now, SETTLED_US)
         self._place = places().place(SEARCH)
         gaps.note_gap(self._place)
 
-    def index_newest(self, *, read_up_to: int) -> None:
-        """The first pass; at least a page of it. `newest` is the last order that it has come to."""
-        back = max(read_up_to - (BACK_US << 12), 0)
-        after = max(self._place, self._settled, back)
-        while True:
-            orders = outbox().orders_between(after=after, before=MAX_ID, limit=PAGE)
-            self._index(orders, first_above=read_up_to, is_settled=False)
-            if orders:
-                after = self.newest = orders[-1].id
-            if len(orders) < PAGE or time.monotonic() >= self._newest_until:
-                return
+    def index_newest(self, *, read_up_to: int) -> int:
+        """The first pass; at least a page of it. Returns up to where it has come, which is never ahead of this clock.
+
+        What others' clocks, which are ahead, have made is looked at again each time, until it is now: were
+        it where the next run begins, whatever is made by right clocks would be below.
+        """
+        read_up_to = min(read_up_to, self._now)
+        lowest = max(self._place, self._settled)
+        again = max(lowest, before(read_up_to, BACK_US))
+        self._first_pass(again, read_up_to + 1, first_above=read_up_to, until=self._again_until)
+        newest = self._first_pass(max(lowest, read_up_to), MAX_ID, first_above=read_up_to, until=self._newest_until)
+        return min(max(newest, read_up_to), self._now)
+
+    def _first_pass(self, after: int, below: int, *, first_above: int, until: float) -> int:
+        """Returns the last order that it has come to, `after` if there is none."""
+        while after < below:
+            orders = outbox().orders_between(after=after, before=below, limit=PAGE)
+            self._index(self._unknown(orders), first_above=first_above)
+            after = orders[-1].id if orders else after
+            if len(orders) < PAGE or time.monotonic() >= until:
+                break
+        return after
+
+    def _unknown(self, orders: Sequence[Order]) -> list[Order]:
+        """Those that were not read, with those of the same tweets that were: the last of them counts."""
+        tweets = {_tweet_of(order) for order in orders if order.id not in self._known}
+        return [order for order in orders if _tweet_of(order) in tweets and not self._known.get(order.id)]
 
     def make_up(self) -> None:
         """The second pass, from the durable place up to what has settled; at least a page of it."""
-        if self._place and self._settled - self._place < STEP_US << 12:
+        if self._place and self._place > before(self._settled, STEP_US):
             return
         while True:
             orders = outbox().orders_between(after=self._place, before=self._settled, limit=PAGE)
-            self._index(orders, first_above=MAX_ID, is_settled=True)
+            self._settle([order for order in orders if not self._known.get(order.id)])
             self._place = orders[-1].id if len(orders) == PAGE else self._settled
             places().move(SEARCH, self._place)
             if len(orders) < PAGE or time.monotonic() >= self._ends:
                 return
 
-    def _index(self, orders: Sequence[Order], *, first_above: int, is_settled: bool) -> None:
+    def _index(self, orders: Sequence[Order], *, first_above: int) -> None:
+        """Of the first pass. What an order takes out or brings back, an older one that is read later may still change:
+        the second pass reads them together, and so again."""
         new = [order for order in orders if order.id not in self._known]
-        of_tweets = {tweet_id: order for order in new if (tweet_id := _tweet_of(order)) is not None}
+        of_tweets = _by_tweets(orders)
         missing = index_tweets(of_tweets)
-        if is_settled and missing:
-            for tweet_id in missing:
-                outbox().finished_order(of_tweets[tweet_id].id)
-            lost = index_tweets({each: of_tweets[each] for each in missing})
-            if lost:
-                log.warning("tweets_of_orders_missing", count=len(lost))
-            missing = set()
         waiting = {of_tweets[each].id for each in missing}
-        if not is_settled:  # what it takes out, an older order may still put, in the second pass
-            waiting |= {order.id for order in new if order.kind == RETRACT}
-        self._known.update((order.id, True) for order in new if order.id not in waiting)
+        for order in orders:
+            if order.id not in waiting:
+                self._known[order.id] = order.kind not in (RETRACT, RESTORE)
         self.indexed += len(new) - len(waiting)
         figures.count_indexed(each for each in of_tweets if each > first_above and each not in missing)
+
+    def _settle(self, orders: Sequence[Order]) -> None:
+        """Of the second pass."""
+        of_tweets = _by_tweets(orders)
+        late = _not_indexed(of_tweets)
+        missing = index_tweets(of_tweets)
+        for tweet_id in missing:
+            outbox().finished_order(of_tweets[tweet_id].id)
+            if of_tweets[tweet_id].kind == INDEX_ORDER:
+                outbox().finished_order(tweet_id)
+        if lost := index_tweets({each: of_tweets[each] for each in missing}):
+            log.warning("tweets_of_orders_missing", count=len(lost))
+        figures.count_indexed(late - lost)
+        self.indexed += len([order for order in orders if order.id not in self._known])
+        self._known.update((order.id, True) for order in orders)
+
+
+def before(place: int, us: int) -> int:
+    """Returns the id that was made so much earlier, 0 before there were any."""
+    return max(place - (us << WORKER_BITS), 0)
+
+
+def _by_tweets(orders: Sequence[Order]) -> dict[int, Order]:
+    for order in orders:
+        if order.kind in OF_TWEETS and _tweet_of(order) is None:
+            log.error("search_order_is_unreadable", order_id=order.id, kind=order.kind)
+    return {tweet_id: order for order in orders if (tweet_id := _tweet_of(order)) is not None}
+
+
+def _not_indexed(orders: "dict[int, Order]") -> set[int]:
+    """The tweets that these orders bring and nobody has put, for the figure of the lag. A read of the index."""
+    brought = {tweet_id for tweet_id, order in orders.items() if order.kind not in (RETRACT, RESTORE)}
+    if not brought:
+        return set()
+    found = search_index().find(IndexQuery(), above=min(brought) - 1, below=max(brought) + 1, limit=BATCH_MAX)
+    return brought.difference(found)
 
 
 def index_tweets(orders: "dict[int, Order]") -> set[int]:
     """Brings the index up to what these orders, by their tweets, say; returns the tweets that are not there.
 
-    A read of the store and up to two writes to the index. Raises `Unavailable`.
+    A read of the store and up to two writes to the index; where it takes something out, another read, and a write if
+    that came back meanwhile. Raises `Unavailable`.
     """
+    missing, gone = _bring(orders)
+    if gone:
+        # Another process may have put it back between the read and the removal.
+        _bring({each: orders[each] for each in gone}, removes=False)
+    return missing
+
+
+def _bring(orders: "dict[int, Order]", *, removes: bool = True) -> tuple[set[int], set[int]]:
+    """Puts what stands, and takes out what does not; returns what is missing, and what does not stand."""
     if not orders:
-        return set()
+        return set(), set()
     tweets = tweet_store().get_many(list(orders))
     put: list[Document] = []
     gone: set[int] = set()
@@ -180,9 +240,9 @@ def index_tweets(orders: "dict[int, Order]") -> set[int]:
             gone.add(tweet_id)
     if put:
         search_index().put(put)
-    if gone:
+    if gone and removes:
         search_index().remove(gone)
-    return missing
+    return missing, gone
 
 
 def _as_said(order: Order, tweet: Tweet) -> Tweet:
@@ -200,8 +260,12 @@ def _flagged(tweet: Tweet, by: int | None) -> Tweet:
 
 def _tweet_of(order: Order) -> int | None:
     """Which tweet the order brings or takes away; None for one that does neither, or whose arguments are at fault."""
-    if order.kind in (DELIVER, TELL, RETRACT, RESTORE, INDEX_ORDER):
-        return order.args[0] if order.args else None
+    if order.kind in OF_TWEETS:
+        return order.args[0] if order.args and _is_id(order.args[0]) else None
     if order.kind == NOTIFY_ORDER and len(order.args) > 1 and order.args[1] == order.id:
         return order.id
     return None
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and 0 < value < MAX_ID

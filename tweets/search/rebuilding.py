@@ -5,11 +5,12 @@ store has not. What is posted or deleted meanwhile the indexer brings: a tweet t
 deleted before it was put, stays in the index, where hydration hides it, until a later rebuild's second walk.
 
 **Broken off**, it goes on after the last person whom it says it was done with: the store walks people in an order of
-its own, which stays the same. Memory is that of PEOPLE pages, and of the people it has met lately.
+its own, which stays the same; were that person gone, it begins with everybody. Memory is that of PEOPLE pages, and of
+the people it has met lately.
 """
 
 from collections.abc import Iterator
-from itertools import dropwhile, islice
+from itertools import islice
 
 import msgspec
 from cachetools import LRUCache
@@ -18,6 +19,7 @@ from storage.ids.snowflakes import MAX_ID, make_id, now_us
 from storage.ports.places import SEARCH_REBUILT
 from storage.ports.ranges import Range
 from storage.stores import places
+from tweets.search import gaps
 from tweets.search.documents import document_of
 from tweets.search.guarded import search_index
 from tweets.search.port import BATCH_MAX, IndexQuery
@@ -43,6 +45,14 @@ class Progress(msgspec.Struct):
     looked_at: int = 0
     removed: int = 0
     person: int | None = None
+    index: str = ""
+    """Its identity: of another one, nothing is done."""
+    goes_on: bool = False
+    """Behind the person of an earlier one; not if the store does not name them any more."""
+
+
+class IndexWasLost(Exception):
+    """The index is another one than at the beginning: what was put before is gone."""
 
 
 def rebuild(*, since: int = 0, began: int | None = None, after: int | None = None) -> Iterator[Progress]:
@@ -51,18 +61,25 @@ def rebuild(*, since: int = 0, began: int | None = None, after: int | None = Non
     Of a rebuild that broke off, `began` and `after` are its progress' `began` and `person`. When it has come to its
     end, gaps that were noted before its beginning are filled: with `since`, whoever gives it says that there was none
     before. Costs, for each PEOPLE, a read of their listings a page, and a read of the store and a write to the index
-    for each BATCH; then a read of index and store for each BATCH of the index. Raises `Unavailable`.
+    for each BATCH; then a read of index and store for each BATCH of the index. Raises `Unavailable`, and at its end
+    `IndexWasLost`.
     """
-    progress = Progress(began or make_id(now_us(), 0), person=after)
+    index = search_index().identity()
+    if since:
+        began = began or make_id(now_us(), 0)
+    gaps.look_whether_it_is_another(index)  # noted after the beginning of one that would not fill it
+    progress = Progress(began or make_id(now_us(), 0), person=after, index=index)
     yield from _put_everything(progress, since, after)
     yield from _remove_what_is_gone(progress, since)
     search_index().refresh()
+    if search_index().identity() != index:
+        raise IndexWasLost
     places().move(SEARCH_REBUILT, progress.began)
     yield progress
 
 
 def _put_everything(progress: Progress, since: int, after: int | None) -> Iterator[Progress]:
-    people = _people(after)
+    people = _each_once(_authors(after, progress))
     while chunk := list(islice(people, PEOPLE)):
         for ids in _ids_of(chunk, since):
             progress.put += _put(ids)
@@ -72,12 +89,20 @@ def _put_everything(progress: Progress, since: int, after: int | None) -> Iterat
         yield progress
 
 
-def _people(after: int | None) -> Iterator[int]:
-    """Everybody behind that person, most of them once."""
-    met: LRUCache[int, bool] = LRUCache(MET)
-    people: Iterator[int] = tweet_store().authors()
+def _authors(after: int | None, progress: Progress) -> Iterator[int]:
+    """Everybody behind that person; everybody, if there is no such person."""
     if after is not None:
-        people = islice(dropwhile(lambda person: person != after, people), 1, None)
+        people = iter(tweet_store().authors())
+        if after in people:
+            progress.goes_on = True
+            yield from people
+            return
+    yield from tweet_store().authors()
+
+
+def _each_once(people: Iterator[int]) -> Iterator[int]:
+    """Most of them."""
+    met: LRUCache[int, bool] = LRUCache(MET)
     for person in people:
         if person not in met:
             met[person] = True

@@ -9,14 +9,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from feed.management.progress import Progress as Line
 from storage.errors import Unavailable
-from storage.ids.snowflakes import make_id
-from tweets.search.rebuilding import Progress, rebuild
+from storage.ids.snowflakes import make_id, now_us
+from tweets.search.guarded import search_index
+from tweets.search.rebuilding import IndexWasLost, Progress, rebuild
 
 LINE_TWEETS = 10_000
 """Between two lines of progress."""
 CANNOT_LOOK = 2
 FILE = "index_tweets.place"
 """In DATA_DIR: after whom a rebuild that broke off goes on."""
+KEPT_DAYS = 7
+"""After which it begins anew."""
 
 
 class Command(BaseCommand):
@@ -35,16 +38,21 @@ class Command(BaseCommand):
 
     def handle(self, *, since: date | None, anew: bool, **_: object) -> None:
         place = _Place(since)
-        began, after = (None, None) if anew else place.kept()
-        if after is not None:
-            self.stdout.write(f"Goes on after person {after}, where it broke off.")
         line = Line(sys.stderr, every=LINE_TWEETS)
         try:
+            began, after = place.kept()
+            if anew:
+                began, after = None, None
             for progress in rebuild(since=_first_id(since), began=began, after=after):
+                self._say_where_it_goes_on(after, progress)
+                after = None
                 place.keep(progress)
                 line.show(progress.put + progress.looked_at, _said(progress))
         except Unavailable as error:
             raise CommandError(f"{error.message} Call it again to go on.", returncode=CANNOT_LOOK) from error
+        except IndexWasLost as error:
+            place.forget()
+            raise CommandError("The index was lost meanwhile. Call it again.", returncode=CANNOT_LOOK) from error
         line.clear()
         place.forget()
         self.stdout.write(
@@ -52,9 +60,15 @@ class Command(BaseCommand):
             f"index {progress.removed:,} were gone and are taken out"
         )
 
+    def _say_where_it_goes_on(self, after: int | None, progress: Progress) -> None:
+        if after is not None and progress.goes_on:
+            self.stdout.write(f"Goes on after person {after}, where it broke off.")
+        elif after is not None:
+            self.stdout.write(f"Begins anew: person {after}, after whom it broke off, writes nothing any more.")
+
 
 class _Place:
-    """Up to whom a rebuild has come, in a file: for the same tweets alone."""
+    """Up to whom a rebuild has come, in a file: for the same tweets in the same index alone, and for KEPT_DAYS."""
 
     def __init__(self, since: date | None) -> None:
         self._file = Path(settings.DATA_DIR) / FILE
@@ -62,17 +76,19 @@ class _Place:
         self._person: int | None = None
 
     def kept(self) -> tuple[int | None, int | None]:
-        """When one that broke off began, and after whom it goes on; None where there is none."""
+        """When one that broke off began, and after whom it goes on; None where there is none. Raises `Unavailable`."""
         try:
-            since, began, person = self._file.read_text().split()
-            return (int(began), int(person)) if since == self._since else (None, None)
+            since, began, person, index = self._file.read_text().split()
+            is_this_one = since == self._since and index == search_index().identity()
+            oldest = make_id(now_us() - KEPT_DAYS * 86_400_000_000, 0)
+            return (int(began), int(person)) if is_this_one and int(began) > oldest else (None, None)
         except (OSError, ValueError):
             return None, None
 
     def keep(self, progress: Progress) -> None:
         if progress.person is not None and progress.person != self._person:
             self._person = progress.person
-            self._file.write_text(f"{self._since} {progress.began} {progress.person}")
+            self._file.write_text(f"{self._since} {progress.began} {progress.person} {progress.index}")
 
     def forget(self) -> None:
         self._file.unlink(missing_ok=True)

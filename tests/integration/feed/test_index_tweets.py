@@ -11,7 +11,7 @@ from django.core.management import CommandError
 from feed.management.commands import index_tweets
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_time, make_id, now_us
-from storage.ports.places import SEARCH_GAP
+from storage.ports.places import SEARCH, SEARCH_GAP
 from storage.stores import ids, places
 from tests.integration.feed.commands import output_of
 from tests.integration.indexing import empty_index, index_everything, indexed
@@ -19,6 +19,7 @@ from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
 from tweets.search import gaps, rebuilding
+from tweets.search.embedded import FILE as INDEX_FILE
 from tweets.search.guarded import search_index
 from tweets.search.port import Document, IndexQuery
 from tweets.writing.posting import delete_tweet
@@ -113,10 +114,47 @@ class TestBrokenOff:
         people = [new_person() for _ in range(3)]
         written = [post(person) for person in people]
         for options in ({"anew": True}, {"since": id_time(written[0]).date()}):
-            _file().write_text(f"None {ids.next()} {people[1].id}")
+            _file().write_text(f"None {ids.next()} {people[1].id} {search_index().identity()}")
             empty_index()
             assert "Goes on" not in output_of("index_tweets", **options)
             assert indexed() == written[::-1]
+
+    @pytest.mark.parametrize("fault", ["gone", "another index", "old"])
+    def test_where_it_cannot_go_on_it_begins_anew(self, fault: str) -> None:
+        """Its person is gone; what was put before is in an index that is lost; nobody knows any more."""
+        people = [new_person() for _ in range(3)]
+        written = [post(person) for person in people]
+        began = make_id(now_us() - 8 * 86_400_000_000, 0) if fault == "old" else ids.next()
+        person = ids.next() if fault == "gone" else people[1].id
+        _file().write_text(f"None {began} {person} {search_index().identity()}")
+        if fault == "another index":
+            Path(settings.DATA_DIR, INDEX_FILE).unlink()
+        told = output_of("index_tweets")
+        assert "Goes on" not in told
+        assert told.startswith("Begins anew") == (fault == "gone")
+        assert indexed() == written[::-1]
+        assert not _file().exists()
+
+    def test_an_index_that_was_lost_meanwhile_is_not_called_done(self) -> None:
+        post(new_person()), post(new_person())
+        gap = ids.next()
+        places().move(SEARCH_GAP, gap)
+        with (
+            patch.object(search_index()._index, "refresh", side_effect=Path(settings.DATA_DIR, INDEX_FILE).unlink),
+            pytest.raises(CommandError, match="lost meanwhile"),
+        ):
+            output_of("index_tweets")
+        assert gaps.rebuild_wanted()
+        assert not _file().exists()
+
+    def test_one_of_some_days_fills_no_loss_that_it_finds(self) -> None:
+        """A new index of an installation that has older tweets."""
+        tweet = post(new_person())
+        places().move(SEARCH, ids.next())
+        output_of("index_tweets", since=id_time(tweet).date())
+        assert gaps.rebuild_wanted()
+        output_of("index_tweets")
+        assert not gaps.rebuild_wanted()
 
     def test_a_file_that_says_nothing_is_none(self) -> None:
         tweet = post(new_person())
@@ -128,7 +166,7 @@ class TestBrokenOff:
         began = ids.next()
         ada = new_person()
         post(ada)
-        _file().write_text(f"None {began} {ada.id}")
+        _file().write_text(f"None {began} {ada.id} {search_index().identity()}")
         places().move(SEARCH_GAP, ids.next())
         output_of("index_tweets")
         assert gaps.rebuild_wanted()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import pytest
@@ -220,7 +220,7 @@ class TestPlaces:
 
     def test_an_order_that_appears_late_is_found_by_the_second_pass(self, ada: User) -> None:
         """Of an id from before what the first pass has read."""
-        early = make_id(now_us() - 10_000_000, 77)
+        early = make_id(now_us() - indexer.BACK_US - 5_000_000, 77)
         one = Indexer()
         post(ada)
         one.run()
@@ -230,6 +230,89 @@ class TestPlaces:
         with settled():
             one.run()
         assert early in indexed()
+
+    def test_a_clock_ahead_switches_the_first_pass_off_for_nobody(self, ada: User) -> None:
+        """An order of an hour from now is read, and those of everybody else as soon as ever, by any process."""
+        one, ahead = Indexer(), make_id(now_us() + 3_600_000_000, 77)
+        create_tweet(author=viewer(ada), text="ahead", tweet_id=ahead)
+        one.run()
+        for process in (one, Indexer(), one):
+            tweet = post(ada)
+            process.run()
+            assert indexed()[:2] == [ahead, tweet]
+
+    def test_a_clock_behind_is_made_up_for_within_its_bound(self, ada: User) -> None:
+        one = Indexer()
+        post(ada)
+        one.run()
+        behind = make_id(now_us() - 11_000_000, 77)
+        create_tweet(author=viewer(ada), text="behind", tweet_id=behind)
+        one.run()
+        assert behind in indexed()
+
+    @on_one_store
+    def test_the_figure_of_the_lag_has_what_the_second_pass_finds_first(self, ada: User) -> None:
+        early, one = make_id(now_us() - indexer.BACK_US - 5_000_000, 77), Indexer()
+        post(ada)
+        one.run()
+        create_tweet(author=viewer(ada), text="late", tweet_id=early)
+        with settled(), patch.object(figures, "count_indexed") as counted:
+            one.run()
+            Indexer().run()
+        assert [set(call.args[0]) for call in counted.call_args_list if set(call.args[0])] == [{early}]
+
+    def test_a_restoration_is_read_again_behind_its_post_and_deletion(self, ada: User, staff: User) -> None:
+        """The first pass has the restoration, the second comes to the rest, of which the row says nothing yet."""
+        places().move(SEARCH, make_id(now_us() - 10 * MINUTE_US, 0))
+        old = make_id(now_us() - 5 * MINUTE_US, 77)
+        create_tweet(author=viewer(ada), text="old", tweet_id=old)
+        for order in every_open_order():
+            outbox().mark_done(order.id)
+        one = Indexer()
+        outbox().add(Order(make_id(now_us() - 4 * MINUTE_US, 77), "retract", (old, ada.id)))
+        outbox().add(Order(ids.next(), "restore", (old, ada.id)))
+        one.run()
+        with settled():
+            one.run()
+        assert indexed() == [old]
+
+    def test_who_takes_out_what_another_has_just_put_back_puts_it_again(self, ada: User, staff: User) -> None:
+        tweet = post(ada)
+        index_everything()
+        delete_tweet(tweet_id=tweet, viewer=viewer(staff))
+        remove = search_index().remove
+
+        def late(gone: Any) -> None:
+            if not restored:
+                restored.append(True)
+                restore_tweet(tweet_id=tweet, viewer=viewer(staff), reason="A mistake.")
+            remove(gone)
+
+        restored: list[bool] = []
+        [deletion] = [order for order in every_open_order() if order.kind == "retract"]
+        with patch.object(search_index(), "remove", late):
+            indexer.index_tweets({tweet: deletion})
+        assert restored
+        assert indexed() == [tweet]
+
+    def test_a_turn_that_lasted_too_long_is_not_given_back_for_the_next_one(self) -> None:
+        with turns.turn() as taken:
+            assert taken is not None
+            broker_node().round_trip(("SET", turns.TURN, b"another's", "EX", 15))
+        assert broker_node().round_trip(("GET", turns.TURN)) == [b"another's"]
+        broker_node().round_trip(("DEL", turns.TURN))
+
+    @on_one_store
+    def test_an_order_that_makes_no_sense_stops_nobody(self, ada: User, caplog: pytest.LogCaptureFixture) -> None:
+        tweet = post(ada)
+        for args in ((), (0,), (-5, 1), (MAX_ID,), ("5",), (2**64,)):
+            outbox().add(Order(ids.next(), "retract", cast(tuple[int, ...], args)))
+        one = Indexer()
+        one.run()
+        assert indexed() == [tweet]
+        assert "search_order_is_unreadable" in caplog.text
+        for order in every_open_order():
+            outbox().mark_done(order.id)
 
     def test_one_at_a_time(self, ada: User) -> None:
         post(ada)
@@ -261,6 +344,14 @@ class TestLateTweets:
 
 
 class TestUnfinishedWrites:
+    def test_what_is_owed_to_a_late_tweet_is_done_by_its_own_order(self, ada: User) -> None:
+        """The order of now is another one's: the tweet's own has the tweet's id."""
+        tweet, announced = make_id(now_us() - 3_600_000_000, 77), ids.next()
+        outbox().add(Order(announced, late.INDEX_ORDER, (tweet,)))
+        with settled(), patch.object(outbox(), "finished_order", wraps=outbox().finished_order) as finished:
+            Indexer().run()
+        assert [call.args for call in finished.call_args_list] == [(announced,), (tweet,)]
+
     def test_what_is_owed_to_an_order_is_done_before_its_tweet_is_given_up(self, ada: User) -> None:
         """As of a process that died between the order and the rest."""
         tweet = new_id()
@@ -284,6 +375,14 @@ class TestGaps:
         with patch.object(sweeper, "now_us", lambda: now_us() + 10 * MINUTE_US):
             sweeper.discard()
         assert outbox().orders_between(after=make_id(now_us() - MINUTE_US, 0), before=MAX_ID, limit=10)
+
+    def test_discarding_waits_for_an_indexer_that_has_never_run(self, ada: User) -> None:
+        tweet = post(ada)
+        work_off_everything()
+        with patch.object(sweeper, "now_us", lambda: now_us() + 10 * MINUTE_US):
+            sweeper.discard()
+        index_everything()
+        assert indexed() == [tweet]
 
     @on_one_store
     def test_where_search_is_off_it_waits_for_nobody(self, ada: User, settings: Any) -> None:
@@ -366,6 +465,16 @@ class TestGaps:
         assert figures.lag_seconds() == 0
         places().move(SEARCH, make_id(now_us() - figures.USUAL_US - 100_000_000, 0))
         assert 100 <= figures.lag_seconds() < 110
+
+    def test_where_the_indexer_has_never_run_lag_is_the_oldest_orders(self, store: str) -> None:
+        assert figures.lag_seconds() == 0
+        for age_us in (figures.USUAL_US + 200_000_000, 0):
+            order_id = make_id(now_us() - age_us, 1)
+            outbox().add(Order(order_id, "retract", (order_id, order_id)))
+            outbox().mark_done(order_id)
+        assert 200 <= figures.lag_seconds() < 210
+        places().move(SEARCH, make_id(now_us(), 0))
+        assert figures.lag_seconds() == 0
 
 
 class TestTheTask:

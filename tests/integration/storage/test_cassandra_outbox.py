@@ -1,6 +1,8 @@
 """What only Cassandra's outbox can get wrong: the times at which its rows are written, and finishing what was left."""
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Any
 from unittest.mock import DEFAULT, Mock, patch
 
@@ -13,7 +15,7 @@ from storage.cassandra.marks import marks
 from storage.cassandra.outbox import LEFT_US, WRITE_SHARDS, CassandraOutbox, forget_known, write_with_order
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, make_id, now_us, spread
-from storage.ports.outbox import SHARDS, Order
+from storage.ports.outbox import SHARDS, UNREAD_US, Order
 from tests.ids import new_id
 from tests.integration.storage.statements import INSERT_LEVEL, SELECT_LEVEL
 from tests.torn import torn_after
@@ -21,6 +23,8 @@ from tests.torn import torn_after
 pytestmark = [pytest.mark.cassandra, pytest.mark.usefixtures("cassandra", "empty_cassandra_outbox")]
 
 MINUTE_US = 60_000_000
+MINUTES = 55
+"""Nearly an hour."""
 
 
 def test_an_order_whose_writer_stood_still_while_its_minute_was_forgotten_is_found() -> None:
@@ -70,10 +74,137 @@ class TestMarksThatNobodyWaitsFor:
         assert CassandraOutbox().open_order(order.id) is None
 
 
+def an_hour_of_them() -> list[Order]:
+    """Orders that were done five minutes ago, one of each shard in each of MINUTES closed minutes; oldest first."""
+    start = (now_us() // MINUTE_US - 58) * MINUTE_US
+    orders = [Order(each, "x", ()) for step in range(MINUTES) for each in one_a_shard(start + step * MINUTE_US)]
+    with patch.object(cassandra_outbox, "now_us", lambda: now_us() - 5 * MINUTE_US):
+        for order in orders:
+            CassandraOutbox().add(order)
+        session.write_all([cassandra_outbox.done_statement(order.id) for order in orders])
+    return sorted(orders, key=lambda order: order.id)
+
+
+def one_a_shard(us: int) -> list[int]:
+    """Ids from that microsecond on."""
+    return list({spread(each, SHARDS): each for each in range(make_id(us, 1), make_id(us, 1) + 500)}.values())
+
+
+def read_what_is_open() -> None:
+    outbox = CassandraOutbox()
+    assert outbox.open_orders(before=MAX_ID, limit=10) == []
+    assert outbox.oldest_open() is None
+    assert outbox.count_open(limit=10) == 0
+
+
+def statements_of(read: Callable[[], object]) -> int:
+    with (
+        patch.object(session, "execute", wraps=session.execute) as one,
+        patch.object(session, "execute_many", wraps=session.execute_many) as many,
+    ):
+        read()
+    return one.call_count + sum(len(call.args[1]) for call in many.call_args_list)
+
+
+@contextmanager
+def broken_after(writes: int) -> Iterator[None]:
+    """Inside, the store takes so many writes and then none."""
+    left = count(writes, -1)
+
+    def breaking(original: Callable[..., Any]) -> Callable[..., Any]:
+        def ask(cql: str, *values: Any, **options: Any) -> Any:
+            if not cql.startswith("SELECT") and next(left) <= 0:
+                raise Unavailable("cassandra")
+            return original(cql, *values, **options)
+
+        return ask
+
+    with (
+        patch.object(session, "execute", breaking(session.execute)),
+        patch.object(session, "execute_many", breaking(session.execute_many)),
+    ):
+        yield
+
+
+def discard(*, read_up_to: int, later_us: int = 0) -> int:
+    return CassandraOutbox().discard_closed(now_us=now_us() + later_us, read_up_to=read_up_to)
+
+
+def left_listed() -> list[session.Row]:
+    listings = ("SELECT shard, minute FROM outbox_minutes", "SELECT shard, minute FROM outbox_unread")
+    return [row for listing in listings for row in session.execute(listing)]
+
+
 def added() -> Order:
     order = Order(new_id(), "deliver", (new_id(), new_id()))
     CassandraOutbox().add(order)
     return order
+
+
+class TestMinutesThatNobodyHasRead:
+    """All done and closed, and kept for a reader that is away: nobody else reads them."""
+
+    def test_an_hour_of_them_costs_who_reads_open_orders_nothing(self) -> None:
+        before = statements_of(read_what_is_open)
+        assert before == 3 * SHARDS
+        kept = an_hour_of_them()
+        assert statements_of(read_what_is_open) > before + len(kept), "while it is not known that all of them are done"
+        assert discard(read_up_to=kept[0].id - 1) == 0
+        assert statements_of(read_what_is_open) == before
+        assert CassandraOutbox().orders_between(after=0, before=MAX_ID, limit=1_000) == kept
+        assert discard(read_up_to=kept[0].id - 1) == 0
+        assert CassandraOutbox().orders_between(after=kept[9].id, before=kept[-9].id, limit=1_000) == kept[10:-9]
+
+    def test_they_go_when_they_were_read(self) -> None:
+        kept = an_hour_of_them()
+        discard(read_up_to=kept[0].id - 1)
+        read = [order for order in kept if id_minute(order.id) < id_minute(kept[200].id)]
+        assert discard(read_up_to=kept[200].id) == len({id_minute(order.id) for order in read}) * SHARDS
+        assert CassandraOutbox().orders_between(after=0, before=MAX_ID, limit=1_000) == kept[len(read) :]
+        discard(read_up_to=MAX_ID)
+        assert left_listed() == []
+        assert session.execute("SELECT id FROM outbox") == []
+
+    def test_they_go_after_an_hour_unread(self) -> None:
+        kept = an_hour_of_them()
+        discard(read_up_to=1)
+        assert discard(read_up_to=1, later_us=UNREAD_US // 2) > 0
+        rest = CassandraOutbox().orders_between(after=0, before=MAX_ID, limit=1_000)
+        assert rest == kept[-len(rest) :]
+        assert 0 < len(rest) < len(kept)
+
+    def test_one_that_is_written_late_is_open_and_goes_with_none_of_them(self) -> None:
+        kept = an_hour_of_them()
+        discard(read_up_to=kept[0].id - 1)
+        late = Order(kept[40].id + 1_000, "deliver", (1, 2))
+        CassandraOutbox().add(late)
+        assert CassandraOutbox().open_orders(before=MAX_ID, limit=10) == [late]
+        together = sorted([*kept, late], key=lambda order: order.id)
+        assert CassandraOutbox().orders_between(after=0, before=MAX_ID, limit=1_000) == together
+        discard(read_up_to=MAX_ID, later_us=2 * MINUTE_US)
+        assert CassandraOutbox().open_orders(before=MAX_ID, limit=10) == [late]
+        CassandraOutbox().mark_done(late.id)
+        assert discard(read_up_to=late.id - 1, later_us=3 * MINUTE_US) == 0
+        assert statements_of(read_what_is_open) == 3 * SHARDS, "only listings"
+        assert late in CassandraOutbox().orders_between(after=0, before=MAX_ID, limit=1_000)
+        assert discard(read_up_to=MAX_ID, later_us=4 * MINUTE_US) == 1
+        assert left_listed() == []
+
+    def test_who_dies_setting_them_aside_loses_none(self) -> None:
+        kept = an_hour_of_them()
+        for writes in range(6):
+            with broken_after(writes), suppress(Unavailable):
+                discard(read_up_to=kept[0].id - 1)
+            assert CassandraOutbox().orders_between(after=0, before=MAX_ID, limit=1_000) == kept
+
+    def test_reading_on_does_not_list_what_is_before(self) -> None:
+        """The minutes of a long outage lie below the place that was come to."""
+        kept = an_hour_of_them()
+        with patch.object(session, "execute_many", wraps=session.execute_many) as many:
+            CassandraOutbox().orders_between(after=kept[-2].id, before=MAX_ID, limit=10)
+        listings = [call.args for call in many.call_args_list if "SELECT minute" in call.args[0]]
+        lowest = {row[1] for _, rows in listings for row in rows}
+        assert lowest == {id_minute(kept[-2].id)}
 
 
 class TestFinishing:
