@@ -4,12 +4,14 @@ A row is a document: `words` has its words with spaces between, `facets` who wro
 of its own. FTS5 splits at spaces and such ASCII alone as stands in no word, folds nothing (what it could fold is
 lower case already), and lists the rows of a word by id, so that the newest come without any being sorted.
 
-One machine's processes share the file, in WAL mode: readers wait for nobody, writers for one another. A connection
-lives for a call, some 0.3 ms: there is none to be inherited by a fork, or to hold what a rebuilt file has replaced.
+One machine's processes share the file, in WAL mode: readers wait for nobody, writers for one another. Who writes has a
+connection for the call, and makes the file if it is missing. Who reads only reads: a thread keeps a connection that
+can do nothing else, for as long as the file is the one that it opened, and finds nothing where there is none.
 """
 
 import secrets
 import sqlite3
+import threading
 import time
 from collections.abc import Collection, Generator, Sequence
 from contextlib import closing, contextmanager
@@ -21,6 +23,7 @@ from django.conf import settings
 
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
+from storage.process import start_anew_after_fork
 from tweets.search.port import READ_SECONDS, WRITE_SECONDS, Document, IndexQuery, Phrase
 
 FILE = "search.sqlite3"
@@ -50,6 +53,7 @@ class EmbeddedIndex:
 
     def __init__(self, _url: str = "") -> None:
         self._file = Path(settings.DATA_DIR) / FILE
+        self._readers = _Readers(self._file)
 
     def put(self, documents: Sequence[Document]) -> None:
         rows = {each.id: (each.id, " ".join(each.words), " ".join(_facets(each))) for each in documents}
@@ -69,70 +73,108 @@ class EmbeddedIndex:
         self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int, within: float | None = None
     ) -> list[int]:
         asked = _expression(query)
-        with self._reading(within) as connection:
-            if asked is None:
-                found = connection.execute(_ALL, (above, below, limit))
-            else:
-                found = connection.execute(_MATCHING, (asked, above, below, limit))
-            return [rowid for (rowid,) in found]
+        if asked is None:
+            rows = self._read(_ALL, (above, below, limit), within)
+        else:
+            rows = self._read(_MATCHING, (asked, above, below, limit), within)
+        return [rowid for (rowid,) in rows]
 
     def count(self) -> int:
-        with self._reading() as connection:
-            return int(connection.execute(_COUNT).fetchone()[0])
+        return sum(count for (count,) in self._read(_COUNT))
 
     def newest(self) -> int | None:
-        with self._reading() as connection:
-            row = connection.execute(_NEWEST).fetchone()
-        return None if row is None else int(row[0])
+        return next((rowid for (rowid,) in self._read(_NEWEST)), None)
 
     def identity(self) -> str:
-        with self._reading() as connection:
+        with self._writing() as connection:
             return str(connection.execute("PRAGMA user_version").fetchone()[0])
 
     def refresh(self) -> None:
         """What is committed is seen."""
 
     def ping(self) -> None:
-        with self._reading() as connection:
-            connection.execute(_NEWEST).fetchone()
+        self._read(_NEWEST)
+
+    def _read(self, sql: str, params: tuple[object, ...] = (), within: float | None = None) -> list[tuple[int]]:
+        """The rows; none where there is no index yet."""
+        ends = time.monotonic() + (READ_SECONDS if within is None else min(within, READ_SECONDS))
+        try:
+            connection = self._readers.connection()
+            connection.set_progress_handler(lambda: time.monotonic() > ends, PROGRESS)
+            return connection.execute(sql, params).fetchall()
+        except FileNotFoundError:
+            return []
+        except (sqlite3.Error, OSError) as error:
+            self._readers.close()
+            if "no such table" in str(error):
+                return []
+            raise _failed(error) from error
 
     @contextmanager
     def _writing(self) -> Generator[sqlite3.Connection]:
-        """One transaction, which takes the lock at its start."""
-        with self._connected(WRITE_SECONDS) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-
-    @contextmanager
-    def _reading(self, within: float | None = None) -> Generator[sqlite3.Connection]:
-        with self._connected(READ_SECONDS if within is None else min(within, READ_SECONDS)) as connection:
-            yield connection
-
-    @contextmanager
-    def _connected(self, seconds: float) -> Generator[sqlite3.Connection]:
-        """A connection of which every statement ends within the time. Leaves no transaction behind."""
-        ends = time.monotonic() + seconds
+        """One transaction, which takes the lock at its start, of which every statement ends within the time. Leaves
+        nothing behind if it fails."""
+        ends = time.monotonic() + WRITE_SECONDS
         try:
-            with closing(sqlite3.connect(self._file, timeout=seconds, isolation_level=None)) as connection:
+            with closing(sqlite3.connect(self._file, timeout=WRITE_SECONDS, isolation_level=None)) as connection:
                 connection.set_progress_handler(lambda: time.monotonic() > ends, PROGRESS)
-                self._prepare(connection)
+                # A document that a power cut takes is not put again: the place in the outbox is kept elsewhere.
+                connection.execute("PRAGMA synchronous = FULL")
+                if not _has_schema(connection):
+                    self._file.chmod(0o600)
+                    connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("BEGIN IMMEDIATE")
+                if not _has_schema(connection):
+                    connection.execute(f"PRAGMA user_version = {secrets.randbelow(2**31 - 1) + 1}")
+                    connection.execute(_SCHEMA)
                 yield connection
+                connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            # By its name: its words may quote what was searched for.
-            log.warning("search_index_fails", error=getattr(error, "sqlite_errorname", type(error).__name__))
-            raise Unavailable("search") from error
+            raise _failed(error) from error
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        """Makes the table in a new file. A document that a power cut takes is put again: the place in the outbox is
-        kept elsewhere, so commits are made to last (FULL)."""
-        connection.execute("PRAGMA synchronous = FULL")
-        if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-            return
-        self._file.chmod(0o600)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA user_version = {secrets.randbelow(2**31 - 1) + 1}")
-        connection.execute(_SCHEMA)
+
+class _Readers:
+    """A connection for each thread, which reads alone: it makes nothing, and leaves the log to who writes it."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._inherited: list[object] = []
+        """A parent's: SQLite's may not be closed in a child."""
+        self.start_anew()
+        start_anew_after_fork(self)
+
+    def start_anew(self) -> None:
+        self._inherited.append(getattr(self, "_mine", None))
+        self._mine = threading.local()
+
+    def connection(self) -> sqlite3.Connection:
+        """This thread's, to the file that is there now. Raises `FileNotFoundError` if there is none."""
+        found = self._file.stat()
+        kept: tuple[tuple[int, int], sqlite3.Connection] | None = getattr(self._mine, "kept", None)
+        if kept is not None and kept[0] == (found.st_dev, found.st_ino):
+            return kept[1]
+        self.close()
+        url = f"{self._file.absolute().as_uri()}?mode=ro"
+        opened = sqlite3.connect(url, uri=True, timeout=READ_SECONDS, isolation_level=None)
+        self._mine.kept = ((found.st_dev, found.st_ino), opened)
+        return opened
+
+    def close(self) -> None:
+        """Of this thread's."""
+        kept = getattr(self._mine, "kept", None)
+        self._mine.kept = None
+        if kept is not None:
+            kept[1].close()
+
+
+def _has_schema(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+
+
+def _failed(error: Exception) -> Unavailable:
+    """Says what it is by its name: its words may quote what was searched for."""
+    log.warning("search_index_fails", error=getattr(error, "sqlite_errorname", type(error).__name__))
+    return Unavailable("search")
 
 
 def _facets(document: Document) -> list[str]:
