@@ -7,6 +7,7 @@ people is a line here: the proof asks all of them (feed/leaving/saga.py).
 
 from accounts.graph.erasing import GRAPH_STEPS
 from accounts.people.erasing import KEYS_STEP, SESSION_STEPS
+from accounts.people.leaving import ACCOUNT_STEP
 from feed.leaving.saga import register_steps
 from feed.leaving.steps import DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP
 from tweets.writing.erasing import TWEET_STEPS
@@ -14,4 +15,5 @@ from tweets.writing.erasing import TWEET_STEPS
 
 def register() -> None:
     """Fills the list. Raises `ValueError` when it was filled before."""
-    register_steps((*TWEET_STEPS, *GRAPH_STEPS, DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP, *SESSION_STEPS, KEYS_STEP))
+    feeds = (DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP)
+    register_steps((*TWEET_STEPS, *GRAPH_STEPS, *feeds, ACCOUNT_STEP, *SESSION_STEPS, KEYS_STEP))

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from unittest.mock import patch
 
 import msgspec
 import pytest
 from django.apps import apps
+from django.contrib.admin import site
 from django.db import router
 
 from accounts.graph.counts import FOLLOWERS, FOLLOWING
 from accounts.models import User
 from accounts.people import services
 from accounts.people.erasing import Piece, Step
-from accounts.people.leaving import to_be_erased
+from accounts.people.leaving import is_emptied, to_be_erased
 from fanout.delivery import celebrities
 from feed.leaving import saga
 from feed.models import Leaving, Report
@@ -21,16 +23,19 @@ from storage.errors import Forbidden, Unavailable
 from storage.models import Edge
 from storage.redis.count_cache import counts_of
 from storage.stores import outbox
+from tests.integration.accounts.admins import post as admin_post
+from tests.integration.accounts.admins import signed_in
 from tests.integration.feed.lives import a_life, erased, leave, long_gone, traces, withheld
 from tests.integration.feed.reading import all_keys, operator
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import guards_have_ended, home, post, seen, viewer
-from tests.people import ApiClient, new_person
+from tests.people import PASSWORD, ApiClient, new_person
 from tests.work import every_open_order, work_off_everything
 from tweets.models import TweetRow
 from tweets.stores.port import tweet_store
 from tweets.writing import erasing
 from tweets.writing.liking import like
+from tweets.writing.posting import create_tweet
 
 pytestmark = pytest.mark.usefixtures("product", "no_moment")
 
@@ -105,6 +110,64 @@ def test_the_row_keeps_the_name_and_nothing_else() -> None:
     assert row.is_active is False
     new = services.register(username=f"{life.person.username}x"[:30], email=email, password="correct-horse-41")
     assert new.email == email, "the address is free again"
+
+
+@pytest.mark.parametrize("changed", [{"bio": "Back."}, {"display_name": "Ada"}, {"email": "ada@example.org"}])
+def test_what_was_written_into_the_row_all_the_same_is_found_and_emptied(changed: dict[str, str]) -> None:
+    life = a_life()
+    leave(life.person)
+    assert "account" not in traces(life.person)
+    User.objects.filter(pk=life.person.pk).update(**changed)
+    assert "account" in traces(life.person)
+    long_gone(life.person)
+    assert saga.erase_all() == 1
+    row = User.objects.get(pk=life.person.pk)
+    assert is_emptied(row)
+    assert row.left_at is not None
+
+
+WRITERS: dict[str, Callable[[User, User], object]] = {
+    "profile": lambda person, _: services.update_profile(person.id, services.ProfileChange(bio="Back.")),
+    "address": lambda person, _: services.update_profile(
+        person.id, services.ProfileChange(email="back@example.org", current_password=PASSWORD)
+    ),
+    "verified": lambda person, staff: services.set_verified(person, True, by=staff),
+    "admin": lambda person, staff: admin_post(
+        signed_in(staff),
+        f"/admin/accounts/user/{person.pk}/change/",
+        {"display_name": "Back", "email": "back@example.org", "bio": "Back."},
+    ),
+    "password": lambda person, staff: admin_post(
+        signed_in(staff),
+        f"/admin/accounts/user/{person.pk}/password/",
+        {"password1": "another-horse-42", "password2": "another-horse-42", "usable_password": "true"},
+    ),
+}
+
+
+@on_one_store
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_change_under_way_writes_nothing_into_the_row_of_who_left_meanwhile(
+    writer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They leave after the change has read them or looked whether they may be changed, and before it writes."""
+    person, staff = new_person(), new_person(staff=True)
+    reads = services.get_user
+
+    def left_since(user_id: int) -> User:
+        read = reads(user_id)
+        leave(person)
+        return read
+
+    monkeypatch.setattr(services, "get_user", left_since)
+    monkeypatch.setattr(site._registry[User], "has_change_permission", lambda *_: True)
+    if writer not in {"profile", "address"}:
+        leave(person)
+    with suppress(Forbidden):
+        WRITERS[writer](person, staff)
+    row = User.objects.get(pk=person.pk)
+    assert row.left_at is not None
+    assert is_emptied(row)
 
 
 def test_what_was_reported_stays_without_who_did_it() -> None:
@@ -212,6 +275,23 @@ def test_the_proof_waits_for_what_was_ordered_before(monkeypatch: pytest.MonkeyP
     withheld()
     assert {"notices", "keys"} <= {*traces(life.person)}
     assert saga.erase(life.person.id, seconds=10) is None
+    assert traces(life.person) == []
+
+
+@pytest.mark.parametrize("proved", [False, True])
+def test_whoever_mentions_them_afterwards_writes_no_new_notice_of_theirs(proved: bool) -> None:
+    """The name stays theirs, so that a mention finds them for ever."""
+    life, other = a_life(), new_person()
+    leave(life.person)
+    if proved:
+        long_gone(life.person)
+        assert saga.erase_all() == 1
+    else:
+        withheld()
+        saga.erase(life.person.id, seconds=10)
+    post(other, f"where is @{life.person.username}?")
+    create_tweet(author=viewer(other), text="and that?", quote_of=post(other, f"@{life.person.username} again"))
+    withheld()
     assert traces(life.person) == []
 
 
