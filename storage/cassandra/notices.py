@@ -22,7 +22,7 @@ from storage.cassandra.lasting import Lasting
 from storage.cassandra.outbox import lasting
 from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
-from storage.ids.snowflakes import MAX_ID, id_month, now_us, write_timestamp
+from storage.ids.snowflakes import MAX_ID, id_month, make_id, now_us, write_timestamp
 from storage.ports.notices import FORGOTTEN, Kind, Notice, slot_of
 from storage.ports.ranges import Range
 
@@ -31,6 +31,8 @@ READING_SECONDS = 3.0
 FEWEST_ROWS, GROWTH = 20, 4
 MOST_ROWS = 2_000
 """Rows of one step of a kind: some ten milliseconds."""
+LATEST_US = 7 * 86_400_000_000
+"""So long an order may have waited that writes a notice: else it is a dead letter, or nobody works."""
 _FALLING_US = 1 << 60
 """From which a place's time is taken where the first write wins: later than any, and less than a timestamp may be.
 Whoever deletes such a row has to do it as of this or later."""
@@ -54,6 +56,7 @@ _UNLIST = (
     "DELETE FROM notices_by_time USING TIMESTAMP ?"
     " WHERE recipient = ? AND kind = ? AND month = ? AND slot = ? AND subject = ?"
 )
+_UNLIST_ALL = "DELETE FROM notices_by_time USING TIMESTAMP ? WHERE recipient = ? AND kind = ? AND month = ?"
 _FORGET_READ = "DELETE FROM notices_read USING TIMESTAMP ? WHERE recipient = ?"
 
 
@@ -100,12 +103,16 @@ class CassandraNotices:
         return self._forget_what_is_not_listed(recipient, kinds)
 
     def _forget_what_is_not_listed(self, recipient: int, kinds: Collection[Kind]) -> int:
-        """What is about no subject, and up to where was read. Months stay: what is written late is found there."""
+        """What is about no subject, and up to where was read; and what of places up to now is still to be written: it
+        is as of before, so it is deleted already, wherever it would stand."""
         alone = [kind.name for kind in kinds if kind.alone]
         standing = session.execute_many(_TRUTH, [(recipient, name, 0) for name in alone])
         timestamp = now_us()
-        truths = [(_FORGET, (timestamp, recipient, name, 0)) for name in alone]
-        session.execute_all([*truths, (_FORGET_READ, (timestamp, recipient))])
+        months = {id_month(make_id(timestamp - each, 0)) for each in (0, LATEST_US)}
+        listings = [(recipient, kind.name, month) for kind in kinds for month in months if not kind.alone]
+        statements: list[Statement] = [(_FORGET, (timestamp, recipient, name, 0)) for name in alone]
+        statements += [(_UNLIST_ALL, (timestamp, *each)) for each in listings]
+        session.execute_all([*statements, (_FORGET_READ, (timestamp, recipient))])
         return sum(map(len, standing))
 
 

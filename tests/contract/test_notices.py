@@ -272,3 +272,20 @@ def test_what_is_forgotten_stands_in_no_row(notices: Notices, kind: Kind) -> Non
     while notices.forget(recipient, [kind]):
         pass
     assert session.execute(truth, (recipient, kind.name, subject)) == []
+
+
+@pytest.mark.cassandra
+@pytest.mark.parametrize("store", ["cassandra"], indirect=True)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_ordered_before_and_is_written_behind_forgetting_stands_in_no_row(
+    notices: Notices, kind: Kind
+) -> None:
+    recipient, late = new_id(), new_id()
+    while notices.forget(recipient, KINDS):
+        pass
+    notices.add([Notice(recipient, kind, new_id(), late)])
+    listed = "SELECT slot FROM notices_by_time WHERE recipient = ? AND kind = ? AND month = ?"
+    assert session.execute(listed, (recipient, kind.name, id_month(late))) == []
+    while notices.forget(recipient, KINDS):
+        pass
+    assert read(notices, recipient) == []
