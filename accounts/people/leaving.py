@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.account_cache.changes import note_change
 from accounts.models import PasswordReset, User, privileged
@@ -137,11 +138,9 @@ def has_left(user_id: int) -> bool:
     return User.objects.filter(pk=user_id, left_at__isnull=False).exists()
 
 
-@sql_or_unavailable()
-def to_be_erased(limit: int) -> list[int]:
-    """Returns who has left and is not erased, the longest gone first. One SQL query."""
-    leaving = User.objects.filter(left_at__isnull=False, erased_at=None).order_by("left_at")
-    return list(leaving.values_list("pk", flat=True)[:limit])
+def is_leaving() -> QuerySet[User]:
+    """Returns who has left and is not erased."""
+    return User.objects.filter(left_at__isnull=False, erased_at=None)
 
 
 ACCOUNT_STEP = Step("account", _empty_again, _says_something)
