@@ -45,7 +45,8 @@ class Leaving(models.Model):
     """How far erasing somebody who has left has come (leaving/saga.py): a row a person, from the first piece on.
 
     `step` is the name of what is erased now, and `place` where in it. It is worked on by whoever has the `claim`, until
-    `claimed_until`. `tries` have failed since the last piece that was done, the last one with `error`.
+    `claimed_until`; nobody's, it rests until then. `tries` have failed since the last piece that was done, the last one
+    with `error`.
     """
 
     person = models.OneToOneField(

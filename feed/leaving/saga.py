@@ -5,8 +5,9 @@ erased stands in SQL, and nowhere else: `User.left_at` without `erased_at`; and 
 come. So whatever dies at whatever moment, the next run goes on from the last piece that was done; a piece that is done
 twice does no harm.
 
-**Who runs it.** The order that leaving writes has it begun at once (`handle`); from then on the task of each minute
-goes on with everybody who is waiting (`erase_all`). Of a person one run works at a time, by a claim that ends by itself
+**Who runs it.** The order that leaving writes has it begun at once (`handle`); from then on a task goes
+on with everybody who is waiting, for a moment every few seconds (`erase_all`): a worker that does one thing at a time
+has tweets to deliver, too. Of a person one run works at a time, by a claim that ends by itself
 CLAIM_SECONDS after its last piece. Were two at it all the same, pieces would be done twice.
 
 **The proof.** Behind the last step every step is asked whether it has traces of the person. First, whatever was let in
@@ -44,12 +45,14 @@ from storage.ids.snowflakes import id_us, now_us
 from storage.ports.outbox import GRACE_US, Order
 from storage.stores import outbox
 
-BEGUN_SECONDS = 3.0
+BEGUN_SECONDS = 1.0
 """How long the order works: most people are erased in that, and nobody's tweets wait for longer."""
-RUN_SECONDS = 45.0
-"""How long the task works on everybody together: it comes each minute."""
-A_TURN_SECONDS = 10.0
+RUN_SECONDS = 1.5
+"""How long the task works on everybody together, and a piece longer at most; it comes every 5 s."""
+A_TURN_SECONDS = 0.5
 """How long it works on one of them before the next one's turn."""
+PAUSE_SECONDS = 60
+"""Behind a failure that is no backend's."""
 AT_ONCE = 1_000
 """People whom a run looks at."""
 CLAIM_SECONDS = 120
@@ -138,6 +141,7 @@ class Run:
         self._row = row
         self._left_at = left_at
         self._waits = False
+        self._pause = timedelta()
         self._rounds_left = ROUNDS_A_RUN
         self.is_over = False
 
@@ -165,13 +169,15 @@ class Run:
     def failed(self, error: str, *, counts: bool) -> None:
         """Keeps why it goes no further now, in characters that every database takes."""
         self._waits = True
+        self._pause = timedelta(seconds=PAUSE_SECONDS if counts else 0)
         told = ascii(error)[1:-1][:LEAVING_ERROR_MAX]
         self._write(error=told, tries=F("tries") + 1 if counts else F("tries"))
 
     @sql_or_unavailable()
     def release(self) -> None:
-        """Lets others work on the person."""
-        Leaving.objects.filter(pk=self._row.pk, claim=self._row.claim).update(claim="", claimed_until=datetime.now(UTC))
+        """Lets others work on the person, after a failure later."""
+        free_from = datetime.now(UTC) + self._pause
+        Leaving.objects.filter(pk=self._row.pk, claim=self._row.claim).update(claim="", claimed_until=free_from)
 
     def _keep(self, done: str, piece: Piece, following: str) -> None:
         erased = {**self._row.erased}

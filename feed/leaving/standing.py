@@ -73,7 +73,7 @@ def figures(*, counted: int) -> Figures:
 
 
 def hasten(person_id: int, *, by: User, reason: str) -> Order:
-    """Has erasing somebody go on at once, where it would be tried within a minute; returns the order of it.
+    """Has erasing somebody go on at once, where it would be tried again later; returns the order of it.
 
     Raises `Forbidden`, `NotFound`, `Refused` for no reason and for who is not to be erased, `Unavailable`. Some SQL
     statements and a store write.
@@ -86,6 +86,7 @@ def hasten(person_id: int, *, by: User, reason: str) -> Order:
         if person.left_at is None or person.erased_at is not None:
             raise Refused("person", "There is nothing to be erased of them.", code="not_leaving")
         staff_log.record(by=by, action="hasten leaving", subject=staff_log.person(person_id), reason=reason)
+        Leaving.objects.filter(pk=person_id, claim="").update(claimed_until=datetime.now(UTC))
     order = order_erasing(person_id)
     if order is None:
         raise Unavailable("store")

@@ -5,6 +5,7 @@ from unittest.mock import patch
 
 import pytest
 
+from feed.leaving import saga
 from feed.live import listener as listener_module
 from feed.operations import strays
 
@@ -22,3 +23,10 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener_module, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(listener_module, "SIGHT_SECONDS", 0.5)
     monkeypatch.setattr(listener_module, "SWEEP_SECONDS", 600.0)
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Erasing who has left is done in one run, however busy the machine is."""
+    for name in ("BEGUN_SECONDS", "RUN_SECONDS", "A_TURN_SECONDS"):
+        monkeypatch.setattr(saga, name, 60.0)

@@ -20,7 +20,7 @@ from tests.integration.speaking import on_one_store
 from tests.people import new_person, new_staff
 from tests.work import every_open_order, work_off_everything
 
-pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
+pytestmark = [pytest.mark.usefixtures("product", "unhurried"), on_one_store]
 
 PAGE = "/admin/desk/leaving/"
 
@@ -57,8 +57,8 @@ def test_it_says_where_erasing_stands_and_what_failed() -> None:
 def test_it_goes_on_when_somebody_who_may_says_so_and_why() -> None:
     person, operator = new_person(), new_staff(Role.OPERATOR)
     leave(person)
-    work_off_everything()
     long_gone(person)
+    Leaving.objects.create(person=person, moved_at=timezone.now(), claimed_until=timezone.now() + timedelta(minutes=1))
     client = signed_in(operator)
     sent = {"person": str(person.pk), "reason": "They asked when it is done."}
     for wrong in ({**sent, "reason": " "}, {**sent, "person": "x"}, {**sent, "person": str(operator.pk)}):

@@ -32,7 +32,7 @@ from tweets.stores.port import tweet_store
 from tweets.writing import erasing
 from tweets.writing.liking import like
 
-pytestmark = pytest.mark.usefixtures("product", "no_moment")
+pytestmark = pytest.mark.usefixtures("product", "no_moment", "unhurried")
 
 ALL = [step.name for step in saga.registered_steps()]
 
@@ -270,6 +270,10 @@ def test_what_fails_is_told_and_tried_for_ever_and_holds_up_nobody() -> None:
         assert saga.erase_all() == 1
         assert erased(other)
         saga.erase_all()
+        assert Leaving.objects.get(pk=life.person.pk).tries == 1, "it rests for a minute"
+        Leaving.objects.update(claimed_until="2020-01-01T00:00:00Z")
+        saga.erase_all()
+    Leaving.objects.update(claimed_until="2020-01-01T00:00:00Z")
     row = Leaving.objects.get(pk=life.person.pk)
     assert (row.step, row.tries, row.error) == ("likes", 2, "ValueError: no such thing")
     assert saga.erase_all() == 1
