@@ -7,7 +7,7 @@ they are called by, what they say of themselves, picture, e-mail address and pas
 have after them, and when they came and left.
 
 **In the background**, a piece at a time, everything else: feed/leaving does that, from `left_at` on until `erased_at`.
-An order has it begun at once. If the order is lost, it begins within a minute: the row says all there is to know.
+A task finds them by the row within seconds, which says all there is to know; an order puts them first.
 """
 
 import secrets
@@ -50,7 +50,7 @@ log = structlog.get_logger(__name__)
 
 def leave(user_id: int, password: str, *, tried: PasswordTry | None = None) -> Order | None:
     """Has the person leave. Returns the order that erases what they leave, for who can announce it; None if the store
-    did not take it, and then it begins within a minute.
+    did not take it, and then it begins a moment later.
 
     Raises `Refused` unless the password is theirs, `Forbidden` for staff and for who may be staff again, `NotSignedIn`
     for who has left at the same moment, `TooMany`, `Crowded`, `Unavailable`. A hash, some fifteen SQL statements, three

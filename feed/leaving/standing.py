@@ -73,7 +73,7 @@ def figures(*, counted: int) -> Figures:
 
 
 def hasten(person_id: int, *, by: User, reason: str) -> Order:
-    """Has erasing somebody go on at once, where it would be tried within a minute; returns the order of it.
+    """Has erasing somebody go on at once, where it would be tried again later; returns the order of it.
 
     Raises `Forbidden`, `NotFound`, `Refused` for no reason and for who is not to be erased, `Unavailable`. Some SQL
     statements and a store write.

@@ -57,8 +57,10 @@ def test_it_says_where_erasing_stands_and_what_failed() -> None:
 def test_it_goes_on_when_somebody_who_may_says_so_and_why() -> None:
     person, operator = new_person(), new_staff(Role.OPERATOR)
     leave(person)
-    work_off_everything()
     long_gone(person)
+    now = timezone.now()
+    Leaving.objects.create(person=person, moved_at=now, claimed_until=now, due_at=now + timedelta(minutes=1))
+    assert saga._waiting() == []
     client = signed_in(operator)
     sent = {"person": str(person.pk), "reason": "They asked when it is done."}
     for wrong in ({**sent, "reason": " "}, {**sent, "person": "x"}, {**sent, "person": str(operator.pk)}):
@@ -69,6 +71,7 @@ def test_it_goes_on_when_somebody_who_may_says_so_and_why() -> None:
     entry = StaffAction.objects.get(action="hasten leaving")
     assert (entry.subject_id, entry.reason) == (person.pk, sent["reason"])
     work_off_everything()
+    assert saga._waiting() == [person.pk]
     go_on()
     person.refresh_from_db()
     assert person.erased_at is not None
