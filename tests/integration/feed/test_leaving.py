@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 from unittest.mock import Mock, patch
 
 import msgspec
@@ -15,8 +16,10 @@ from django.contrib.admin import site
 from django.db import router
 from django.utils import timezone
 
+from accounts.graph import follows
 from accounts.graph.counts import FOLLOWERS, FOLLOWING
-from accounts.graph.follows import GRAPH_ORDER
+from accounts.graph.erasing import newest
+from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from accounts.people import selectors, services
 from accounts.people.erasing import Piece, Step
@@ -25,7 +28,9 @@ from fanout.delivery import celebrities
 from feed.leaving import saga
 from feed.models import Leaving, Report
 from storage.errors import Forbidden, Unavailable
+from storage.ids.snowflakes import MAX_ID
 from storage.models import Edge
+from storage.ports.associations import End
 from storage.redis.count_cache import counts_of
 from storage.stores import outbox
 from tests.integration.accounts.admins import post as admin_post
@@ -397,7 +402,8 @@ def test_the_task_leaves_its_worker_to_others_after_a_moment() -> None:
     with patch.object(saga, "_steps", [Step("endless", lambda *_: slow(1), lambda _: True)]):
         saga.erase_all()
     assert time.monotonic() - began < saga.RUN_SECONDS + 0.5
-    assert settings.CELERY_BEAT_SCHEDULE["erase_leavers"]["schedule"] >= saga.RUN_SECONDS * 2
+    beat: Any = settings.CELERY_BEAT_SCHEDULE["erase_leavers"]
+    assert beat["schedule"] >= saga.RUN_SECONDS * 2
 
 
 def test_big_accounts_hold_up_nobody_who_left_after_them() -> None:
@@ -511,9 +517,11 @@ def test_no_order_of_erasing_names_them_as_a_reader() -> None:
     life = a_life()
     leave(life.person)
     withheld()
-    saga.erase(life.person.id, seconds=20)
-    graph = [order for order in every_open_order() if order.kind == GRAPH_ORDER]
-    assert life.person.id not in {each for order in graph for each in order.args}
+    with patch.object(follows, "write", wraps=follows.write) as write:
+        saga.erase(life.person.id, seconds=20)
+    readers = {each for call in write.call_args_list for each in call.kwargs["readers"]}
+    assert life.friend.id in readers
+    assert life.person.id not in readers
 
 
 def test_a_crossing_under_way_leaves_nothing_behind() -> None:
@@ -526,6 +534,21 @@ def test_a_crossing_under_way_leaves_nothing_behind() -> None:
     celebrities._write(celebrities._edge(person.id, celebrities.PULLED_EDGE, since, present=True))
     celebrities._write(celebrities._edge(person.id, celebrities.PULLING_ENDED_EDGE, since, present=True))
     assert not celebrities.is_known(person.id)
+
+
+def test_followers_go_first_so_that_a_deletion_is_worked_off_in_no_home_of_theirs() -> None:
+    life = a_life()
+    leave(life.person)
+    step, followed = step_named("tweets"), list[int]()
+
+    def watched(person_id: int, place: int) -> Piece:
+        followed.extend(each.source for each in newest(person_id, FOLLOW, End.TARGET, before=MAX_ID, limit=10))
+        return step.erase(person_id, place)
+
+    assert newest(life.person.id, FOLLOW, End.TARGET, before=MAX_ID, limit=10)
+    with patch.object(saga, "_steps", rebuilt(step, watched)):
+        saga.erase(life.person.id, seconds=20)
+    assert followed == []
 
 
 def test_what_is_listed_without_a_row_or_deleted_already_leaves_the_listings() -> None:
