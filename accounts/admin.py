@@ -39,6 +39,7 @@ from accounts.models import StaffAction, User, privileged
 from accounts.people import rules, services
 from accounts.staff import log
 from accounts.staff.roles import Right, may, may_touch
+from storage.errors import Forbidden
 from storage.ids.snowflakes import id_in
 
 admin.site.unregister(AuthToken)
@@ -247,6 +248,7 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
             super().save_model(request, obj, form, change)
             log.record(by=operator_of(request), action="add", subject=log.person(obj.pk), after={"username": str(obj)})
             return
+        _lock_who_is_here(obj.pk)
         columns = {field.name for field in obj._meta.concrete_fields}
         obj.save(update_fields=columns.intersection(form.changed_data))
         services.announce(obj, form.changed_data)
@@ -265,6 +267,8 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
         person_id = id_in(id)
         if person_id == operator_of(request).pk:
             return HttpResponseRedirect(reverse("admin:password_change"))
+        if person_id is not None:
+            _lock_who_is_here(person_id)
         answer: HttpResponse = super().user_change_password(request, id, form_url)
         if request.method == "POST" and answer.status_code == 302 and person_id is not None:
             log.record(by=operator_of(request), action="set a password", subject=log.person(person_id))
@@ -350,6 +354,14 @@ class StaffLog(LongList):
 
     def has_delete_permission(self, request: HttpRequest, obj: StaffAction | None = None) -> bool:
         return False
+
+
+def _lock_who_is_here(person_id: int) -> None:
+    """In a transaction, as all pages of the admin that write; raises `PermissionDenied` for who has left."""
+    try:
+        services.lock_who_is_here(person_id)
+    except Forbidden as error:
+        raise PermissionDenied from error
 
 
 def _may_touch(request: HttpRequest, person: User | None) -> bool:

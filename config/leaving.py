@@ -1,12 +1,14 @@
 """What is erased of somebody who has left, in this order: the only place that knows all of it.
 
-Registered once a process, as the handlers of orders are (config/orders.py). What people write comes first, so that it
-is gone soonest, and Redis last, as the others read and write there. A new table, listing, index or cache that names
+Registered once a process, as the handlers of orders are (config/orders.py). Followers come first, since whatever is
+deleted of somebody is taken from each of their followers' homes; then what people write, so that it is gone soonest;
+and Redis last, as the others read and write there. A new table, listing, index or cache that names
 people is a line here: the proof asks all of them (feed/leaving/saga.py).
 """
 
-from accounts.graph.erasing import GRAPH_STEPS
+from accounts.graph.erasing import FOLLOWERS_STEP, GRAPH_STEPS
 from accounts.people.erasing import KEYS_STEP, SESSION_STEPS
+from accounts.people.leaving import ACCOUNT_STEP
 from feed.leaving.saga import register_steps
 from feed.leaving.steps import DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP
 from tweets.search.erasing import SEARCH_STEP
@@ -15,4 +17,6 @@ from tweets.writing.erasing import TWEET_STEPS
 
 def register() -> None:
     """Fills the list. Raises `ValueError` when it was filled before."""
-    register_steps((*TWEET_STEPS, SEARCH_STEP, *GRAPH_STEPS, DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP, *SESSION_STEPS, KEYS_STEP))
+    written = (*TWEET_STEPS, SEARCH_STEP)
+    feeds = (DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP)
+    register_steps((FOLLOWERS_STEP, *written, *GRAPH_STEPS, *feeds, ACCOUNT_STEP, *SESSION_STEPS, KEYS_STEP))

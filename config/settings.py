@@ -312,7 +312,7 @@ CELERY_BEAT_SCHEDULE = {
     "sample_figures": {"task": "feed.sample_figures", "schedule": 10.0, "options": {"expires": 10}},
     "forget_changes": {"task": "feed.forget_changes", "schedule": 3600.0, "options": {"expires": 3600}},
     "end_suspensions": {"task": "feed.end_suspensions", "schedule": 60.0, "options": {"expires": 60}},
-    "erase_leavers": {"task": "feed.erase_leavers", "schedule": 60.0, "options": {"expires": 60}},
+    "erase_leavers": {"task": "feed.erase_leavers", "schedule": 5.0, "options": {"expires": 5}},
     "send_letters": {"task": "feed.send_letters", "schedule": 5.0, "options": {"expires": 5}},
     "search_strays": {"task": "feed.search_strays", "schedule": 60.0, "options": {"expires": 60}},
 }

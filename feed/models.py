@@ -57,8 +57,16 @@ class Leaving(models.Model):
     """How often the proof has found something, and erasing began again there."""
     erased = models.JSONField(default=dict)
     """How many things of each step have gone."""
+    traces = models.IntegerField(null=True)
+    """In how many steps the last proof has found something."""
     moved_at = models.DateTimeField()
-    """When something was erased last, or, before the first proof, a step was done."""
+    """When it came nearer to the end: before the first proof, a piece further; after it, fewer traces."""
+    removed_at = models.DateTimeField(null=True)
+    """When a piece removed anything last: it may have written orders, which are worked off before the proof."""
+    worked_at = models.DateTimeField(null=True)
+    """When a run worked on it last; whom nobody has worked on for longest is next."""
+    due_at = models.DateTimeField(null=True)
+    """When what failed, or has to wait, is tried again."""
     tries = models.IntegerField(default=0)
     error = models.CharField(max_length=LEAVING_ERROR_MAX, blank=True, default="")
     claim = models.CharField(max_length=32, blank=True, default="")

@@ -1,7 +1,8 @@
 """Erasing what stands between somebody who has left and others: steps (people/erasing.py), one for each kind and end.
 
 Edges go as their own person would have them go, with the graph versions of whoever's home they concern
-(graph/follows.py). So who followed them has a timeline made anew, without them.
+(graph/follows.py). So who followed them has a timeline made anew, without them. Of who has left no version is raised:
+they have no home, and an order for it would write down their number once more.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,26 +43,29 @@ def newest(person_id: int, kind: str, end: End, *, before: int, limit: int) -> l
     return read(person_id, kind, before=before, limit=limit)
 
 
-def _part(kind: str, edges: Sequence[Association]) -> None:
-    """Removes the edges, and their mirrors, as one operation."""
+def _part(kind: str, end: End, edges: Sequence[Association]) -> None:
+    """Removes the edges, which have one person at that end, and their mirrors, as one operation."""
     op = stores.ids.next(above=max(edge.op for edge in edges))
     changes = [Change(each.source, kind, each.target, op, present=False) for each in edges]
     if kind in MIRRORS:
         changes += [Change(each.target, MIRRORS[kind], each.source, op, present=False) for each in edges]
-    follows.write(changes, op=op, readers=_readers(kind, changes))
+    person_id = edges[0].source if end is End.SOURCE else edges[0].target
+    follows.write(changes, op=op, readers=_readers(kind, changes, but=person_id))
 
 
-def _readers(kind: str, changes: Sequence[Change]) -> list[int]:
-    return [] if kind in IN_NO_HOME else list(dict.fromkeys(change.source for change in changes))
+def _readers(kind: str, changes: Sequence[Change], *, but: int) -> list[int]:
+    return [] if kind in IN_NO_HOME else list({change.source: None for change in changes if change.source != but})
 
 
 def _step(name: str, kind: str, end: End) -> Step:
-    return edge_step(name, kind, end, partial(_part, kind))
+    return edge_step(name, kind, end, partial(_part, kind, end))
 
+
+FOLLOWERS_STEP = _step("followers", FOLLOW, End.TARGET)
+"""Before their tweets: a deletion is worked off in the home of each follower whom the author has."""
 
 GRAPH_STEPS: Sequence[Step] = (
     _step("following", FOLLOW, End.SOURCE),
-    _step("followers", FOLLOW, End.TARGET),
     _step("requests to follow", FOLLOW_REQUEST, End.SOURCE),
     _step("requests received", FOLLOW_REQUEST, End.TARGET),
     _step("blocks", BLOCK, End.SOURCE),

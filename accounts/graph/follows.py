@@ -176,17 +176,16 @@ def write(changes: Sequence[Change], *, op: int, readers: Sequence[int], also: O
     """Writes the changes of one operation with their order, and puts them in force for `readers`.
 
     Without readers nobody's home is concerned: the changes are in force when they are written, with no order of theirs,
-    and no round trip.
+    and no round trip but for the counts of follows.
     `also` is an order that is written with them, and is nobody's here to send.
     Two store writes and one Redis round trip. Raises `Unavailable` when the store does not
     answer; without Redis, the order stays open, and this process tries again when Redis is back.
     """
-    if not readers:
-        stores.associations().apply(changes, order=also)
-        return
-    stores.associations().apply(changes, order=Order(id=op, kind=GRAPH_ORDER, args=tuple(readers)), also=also)
+    order = Order(id=op, kind=GRAPH_ORDER, args=tuple(readers)) if readers else None
+    stores.associations().apply(changes, order=order or also, also=also if order else None)
     follows = [change for change in changes if change.kind == FOLLOW]
-    _bring_into_force(readers, op, _counted(follows))
+    if readers or follows:
+        _bring_into_force(readers, op, _counted(follows))
 
 
 def finish_unfinished(standing: Change) -> None:
@@ -219,8 +218,9 @@ def _bring_into_force(readers: Sequence[int], op: int, counted: Sequence[Command
 def _put_in_force(readers: Sequence[int], op: int, counted: Sequence[Command]) -> None:
     """Raises `Unavailable` when the versions could not be raised; that the order stays open is no matter."""
     _raise(readers, counted)
-    with suppress(Unavailable):
-        stores.outbox().mark_done(op)
+    if readers:
+        with suppress(Unavailable):
+            stores.outbox().mark_done(op)
 
 
 def raise_versions(user_ids: Sequence[int], op: int) -> None:

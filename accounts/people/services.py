@@ -124,6 +124,7 @@ def update_profile(
         fields.append("password")
     if fields:
         with transaction.atomic():
+            lock_who_is_here(person.id)
             if {"password", "email"} & set(fields) and not person.lock_password():
                 raise rules.Invalid({"current_password": ["This is not the current password."]})
             person.keeps_token = token_digest
@@ -201,8 +202,12 @@ def sign_out(person: User, *, by: User, reason: str = "") -> None:
 
 @sql_or_unavailable()
 def set_verified(person: User, verified: bool, *, by: User, reason: str = "") -> None:
-    """Marks the person as who they say they are, or takes the mark away. Idempotent. Raises `Unavailable`."""
+    """Marks the person as who they say they are, or takes the mark away. Idempotent.
+
+    Raises `Forbidden` for who has left, `Unavailable`.
+    """
     with transaction.atomic():
+        lock_who_is_here(person.id)
         if not User.objects.filter(pk=person.pk).exclude(verified=verified).update(verified=verified):
             return
         person.verified = verified
@@ -215,6 +220,16 @@ def set_verified(person: User, verified: bool, *, by: User, reason: str = "") ->
             reason=reason,
         )
         announce(person, ["verified"])
+
+
+def lock_who_is_here(person_id: int) -> None:
+    """Locks the person's row until the transaction ends; raises `Forbidden` if they have left.
+
+    Before whatever writes into a row what was read before: it was emptied meanwhile, for good. One SQL query.
+    """
+    standing = User.objects.select_for_update().filter(pk=person_id).values_list("left_at", flat=True)
+    if standing.first() is not None:
+        raise Forbidden("Who has left is not changed any more.", code="left")
 
 
 def announce(person: User, fields: list[str]) -> None:

@@ -75,6 +75,7 @@ PULLED_EDGE = "pulled"
 PUSH_STOPPED_EDGE = "unpushed"
 PULLING_ENDED_EDGE = "ceased"
 """What these edges are called in stores that hold them."""
+KINDS = (PULLED_EDGE, PUSH_STOPPED_EDGE, PULLING_ENDED_EDGE)
 DIRECTORIES = 16
 """Sources of these edges, ids that no person has: every order reads one, and a partition should not take all."""
 PUSH_AGAIN_SHARE = 0.8
@@ -183,13 +184,15 @@ def end_pulling(author_id: int) -> None:
 def forget(author_id: int) -> int:
     """Removes what says how an author is delivered, of one who has written nothing and whom nobody follows; returns how
     much that was. Idempotent. A store read, and a write and a Redis round trip if there was any. Raises `Unavailable`.
+
+    All kinds go if one stands: an order that was begun before may write another one still.
     """
     standing = _standing(author_id)
     if not standing:
         return 0
     op = stores.ids.next(above=max(edge.op for edge in standing))
     since = next((edge.op for edge in standing if edge.kind == PULLED_EDGE), None)
-    _write(*(_edge(author_id, edge.kind, op, present=False) for edge in standing))
+    _write(*(_edge(author_id, kind, op, present=False) for kind in KINDS))
     if since is not None:
         timeline_node().round_trip(*recents.discard_everywhere((author_id, since)))
     return len(standing)
@@ -264,8 +267,7 @@ def _is_late(since: int) -> bool:
 
 
 def _standing(author_id: int) -> list[Association]:
-    kinds = (PULLED_EDGE, PUSH_STOPPED_EDGE, PULLING_ENDED_EDGE)
-    return stores.associations().find_pairs([(_directory(author_id), kind, author_id) for kind in kinds])
+    return stores.associations().find_pairs([(_directory(author_id), kind, author_id) for kind in KINDS])
 
 
 def _op(author_id: int, kind: str) -> int | None:

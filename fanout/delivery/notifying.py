@@ -2,6 +2,7 @@
 
 Nobody is notified by somebody whom they block or mute, who blocks them, or who is suspended: that is asked of the truth
 when the notice is written, and again when it is shown (feed/notifications). A notice says neither who nor how many.
+Nor is anybody notified while they are suspended, as whoever has left is for ever: nothing new names them.
 
 The store first, then Redis: what people are shown of how much is new is counted anew (feed/notifications/unread.py),
 and their sockets read what came. If either does not answer, the order stays open; done twice it writes the same.
@@ -51,13 +52,13 @@ def _asked(order: Order) -> tuple[int, int, list[tuple[NotificationType, int]]]:
 
 
 def _who_may_hear_of(actor: int, people: Sequence[int]) -> set[int]:
-    """Returns those of them who neither block nor mute the actor nor are blocked; nobody if the actor is suspended.
-
-    A store read.
+    """Returns those of them who are neither suspended nor have left, and neither block nor mute the actor nor are
+    blocked; nobody if the actor is suspended. The accounts and a store read.
     """
-    account = accounts_by_id([actor]).get(actor)
-    if account is None or account.suspended:
+    here = {each.id for each in accounts_by_id([actor, *people]).values() if not each.suspended}
+    hearing = {*people} & here
+    if actor not in here or not hearing:
         return set()
     kinds = (BLOCK, BLOCKED_BY, MUTE)
-    between = associations().find_pairs([(each, kind, actor) for each in people for kind in kinds])
-    return {*people} - {edge.source for edge in between}
+    between = associations().find_pairs([(each, kind, actor) for each in hearing for kind in kinds])
+    return hearing - {edge.source for edge in between}

@@ -26,7 +26,7 @@ LATE_SECONDS = 30
 """As /readyz has it: an open order of this age was sent again several times."""
 
 STILL_SECONDS = 3_600
-"""As the alert has it: pieces are tried each minute."""
+"""As the alert has it: what fails is tried each minute."""
 
 NAMES = {"redis_timelines": "timeline Redis", "redis_broker": "broker", "database_replica": "database's replica"}
 """Of backends, where they read better than those of /readyz."""

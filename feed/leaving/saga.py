@@ -5,13 +5,15 @@ erased stands in SQL, and nowhere else: `User.left_at` without `erased_at`; and 
 come. So whatever dies at whatever moment, the next run goes on from the last piece that was done; a piece that is done
 twice does no harm.
 
-**Who runs it.** The order that leaving writes has it begun at once (`handle`); from then on the task of each minute
-goes on with everybody who is waiting (`erase_all`). Of a person one run works at a time, by a claim that ends by itself
-CLAIM_SECONDS after its last piece. Were two at it all the same, pieces would be done twice.
+**Who runs it.** A task of every few seconds (`erase_all`), RUN_SECONDS each, as the same worker does everything else of
+maintenance. It works on whoever was worked on longest ago, so that nobody waits for those who take hours. The order
+that leaving writes, and the desk, puts somebody first (`handle`). Of a person one run works at a time, by a claim that
+ends by itself CLAIM_SECONDS after its last piece. Were two at it all the same, pieces would be done twice.
 
 **The proof.** Behind the last step every step is asked whether it has traces of the person. First, whatever was let in
 before they left has to have ended: that has written by PROVED_AFTER_US from their leaving on, or never will; and no
-order from before that may be open, as an order writes as well, such as a notice of what somebody did to them. Where
+order from before that may be open, as an order writes as well, such as a notice of what somebody did to them. The same
+goes for what erasing itself has written: the proof waits as long after the last piece that removed anything. Where
 there are traces, erasing begins again from that step; only if no step has any, the person is erased.
 
 For example, Ada leaves while a tweet of hers is being written:
@@ -21,8 +23,11 @@ For example, Ada leaves while a tweet of hers is being written:
 3. Behind the last step all are asked again. None has traces, and `erased_at` is set.
 
 **What fails.** A backend that does not answer ends a run, and the next one tries again. So does whatever else a piece
-raises, which is logged, and counted and shown at the desk: it is tried each minute for ever, as somebody has to mend
-it. One who cannot be erased holds up nobody else.
+raises, which is logged, and counted and shown at the desk: it is tried for ever, at most each RETRY_SECONDS, as
+somebody has to mend it. One who cannot be erased holds up nobody else.
+
+**What is progress.** Before the first proof, a piece further down; after it, fewer traces than the proof before has
+found. What goes round and round is none, however much it does: an alert tells of who makes none, and of who takes long.
 """
 
 import secrets
@@ -32,11 +37,11 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts.models import User
 from accounts.people.erasing import Piece, Step
-from accounts.people.leaving import to_be_erased
+from accounts.people.leaving import is_leaving
 from accounts.sql import sql_or_unavailable
 from feed.models import LEAVING_ERROR_MAX, Leaving
 from storage.errors import Unavailable
@@ -44,13 +49,13 @@ from storage.ids.snowflakes import id_us, now_us
 from storage.ports.outbox import GRACE_US, Order
 from storage.stores import outbox
 
-BEGUN_SECONDS = 3.0
-"""How long the order works: most people are erased in that, and nobody's tweets wait for longer."""
-RUN_SECONDS = 45.0
-"""How long the task works on everybody together: it comes each minute."""
-A_TURN_SECONDS = 10.0
+RUN_SECONDS = 2.0
+"""How long the task works on everybody together, and a piece longer at most: it comes every few seconds."""
+A_TURN_SECONDS = 1.0
 """How long it works on one of them before the next one's turn."""
-AT_ONCE = 1_000
+RETRY_SECONDS = 60
+"""Between two tries at what failed, and two looks whether the proof may begin."""
+AT_ONCE = 50
 """People whom a run looks at."""
 CLAIM_SECONDS = 120
 """Far longer than a piece takes."""
@@ -85,18 +90,18 @@ def traces_of(person_id: int) -> list[str]:
 
 
 def handle(order: Order) -> None:
-    """Handles a LEAVE_ORDER: begins erasing the person. Done before, as it would hold the watermark back meanwhile:
-    the rest is the task's, and so is all of it if this process dies. Raises `Unavailable`."""
+    """Handles a LEAVE_ORDER: the next run of the task begins with the person. Done before, as nothing hangs by it: who
+    was never worked on comes first anyway. Raises `Unavailable`."""
     [person_id] = order.args
     outbox().mark_done(order.id)
-    erase(person_id, seconds=BEGUN_SECONDS)
+    _put_first(person_id)
 
 
 def erase_all() -> int:
-    """Goes on with everybody who has left and is not erased, in turns; returns how many are erased by now of those who
-    were not before. Raises `Unavailable` if nobody can be read."""
+    """Goes on with whoever has left and is not erased, in turns, whom nobody has worked on for longest first; returns
+    how many were erased. Raises `Unavailable` if nobody can be read."""
     ends, erased = time.monotonic() + RUN_SECONDS, 0
-    waiting = to_be_erased(AT_ONCE)
+    waiting = _waiting()
     while waiting and (left := ends - time.monotonic()) > 0:
         person_id = waiting.pop(0)
         goes_on = erase(person_id, seconds=min(left, A_TURN_SECONDS))
@@ -171,18 +176,26 @@ class Run:
     @sql_or_unavailable()
     def release(self) -> None:
         """Lets others work on the person."""
-        Leaving.objects.filter(pk=self._row.pk, claim=self._row.claim).update(claim="", claimed_until=datetime.now(UTC))
+        now = datetime.now(UTC)
+        due_at = now + timedelta(seconds=RETRY_SECONDS) if self._waits else now
+        held = Leaving.objects.filter(pk=self._row.pk, claim=self._row.claim)
+        held.update(claim="", claimed_until=now, worked_at=now, due_at=due_at)
 
     def _keep(self, done: str, piece: Piece, following: str) -> None:
         erased = {**self._row.erased}
         if piece.count:
             erased[done] = erased.get(done, 0) + piece.count
         step, place = (done, piece.rest) if piece.rest is not None else (following, 0)
-        has_moved = piece.count > 0 or self._row.rounds == 0
-        self._done(step=step, place=place, erased=erased, **self._now() if has_moved else {})
+        is_further = step != done or not self._row.place or place < self._row.place
+        marks: dict[str, object] = {}
+        if is_further and self._row.rounds == 0:
+            marks |= self._now()
+        if piece.count:
+            marks["removed_at"] = datetime.now(UTC)
+        self._done(step=step, place=place, erased=erased, **marks)
 
     def _prove(self) -> None:
-        if not _has_settled(self._left_at):
+        if not _has_settled(max(self._left_at, self._row.removed_at or self._left_at)):
             self._waits = True
             return
         traces = traces_of(self._row.person_id)
@@ -190,14 +203,17 @@ class Run:
             log.warning("traces_found", user_id=self._row.person_id, step=traces[0], found=traces)
             self._rounds_left -= 1
             self._waits = self._rounds_left <= 0
-            self._done(step=traces[0], place=0, rounds=self._row.rounds + 1)
+            fewer = self._row.traces is None or len(traces) < self._row.traces
+            rounds = self._row.rounds + 1
+            self._done(step=traces[0], place=0, rounds=rounds, traces=len(traces), **self._now() if fewer else {})
         else:
             self._end()
 
     @sql_or_unavailable()
     def _end(self) -> None:
         with transaction.atomic():
-            self._done(**self._now())
+            if not self._done(**self._now()):
+                return
             User.objects.filter(pk=self._row.person_id, erased_at=None).update(erased_at=datetime.now(UTC))
         self.is_over = True
         log.info("account_erased", user_id=self._row.person_id, count=self._row.rounds)
@@ -207,26 +223,43 @@ class Run:
         """Of what brings the person nearer to the end: going round where nothing goes is none."""
         return {"moved_at": datetime.now(UTC)}
 
-    def _done(self, **columns: object) -> None:
-        self._write(tries=0, error="", **columns)
+    def _done(self, **columns: object) -> bool:
+        """Says whether the claim was still this run's."""
+        is_written = self._write(tries=0, error="", **columns)
         for name, value in columns.items():
             setattr(self._row, name, value)
+        return is_written
 
     @sql_or_unavailable()
-    def _write(self, **columns: object) -> None:
-        """Writes while the claim is this run's, and renews it. Whose claim has ended stops: another one works on."""
+    def _write(self, **columns: object) -> bool:
+        """Writes while the claim is this run's, and renews it; says whether it did. Whose claim has ended stops:
+        another one works on."""
         columns["claimed_until"] = datetime.now(UTC) + timedelta(seconds=CLAIM_SECONDS)
-        if not Leaving.objects.filter(pk=self._row.pk, claim=self._row.claim).update(**columns):
-            self._waits = True
+        is_written = bool(Leaving.objects.filter(pk=self._row.pk, claim=self._row.claim).update(**columns))
+        self._waits = self._waits or not is_written
+        return is_written
 
 
-def _has_settled(left_at: datetime) -> bool:
-    """Says whether everything has been written that was let in before they left, and what it ordered is done."""
-    settles_us = int(left_at.timestamp() * 1_000_000) + PROVED_AFTER_US
+def _has_settled(since: datetime) -> bool:
+    """Says whether everything has been written that was let in or begun before then, and what it ordered is done."""
+    settles_us = int(since.timestamp() * 1_000_000) + PROVED_AFTER_US
     if now_us() < settles_us:
         return False
     oldest = outbox().oldest_open()
     return oldest is None or id_us(oldest) > settles_us
+
+
+@sql_or_unavailable()
+def _waiting() -> list[int]:
+    """Who is to be worked on now: first who never was, then whom nobody has worked on for longest. One SQL query."""
+    due = Q(leaving=None) | Q(leaving__due_at=None) | Q(leaving__due_at__lte=datetime.now(UTC))
+    longest_ago = F("leaving__worked_at").asc(nulls_first=True)
+    return list(is_leaving().filter(due).order_by(longest_ago, "left_at").values_list("pk", flat=True)[:AT_ONCE])
+
+
+@sql_or_unavailable()
+def _put_first(person_id: int) -> None:
+    Leaving.objects.filter(pk=person_id).update(worked_at=None, due_at=None)
 
 
 @sql_or_unavailable()

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import msgspec
 from django.db import transaction
-from django.db.models import Min, QuerySet
+from django.db.models import Min
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
-from accounts.people.leaving import order_erasing
+from accounts.people.leaving import is_leaving, order_erasing
 from accounts.people.selectors import get_user
 from accounts.sql import sql_or_unavailable
 from accounts.staff import log as staff_log
@@ -49,7 +49,7 @@ class Figures(msgspec.Struct, frozen=True):
 @sql_or_unavailable()
 def leavers() -> list[Leaver]:
     """Returns who is being erased, the longest gone first, SHOWN at most. One SQL query. Raises `Unavailable`."""
-    people = _leaving().select_related("leaving").order_by("left_at")
+    people = is_leaving().select_related("leaving").order_by("left_at")
     return [_leaver(each) for each in people[:SHOWN]]
 
 
@@ -58,22 +58,22 @@ def leaver(person: User) -> Leaver | None:
     """Returns how far it has come with the person; None for who is here, or erased. One SQL query at most."""
     if person.left_at is None or person.erased_at is not None:
         return None
-    return _leaver(_leaving().select_related("leaving").get(pk=person.pk))
+    return _leaver(is_leaving().select_related("leaving").get(pk=person.pk))
 
 
 @sql_or_unavailable()
 def figures(*, counted: int) -> Figures:
     """Two SQL queries, in an index of those people alone. Raises `Unavailable`."""
-    people = _leaving().order_by()[:counted].count()
+    people = is_leaving().order_by()[:counted].count()
     if not people:
         return Figures(0, 0.0, 0.0)
     moved = Coalesce("leaving__moved_at", "left_at")
-    since = _leaving().aggregate(left=Min("left_at"), moved=Min(moved))
+    since = is_leaving().aggregate(left=Min("left_at"), moved=Min(moved))
     return Figures(people, _seconds(since["left"]), _seconds(since["moved"]))
 
 
 def hasten(person_id: int, *, by: User, reason: str) -> Order:
-    """Has erasing somebody go on at once, where it would be tried within a minute; returns the order of it.
+    """Has erasing somebody go on at once, where it would be tried again later; returns the order of it.
 
     Raises `Forbidden`, `NotFound`, `Refused` for no reason and for who is not to be erased, `Unavailable`. Some SQL
     statements and a store write.
@@ -90,10 +90,6 @@ def hasten(person_id: int, *, by: User, reason: str) -> Order:
     if order is None:
         raise Unavailable("store")
     return order
-
-
-def _leaving() -> QuerySet[User]:
-    return User.objects.filter(left_at__isnull=False, erased_at=None)
 
 
 def _leaver(person: User) -> Leaver:

@@ -23,7 +23,7 @@ from feed.leaving.saga import traces_of
 from feed.models import Leaving
 from storage.errors import NotFound
 from storage.stores import associations
-from tests.integration.feed.lives import leave, long_gone
+from tests.integration.feed.lives import go_on, leave, long_gone
 from tests.integration.tweeting import home_views, post, seen
 from tests.property.test_counts import PEOPLE, STEPS, Crowd
 from tests.work import work_off_everything
@@ -82,8 +82,7 @@ class LeavingCrowd(Crowd):
             """Those that notify as well: the proof waits for all that was ordered before somebody left."""
         for person in self.left:
             long_gone(person)
-            while saga.erase(person.id, seconds=60.0):
-                pass
+        go_on()
         super().end()
 
     def look_for_who_left(self) -> None:
@@ -125,7 +124,6 @@ def crowd(store: str, empty_outbox: None, redis_servers: None) -> Iterator[Calla
         patch.multiple(withholding, PAGE=2, PAGES_AN_ORDER=2),
         patch.object(erasing, "PAGE", 1),
         patch.object(parting, "PAGE", 1),
-        patch.object(saga, "BEGUN_SECONDS", 0.0),
     ):
         yield LeavingCrowd
 

@@ -13,6 +13,7 @@ from accounts.people.erasing import Piece, Step
 from storage import stores
 from storage.ids.snowflakes import MAX_ID
 from storage.ports.associations import Association, Change, End
+from tweets.entities import Tweet
 from tweets.kinds import BOOKMARK, LIKE, RETWEET, WITHHELD, WITHHELD_ENTRY
 from tweets.stores.port import tweet_store
 from tweets.writing.liking import unmark_all
@@ -24,14 +25,24 @@ PAGE = 20
 
 
 def _erase_tweets(person_id: int, place: int) -> Piece:
+    """What is listed without a row, or is deleted already, as by a write that was cut off, leaves the listings too."""
     ids = tweet_store().by_author(person_id, replies=True, before=place or MAX_ID, limit=PAGE)
     found = tweet_store().get_many(ids) if ids else {}
-    for tweet in found.values():
-        if tweet.retweet_of_id is not None:
+    for each in ids:
+        tweet = found.get(each)
+        if tweet is None or tweet.deleted:
+            _unlist(tweet or Tweet(id=each, author_id=person_id, text="", conversation_id=each, in_home=True))
+        elif tweet.retweet_of_id is not None:
             undo_retweet(author_id=person_id, original_id=tweet.retweet_of_id, by=person_id)
         else:
             erase_tweet(tweet)
-    return Piece(len(found), ids[-1] if len(ids) == PAGE else None)
+    return Piece(len(ids), ids[-1] if len(ids) == PAGE else None)
+
+
+def _unlist(tweet: Tweet) -> None:
+    """Nobody is told: nobody could see it."""
+    op = stores.ids.next(above=max(tweet.id, tweet.changed_op))
+    tweet_store().delete(tweet, op=op, by=tweet.author_id, order=None, erase=True)
 
 
 def _has_tweets(person_id: int) -> bool:

@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from typing import NamedTuple
+from unittest.mock import patch
 
 from accounts.graph import blocks, follows
 from accounts.models import User
 from accounts.people import leaving, services
 from accounts.people.leaving import LEAVE_ORDER
 from feed.leaving import saga
+from feed.models import Leaving
 from feed.moderation.reports import report_person
 from storage.stores import notices, outbox
 from tests.integration.tweeting import home, post, viewer
@@ -84,6 +86,24 @@ def long_gone(person: User) -> None:
     left_at = User.objects.values_list("left_at", flat=True).get(pk=person.pk)
     assert left_at is not None
     User.objects.filter(pk=person.pk).update(left_at=left_at - timedelta(microseconds=saga.PROVED_AFTER_US))
+
+
+def go_on() -> int:
+    """What the task and the workers do with everybody in the next minutes; returns how many are erased then."""
+    erased = _a_run()
+    for _ in range(5):
+        if not Leaving.objects.filter(step=saga.PROOF, person__erased_at=None, removed_at__isnull=False).exists():
+            break
+        withheld()
+        Leaving.objects.update(removed_at=None)
+        erased += _a_run()
+    return erased
+
+
+def _a_run() -> int:
+    Leaving.objects.update(due_at=None)
+    with patch.multiple(saga, RUN_SECONDS=60.0, A_TURN_SECONDS=20.0, RETRY_SECONDS=0):
+        return saga.erase_all()
 
 
 def erased(person: User) -> bool:

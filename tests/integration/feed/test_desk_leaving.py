@@ -15,7 +15,7 @@ from feed.leaving import saga, standing
 from feed.models import Leaving
 from storage.errors import Unavailable
 from tests.integration.accounts.admins import post, signed_in
-from tests.integration.feed.lives import a_life, leave, long_gone
+from tests.integration.feed.lives import a_life, go_on, leave, long_gone
 from tests.integration.speaking import on_one_store
 from tests.people import new_person, new_staff
 from tests.work import every_open_order, work_off_everything
@@ -33,7 +33,7 @@ def test_it_says_where_erasing_stands_and_what_failed() -> None:
     life, operator = a_life(), new_staff(Role.OPERATOR)
     assert "Nobody is being erased" in page_of(operator)
     leave(life.person)
-    assert "tweets, step 1 of" in page_of(operator)
+    assert "followers, step 1 of" in page_of(operator)
 
     def broken(_person: int, _place: int) -> Piece:
         raise ValueError("no such \0 thing")
@@ -50,15 +50,17 @@ def test_it_says_where_erasing_stands_and_what_failed() -> None:
     assert "proof, step" in page
     assert "4 tweets" in page
     long_gone(life.person)
-    saga.erase_all()
+    go_on()
     assert "Nobody is being erased" in page_of(operator)
 
 
 def test_it_goes_on_when_somebody_who_may_says_so_and_why() -> None:
     person, operator = new_person(), new_staff(Role.OPERATOR)
     leave(person)
-    work_off_everything()
     long_gone(person)
+    now = timezone.now()
+    Leaving.objects.create(person=person, moved_at=now, claimed_until=now, due_at=now + timedelta(minutes=1))
+    assert saga._waiting() == []
     client = signed_in(operator)
     sent = {"person": str(person.pk), "reason": "They asked when it is done."}
     for wrong in ({**sent, "reason": " "}, {**sent, "person": "x"}, {**sent, "person": str(operator.pk)}):
@@ -69,6 +71,8 @@ def test_it_goes_on_when_somebody_who_may_says_so_and_why() -> None:
     entry = StaffAction.objects.get(action="hasten leaving")
     assert (entry.subject_id, entry.reason) == (person.pk, sent["reason"])
     work_off_everything()
+    assert saga._waiting() == [person.pk]
+    go_on()
     person.refresh_from_db()
     assert person.erased_at is not None
     post(client, PAGE, sent)
@@ -138,5 +142,5 @@ def test_metrics_and_the_start_page_tell_who_waits_and_since_when() -> None:
 
 
 def test_without_sql_there_is_no_figure() -> None:
-    with patch.object(standing, "_leaving", side_effect=Unavailable("database")):
+    with patch.object(standing, "is_leaving", side_effect=Unavailable("database")):
         assert told() == {}
