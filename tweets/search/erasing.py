@@ -1,7 +1,7 @@
 """Erasing from the index what somebody who has left wrote: a step (accounts/people/erasing.py).
 
-Behind the deletion of the tweets: the indexer puts only what stands in the store. Where the site is not searched there is
-no index; one that is switched on later is made of what stands (rebuilding.py).
+Behind the deletion of the tweets: the indexer puts only what stands in the store. Where the site is not searched there
+is no index; one that is switched on later is made of what stands (rebuilding.py).
 """
 
 from accounts.people.erasing import Piece, Step

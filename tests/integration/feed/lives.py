@@ -15,6 +15,9 @@ from storage.stores import notices, outbox
 from tests.integration.tweeting import home, post, viewer
 from tests.people import PASSWORD, ApiClient, new_person
 from tests.work import every_open_order, work_off_everything
+from tweets.search.documents import document_of
+from tweets.search.guarded import search_index
+from tweets.stores.port import tweet_store
 from tweets.writing.liking import bookmark, like
 from tweets.writing.posting import create_tweet
 from tweets.writing.retweeting import retweet
@@ -60,6 +63,8 @@ def a_life(*, more_tweets: int = 0) -> Life:
     create_tweet(author=viewer(friend), text="indeed", reply_to=tweets[0])
     report_person(by=viewer(person), username=foe.username, reason="spam", comment="Buy now!")
     work_off_everything()
+    stand = [document_of(each) for each in tweet_store().get_many(tweets).values()]
+    search_index().put([each for each in stand if each is not None])
     notices().mark_read(person.id, friends_tweet)
     home(person)
     home(friend)

@@ -6,6 +6,7 @@ import pytest
 
 from accounts.graph.follows import GRAPH_ORDER
 from accounts.graph.notifications import NOTIFY_ORDER
+from accounts.people.leaving import LEAVE_ORDER
 from accounts.people.purge import PURGE_ORDER
 from accounts.people.withholding import WITHHOLD_ORDER
 from config.orders import register_handlers
@@ -33,12 +34,13 @@ def test_a_process_that_has_started_knows_every_kind_and_its_queue() -> None:
         WITHHOLD_RETWEETS_ORDER: FANOUT,
         NOTIFY_ORDER: NOTICES,
         INDEX_ORDER: GRAPH,
+        LEAVE_ORDER: FANOUT,
     }
 
 
 def test_kinds_in_the_store_are_called_what_they_have_always_been() -> None:
     of_tweets = {"deliver", "tell", "retract", "restore", "withhold-retweets"}
-    kinds = {*of_tweets, "begin-pulling", "end-pulling", "graph", "forget", "withhold", "notify", "index"}
+    kinds = {*of_tweets, "begin-pulling", "end-pulling", "graph", "forget", "withhold", "notify", "index", "leave"}
     edges = (celebrities.PULLED_EDGE, celebrities.PUSH_STOPPED_EDGE, celebrities.PULLING_ENDED_EDGE)
     assert (set(handlers._table), edges) == (kinds, ("pulled", "unpushed", "ceased"))
 
