@@ -384,6 +384,8 @@ def refuse_unsafe(environment: Environment) -> None:
         "ALLOWED_HOSTS is open or empty": "*" in environment.allowed_hosts or not environment.allowed_hosts,
         "ALLOWED_ORIGINS is open": "*" in environment.allowed_origins,
         "RATE_LIMITS is off": not environment.rate_limits,
+        "SEARCH_URL is embedded, a file that other machines and containers do not have": environment.search_url
+        == "embedded",
         "METRICS_TOKEN is missing": not environment.metrics_token.strip(),
     }
     found = [fault for fault, present in faults.items() if present]

@@ -61,7 +61,8 @@ class FeedQueries:
             "narrows what is found.",
         ),
         description="The tweets that have what the query asks for, newest first: replies and quotes as well, without "
-        "retweets. Case and accents make no difference. A page may be short where very many are left out.",
+        "retweets. Case and accents make no difference; 16 words, phrases, hashtags and people count. "
+        "A page may be short where very many are left out.",
         **page_arguments_down(),
     )
 

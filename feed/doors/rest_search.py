@@ -29,7 +29,8 @@ What `q` may hold, each part narrowing what is found:
 
 Case, accents and width make no difference: `CAFÉ` finds `cafe`. Of scripts that write no spaces between words, as
 Chinese, Japanese, Korean and Thai, any run of characters is found; an emoji is a word. Whatever is none of the above is
-words: no query is refused for what stands in it. `!!!`, which has no word, finds nothing."""
+words: no query is refused for what stands in it. `!!!`, which has no word, finds nothing. Of more than 16
+words, phrases, hashtags and people the first 16 count."""
 
 
 class TweetSearchEndpoint(APIView):

@@ -92,7 +92,9 @@ class Indexer:
                 return 0
             if time.monotonic() >= self._looks_at:
                 self._look_at_the_index()
-            run = _Run(self._indexed)
+            place = places().place(SEARCH)
+            gaps.note_gap(place)
+            run = _Run(self._indexed, place)
             taken.read_up_to = run.index_newest(read_up_to=taken.read_up_to)
             run.make_up()
         return run.indexed
@@ -107,15 +109,14 @@ class Indexer:
 
 
 class _Run:
-    def __init__(self, known: "LRUCache[int, bool]") -> None:
+    def __init__(self, known: "LRUCache[int, bool]", place: int) -> None:
         self.indexed = 0
         self._known = known
         began = time.monotonic()
         self._again_until, self._newest_until, self._ends = (began + share * RUN_SECONDS for share in SHARES)
         self._now = make_id(now_us(), 0)
         self._settled = before(self._now, SETTLED_US)
-        self._place = places().place(SEARCH)
-        gaps.note_gap(self._place)
+        self._place = place
 
     def index_newest(self, *, read_up_to: int) -> int:
         """The first pass; at least a page of it. Returns up to where it has come, which is never ahead of this clock.

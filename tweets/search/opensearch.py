@@ -50,6 +50,9 @@ BULK_MS = 1_500
 BULK_BYTES = 8_000_000
 """Of a request: a batch of tweets is a fortieth of it. A node takes 100 MB."""
 
+OF_A_DOCUMENT = ("mapper_parsing_exception", "illegal_argument_exception")
+"""Refusals, with the status 400, of what one document says."""
+
 log = structlog.get_logger(__name__)
 Line = bytes
 
@@ -139,7 +142,7 @@ class OpenSearchIndex:
                 request_timeout=within,
                 timeout=f"{BULK_MS}ms",
                 require_alias=True,
-                filter_path="errors,items.*.error.type",
+                filter_path="errors,items.*._id,items.*.status,items.*.error.type",
             )
             if answer["errors"]:
                 _refused(answer["items"])
@@ -256,8 +259,19 @@ def _requests(lines: Iterable[Line]) -> Iterator[bytes]:
 
 
 def _refused(items: list[dict[str, Any]]) -> None:
-    """Raises what the refusals of a bulk mean, if there are any."""
-    kinds = {each["error"]["type"] for item in items for each in item.values() if "error" in each}
+    """Raises what the refusals of a bulk mean, if there are any but of documents that are at fault themselves.
+
+    Those are named and left out: were they tried for ever, nothing behind them would be indexed. Where all of several
+    are refused, none of them is at fault.
+    """
+    answers = [answer for item in items for answer in item.values()]
+    refused = [each for each in answers if "error" in each]
+    faulty = [each for each in refused if each.get("status") == 400 and each["error"]["type"] in OF_A_DOCUMENT]
+    if len(faulty) == len(answers) > 1:
+        faulty = []
+    for each in faulty:
+        log.error("search_refuses_a_document", tweet_id=each.get("_id"), error=each["error"]["type"])
+    kinds = {each["error"]["type"] for each in refused if each not in faulty}
     if kinds == {"index_not_found_exception"}:
         raise Missing
     if kinds:

@@ -27,8 +27,8 @@ WORD_MAX = 64
 """Code points of a word; 256 bytes at most."""
 WORDS_MAX = 1_000
 """Words of a document, the first of its text."""
-PHRASES_MAX = 128
-"""Phrases, or names, of one kind in a query: a query has 256 characters."""
+TERMS_MAX = 16
+"""Phrases, hashtags and authors of a query together: what an engine does for one, it does that often at most."""
 VISIBLE_SECONDS = 1.0
 """What was put is found so long after at the latest, and what was removed is not."""
 READ_SECONDS = 2.0

@@ -10,14 +10,18 @@
 
 What looks like one of these and is none is words: `since:yesterday` asks for since and yesterday side by side, as
 `e-mail` does for e and mail. So is a word of a script that is written without spaces: 東京 asks for 東 beside 京.
+The first TERMS_MAX that differ count, besides days, and the rest is left out of what is asked.
 What no word is in (`!!!`) asks for nothing. Case, accents and width make no difference (tweets/search/words.py).
 
 For example, `from:ada since:2026-11-01 "black cat" café -dog` is asked for the phrases (black, cat) and (cafe) without
 (dog), by ada, from midnight of the first of November on.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from typing import Any
 
 import msgspec
 import regex
@@ -25,11 +29,11 @@ import regex
 from storage.ids.snowflakes import EPOCH_US, MAX_ID, make_id
 from tweets.hashtags import SIGNS, hashtag_name
 from tweets.parsing.entities import MAX_USERNAME
-from tweets.search.port import Phrase
+from tweets.search.port import TERMS_MAX, Phrase
 from tweets.search.words import words
 
 QUERY_MAX = 256
-"""Characters of a query; of words apart from one another that is 128."""
+"""Characters of a query."""
 _TERM = regex.compile(r'(?P<without>-)?["“”„](?P<phrase>[^"“”„]*)(?:["“”„]|$)|(?P<plain>[^\s"“”„]+)')
 """An opening and a closing mark may be of two kinds: keyboards make them so."""
 _NAME = regex.compile(rf"@?([A-Za-z0-9_]{{1,{MAX_USERNAME}}})")
@@ -64,31 +68,28 @@ class Query(msgspec.Struct, frozen=True):
 
 def parsed(text: str) -> Query:
     """Returns what the text asks for. Raises nothing, in time that grows with its length alone."""
-    phrases: list[Phrase] = []
-    without: list[Phrase] = []
-    hashtags: list[str] = []
-    authors: list[str] = []
+    terms: dict[tuple[str, str | Phrase], None] = {}
     since: list[date] = []
     until: list[date] = []
     for typed, is_unwanted, is_quoted in _terms(text):
         operator, _, value = typed.partition(":")
         kind = "" if is_quoted or is_unwanted else operator.casefold()
         if kind == "from" and (name := _NAME.fullmatch(value)):
-            authors.append(name[1].lower())
+            terms["authors", name[1].lower()] = None
         elif kind in ("since", "until") and (day := _day(value)):
             (since if kind == "since" else until).append(day)
         elif not is_quoted and not is_unwanted and typed.startswith(SIGNS) and (tag := hashtag_name(typed)):
-            hashtags.append(tag)
+            terms["hashtags", tag] = None
         elif phrase := words(typed):
-            (without if is_unwanted else phrases).append(phrase)
-    return Query(
-        phrases=tuple(dict.fromkeys(phrases)),
-        without=tuple(dict.fromkeys(without)),
-        hashtags=tuple(dict.fromkeys(hashtags)),
-        authors=tuple(dict.fromkeys(authors)),
-        since=max(since, default=None),
-        until=min(until, default=None),
-    )
+            terms["without" if is_unwanted else "phrases", phrase] = None
+    return Query(**_by_kinds(islice(terms, TERMS_MAX)), since=max(since, default=None), until=min(until, default=None))
+
+
+def _by_kinds(terms: Iterable[tuple[str, str | Phrase]]) -> dict[str, Any]:
+    kinds: defaultdict[str, list[str | Phrase]] = defaultdict(list)
+    for kind, term in terms:
+        kinds[kind].append(term)
+    return {kind: tuple(found) for kind, found in kinds.items()}
 
 
 def _terms(text: str) -> Iterator[tuple[str, bool, bool]]:

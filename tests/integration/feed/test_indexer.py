@@ -15,6 +15,7 @@ from django.conf import settings as django_settings
 from accounts.models import User
 from fanout.orders import sweeper
 from feed.tasks import index_tweets as task
+from storage.cassandra.outbox import forget_known
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, make_id, now_us
 from storage.ports.outbox import SETTLED_US, UNREAD_US, Order
@@ -26,6 +27,7 @@ from tests.integration.indexing import empty_index, found, index_everything, ind
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
+from tests.torn import torn_after
 from tests.work import every_open_order, work_off_everything
 from tweets.search import figures, gaps, indexer, late, turns
 from tweets.search.embedded import FILE
@@ -344,6 +346,26 @@ class TestLateTweets:
 
 
 class TestUnfinishedWrites:
+    @pytest.mark.parametrize("store", [pytest.param("cassandra", marks=pytest.mark.cassandra)], indirect=True)
+    def test_what_a_torn_write_left_is_written_and_found(self, ada: User) -> None:
+        """Of a process that died behind its order's row. In SQLite a write is one transaction."""
+        tweet = new_id()
+        forget_known()
+        for rows in range(1, 5):
+            with torn_after(rows) as torn, suppress(Unavailable):
+                create_tweet(author=viewer(ada), text="torn", tweet_id=tweet)
+            if [order.id for order in every_open_order()] == [tweet]:
+                break
+        assert torn.broke
+        assert not tweet_store().get_many([tweet])
+        one = Indexer()
+        one.run()
+        assert tweet not in indexed()
+        with settled():
+            one.run()
+        assert tweet in indexed()
+        assert tweet_store().get_many([tweet])
+
     def test_what_is_owed_to_a_late_tweet_is_done_by_its_own_order(self, ada: User) -> None:
         """The order of now is another one's: the tweet's own has the tweet's id."""
         tweet, announced = make_id(now_us() - 3_600_000_000, 77), ids.next()

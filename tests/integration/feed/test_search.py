@@ -14,7 +14,7 @@ from feed.timelines import search_turns, searching
 from feed.timelines.searching import search_page
 from storage.breakers import State
 from storage.errors import Unavailable
-from storage.ids.snowflakes import id_time
+from storage.ids.snowflakes import id_time, make_id
 from storage.stores import ids
 from storage.web.paging import PageRequest
 from tests.ids import new_id
@@ -27,8 +27,7 @@ from tests.integration.tweeting import post, viewer
 from tests.people import new_person
 from tweets.search.guarded import search_index
 from tweets.search.port import Document
-from tweets.search.query import parsed
-from tweets.writing.posting import delete_tweet
+from tweets.writing.posting import create_tweet, delete_tweet
 from tweets.writing.retweeting import retweet
 
 pytestmark = pytest.mark.usefixtures("product")
@@ -307,7 +306,16 @@ class TestOutages:
         assert error["extensions"]["code"] == "unavailable"
 
 
+@on_one_store
 def test_days_are_utc_s(word: str) -> None:
-    """On either side of midnight, of what the index alone knows the time of."""
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    assert parsed(f"since:{midnight.date()}").above < post(new_person(), word)
+    """One id before midnight, and the first one of the day."""
+    midnight = datetime(2026, 11, 2, tzinfo=UTC)
+    first = make_id(int(midnight.timestamp()) * 1_000_000, 0)
+    author = new_person()
+    for tweet_id in (first - 1, first):
+        create_tweet(author=viewer(author), text=word, tweet_id=tweet_id)
+    search_index().put([Document(id=each, author_id=author.id, words=(word,)) for each in (first - 1, first)])
+    assert found(f"{word} since:2026-11-02") == [first]
+    assert found(f"{word} until:2026-11-02") == [first - 1]
+    assert found(f"{word} since:2026-11-01 until:2026-11-03") == [first, first - 1]
+    assert found(f"{word} since:2026-11-03") == found(f"{word} until:2026-11-01") == []

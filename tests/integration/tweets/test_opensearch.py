@@ -335,6 +335,38 @@ def test_what_a_node_refuses_of_a_batch_is_not_taken_for_kept(kind: str) -> None
     assert [(line["event"], line["error"]) for line in lines] == [("search_refuses_writes", kind)]
 
 
+def refusing(*kinds: str) -> object:
+    """A node's answer to a batch, of which it took those whose kind of refusal is empty."""
+    items = [
+        {"_id": str(place), "status": 400, "error": {"type": kind}} if kind else {"_id": str(place), "status": 201}
+        for place, kind in enumerate(kinds)
+    ]
+    return {"errors": True, "items": [{"index": each} for each in items]}
+
+
+@pytest.mark.parametrize("kinds", [("", "mapper_parsing_exception"), ("illegal_argument_exception",)])
+def test_a_document_that_is_at_fault_itself_is_named_and_left_out(kinds: tuple[str, ...]) -> None:
+    with answering(as_if_there(lambda *_: (200, refusing(*kinds)))) as port:
+        index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
+        with capture_logs() as lines:
+            index.put([cat() for _ in kinds])
+    assert [(line["event"], line["tweet_id"]) for line in lines] == [("search_refuses_a_document", str(len(kinds) - 1))]
+
+
+def test_where_all_documents_are_refused_none_is_at_fault() -> None:
+    kinds = ("mapper_parsing_exception",) * 2
+    with answering(as_if_there(lambda *_: (200, refusing(*kinds)))) as port:
+        index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
+        with pytest.raises(Unavailable):
+            index.put([cat(), cat()])
+
+
+def test_a_read_that_is_given_less_time_takes_no_more(opensearch: OpenSearchNode, index: OpenSearchIndex) -> None:
+    index.ping()
+    with server_down(opensearch, "hung"):
+        _fails_within(0.4, lambda: index.find(CAT, limit=5, within=0.4))
+
+
 def test_the_library_tells_nobody_what_is_searched_for(
     index: OpenSearchIndex, caplog: pytest.LogCaptureFixture
 ) -> None:

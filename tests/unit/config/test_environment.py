@@ -376,6 +376,10 @@ def test_a_process_that_is_refused_says_one_sentence_and_no_trace(tmp_path: Path
     assert name in line
 
 
+def test_production_has_no_index_of_one_machine(given: pytest.MonkeyPatch) -> None:
+    assert "SEARCH_URL is embedded" in fault(given, {**SAFE, "SEARCH_URL": "embedded"})
+
+
 @pytest.mark.parametrize(
     "url", ["", "embedded", "off", "opensearch://search:9200/tweets", "opensearchs://u:p%40w@search/tweets"]
 )

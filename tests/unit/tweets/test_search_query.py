@@ -57,6 +57,16 @@ def test_each_part_asks_for_something(text: str) -> None:
     assert parsed(text).asks_for_something
 
 
+def test_the_first_terms_count_and_days_besides() -> None:
+    """A term that is repeated is one."""
+    words = " ".join(f"w{number}" for number in range(12))
+    text = "cat " * 5 + words + " #tag from:ada -dog more -less since:2026-11-01"
+    query = parsed(text)
+    assert query.phrases == (("cat",), *((f"w{number}",) for number in range(12)))
+    assert (query.hashtags, query.authors, query.without) == (("tag",), ("ada",), (("dog",),))
+    assert query.since == date(2026, 11, 1)
+
+
 def test_days_begin_at_midnight_utc() -> None:
     query = parsed("since:2026-11-01 until:2026-11-02")
     assert id_time(query.above + 1) == datetime(2026, 11, 1, tzinfo=UTC)
