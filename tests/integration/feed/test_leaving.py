@@ -27,7 +27,7 @@ from accounts.people.leaving import is_emptied, is_leaving
 from fanout.delivery import celebrities
 from feed.leaving import saga
 from feed.models import Leaving, Report
-from storage.errors import Forbidden, Unavailable
+from storage.errors import Forbidden, Refused, Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.models import Edge
 from storage.ports.associations import End
@@ -45,7 +45,7 @@ from tweets.models import TweetRow
 from tweets.stores.port import tweet_store
 from tweets.writing import erasing
 from tweets.writing.liking import like
-from tweets.writing.posting import create_tweet
+from tweets.writing.posting import create_tweet, delete_tweet
 
 pytestmark = pytest.mark.usefixtures("product", "no_moment")
 
@@ -443,6 +443,34 @@ def test_what_failed_is_tried_again_a_while_later() -> None:
     assert Leaving.objects.get().tries == 2
 
 
+def test_what_fails_beside_the_pieces_holds_up_nobody_either() -> None:
+    first, other = new_person(), new_person()
+    for each in (first, other):
+        leave(each)
+        long_gone(each)
+    claims = saga._claim
+
+    def broken(person_id: int) -> saga.Run | None:
+        if person_id == first.id:
+            raise ValueError("no such row")
+        return claims(person_id)
+
+    with patch.object(saga, "_claim", broken):
+        go_on()
+    assert erased(other)
+
+
+@pytest.mark.parametrize("has_left", [True, False])
+def test_what_staff_delete_meanwhile_loses_its_words_as_well(has_left: bool) -> None:
+    life, staff = a_life(), new_person(staff=True)
+    if has_left:
+        leave(life.person)
+    delete_tweet(tweet_id=life.tweets[0], viewer=viewer(staff), reason="spam")
+    row = tweet_store().get_many(life.tweets)[life.tweets[0]]
+    assert row.deleted
+    assert (row.text == "") is has_left
+
+
 def test_what_goes_round_without_getting_anywhere_is_no_progress() -> None:
     """A piece that says it has removed something, again and again, and removes nothing."""
     person = new_person()
@@ -583,7 +611,8 @@ def test_who_has_left_is_not_restored_and_a_suspension_changes_nothing() -> None
     person = User.objects.get(pk=life.person.pk)
     with pytest.raises(Forbidden):
         services.restore(person, by=operator())
-    services.suspend(person, by=operator(), until=person.left_at, may_shorten=True)
+    with pytest.raises(Refused):
+        services.suspend(person, by=operator(), until=person.left_at, may_shorten=True)
     assert services.end_suspensions() == 0
     person.refresh_from_db()
     assert (person.suspended_at, person.suspended_until) == (person.left_at, None)
