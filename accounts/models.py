@@ -45,14 +45,16 @@ class UserManager(BaseUserManager["User"]):
     def with_email(self, email: str) -> models.QuerySet["User"]:
         return self.alias(email_key=Lower("email")).filter(email_key=email.lower())
 
-    def beginning_with(self, field: str, text: str) -> models.QuerySet["User"]:
+    def beginning_with(self, field: str, text: str, *, behind: str | None = None) -> models.QuerySet["User"]:
         """Returns people whose `field`, "username" or "display_name", begins so in any case, in its order: by `key`.
 
-        Found and read in an index. In any case as the database has it: SQLite knows that of A to Z alone, in names and
-        in `text` alike.
+        Those alone who stand `behind` a key, if there is one. Found and read in an index, which is entered where the
+        first of them stands: of two bounds below, SQLite would take either. In any case as the database has it: SQLite
+        knows that of A to Z alone, in names and in `text` alike.
         """
-        key, first, end = (ByCodePoint(Lower(each)) for each in (field, Value(text), Value(text + LAST_CHARACTER)))
-        return self.alias(key=key).filter(key__gte=first, key__lt=end).order_by("key")
+        key, begun, end = (ByCodePoint(Lower(each)) for each in (field, Value(text), Value(text + LAST_CHARACTER)))
+        below = models.Q(key__gte=begun) if behind is None else models.Q(key__gt=behind)
+        return self.alias(key=key).filter(below, key__lt=end).order_by("key")
 
     def ids_beginning_with(self, field: str, text: str, *, limit: int) -> list[int]:
         """Returns the ids of the first of `beginning_with`. One SQL query, which reads up to `limit`."""

@@ -44,6 +44,12 @@ BENCHES: dict[str, Bench] = {
             Size(env={"SWEEP_AFTER_SECONDS": "0"}),
             stores=("embedded",),
         ),
+        # Whoever likes so much, and reads one page so often, would soon be told to wait.
+        Bench(
+            "notify",
+            "what notifications cost",
+            Size(web=2, workers=2, beat=True, env={"RATE_LIMITS": "off"}),
+        ),
         Bench("growth", "the same as there is more and more of it", Size(web=2), stores=("cassandra",)),
     )
 }

@@ -9,7 +9,7 @@ left out it comes back with those it has found, and says behind whom to go on. W
 both names (who has chosen no other name has), the list ends: nobody among them stands in the last part.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet, Value
@@ -58,17 +58,17 @@ def _found(alias: str, text: str, first: Sequence[int], after: int | None, limit
     if after is None or after in first:
         place = 0 if after is None else first.index(after) + 1
         found, after = list(first[place : place + limit]), None
-    for part in _parts(alias, text, first):
-        if len(found) == limit:
-            break
-        behind = part if after is None else _behind(part, after)
-        if behind is None:
-            continue
-        after = None
-        looked_at = [_LookedAt(*row) for row in behind.values_list("pk", F("is_suspended"), F("is_named"))[:LOOKED_AT]]
-        found += [each.id for each in looked_at if not (each.suspended or each.named)][: limit - len(found)]
-        if len(found) < limit and len(looked_at) == LOOKED_AT:
-            return Found(found, next((each.id for each in reversed(looked_at) if not each.named), None))
+    for part in (_Part(alias, USERNAME, text, first), _Part(alias, DISPLAY_NAME, text, first)):
+        reads = [part.people()] if after is None else part.behind(after)
+        after = None if reads else after
+        for read in reads:
+            if len(found) == limit:
+                break
+            rows = read.values_list("pk", F("is_suspended"), F("is_named"))[:LOOKED_AT]
+            looked_at = [_LookedAt(*row) for row in rows]
+            found += [each.id for each in looked_at if not (each.suspended or each.named)][: limit - len(found)]
+            if len(found) < limit and len(looked_at) == LOOKED_AT:
+                return Found(found, next((each.id for each in reversed(looked_at) if not each.named), None))
     return Found(found, found[-1] if len(found) == limit else None)
 
 
@@ -80,30 +80,39 @@ class _LookedAt(NamedTuple):
     named: bool
 
 
-def _parts(alias: str, text: str, first: Sequence[int]) -> Iterator[QuerySet[User]]:
-    """Who has such a username, and who has such a display name."""
-    people = User.objects.db_manager(alias)
-    for field, order, named in (
-        (USERNAME, (F("key"),), Q(pk__in=[])),
-        (DISPLAY_NAME, (F("key"), "pk"), _begins(USERNAME, text)),
-    ):
-        part = people.beginning_with(field, text).alias(**_keys()).exclude(pk__in=first).order_by(*order)
-        yield part.annotate(is_suspended=_said(Q(suspended_at__isnull=False)), is_named=_said(named))
+class _Part(NamedTuple):
+    """Who has such a username, or who has such a display name alone; but for the first."""
+
+    alias: str
+    field: str
+    text: str
+    first: Sequence[int]
+
+    def people(self, *, behind: str | None = None) -> QuerySet[User]:
+        """Returns all of them in their order, or those behind a key."""
+        by_name = self.field == DISPLAY_NAME
+        named = _begins(USERNAME, self.text) if by_name else Q(pk__in=[])
+        people = User.objects.db_manager(self.alias).beginning_with(self.field, self.text, behind=behind)
+        part = people.alias(**_keys()).exclude(pk__in=self.first).order_by(F("key"), *(["pk"] if by_name else []))
+        return part.annotate(is_suspended=_said(Q(suspended_at__isnull=False)), is_named=_said(named))
+
+    def behind(self, person_id: int) -> list[QuerySet[User]]:
+        """Returns who stands behind one of them: who is called as they are, and then the others. None for nobody of
+        them.
+
+        Each is a range of the index that is entered where it begins; for an `or` all that is before would be looked
+        through.
+        """
+        standing = self.people().filter(pk=person_id).annotate(standing=F("key"))
+        key = standing.values_list("standing", flat=True).first()
+        if key is None:
+            return []
+        namesakes = self.people().filter(Q(key=key), pk__gt=person_id).order_by("pk")
+        return [*([namesakes] if self.field == DISPLAY_NAME else []), self.people(behind=key)]
 
 
 def _said(condition: Q) -> "ExpressionWrapper[Q]":
     return ExpressionWrapper(condition, output_field=BooleanField())
-
-
-def _behind(part: QuerySet[User], person_id: int) -> QuerySet[User] | None:
-    """Who of the part stands behind the person; None if that is none of them.
-
-    That keys are not below theirs is said by itself: neither database begins in an index where an `or` says so.
-    """
-    keys = list(part.filter(pk=person_id).annotate(standing=F("key")).values_list("standing", flat=True))
-    if not keys:
-        return None
-    return part.filter(Q(key__gte=keys[0])).filter(Q(key__gt=keys[0]) | Q(key=keys[0], pk__gt=person_id))
 
 
 def _keys() -> dict[str, ByCodePoint]:

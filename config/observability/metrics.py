@@ -8,7 +8,7 @@
     live_…                                      fanout/live/figures.py
     cache_…, store_…, redis_…                   storage/figures.py
     sql_seconds                                 accounts/sql.py
-    dispatch_queue_length                       fanout/orders/dispatch.py
+    dispatch_queue_length, dispatch_held        fanout/orders/dispatch.py, holding.py
     breaker_open, breaker_opened_total          storage/breakers.py
     queue_length{queue}                         messages in the brokers' queues, of all groups
     outbox_oldest_open_seconds                  age of the oldest order that is not done, 0 without one

@@ -1,9 +1,9 @@
 """Handing an order to the workers without making the caller wait.
 
 `send` puts the order into a bounded queue in memory and returns; a thread of this process
-passes it on to the broker. Whatever is lost on that way (the broker is down or hung, the
-queue is full, the process is killed) is still open in the outbox, and the sweeper sends it
-again: this is only the fast path.
+passes it on to the broker. What the broker does not take it keeps, and sends at its return
+(orders/holding.py). Whatever is lost on that way (the queue is full, the process is killed)
+is still open in the outbox, and the sweeper sends it again: this is only the fast path.
 """
 
 import atexit
@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, cast
 
 import structlog
@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from fanout.orders.brokers import broker_of
 from fanout.orders.handlers import queue_of
+from fanout.orders.holding import HeldOrders
 from fanout.orders.queues import BULK
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
@@ -42,6 +43,8 @@ ANSWER_SECONDS = 1.0
 """A group's broker is given so long to answer: meanwhile the dispatching thread sends to no other."""
 SENDING_SECONDS = 5.0
 """How long to wait for one of the connections, of which each is busy for as long as a broker is given to answer."""
+LOOK_SECONDS = 0.2
+"""How often it looks whether a broker is back for which orders are kept. Costs nothing while its breaker is open."""
 DRAIN_SECONDS = 1.0
 """How long a process that ends waits for its queue to empty."""
 
@@ -182,16 +185,28 @@ class Dispatcher:
                 self._is_running = True
 
     def _run(self, orders: "queue.Queue[Order]") -> None:
+        held = HeldOrders(self._pass_on)
         while True:
-            order = orders.get()
-            WAITING.set(orders.unfinished_tasks)
-            try:
-                self._pass_on(order)
-            except Exception as error:
-                log.warning("dispatch_failed", order_id=order.id, error=type(error).__name__)
-            finally:
+            with suppress(queue.Empty):
+                order = orders.get(timeout=LOOK_SECONDS if held else None)
+                WAITING.set(orders.unfinished_tasks)
+                self._hand_on(order, held)
                 WAITING.set(orders.unfinished_tasks - 1)
                 orders.task_done()
+            try:
+                held.pass_on_some()
+            except Exception as error:
+                log.warning("dispatch_failed", error=type(error).__name__)
+
+    def _hand_on(self, order: Order, held: HeldOrders) -> None:
+        try:
+            self._pass_on(order)
+        except Unavailable as error:
+            if not held.hold(order):
+                log.warning("dispatch_queue_full", order_id=order.id)
+            log.warning("dispatch_waits", order_id=order.id, backend=error.backend)
+        except Exception as error:
+            log.warning("dispatch_failed", order_id=order.id, error=type(error).__name__)
 
 
 dispatcher = Dispatcher(enqueue)

@@ -18,6 +18,16 @@ QUEUE_LONG = 2_000
 only lengthen the queue."""
 LOST_SECONDS = 300
 """What was put on a long queue so long ago counts as lost."""
+RESEND_SECONDS = 5
+"""An order that was sent again is left alone for this long, and for as long as what is before it on its queue takes."""
+SLOWEST = 50.0
+"""Orders a second that workers get through at least, of which that is reckoned where they have been idle."""
+
+
+def left_alone_seconds(before: float, *, rate: float = 0.0) -> int:
+    """Returns for how long what is sent now, behind so many on its queue, is not sent again: sent twice it costs the
+    workers its books as well. `rate` is theirs, orders a second, as far as they are known to be faster."""
+    return RESEND_SECONDS + int(before / max(SLOWEST, rate))
 
 
 def queue_lengths(broker: RedisNode, queues: Sequence[str]) -> dict[str, int]:

@@ -34,6 +34,7 @@ from fanout.orders import attempts, figures, resending
 from fanout.orders.brokers import broker_of, brokers
 from fanout.orders.dispatch import enqueue
 from fanout.orders.handlers import queue_of
+from fanout.orders.holding import HEAD_START_SECONDS
 from fanout.orders.queues import QUEUES
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us, make_id, now_us
@@ -56,10 +57,6 @@ REMEMBERED = 200_000
 """Orders: more than are on their way at a time, 20 MB."""
 SWEEP_SECONDS = 2.0
 """Then a sweep sends no more, and the next one goes on: who sweeps says in between that they are there."""
-RESEND_SECONDS = 5
-"""An order that was sent again is left alone for this long, and for as long as what is before it on its queue takes."""
-SLOWEST = 50.0
-"""Orders a second that workers get through at least, of which that is reckoned where they have been idle."""
 
 log = structlog.get_logger(__name__)
 
@@ -81,11 +78,30 @@ class Memory:
 
 
 class Look:
-    """How far a process has looked while a broker does not take its orders: they must not hide what is behind them."""
+    """What a process remembers of brokers that do not take its orders: how far it has looked meanwhile, as these must
+    not hide what is behind them, and since when they are back."""
 
     def __init__(self) -> None:
         self.after = 0
         """The next sweep looks at what is younger, and then at the oldest; 0 while all brokers answer."""
+        self._back_at: dict[str, float | None] = {}
+        """Of brokers that did not answer: None while they do not, and then since when they do."""
+
+    def lost(self, broker: str) -> None:
+        """Hears that a broker does not answer."""
+        self._back_at[broker] = None
+
+    def leaves_alone(self, broker: str) -> bool:
+        """Hears that a broker answers; says whether it came back so lately that those who hold orders for it, which
+        are cheaper, go first (orders/holding.py)."""
+        if broker not in self._back_at:
+            return False
+        now = time.monotonic()
+        back_at = self._back_at[broker] = self._back_at[broker] or now
+        if now - back_at < HEAD_START_SECONDS:
+            return True
+        del self._back_at[broker]
+        return False
 
 
 def sweep(
@@ -99,10 +115,11 @@ def sweep(
 
     `share` is that of all that may be sent at a time. With a `memory`, what it does not have counts as sent for the
     first time; whoever works orders off has none: an order that kills its process would kill what remembers it.
-    With a `look`, a sweep goes on from where the one before ended, if that one met a broker that did not answer.
+    With a `look`, a sweep goes on from where the one before ended, if that one met a broker that did not answer, and
+    leaves one alone for HEAD_START_SECONDS that is back.
     """
     look = look or Look()
-    run = _Sweep(now_us(), share=share, memory=memory)
+    run = _Sweep(now_us(), look, share=share, memory=memory)
     for orders in _open_pages(run.now_us, shards, look):
         for (broker, queue), of_queue in _by_queue(orders).items():
             run.send_due(broker, queue, of_queue)
@@ -119,7 +136,7 @@ def sweep(
 def let_be_sent(order_id: int) -> None:
     """Has an order that a backend kept waiting be sent again RESEND_SECONDS from now, however long it had been left
     alone for the sake of those before it on its queue. One round trip to its broker. Raises nothing."""
-    resending.shorten(broker_of(order_id), [str(order_id)], seconds=RESEND_SECONDS)
+    resending.shorten(broker_of(order_id), [str(order_id)], seconds=resending.RESEND_SECONDS)
 
 
 def finish() -> int:
@@ -138,8 +155,9 @@ def discard() -> int:
 class _Sweep:
     """One sweep: how many orders each queue of each broker may still get, and how many were sent."""
 
-    def __init__(self, now_us: int, *, share: float, memory: Memory | None = None) -> None:
+    def __init__(self, now_us: int, look: Look, *, share: float, memory: Memory | None = None) -> None:
         self.now_us = now_us
+        self._look = look
         self._memory = memory
         self.sent = 0
         self.fault: Unavailable | None = None
@@ -160,10 +178,13 @@ class _Sweep:
             lengths = resending.queue_lengths(broker, QUEUES)
         except Unavailable as error:
             self.fault = error
+            self._look.lost(broker.name)
+            return
+        if self._look.leaves_alone(broker.name):
             return
         for queue, length in lengths.items():
             self._before[broker, queue] = length
-            self._rates[broker, queue] = max(SLOWEST, rates[queue] / len(brokers()))
+            self._rates[broker, queue] = rates[queue] / len(brokers())
             ahead = rates[queue] * AHEAD_SECONDS / len(brokers())
             is_long = length >= max(resending.QUEUE_LONG, ahead)
             if is_long:
@@ -211,10 +232,10 @@ class _Sweep:
             self._give_up(broker, error)
 
     def _left_alone_seconds(self, broker: RedisNode, queue: str) -> int:
-        """For how long what is sent now is not sent again: sent twice, it would cost the workers its books as well."""
+        """For how long what is sent now is not sent again."""
         if (broker, queue) in self._long:
             return resending.LOST_SECONDS
-        return RESEND_SECONDS + int(self._before[broker, queue] / self._rates[broker, queue])
+        return resending.left_alone_seconds(self._before[broker, queue], rate=self._rates[broker, queue])
 
     def _give_up(self, broker: RedisNode, fault: Unavailable) -> None:
         """Sends nothing more to this broker."""

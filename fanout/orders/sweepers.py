@@ -96,7 +96,9 @@ class Sweeper:
             return BUSY_SECONDS if sent else IDLE_SECONDS
         except Unavailable as error:
             log.warning("sweep_waits", backend=error.backend)
-            if self._has_read and not is_broker(error.backend):
+            if is_broker(error.backend):
+                self._look.lost(error.backend)
+            elif self._has_read:
                 self._has_read = False
                 self.leave()
             return RETRY_SECONDS

@@ -19,7 +19,7 @@ from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from deploy.plan import BULK_FIRST, FANOUT_FIRST
 from deploy.supervisor.processes import Child, start, wait_until
-from fanout.orders import sweeper
+from fanout.orders import resending, sweeper
 from fanout.orders.dispatch import dispatcher
 from fanout.timelines import builds, materialised
 from storage.ports.associations import Change
@@ -195,7 +195,7 @@ def test_a_worker_killed_half_way_loses_nothing_and_doubles_nothing(
 ) -> None:
     """What it held is done by another, after the order was sent again: as often as the sweeper does, only sooner."""
     settings.SWEEP_AFTER_SECONDS = 0.0
-    monkeypatch.setattr(sweeper, "RESEND_SECONDS", 1)
+    monkeypatch.setattr(resending, "RESEND_SECONDS", 1)
     victim = hire("victim", FANOUT_FIRST, held_at=crowd.parts // 4)
     hire("other", BULK_FIRST)
     orders: dict[int, Order] = {}

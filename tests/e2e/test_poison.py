@@ -13,7 +13,7 @@ from django.db import connections
 from pytest_django.fixtures import Settings
 
 from accounts.graph import follows
-from fanout.orders import attempts, sweeper
+from fanout.orders import attempts, resending, sweeper
 from fanout.orders.dispatch import dispatcher
 from fanout.timelines import materialised
 from storage.ports.outbox import Order
@@ -76,7 +76,7 @@ def test_an_order_that_kills_its_worker_ends_as_a_dead_letter_and_holds_up_nothi
 ) -> None:
     monkeypatch.setattr(attempts, "BACKOFF_SECONDS", BACKOFF_SECONDS)
     monkeypatch.setattr(attempts, "ATTEMPT_SECONDS", ATTEMPT_SECONDS)
-    monkeypatch.setattr(sweeper, "RESEND_SECONDS", 1)
+    monkeypatch.setattr(resending, "RESEND_SECONDS", 1)
     settings.SWEEP_AFTER_SECONDS = 0.5
     with patch.object(dispatcher, "send"):
         author, reader = new_person(), new_person()

@@ -13,6 +13,7 @@ from django.db import OperationalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
+from accounts.graph.people_search import people_found
 from accounts.models import User
 from accounts.people.services import sign_in
 from config.settings import sql_database
@@ -20,6 +21,7 @@ from deploy.supervisor.ports import LOOPBACK
 from deploy.supervisor.processes import wait_until
 from storage.postgresql import base as postgresql_base
 from storage.postgresql.base import DatabaseWrapper, bound_statements
+from storage.web.paging import PageRequest
 from tests import pgbouncer
 from tests import postgresql as servers
 from tests.people import PASSWORD, new_person
@@ -148,6 +150,12 @@ def test_a_beginning_is_looked_up_in_its_index_among_many(people: None) -> None:
             assert f"people_by_{field}" in plan
             assert "Seq Scan" not in plan
         transaction.set_rollback(True)
+
+
+def test_what_stands_in_no_name_is_asked_of_no_database(people: None) -> None:
+    """PostgreSQL refuses a NUL and half a character with an error."""
+    for query in ("\0", "a\0b", "\ud800"):
+        assert people_found(query, None, PageRequest(limit=5)).items == []
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,7 @@ class TestBounds:
             ("{ homeTimeline(first: -2147483648) @include(if: false) { edges { cursor } } }", "from 1 to 100"),
             ("{" + timelines(95, "1") + "}", "tokens"),
             ("{" + timelines(20, "1") + "}", "pages"),
+            ("{" + "".join(f" a{number}: unreadNotificationsCount" for number in range(20)) + " }", "pages"),
             ("{ homeTimeline" * 300, "deep"),
             ("{ a(b: " + "[" * 300 + "]" * 300 + ") }", "deep"),
             ("query A { __typename } " * 450, "tokens"),

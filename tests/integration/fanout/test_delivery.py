@@ -12,22 +12,25 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.graph import follows
+from deploy.supervisor.processes import wait_until
 from fanout.live import channel
 from fanout.live.channel import LiveKind
 from fanout.live.presence import Presence, current_epoch, look
 from fanout.live.watermark import watermark
-from fanout.orders import sweeper
+from fanout.orders import holding, resending, sweeper
 from fanout.orders.dispatch import Dispatcher
+from fanout.orders.holding import HeldOrders
 from storage.errors import NotFound, Unavailable
 from storage.ids.settling import SETTLE_SECONDS
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.outbox import Order
-from storage.redis.node import timeline_node
+from storage.redis.node import broker_node, timeline_node
 from storage.redis.shards import by_shard, timeline_shard
 from storage.stores import outbox
 from tests.backends import counted_round_trips, timeline_redis_down
 from tests.cluster import on_one_server
 from tests.ids import new_id
+from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
@@ -243,3 +246,73 @@ class TestDispatcher:
         sending.send(deliver_order(2, 1))
         sending.drain(60.0)
         assert sent == [2]
+
+
+class Broker:
+    """Takes orders, or does not."""
+
+    def __init__(self) -> None:
+        self.answers = False
+        self.took: list[int] = []
+        self.refused = 0
+
+    def take(self, order: Order) -> None:
+        if not self.answers:
+            self.refused += 1
+            raise Unavailable("redis_broker")
+        self.took.append(order.id)
+
+
+@on_one_store
+@pytest.mark.usefixtures("product")
+class TestHeldOrders:
+    def test_what_a_broker_did_not_take_is_sent_at_its_return_in_its_order(self) -> None:
+        broker, orders = Broker(), [deliver_order(new_id(), 1) for _ in range(250)]
+        sending = Dispatcher(broker.take)
+        for order in orders:
+            sending.send(order)
+        sending.drain(60.0)
+        assert (broker.took, broker.refused >= 250) == ([], True)
+        broker.answers = True
+        assert wait_until(lambda: len(broker.took) == 250, seconds=60.0)
+        assert broker.took == [order.id for order in orders]
+        sending.send(later := deliver_order(new_id(), 1))
+        sending.drain(60.0)
+        assert broker.took[250:] == [later.id]
+
+    def test_what_somebody_else_has_sent_in_the_meantime_is_not_sent_again(self) -> None:
+        broker, orders = Broker(), [deliver_order(new_id(), 1) for _ in range(3)]
+        held = HeldOrders(broker.take)
+        assert all(map(held.hold, orders))
+        assert resending.claim(broker_node(), [str(orders[1].id)], seconds=60) == [True]
+        held.pass_on_some()
+        assert (broker.took, len(held)) == ([], 3)
+        broker.answers = True
+        held.pass_on_some()
+        assert (broker.took, len(held)) == ([orders[0].id, orders[2].id], 0)
+        assert resending.claim(broker_node(), [str(orders[2].id)], seconds=60) == [False], "a sweeper leaves it alone"
+
+    def test_no_more_is_kept_than_there_is_room_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(holding, "HELD", 2)
+        broker = Broker()
+        held = HeldOrders(broker.take)
+        kept = [held.hold(deliver_order(new_id(), 1)) for _ in range(3)]
+        assert (kept, len(held)) == ([True, True, False], 2)
+
+    def test_what_cannot_be_sent_at_all_keeps_nothing_behind_it(self) -> None:
+        broker, orders = Broker(), [deliver_order(new_id(), 1) for _ in range(3)]
+
+        def take(order: Order) -> None:
+            if order is orders[1]:
+                raise ValueError("no such order")
+            broker.take(order)
+
+        broker.answers = True
+        held = HeldOrders(take)
+        for order in orders:
+            held.hold(order)
+        with pytest.raises(ValueError, match="no such order"):
+            held.pass_on_some()
+        broker_node().round_trip(("DEL", f"sent:{orders[2].id}"))
+        held.pass_on_some()
+        assert (broker.took, len(held)) == ([orders[0].id, orders[2].id], 0)

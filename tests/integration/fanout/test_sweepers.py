@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
+from deploy.supervisor.ports import LOOPBACK, free_port
 from fanout import tasks
 from fanout.management.commands import sweep as sweep_command
 from fanout.orders import figures, sweeper, sweepers
@@ -211,7 +212,7 @@ def now_is(monkeypatch: pytest.MonkeyPatch, slot: int, seconds: float) -> None:
 
 def allowed(queue: str, *, share: float = 1.0) -> int:
     """How many a sweep may send to the queue."""
-    return sweeper._Sweep(now_us(), share=share)._left[broker_node(), queue]
+    return sweeper._Sweep(now_us(), sweeper.Look(), share=share)._left[broker_node(), queue]
 
 
 @on_one_store
@@ -341,3 +342,20 @@ class TestTheCommand:
         with patch.object(sweep_command, "ping_store", side_effect=Unavailable("store")):
             call_command("sweep", "--check")
         assert capsys.readouterr().out.count("Not judged") == 2
+
+
+@on_one_store
+def test_a_broker_that_is_back_is_left_to_those_who_hold_orders_for_it(
+    sent: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [order_id], one = planted(1), Sweeper()
+    one._round()
+    assert sent == [order_id]
+    broker_node().round_trip(("DEL", f"sent:{order_id}"))
+    with node_elsewhere(broker_node(), f"redis://{LOOPBACK}:{free_port()}/0"):
+        assert one._round() == sweepers.RETRY_SECONDS
+    one._round()
+    assert sent == [order_id], "they go first"
+    monkeypatch.setattr(sweeper, "HEAD_START_SECONDS", 0.0)
+    one._round()
+    assert sent == [order_id, order_id]

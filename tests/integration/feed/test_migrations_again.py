@@ -43,6 +43,14 @@ def test_what_was_applied_and_not_noted_is_applied_again(request: pytest.Fixture
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_the_newest_of_people_alone_is_applied_again(request: pytest.FixtureRequest, engine: str) -> None:
+    """As after a cut, with nothing before it that would make anew what it removes."""
+    request.getfixturevalue(engine)
+    applied_anew(RESTORING[-1])
+    assert RESTORING[-1] in MigrationRecorder(connection).applied_migrations()
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 def test_the_right_to_restore_is_given_once(request: pytest.FixtureRequest, engine: str) -> None:
     """What a superuser has taken from a role stays taken."""
     request.getfixturevalue(engine)

@@ -193,6 +193,27 @@ def test_decorated_functions_and_coroutines_are_spans_with_what_describes_them(e
     assert (span.name, span.attributes, span.parent_id) == ("plain", {"number": 3}, unit.span_id)
 
 
+def test_what_is_not_recorded_is_not_described(ended: list[Finished], settings: Settings) -> None:
+    asked: list[int] = []
+
+    def described(number: int) -> dict[str, Any]:
+        asked.append(number)
+        return {}
+
+    @tracing.traced("plain", describe=described)
+    def plain(number: int) -> int:
+        return number
+
+    settings.TRACES_RATIO = 0.0
+    with tracing.unit("GET"):
+        assert [plain(1), plain(2)] == [1, 2]
+    assert (asked, ended) == ([], [])
+    settings.TRACES_RATIO = 1.0
+    with tracing.unit("GET"):
+        plain(3)
+    assert asked == [3]
+
+
 def test_a_thread_without_the_context_records_nothing(ended: list[Finished]) -> None:
     @tracing.traced("elsewhere")
     def elsewhere() -> None:
