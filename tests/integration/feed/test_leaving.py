@@ -27,6 +27,8 @@ from accounts.people.leaving import is_emptied, is_leaving
 from fanout.delivery import celebrities
 from feed.leaving import saga
 from feed.models import Leaving, Report
+from storage.cassandra import session
+from storage.cassandra.session import Row
 from storage.errors import Forbidden, Refused, Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.models import Edge
@@ -712,6 +714,45 @@ def test_without_knowing_any_step_nothing_else_names_them() -> None:
     own = TweetRow.objects.filter(author=life.person.id)
     assert {(row.text, row.author_deleted_op is not None) for row in own} == {("", True)}
     assert {row.entities for row in own if row.retweet_of is None} == {"{}"}
+    words = str(left)
+    for word in ("Notes on the Engine", "of #engines", "an answer", "a quote", life.person.email):
+        assert word not in words
+
+
+STAYS_IN_CASSANDRA = {
+    "tweets": "deleted, without words; and mentions in others' tweets",
+    "deletions": "for seven days",
+    "author_months": "a number and a month",
+    "notice_months": "a number and a month",
+    "edge_months": "a number and a month",
+    "edges_out": "removed: its last operation, for 30 days",
+    "outbox": "until their minute is forgotten",
+}
+"""As ADR 054 lists it."""
+
+
+def rows_of_cassandra_that_name(person: User) -> dict[str, list[Row]]:
+    """As `rows_that_name`, of every table of the keyspace."""
+    keyspace = settings.CASSANDRA_KEYSPACE
+    tables = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?", (keyspace,))
+    found = {}
+    for (table,) in tables:
+        named = [row for row in session.execute(f"SELECT * FROM {table}") if str(person.id) in str(row)]  # noqa: S608
+        if named:
+            found[table] = named
+    return found
+
+
+@pytest.mark.parametrize("store", ["cassandra"], indirect=True)
+def test_without_knowing_any_step_no_table_of_cassandra_names_them_but_those_that_are_listed() -> None:
+    life = a_life()
+    assert {*rows_of_cassandra_that_name(life.person)} - {*STAYS_IN_CASSANDRA}, "they are looked for as they stand"
+    leave(life.person)
+    long_gone(life.person)
+    go_on()
+    work_off_everything()
+    left = rows_of_cassandra_that_name(life.person)
+    assert " ".join(sorted({*left} - {*STAYS_IN_CASSANDRA})) == ""
     words = str(left)
     for word in ("Notes on the Engine", "of #engines", "an answer", "a quote", life.person.email):
         assert word not in words
