@@ -24,7 +24,7 @@ from accounts.sessions.hashing_turns import TURNS
 from accounts.sessions.throttles import PasswordTry
 from accounts.sql import sql_or_unavailable
 from accounts.staff import log as staff_log
-from storage.errors import Crowded, Forbidden, NotSignedIn
+from storage.errors import Crowded, Forbidden, NotSignedIn, Refused
 from storage.ids.snowflakes import rfc3339
 
 log = structlog.get_logger(__name__)
@@ -142,7 +142,7 @@ def suspend(
     It ends by itself soon after `until` (`end_suspensions`), if given. Of one that stands the later end holds, none
     being the latest, unless `may_shorten`: who asks for that has seen how long it lasts. Again, it is logged again.
     What their reading left in Redis goes (people/purge.py); a reader who is restored finds it complete again. Counts
-    leave them out within seconds (people/withholding.py).
+    leave them out within seconds (people/withholding.py). Raises `Refused` for who has left.
     """
     order_withholding(person.id)
     with transaction.atomic():
@@ -251,13 +251,14 @@ def _set_suspension(
     may_shorten: bool = False,
 ) -> None:
     """Changes it where it is not so already, of a suspension that stands its end, and logs that; a suspension also
-    where it changed nothing. In a transaction. Of who has left it stands as it is; raises `Forbidden` if it is to end.
+    where it changed nothing. In a transaction. Of who has left it stands as it is; raises `Forbidden` if it is to end,
+    `Refused` if it is to begin.
     """
     before, has_left = _locked_suspension(person)
     if has_left and at is None:
         raise Forbidden("Who has left is not restored.", code="left")
     if has_left:
-        return
+        raise Refused("person", "Who has left is gone already.", code="left")
     lasts = at is not None and before[0] is not None
     if lasts and not may_shorten:
         until = None if before[1] is None or until is None else max(before[1], until)

@@ -4,8 +4,11 @@ A *line* is one thing, with the cursor behind it. So whoever has some lines goes
 whatever broke off, and days later: what was read before is not read again, and what came since in a section that was
 passed is not there. Of what others wrote or are, there is what the person may see of them now; else their number alone.
 
-Nothing is held but a page at a time, and an answer is bounded in lines and time: however much somebody has, and however
-slowly they take it, no thread and no memory waits for them.
+It is read a page at a time, and an answer is held whole: LINES and a page, within READING_SECONDS and a page. However
+much somebody has, and however slowly they take it, no thread waits for them, and no more memory than that.
+
+Not in it: what they deleted, notifications, what signs them in besides sessions, who blocks or mutes them, and what
+staff noted or decided.
 """
 
 import time

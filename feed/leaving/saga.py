@@ -104,12 +104,23 @@ def erase_all() -> int:
     waiting = _waiting()
     while waiting and (left := ends - time.monotonic()) > 0:
         person_id = waiting.pop(0)
-        goes_on = erase(person_id, seconds=min(left, A_TURN_SECONDS))
+        goes_on = _erase_guarded(person_id, min(left, A_TURN_SECONDS))
         if goes_on is None:
             erased += 1
         elif goes_on:
             waiting.append(person_id)
     return erased
+
+
+def _erase_guarded(person_id: int, seconds: float) -> bool | None:
+    """As `erase`; what fails besides SQL itself, such as what was to be kept of a failure, holds up nobody else."""
+    try:
+        return erase(person_id, seconds=seconds)
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.exception("erasing_failed", user_id=person_id, step=None, error=type(error).__name__)
+        return False
 
 
 def erase(person_id: int, *, seconds: float) -> bool | None:

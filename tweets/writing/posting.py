@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from accounts.entities import Viewer
 from accounts.graph.notifications import NotificationType, notify_order
+from accounts.people.leaving import has_left
 from accounts.sql import sql_or_unavailable
 from accounts.staff import log as staff_log
 from accounts.staff.roles import Right, staff_may
@@ -104,7 +105,8 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer, reason: str | None = None) ->
 
     Deleting a retweet is undoing it. Raises `NotFound` (deleted already, or not to be read by the viewer, as
     when a retweet's original is hidden from them; what is one's own is always found), `Forbidden`, `Refused` (a reason
-    that says nothing), `Unavailable`. Costs one store read, one store write and one Redis round trip.
+    that says nothing), `Unavailable`. Costs one store read, one store write and one Redis round trip; and of staff a
+    SQL query: of who has left the words go, too, as their erasing finds the tweet in no listing any more.
     """
     tweet = tweet_store().get_many([tweet_id]).get(tweet_id)
     if tweet is not None and tweet.deleted:
@@ -117,7 +119,7 @@ def delete_tweet(*, tweet_id: int, viewer: Viewer, reason: str | None = None) ->
     if tweet.retweet_of_id is not None:
         undo_retweet(author_id=tweet.author_id, original_id=tweet.retweet_of_id, by=viewer.id)
     else:
-        _delete(tweet, by=viewer.id)
+        _delete(tweet, by=viewer.id, erase=viewer.id != tweet.author_id and has_left(tweet.author_id))
 
 
 def erase_tweet(tweet: Tweet) -> None:

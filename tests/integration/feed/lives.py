@@ -4,10 +4,14 @@ from datetime import timedelta
 from typing import NamedTuple
 from unittest.mock import patch
 
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
 from accounts.graph import blocks, follows
 from accounts.models import User
 from accounts.people import leaving, services
 from accounts.people.leaving import LEAVE_ORDER
+from fanout.delivery import celebrities
 from feed.leaving import saga
 from feed.models import Leaving
 from feed.moderation.reports import report_person
@@ -62,6 +66,13 @@ def a_life(*, more_tweets: int = 0) -> Life:
     like(viewer=viewer(friend), tweet_id=tweets[0])
     create_tweet(author=viewer(friend), text="indeed", reply_to=tweets[0])
     report_person(by=viewer(person), username=foe.username, reason="spam", comment="Buy now!")
+    TOTPDevice.objects.create(user=person, name="authenticator", confirmed=True)
+    StaticDevice.objects.create(user=person, name="recovery").token_set.create(token="aaaa-bbbb")
+    celebrities.begin_pulling(person.id)
+    hidden = new_person()
+    follows.follow(hidden.id, person.id)
+    follows.follow(person.id, hidden.id)
+    services.suspend(hidden, by=new_person(staff=True))
     work_off_everything()
     stand = [document_of(each) for each in tweet_store().get_many(tweets).values()]
     search_index().put([each for each in stand if each is not None])

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -71,8 +71,8 @@ def test_it_has_all_that_is_one_s_own() -> None:
         "tweet": 4,
         "like": 1,
         "bookmark": 1,
-        "following": 1,
-        "follower": 1,
+        "following": 2,
+        "follower": 2,
         "follow_request": 1,
         "follow_request_received": 1,
         "block": 1,
@@ -193,6 +193,24 @@ def test_it_is_begun_a_few_times_a_day_and_gone_on_with_as_often_as_one_may_ask(
     cursor = json.loads(said[0].content.splitlines()[0])["cursor"]
     assert client.get("/api/v1/me/export", {"after": cursor}).status_code == 200
     assert ApiClient(other).get("/api/v1/me/export").status_code == 200
+
+
+@on_one_store
+def test_what_could_not_be_begun_is_not_counted(limits_on: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest_export, "EXPORTS", rate_limits.Policy("export", 1, 86_400))
+    client = ApiClient(new_person())
+    with monkeypatch.context() as patched:
+        patched.setattr(exporting, "get_user", Mock(side_effect=Unavailable("database")))
+        assert client.get("/api/v1/me/export").status_code == 503
+    assert client.get("/api/v1/me/export").status_code == 200
+    assert client.get("/api/v1/me/export").status_code == 429
+
+
+@on_one_store
+def test_it_is_a_file_of_the_person_s_name() -> None:
+    person = new_person()
+    got = ApiClient(person).get("/api/v1/me/export")
+    assert got["Content-Disposition"] == f'attachment; filename="{person.username}.ndjson"'
 
 
 def test_of_very_much_a_page_is_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.contrib.admin import site
-from django.db import router
+from django.db import connections, router
 from django.utils import timezone
 
 from accounts.graph import follows
@@ -27,7 +27,9 @@ from accounts.people.leaving import is_emptied, is_leaving
 from fanout.delivery import celebrities
 from feed.leaving import saga
 from feed.models import Leaving, Report
-from storage.errors import Forbidden, Unavailable
+from storage.cassandra import session
+from storage.cassandra.session import Row
+from storage.errors import Forbidden, Refused, Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.models import Edge
 from storage.ports.associations import End
@@ -45,7 +47,7 @@ from tweets.models import TweetRow
 from tweets.stores.port import tweet_store
 from tweets.writing import erasing
 from tweets.writing.liking import like
-from tweets.writing.posting import create_tweet
+from tweets.writing.posting import create_tweet, delete_tweet
 
 pytestmark = pytest.mark.usefixtures("product", "no_moment")
 
@@ -67,9 +69,8 @@ def step_named(name: str) -> Step:
 def test_a_life_leaves_traces_in_every_step_that_a_test_can_make_one_of() -> None:
     """Else the proof would prove nothing."""
     life = a_life()
-    never = {"authenticators", "recovery codes", "delivery", "withheld from tweets", "withheld retweets"}
-    never |= {"withheld from people", "withheld people"}
-    assert {*traces(life.person)} == {*ALL} - never
+    only_once_they_left = {"withheld from tweets", "withheld retweets", "withheld from people"}
+    assert {*traces(life.person)} == {*ALL} - only_once_they_left
 
 
 def test_everything_goes_and_the_proof_finds_nothing() -> None:
@@ -258,6 +259,27 @@ def test_two_at_once_do_no_harm() -> None:
     assert counts_of(life.friend.id, [FOLLOWERS, FOLLOWING]) == [0, 0]
 
 
+def test_two_runs_at_once_do_no_harm_although_the_claim_has_ended() -> None:
+    """Each takes the other's claim for ended: the same pieces are done by both."""
+    life = a_life(more_tweets=10)
+    leave(life.person)
+    long_gone(life.person)
+    with patch.object(erasing, "PAGE", 3), patch.object(saga, "CLAIM_SECONDS", 0), ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda _: run_for_itself(life.person), range(2)))
+    Leaving.objects.update(claimed_until="2020-01-01T00:00:00Z")
+    go_on()
+    assert erased(life.person)
+    assert traces(life.person) == []
+    assert counts_of(life.friend.id, [FOLLOWERS, FOLLOWING]) == [0, 0]
+
+
+def run_for_itself(person: User) -> None:
+    try:
+        saga.erase(person.id, seconds=20)
+    finally:
+        connections.close_all()
+
+
 def test_the_proof_waits_for_what_was_let_in_and_finds_it() -> None:
     """A tweet that was under way when its author left appears behind the step that would have deleted it."""
     life = a_life()
@@ -443,6 +465,34 @@ def test_what_failed_is_tried_again_a_while_later() -> None:
     assert Leaving.objects.get().tries == 2
 
 
+def test_what_fails_beside_the_pieces_holds_up_nobody_either() -> None:
+    first, other = new_person(), new_person()
+    for each in (first, other):
+        leave(each)
+        long_gone(each)
+    claims = saga._claim
+
+    def broken(person_id: int) -> saga.Run | None:
+        if person_id == first.id:
+            raise ValueError("no such row")
+        return claims(person_id)
+
+    with patch.object(saga, "_claim", broken):
+        go_on()
+    assert erased(other)
+
+
+@pytest.mark.parametrize("has_left", [True, False])
+def test_what_staff_delete_meanwhile_loses_its_words_as_well(has_left: bool) -> None:
+    life, staff = a_life(), new_person(staff=True)
+    if has_left:
+        leave(life.person)
+    delete_tweet(tweet_id=life.tweets[0], viewer=viewer(staff), reason="spam")
+    row = tweet_store().get_many(life.tweets)[life.tweets[0]]
+    assert row.deleted
+    assert (row.text == "") is has_left
+
+
 def test_what_goes_round_without_getting_anywhere_is_no_progress() -> None:
     """A piece that says it has removed something, again and again, and removes nothing."""
     person = new_person()
@@ -583,7 +633,8 @@ def test_who_has_left_is_not_restored_and_a_suspension_changes_nothing() -> None
     person = User.objects.get(pk=life.person.pk)
     with pytest.raises(Forbidden):
         services.restore(person, by=operator())
-    services.suspend(person, by=operator(), until=person.left_at, may_shorten=True)
+    with pytest.raises(Refused):
+        services.suspend(person, by=operator(), until=person.left_at, may_shorten=True)
     assert services.end_suspensions() == 0
     person.refresh_from_db()
     assert (person.suspended_at, person.suspended_until) == (person.left_at, None)
@@ -622,7 +673,7 @@ STAYS = {
     "storage_outboxpart": "the same",
 }
 """As ADR 054 lists it."""
-KEYS_THAT_STAY = ("account", "name", "told", "gone", "live", "guesses")
+KEYS_THAT_STAY = ("account", "name", "told", "gone", "live")
 """An account as it is now, a name, guards and marks of minutes."""
 
 
@@ -663,6 +714,45 @@ def test_without_knowing_any_step_nothing_else_names_them() -> None:
     own = TweetRow.objects.filter(author=life.person.id)
     assert {(row.text, row.author_deleted_op is not None) for row in own} == {("", True)}
     assert {row.entities for row in own if row.retweet_of is None} == {"{}"}
+    words = str(left)
+    for word in ("Notes on the Engine", "of #engines", "an answer", "a quote", life.person.email):
+        assert word not in words
+
+
+STAYS_IN_CASSANDRA = {
+    "tweets": "deleted, without words; and mentions in others' tweets",
+    "deletions": "for seven days",
+    "author_months": "a number and a month",
+    "notice_months": "a number and a month",
+    "edge_months": "a number and a month",
+    "edges_out": "removed: its last operation, for 30 days",
+    "outbox": "until their minute is forgotten",
+}
+"""As ADR 054 lists it."""
+
+
+def rows_of_cassandra_that_name(person: User) -> dict[str, list[Row]]:
+    """As `rows_that_name`, of every table of the keyspace."""
+    keyspace = settings.CASSANDRA_KEYSPACE
+    tables = session.execute("SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?", (keyspace,))
+    found = {}
+    for (table,) in tables:
+        named = [row for row in session.execute(f"SELECT * FROM {table}") if str(person.id) in str(row)]  # noqa: S608
+        if named:
+            found[table] = named
+    return found
+
+
+@pytest.mark.parametrize("store", ["cassandra"], indirect=True)
+def test_without_knowing_any_step_no_table_of_cassandra_names_them_but_those_that_are_listed() -> None:
+    life = a_life()
+    assert {*rows_of_cassandra_that_name(life.person)} - {*STAYS_IN_CASSANDRA}, "they are looked for as they stand"
+    leave(life.person)
+    long_gone(life.person)
+    go_on()
+    work_off_everything()
+    left = rows_of_cassandra_that_name(life.person)
+    assert " ".join(sorted({*left} - {*STAYS_IN_CASSANDRA})) == ""
     words = str(left)
     for word in ("Notes on the Engine", "of #engines", "an answer", "a quote", life.person.email):
         assert word not in words

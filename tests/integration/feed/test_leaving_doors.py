@@ -20,6 +20,8 @@ from storage.redis import rate_limits
 from storage.stores import outbox
 from tests.integration.feed.lives import a_life, leave
 from tests.integration.feed.protected_world import OUTSIDERS, World, protect
+from tests.integration.feed.public_stream import act
+from tests.integration.feed.reading import a_reader_of
 from tests.integration.feed.sockets import Socket
 from tests.integration.feed.test_protected_matrix import FOR_ITSELF, GRAPHQL, REST, See, at_graphql, at_rest, rows
 from tests.integration.querying import Door
@@ -179,13 +181,18 @@ def test_a_store_that_is_away_does_not_keep_anybody() -> None:
 
 
 def test_sockets_are_closed_and_others_screens_lose_what_they_wrote() -> None:
-    author, reader = new_person(), new_person()
+    author = new_person()
+    reader = a_reader_of(author)
 
     async def scenario() -> None:
         own, others = [await housekeeping(Socket, each) for each in (author, reader)]
         for socket in (own, others):
             await socket.open()
+        tweet = await act(post, author)
+        for socket in (own, others):
+            assert await socket.until(tweet) == [tweet]
         await housekeeping(leave, author)
+        assert await others.deleted(1) == [tweet]
         async with asyncio.timeout(10):
             assert await own.closed() in (CloseCode.NOT_AUTHENTICATED, CloseCode.FORBIDDEN)
         await others.close()

@@ -56,7 +56,7 @@ function isWorthAnotherTry(error) {
 }
 
 /** Returns after that time, or once the browser is online again. */
-function pause(milliseconds) {
+export function pause(milliseconds) {
   return new Promise((done) => {
     setTimeout(done, milliseconds);
     addEventListener("online", done, { once: true });

@@ -1,9 +1,11 @@
 // Taking one's data along, and leaving.
-import { readLines, write } from "../net/api.js";
+import { pause, readLines, write } from "../net/api.js";
 import { end, me } from "../net/session.js";
 import { field, formOf, openDialog } from "./dialogs.js";
 import { make } from "./dom.js";
 import { complain, notice } from "./notices.js";
+
+const LONGEST_WAIT_S = 300;
 
 /** Returns what offers one's own data as a file. What broke off goes on where it was when it is pressed again. */
 export function ownData() {
@@ -14,7 +16,7 @@ export function ownData() {
     button.disabled = true;
     try {
       for (let more = true; more; ) {
-        const lines = (await readLines("/me/export", { after })).trimEnd().split("\n");
+        const lines = (await readOn(after)).trimEnd().split("\n");
         const last = JSON.parse(lines.pop());
         begun.push(...lines.map((line) => `${line}\n`));
         [more, after] = [last.type === "more", last.cursor ?? null];
@@ -28,6 +30,18 @@ export function ownData() {
     }
   }
   return [make("p", {}, "Everything that is yours, one JSON object a line."), button];
+}
+
+/** Reads on, and waits where the server says that it was a lot at once; not for as long as till tomorrow. */
+async function readOn(after) {
+  for (;;) {
+    try {
+      return await readLines("/me/export", { after });
+    } catch (error) {
+      if (error.status !== 429 || !error.retryAfter || error.retryAfter > LONGEST_WAIT_S) throw error;
+      await pause(error.retryAfter * 1_000);
+    }
+  }
 }
 
 function save(parts, name) {
