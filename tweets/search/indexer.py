@@ -4,11 +4,11 @@ Whatever is posted, deleted or restored has an order, which is in the store befo
 written for the index's sake; an index that does not answer costs nobody anything, and afterwards the outbox still has
 what it missed, for UNREAD_US (`discard_closed`).
 
-**Two passes.** The one looks at what is new, from some seconds below the last order that anybody has read, so that a
-tweet is found within two seconds. But orders appear out of the order of their ids: so the other goes up behind it, to
-below what may still appear (SETTLED_US), reads everything again, and moves the durable place, from which a process that
-knows nothing begins. What this process has indexed it leaves out. A backlog is the second pass's, in steps; the first
-goes on beside it, so that new tweets are found while an old hour is made up for.
+**Two passes.** The one looks at what is new, above the last order that anybody has read, and then once more at some
+seconds below it, so that a tweet is found within two seconds. But orders appear out of the order of their ids: so the
+other goes up behind it, to below what may still appear (SETTLED_US), reads everything again, and moves the durable
+place, from which a process that knows nothing begins. What this process has indexed it leaves out. A backlog is the
+second pass's, in steps; the first goes on beside it, so that new tweets are found while an old hour is made up for.
 
 **What an order says, not when it is read, decides.** Of the orders of one tweet that are read together the last counts.
 A RETRACT order takes the tweet out unless a later operation is seen to stand, though the row be not flagged yet; so it
@@ -55,12 +55,11 @@ RUN_SECONDS = 0.3
 """Of one run, after which no page is begun: the same worker works orders off. One run begins a second, so a backlog is
 worked off in a third of the time of one worker. What does not answer ends a run: it takes WRITE_SECONDS more at most,
 three times until the breaker opens."""
-SHARES = (0.25, 0.5, 1.0)
-"""Of a run, at which it goes on from what is read once more to what is new, to the second pass, and ends: however much
-is new, the second has its part. Each has a page at least."""
-BACK_US = 12_000_000
-"""So far below the last order that was read a run looks again: nearly every order is visible 2 s after its birth, by a
-clock that may be 10 s behind (storage/ids/leases.py)."""
+NEWEST_SHARE = 0.5
+"""Of a run, for the first pass: however much is new, the second has its part. Each has a page at least."""
+BACK_US = (2_000_000, 12_000_000)
+"""So far below the last order that was read a run looks again, if there is time: nearly every order is visible 2 s
+after its birth, by a clock that may be 10 s behind."""
 STEP_US = 20_000_000
 """The durable place is moved so often: each time reads SETTLED_US again."""
 LOOK_SECONDS = 30.0
@@ -69,6 +68,8 @@ OF_TWEETS = (DELIVER, TELL, RETRACT, RESTORE, INDEX_ORDER)
 """Kinds of orders whose first arg is a tweet."""
 REMEMBERED = 50_000
 """Orders that this process has read, 5 MB: False of one that the second pass has to read again."""
+CHANGES = 5_000
+"""The last deletions and restorations, by their tweets: an order of before that is read after them goes by them."""
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +79,7 @@ class Indexer:
 
     def __init__(self) -> None:
         self._indexed: LRUCache[int, bool] = LRUCache(REMEMBERED)
+        self._changes: LRUCache[int, Order] = LRUCache(CHANGES)
         self._identity: str | None = None
         self._looks_at = 0.0
 
@@ -94,7 +96,7 @@ class Indexer:
                 self._look_at_the_index()
             place = places().place(SEARCH)
             gaps.note_gap(place)
-            run = _Run(self._indexed, place)
+            run = _Run(self._indexed, self._changes, place)
             taken.read_up_to = run.index_newest(read_up_to=taken.read_up_to)
             run.make_up()
         return run.indexed
@@ -109,11 +111,11 @@ class Indexer:
 
 
 class _Run:
-    def __init__(self, known: "LRUCache[int, bool]", place: int) -> None:
+    def __init__(self, known: "LRUCache[int, bool]", changes: "LRUCache[int, Order]", place: int) -> None:
         self.indexed = 0
-        self._known = known
+        self._known, self._changes = known, changes
         began = time.monotonic()
-        self._again_until, self._newest_until, self._ends = (began + share * RUN_SECONDS for share in SHARES)
+        self._newest_until, self._ends = began + NEWEST_SHARE * RUN_SECONDS, began + RUN_SECONDS
         self._now = make_id(now_us(), 0)
         self._settled = before(self._now, SETTLED_US)
         self._place = place
@@ -126,25 +128,24 @@ class _Run:
         """
         read_up_to = min(read_up_to, self._now)
         lowest = max(self._place, self._settled)
-        again = max(lowest, before(read_up_to, BACK_US))
-        self._first_pass(again, read_up_to + 1, first_above=read_up_to, until=self._again_until)
-        newest = self._first_pass(max(lowest, read_up_to), MAX_ID, first_above=read_up_to, until=self._newest_until)
+        newest = self._first_pass(max(lowest, read_up_to), MAX_ID, first_above=read_up_to)
+        above = read_up_to + 1
+        for back_us in BACK_US:
+            after = max(lowest, before(read_up_to, back_us))
+            if time.monotonic() < self._newest_until:
+                self._first_pass(after, above, first_above=read_up_to)
+            above = after + 1
         return min(max(newest, read_up_to), self._now)
 
-    def _first_pass(self, after: int, below: int, *, first_above: int, until: float) -> int:
+    def _first_pass(self, after: int, below: int, *, first_above: int) -> int:
         """Returns the last order that it has come to, `after` if there is none."""
         while after < below:
             orders = outbox().orders_between(after=after, before=below, limit=PAGE)
-            self._index(self._unknown(orders), first_above=first_above)
+            self._index([order for order in orders if order.id not in self._known], first_above=first_above)
             after = orders[-1].id if orders else after
-            if len(orders) < PAGE or time.monotonic() >= until:
+            if len(orders) < PAGE or time.monotonic() >= self._newest_until:
                 break
         return after
-
-    def _unknown(self, orders: Sequence[Order]) -> list[Order]:
-        """Those that were not read, with those of the same tweets that were: the last of them counts."""
-        tweets = {_tweet_of(order) for order in orders if order.id not in self._known}
-        return [order for order in orders if _tweet_of(order) in tweets and not self._known.get(order.id)]
 
     def make_up(self) -> None:
         """The second pass, from the durable place up to what has settled; at least a page of it."""
@@ -161,14 +162,17 @@ class _Run:
     def _index(self, orders: Sequence[Order], *, first_above: int) -> None:
         """Of the first pass. What an order takes out or brings back, an older one that is read later may still change:
         the second pass reads them together, and so again."""
-        new = [order for order in orders if order.id not in self._known]
         of_tweets = _by_tweets(orders)
+        for tweet_id, order in of_tweets.items():
+            if order.kind in (RETRACT, RESTORE):
+                self._changes[tweet_id] = max(order, self._changes.get(tweet_id, order), key=_id_of)
+        of_tweets = {each: max(order, self._changes.get(each, order), key=_id_of) for each, order in of_tweets.items()}
         missing = index_tweets(of_tweets)
-        waiting = {of_tweets[each].id for each in missing}
+        waiting = {order.id for order in orders if _tweet_of(order) in missing}
         for order in orders:
             if order.id not in waiting:
                 self._known[order.id] = order.kind not in (RETRACT, RESTORE)
-        self.indexed += len(new) - len(waiting)
+        self.indexed += len(orders) - len(waiting)
         figures.count_indexed(each for each in of_tweets if each > first_above and each not in missing)
 
     def _settle(self, orders: Sequence[Order]) -> None:
@@ -190,6 +194,10 @@ class _Run:
 def before(place: int, us: int) -> int:
     """Returns the id that was made so much earlier, 0 before there were any."""
     return max(place - (us << WORKER_BITS), 0)
+
+
+def _id_of(order: Order) -> int:
+    return order.id
 
 
 def _by_tweets(orders: Sequence[Order]) -> dict[int, Order]:

@@ -50,6 +50,8 @@ BULK_MS = 1_500
 BULK_BYTES = 8_000_000
 """Of a request: a batch of tweets is a fortieth of it. A node takes 100 MB."""
 
+MAKE_SECONDS = 10.0
+"""In which an index is made, once in its life."""
 OF_A_DOCUMENT = ("mapper_parsing_exception", "illegal_argument_exception")
 """Refusals, with the status 400, of what one document says."""
 
@@ -159,7 +161,7 @@ class OpenSearchIndex:
             self._is_known = False
         try:
             self._make_sure(ends)
-            return self._client.ask(call, until=ends)
+            return self._client.ask(call, until=max(ends, time.monotonic() + seconds / 2))
         except Missing as error:
             log.error("search_index_is_missing", index=self._name)
             raise Unavailable(BACKEND) from error
@@ -169,8 +171,8 @@ class OpenSearchIndex:
         try:
             found = self._client.ask(self._mappings, until=ends)
         except Missing:
-            self._client.ask(self._create, until=ends)
-            found = self._client.ask(self._mappings, until=ends)
+            self._client.ask(self._create, until=time.monotonic() + MAKE_SECONDS)
+            found = self._client.ask(self._mappings, until=time.monotonic() + READ_SECONDS)
         if self._name in found or any(each != MAPPING for each in found.values()):
             log.error("search_index_is_another", index=_index_of(self._address), found=sorted(found))
             raise Unavailable(BACKEND)

@@ -222,7 +222,7 @@ class TestPlaces:
 
     def test_an_order_that_appears_late_is_found_by_the_second_pass(self, ada: User) -> None:
         """Of an id from before what the first pass has read."""
-        early = make_id(now_us() - indexer.BACK_US - 5_000_000, 77)
+        early = make_id(now_us() - indexer.BACK_US[-1] - 5_000_000, 77)
         one = Indexer()
         post(ada)
         one.run()
@@ -254,7 +254,7 @@ class TestPlaces:
 
     @on_one_store
     def test_the_figure_of_the_lag_has_what_the_second_pass_finds_first(self, ada: User) -> None:
-        early, one = make_id(now_us() - indexer.BACK_US - 5_000_000, 77), Indexer()
+        early, one = make_id(now_us() - indexer.BACK_US[-1] - 5_000_000, 77), Indexer()
         post(ada)
         one.run()
         create_tweet(author=viewer(ada), text="late", tweet_id=early)
