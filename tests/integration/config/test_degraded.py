@@ -136,9 +136,7 @@ class TestRedis:
         if BROKER in names:
             with override_settings(SWEEP_AFTER_SECONDS=0):
                 by_sweeper = sent_again() == 1
-            assert by_sweeper or is_claimed(during), (
-                "the broker takes it now, if not from who holds it (orders/holding.py)"
-            )
+            assert by_sweeper or is_claimed(during), "the broker takes it now, or has it from who held it"
         work_off_everything()
         assert page(reading) == page(writing) == [during, before]
         assert open_orders() == []
