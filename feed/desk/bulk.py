@@ -1,7 +1,8 @@
 """Acting on several people at once from their list: a page says on how many and on whom before anything is done.
 
 It stands between the list and the act, and is sent back to the list with the same choice, why, and `confirmed`. The
-operator is left out of the choice, and that is said; whom they may not touch is not in the list (accounts/admin.py).
+operator and whoever has left are left out of the choice, and that is said; whom they may not touch is not in the list
+(accounts/admin.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +39,7 @@ def _action(act: Act) -> Action:
             model_admin.message_user(request, f"At most {AT_ONCE} people at once.", messages.ERROR)
             return None
         operator = operator_of(request)
-        chosen = [each for each in people if each.pk != operator.pk]
+        chosen = [each for each in people if _may_be_chosen(each, operator)]
         form = act.form(request.POST if "confirmed" in request.POST else None)
         if not chosen:
             model_admin.message_user(request, f"{act.done}: nobody.{_left_out(people, operator)}", messages.ERROR)
@@ -92,8 +93,14 @@ def _names(people: Sequence[User]) -> str:
     return ", ".join(map(str, people))
 
 
+def _may_be_chosen(person: User, operator: User) -> bool:
+    return person.pk != operator.pk and person.left_at is None
+
+
 def _left_out(people: Sequence[User], operator: User) -> str:
-    return " You cannot act on yourself." if any(each.pk == operator.pk for each in people) else ""
+    own = " You cannot act on yourself." if any(each.pk == operator.pk for each in people) else ""
+    left = " Nobody can act on who has left." if any(each.left_at is not None for each in people) else ""
+    return own + left
 
 
 class BulkActs(admin.ModelAdmin):  # type: ignore[type-arg]

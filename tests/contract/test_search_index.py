@@ -179,15 +179,6 @@ def test_removes(index: SearchIndex) -> None:
     assert index.find(words("cat"), limit=10) == [goes.id, stays.id], "put back"
 
 
-def test_removes_an_author(index: SearchIndex) -> None:
-    others = document("cat", author=21)
-    kept(index, others, *(document("cat", author=2) for _ in range(30)))
-    index.remove_author(2)
-    index.remove_author(3)
-    index.refresh()
-    assert index.find(IndexQuery(), limit=50) == [others.id]
-
-
 def test_takes_a_whole_batch_of_the_largest(index: SearchIndex) -> None:
     ids = [new_id() for _ in range(BATCH_MAX)]
     index.put([document(*(["wörd"] * 20), of=each) for each in ids])

@@ -29,8 +29,6 @@ from tweets.search.port import READ_SECONDS, WRITE_SECONDS, Document, IndexQuery
 FILE = "search.sqlite3"
 PROGRESS = 1_000
 """Instructions of SQLite's machine after which it looks whether the time is over."""
-REMOVED_AT_ONCE = 500
-"""Of an author's documents, so that other writers come in between."""
 EVERY = "d"
 """A facet of every document: FTS5 leaves something out of what was found only."""
 
@@ -64,10 +62,6 @@ class EmbeddedIndex:
     def remove(self, ids: Collection[int]) -> None:
         with self._writing() as connection:
             connection.executemany(_DELETE, [(each,) for each in ids])
-
-    def remove_author(self, author_id: int) -> None:
-        while ids := self.find(IndexQuery(authors=(author_id,)), limit=REMOVED_AT_ONCE):
-            self.remove(ids)
 
     def find(
         self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int, within: float | None = None

@@ -36,10 +36,6 @@ class GuardedIndex:
         with self.breaker.guard():
             self._index.remove(ids)
 
-    def remove_author(self, author_id: int) -> None:
-        with self.breaker.guard():
-            self._index.remove_author(author_id)
-
     def find(
         self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int, within: float | None = None
     ) -> list[int]:

@@ -27,7 +27,7 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
 from tweets.search.addresses import Address, address_of
 from tweets.search.opensearch_client import BACKEND, Call, Missing, OpenSearchClient, T
-from tweets.search.port import BATCH_MAX, READ_SECONDS, WRITE_SECONDS, Document, IndexQuery, Phrase
+from tweets.search.port import READ_SECONDS, WRITE_SECONDS, Document, IndexQuery, Phrase
 
 MAPPING = {
     "dynamic": "strict",
@@ -73,13 +73,6 @@ class OpenSearchIndex:
 
     def remove(self, ids: Collection[int]) -> None:
         self._write([_line({"delete": {"_id": str(each)}}) for each in ids])
-
-    def remove_author(self, author_id: int) -> None:
-        query, below = IndexQuery(authors=(author_id,)), MAX_ID
-        self.refresh()
-        while ids := self.find(query, below=below, limit=BATCH_MAX):
-            self.remove(ids)
-            below = ids[-1]
 
     def find(
         self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int, within: float | None = None

@@ -81,12 +81,6 @@ class SearchIndex(Protocol):
     def remove(self, ids: Collection[int]) -> None:
         """Forgets the documents of BATCH_MAX ids at most; ids that are not there are none of its business."""
 
-    def remove_author(self, author_id: int) -> None:
-        """Forgets all documents by an author, in batches of its own: several hundred thousand may take minutes.
-
-        What is put meanwhile may stay. Where it was interrupted, it is called again.
-        """
-
     def find(
         self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int, within: float | None = None
     ) -> list[int]:

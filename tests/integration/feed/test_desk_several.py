@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import StaffAction, User
-from accounts.people import services
+from accounts.people import leaving, services
 from accounts.people.withholding import order_withholding
 from accounts.staff.roles import Role
 from feed.operations import letters
@@ -19,7 +19,7 @@ from tests.integration.accounts.admins import act, signed_in
 from tests.integration.feed.desk import BAD_IDS, Desk, said
 from tests.integration.feed.test_desk_fan_out import buried
 from tests.integration.speaking import on_one_store
-from tests.people import new_person, new_staff
+from tests.people import PASSWORD, new_person, new_staff
 
 pytestmark = pytest.mark.usefixtures("product")
 
@@ -60,6 +60,15 @@ def test_of_an_act_that_fails_midway_it_is_said_with_whom_it_was_done(
     assert [*User.objects.exclude(suspended_at=None)] == [people[3]]
     assert [entry.subject_id for entry in StaffAction.objects.all()] == [people[3].pk]
     assert "Suspended: @third, @second, @first." in said(act(client, "suspend", *people[:3]))
+
+
+@on_one_store
+def test_nobody_acts_on_who_has_left_and_others_are_acted_on(client: Client) -> None:
+    gone, here = new_person("gone"), new_person("here")
+    leaving.leave(gone.id, PASSWORD)
+    page = said(act(client, "suspend", gone, here))
+    assert "Suspended: @here. Nobody can act on who has left." in page
+    assert "Suspended: nobody. Nobody can act on who has left." in said(act(client, "suspend", gone))
 
 
 @on_one_store

@@ -24,7 +24,7 @@ from tests.proxies import Proxy
 from tests.unit.storage.test_process import holds_in_child
 from tweets.search import opensearch as opensearch_module
 from tweets.search.opensearch import BULK_BYTES, MAPPING, OpenSearchIndex
-from tweets.search.port import BATCH_MAX, READ_SECONDS, WORD_MAX, WORDS_MAX, Document, IndexQuery
+from tweets.search.port import READ_SECONDS, WORD_MAX, WORDS_MAX, Document, IndexQuery
 
 pytestmark = pytest.mark.opensearch
 SPARE_SECONDS = 0.5
@@ -172,7 +172,6 @@ def test_while_the_node_is_away_calls_fail_in_time_and_then_go_on(
             index.refresh,
             lambda: index.put([cat()]),
             lambda: index.remove([1]),
-            lambda: index.remove_author(7),
         ):
             _fails_within(0.4, call)
     monkeypatch.undo()
@@ -259,16 +258,6 @@ def test_a_batch_of_the_largest_documents_goes_in_several_requests(index: OpenSe
     index.put(documents)
     index.refresh()
     assert index.count() == len(documents)
-
-
-def test_an_author_of_more_than_a_batch_is_removed_with_what_has_just_been_put(index: OpenSearchIndex) -> None:
-    others = cat()
-    index.put([others])
-    for _ in range(3):
-        index.put([Document(id=new_id(), author_id=8, words=("cat",)) for _ in range(BATCH_MAX // 2)])
-    index.remove_author(8)
-    index.refresh()
-    assert index.find(IndexQuery(), limit=BATCH_MAX) == [others.id]
 
 
 def test_what_was_put_is_found_soon_by_itself(index: OpenSearchIndex) -> None:
