@@ -194,7 +194,8 @@ class Dispatcher:
                 WAITING.set(orders.unfinished_tasks - 1)
                 orders.task_done()
             try:
-                held.pass_on_some()
+                if held:
+                    held.pass_on_some()
             except Exception as error:
                 log.warning("dispatch_failed", error=type(error).__name__)
 

@@ -61,9 +61,14 @@ class HeldOrders:
         fails of, which is not kept then.
         """
         for broker in list(self._held):
-            with suppress(Unavailable):
-                self._pass_on_to(broker)
-        HOLDING.set(len(self))
+            try:
+                with suppress(Unavailable):
+                    self._pass_on_to(broker)
+            finally:
+                if not self._held[broker]:
+                    del self._held[broker]
+                    self._sent.pop(broker, None)
+                HOLDING.set(len(self))
 
     def _pass_on_to(self, broker: RedisNode) -> None:
         held = self._held[broker]
@@ -81,5 +86,3 @@ class HeldOrders:
                 resending.release(broker, [str(each.id) for each, is_ours in ours if is_ours])
                 raise
         self._sent[broker] = self._sent.get(broker, 0) + sum(claimed)
-        if not held:
-            del self._held[broker], self._sent[broker]

@@ -316,3 +316,15 @@ class TestHeldOrders:
         broker_node().round_trip(("DEL", f"sent:{orders[2].id}"))
         held.pass_on_some()
         assert (broker.took, len(held)) == ([orders[0].id, orders[2].id], 0)
+
+    def test_where_the_last_one_cannot_be_sent_nothing_is_asked_of_the_broker_any_more(self) -> None:
+        def fail(_order: Order) -> None:
+            raise ValueError("no such order")
+
+        held = HeldOrders(fail)
+        held.hold(deliver_order(new_id(), 1))
+        with pytest.raises(ValueError, match="no such order"):
+            held.pass_on_some()
+        with counted_round_trips() as trips:
+            held.pass_on_some()
+        assert (trips, len(held)) == ([], 0)
