@@ -2,8 +2,9 @@
 
 Registered once a process, as the handlers of orders are (config/orders.py). Followers come first, since whatever is
 deleted of somebody is taken from each of their followers' homes; then what people write, so that it is gone soonest;
-and Redis last, as the others read and write there. A new table, listing, index or cache that names
-people is a line here: the proof asks all of them (feed/leaving/saga.py).
+then Redis, as the others read and write there; and the index of tweets last, so that one that is away holds up nothing
+else. A new table, listing, index or cache that names people is a line here: the proof asks all of them
+(feed/leaving/saga.py).
 """
 
 from accounts.graph.erasing import FOLLOWERS_STEP, GRAPH_STEPS
@@ -17,6 +18,6 @@ from tweets.writing.erasing import TWEET_STEPS
 
 def register() -> None:
     """Fills the list. Raises `ValueError` when it was filled before."""
-    written = (*TWEET_STEPS, SEARCH_STEP)
     feeds = (DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP)
-    register_steps((FOLLOWERS_STEP, *written, *GRAPH_STEPS, *feeds, ACCOUNT_STEP, *SESSION_STEPS, KEYS_STEP))
+    rest = (ACCOUNT_STEP, *SESSION_STEPS, KEYS_STEP, SEARCH_STEP)
+    register_steps((FOLLOWERS_STEP, *TWEET_STEPS, *GRAPH_STEPS, *feeds, *rest))

@@ -25,7 +25,9 @@ from storage.redis.shards import user_tag
 
 ROWS_A_PIECE = 500
 """Of SQL: a statement of some milliseconds."""
-KEPT = (*READING, "news", "unread", "sockets", "right-from", "guesses", "rate", "marked")
+KEPT = (*READING, "news", "unread", "sockets", "right-from", "rate")
+GUESSES = "guesses"
+"""Erased with them, and no trace: whoever tries to sign in by the name that stays makes it anew, for some minutes."""
 COUNTED = ("followers", "following", "tweets")
 """The families of keys `<user tag>:<family>:<id>`; what is counted also stands under `…:large`."""
 UNTAGGED = ("rate:email-change", "rate:export", "followers-counted")
@@ -76,12 +78,14 @@ def keys_of(person_id: int) -> list[list[str]]:
     """Returns the keys of Redis that are of nobody else, those of one slot together."""
     tag = user_tag(person_id)
     counted = [f"{tag}:{family}:{person_id}{large}" for family in COUNTED for large in ("", ":large")]
-    kept = [f"{tag}:{family}:{person_id}" for family in dict.fromkeys(KEPT)]
+    kept = [f"{tag}:{family}:{person_id}" for family in KEPT]
     return [kept + counted, *([f"{family}:{person_id}"] for family in UNTAGGED)]
 
 
 def _erase_keys(person_id: int, _place: int) -> Piece:
-    return Piece(sum(timeline_node().round_trip(*(("DEL", *keys) for keys in keys_of(person_id)))))
+    guesses = f"{user_tag(person_id)}:{GUESSES}:{person_id}"
+    *erased, _ = timeline_node().round_trip(*(("DEL", *keys) for keys in keys_of(person_id)), ("DEL", guesses))
+    return Piece(sum(erased))
 
 
 def _has_keys(person_id: int) -> bool:
@@ -97,4 +101,4 @@ SESSION_STEPS: Sequence[Step] = (
 """What they were signed in with: ended when they left, and here once more what was made at that very moment."""
 
 KEYS_STEP = Step("keys", _erase_keys, _has_keys)
-"""What is in Redis of them and nobody else: the last step, as others read and write there."""
+"""What is in Redis of them and nobody else: behind the others, which read and write there."""

@@ -37,6 +37,7 @@ EMPTIED: Mapping[str, object] = {
     "bio": "",
     "avatar_url": "",
     "verified": False,
+    "protected_at": None,
     "last_login": None,
     "suspended_until": None,
 }

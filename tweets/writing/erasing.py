@@ -6,17 +6,17 @@ what it answered: a thread keeps its shape, and a write that comes late finds it
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 from accounts.graph.erasing import Remove, edge_step
 from accounts.people.erasing import Piece, Step
 from storage import stores
 from storage.ids.snowflakes import MAX_ID
 from storage.ports.associations import Association, Change, End
+from tweets.caches import counts
 from tweets.entities import Tweet
 from tweets.kinds import BOOKMARK, LIKE, RETWEET, WITHHELD, WITHHELD_ENTRY
 from tweets.stores.port import tweet_store
-from tweets.writing.liking import unmark_all
+from tweets.writing.after_write import tell
 from tweets.writing.posting import erase_tweet
 from tweets.writing.retweeting import undo_retweet
 
@@ -49,8 +49,9 @@ def _has_tweets(person_id: int) -> bool:
     return bool(tweet_store().by_author(person_id, replies=True, limit=1))
 
 
-def _unmark(kind: str, edges: Sequence[Association]) -> None:
-    unmark_all(edges[0].source, kind, [edge.target for edge in edges])
+def _unlike(edges: Sequence[Association]) -> None:
+    _remove(edges)
+    tell([], guards=counts.invalidate([edge.target for edge in edges]))
 
 
 def _undo(edges: Sequence[Association]) -> None:
@@ -59,7 +60,7 @@ def _undo(edges: Sequence[Association]) -> None:
 
 
 def _remove(edges: Sequence[Association]) -> None:
-    """Of what counts take notice of only where something else stands (accounts/graph/withheld.py)."""
+    """Of what is not counted, or only where something else stands (accounts/graph/withheld.py)."""
     changes = [Change(each.source, each.kind, each.target, stores.ids.next(above=each.op), False) for each in edges]
     stores.associations().apply(changes)
 
@@ -71,8 +72,8 @@ def _step(name: str, kind: str, remove: Remove, end: End = End.SOURCE) -> Step:
 TWEET_STEPS: Sequence[Step] = (
     Step("tweets", _erase_tweets, _has_tweets),
     _step("retweets", RETWEET, _undo),
-    _step("likes", LIKE, partial(_unmark, LIKE)),
-    _step("bookmarks", BOOKMARK, partial(_unmark, BOOKMARK)),
+    _step("likes", LIKE, _unlike),
+    _step("bookmarks", BOOKMARK, _remove),
     _step("withheld from tweets", WITHHELD, _remove),
     _step("withheld retweets", WITHHELD_ENTRY, _remove, End.TARGET),
 )

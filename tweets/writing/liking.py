@@ -13,16 +13,14 @@ tweet, which tells what a retweet retweets, one of the edge, and the rest alike.
 after it is for `tweets.reading.selectors.undone_out` to say.
 """
 
-from collections.abc import Sequence
-
 from accounts.entities import Viewer
 from accounts.graph.notifications import NotificationType, notify_order
 from storage import stores
 from storage.ports.associations import Change
-from tweets.caches import counts, marks
+from tweets.caches import marks
 from tweets.kinds import BOOKMARK, LIKE
 from tweets.reading.selectors import marked_id, original_tweet
-from tweets.writing.after_write import tell, tell_marked
+from tweets.writing.after_write import tell_marked
 
 
 def like(*, viewer: Viewer, tweet_id: int) -> int:
@@ -43,18 +41,6 @@ def bookmark(*, viewer: Viewer, tweet_id: int) -> int:
 def unbookmark(*, viewer: Viewer, tweet_id: int) -> None:
     """Takes it out again."""
     _unmark(viewer, BOOKMARK, tweet_id)
-
-
-def unmark_all(user_id: int, kind: str, tweet_ids: Sequence[int]) -> None:
-    """Takes marks of one kind back, at most MAX_CHANGES, of who reads no more (writing/erasing.py). Idempotent.
-
-    A store read, a write and a Redis round trip. The person's own marks in Redis are left to who erases those.
-    """
-    last = stores.associations().last_changes([(user_id, kind, each) for each in tweet_ids])
-    changes = [Change(user_id, kind, each.target, stores.ids.next(above=each.op), present=False) for each in last]
-    stores.associations().apply(changes)
-    if kind != BOOKMARK:
-        tell([], guards=counts.invalidate(tweet_ids))
 
 
 def _mark(viewer: Viewer, kind: str, tweet_id: int) -> int:

@@ -34,6 +34,8 @@ from storage.ids.snowflakes import MAX_ID
 from storage.models import Edge
 from storage.ports.associations import End
 from storage.redis.count_cache import counts_of
+from storage.redis.node import timeline_node
+from storage.redis.shards import user_tag
 from storage.stores import outbox
 from tests.integration.accounts.admins import post as admin_post
 from tests.integration.accounts.admins import signed_in
@@ -179,6 +181,30 @@ def test_a_change_under_way_writes_nothing_into_the_row_of_who_left_meanwhile(
     row = User.objects.get(pk=person.pk)
     assert row.left_at is not None
     assert is_emptied(row)
+
+
+def test_no_column_of_the_row_says_what_a_new_one_does_not() -> None:
+    life = a_life()
+    services.update_profile(life.person.id, services.ProfileChange(protected=True))
+    leave(life.person)
+    new, row = new_person(), User.objects.get(pk=life.person.pk)
+    of_their_own = {"id", "username", "display_name", "email", "password", "security_stamp"}
+    of_leaving = {"left_at", "suspended_at"}
+    columns = {each.attname for each in User._meta.concrete_fields}
+    told = {each for each in columns if getattr(row, each) != getattr(new, each)}
+    assert told <= of_their_own | of_leaving
+
+
+def test_who_tries_to_sign_in_by_the_name_that_stays_holds_up_no_proof() -> None:
+    life = a_life()
+    leave(life.person)
+    long_gone(life.person)
+    key = f"{user_tag(life.person.id)}:guesses:{life.person.id}"
+    timeline_node().round_trip(("SET", key, b"1", "EX", 300))
+    assert saga.traces_of(life.person.id) != []
+    assert go_on() == 1
+    timeline_node().round_trip(("SET", key, b"1", "EX", 300))
+    assert traces(life.person) == []
 
 
 def test_what_was_reported_stays_without_who_did_it() -> None:
