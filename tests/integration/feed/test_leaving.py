@@ -207,6 +207,17 @@ def test_who_tries_to_sign_in_by_the_name_that_stays_holds_up_no_proof() -> None
     assert traces(life.person) == []
 
 
+def test_an_index_that_is_away_holds_up_nothing_else() -> None:
+    life = a_life()
+    leave(life.person)
+    long_gone(life.person)
+    with patch("tweets.search.erasing.search_index", side_effect=Unavailable("search")):
+        assert go_on() == 0
+    row = Leaving.objects.get(pk=life.person.pk)
+    assert (row.step, traces(life.person)) == ("search", ["search"])
+    assert go_on() == 1
+
+
 def test_what_was_reported_stays_without_who_did_it() -> None:
     life = a_life()
     report = Report.objects.get(reporter=life.person)
