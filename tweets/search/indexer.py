@@ -36,6 +36,7 @@ from msgspec.structs import replace
 
 from accounts.graph.notifications import NOTIFY_ORDER
 from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, TELL
+from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, WORKER_BITS, make_id, now_us
 from storage.ports.outbox import SETTLED_US, Order
 from storage.ports.places import SEARCH
@@ -181,14 +182,24 @@ class _Run:
         late = _not_indexed(of_tweets)
         missing = index_tweets(of_tweets)
         for tweet_id in missing:
-            outbox().finished_order(of_tweets[tweet_id].id)
-            if of_tweets[tweet_id].kind == INDEX_ORDER:
-                outbox().finished_order(tweet_id)
+            _finish(of_tweets[tweet_id], tweet_id)
         if lost := index_tweets({each: of_tweets[each] for each in missing}):
             log.warning("tweets_of_orders_missing", count=len(lost))
         figures.count_indexed(late - lost)
         self.indexed += len([order for order in orders if order.id not in self._known])
         self._known.update((order.id, True) for order in orders)
+
+
+def _finish(order: Order, tweet_id: int) -> None:
+    """Has written what the order, and the tweet's own, owe. What cannot be is left to their worker, who buries it."""
+    try:
+        outbox().finished_order(order.id)
+        if order.kind == INDEX_ORDER:
+            outbox().finished_order(tweet_id)
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.exception("search_order_is_unreadable", order_id=order.id, kind=order.kind, error=type(error).__name__)
 
 
 def before(place: int, us: int) -> int:

@@ -316,6 +316,20 @@ class TestPlaces:
         for order in every_open_order():
             outbox().mark_done(order.id)
 
+    @on_one_store
+    def test_an_order_whose_writes_cannot_be_read_stops_nobody(
+        self, ada: User, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        gone = Order(ids.next(), "deliver", (new_id(), ada.id))
+        outbox().add(gone)
+        tweet, one = post(ada), Indexer()
+        with settled(), patch.object(type(outbox()), "finished_order", side_effect=ValueError("not zlib's")):
+            one.run()
+        assert indexed() == [tweet]
+        assert "search_order_is_unreadable" in caplog.text
+        assert places().place(SEARCH) > gone.id
+        outbox().mark_done(gone.id)
+
     def test_one_at_a_time(self, ada: User) -> None:
         post(ada)
         with turns.turn() as taken:
