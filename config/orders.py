@@ -41,7 +41,7 @@ def register_handlers() -> None:
     register(WITHHOLD_RETWEETS_ORDER, lambda order, _: withholding.withhold_retweets(order), queue=FANOUT)
     register(INDEX_ORDER, late.handle, queue=GRAPH)
     announce_by(_send)
-    register(NOTIFY_ORDER, lambda order, _: notifying.notify(order), queue=NOTICES)
+    register(NOTIFY_ORDER, lambda order, _: notifying.notify([order]), queue=NOTICES, together=notifying.notify)
 
 
 def _send(order: Order) -> None:

@@ -49,11 +49,70 @@ def work_order(
     `args`: the order's, in the message of who wrote it.
     """
     figures.count_worked(handlers.queue_of(kind))
+    _attempt(order_id, kind, args=args, resent=resent, is_redelivered=_redelivered(self), is_found=found)
+
+
+@shared_task(name="fanout.work_orders", ignore_result=True, bind=True)
+@begins("orders.work", Kind.CONSUMER, lambda _task, _id, kind, **_how: {"feed.order.kind": kind})
+def work_orders(self: "Task[..., None]", _first: int, kind: str, *, orders: Sequence[Sequence[int]]) -> None:
+    """Works off orders of one kind that their writer announced together (orders/gathering.py): of each the id, and then
+    its args.
+
+    When one of them is at fault, and when the broker hands them out again, as a worker died of one, each is attempted
+    by itself.
+    """
+    figures.count_worked(handlers.queue_of(kind))
+    announced = [Order(order_id, kind, tuple(args)) for order_id, *args in orders]
+    is_redelivered = _redelivered(self)
+    if is_redelivered or not _are_done_together(kind, announced):
+        for order in announced:
+            _attempt_one_of_many(order, is_redelivered)
+
+
+def _are_done_together(kind: str, orders: Sequence[Order]) -> bool:
+    """False when one of them is at fault. Those that a backend keeps waiting are left to the sweeper."""
+    outcome = figures.DONE
+    try:
+        handlers.work_off_together(kind, orders)
+    except Unavailable as error:
+        outcome = figures.WAITS
+        log.warning("orders_wait", order_id=orders[0].id, kind=kind, count=len(orders), backend=error.backend)
+    except Exception as error:
+        log.warning("orders_failed", order_id=orders[0].id, kind=kind, count=len(orders), error=type(error).__name__)
+        return False
+    for order in orders:
+        _count_one_of_many(order, outcome)
+    return True
+
+
+def _of(order: Order, *_how: object) -> int:
+    return order.id
+
+
+@order_work("order.work", _of, Kind.CONSUMER, lambda order, _outcome: {"feed.order.kind": order.kind})
+def _count_one_of_many(order: Order, outcome: str) -> None:
+    figures.count_attempt(handlers.known_kind(order.kind), outcome)
+
+
+@order_work("order.work", _of, Kind.CONSUMER, lambda order, _redelivered: {"feed.order.kind": order.kind})
+def _attempt_one_of_many(order: Order, is_redelivered: bool) -> None:
+    _attempt(order.id, order.kind, is_redelivered=is_redelivered)
+
+
+def _attempt(
+    order_id: int,
+    kind: str,
+    *,
+    args: Sequence[int] | None = None,
+    resent: bool = False,
+    is_redelivered: bool = False,
+    is_found: bool = False,
+) -> None:
+    is_resent = resent or is_redelivered
     try:
         work = partial(handlers.work_off, resent=resent)
         announced = handlers.announced(order_id, kind, args)
-        is_resent = resent or _redelivered(self)
-        outcome = attempt(order_id, work, is_resent=is_resent, is_found=found, announced=announced)
+        outcome = attempt(order_id, work, is_resent=is_resent, is_found=is_found, announced=announced)
     except Unavailable as error:
         outcome = figures.WAITS
         log.warning("order_waits", order_id=order_id, kind=kind, backend=error.backend)

@@ -1,18 +1,22 @@
-"""Working off an order that notifies: notices for whom it concerns, and then whoever shows them is told.
+"""Working off orders that notify: notices for whom they concern, and then whoever shows them is told.
 
 Nobody is notified by somebody whom they block or mute, who blocks them, or who is suspended: that is asked of the truth
 when the notice is written, and again when it is shown (feed/notifications). A notice says neither who nor how many.
 Nor is anybody notified while they are suspended, as whoever has left is for ever: nothing new names them.
 
 The store first, then Redis: what people are shown of how much is new is counted anew (feed/notifications/unread.py),
-and their sockets read what came. If either does not answer, the order stays open; done twice it writes the same.
+and their sockets read what came. If either does not answer, the orders stay open; done twice they write the same.
+
+Orders that came together are worked off at once: of a thousand likes of one tweet one notice is written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
 
 from accounts.account_cache.accounts import accounts_by_id
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, MUTE
-from accounts.graph.notifications import CODES, KIND, NotificationType, news_changed
+from accounts.graph.notifications import CODES, KIND, news_changed
 from fanout.live import channel
 from fanout.orders.kinds import PoisonedOrder
 from storage.ports.notices import Notice
@@ -21,44 +25,71 @@ from storage.redis.node import timeline_node
 from storage.stores import associations, notices, outbox
 
 
-def notify(order: Order) -> None:
-    """Handles a NOTIFY_ORDER, and marks it done. Idempotent.
+def notify(orders: Sequence[Order]) -> None:
+    """Handles NOTIFY_ORDERs, and marks them done. Idempotent.
 
-    The accounts, a store read, a write, a round trip and the order's mark; no write and no round trip if nobody is to
-    be told. Raises `Unavailable`, and then the order stays open, and `PoisonedOrder` for malformed arguments.
+    However many they are: the accounts, a store read, a write of each notice, a round trip and a write of the marks; no
+    write of notices and no round trip if nobody is to be told. Raises `Unavailable`, and then all of them are open, and
+    `PoisonedOrder` for malformed arguments of one.
     """
-    actor, subject, told = _asked(order)
-    recipients = _who_may_hear_of(actor, [recipient for _, recipient in told])
-    written = [Notice(recipient, KIND[kind], subject, order.id) for kind, recipient in told if recipient in recipients]
+    told = [each for order in orders for each in _told_by(order)]
+    hears = _who_may_hear({(each.recipient, each.actor) for each in told})
+    written = _standing([each.notice for each in told if (each.recipient, each.actor) in hears])
     if written:
         notices().add(written)
-        tell_of_news([notice.recipient for notice in written], order.id)
-    outbox().mark_done_soon(order.id)
+        tell_of_news({notice.recipient: notice.place for notice in written})
+    outbox().mark_all_done_soon([order.id for order in orders])
 
 
-def tell_of_news(people: Sequence[int], place: int) -> None:
-    """Has what is new for these people counted anew, and tells their sockets. A round trip. Raises `Unavailable`."""
-    commands = [command for each in people for command in (news_changed(each), channel.news_command(each, place))]
-    timeline_node().round_trip(*commands)
+def tell_of_news(places: Mapping[int, int]) -> None:
+    """Has what is new for these people counted anew, and tells their sockets; of each a place that is new.
+
+    A round trip. Raises `Unavailable`.
+    """
+    of_each = [(news_changed(person), channel.news_command(person, place)) for person, place in places.items()]
+    timeline_node().round_trip(*(command for commands in of_each for command in commands))
 
 
-def _asked(order: Order) -> tuple[int, int, list[tuple[NotificationType, int]]]:
+class _Told(msgspec.Struct, frozen=True):
+    """What an order says to one person of another."""
+
+    actor: int
+    notice: Notice
+
+    @property
+    def recipient(self) -> int:
+        return self.notice.recipient
+
+
+def _told_by(order: Order) -> list[_Told]:
     if len(order.args) < 4 or len(order.args) % 2:
         raise PoisonedOrder(f"{order.kind} takes who, what, and pairs of type and person: not {order.args}")
     actor, subject, *pairs = order.args
     if unknown := {*pairs[::2]} - CODES.keys():
         raise PoisonedOrder(f"no types of notifications: {unknown}")
-    return actor, subject, [(CODES[code], person) for code, person in zip(pairs[::2], pairs[1::2], strict=True)]
+    return [
+        _Told(actor, Notice(person, KIND[CODES[code]], subject, order.id))
+        for code, person in zip(pairs[::2], pairs[1::2], strict=True)
+    ]
 
 
-def _who_may_hear_of(actor: int, people: Sequence[int]) -> set[int]:
-    """Returns those of them who are neither suspended nor have left, and neither block nor mute the actor nor are
-    blocked; nobody if the actor is suspended. The accounts and a store read.
+def _who_may_hear(pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Returns those pairs of recipient and actor of whom neither is suspended or has left, and the one neither blocks
+    nor mutes the other nor is blocked. The accounts and a store read.
     """
-    here = {each.id for each in accounts_by_id([actor, *people]).values() if not each.suspended}
-    hearing = {*people} & here
-    if actor not in here or not hearing:
-        return set()
+    accounts = accounts_by_id({person for pair in pairs for person in pair})
+    here = {each.id for each in accounts.values() if not each.suspended}
+    hearing = {pair for pair in pairs if here.issuperset(pair)}
     kinds = (BLOCK, BLOCKED_BY, MUTE)
-    between = associations().find_pairs([(each, kind, actor) for each in hearing for kind in kinds])
-    return hearing - {edge.source for edge in between}
+    between = associations().find_pairs([(person, kind, actor) for person, actor in hearing for kind in kinds])
+    return hearing - {(edge.source, edge.target) for edge in between}
+
+
+def _standing(told: Sequence[Notice]) -> list[Notice]:
+    """Returns of each recipient, kind and subject the notice that counts, ascending by place."""
+    standing: dict[tuple[int, str, int], Notice] = {}
+    for notice in sorted(told, key=lambda notice: notice.place, reverse=True):
+        key = notice.recipient, notice.kind.name, notice.subject
+        if notice.kind.once or key not in standing:
+            standing[key] = notice
+    return sorted(standing.values(), key=lambda notice: notice.place)

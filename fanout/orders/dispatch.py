@@ -1,17 +1,19 @@
 """Handing an order to the workers without making the caller wait.
 
 `send` puts the order into a bounded queue in memory and returns; a thread of this process
-passes it on to the broker. What the broker does not take it keeps, and sends at its return
-(orders/holding.py). Whatever is lost on that way (the queue is full, the process is killed)
-is still open in the outbox, and the sweeper sends it again: this is only the fast path.
+passes it on to the broker, of some kinds many at a time (orders/gathering.py). What the broker
+does not take it keeps, and sends at its return (orders/holding.py). Whatever is lost on that way
+(the queue is full, the process is killed) is still open in the outbox, and the sweeper sends it
+again: this is only the fast path.
 """
 
 import atexit
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import Any, cast
 
 import structlog
@@ -22,7 +24,8 @@ from prometheus_client import Gauge
 from redis.exceptions import RedisError
 
 from fanout.orders.brokers import broker_of
-from fanout.orders.handlers import queue_of
+from fanout.orders.gathering import Gathering
+from fanout.orders.handlers import goes_together, queue_of
 from fanout.orders.holding import HeldOrders
 from fanout.orders.queues import BULK
 from storage.errors import Unavailable
@@ -81,6 +84,16 @@ def enqueue(order: Order, *, resent: bool = False, found: bool = False) -> None:
     _send("fanout.work_order", (order.id, order.kind), queue_of(order.kind), **how)
 
 
+def enqueue_together(orders: Sequence[Order]) -> None:
+    """Puts orders of one kind and broker on their queue in one message. Raises `Unavailable`."""
+    first = orders[0]
+    if len(orders) == 1:
+        enqueue(first)
+    else:
+        announced = [(order.id, *order.args) for order in orders]
+        _send("fanout.work_orders", (first.id, first.kind), queue_of(first.kind), orders=announced)
+
+
 @order_work("order.send_part", _id, Kind.PRODUCER, _described)
 def enqueue_part(order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:
     """Puts one part of a large order, from the follower above `after` on, on the queue of bulk work.
@@ -91,7 +104,7 @@ def enqueue_part(order: Order, part: int, parts: int, *, after: int = 0, resent:
 
 
 def _send(task: str, args: tuple[int | str, ...], queue: str, /, **kwargs: Any) -> None:
-    """Sends to the broker of the order, which is the first of the arguments. At once while its breaker is open."""
+    """Sends to the broker of the order whose id is the first of the arguments. At once while its breaker is open."""
     broker = broker_of(cast(int, args[0]))
     try:
         with broker.breaker.guard(), producers.of(broker) as producer:
@@ -141,8 +154,13 @@ producers = Producers()
 class Dispatcher:
     """The thread that passes this process's orders on, started by the first `send`. A forked child has its own."""
 
-    def __init__(self, pass_on: Callable[[Order], None]) -> None:
+    def __init__(
+        self,
+        pass_on: Callable[[Order], None],
+        pass_on_together: Callable[[Sequence[Order]], None] = enqueue_together,
+    ) -> None:
         self._pass_on = pass_on
+        self._pass_on_together = pass_on_together
         self.start_anew()
         start_anew_after_fork(self)
 
@@ -185,29 +203,68 @@ class Dispatcher:
                 self._is_running = True
 
     def _run(self, orders: "queue.Queue[Order]") -> None:
-        held = HeldOrders(self._pass_on)
+        passing = _Passing(orders, self._pass_on, self._pass_on_together)
         while True:
-            with suppress(queue.Empty):
-                order = orders.get(timeout=LOOK_SECONDS if held else None)
-                WAITING.set(orders.unfinished_tasks)
-                self._hand_on(order, held)
-                WAITING.set(orders.unfinished_tasks - 1)
-                orders.task_done()
-            try:
-                if held:
-                    held.pass_on_some()
-            except Exception as error:
-                log.warning("dispatch_failed", error=type(error).__name__)
+            passing.step()
 
-    def _hand_on(self, order: Order, held: HeldOrders) -> None:
+
+class _Passing:
+    """What the dispatching thread does with what comes off its queue. An order counts as waiting until it was sent, or
+    is kept."""
+
+    def __init__(
+        self,
+        orders: "queue.Queue[Order]",
+        pass_on: Callable[[Order], None],
+        pass_on_together: Callable[[Sequence[Order]], None],
+    ) -> None:
+        self._orders = orders
+        self._pass_on = pass_on
+        self._pass_on_together = pass_on_together
+        self._held = HeldOrders(pass_on)
+        self._gathering = Gathering()
+
+    def step(self) -> None:
+        """Waits for an order, or until something else is to be sent, and sends it."""
+        with suppress(queue.Empty):
+            order = self._orders.get(timeout=self._seconds_to_wait())
+            WAITING.set(self._orders.unfinished_tasks)
+            if goes_together(order.kind):
+                self._hand_on_together(self._gathering.add((broker_of(order.id).name, order.kind), order))
+            else:
+                self._hand_on([order], partial(self._pass_on, order))
+        for due in self._gathering.due():
+            self._hand_on_together(due)
         try:
-            self._pass_on(order)
-        except Unavailable as error:
-            if not held.hold(order):
-                log.warning("dispatch_queue_full", order_id=order.id)
-            log.warning("dispatch_waits", order_id=order.id, backend=error.backend)
+            if self._held:
+                self._held.pass_on_some()
         except Exception as error:
-            log.warning("dispatch_failed", order_id=order.id, error=type(error).__name__)
+            log.warning("dispatch_failed", error=type(error).__name__)
+
+    def _seconds_to_wait(self) -> float | None:
+        """None is for ever: until somebody writes an order."""
+        due = self._gathering.seconds_left()
+        if not self._held:
+            return due
+        return LOOK_SECONDS if due is None else min(due, LOOK_SECONDS)
+
+    def _hand_on_together(self, orders: Sequence[Order]) -> None:
+        if orders:
+            self._hand_on(orders, partial(self._pass_on_together, orders))
+
+    def _hand_on(self, orders: Sequence[Order], send: Callable[[], None]) -> None:
+        try:
+            send()
+        except Unavailable as error:
+            refused = [order for order in orders if not self._held.hold(order)]
+            if refused:
+                log.warning("dispatch_queue_full", order_id=orders[0].id)
+            log.warning("dispatch_waits", order_id=orders[0].id, backend=error.backend)
+        except Exception as error:
+            log.warning("dispatch_failed", order_id=orders[0].id, error=type(error).__name__)
+        WAITING.set(self._orders.unfinished_tasks - len(orders))
+        for _ in orders:
+            self._orders.task_done()
 
 
 dispatcher = Dispatcher(enqueue)

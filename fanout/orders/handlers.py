@@ -35,6 +35,14 @@ that is at fault itself (orders/attempts.py).
 """
 
 
+Together = Callable[[Sequence[Order]], None]
+"""Does at once what orders of one kind ask that their writers have announced, and marks them done. Idempotent.
+
+Raises `Unavailable`, and then all of them are open; anything else when one of them is at fault, and then each is to be
+handled by itself.
+"""
+
+
 StandingOf = Callable[[Order], int | None]
 """Returns the operation that an order stands for now; None when a later one has overtaken it, whose own order does what
 is left to do.
@@ -48,26 +56,35 @@ def _its_own(order: Order) -> int:
 
 
 class Handling(msgspec.Struct, frozen=True):
-    """The handler of one kind of order, the queue that it waits in, what says for which operation it stands, and
-    whether the handler looks by itself whether it is open, before it does anything."""
+    """The handler of one kind of order, the queue that it waits in, what says for which operation it stands,
+    whether the handler looks by itself whether it is open, before it does anything, and what handles many at once."""
 
     handler: Handler
     queue: str
     standing_of: StandingOf
     looks: bool
+    together: Together | None
 
 
 _table: dict[str, Handling] = {}
 
 
 def register(
-    kind: str, handler: Handler, *, queue: str, standing_of: StandingOf = _its_own, looks: bool = False
+    kind: str,
+    handler: Handler,
+    *,
+    queue: str,
+    standing_of: StandingOf = _its_own,
+    looks: bool = False,
+    together: Together | None = None,
 ) -> None:
     """Has orders of the kind wait in `queue`, one of QUEUES, and handled by `handler`.
 
     `standing_of` is asked before anything of the order is pushed, after the snapshot that it is pushed under; by
     default an order stands for the operation of its own id. `looks`: the handler reads the order before it does
     anything, and raises `OrderClosed` when it is not open; so one that its writer announces need not be read before.
+    `together` has orders that a process writes shortly after one another go to the workers in one message
+    (orders/gathering.py): of a kind for which it does no harm to be worked off although it was closed meanwhile.
 
     Raises `ValueError` for a kind that is registered already, or another queue, which no sweep would look at.
     """
@@ -75,7 +92,7 @@ def register(
         raise ValueError(f"two handlers of the kind of order {kind}")
     if queue not in QUEUES:
         raise ValueError(f"no queue of whole orders: {queue}")
-    _table[kind] = Handling(handler, queue, standing_of, looks)
+    _table[kind] = Handling(handler, queue, standing_of, looks, together)
 
 
 def known_kind(kind: str) -> str:
@@ -86,6 +103,11 @@ def known_kind(kind: str) -> str:
 def queue_of(kind: str) -> str:
     """Returns the queue of the kind: FANOUT for one that is not registered, where a worker finds it poisoned."""
     return _table[kind].queue if kind in _table else FANOUT
+
+
+def goes_together(kind: str) -> bool:
+    """Says whether orders of the kind go to the workers many in a message."""
+    return kind in _table and _table[kind].together is not None
 
 
 def announced(order_id: int, kind: str, args: Sequence[int] | None) -> Order | None:
@@ -108,3 +130,13 @@ def work_off(order: Order, *, resent: bool = False) -> None:
     if order.kind not in _table:
         raise PoisonedOrder(f"no such kind of order: {order.kind}")
     _table[order.kind].handler(order, Context(resent))
+
+
+@traced("orders.handle")
+def work_off_together(kind: str, orders: Sequence[Order]) -> None:
+    """Handles orders of one kind at once; promises and errors are those of `Together`. Raises `PoisonedOrder` for a
+    kind of which each goes by itself."""
+    together = _table[kind].together if kind in _table else None
+    if together is None:
+        raise PoisonedOrder(f"no orders of this kind go together: {kind}")
+    together(orders)

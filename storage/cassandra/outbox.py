@@ -20,6 +20,7 @@ import random
 import secrets
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 
@@ -64,6 +65,8 @@ WHOLE_SECONDS = 600
 REDO_US = 7 * 86_400_000_000
 """Nothing is done again that was recorded longer ago. Tombstones of what undid it stay for ten days (gc_grace_seconds);
 after that it would come back."""
+MARKED_AT_ONCE = 50
+"""Orders of one minute and shard that are marked by one statement."""
 LEAST_SECONDS = 0.25
 """With less time left nothing is begun."""
 
@@ -71,6 +74,7 @@ _INSERT = "INSERT INTO outbox (shard, minute, id, kind, args) VALUES (?, ?, ?, ?
 _RECORD = "INSERT INTO outbox (shard, minute, id, kind, args, redo) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 _INSERT_MINUTE = "INSERT INTO outbox_minutes (shard, minute) VALUES (?, ?) USING TIMESTAMP ?"
 _MARK = "UPDATE outbox USING TIMESTAMP ? AND TTL ? SET done = true WHERE shard = ? AND minute = ? AND id = ?"
+_MARK_ALL = "UPDATE outbox USING TIMESTAMP ? AND TTL ? SET done = true WHERE shard = ? AND minute = ? AND id IN ?"
 _UNMARK = "UPDATE outbox USING TIMESTAMP ? SET done = false WHERE shard = ? AND minute = ? AND id = ?"
 _ORDER = "SELECT kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
 _WHOLE = "SELECT kind, args, done, redo, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
@@ -207,6 +211,17 @@ class CassandraOutbox:
 
     def mark_done_soon(self, order_id: int) -> None:
         marks.send(done_statement(order_id))
+
+    def mark_all_done_soon(self, order_ids: Sequence[int]) -> None:
+        """Makes one write a shard and minute, as long as no statement names more than MARKED_AT_ONCE."""
+        at_us = now_us()
+        of_places: defaultdict[Place, list[int]] = defaultdict(list)
+        for order_id in order_ids:
+            of_places[_place(order_id)].append(order_id)
+        for place, named in of_places.items():
+            for start in range(0, len(named), MARKED_AT_ONCE):
+                marked = named[start : start + MARKED_AT_ONCE]
+                marks.send((_MARK_ALL, (at_us, DONE_DAYS * 86_400, *place, marked)))
 
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         """Writes the part before it counts, both at quorum: whoever comes last sees all."""

@@ -60,11 +60,15 @@ class EmbeddedOutbox:
             run(close_statement(order_id))
 
     def mark_done_soon(self, order_id: int) -> None:
+        self.mark_all_done_soon([order_id])
+
+    def mark_all_done_soon(self, order_ids: Sequence[int]) -> None:
+        """Makes one transaction."""
         try:
             with writing():
-                run(close_statement(order_id))
+                run(*map(close_statement, order_ids))
         except Unavailable:
-            logger.info("a done mark was lost: its order will be worked off again")
+            logger.info("done marks were lost: their orders will be worked off again")
 
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         with writing():

@@ -148,6 +148,18 @@ def test_a_mark_that_nobody_waited_for_is_seen_by_whoever_reads_next(
         assert read(outbox, order) == without_any
 
 
+def test_many_are_marked_at_once(outbox: Outbox) -> None:
+    orders = [some_order() for _ in range(130)]
+    for order in orders:
+        outbox.add(order)
+    unwritten = some_order()
+    outbox.mark_all_done_soon([*(order.id for order in orders[1:]), unwritten.id])
+    assert open_ids(outbox) == [orders[0].id]
+    outbox.add(unwritten)
+    outbox.mark_all_done_soon([])
+    assert open_ids(outbox) == [orders[0].id], "what was marked before its row appeared is done"
+
+
 def test_open_orders_are_counted_up_to_a_limit(outbox: Outbox) -> None:
     assert outbox.count_open(limit=10) == 0
     orders = [some_order() for _ in range(6)]

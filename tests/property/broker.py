@@ -10,7 +10,7 @@ from accounts.graph.notifications import NOTIFY_ORDER
 from fanout.delivery import fan_out
 from fanout.orders import attempts, resending, sweeper
 from fanout.orders.dispatch import dispatcher
-from fanout.tasks import work_order, work_part
+from fanout.tasks import work_order, work_orders, work_part
 from storage.ports.dead_letters import Attempt
 from storage.ports.outbox import Order
 from storage.redis.node import RedisNode
@@ -52,9 +52,9 @@ class Broker:
 
     def work(self, message: Message) -> None:
         """Does what a worker does with a message."""
-        for notify in self._notifying:
-            work_order(notify.id, notify.kind)
-        self._notifying = []
+        if together := self._notifying:
+            self._notifying = []
+            work_orders(together[0].id, NOTIFY_ORDER, orders=[(each.id, *each.args) for each in together])
         order, part = message
         is_announced = message not in self.worked
         self.worked = [*self.worked, message][-REMEMBERED:]

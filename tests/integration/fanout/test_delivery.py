@@ -5,21 +5,24 @@ Real workers do it in tests/e2e/test_main_job.py; here one step at a time.
 
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import call, patch
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.graph import follows
+from accounts.graph.notifications import NOTIFY_ORDER
 from deploy.supervisor.processes import wait_until
 from fanout.live import channel
 from fanout.live.channel import LiveKind
 from fanout.live.presence import Presence, current_epoch, look
 from fanout.live.watermark import watermark
-from fanout.orders import holding, resending, sweeper
-from fanout.orders.dispatch import Dispatcher
+from fanout.orders import dispatch, holding, resending, sweeper
+from fanout.orders.dispatch import Dispatcher, enqueue_together
 from fanout.orders.holding import HeldOrders
+from fanout.orders.queues import NOTICES
 from storage.errors import NotFound, Unavailable
 from storage.ids.settling import SETTLE_SECONDS
 from storage.ids.snowflakes import make_id, now_us
@@ -248,6 +251,42 @@ class TestDispatcher:
         assert sent == [2]
 
 
+class TestOrdersThatGoTogether:
+    def test_one_goes_by_itself_and_what_follows_it_in_one_message(self) -> None:
+        messages: list[list[Order]] = []
+        sending = Dispatcher(lambda order: messages.append([order]), lambda orders: messages.append(list(orders)))
+        orders = [Order(new_id(), NOTIFY_ORDER, (1, 0, 1, 2)) for _ in range(5)]
+        for order in orders:
+            sending.send(order)
+        tweet = deliver_order(new_id(), 1)
+        sending.send(tweet)
+        sending.drain(60.0)
+        assert messages == [orders[:1], [tweet], orders[1:]]
+
+    def test_what_a_broker_does_not_take_is_kept_and_sent_at_its_return(self) -> None:
+        broker = Broker()
+        sending = Dispatcher(broker.take, broker.take_together)
+        orders = [Order(new_id(), NOTIFY_ORDER, (1, 0, 1, 2)) for _ in range(5)]
+        for order in orders:
+            sending.send(order)
+        sending.drain(60.0)
+        assert (broker.took, broker.refused >= 2) == ([], True)
+        broker.answers = True
+        assert wait_until(lambda: len(broker.took) == 5, seconds=60.0)
+        assert broker.took == [order.id for order in orders]
+
+    def test_a_message_names_each_with_what_it_says(self) -> None:
+        orders = [Order(each, NOTIFY_ORDER, (each, 0, 1, 2)) for each in (7, 8)]
+        with patch.object(dispatch, "_send") as sent:
+            enqueue_together(orders)
+            enqueue_together(orders[:1])
+        together, alone = sent.call_args_list
+        assert together == call(
+            "fanout.work_orders", (7, NOTIFY_ORDER), NOTICES, orders=[(7, 7, 0, 1, 2), (8, 8, 0, 1, 2)]
+        )
+        assert alone.args[0] == "fanout.work_order"
+
+
 class Broker:
     """Takes orders, or does not."""
 
@@ -261,6 +300,10 @@ class Broker:
             self.refused += 1
             raise Unavailable("redis_broker")
         self.took.append(order.id)
+
+    def take_together(self, orders: Sequence[Order]) -> None:
+        for order in orders:
+            self.take(order)
 
 
 @on_one_store

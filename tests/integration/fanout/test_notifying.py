@@ -1,10 +1,13 @@
 """Orders that notify: what they may say, whom they are of, and what a worker does of them."""
 
+import random
+from collections.abc import Sequence
 from unittest.mock import patch
 
 import pytest
 
 from accounts.graph import announcing, follows
+from accounts.graph.kinds import MUTE
 from accounts.graph.notifications import (
     CODES,
     KIND,
@@ -13,13 +16,16 @@ from accounts.graph.notifications import (
     follow_request_order,
     notify_order,
 )
+from fanout import tasks
 from fanout.delivery import notifying
 from fanout.orders import handlers
 from fanout.orders.kinds import PoisonedOrder
+from fanout.tasks import work_orders
 from storage.errors import Unavailable
-from storage.ports.outbox import Order
+from storage.ports.associations import Change
+from storage.ports.outbox import SHARDS, Order
 from storage.ports.ranges import Range
-from storage.stores import ids, notices, outbox
+from storage.stores import associations, dead_letters, ids, notices, outbox
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
 from tests.ids import new_id
 from tests.integration.feed.protected_world import protect
@@ -81,7 +87,7 @@ def test_many_are_told_for_what_one_costs(product: str) -> None:
         assert order is not None
         outbox().add(order)
         with counted_round_trips() as redis, counted_store_calls() as store:
-            notifying.notify(order)
+            notifying.notify([order])
         for each in people[:told]:
             [notice] = notices().newest(each.id, [KIND[NotificationType.MENTION]], Range(None, None, 1))
             assert (notice.subject, notice.place) == (order.args[1], order.id)
@@ -95,13 +101,131 @@ def test_many_are_told_for_what_one_costs(product: str) -> None:
         assert store <= first[1] <= 3, "who hides whom, the notices, and the order's end"
 
 
+def test_a_flood_that_came_together_costs_what_one_does(product: str) -> None:
+    likers, author, tweet_id = [new_person() for _ in range(40)], new_person(), new_id()
+
+    def cost(count: int) -> tuple[int, int]:
+        orders = [like_order(each.id, tweet_id, author.id) for each in likers[:count]]
+        for order in orders:
+            outbox().add(order)
+        with counted_round_trips() as redis, counted_store_calls() as store:
+            notifying.notify(orders)
+        assert every_open_order() == []
+        [notice] = notices().newest(author.id, [KIND[NotificationType.LIKE]], Range(None, None, 9))
+        assert (notice.subject, notice.place) == (tweet_id, orders[-1].id)
+        return len(redis), len(store)
+
+    cost(40)  # all accounts are known from here on
+    first = cost(1)
+    redis, store = cost(40)
+    assert redis == first[0]
+    if product == "cassandra":
+        assert store <= first[1] + SHARDS, "who hides whom, the notice, and a mark a shard"
+
+
+def test_of_many_each_is_told_of_those_whom_they_do_not_hide_and_of_each_tweet_once() -> None:
+    ben, cem, ada, dia = (new_person() for _ in range(4))
+    associations().apply([Change(ada.id, MUTE, cem.id, ids.next(), present=True)])
+    liked, other = new_id(), new_id()
+    orders = [
+        like_order(ben.id, liked, ada.id),
+        like_order(cem.id, liked, ada.id),
+        like_order(cem.id, other, dia.id),
+        like_order(ben.id, other, dia.id),
+    ]
+    for order in orders:
+        outbox().add(order)
+    notifying.notify(random.sample(orders, 4))
+    assert places_of(ada.id, NotificationType.LIKE) == [(liked, orders[0].id)]
+    assert places_of(dia.id, NotificationType.LIKE) == [(other, orders[3].id)]
+    assert every_open_order() == []
+
+
+def test_of_what_comes_once_the_first_order_counts_though_they_came_together() -> None:
+    ben, ada, tweet_id = new_person(), new_person(), new_id()
+    orders = [notify_order(ben.id, tweet_id, [(NotificationType.REPLY, ada.id)]) for _ in range(2)]
+    notifying.notify([each for each in orders[::-1] if each])
+    assert places_of(ada.id, NotificationType.REPLY) == [(tweet_id, orders[0].id if orders[0] else 0)]
+
+
+class TestTasksOfMany:
+    def test_those_of_a_message_are_done_at_once(self) -> None:
+        orders = some_likes(3)
+        with patch.object(notifying, "notices", wraps=notices) as used:
+            work_orders(*message_of(orders), orders=[(each.id, *each.args) for each in orders])
+        assert used.call_count == 1
+        assert every_open_order() == []
+
+    def test_one_that_is_at_fault_holds_up_no_other(self) -> None:
+        orders = some_likes(3)
+        wrong = Order(new_id(), NOTIFY_ORDER, (1, 2))
+        outbox().add(wrong)
+        together = [orders[0], wrong, *orders[1:]]
+        work_orders(*message_of(together), orders=[(each.id, *each.args) for each in together])
+        assert every_open_order() == [wrong]
+        [attempt] = dead_letters().attempts([wrong.id])[wrong.id]
+        assert attempt.error is not None
+        assert attempt.error.startswith("PoisonedOrder")
+
+    def test_while_a_backend_is_away_all_stay_open(self) -> None:
+        orders = some_likes(3)
+        with timeline_redis_down():
+            work_orders(*message_of(orders), orders=[(each.id, *each.args) for each in orders])
+        assert every_open_order() == orders
+        assert dead_letters().attempts([each.id for each in orders]) == {}
+
+    @on_one_store
+    def test_what_killed_a_worker_is_attempted_one_by_one(self) -> None:
+        """So that what kills is found, and becomes a dead letter: each attempt is recorded before it begins."""
+        orders = some_likes(3)
+        with (
+            patch.object(tasks, "_redelivered", return_value=True),
+            patch.object(notifying, "notices", wraps=notices) as used,
+        ):
+            work_orders(*message_of(orders), orders=[(each.id, *each.args) for each in orders])
+        assert used.call_count == 3
+        assert every_open_order() == []
+
+    @on_one_store
+    def test_orders_of_a_kind_that_goes_alone_are_attempted_one_by_one(self) -> None:
+        order = Order(new_id(), "unheard of", (1,))
+        outbox().add(order)
+        work_orders(order.id, order.kind, orders=[(order.id, 1)])
+        assert every_open_order() == [order]
+        assert [each.error for each in dead_letters().attempts([order.id])[order.id]]
+
+
+def like_order(liker: int, tweet_id: int, author: int) -> Order:
+    order = notify_order(liker, tweet_id, [(NotificationType.LIKE, author)])
+    assert order is not None
+    return order
+
+
+def some_likes(count: int) -> list[Order]:
+    """Open, oldest first."""
+    author = new_person()
+    orders = [like_order(new_person().id, new_id(), author.id) for _ in range(count)]
+    for order in orders:
+        outbox().add(order)
+    return orders
+
+
+def message_of(orders: Sequence[Order]) -> tuple[int, str]:
+    return orders[0].id, orders[0].kind
+
+
+def places_of(person_id: int, kind: NotificationType) -> list[tuple[int, int]]:
+    found = notices().newest(person_id, [KIND[kind]], Range(None, None, 9))
+    return [(each.subject, each.place) for each in found]
+
+
 def test_while_redis_is_away_the_order_stays_open_and_the_notice_stands() -> None:
     actor, person = new_person(), new_person()
     order = notify_order(actor.id, new_id(), [(NotificationType.LIKE, person.id)])
     assert order is not None
     outbox().add(order)
     with timeline_redis_down(), pytest.raises(Unavailable):
-        notifying.notify(order)
+        notifying.notify([order])
     assert every_open_order() == [order]
     kinds = [KIND[NotificationType.LIKE]]
     before = notices().newest(person.id, kinds, Range(None, None, 9))
