@@ -1,9 +1,9 @@
 """What a notification costs, and what a flood of them costs whom they are for.
 
-**A notification** is what a like costs more than a bookmark: both are one mark on a tweet, but whoever is liked is
-notified, by an order, its message, its worker's reads and writes. All of it is counted, the request's part as well, as
-processor time of web, workers, the Redis servers and Cassandra (costs.py). The reference is a post of an author with
-one follower, with its fan-out.
+**A notification** is what a like costs more than one of one's own tweet, of which nobody is notified: its order, its
+part of a message, its worker's reads and writes. All of it is counted, the request's part as well, as processor time of
+web, workers, the Redis servers and Cassandra (costs.py). The reference is a post of an author with one follower, with
+its fan-out.
 
 **A flood** is FLOOD likes of one tweet, worked off by the same workers. Ours is the page of notifications of whom it is
 for, the reference the page of somebody who has as many groups and a like in each; asked in turn.
@@ -57,14 +57,17 @@ def measure(stack: Stack) -> Result:
 
 
 def _of_one(stack: Stack, author: Person, fans: Sequence[Person]) -> Row:
-    each = int(ACTS_A_SECOND * ACT_SECONDS)
-    tweets = seeding.tweets([author.id], -(-each * RUNS * 2 // FANS) + 1)
-    pairs = list(itertools.product(tweets, fans))
-    turns: dict[str, Iterator[tuple[int, Person]]] = {"like": iter(pairs), "bookmark": iter(pairs)}
+    each = int(ACTS_A_SECOND * ACT_SECONDS) * RUNS * 2
+    of_author = seeding.tweets([author.id], -(-each // FANS))
+    own = {fan.id: seeding.tweets([fan.id], -(-each // FANS)) for fan in fans}
+    likes = itertools.product(of_author, fans)
+    own_likes = (
+        (tweet, fan) for tweets in zip(*own.values(), strict=True) for tweet, fan in zip(tweets, fans, strict=True)
+    )
 
-    def mark(name: str) -> Request:
-        tweet, fan = next(turns[name])
-        return Request(name, "PUT", f"/api/v1/tweets/{tweet}/{name}", fan.token)
+    def like(turns: Iterator[tuple[int, Person]]) -> Request:
+        tweet, fan = next(turns)
+        return Request("like", "PUT", f"/api/v1/tweets/{tweet}/like", fan.token)
 
     numbers = itertools.count()
 
@@ -72,19 +75,19 @@ def _of_one(stack: Stack, author: Person, fans: Sequence[Person]) -> Row:
         body = msgspec.json.encode({"text": f"Whom does it reach? {next(numbers)}"})
         return Request("post", "POST", "/api/v1/tweets", author.token, body, 201)
 
-    for make in (post, lambda: mark("like"), lambda: mark("bookmark")):
+    for make in (post, lambda: like(likes), lambda: like(own_likes)):
         _offered(stack, make)
     meter = Meter(stack)
     more: list[Spent] = []
     posts: list[Spent] = []
     for _ in range(RUNS):
-        like = meter.spent(lambda: _offered(stack, lambda: mark("like")))
-        bookmark = meter.spent(lambda: _offered(stack, lambda: mark("bookmark")))
+        notified = meter.spent(lambda: _offered(stack, lambda: like(likes)))
+        alone = meter.spent(lambda: _offered(stack, lambda: like(own_likes)))
         posts.append(meter.spent(lambda: _offered(stack, post)))
-        more.append({group: like[group] - bookmark[group] for group in GROUPS})
+        more.append({group: notified[group] - alone[group] for group in GROUPS})
     return Row(
         "a notification",
-        _in_all("a like, less a bookmark", more),
+        _in_all("a like, less one of one's own tweet", more),
         _in_all("a post", posts),
         at_most(0.2),
         [Figure(group, "ms", [1_000 * each[group] for each in more]) for group in GROUPS],
