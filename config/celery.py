@@ -13,7 +13,7 @@ from config.observability import tasks
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-RECONNECT_SECONDS = 2.0
+RECONNECT_SECONDS = 1.0
 """At most between two tries to have the broker back. Celery's own pauses grow to 30 s, and an outage of a minute ends
 with one of 14 to 16; there is no setting for them."""
 

@@ -119,7 +119,7 @@ def counted_store_calls() -> Iterator[list[str]]:
     """The reads and writes of the store in use made inside, whichever it is.
 
     A group of statements sent together is one; so is an SQL statement. One of `execute_soon` is under way beside what
-    follows it.
+    follows it. Done marks, which go behind with those of other orders, are none (storage/cassandra/marks.py).
     """
     calls: list[str] = []
     names = ["execute", "execute_soon", "execute_all", "write_all", "execute_if", "read_serial"]

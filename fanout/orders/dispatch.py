@@ -223,6 +223,8 @@ class _Passing:
         self._pass_on_together = pass_on_together
         self._held = HeldOrders(pass_on)
         self._gathering = Gathering()
+        self._goes_on = False
+        """Whether a broker is taking what was kept for it."""
 
     def step(self) -> None:
         """Waits for an order, or until something else is to be sent, and sends it."""
@@ -236,13 +238,14 @@ class _Passing:
         for due in self._gathering.due():
             self._hand_on_together(due)
         try:
-            if self._held:
-                self._held.pass_on_some()
+            self._goes_on = bool(self._held) and self._held.pass_on_some()
         except Exception as error:
             log.warning("dispatch_failed", error=type(error).__name__)
 
     def _seconds_to_wait(self) -> float | None:
         """None is for ever: until somebody writes an order."""
+        if self._goes_on:
+            return 0.0
         due = self._gathering.seconds_left()
         if not self._held:
             return due

@@ -34,7 +34,7 @@ from fanout.orders import attempts, figures, resending
 from fanout.orders.brokers import broker_of, brokers
 from fanout.orders.dispatch import enqueue
 from fanout.orders.handlers import queue_of
-from fanout.orders.holding import HEAD_START_SECONDS
+from fanout.orders.holding import HEAD_START_SECONDS, LONGEST_START_SECONDS
 from fanout.orders.queues import QUEUES
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_us, make_id, now_us
@@ -92,16 +92,18 @@ class Look:
         """Hears that a broker does not answer."""
         self._back_at[broker] = None
 
-    def leaves_alone(self, broker: str) -> bool:
+    def leaves_alone(self, broker: RedisNode) -> bool:
         """Hears that a broker answers; says whether it came back so lately that those who hold orders for it, which
-        are cheaper, go first (orders/holding.py)."""
-        if broker not in self._back_at:
+        are cheaper, go first (orders/holding.py). A round trip while they do. Raises `Unavailable`."""
+        if broker.name not in self._back_at:
             return False
         now = time.monotonic()
-        back_at = self._back_at[broker] = self._back_at[broker] or now
+        back_at = self._back_at[broker.name] = self._back_at[broker.name] or now
         if now - back_at < HEAD_START_SECONDS:
             return True
-        del self._back_at[broker]
+        if now - back_at < LONGEST_START_SECONDS and resending.are_held(broker):
+            return True
+        del self._back_at[broker.name]
         return False
 
 
@@ -117,7 +119,7 @@ def sweep(
     `share` is that of all that may be sent at a time. With a `memory`, what it does not have counts as sent for the
     first time; whoever works orders off has none: an order that kills its process would kill what remembers it.
     With a `look`, a sweep goes on from where the one before ended, if that one met a broker that did not answer, and
-    leaves one alone for HEAD_START_SECONDS that is back.
+    leaves one alone that has just come back.
     """
     look = look or Look()
     run = _Sweep(now_us(), look, share=share, memory=memory)
@@ -181,11 +183,12 @@ class _Sweep:
     def _begin(self, broker: RedisNode, rates: Mapping[str, float], share: float) -> None:
         try:
             lengths = resending.queue_lengths(broker, QUEUES)
+            is_left_alone = self._look.leaves_alone(broker)
         except Unavailable as error:
             self.fault = error
             self._look.lost(broker.name)
             return
-        if self._look.leaves_alone(broker.name):
+        if is_left_alone:
             return
         for queue, length in lengths.items():
             self._before[broker, queue] = length

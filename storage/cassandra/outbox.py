@@ -20,7 +20,6 @@ import random
 import secrets
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 
@@ -65,8 +64,6 @@ WHOLE_SECONDS = 600
 REDO_US = 7 * 86_400_000_000
 """Nothing is done again that was recorded longer ago. Tombstones of what undid it stay for ten days (gc_grace_seconds);
 after that it would come back."""
-MARKED_AT_ONCE = 50
-"""Orders of one minute and shard that are marked by one statement."""
 LEAST_SECONDS = 0.25
 """With less time left nothing is begun."""
 
@@ -74,7 +71,6 @@ _INSERT = "INSERT INTO outbox (shard, minute, id, kind, args) VALUES (?, ?, ?, ?
 _RECORD = "INSERT INTO outbox (shard, minute, id, kind, args, redo) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 _INSERT_MINUTE = "INSERT INTO outbox_minutes (shard, minute) VALUES (?, ?) USING TIMESTAMP ?"
 _MARK = "UPDATE outbox USING TIMESTAMP ? AND TTL ? SET done = true WHERE shard = ? AND minute = ? AND id = ?"
-_MARK_ALL = "UPDATE outbox USING TIMESTAMP ? AND TTL ? SET done = true WHERE shard = ? AND minute = ? AND id IN ?"
 _UNMARK = "UPDATE outbox USING TIMESTAMP ? SET done = false WHERE shard = ? AND minute = ? AND id = ?"
 _ORDER = "SELECT kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
 _WHOLE = "SELECT kind, args, done, redo, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
@@ -184,7 +180,7 @@ class CassandraOutbox:
         return self.open_order_soon(order_id)()
 
     def open_order_soon(self, order_id: int) -> Callable[[], Order | None]:
-        marks.settle()
+        marks.settle(order_id)
         found = session.execute_soon(_ORDER, (*_place(order_id), order_id))
 
         def wait() -> Order | None:
@@ -196,7 +192,7 @@ class CassandraOutbox:
 
     def finished_order(self, order_id: int) -> Order | None:
         """Costs a round trip more for an order that something was written with."""
-        marks.settle()
+        marks.settle(order_id)
         place = _place(order_id)
         rows = session.execute(_WHOLE, (*place, order_id))
         kind, args, done, owed, written_us = rows[0] if rows else (None, None, None, None, None)
@@ -210,18 +206,12 @@ class CassandraOutbox:
         session.execute(*done_statement(order_id))
 
     def mark_done_soon(self, order_id: int) -> None:
-        marks.send(done_statement(order_id))
+        marks.make(order_id, done_statement(order_id))
 
     def mark_all_done_soon(self, order_ids: Sequence[int]) -> None:
-        """Makes one write a shard and minute, as long as no statement names more than MARKED_AT_ONCE."""
-        at_us = now_us()
-        of_places: defaultdict[Place, list[int]] = defaultdict(list)
-        for order_id in order_ids:
-            of_places[_place(order_id)].append(order_id)
-        for place, named in of_places.items():
-            for start in range(0, len(named), MARKED_AT_ONCE):
-                marked = named[start : start + MARKED_AT_ONCE]
-                marks.send((_MARK_ALL, (at_us, DONE_DAYS * 86_400, *place, marked)))
+        """In order of their partitions: what is of one partition in a request is one write to the store."""
+        for order_id in sorted(order_ids, key=_place):
+            self.mark_done_soon(order_id)
 
     def mark_part_done(self, order_id: int, part: int, *, parts: int) -> bool:
         """Writes the part before it counts, both at quorum: whoever comes last sees all."""

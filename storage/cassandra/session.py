@@ -227,12 +227,16 @@ def execute_soon(cql: str, params: Sequence[object] = ()) -> Callable[[], list[R
     Of few rows, up to FETCH_SIZE. What it raises is raised by the wait, as `execute` would; what could not be sent is
     sent then.
     """
-    began, sent = time.monotonic(), _sent(cql, params)
+    return _soon(cql, lambda opened: opened.bind(cql, params))
+
+
+def _soon(cql: str, bind: "Callable[[_Open], BoundStatement | BatchStatement]") -> Callable[[], list[Row]]:
+    began, sent = time.monotonic(), _sent(bind)
 
     def ask(opened: _Open) -> list[Row]:
         nonlocal sent
         under_way, sent = sent, None
-        return list((under_way or opened.session.execute_async(opened.bind(cql, params))).result())
+        return list((under_way or opened.session.execute_async(bind(opened))).result())
 
     return partial(_waited, cql, ask, began)
 
@@ -242,18 +246,23 @@ def _waited(_cql: str, ask: "Callable[[_Open], list[Row]]", began: float) -> lis
     return _answer(ask, began=began)
 
 
+def write_soon(statements: Sequence[Statement]) -> Callable[[], list[Row]]:
+    """Sends up to TOGETHER writes as one request, and returns what waits for it, as `execute_soon` does."""
+    return _soon(statements[0][0], lambda opened: opened.bind_together(statements))
+
+
 def write_unwaited(cql: str, params: Sequence[object]) -> None:
     """Sends a write that may as well be lost, and returns. Raises nothing."""
-    _sent(cql, params)
+    _sent(lambda opened: opened.bind(cql, params))
 
 
-def _sent(cql: str, params: Sequence[object]) -> ResponseFuture | None:
+def _sent(bind: "Callable[[_Open], BoundStatement | BatchStatement]") -> ResponseFuture | None:
     """The statement under way; None if nothing can be sent now."""
     opened = _process.open
     if opened is None or breaker.state is not State.CLOSED:
         return None
     try:
-        return opened.session.execute_async(opened.bind(cql, params))
+        return opened.session.execute_async(bind(opened))
     except DOWN as error:
         logger.info("a statement was not sent: %s", type(error).__name__)
         return None

@@ -23,6 +23,8 @@ from fanout.delivery import celebrities
 from fanout.live.presence import Presence
 from fanout.live.sockets import SocketCounts
 from fanout.orders import handlers, sweeper
+from fanout.orders.dispatch import enqueue
+from fanout.orders.holding import HeldOrders
 from fanout.orders.sweepers import Sweeper
 from feed.operations import strays
 from feed.operations.homes import home_of
@@ -186,12 +188,15 @@ def tweets_are_indexed(seen: Seen) -> None:
 
 def orders_are_sent(seen: Seen, author: User, reader: User) -> None:
     """An order to each queue, sent by the sweeper, and the parts of a large one. A follow's is left open when Redis
-    did not hear of it."""
+    did not hear of it; a tweet's is kept by its writer."""
     associations().grow(author.id, FOLLOW, 1)
     with timeline_redis_down():
         follows.follow(author.id, reader.id)
     Api(author).tweet("in parts")
     with seen.after():
+        held = HeldOrders(enqueue)
+        held.hold(open_orders()[-1])
+        held.pass_on_some()
         sweeper.sweep()
         for order in open_orders():
             handlers.work_off(order)

@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 from deploy.supervisor.ports import LOOPBACK, free_port
 from fanout import tasks
 from fanout.management.commands import sweep as sweep_command
-from fanout.orders import figures, sweeper, sweepers
+from fanout.orders import figures, resending, sweeper, sweepers
 from fanout.orders.kinds import DELIVER
 from fanout.orders.queues import FANOUT, GRAPH
 from fanout.orders.resending import QUEUE_LONG
@@ -345,8 +345,9 @@ class TestTheCommand:
 
 
 @on_one_store
+@pytest.mark.parametrize("they_never_end", [False, True])
 def test_a_broker_that_is_back_is_left_to_those_who_hold_orders_for_it(
-    sent: list[int], monkeypatch: pytest.MonkeyPatch
+    sent: list[int], monkeypatch: pytest.MonkeyPatch, they_never_end: bool
 ) -> None:
     [order_id], one = planted(1), Sweeper()
     one._round()
@@ -357,5 +358,13 @@ def test_a_broker_that_is_back_is_left_to_those_who_hold_orders_for_it(
     one._round()
     assert sent == [order_id], "they go first"
     monkeypatch.setattr(sweeper, "HEAD_START_SECONDS", 0.0)
+    resending.claim(broker_node(), [], seconds=60, are_held=True)
+    one._round()
+    assert sent == [order_id], "and go on for as long as they say so"
+    if they_never_end:
+        monkeypatch.setattr(sweeper, "LONGEST_START_SECONDS", 0.0)
+    else:
+        broker_node().round_trip(("DEL", resending.HELD))
     one._round()
     assert sent == [order_id, order_id]
+    assert one._look._back_at == {}

@@ -1,5 +1,6 @@
 """What only Cassandra's outbox can get wrong: the times at which its rows are written, and finishing what was left."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -9,10 +10,12 @@ from unittest.mock import DEFAULT, Mock, patch
 import pytest
 from cassandra import InvalidRequest
 
+from deploy.supervisor.processes import wait_until
 from storage.cassandra import outbox as cassandra_outbox
 from storage.cassandra import session
-from storage.cassandra.marks import marks
+from storage.cassandra.marks import UNDER_WAY, marks
 from storage.cassandra.outbox import LEFT_US, WRITE_SHARDS, CassandraOutbox, forget_known, write_with_order
+from storage.cassandra.session import TOGETHER
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, make_id, now_us, spread
 from storage.ports.outbox import SHARDS, UNREAD_US, Order
@@ -41,21 +44,22 @@ def test_an_order_whose_writer_stood_still_while_its_minute_was_forgotten_is_fou
 
 
 class TestMarksThatNobodyWaitsFor:
-    """Each is waited for when orders are read next, and not before."""
+    """They go behind, and together; each is waited for when its order is read next, and not before."""
 
     def test_going_on_does_not_wait_for_it(self) -> None:
         order, waited = added(), list[bool]()
-        with patch.object(session, "execute_soon", return_value=lambda: waited.append(True)):
+        with patch.object(session, "write_soon", return_value=lambda: waited.append(True)):
             CassandraOutbox().mark_done_soon(order.id)
-        assert waited == []
-        assert CassandraOutbox().open_order(order.id) == order, "none was sent"
-        assert waited == [True]
+            assert waited == []
+            assert CassandraOutbox().open_order(order.id) == order, "none was sent"
+            assert waited == [True]
 
     @pytest.mark.parametrize("fault", [Unavailable("cassandra"), InvalidRequest("amid a change of the schema")])
     def test_one_that_is_lost_leaves_its_order_open_and_holds_up_no_other(self, fault: Exception) -> None:
         lost, order = added(), added()
-        with patch.object(session, "execute_soon", return_value=Mock(side_effect=fault)):
+        with patch.object(session, "write_soon", return_value=Mock(side_effect=fault)):
             CassandraOutbox().mark_done_soon(lost.id)
+            marks.settle()
         CassandraOutbox().mark_done_soon(order.id)
         assert CassandraOutbox().open_orders(before=MAX_ID, limit=10) == [lost]
 
@@ -64,7 +68,7 @@ class TestMarksThatNobodyWaitsFor:
         made_us = now_us() - 1_000_000
         for statement in cassandra_outbox.reopening_statements(order, at_us=now_us()):
             session.execute(*statement)
-        marks.send(cassandra_outbox.done_statement(order.id, at_us=made_us))
+        marks.make(order.id, cassandra_outbox.done_statement(order.id, at_us=made_us))
         assert CassandraOutbox().open_order(order.id) == order
 
     def test_what_could_not_be_sent_is_sent_when_it_is_waited_for(self) -> None:
@@ -72,6 +76,42 @@ class TestMarksThatNobodyWaitsFor:
         session.close()
         CassandraOutbox().mark_done_soon(order.id)
         assert CassandraOutbox().open_order(order.id) is None
+
+    def test_many_are_few_requests_and_reading_another_order_waits_for_none(self) -> None:
+        orders, other = [added() for _ in range(3 * TOGETHER + 1)], added()
+        with patch.object(session, "write_soon", wraps=session.write_soon) as sent:
+            for order in orders:
+                CassandraOutbox().mark_done_soon(order.id)
+            assert CassandraOutbox().open_order(other.id) == other
+            assert CassandraOutbox().finished_order(other.id) == other
+        assert 3 <= sent.call_count <= 4, "the time of a window may have come"
+        assert CassandraOutbox().open_orders(before=MAX_ID, limit=100) == [other]
+
+    def test_one_alone_is_written_though_nobody_reads(self) -> None:
+        order = added()
+        CassandraOutbox().mark_done_soon(order.id)
+        place = (spread(order.id, SHARDS), id_minute(order.id))
+        select = "SELECT done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
+        assert wait_until(lambda: session.execute(select, (*place, order.id))[0][0] is True, seconds=10.0)
+
+    def test_without_a_thread_for_its_time_it_is_sent_at_once(self) -> None:
+        order = added()
+        with (
+            patch.object(threading.Timer, "start", side_effect=RuntimeError("can't start new thread")),
+            patch.object(session, "write_soon", wraps=session.write_soon) as sent,
+        ):
+            CassandraOutbox().mark_done_soon(order.id)
+        assert sent.call_count == 1
+
+    def test_a_store_that_does_not_answer_holds_up_who_marks_on_and_on(self) -> None:
+        """So what is under way is bounded."""
+        waited: list[bool] = []
+        with patch.object(session, "write_soon", return_value=lambda: waited.append(True)):
+            for number in range(1, (UNDER_WAY + 3) * TOGETHER + 1):
+                marks.make(number, ("", ()))
+            assert len(waited) >= 3
+            marks.settle()
+        assert len(waited) >= UNDER_WAY + 3
 
 
 def an_hour_of_them() -> list[Order]:
