@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 
 from storage.cassandra import session
+from storage.cassandra.fronts import fronts
 from storage.cassandra.session import Row
 from storage.ids.snowflakes import id_minute
 from storage.ports.outbox import ALL_SHARDS, Order, oldest_first
@@ -14,10 +15,6 @@ PAGE = 5_000
 _ORDERS = "SELECT id, kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id > ? AND id < ? LIMIT ?"
 _LISTED = "SELECT minute FROM outbox_minutes WHERE shard = ? AND minute >= ? AND minute <= ?"
 _UNREAD = "SELECT minute FROM outbox_unread WHERE shard = ? AND minute >= ? AND minute <= ?"
-
-Place = tuple[int, int]
-"""(shard, minute)."""
-
 
 Minutes = list[tuple[int, list[int]]]
 """(shard, minutes of it, ascending)."""
@@ -41,12 +38,24 @@ def _minutes(listing: str, shards: Collection[int], since: int, up_to: int) -> M
     return [(shard, [minute for (minute,) in rows]) for shard, rows in zip(shards, listed, strict=True)]
 
 
-def each_open(shard: int, minutes: Sequence[int], before: int, after: int = 0) -> Iterator[Order]:
-    """Ascending; reads as far as it is asked. A mark whose order is not there (yet) is a row that is done."""
+def each_open(
+    shard: int, minutes: Sequence[int], before: int, after: int = 0, *, anew: bool = False
+) -> Iterator[Order]:
+    """Ascending; reads as far as it is asked, from where something may be open (fronts.py) or `anew`. A mark whose
+    order is not there (yet) is a row that is done."""
     for minute in minutes:
-        for order_id, kind, args, done in _orders(shard, minute, before, after):
-            if kind is not None and not done:
-                yield Order(order_id, kind, tuple(args or ()))
+        front = 0 if anew else fronts.of((shard, minute))
+        moves = after <= front
+        for order_id, kind, args, done in _orders(shard, minute, before, max(after, front)):
+            if kind is None or done:
+                front = order_id if moves else front
+                continue
+            if moves:
+                fronts.move((shard, minute), front)
+                moves = False
+            yield Order(order_id, kind, tuple(args or ()))
+        if moves:
+            fronts.move((shard, minute), front)
 
 
 def orders_between(*, after: int, before: int, limit: int) -> list[Order]:

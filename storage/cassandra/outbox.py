@@ -27,9 +27,10 @@ from cachetools import LRUCache, TTLCache
 from django.conf import settings
 
 from storage.cassandra import discarding, redo, session
+from storage.cassandra.fronts import Place, fronts
 from storage.cassandra.lasting import Known
 from storage.cassandra.marks import marks
-from storage.cassandra.order_rows import PAGE, Place, each_open, listed_minutes, orders_between
+from storage.cassandra.order_rows import PAGE, each_open, listed_minutes, orders_between
 from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, now_us, spread
@@ -112,6 +113,7 @@ def write_with_order(statements: Sequence[Statement], order: Order | None, *, al
 def forget_known() -> None:
     """Makes the process as if it had just started; for whoever empties tables beneath it."""
     lasting.forget()
+    fronts.forget()
     with _lock:
         _listed.clear()
         _whole.clear()
@@ -240,10 +242,10 @@ class CassandraOutbox:
         orders = (order for shard, minutes in listed for order in each_open(shard, minutes, MAX_ID))
         return sum(1 for _ in islice(orders, limit))
 
-    def oldest_open(self) -> int | None:
+    def oldest_open(self, *, before: int = MAX_ID) -> int | None:
         marks.settle()
-        listed = listed_minutes(up_to=id_minute(MAX_ID))
-        firsts = (next(each_open(shard, minutes, MAX_ID), None) for shard, minutes in listed)
+        listed = listed_minutes(up_to=id_minute(before))
+        firsts = (next(each_open(shard, minutes, before), None) for shard, minutes in listed)
         return min((order.id for order in firsts if order is not None), default=None)
 
     def discard_closed(self, *, now_us: int, read_up_to: int = MAX_ID) -> int:

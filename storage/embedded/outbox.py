@@ -98,9 +98,14 @@ class EmbeddedOutbox:
         with answering():
             return OutboxOrder.objects.filter(done=False)[:limit].count()
 
-    def oldest_open(self) -> int | None:
+    def oldest_open(self, *, before: int = MAX_ID) -> int | None:
         with answering():
-            return OutboxOrder.objects.filter(done=False).order_by("id").values_list("id", flat=True).first()
+            return (
+                OutboxOrder.objects.filter(done=False, id__lt=before)
+                .order_by("id")
+                .values_list("id", flat=True)
+                .first()
+            )
 
     def discard_closed(self, *, now_us: int, read_up_to: int = MAX_ID) -> int:
         places: dict[tuple[int, int], list[tuple[int, bool]]] = defaultdict(list)

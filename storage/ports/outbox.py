@@ -116,8 +116,8 @@ class Outbox(Protocol):
     def count_open(self, *, limit: int) -> int:
         """Returns how many orders are open; `limit` if there are at least so many."""
 
-    def oldest_open(self) -> int | None:
-        """Returns the id of the oldest order not done."""
+    def oldest_open(self, *, before: int = MAX_ID) -> int | None:
+        """Returns the id of the oldest order not done, of those with id < before."""
 
     def discard_closed(self, *, now_us: int, read_up_to: int = MAX_ID) -> int:
         """Forgets minutes that are closed and wholly done; answers how many. May leave some to the next call.

@@ -160,6 +160,16 @@ def test_many_are_marked_at_once(outbox: Outbox) -> None:
     assert open_ids(outbox) == [orders[0].id], "what was marked before its row appeared is done"
 
 
+def test_the_oldest_open_order_is_of_those_that_are_asked_about(outbox: Outbox) -> None:
+    orders = [some_order() for _ in range(3)]
+    for order in orders:
+        outbox.add(order)
+    outbox.mark_done(orders[0].id)
+    oldest = [outbox.oldest_open(before=each.id) for each in orders]
+    assert oldest == [None, None, orders[1].id]
+    assert outbox.oldest_open(before=MAX_ID) == orders[1].id
+
+
 def test_open_orders_are_counted_up_to_a_limit(outbox: Outbox) -> None:
     assert outbox.count_open(limit=10) == 0
     orders = [some_order() for _ in range(6)]
