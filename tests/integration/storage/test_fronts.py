@@ -7,7 +7,6 @@ from unittest.mock import patch
 
 import pytest
 
-from storage.cassandra import fronts as fronts_module
 from storage.cassandra import session
 from storage.cassandra.dead_letters import CassandraDeadLetters
 from storage.cassandra.fronts import FRONT_SECONDS, RECENT_MINUTES, fronts
@@ -90,7 +89,7 @@ def test_what_appears_below_the_front_is_found_when_that_is_forgotten(monkeypatc
     for _ in range(3):
         OUTBOX.oldest_open()
     now = time.monotonic()
-    monkeypatch.setattr(fronts_module.time, "monotonic", lambda: now + FRONT_SECONDS)
+    monkeypatch.setattr("storage.cassandra.fronts.time.monotonic", lambda: now + FRONT_SECONDS)
     assert OUTBOX.oldest_open() == late.id
 
 
