@@ -14,6 +14,7 @@ import json
 import logging
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -145,14 +146,15 @@ _write_request: Callable[[dict[str, object]], None] = _write_by_structlog
 def _in_one_step(
     logger: "NamedWriter", further: Sequence[structlog.typing.Processor]
 ) -> Callable[[dict[str, object]], None]:
-    """Returns what does to a request's line what `_write_own_lines` has done to each."""
+    """Returns what does to a request's line what `_write_own_lines` has done to each: all in it is plain."""
 
     def write(line: dict[str, object]) -> None:
         line["event"] = REQUEST
         _with_origin(logger, "info", line)
         for process in further:
             process(logger, "info", line)
-        logger.msg(_encoded(logger, "info", line))
+        line.setdefault("trace_id", "")
+        logger.msg(_encoded_plain(line))
 
     return write
 
@@ -201,8 +203,23 @@ def _with_origin(logger: NamedWriter, method: str, line: structlog.typing.EventD
     """What the last three of SHARED add, at once."""
     line["level"] = method
     line["logger"] = logger.name
-    line["timestamp"] = datetime.now(UTC).isoformat()[: -len("+00:00")] + "Z"
+    line["timestamp"] = _timestamp()
     return line
+
+
+_second: tuple[int, str] = (0, "")
+"""The second that it was, and what stands for it before the point."""
+
+
+def _timestamp() -> str:
+    """As an ISO date does, in a third of the time."""
+    global _second
+    second, us = divmod(time.time_ns() // 1_000, 1_000_000)
+    known, text = _second
+    if second != known:
+        text = datetime.fromtimestamp(second, UTC).isoformat()[: -len("+00:00")]
+        _second = (second, text)
+    return f"{text}.{us:06d}Z"
 
 
 PLAIN = frozenset({str, int, float, bool, type(None)})
@@ -214,8 +231,13 @@ _encode_anything = json.JSONEncoder(default=repr).encode
 def _encoded(logger: object, method: str, line: structlog.typing.EventDict) -> bytes:
     line.setdefault("trace_id", "")
     if PLAIN.issuperset(map(type, line.values())):
-        with suppress(UnicodeEncodeError, OverflowError):  # half a character, a number without end
-            return _encode(line) + b"\n"
+        return _encoded_plain(line)
+    return _encode_anything(line).encode() + b"\n"
+
+
+def _encoded_plain(line: structlog.typing.EventDict) -> bytes:
+    with suppress(UnicodeEncodeError, OverflowError):  # half a character, a number without end
+        return _encode(line) + b"\n"
     return _encode_anything(line).encode() + b"\n"
 
 
