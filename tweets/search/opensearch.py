@@ -23,11 +23,10 @@ import structlog
 from opensearchpy import OpenSearch, RequestError
 from urllib3 import Timeout
 
-from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
 from tweets.search.addresses import Address, address_of
-from tweets.search.opensearch_client import BACKEND, Call, Missing, OpenSearchClient, T
-from tweets.search.port import READ_SECONDS, WRITE_SECONDS, Document, IndexQuery, Phrase
+from tweets.search.opensearch_client import Call, Missing, OpenSearchClient, T
+from tweets.search.port import READ_SECONDS, WRITE_SECONDS, Answered, Document, IndexQuery, Late, Phrase
 
 MAPPING = {
     "dynamic": "strict",
@@ -157,7 +156,7 @@ class OpenSearchIndex:
             return self._client.ask(call, until=max(ends, time.monotonic() + seconds / 2))
         except Missing as error:
             log.error("search_index_is_missing", index=self._name)
-            raise Unavailable(BACKEND) from error
+            raise Answered from error
 
     def _make_sure(self, ends: float) -> None:
         """Makes the index if there is none. Raises `Unavailable` for one that is not as MAPPING says."""
@@ -168,7 +167,7 @@ class OpenSearchIndex:
             found = self._client.ask(self._mappings, until=time.monotonic() + READ_SECONDS)
         if self._name in found or any(each != MAPPING for each in found.values()):
             log.error("search_index_is_another", index=_index_of(self._address), found=sorted(found))
-            raise Unavailable(BACKEND)
+            raise Answered
         self._is_known = True
 
     def _mappings(self, client: OpenSearch, within: Timeout) -> dict[str, Any]:
@@ -271,7 +270,7 @@ def _refused(items: list[dict[str, Any]]) -> None:
         raise Missing
     if kinds:
         log.warning("search_refuses_writes", error=", ".join(sorted(kinds)))
-        raise Unavailable(BACKEND)
+        raise Late
 
 
 def _whole(answer: dict[str, Any]) -> dict[str, Any]:
@@ -279,5 +278,5 @@ def _whole(answer: dict[str, Any]) -> dict[str, Any]:
     failed, is_late = answer.get("_shards", {}).get("failed", 0), answer.get("timed_out", False)
     if failed or is_late:
         log.warning("search_is_incomplete", shards=failed, error="timed out" if is_late else "shards failed")
-        raise Unavailable(BACKEND)
+        raise Late
     return answer
