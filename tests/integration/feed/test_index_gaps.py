@@ -1,6 +1,7 @@
 """What the index has missed for good is noted: an indexer that was away for too long, an index that was lost."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -10,6 +11,7 @@ from django.conf import settings as django_settings
 
 from accounts.models import User
 from fanout.orders import sweeper
+from storage.cassandra import order_rows
 from storage.ids.snowflakes import MAX_ID, make_id, now_us
 from storage.ports.outbox import UNREAD_US, Order
 from storage.ports.places import SEARCH, SEARCH_GAP
@@ -49,14 +51,17 @@ class TestGaps:
         places().move(SEARCH, make_id(now_us() - 5 * MINUTE_US, 0))
         with patch.object(sweeper, "now_us", lambda: now_us() + 10 * MINUTE_US):
             sweeper.discard()
-        assert outbox().orders_between(after=make_id(now_us() - MINUTE_US, 0), before=MAX_ID, limit=10)
+        for before in (make_id(now_us(), 0), MAX_ID):
+            with patch.object(order_rows, "now_us", lambda: now_us() + 10 * MINUTE_US):
+                assert outbox().orders_between(after=make_id(now_us() - MINUTE_US, 0), before=before, limit=10)
 
     def test_discarding_waits_for_an_indexer_that_has_never_run(self, ada: User) -> None:
         tweet = post(ada)
         work_off_everything()
         with patch.object(sweeper, "now_us", lambda: now_us() + 10 * MINUTE_US):
             sweeper.discard()
-        index_everything()
+        with later(10 * MINUTE_US):
+            index_everything()
         assert indexed() == [tweet]
 
     @on_one_store
@@ -76,6 +81,36 @@ class TestGaps:
         with later(UNREAD_US), patch.object(gaps, "now_us", lambda: now_us() + UNREAD_US + MINUTE_US):
             index_everything()
         assert gaps.rebuild_wanted()
+
+    @on_one_store
+    @pytest.mark.parametrize("dies", [False, True])
+    def test_what_is_forgotten_while_it_is_being_read_is_a_gap(self, ada: User, dies: bool) -> None:
+        """It was within the hour when the run began; whoever dies before the place is moved has noted it."""
+        place = make_id(now_us() - UNREAD_US + MINUTE_US, 0)
+        places().move(SEARCH, place)
+        read, move = outbox().orders_between, places().move
+        late: list[int] = []
+
+        def slowly(*, after: int, before: int, limit: int) -> list[Order]:
+            orders = read(after=after, before=before, limit=limit)
+            if after == place:
+                late.append(2 * MINUTE_US)
+            return orders
+
+        def moving(reader: str, place: int) -> None:
+            if reader == SEARCH and dies:
+                raise SystemExit
+            move(reader, place)
+
+        with (
+            patch.object(outbox(), "orders_between", slowly),
+            patch.object(places(), "move", moving),
+            patch.object(gaps, "now_us", lambda: now_us() + (late[-1] if late else 0)),
+            suppress(SystemExit),
+        ):
+            Indexer().run()
+        assert gaps.rebuild_wanted()
+        assert (places().place(SEARCH) == place) is dies
 
     @on_one_store
     def test_an_index_that_was_lost_says_so(self, ada: User) -> None:

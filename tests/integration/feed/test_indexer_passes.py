@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from accounts.models import User
+from storage.cassandra import session
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, make_id, now_us
 from storage.ports.outbox import SETTLED_US, UNREAD_US, Order
@@ -24,7 +25,7 @@ from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
 from tests.work import every_open_order
-from tweets.search import figures, indexer, late, turns
+from tweets.search import figures, indexer, turns
 from tweets.search.embedded import FILE
 from tweets.search.guarded import search_index
 from tweets.search.indexer import Indexer
@@ -213,12 +214,21 @@ class TestPlaces:
         gone = Order(ids.next(), "deliver", (new_id(), ada.id))
         outbox().add(gone)
         tweet, one = post(ada), Indexer()
-        with settled(), patch.object(type(outbox()), "finished_order", side_effect=ValueError("not zlib's")):
+        with settled(), patch.object(type(outbox()), "finish_orders", return_value={gone.id}):
             one.run()
         assert indexed() == [tweet]
         assert "search_order_is_unreadable" in caplog.text
         assert places().place(SEARCH) > gone.id
         outbox().mark_done(gone.id)
+
+    def test_what_another_process_has_put_is_not_put_again(self, ada: User) -> None:
+        tweets = [post(ada), post(ada)]
+        Indexer().run()
+        search_index().refresh()
+        with settled(), patch.object(search_index(), "put", wraps=search_index().put) as put:
+            Indexer().run()
+        put.assert_not_called()
+        assert indexed() == tweets[::-1]
 
     def test_one_at_a_time(self, ada: User) -> None:
         post(ada)
@@ -234,10 +244,6 @@ def test_a_backlog_is_made_up_for_in_steps_and_what_is_new_comes_first(ada: User
     old = [make_id(now_us() - UNREAD_US // 3 + step * 1_000, 78) for step in range(25)]
     for each in old:
         create_tweet(author=viewer(ada), text="old", tweet_id=each)
-    index_orders = {order.id for order in every_open_order() if order.kind == late.INDEX_ORDER}
-    assert len(index_orders) == 25
-    for each in index_orders:
-        outbox().mark_done(each)
     new = post(ada, "new")
     one = Indexer()
     with patch.object(indexer, "PAGE", 10), patch.object(indexer, "RUN_SECONDS", 0.0):
@@ -249,3 +255,21 @@ def test_a_backlog_is_made_up_for_in_steps_and_what_is_new_comes_first(ada: User
     one.run()
     assert set(indexed()) == {*old, new}
     assert tweet_store().get_many([new])
+
+
+@pytest.mark.parametrize("store", [pytest.param("cassandra", marks=pytest.mark.cassandra)], indirect=True)
+@pytest.mark.parametrize(("quiet_for_us", "most"), [(5_000_000, 41), (300_000_000, 9)])
+def test_a_turn_in_which_nothing_is_new_asks_little_of_the_store(quiet_for_us: int, most: int) -> None:
+    """Beside four minutes of orders that all have been read: which minutes there are, and those of the last seconds, in
+    each of SHARDS partitions. A minute that begins meanwhile is asked for as well."""
+    places().move(SEARCH, make_id(now_us() - SETTLED_US - MINUTE_US // 6, 0))
+    for step in range(240):
+        order = Order(make_id(now_us() - quiet_for_us - step * 1_000_000, 77), "graph", (1,))
+        outbox().mark_done(order.id)
+        outbox().add(order)
+    one = Indexer()
+    for _ in range(2):
+        one.run()
+    with patch.object(session._Open, "bind", autospec=True, side_effect=session._Open.bind) as asked:
+        assert one.run() == 0
+    assert 0 < asked.call_count <= most
