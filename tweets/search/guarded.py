@@ -14,7 +14,8 @@ from django.conf import settings
 from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
-from tweets.search.port import BACKEND, OFF, Answered, Document, IndexQuery, Late, SearchIndex, engine
+from storage.ports.places import SEARCH_OFF
+from tweets.search.port import BACKEND, Answered, Document, IndexQuery, Late, SearchIndex, engine
 
 FAILURES = 3
 """So many calls in a row that were not answered open the breaker."""
@@ -84,7 +85,7 @@ class SearchIsOff(Unavailable):
 
 def search_is_on() -> bool:
     """Returns whether this deployment has an index."""
-    return bool(settings.SEARCH_URL != OFF)
+    return bool(settings.SEARCH_URL != SEARCH_OFF)
 
 
 def search_index() -> GuardedIndex:

@@ -23,6 +23,7 @@ from django.utils.module_loading import import_string
 
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
+from tweets.search.addresses import EMBEDDED
 
 BACKEND = "search"
 """What an index is called in errors, metrics and /readyz."""
@@ -125,13 +126,11 @@ class SearchIndex(Protocol):
 
 
 ENGINES = {
-    "embedded": "tweets.search.embedded.EmbeddedIndex",
+    EMBEDDED: "tweets.search.embedded.EmbeddedIndex",
     "opensearch": "tweets.search.opensearch.OpenSearchIndex",
     "opensearchs": "tweets.search.opensearch.OpenSearchIndex",
 }
 """By what SEARCH_URL says, or its scheme; the class is called with the whole of it. `opensearchs` speaks TLS."""
-OFF = "off"
-"""A SEARCH_URL without an index: there is nothing to search."""
 
 
 def engine() -> SearchIndex:

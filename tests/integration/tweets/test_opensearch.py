@@ -63,6 +63,7 @@ def cat(of: int | None = None) -> Document:
 def test_an_index_is_made_at_its_first_use_and_anew_when_it_is_lost(
     opensearch: OpenSearchNode, index: OpenSearchIndex, name: str
 ) -> None:
+    index.ping()
     assert index.find(CAT, limit=5) == []
     status, _ = asked(opensearch, "DELETE", f"/{name}-1")
     assert status == 200
@@ -97,6 +98,23 @@ def test_a_lost_index_fails_nobody(opensearch: OpenSearchNode, index: OpenSearch
     uses.get(use, getattr(index, use))()
     index.ping()
     assert asked(opensearch, "HEAD", f"/{name}")[0] == 200
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_who_searches_makes_no_index_and_finds_nothing_in_time(was_there: bool) -> None:
+    """To make one may take longer than they may wait."""
+    asked_for: list[str] = []
+
+    def answer(method: str, path: str, _who: str) -> tuple[int, object]:
+        asked_for.append(method)
+        if was_there and "/_mapping" in path:
+            return 200, {"x-1": {"mappings": MAPPING}}
+        return 404, {"error": {"type": "index_not_found_exception"}}
+
+    with answering(answer) as port:
+        index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
+        assert (index.find(CAT, limit=5), index.newest(), index.count()) == ([], None, 0)
+    assert "PUT" not in asked_for
 
 
 def test_many_make_one_index_together(opensearch: OpenSearchNode, name: str, index: OpenSearchIndex) -> None:
