@@ -5,20 +5,28 @@ from unittest.mock import patch
 
 import pytest
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from knox.models import AuthToken
 
 from accounts.models import User
-from accounts.people.erasing import Piece, Step
+from accounts.people.erasing import Piece, Step, row_steps
 from feed.leaving import saga
+from feed.leaving.steps import LISTED_KINDS
 from feed.models import Leaving
+from feed.moderation.reports import report_person
+from storage.ports.notices import Notice
 from storage.redis.node import timeline_node
 from storage.redis.shards import user_tag
-from tests.integration.feed.lives import a_life, erased, go_on, leave, long_gone, traces, withheld
+from storage.stores import notices
+from tests.ids import new_id
+from tests.integration.feed.lives import a_life, erased, go_on, leave, long_gone, step_named, traces, withheld
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
 from tweets.stores.port import tweet_store
 from tweets.writing.liking import like
 from tweets.writing.posting import create_tweet
 
+STORES = ("embedded", "cassandra")
 pytestmark = pytest.mark.usefixtures("product", "no_moment")
 
 
@@ -161,3 +169,36 @@ def test_the_proof_waits_for_what_erasing_itself_has_ordered() -> None:
     withheld()
     saga.erase(life.person.id, seconds=20)
     assert erased(life.person)
+
+
+@pytest.mark.parametrize("name", ["tokens", "reports", "notices"])
+def test_steps_without_a_place_tell_how_they_come_nearer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the alert would hear that nothing moves, for as long as they take."""
+    person = new_person()
+    for each in ("accounts.people.erasing.ROWS_A_PIECE", *(f"storage.{store}.notices.FORGOTTEN" for store in STORES)):
+        monkeypatch.setattr(each, 2)
+    for _ in range(7):
+        AuthToken.objects.create(user=person)
+        report_person(by=viewer(person), username=new_person().username, reason="spam", comment="")
+        notices().add([Notice(person.id, LISTED_KINDS[0], new_id(), new_id())])
+    leave(person)
+    AuthToken.objects.bulk_create(AuthToken(digest=f"{number}", user=person) for number in range(7))
+    step, moved = step_named(name), list[bool]()
+    with patch.object(saga, "_steps", [step]):
+        run = saga._claim(person.id)
+        assert run is not None
+        while run.step == step.name:
+            Leaving.objects.update(moved_at="2020-01-01T00:00:00Z")
+            run.do_a_piece()
+            moved.append(Leaving.objects.get().moved_at.year > 2020)
+    assert len(moved) >= 4
+    assert all(moved)
+
+
+def test_a_table_from_which_nothing_goes_makes_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accounts.people.erasing.ROWS_A_PIECE", 1)
+    person = new_person()
+    for _ in range(2):
+        TOTPDevice.objects.create(user=person, name="authenticator")
+    stuck = row_steps("stuck", lambda of: TOTPDevice.objects.filter(user_id=of), lambda rows: rows.count())
+    assert [stuck.erase(person.id, place) for place in (0, 2, 2)] == [Piece(1, 2)] * 3

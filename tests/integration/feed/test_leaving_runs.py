@@ -288,3 +288,22 @@ def test_nobody_who_is_here_is_erased() -> None:
     assert Leaving.objects.count() == 0
     assert go_on() == 0
     assert [*tweet_store().by_author(life.person.id, replies=True, limit=10)]
+
+
+def test_who_is_put_first_while_a_run_is_at_them_is_next_again() -> None:
+    """As the desk does: what fails now would wait for a minute."""
+    person = new_person()
+    leave(person)
+    [order] = [each for each in every_open_order() if each.kind == "leave"]
+
+    def broken(_person: int, _place: int) -> Piece:
+        saga.handle(order)
+        raise ValueError("no such thing")
+
+    with patch.object(saga, "_steps", [Step("likes", broken, lambda _: True)]):
+        saga.erase(person.id, seconds=1)
+        assert saga._waiting() == [person.id]
+    with patch.object(saga, "_steps", [Step("likes", lambda *_: Piece(1 // 0), lambda _: True)]):
+        saga.erase(person.id, seconds=1)
+    assert saga._waiting() == [], "and only once"
+    assert Leaving.objects.get().tries == 2
