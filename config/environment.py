@@ -16,6 +16,7 @@ from environs import Env, EnvError
 from config import database_urls, email_urls, redis_urls, search_urls
 from config.database_urls import POSTGRESQL
 from storage.redis.cluster_urls import is_of_a_cluster, seeds
+from tweets.search.addresses import EMBEDDED
 
 REDIS_PORT = 6379
 LAPTOP_SECRET = "only-for-a-laptop-" + "0" * 40
@@ -385,7 +386,7 @@ def refuse_unsafe(environment: Environment) -> None:
         "ALLOWED_ORIGINS is open": "*" in environment.allowed_origins,
         "RATE_LIMITS is off": not environment.rate_limits,
         "SEARCH_URL is embedded, a file that other machines and containers do not have": environment.search_url
-        == "embedded",
+        == EMBEDDED,
         "METRICS_TOKEN is missing": not environment.metrics_token.strip(),
     }
     found = [fault for fault, present in faults.items() if present]

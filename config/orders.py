@@ -19,8 +19,6 @@ from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RESTORE, RE
 from fanout.orders.queues import FANOUT, GRAPH, NOTICES
 from feed.leaving import saga
 from storage.ports.outbox import Order
-from tweets.search import late
-from tweets.search.late import INDEX_ORDER
 from tweets.writing import restoring, withholding
 from tweets.writing.changed import standing_of
 from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
@@ -39,7 +37,6 @@ def register_handlers() -> None:
     register(PURGE_ORDER, lambda order, _: purge.handle(order), queue=FANOUT)
     register(WITHHOLD_ORDER, lambda order, _: withholding.withhold_person(order), queue=FANOUT)
     register(WITHHOLD_RETWEETS_ORDER, lambda order, _: withholding.withhold_retweets(order), queue=FANOUT)
-    register(INDEX_ORDER, late.handle, queue=GRAPH)
     announce_by(_send)
     register(NOTIFY_ORDER, lambda order, _: notifying.notify([order]), queue=NOTICES, together=notifying.notify)
 

@@ -1,8 +1,9 @@
 """The address of the search's index, as SEARCH_URL gives it."""
 
-from tweets.search.addresses import address_of
+from storage.ports.places import SEARCH_OFF
+from tweets.search.addresses import EMBEDDED, address_of
 
-WITHOUT_SERVER = ("", "embedded", "off")
+WITHOUT_SERVER = ("", EMBEDDED, SEARCH_OFF)
 
 
 def fault_of(url: str) -> str | None:
@@ -12,5 +13,6 @@ def fault_of(url: str) -> str | None:
     try:
         address_of(url)
     except ValueError as error:
-        return f"must be opensearch://host:port/index, opensearchs://host:port/index, embedded or off: it {error}"
+        either = f"{EMBEDDED} or {SEARCH_OFF}"
+        return f"must be opensearch://host:port/index, opensearchs://host:port/index, {either}: it {error}"
     return None

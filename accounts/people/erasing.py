@@ -35,7 +35,11 @@ UNTAGGED = ("rate:email-change", "rate:export", "followers-counted")
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """What was done: how many things were removed, and where to go on below, None at the end of the step."""
+    """What was done: how many things were removed, and where to go on below, None at the end of the step.
+
+    `rest` falls from piece to piece as long as they come nearer to the end: that alone is taken for progress
+    (feed/leaving/saga.py). Of a step that needs no place it is how much is left.
+    """
 
     count: int = 0
     rest: int | None = None
@@ -60,7 +64,8 @@ def row_steps(name: str, rows_of: Callable[[int], QuerySet[Any]], remove: Callab
     def erase(person_id: int, _place: int) -> Piece:
         found = list(rows_of(person_id).order_by("pk").values_list("pk", flat=True)[:ROWS_A_PIECE])
         count = remove(rows_of(person_id).filter(pk__in=found)) if found else 0
-        return Piece(count, 1 if len(found) == ROWS_A_PIECE else None)
+        left = rows_of(person_id).count() if len(found) == ROWS_A_PIECE else 0
+        return Piece(count, left or None)
 
     @sql_or_unavailable()
     def has_traces(person_id: int) -> bool:

@@ -109,8 +109,9 @@ def update_profile(
 
     A new password ends every token but the one with `token_digest`, that of the session in
     which it was changed (as GitHub and Mastodon do), and the admin's sessions. Raises `Refused` with all that is
-    wrong, but that an address is taken only to who gave the right password. Where a password or an address may
-    change, a door gives `tried`, as to `sign_in`. One SQL query and, if anything changes, one to six statements.
+    wrong, but that an address is taken only to who gave the right password; `NotSignedIn` for who has left meanwhile,
+    as every door answers them. Where a password or an address may change, a door gives `tried`, as to `sign_in`. One
+    SQL query and, if anything changes, one to six statements.
     """
     person = get_user(user_id)
     fields = _apply(person, change, tried)
@@ -124,7 +125,8 @@ def update_profile(
         fields.append("password")
     if fields:
         with transaction.atomic():
-            lock_who_is_here(person.id)
+            if not _is_here(person.id):
+                raise NotSignedIn("You have been signed out.", code="bad_token")
             if {"password", "email"} & set(fields) and not person.lock_password():
                 raise rules.Invalid({"current_password": ["This is not the current password."]})
             person.keeps_token = token_digest
@@ -227,9 +229,14 @@ def lock_who_is_here(person_id: int) -> None:
 
     Before whatever writes into a row what was read before: it was emptied meanwhile, for good. One SQL query.
     """
-    standing = User.objects.select_for_update().filter(pk=person_id).values_list("left_at", flat=True)
-    if standing.first() is not None:
+    if not _is_here(person_id):
         raise Forbidden("Who has left is not changed any more.", code="left")
+
+
+def _is_here(person_id: int) -> bool:
+    """Locks the person's row until the transaction ends; says whether they have not left."""
+    standing = User.objects.select_for_update().filter(pk=person_id).values_list("left_at", flat=True)
+    return standing.first() is None
 
 
 def announce(person: User, fields: list[str]) -> None:

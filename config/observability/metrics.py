@@ -97,7 +97,7 @@ class State(Collector):
 
 
 def _queue_metrics() -> list[Metric]:
-    """Returns the lengths of the queues, None while a broker does not answer."""
+    """Returns the lengths of the queues; nothing while a broker does not answer."""
     try:
         lengths = resending.all_queue_lengths((*QUEUES, BULK, MAINTENANCE))
     except Unavailable:
@@ -109,7 +109,8 @@ def _queue_metrics() -> list[Metric]:
 
 
 def _outbox_metrics() -> list[Metric]:
-    """Returns the figures of the outbox, None when the store does not answer: no figure is better than a wrong one."""
+    """Returns the figures of the outbox; nothing when the store does not answer, as no figure is better than a wrong
+    one."""
     try:
         oldest = outbox().oldest_open()
         open_orders = outbox().count_open(limit=COUNTED) if oldest is not None else 0
@@ -125,7 +126,7 @@ def _outbox_metrics() -> list[Metric]:
 
 
 def _search_metrics() -> list[Metric]:
-    """Returns how far the index has come, as the store says; None where there is none, or the store does not answer."""
+    """Returns how far the index has come, as the store says; nothing where there is none, or it does not answer."""
     if not search_is_on():
         return []
     try:
@@ -139,7 +140,7 @@ def _search_metrics() -> list[Metric]:
 
 
 def _leaving_metrics() -> list[Metric]:
-    """Returns the figures of who has left, None when SQL does not answer."""
+    """Returns the figures of who has left; nothing when SQL does not answer."""
     try:
         found = leaving_figures(counted=COUNTED)
     except Unavailable:

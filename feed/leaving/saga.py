@@ -186,11 +186,12 @@ class Run:
 
     @sql_or_unavailable()
     def release(self) -> None:
-        """Lets others work on the person."""
+        """Lets others work on the person; at once if they were put first meanwhile."""
         now = datetime.now(UTC)
         due_at = now + timedelta(seconds=RETRY_SECONDS) if self._waits else now
         held = Leaving.objects.filter(pk=self._row.pk, claim=self._row.claim)
-        held.update(claim="", claimed_until=now, worked_at=now, due_at=due_at)
+        held.filter(worked_at__isnull=False).update(worked_at=now, due_at=due_at)
+        held.update(claim="", claimed_until=now)
 
     def _keep(self, done: str, piece: Piece, following: str) -> None:
         erased = {**self._row.erased}
@@ -283,6 +284,6 @@ def _claim(person_id: int) -> Run | None:
     Leaving.objects.get_or_create(pk=person_id, defaults={"moved_at": now, "claimed_until": now})
     claim, until = secrets.token_hex(16), now + timedelta(seconds=CLAIM_SECONDS)
     free = Leaving.objects.filter(pk=person_id, claimed_until__lte=now)
-    if not free.update(claim=claim, claimed_until=until):
+    if not free.update(claim=claim, claimed_until=until, worked_at=now):
         return None
     return Run(Leaving.objects.get(pk=person_id), left_at)

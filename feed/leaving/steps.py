@@ -12,9 +12,14 @@ from storage.stores import notices
 NOTICE_KINDS = tuple(KIND.values())
 
 
+LISTED_KINDS = tuple(kind for kind in NOTICE_KINDS if not kind.alone)
+
+
 def _forget_notices(person_id: int, _place: int) -> Piece:
+    """The newest first, so that the newest that is left is ever older."""
     count = notices().forget(person_id, NOTICE_KINDS)
-    return Piece(count, 1 if count else None)
+    left = notices().newest(person_id, LISTED_KINDS, Range(None, None, 1)) if count else []
+    return Piece(count, left[0].place if left else 1 if count else None)
 
 
 def _has_notices(person_id: int) -> bool:

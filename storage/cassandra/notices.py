@@ -94,9 +94,9 @@ class CassandraNotices:
         """Makes a round trip for the months, one for each month until one holds something, and two to delete: the
         truths first, which are found by the listing."""
         known = {kind.name: kind for kind in kinds}
-        months = session.execute(_MONTHS, (recipient,))
-        for name, month in months:
-            rows = session.execute(_SOME, (recipient, name, month, FORGOTTEN)) if name in known else []
+        months = [each for each in session.execute(_MONTHS, (recipient,)) if each[0] in known]
+        for name, month in sorted(months, key=lambda each: -each[1]):
+            rows = session.execute(_SOME, (recipient, name, month, FORGOTTEN))
             if rows:
                 _forget(recipient, known[name], month, rows)
                 return len(rows)

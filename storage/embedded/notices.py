@@ -21,8 +21,8 @@ _ROWS = (
     " WHERE recipient = %s AND kind = %s AND place BETWEEN %s AND %s ORDER BY place"
 )
 _DOWN, _UP = f"{_ROWS} DESC LIMIT %s", f"{_ROWS} ASC LIMIT %s"
-_SOME = "SELECT id FROM storage_noticerow WHERE recipient = %s LIMIT %s"
-_FORGET = f"DELETE FROM storage_noticerow WHERE id IN ({_SOME})"  # noqa: S608
+_NEWEST = "SELECT place, id FROM storage_noticerow WHERE recipient = %s AND kind = %s ORDER BY place DESC LIMIT %s"
+_FORGET = "DELETE FROM storage_noticerow WHERE id IN ({})"
 _FORGET_READ = "DELETE FROM storage_noticeread WHERE recipient = %s"
 
 
@@ -59,8 +59,10 @@ class EmbeddedNotices:
             run((_MARK_READ, (recipient, place)))
 
     def forget(self, recipient: int, kinds: Collection[Kind]) -> int:
-        """Makes a transaction, whatever the kinds."""
+        """Makes a transaction, with a statement a kind."""
         with writing():
-            count = len(rows_of((_SOME, (recipient, FORGOTTEN))))
-            run((_FORGET, (recipient, FORGOTTEN)) if count else (_FORGET_READ, (recipient,)))
-        return count
+            rows = [row for kind in kinds for row in rows_of((_NEWEST, (recipient, kind.name, FORGOTTEN)))]
+            newest = [row_id for _, row_id in sorted(rows, reverse=True)[:FORGOTTEN]]
+            forgetting = _FORGET.format(", ".join(["%s"] * len(newest)))
+            run((forgetting, newest) if newest else (_FORGET_READ, (recipient,)))
+        return len(newest)

@@ -81,6 +81,7 @@ class Notices(Protocol):
         """Marks everything up to `place` as read. Never goes back. Idempotent."""
 
     def forget(self, recipient: int, kinds: Collection[Kind]) -> int:
-        """Removes some of the recipient's notices of these kinds, FORGOTTEN at most; once none is left, up to where
-        they have read, too. Returns how many went, 0 when nothing is left. Idempotent.
+        """Removes some of the recipient's notices of these kinds, FORGOTTEN at most, the newest first, in a month kind
+        by kind; once none of them is left, up to where they have read, too. Returns how many went, 0 when nothing is
+        left. Idempotent.
         """

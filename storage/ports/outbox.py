@@ -80,6 +80,12 @@ class Outbox(Protocol):
         For whoever comes to an order by another way than a message that was sent when all of it stood.
         """
 
+    def finish_orders(self, order_ids: Collection[int]) -> set[int]:
+        """Has what was written with these orders stand, as `finished_order` does, of those that are open.
+
+        Read together. Returns those whose writes make no sense, which hold up no other.
+        """
+
     def mark_done(self, order_id: int) -> None:
         """Closes the order. Idempotent. An order marked before its row has appeared stays done."""
 

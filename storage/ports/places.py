@@ -7,6 +7,8 @@ from typing import Protocol
 
 SEARCH = "search"
 """Up to where the indexer of the search has read all orders; discarding waits for it (fanout/orders/sweeper.py)."""
+SEARCH_OFF = "off"
+"""The SEARCH_URL of a deployment that is not searched: nobody reads all orders."""
 SEARCH_GAP = "search-gap"
 """Up to where the index has missed something for good."""
 SEARCH_REBUILT = "search-rebuilt"

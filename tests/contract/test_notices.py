@@ -247,6 +247,25 @@ def test_forgetting_takes_everything_of_one_recipient_in_pieces(
     assert notices.forget(recipient, kinds) == 0, "again"
 
 
+def test_forgetting_takes_the_newest_first_and_other_kinds_stay(
+    notices: Notices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("storage.embedded.notices", "storage.cassandra.notices"):
+        monkeypatch.setattr(f"{module}.FORGOTTEN", 2)
+    recipient, start = new_id(), id_us(new_id())
+    places = [make_id(start - number * YEAR_US // 6, number + 1) for number in range(7)]
+    for number, place in enumerate(places):
+        notices.add([Notice(recipient, KINDS[number % 2], new_id(), place)])
+    stays = Notice(recipient, KINDS[2], new_id(), new_id())
+    notices.add([stays])
+    left = [places]
+    while notices.forget(recipient, KINDS[:2]):
+        left.append([each.place for each in read(notices, recipient, KINDS[:2])])
+        assert left[-1] == places[len(places) - len(left[-1]) :]
+    assert left[-1] == []
+    assert read(notices, recipient) == [stays]
+
+
 @pytest.mark.parametrize("kind", [*KINDS, ASKED])
 def test_a_notice_that_comes_after_forgetting_is_there_and_is_forgotten_too(notices: Notices, kind: Kind) -> None:
     recipient, subject = new_id(), 0 if kind.alone else new_id()

@@ -133,6 +133,7 @@ def test_an_order_may_be_asked_for_and_waited_for_later(outbox: Outbox) -> None:
         (lambda outbox, order: outbox.open_order(order.id), None),
         (lambda outbox, order: outbox.open_order_soon(order.id)(), None),
         (lambda outbox, order: outbox.finished_order(order.id), None),
+        (lambda outbox, order: outbox.finish_orders([order.id]), set()),
         (lambda outbox, order: outbox.open_orders(before=MAX_ID, limit=10), []),
         (lambda outbox, order: outbox.count_open(limit=10), 0),
         (lambda outbox, order: outbox.oldest_open(), None),

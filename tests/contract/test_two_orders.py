@@ -23,6 +23,7 @@ def test_both_are_open_with_what_they_announce_and_done_one_by_one(outbox: Outbo
     assert outbox.open_orders(before=new_id(), limit=9) == [order, also]
     assert associations.find(edge.source, FOLLOW, [edge.target])[edge.target].op == edge.op
     assert [outbox.finished_order(each.id) for each in (order, also)] == [order, also]
+    assert outbox.finish_orders([order.id, also.id, new_id()]) == set()
     outbox.mark_done(order.id)
     assert outbox.open_orders(before=new_id(), limit=9) == [also]
     outbox.mark_done(also.id)

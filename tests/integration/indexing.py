@@ -1,10 +1,14 @@
 """Being the indexer, and asking the search."""
 
 from typing import Any
+from unittest.mock import patch
 
 from accounts.models import User
+from storage.ids.snowflakes import now_us
+from storage.ports.outbox import SETTLED_US
 from tests.integration.querying import Door
 from tests.integration.speaking import Api
+from tweets.search import indexer
 from tweets.search.guarded import search_index
 from tweets.search.indexer import Indexer
 from tweets.search.port import BATCH_MAX, IndexQuery
@@ -17,6 +21,16 @@ query Found($query: String!, $first: Int, $after: String) {
 }
 """
 SEARCH = "/search/tweets"
+
+
+def later(by_us: int) -> Any:
+    """The indexer's clock, so much later than everybody's: what was written by now has settled."""
+    return patch.object(indexer, "now_us", lambda: now_us() + by_us)
+
+
+def settled() -> Any:
+    """The indexer's clock, by which its second pass comes to all that was written by now."""
+    return later(SETTLED_US + indexer.STEP_US + 1_000_000)
 
 
 def index_everything() -> int:

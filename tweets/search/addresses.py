@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote
 
+EMBEDDED = "embedded"
+"""The SEARCH_URL of an index in a file of this machine."""
 TLS = {"opensearch": False, "opensearchs": True}
 PORT = 9200
 INDEX = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")

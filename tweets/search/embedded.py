@@ -24,11 +24,13 @@ from django.conf import settings
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.process import start_anew_after_fork
-from tweets.search.port import READ_SECONDS, WRITE_SECONDS, Document, IndexQuery, Phrase
+from tweets.search.port import BACKEND, READ_SECONDS, WRITE_SECONDS, Document, IndexQuery, Late, Phrase
 
 FILE = "search.sqlite3"
 PROGRESS = 1_000
 """Instructions of SQLite's machine after which it looks whether the time is over."""
+INTERRUPTED = "SQLITE_INTERRUPT"
+"""By ourselves, as the time was over."""
 EVERY = "d"
 """A facet of every document: FTS5 leaves something out of what was found only."""
 
@@ -166,9 +168,11 @@ def _has_schema(connection: sqlite3.Connection) -> bool:
 
 
 def _failed(error: Exception) -> Unavailable:
-    """Says what it is by its name: its words may quote what was searched for."""
-    log.warning("search_index_fails", error=getattr(error, "sqlite_errorname", type(error).__name__))
-    return Unavailable("search")
+    """Says what it is by its name: its words may quote what was searched for. Whoever was interrupted had an index that
+    was at it; one that waited for a lock had none."""
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    log.warning("search_index_fails", error=name)
+    return Late() if name == INTERRUPTED else Unavailable(BACKEND)
 
 
 def _facets(document: Document) -> list[str]:

@@ -24,8 +24,12 @@ def rebuild_wanted() -> bool:
 
 
 def note_gap(place: int) -> None:
-    """Notes a gap if the indexer, which has come to `place`, was away for longer than the outbox keeps what it has not
-    read; none before it has ever run. A store write then. Raises `Unavailable`."""
+    """Notes a gap if the indexer, which has just read what is above `place`, did so after the outbox may have forgotten
+    some of it; none before it has ever run. A store write then. Raises `Unavailable`.
+
+    Called between the read and the move of the place. Before the read it would not know of what is forgotten while the
+    read is under way, or waits; after the move, whoever dies in between would leave a gap that nobody knows of.
+    """
     kept = now_us() - UNREAD_US
     if place and id_us(place) < kept:
         if not rebuild_wanted():
@@ -42,13 +46,17 @@ def look_whether_it_is_another(identity: str) -> None:
     """Notes a gap if the index of that identity is none that the store knows, or is empty, and the store has tweets
     that the indexer will not come to any more: whoever asks first makes a lost index anew.
 
+    A gap is as of before the look: a rebuild that began while it lasted has found the same, and fills it. An index that
+    is empty as long as its rebuild has put nothing is no second gap.
+
     A store read and a read of the index; of another one two store reads and two writes. Raises `Unavailable`.
     """
+    looked = make_id(now_us(), 0)
     if not places().place(_known_as(identity)):
-        note_loss()
+        _note_loss(looked)
         note_the_index(identity)
-    elif search_index().newest() is None:
-        note_loss()
+    elif search_index().newest() is None and not rebuild_wanted():
+        _note_loss(looked)
 
 
 def _known_as(identity: str) -> str:
@@ -56,11 +64,11 @@ def _known_as(identity: str) -> str:
     return f"{SEARCH}:{blake2b(identity.encode(), digest_size=8).hexdigest()}"
 
 
-def note_loss() -> None:
-    """Notes a gap, of an index that is another one than it was, if the store has tweets that the indexer will not come
-    to any more. Two store reads, and a write then. Raises `Unavailable`."""
+def _note_loss(looked: int) -> None:
+    """Notes a gap up to then, of an index that is another one than it was, if the store has tweets that the indexer
+    will not come to any more. Two store reads, and a write then. Raises `Unavailable`."""
     passed = places().place(SEARCH) or make_id(now_us() - GRACE_US, 0)
     older = tweet_store().public(before=passed, limit=1)
     if older:
-        places().move(SEARCH_GAP, make_id(now_us(), 0))
+        places().move(SEARCH_GAP, looked)
         log.error("search_index_empty", since=created_at(older[0]))

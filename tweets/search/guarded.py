@@ -1,5 +1,8 @@
 """The index of this deployment, and the breaker before it: a hung or dead index costs its timeout a few times, no more.
 
+One that answers, though it says that a query took too long, or that it has too much to do, is not away: three slow
+queries of somebody close the search to nobody. Only many such answers in a row, without any other, do so for a second.
+
 An index is of nobody's concern but the search's: whatever is wrong with it, posting, deleting and reading go on.
 """
 
@@ -11,11 +14,13 @@ from django.conf import settings
 from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
-from tweets.search.port import OFF, Document, IndexQuery, SearchIndex, engine
+from storage.ports.places import SEARCH_OFF
+from tweets.search.port import BACKEND, Answered, Document, IndexQuery, Late, SearchIndex, engine
 
-BACKEND = "search"
 FAILURES = 3
 """So many calls in a row that were not answered open the breaker."""
+LATE_FAILURES = 20
+"""So many in a row that were answered with "not in time", without one other answer, do so as well."""
 
 
 class GuardedIndex:
@@ -25,7 +30,12 @@ class GuardedIndex:
     def __init__(self, index: SearchIndex) -> None:
         self._index = index
         self.breaker = Breaker(
-            BACKEND, probe=index.ping, silent=lambda error: isinstance(error, Unavailable), failures=FAILURES
+            BACKEND,
+            probe=index.ping,
+            silent=lambda error: isinstance(error, Unavailable) and not isinstance(error, Answered),
+            failures=FAILURES,
+            late=lambda error: isinstance(error, Late),
+            late_failures=LATE_FAILURES,
         )
 
     def put(self, documents: Sequence[Document]) -> None:
@@ -75,7 +85,7 @@ class SearchIsOff(Unavailable):
 
 def search_is_on() -> bool:
     """Returns whether this deployment has an index."""
-    return bool(settings.SEARCH_URL != OFF)
+    return bool(settings.SEARCH_URL != SEARCH_OFF)
 
 
 def search_index() -> GuardedIndex:

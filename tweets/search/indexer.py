@@ -21,7 +21,8 @@ does not matter how long the rest of a write takes. For example, tweet 90 is pos
 Should an index hold what is deleted all the same, nobody is shown it: hydration has the last word.
 
 **A tweet that is not there** although its order is belongs to a writer that is at it, or died. The first pass leaves it
-to the second, which has what is owed to the order done, as the sweeper would (`finished_order`).
+to the second, which has what is owed to the order done, as the sweeper would (`finish_orders`), as far as there is
+time: the place stays below the rest.
 
 **One at a time**, by a turn in the broker's Redis; two would do no harm. Who comes too late, after more than UNREAD_US
 of outage, says so (`gaps.py`), and `manage.py index_tweets` fills the gap.
@@ -36,7 +37,6 @@ from msgspec.structs import replace
 
 from accounts.graph.notifications import NOTIFY_ORDER
 from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, TELL
-from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, WORKER_BITS, make_id, now_us
 from storage.ports.outbox import SETTLED_US, Order
 from storage.ports.places import SEARCH
@@ -63,6 +63,8 @@ BACK_US = (2_000_000, 12_000_000)
 after its birth, by a clock that may be 10 s behind."""
 STEP_US = 20_000_000
 """The durable place is moved so often: each time reads SETTLED_US again."""
+FINISHED_AT_ONCE = 20
+"""Tweets that were not there, of which what is owed to their orders is read together and written: 0.1 s."""
 LOOK_SECONDS = 30.0
 """Between two looks whether the index was lost: one more read of it."""
 OF_TWEETS = (DELIVER, TELL, RETRACT, RESTORE, INDEX_ORDER)
@@ -95,9 +97,7 @@ class Indexer:
                 return 0
             if time.monotonic() >= self._looks_at:
                 self._look_at_the_index()
-            place = places().place(SEARCH)
-            gaps.note_gap(place)
-            run = _Run(self._indexed, self._changes, place)
+            run = _Run(self._indexed, self._changes, places().place(SEARCH))
             taken.read_up_to = run.index_newest(read_up_to=taken.read_up_to)
             run.make_up()
         return run.indexed
@@ -133,7 +133,7 @@ class _Run:
         above = read_up_to + 1
         for back_us in BACK_US:
             after = max(lowest, before(read_up_to, back_us))
-            if time.monotonic() < self._newest_until:
+            if after + 1 < above and time.monotonic() < self._newest_until:
                 self._first_pass(after, above, first_above=read_up_to)
             above = after + 1
         return min(max(newest, read_up_to), self._now)
@@ -149,15 +149,18 @@ class _Run:
         return after
 
     def make_up(self) -> None:
-        """The second pass, from the durable place up to what has settled; at least a page of it."""
+        """The second pass, from the durable place up to what has settled; at least a page of it, or as much of one as
+        there is time to finish."""
         if self._place and self._place > before(self._settled, STEP_US):
             return
         while True:
             orders = outbox().orders_between(after=self._place, before=self._settled, limit=PAGE)
-            self._settle([order for order in orders if not self._known.get(order.id)])
-            self._place = orders[-1].id if len(orders) == PAGE else self._settled
+            gaps.note_gap(self._place)
+            left = self._settle([order for order in orders if not self._known.get(order.id)])
+            is_full = len(orders) == PAGE
+            self._place = left - 1 if left is not None else orders[-1].id if is_full else self._settled
             places().move(SEARCH, self._place)
-            if len(orders) < PAGE or time.monotonic() >= self._ends:
+            if left is not None or not is_full or time.monotonic() >= self._ends:
                 return
 
     def _index(self, orders: Sequence[Order], *, first_above: int) -> None:
@@ -176,30 +179,37 @@ class _Run:
         self.indexed += len(orders) - len(waiting)
         figures.count_indexed(each for each in of_tweets if each > first_above and each not in missing)
 
-    def _settle(self, orders: Sequence[Order]) -> None:
-        """Of the second pass."""
-        of_tweets = _by_tweets(orders)
-        late = _not_indexed(of_tweets)
-        missing = index_tweets(of_tweets)
-        for tweet_id in missing:
-            _finish(of_tweets[tweet_id], tweet_id)
-        if lost := index_tweets({each: of_tweets[each] for each in missing}):
+    def _settle(self, orders: Sequence[Order]) -> int | None:
+        """Of the second pass. Returns the first order that there was no time for, from which the next run goes on."""
+        new = _new_to_the_index(_by_tweets(orders))
+        missing = index_tweets(new)
+        waiting = self._finish({each: new[each] for each in missing})
+        if lost := index_tweets({each: new[each] for each in missing - waiting.keys()}):
             log.warning("tweets_of_orders_missing", count=len(lost))
-        figures.count_indexed(late - lost)
-        self.indexed += len([order for order in orders if order.id not in self._known])
-        self._known.update((order.id, True) for order in orders)
+        figures.count_indexed({each for each in new if _brings(new[each])} - waiting.keys() - lost)
+        left = min((order.id for order in waiting.values()), default=None)
+        settled = [order for order in orders if left is None or order.id < left]
+        self.indexed += len([order for order in settled if order.id not in self._known])
+        self._known.update((order.id, True) for order in settled)
+        return left
+
+    def _finish(self, missing: "dict[int, Order]") -> "dict[int, Order]":
+        """Has written what the orders of these tweets owe, FINISHED_AT_ONCE or as many as there is time for, the oldest
+        first; returns the rest. What cannot be is left to its worker, who buries it."""
+        waiting = sorted(missing.items(), key=lambda item: item[1].id)
+        while waiting:
+            kinds = {_owing(order, tweet_id): order.kind for tweet_id, order in waiting[:FINISHED_AT_ONCE]}
+            for order_id in outbox().finish_orders(kinds):
+                log.error("search_order_is_unreadable", order_id=order_id, kind=kinds[order_id])
+            del waiting[:FINISHED_AT_ONCE]
+            if time.monotonic() >= self._ends:
+                break
+        return dict(waiting)
 
 
-def _finish(order: Order, tweet_id: int) -> None:
-    """Has written what the order, and the tweet's own, owe. What cannot be is left to their worker, who buries it."""
-    try:
-        outbox().finished_order(order.id)
-        if order.kind == INDEX_ORDER:
-            outbox().finished_order(tweet_id)
-    except Unavailable:
-        raise
-    except Exception as error:
-        log.exception("search_order_is_unreadable", order_id=order.id, kind=order.kind, error=type(error).__name__)
+def _owing(order: Order, tweet_id: int) -> int:
+    """The order that the tweet was written with: that of now owes nothing itself (late.py)."""
+    return tweet_id if order.kind == INDEX_ORDER else order.id
 
 
 def before(place: int, us: int) -> int:
@@ -218,13 +228,18 @@ def _by_tweets(orders: Sequence[Order]) -> dict[int, Order]:
     return {tweet_id: order for order in orders if (tweet_id := _tweet_of(order)) is not None}
 
 
-def _not_indexed(orders: "dict[int, Order]") -> set[int]:
-    """The tweets that these orders bring and nobody has put, for the figure of the lag. A read of the index."""
-    brought = {tweet_id for tweet_id, order in orders.items() if order.kind not in (RETRACT, RESTORE)}
+def _brings(order: Order) -> bool:
+    """A tweet that there was none of before."""
+    return order.kind not in (RETRACT, RESTORE)
+
+
+def _new_to_the_index(orders: "dict[int, Order]") -> "dict[int, Order]":
+    """Without those that bring what some process has put: neither is it read again, nor put. A read of the index."""
+    brought = [tweet_id for tweet_id, order in orders.items() if _brings(order)]
     if not brought:
-        return set()
-    found = search_index().find(IndexQuery(), above=min(brought) - 1, below=max(brought) + 1, limit=BATCH_MAX)
-    return brought.difference(found)
+        return orders
+    found = {*search_index().find(IndexQuery(), above=min(brought) - 1, below=max(brought) + 1, limit=BATCH_MAX)}
+    return {each: order for each, order in orders.items() if each not in found or not _brings(order)}
 
 
 def index_tweets(orders: "dict[int, Order]") -> set[int]:

@@ -23,11 +23,10 @@ import structlog
 from opensearchpy import OpenSearch, RequestError
 from urllib3 import Timeout
 
-from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
 from tweets.search.addresses import Address, address_of
-from tweets.search.opensearch_client import BACKEND, Call, Missing, OpenSearchClient, T
-from tweets.search.port import READ_SECONDS, WRITE_SECONDS, Document, IndexQuery, Phrase
+from tweets.search.opensearch_client import Call, Missing, OpenSearchClient, T
+from tweets.search.port import READ_SECONDS, WRITE_SECONDS, Answered, Document, IndexQuery, Late, Phrase
 
 MAPPING = {
     "dynamic": "strict",
@@ -60,7 +59,8 @@ Line = bytes
 
 
 class OpenSearchIndex:
-    """See `tweets.search.port.SearchIndex`."""
+    """See `tweets.search.port.SearchIndex`. Who writes to an index that is missing makes it, within MAKE_SECONDS more,
+    and so does who asks how it is; who searches one finds nothing."""
 
     def __init__(self, url: str) -> None:
         self._address = address_of(url)
@@ -77,14 +77,16 @@ class OpenSearchIndex:
     def find(
         self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int, within: float | None = None
     ) -> list[int]:
+        seconds = READ_SECONDS if within is None else min(within, READ_SECONDS)
         body = {"query": _query(query, above, below), "sort": [{"id": "desc"}], "size": limit}
-        return [hit["sort"][0] for hit in self._search(body, within)]
+        nothing: list[dict[str, Any]] = []
+        return [hit["sort"][0] for hit in self._read(self._search(body, seconds), seconds, nothing)]
 
     def count(self) -> int:
         def ask(client: OpenSearch, within: Timeout) -> int:
             return int(client.count(index=self._name, request_timeout=within)["count"])
 
-        return self._ask(ask, READ_SECONDS)
+        return self._read(ask, READ_SECONDS, 0)
 
     def newest(self) -> int | None:
         return next(iter(self.find(IndexQuery(), limit=1)), None)
@@ -103,10 +105,10 @@ class OpenSearchIndex:
         self._ask(ask, WRITE_SECONDS)
 
     def ping(self) -> None:
-        self._search({"size": 0, "terminate_after": 1})
+        """Of an index that is there, or is made: whoever looks hears of one that cannot be."""
+        self._ask(self._search({"size": 0, "terminate_after": 1}, READ_SECONDS), READ_SECONDS)
 
-    def _search(self, body: dict[str, Any], within: float | None = None) -> list[dict[str, Any]]:
-        seconds = READ_SECONDS if within is None else min(within, READ_SECONDS)
+    def _search(self, body: dict[str, Any], seconds: float) -> Call[list[dict[str, Any]]]:
         options = {
             "track_total_hits": False,
             "stored_fields": "_none_",
@@ -123,7 +125,7 @@ class OpenSearchIndex:
             )
             return list(_whole(found).get("hits", {}).get("hits", []))
 
-        return self._ask(ask, seconds)
+        return ask
 
     def _write(self, lines: Sequence[Line]) -> None:
         for body in _requests(lines):
@@ -144,6 +146,18 @@ class OpenSearchIndex:
 
         return ask
 
+    def _read(self, call: Call[T], seconds: float, nothing: T) -> T:
+        """What `call` answers in that time; `nothing` where there is no index: to make one takes longer than whoever
+        searches may wait."""
+        ends = time.monotonic() + seconds
+        try:
+            if not self._is_known:
+                self._check(self._client.ask(self._mappings, until=ends))
+            return self._client.ask(call, until=ends)
+        except Missing:
+            self._is_known = False
+            return nothing
+
     def _ask(self, call: Call[T], seconds: float) -> T:
         """What `call` answers, of an index that is there: a missing one is made, and asked once more."""
         ends = time.monotonic() + seconds
@@ -157,18 +171,22 @@ class OpenSearchIndex:
             return self._client.ask(call, until=max(ends, time.monotonic() + seconds / 2))
         except Missing as error:
             log.error("search_index_is_missing", index=self._name)
-            raise Unavailable(BACKEND) from error
+            raise Answered from error
 
     def _make_sure(self, ends: float) -> None:
-        """Makes the index if there is none. Raises `Unavailable` for one that is not as MAPPING says."""
+        """Makes the index if there is none."""
         try:
             found = self._client.ask(self._mappings, until=ends)
         except Missing:
             self._client.ask(self._create, until=time.monotonic() + MAKE_SECONDS)
             found = self._client.ask(self._mappings, until=time.monotonic() + READ_SECONDS)
+        self._check(found)
+
+    def _check(self, found: dict[str, Any]) -> None:
+        """Raises `Unavailable` for an index that is not as MAPPING says."""
         if self._name in found or any(each != MAPPING for each in found.values()):
             log.error("search_index_is_another", index=_index_of(self._address), found=sorted(found))
-            raise Unavailable(BACKEND)
+            raise Answered
         self._is_known = True
 
     def _mappings(self, client: OpenSearch, within: Timeout) -> dict[str, Any]:
@@ -271,7 +289,7 @@ def _refused(items: list[dict[str, Any]]) -> None:
         raise Missing
     if kinds:
         log.warning("search_refuses_writes", error=", ".join(sorted(kinds)))
-        raise Unavailable(BACKEND)
+        raise Late
 
 
 def _whole(answer: dict[str, Any]) -> dict[str, Any]:
@@ -279,5 +297,5 @@ def _whole(answer: dict[str, Any]) -> dict[str, Any]:
     failed, is_late = answer.get("_shards", {}).get("failed", 0), answer.get("timed_out", False)
     if failed or is_late:
         log.warning("search_is_incomplete", shards=failed, error="timed out" if is_late else "shards failed")
-        raise Unavailable(BACKEND)
+        raise Late
     return answer

@@ -30,13 +30,17 @@ from urllib3 import Timeout
 from storage.errors import Unavailable
 from storage.process import start_anew_after_fork
 from tweets.search.addresses import Address
+from tweets.search.port import BACKEND, HANGS_SECONDS, Answered, Late
 
-BACKEND = "search"
 CONNECT_SECONDS = 0.5
 """On a network of one place a node that is there answers within milliseconds."""
 CONNECTIONS = 16
 """Kept open to a node. No process has more threads that search at a time; of more, the rest are closed again."""
 DEAD_SECONDS = 5.0
+OVERLOADED = (429, 503)
+"""By these a node says that it has too much to do, or not all it needs."""
+GATEWAYS = (502, 504)
+"""Said by what stands before a cluster that is silent."""
 
 T = TypeVar("T")
 Call = Callable[[OpenSearch, Timeout], T]
@@ -73,7 +77,9 @@ class OpenSearchClient:
         self._lock = threading.Lock()
 
     def ask(self, call: Call[T], *, until: float) -> T:
-        """Returns what `call` answers, by `until` on the monotonic clock. Raises `Missing`, or `Unavailable`."""
+        """Returns what `call` answers, by `until` on the monotonic clock. Raises `Missing`; `Answered` or `Late` for an
+        error that the cluster has answered with, else `Unavailable`."""
+        had = until - time.monotonic()
         try:
             try:
                 return call(self._opened(), _time_until(until))
@@ -85,10 +91,10 @@ class OpenSearchClient:
             raise Missing from error
         except (AuthenticationException, AuthorizationException) as error:
             log.error("search_refuses_us", error=_named(error))
-            raise Unavailable(BACKEND) from error
+            raise Answered from error
         except (OpenSearchException, OSError) as error:
             log.warning("search_does_not_answer", error=_named(error))
-            raise Unavailable(BACKEND) from error
+            raise _meant(error, had) from error
 
     def _opened(self) -> OpenSearch:
         opened = self._open
@@ -122,6 +128,16 @@ def _time_until(ends: float) -> Timeout:
     if left <= 0:
         raise ConnectionTimeout("TIMEOUT", "no time is left", None)
     return Timeout(connect=min(CONNECT_SECONDS, left), total=left)
+
+
+def _meant(error: Exception, had: float) -> Unavailable:
+    """What an error says of the cluster, which `had` so many seconds to answer in."""
+    if isinstance(error, ConnectionTimeout):
+        return Unavailable(BACKEND) if had >= HANGS_SECONDS else Late()
+    status = error.status_code if isinstance(error, TransportError) else None
+    if not isinstance(status, int) or status in GATEWAYS:
+        return Unavailable(BACKEND)
+    return Late() if status in OVERLOADED else Answered()
 
 
 def _named(error: Exception) -> str:

@@ -21,8 +21,12 @@ import msgspec
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
+from tweets.search.addresses import EMBEDDED
 
+BACKEND = "search"
+"""What an index is called in errors, metrics and /readyz."""
 WORD_MAX = 64
 """Code points of a word; 256 bytes at most."""
 WORDS_MAX = 1_000
@@ -37,6 +41,8 @@ WRITE_SECONDS = 2.0
 """And what writes does: for each batch, or part of one of the largest. The workers that index do others' work, too."""
 BATCH_MAX = 1_000
 """Documents, or ids, that are put or removed at a time."""
+HANGS_SECONDS = 1.0
+"""Whoever has waited so long without a word has found an index silent; who had less time says nothing of it."""
 
 Phrase = tuple[str, ...]
 """Words that follow one another; one word is a phrase of its own."""
@@ -65,9 +71,21 @@ class IndexQuery(msgspec.Struct, frozen=True):
     authors: tuple[int, ...] = ()
 
 
+class Answered(Unavailable):
+    """An index that is there, and has answered with an error."""
+
+    def __init__(self) -> None:
+        super().__init__(BACKEND)
+
+
+class Late(Answered):
+    """An index that is there, and has said that it was not in time, or has too much to do at the moment."""
+
+
 class SearchIndex(Protocol):
     """An index of tweets. Raises `Unavailable("search")` when it does not answer, and within READ_SECONDS or
-    WRITE_SECONDS. Safe to be called from many threads; a process that forks may use it in both.
+    WRITE_SECONDS; `Answered` where it did, with an error, and `Late` if that says "not in time". Safe to be called from
+    many threads; a process that forks may use it in both.
 
     Nobody who writes waits for another who does for longer than a batch takes, and no reader waits for a writer.
     """
@@ -108,13 +126,11 @@ class SearchIndex(Protocol):
 
 
 ENGINES = {
-    "embedded": "tweets.search.embedded.EmbeddedIndex",
+    EMBEDDED: "tweets.search.embedded.EmbeddedIndex",
     "opensearch": "tweets.search.opensearch.OpenSearchIndex",
     "opensearchs": "tweets.search.opensearch.OpenSearchIndex",
 }
 """By what SEARCH_URL says, or its scheme; the class is called with the whole of it. `opensearchs` speaks TLS."""
-OFF = "off"
-"""A SEARCH_URL without an index: there is nothing to search."""
 
 
 def engine() -> SearchIndex:

@@ -64,12 +64,13 @@ def rebuild(*, since: int = 0, began: int | None = None, after: int | None = Non
     for each BATCH; then a read of index and store for each BATCH of the index. Raises `Unavailable`, and at its end
     `IndexWasLost`.
     """
-    index = search_index().identity()
     if since:
         began = began or make_id(now_us(), 0)
+    index = search_index().identity()
     gaps.look_whether_it_is_another(index)  # noted after the beginning of one that would not fill it
     progress = Progress(began or make_id(now_us(), 0), person=after, index=index)
     yield from _put_everything(progress, since, after)
+    search_index().refresh()  # what was put a moment ago would not be looked at
     yield from _remove_what_is_gone(progress, since)
     search_index().refresh()
     if search_index().identity() != index:

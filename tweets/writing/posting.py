@@ -48,8 +48,8 @@ def create_tweet(
     `tweet_id` is the id to post it under, from a repeatable request: posting twice under one id
     makes one tweet. In the author's own timeline at once; in followers' as soon as the order was worked off.
     Raises `Refused` (text; replying to or quoting what is gone; quoting a protected person) and `Unavailable`. Costs
-    one store write and one Redis round trip, under an old `tweet_id` two writes; a reply or quote reads its target (of
-    a retweet its original, which it then replies to or quotes) and whom the author may not see as well, and
+    one store write and one Redis round trip, under an old `tweet_id` three writes; a reply or quote reads its target
+    (of a retweet its original, which it then replies to or quotes) and whom the author may not see as well, and
     one that mentions anybody looks their names up. Works while Redis, the broker or SQL is down.
     """
     checked_text(text)
@@ -71,10 +71,11 @@ def create_tweet(
     )
     order = posted_order(tweet)
     notify = _notify_order(tweet, parent, quoted, order)
-    late = announce_late(new_id) if tweet_id is not None else None
+    if tweet_id is not None:
+        announce_late(new_id)
     tweet_store().add(tweet, order, edges=quote_edges(tweet, op=tweet.id, present=True), also=notify)
     fills = _fills_of_new(tweet, seen, repeatable=tweet_id is not None)
-    tell(fills, order, notify, late, guards=_new_tweet_guards(tweet, seen))
+    tell(fills, order, notify, guards=_new_tweet_guards(tweet, seen))
     return tweet
 
 

@@ -1,15 +1,18 @@
 """Somebody who has done everything that a person can do here, and others; for tests of leaving."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple
 from unittest.mock import patch
 
+import msgspec
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.graph import blocks, follows
 from accounts.models import User
 from accounts.people import leaving, services
+from accounts.people.erasing import Piece, Step
 from accounts.people.leaving import LEAVE_ORDER
 from fanout.delivery import celebrities
 from feed.leaving import saga
@@ -129,3 +132,12 @@ def erased(person: User) -> bool:
 def traces(person: User) -> list[str]:
     """The steps that still find something, which is what the proof asks; none once they are erased."""
     return saga.traces_of(person.id)
+
+
+def step_named(name: str) -> Step:
+    return next(each for each in saga.registered_steps() if each.name == name)
+
+
+def rebuilt(step: Step, erase: Callable[[int, int], Piece]) -> list[Step]:
+    """The steps that are registered, of which that one erases otherwise."""
+    return [msgspec.structs.replace(each, erase=erase) if each is step else each for each in saga.registered_steps()]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -21,6 +22,7 @@ from tests.people import new_person
 from tweets.search import gaps, rebuilding
 from tweets.search.embedded import FILE as INDEX_FILE
 from tweets.search.guarded import search_index
+from tweets.search.indexer import Indexer
 from tweets.search.port import Document, IndexQuery
 from tweets.writing.posting import delete_tweet
 from tweets.writing.retweeting import retweet
@@ -140,7 +142,7 @@ class TestBrokenOff:
         gap = ids.next()
         places().move(SEARCH_GAP, gap)
         with (
-            patch.object(search_index()._index, "refresh", side_effect=Path(settings.DATA_DIR, INDEX_FILE).unlink),
+            patch.object(search_index()._index, "refresh", lambda: Path(settings.DATA_DIR, INDEX_FILE).unlink(True)),
             pytest.raises(CommandError, match="lost meanwhile"),
         ):
             output_of("index_tweets")
@@ -154,6 +156,42 @@ class TestBrokenOff:
         output_of("index_tweets", since=id_time(tweet).date())
         assert gaps.rebuild_wanted()
         output_of("index_tweets")
+        assert not gaps.rebuild_wanted()
+
+    def test_an_indexer_that_looks_before_its_first_tweet_is_put_asks_for_no_second_one(self) -> None:
+        """The index is empty until then, which is the gap that is being filled."""
+        tweet, one = post(new_person()), Indexer()
+        places().move(SEARCH, ids.next())
+        put = search_index().put
+
+        def looked_at(documents: list[Document]) -> None:
+            one._look_at_the_index()
+            put(documents)
+
+        with patch.object(search_index(), "put", looked_at):
+            output_of("index_tweets")
+        assert not gaps.rebuild_wanted()
+        assert indexed() == [tweet]
+        empty_index()
+        one._look_at_the_index()
+        assert gaps.rebuild_wanted(), "it is empty again"
+
+    def test_nor_does_one_that_began_to_look_before_it_was_begun(self) -> None:
+        post(new_person())
+        places().move(SEARCH, ids.next())
+        place, rebuilt = places().place, list[bool]()
+
+        def slowly(reader: str) -> int:
+            found = place(reader)
+            if reader.startswith(f"{SEARCH}:") and not rebuilt:
+                rebuilt.append(True)
+                output_of("index_tweets")
+            return found
+
+        with patch.object(places(), "place", slowly):
+            Indexer()._look_at_the_index()
+        assert rebuilt
+        assert places().place(SEARCH_GAP)
         assert not gaps.rebuild_wanted()
 
     def test_a_file_that_says_nothing_is_none(self) -> None:
@@ -172,6 +210,30 @@ class TestBrokenOff:
         assert gaps.rebuild_wanted()
         output_of("index_tweets")
         assert not gaps.rebuild_wanted()
+
+
+@on_one_store
+def test_what_has_just_been_put_is_looked_at_as_well() -> None:
+    """An index shows what was put within a second, or when it is asked to."""
+    ada, put, find = new_person(), search_index().put, search_index()._index.find
+    post(ada)
+    left_over = Document(id=ids.next(), author_id=ada.id)
+    unseen: set[int] = set()
+
+    def put_beside(documents: list[Document]) -> None:
+        put([*documents, left_over])
+        unseen.add(left_over.id)
+
+    def find_seen(*args: Any, **options: Any) -> list[int]:
+        return [each for each in find(*args, **options) if each not in unseen]
+
+    with (
+        patch.object(search_index(), "put", put_beside),
+        patch.object(search_index()._index, "find", find_seen),
+        patch.object(search_index()._index, "refresh", unseen.clear),
+    ):
+        output_of("index_tweets")
+    assert left_over.id not in indexed()
 
 
 @on_one_store

@@ -25,8 +25,8 @@ from tests.integration.querying import Door
 from tests.integration.speaking import Api, follow, on_one_store, problem
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
-from tweets.search.guarded import search_index
-from tweets.search.port import Document
+from tweets.search.guarded import LATE_FAILURES, search_index
+from tweets.search.port import Document, Late
 from tweets.writing.posting import create_tweet, delete_tweet
 from tweets.writing.retweeting import retweet
 
@@ -235,6 +235,18 @@ class TestOutages:
             for _ in range(6):
                 problem(Api().get(SEARCH, q=word), 503, "unavailable")
         assert asked.call_count == 3
+
+    def test_queries_that_take_too_long_close_the_search_to_nobody(self, word: str) -> None:
+        """An index that says so is there; many such answers, and no other, mean that it has too much to do."""
+        shown = post(new_person(), word)
+        says = [*[Late()] * (LATE_FAILURES - 1), [shown], *[Late()] * (LATE_FAILURES + 1)]
+        with patch.object(search_index()._index, "find", side_effect=says) as asked:
+            for _ in range(LATE_FAILURES - 1):
+                problem(Api().get(SEARCH, q=word), 503, "unavailable")
+            assert Api().ids(SEARCH, q=word) == [str(shown)]
+            for _ in range(LATE_FAILURES + 1):
+                problem(Api().get(SEARCH, q=word), 503, "unavailable")
+        assert asked.call_count == 2 * LATE_FAILURES
 
     def test_a_slow_index_is_waited_for_by_two_threads_alone(self, word: str) -> None:
         """Whoever else asks is told at once to come again, and everything else goes on."""

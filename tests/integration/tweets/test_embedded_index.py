@@ -19,7 +19,7 @@ from tests.threads import run_together
 from tests.unit.storage.test_process import holds_in_child
 from tweets.search import embedded
 from tweets.search.embedded import FILE, EmbeddedIndex
-from tweets.search.port import Document, IndexQuery
+from tweets.search.port import Document, IndexQuery, Late
 
 CAT = IndexQuery(phrases=(("cat",),))
 
@@ -136,15 +136,16 @@ def test_readers_wait_for_no_writer(index: EmbeddedIndex) -> None:
 @pytest.mark.usefixtures("locked")
 def test_a_writer_waits_for_another_no_longer_than_it_may(index: EmbeddedIndex) -> None:
     began = time.monotonic()
-    with patch.object(embedded, "WRITE_SECONDS", 0.3), pytest.raises(Unavailable, match="search"):
+    with patch.object(embedded, "WRITE_SECONDS", 0.3), pytest.raises(Unavailable, match="search") as failed:
         index.put([cat()])
+    assert failed.type is Unavailable, "nothing was answered"
     assert time.monotonic() - began < 3
     assert index.count() == 1
 
 
 def test_a_read_that_takes_too_long_is_interrupted(index: EmbeddedIndex, file: Path) -> None:
     index.put([cat() for _ in range(500)])
-    with patch.object(embedded, "READ_SECONDS", 0.0), patch.object(embedded, "PROGRESS", 1), pytest.raises(Unavailable):
+    with patch.object(embedded, "READ_SECONDS", 0.0), patch.object(embedded, "PROGRESS", 1), pytest.raises(Late):
         index.find(CAT, limit=500)
 
 

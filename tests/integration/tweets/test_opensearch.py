@@ -24,7 +24,7 @@ from tests.proxies import Proxy
 from tests.unit.storage.test_process import holds_in_child
 from tweets.search import opensearch as opensearch_module
 from tweets.search.opensearch import BULK_BYTES, MAPPING, OpenSearchIndex
-from tweets.search.port import READ_SECONDS, WORD_MAX, WORDS_MAX, Document, IndexQuery
+from tweets.search.port import READ_SECONDS, WORD_MAX, WORDS_MAX, Answered, Document, IndexQuery, Late
 
 pytestmark = pytest.mark.opensearch
 SPARE_SECONDS = 0.5
@@ -63,6 +63,7 @@ def cat(of: int | None = None) -> Document:
 def test_an_index_is_made_at_its_first_use_and_anew_when_it_is_lost(
     opensearch: OpenSearchNode, index: OpenSearchIndex, name: str
 ) -> None:
+    index.ping()
     assert index.find(CAT, limit=5) == []
     status, _ = asked(opensearch, "DELETE", f"/{name}-1")
     assert status == 200
@@ -97,6 +98,23 @@ def test_a_lost_index_fails_nobody(opensearch: OpenSearchNode, index: OpenSearch
     uses.get(use, getattr(index, use))()
     index.ping()
     assert asked(opensearch, "HEAD", f"/{name}")[0] == 200
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_who_searches_makes_no_index_and_finds_nothing_in_time(was_there: bool) -> None:
+    """To make one may take longer than they may wait."""
+    asked_for: list[str] = []
+
+    def answer(method: str, path: str, _who: str) -> tuple[int, object]:
+        asked_for.append(method)
+        if was_there and "/_mapping" in path:
+            return 200, {"x-1": {"mappings": MAPPING}}
+        return 404, {"error": {"type": "index_not_found_exception"}}
+
+    with answering(answer) as port:
+        index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
+        assert (index.find(CAT, limit=5), index.newest(), index.count()) == ([], None, 0)
+    assert "PUT" not in asked_for
 
 
 def test_many_make_one_index_together(opensearch: OpenSearchNode, name: str, index: OpenSearchIndex) -> None:
@@ -149,11 +167,12 @@ def test_an_index_without_its_alias_is_no_other_one(
     assert [line["event"] for line in lines] == ["search_index_is_missing"]
 
 
-def _fails_within(seconds: float, call: Callable[[], object]) -> None:
+def _fails_within(seconds: float, call: Callable[[], object]) -> type[Unavailable]:
     began = time.monotonic()
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as failed:
         call()
     assert time.monotonic() - began < seconds + SPARE_SECONDS
+    return failed.type
 
 
 @pytest.mark.parametrize("how", ["hung", "dead"])
@@ -295,21 +314,24 @@ def as_if_there(then: Answer) -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("status", "body"),
+    ("status", "body", "told"),
     [
-        (200, {"timed_out": True, "_shards": {"total": 2, "failed": 0}, "hits": {"hits": [{"sort": [1]}]}}),
-        (200, {"timed_out": False, "_shards": {"total": 2, "failed": 1}, "hits": {"hits": [{"sort": [1]}]}}),
-        (429, BLOCKED),
-        (500, BLOCKED),
-        (503, BLOCKED),
-        (400, BLOCKED),
+        (200, {"timed_out": True, "_shards": {"total": 2, "failed": 0}, "hits": {"hits": [{"sort": [1]}]}}, Late),
+        (200, {"timed_out": False, "_shards": {"total": 2, "failed": 1}, "hits": {"hits": [{"sort": [1]}]}}, Late),
+        (429, BLOCKED, Late),
+        (500, BLOCKED, Answered),
+        (503, BLOCKED, Late),
+        (400, BLOCKED, Answered),
+        (502, BLOCKED, Unavailable),
     ],
 )
-def test_less_than_the_whole_answer_is_none(status: int, body: object) -> None:
+def test_less_than_the_whole_answer_is_none(status: int, body: object, told: type[Unavailable]) -> None:
+    """Of a cluster that answers; what a gateway says is that nothing behind it does."""
     with answering(as_if_there(lambda *_: (status, body))) as port:
         index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
-        with capture_logs() as lines, pytest.raises(Unavailable):
+        with capture_logs() as lines, pytest.raises(Unavailable) as refused:
             index.find(CAT, limit=5)
+    assert refused.type is told
     assert lines
     assert "somebody" not in str(lines)
 
@@ -319,7 +341,7 @@ def test_what_a_node_refuses_of_a_batch_is_not_taken_for_kept(kind: str) -> None
     refusal = {"errors": True, "items": [{}, {"index": {"error": {"type": kind, "reason": "a text"}}}]}
     with answering(as_if_there(lambda *_: (200, refusal))) as port:
         index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
-        with capture_logs() as lines, pytest.raises(Unavailable):
+        with capture_logs() as lines, pytest.raises(Late):
             index.put([cat(), cat()])
     assert [(line["event"], line["error"]) for line in lines] == [("search_refuses_writes", kind)]
 
@@ -350,10 +372,13 @@ def test_where_all_documents_are_refused_none_is_at_fault() -> None:
             index.put([cat(), cat()])
 
 
-def test_a_read_that_is_given_less_time_takes_no_more(opensearch: OpenSearchNode, index: OpenSearchIndex) -> None:
+def test_a_read_that_is_given_less_time_takes_no_more_and_says_nothing_of_the_node(
+    opensearch: OpenSearchNode, index: OpenSearchIndex
+) -> None:
     index.ping()
     with server_down(opensearch, "hung"):
-        _fails_within(0.4, lambda: index.find(CAT, limit=5, within=0.4))
+        assert _fails_within(0.4, lambda: index.find(CAT, limit=5, within=0.4)) is Late
+        assert _fails_within(READ_SECONDS, lambda: index.find(CAT, limit=5)) is Unavailable
 
 
 def test_the_library_tells_nobody_what_is_searched_for(

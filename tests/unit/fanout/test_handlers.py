@@ -16,7 +16,6 @@ from fanout.orders.handlers import Context, queue_of, register, work_off
 from fanout.orders.kinds import BEGIN_PULLING, DELIVER, END_PULLING, RESTORE, RETRACT, TELL, PoisonedOrder
 from fanout.orders.queues import BULK, FANOUT, GRAPH, NOTICES
 from storage.ports.outbox import Order
-from tweets.search.late import INDEX_ORDER
 from tweets.writing.withholding import WITHHOLD_RETWEETS_ORDER
 
 
@@ -33,14 +32,13 @@ def test_a_process_that_has_started_knows_every_kind_and_its_queue() -> None:
         WITHHOLD_ORDER: FANOUT,
         WITHHOLD_RETWEETS_ORDER: FANOUT,
         NOTIFY_ORDER: NOTICES,
-        INDEX_ORDER: GRAPH,
         LEAVE_ORDER: FANOUT,
     }
 
 
 def test_kinds_in_the_store_are_called_what_they_have_always_been() -> None:
     of_tweets = {"deliver", "tell", "retract", "restore", "withhold-retweets"}
-    kinds = {*of_tweets, "begin-pulling", "end-pulling", "graph", "forget", "withhold", "notify", "index", "leave"}
+    kinds = {*of_tweets, "begin-pulling", "end-pulling", "graph", "forget", "withhold", "notify", "leave"}
     edges = (celebrities.PULLED_EDGE, celebrities.PUSH_STOPPED_EDGE, celebrities.PULLING_ENDED_EDGE)
     assert (set(handlers._table), edges) == (kinds, ("pulled", "unpushed", "ceased"))
 
