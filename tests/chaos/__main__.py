@@ -37,7 +37,7 @@ from tests.chaos.report import Listened, Result, show
 from tests.chaos.schedule import schedule
 from tests.chaos.settings import Settings
 from tests.chaos.stack import Stack
-from tests.chaos.stream import Stream, reads
+from tests.chaos.stream import Stream, listening
 from tests.chaos.verify import Verifier
 
 OPENING_SECONDS = 120.0
@@ -87,7 +87,7 @@ class Run:
             self._tick()
             if time.time() > deadline:
                 raise CannotStart("The people did not manage to join and follow one another.")
-        self._listeners.start(self._crowd.tokens, filter(reads, range(self._settings.people * 2 // 3)))
+        self._listeners.start(self._crowd.tokens, listening(self._settings.people))
 
     def _break(self, stream: Stream) -> int:
         """Actions and faults, until SECONDS are over and every fault has ended; how many actions were due."""

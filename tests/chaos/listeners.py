@@ -25,7 +25,6 @@ from tests.chaos.requests import username
 from tests.chaos.schedule import LIVE
 from tests.chaos.screens import Screen
 
-LISTENERS = 6
 OPEN_SECONDS = 5.0
 LISTEN_SECONDS = 0.5
 SILENCE_SECONDS = 6.0
@@ -167,8 +166,8 @@ class Listeners:
         self._clients: list[Client] = []
 
     def start(self, tokens: Mapping[int, str], people: Iterable[int]) -> None:
-        """These people listen from now on, LISTENERS of them."""
-        for person in sorted(people)[:LISTENERS]:
+        """These people listen from now on."""
+        for person in people:
             dice = random.Random(f"{self._seed}:listener:{person}")
             client = Client(person, tokens[person], self._doors, self._journal, dice)
             self._clients.append(client)
