@@ -117,7 +117,7 @@ class Run:
         self._probe.stop()
         verifier = Verifier(self._stack, self._doors, self._record, self._journal, self._crowd.tokens)
         verdict = verifier.verdict(self._faults.last_return)
-        screens = self._listeners.differences(self._record, verifier.everything, self._crowd.tokens)
+        screens = self._listeners.differences(self._record, verifier.everything, range(self._settings.people + 2))
         self._stack.tick()
         for difference in [*verdict.differences, *screens]:
             self._journal.note("difference", text=difference)

@@ -174,7 +174,10 @@ class Listeners:
             client.start()
 
     def differences(self, record: Record, entries: Sequence[Entry], people: Iterable[int]) -> list[str]:
-        """What is wrong on the screens, once nothing is or RIGHT_SECONDS are over. From now on nobody hangs up."""
+        """What is wrong on the screens, once nothing is or RIGHT_SECONDS are over. From now on nobody hangs up.
+
+        `people` are all that there ever were.
+        """
         for each in self._clients:
             each.stay()
         names = {username(each): each for each in people}
