@@ -301,7 +301,8 @@ def steps_of(seed: int) -> list[Step]:
 
 @pytest.mark.timeout(0)
 def test_everybody_is_notified_of_what_stands(store: str, new_notifying_world: NewWorld) -> None:
-    for seed in range(SEED, SEED + max(1, examples(store) // 2)):
+    """A few in passing, as the tests of notifications beside it look at each thing that may happen by itself."""
+    for seed in range(SEED, SEED + max(1, examples(store) // 4)):
         run(seed, new_notifying_world, steps_of)
 
 
@@ -329,6 +330,12 @@ BUGS: dict[str, Bug] = {
     "a mark changes nothing that is kept": lambda: patch.object(pages, "_tell", lambda _: None),
 }
 FOUND_WITHIN = 60
+LAST_FOUND_BY = {
+    "nobody is notified of who asks": 46,
+    "who is muted is told of": 17,
+    "what protected people do is told to everybody": 22,
+}
+"""The interleavings that found them when they were looked for last, and are tried first; the others have early ones."""
 
 
 @pytest.mark.timeout(0)
@@ -336,7 +343,7 @@ FOUND_WITHIN = 60
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.replace(" ", "_"))
 def test_a_planted_bug_is_found(bug: str, new_notifying_world: NewWorld) -> None:
     with BUGS[bug]():
-        for seed in range(1, FOUND_WITHIN + 1):
+        for seed in (LAST_FOUND_BY.get(bug, 1), *range(1, FOUND_WITHIN + 1)):
             try:
                 run_steps(steps_of(seed), new_notifying_world)
             except AssertionError:

@@ -15,6 +15,7 @@ from accounts.graph.notifications import NotificationType
 from accounts.models import User
 from tests.integration.indexing import index_everything
 from tests.integration.querying import Door
+from tests.integration.speaking import on_one_store
 from tests.people import PASSWORD, ApiClient, new_person
 from tests.work import work_off_everything
 
@@ -228,18 +229,10 @@ def differences(world: World, viewers: dict[str, User | None]) -> dict[str, Any]
     return wrong
 
 
-@pytest.mark.parametrize("seed", SEEDS[:1])
+@on_one_store
+@pytest.mark.parametrize("seed", SEEDS)
 def test_both_doors_show_everybody_the_same(seed: int) -> None:
-    compare(World(seed))
-
-
-@pytest.mark.parametrize("seed", SEEDS[1:])
-@pytest.mark.parametrize("store", ["embedded"], indirect=True)
-def test_and_of_other_states(seed: int) -> None:
-    compare(World(seed))
-
-
-def compare(world: World) -> None:
+    world = World(seed)
     viewers: dict[str, User | None] = {name: world.people[name] for name in NAMES if name != "leaver"}
     assert differences(world, {"nobody": None, **viewers}) == {}
     lead = world.people["lead"].username
