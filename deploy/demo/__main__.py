@@ -25,6 +25,7 @@ from deploy import plan
 from deploy.demo.api import Api
 from deploy.demo.demo import IN_FLIGHT, Demo, Tally
 from deploy.demo.people import PASSWORD, make_society
+from deploy.demo.scene import WORD
 from deploy.errors import CannotStart
 from deploy.supervisor.records import read_addresses
 
@@ -93,8 +94,8 @@ async def _run(options: Options, console: Console) -> int:
     finally:
         await api.close()
     _show(console, demo.tally, time.monotonic() - started)
-    number, token = min(demo.tokens.items())
-    _show_next(console, options.url.rstrip("/"), society.people[number].username, token)
+    lead = demo.cast.lead if demo.cast.lead in demo.tokens else min(demo.tokens)
+    _show_next(console, options.url.rstrip("/"), society.people[lead].username, demo.tokens[lead])
     return 1 if demo.tally.failed else 0
 
 
@@ -119,12 +120,19 @@ def _show(console: Console, tally: Tally, seconds: float) -> None:
 
 
 def _show_next(console: Console, url: str, username: str, token: str) -> None:
-    """Three commands to try next, ready to be copied: never wrapped, never coloured."""
+    """Commands to try next, ready to be copied: never wrapped, never coloured."""
     frames = f'{{"type":"auth","token":"{token}"}}\\n{{"type":"subscribe","stream":"home"}}\\n'
     socket = "ws" + url.removeprefix("http")
+
+    def read(path: str) -> str:
+        return f"  curl -H 'Authorization: Bearer {token}' '{url}/api/v1/{path}'"
+
     lines = [
-        f"\nYou are @{username} (password {PASSWORD}). Read home:",
-        f"  curl -H 'Authorization: Bearer {token}' '{url}/api/v1/feed/home?limit=5'",
+        f"\nYou are @{username} (password {PASSWORD}), who has something of everything to see.",
+        f"Sign in at {url}/, or read home, notifications, requests and bookmarks:",
+        *map(read, ("feed/home?limit=5", "me/notifications", "me/follow-requests", "me/bookmarks")),
+        f"what is written about the {WORD}, which of who is protected those find who follow them:",
+        *map(read, (f"search/tweets?q={WORD}", f"hashtags/{WORD}/tweets")),
         "Watch it live, while someone posts:",
         f"  (printf '{frames}'; cat) | .venv/bin/websockets {socket}/ws/feed",
         "Prove every home timeline right (on the machine, and with the DATA_DIR, of make run):",

@@ -19,6 +19,10 @@ class Failed(Exception):
     """An answer that was not the one expected; the message names the request and the answer."""
 
 
+class HasLeft(Failed):
+    """Somebody who cannot sign in any more."""
+
+
 class Api:
     """The public HTTP API of one server. `say` is told, once, that the server limits rates."""
 

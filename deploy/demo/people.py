@@ -1,7 +1,7 @@
 """Who lives in the demo, and who follows whom. The same seed makes the same people."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import networkx
@@ -18,6 +18,7 @@ BIOS = [
     "Trains, tea and type systems.", "Kocht, liest, wandert.", "写真と猫。", "Fotógrafa. Café con leche.",
     "🚴 ⛰️ ☕", "Historian of small things.", "أكتب عن المدن", "Data by day, drums by night.", "",
 ]  # fmt: skip
+LEAVERS = 2
 PASSWORD = "Lively-Stream-41"  # noqa: S105 - of people who do not exist
 FRIENDS = 8
 """Whom a newcomer follows: with preferential attachment, a few are followed by a large part of all."""
@@ -42,6 +43,11 @@ class Society:
 
     people: list[Person]
     follows: list[tuple[int, int]]
+    leavers: list[Person] = field(default_factory=list)
+    """They come, are heard of, and leave; their numbers go on behind those of the people."""
+
+    def name_of(self, number: int) -> str:
+        return [*self.people, *self.leavers][number].username
 
     def popularity(self) -> list[int]:
         """Returns how many follow each person."""
@@ -56,7 +62,8 @@ def make_society(*, count: int, seed: int, graph: Path | None) -> Society:
     dice = random.Random(f"{seed}:people")  # noqa: S311
     follows = _from_file(graph, count) if graph is not None else _power_law(count, seed, dice)
     present = count if graph is None else 1 + max(max(pair) for pair in follows)
-    return Society([_person(number, seed, dice) for number in range(present)], follows)
+    everybody = [_person(number, seed, dice) for number in range(present + LEAVERS)]
+    return Society(everybody[:present], follows, everybody[present:])
 
 
 def _person(number: int, seed: int, dice: random.Random) -> Person:

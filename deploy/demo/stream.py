@@ -36,12 +36,13 @@ class Kind(StrEnum):
     QUOTE = "quotes"
     RETWEET = "retweets"
     LIKE = "likes"
+    BOOKMARK = "bookmarks"
     READ = "timelines read"
 
 
 WRITES = {Kind.TWEET: 62, Kind.REPLY: 20, Kind.THREAD: 10, Kind.QUOTE: 8}
 """Of a hundred tweets, about so many are of each kind."""
-REACTIONS = {Kind.LIKE: 1.6, Kind.RETWEET: 0.35, Kind.READ: 0.25}
+REACTIONS = {Kind.LIKE: 1.6, Kind.RETWEET: 0.35, Kind.BOOKMARK: 0.1, Kind.READ: 0.25}
 """Reactions a tweet, on average."""
 
 

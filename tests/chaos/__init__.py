@@ -8,7 +8,10 @@
     screens.py               what such a client was shown, against the oracle
     record.py                what was acknowledged, and since when it is certain
     oracle.py                what every home must therefore show; what no page may
+    notified.py              of what everybody must be notified, and may be
     verify.py                compares all of it with what the stack answers in the end
+    social.py                so with notifications, search, protection and leaving
+    asking.py                asks it
     report.py                the log, the table
 
 Nothing here imports the product: the record is filled from answers, the oracle from the contract.

@@ -37,7 +37,7 @@ from tests.chaos.report import Listened, Result, show
 from tests.chaos.schedule import schedule
 from tests.chaos.settings import Settings
 from tests.chaos.stack import Stack
-from tests.chaos.stream import Stream, reads
+from tests.chaos.stream import Stream, listening
 from tests.chaos.verify import Verifier
 
 OPENING_SECONDS = 120.0
@@ -87,7 +87,7 @@ class Run:
             self._tick()
             if time.time() > deadline:
                 raise CannotStart("The people did not manage to join and follow one another.")
-        self._listeners.start(self._crowd.tokens, filter(reads, range(self._settings.people * 2 // 3)))
+        self._listeners.start(self._crowd.tokens, listening(self._settings.people))
 
     def _break(self, stream: Stream) -> int:
         """Actions and faults, until SECONDS are over and every fault has ended; how many actions were due."""
@@ -117,7 +117,7 @@ class Run:
         self._probe.stop()
         verifier = Verifier(self._stack, self._doors, self._record, self._journal, self._crowd.tokens)
         verdict = verifier.verdict(self._faults.last_return)
-        screens = self._listeners.differences(self._record, verifier.everything, self._crowd.tokens)
+        screens = self._listeners.differences(self._record, verifier.everything, range(self._settings.people + 2))
         self._stack.tick()
         for difference in [*verdict.differences, *screens]:
             self._journal.note("difference", text=difference)

@@ -18,9 +18,9 @@ from typing import Any
 from tests.chaos.doors import TIMEOUT_SECONDS, Answer, Doors
 from tests.chaos.journal import Journal
 from tests.chaos.oracle import Item, Reading
-from tests.chaos.record import Outcome, Record, pair
+from tests.chaos.record import REQUEST, Outcome, Record, pair
 from tests.chaos.requests import PASSWORD, request_of, text_of, username
-from tests.chaos.stream import ABOUT_A_TWEET, BETWEEN_TWO, WRITING, Action, Kind
+from tests.chaos.stream import ABOUT_A_TWEET, ANSWERS, BETWEEN_TWO, WRITING, Action, Kind
 
 THREADS = 8
 PAGE = 40
@@ -30,24 +30,30 @@ LOOK_SECONDS = 0.02
 LOST_SHARE = 0.05
 LOST_AFTER_SECONDS = (0.002, 0.03)
 """Of so many writes the first answer is lost: the client hangs up after so long, while the server is at work."""
+TOWARDS_SOMEBODY = BETWEEN_TWO | {Kind.MUTE, Kind.UNMUTE, Kind.MENTION}
 SUCCESS = {
     Kind.JOIN: (200, 201),
     Kind.DELETE: (204,),
     Kind.UNRETWEET: (200, 204),
     Kind.UNLIKE: (200, 204),
+    Kind.LEAVE: (202,),
     **dict.fromkeys(WRITING, (201,)),
 }
 
 
 @dataclass(order=True, slots=True)
 class Task:
-    """An action under way; `sent` counts the requests that somebody may have acted on."""
+    """An action under way; `sent` counts the requests that somebody may have acted on.
+
+    `certain`: of an answer to who asks, that they certainly asked when it was begun.
+    """
 
     due: float
     action: Action = field(compare=False)
     begun: float = field(default=0.0, compare=False)
     tries: int = field(default=0, compare=False)
     sent: int = field(default=0, compare=False)
+    certain: bool = field(default=False, compare=False)
 
 
 class Crowd:
@@ -144,8 +150,10 @@ class Crowd:
                 continue
             self._busy.add(action.person)
             self._pairs |= {pair(action)} - {frozenset()}
+            asks = (REQUEST, action.target, action.person)
+            task = Task(0.0, action, certain=self._record.surely(asks, since=time.time(), is_=True))
             self._record.begin(action)
-            return Task(0.0, action)
+            return task
         return None
 
     def _possible(self, action: Action) -> bool:
@@ -154,7 +162,7 @@ class Crowd:
             return True
         if action.person not in self.tokens:
             return False
-        if action.kind in BETWEEN_TWO or action.kind in (Kind.MUTE, Kind.UNMUTE):
+        if action.kind in TOWARDS_SOMEBODY:
             return action.target in self.tokens
         return action.target < 0 or self._known(action.target)
 
@@ -227,7 +235,7 @@ class Crowd:
             if status >= 500 and (status != 503 or answer.retry_after is None):
                 self._find(task, answer, "must be a 503 with Retry-After")
             return None
-        if action.kind is Kind.DELETE and status == 404 and task.sent:
+        if task.sent and (action.kind, status) in ((Kind.DELETE, 404), (Kind.LEAVE, 401)):
             return Outcome.ACKNOWLEDGED
         if status in (403, 404, 422) and self._justified(task):
             return Outcome.UNCERTAIN if task.sent else Outcome.REFUSED
@@ -235,18 +243,25 @@ class Crowd:
         return Outcome.UNCERTAIN
 
     def _justified(self, task: Task) -> bool:
-        """Whether the action may be refused: for a block, or for a tweet that is gone or was not certainly there."""
+        """Whether the action may be refused: for a block, for who has left, for a tweet that is gone, hidden or was not
+        certainly there, and for a request that was not."""
         action, since = task.action, task.begun
         with self._changed:
+            if action.kind in TOWARDS_SOMEBODY and self._record.left(action.target):
+                return True
+            if action.kind in ANSWERS:
+                return not task.certain
             if action.kind is Kind.FOLLOW:
                 blocks = [(Kind.BLOCK, action.person, action.target), (Kind.BLOCK, action.target, action.person)]
                 return not all(self._record.surely(key, since=since, is_=False) for key in blocks)
             if action.kind in ABOUT_A_TWEET - {Kind.DELETE}:
-                return not self._record.visible(action.person, action.target, since=since)
+                shares = action.kind in (Kind.QUOTE, Kind.RETWEET)
+                visible = self._record.visible(action.person, action.target, since=since)
+                return not visible or (shares and not self._record.shared(action.target, since=since))
         return False
 
     def _check_text(self, action: Action, answer: Answer) -> None:
-        if action.kind in WRITING and answer.body["data"]["text"] != text_of(action.number, self._seed):
+        if action.kind in WRITING and answer.body["data"]["text"] != text_of(action, self._seed):
             self._journal.find(f"action {action.number} posted another text than it sent", body=answer.body)
 
     def _find(self, task: Task, answer: Answer, what: str) -> None:
@@ -259,8 +274,13 @@ class Crowd:
         with self._changed:
             if acknowledged and action.kind is Kind.JOIN:
                 self.tokens[action.person] = body["data"]["token"]
+            if acknowledged and action.kind is Kind.LEAVE:
+                del self.tokens[action.person]
             tweet_id = int(body["data"]["id"]) if acknowledged and action.kind in WRITING else None
-            self._record.end(action, outcome, begun=task.begun, ended=ended, tweet_id=tweet_id)
+            requested = acknowledged and action.kind is Kind.FOLLOW and body["data"]["requested"]
+            self._record.end(
+                action, outcome, begun=task.begun, ended=ended, tweet_id=tweet_id, requested=bool(requested)
+            )
 
     def _read(self, action: Action) -> Answer:
         return self.page(action.person, turn=action.number)

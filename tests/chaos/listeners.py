@@ -25,7 +25,6 @@ from tests.chaos.requests import username
 from tests.chaos.schedule import LIVE
 from tests.chaos.screens import Screen
 
-LISTENERS = 6
 OPEN_SECONDS = 5.0
 LISTEN_SECONDS = 0.5
 SILENCE_SECONDS = 6.0
@@ -167,15 +166,18 @@ class Listeners:
         self._clients: list[Client] = []
 
     def start(self, tokens: Mapping[int, str], people: Iterable[int]) -> None:
-        """These people listen from now on, LISTENERS of them."""
-        for person in sorted(people)[:LISTENERS]:
+        """These people listen from now on."""
+        for person in people:
             dice = random.Random(f"{self._seed}:listener:{person}")
             client = Client(person, tokens[person], self._doors, self._journal, dice)
             self._clients.append(client)
             client.start()
 
     def differences(self, record: Record, entries: Sequence[Entry], people: Iterable[int]) -> list[str]:
-        """What is wrong on the screens, once nothing is or RIGHT_SECONDS are over. From now on nobody hangs up."""
+        """What is wrong on the screens, once nothing is or RIGHT_SECONDS are over. From now on nobody hangs up.
+
+        `people` are all that there ever were.
+        """
         for each in self._clients:
             each.stay()
         names = {username(each): each for each in people}

@@ -1,9 +1,10 @@
 """What a home timeline must show, from the contract and the record alone.
 
 Entries are tweets, quotes and replies to oneself of those whom the reader follows and of the
-reader, and their retweets; nothing that was deleted, nothing by or retweeted from someone muted
-or blocked either way; by entry id, newest first; within one page each tweet once, the newest of
-the original and its retweets; a page is full while there is more.
+reader, and their retweets; nothing that was deleted, nothing by or retweeted from someone muted,
+blocked either way or gone, no retweet of somebody protected whom the reader does not follow; by
+entry id, newest first; within one page each tweet once, the newest of the original and its
+retweets; a page is full while there is more.
 """
 
 import re
@@ -86,7 +87,7 @@ def paged(entries: Sequence[Entry], limit: int) -> list[list[Entry]]:
 
 def _belongs(record: Record, reader: int, entry: Entry) -> bool:
     original = entry.tweet
-    if not record.holds((Kind.POST, original.author, original.number)):
+    if not record.stands(original.number) or record.gone(entry.author) or not record.open_to(reader, original.author):
         return False
     if entry.author != reader and not record.holds((Kind.FOLLOW, reader, entry.author)):
         return False
@@ -127,8 +128,15 @@ class Reading:
         for person in {author, tweet.author} - {self._reader}:
             if self._record.hides(self._reader, person, since=self._begun):
                 yield f"shows entry {item.id} by or from person {person}, who is hidden"
+            yield from self._hidden_author(item, person)
         if not tweet.in_home and not item.retweet:
             yield f"shows entry {item.id}, a reply to another"
+
+    def _hidden_author(self, item: Item, person: int) -> Iterator[str]:
+        if self._surely((Kind.LEAVE, person, -1)):
+            yield f"shows entry {item.id} by or from person {person}, who has left"
+        if self._surely((Kind.PROTECT, person, -1)) and self._surely_not((Kind.FOLLOW, self._reader, person)):
+            yield f"shows entry {item.id} by or from person {person}, who is protected and not followed"
 
     def _gone(self, item: Item, author: int, tweet: Tweet) -> Iterator[str]:
         if self._deleted(tweet.number):
@@ -155,7 +163,7 @@ class Reading:
             if key[0] is not Kind.RETWEET or key[1] != self._reader or key[2] in shown or fact.begun <= oldest:
                 continue
             original = self._record.tweets[key[2]]
-            there = self._surely((Kind.POST, original.author, original.number))
+            there = self._record.visible(self._reader, original.number, since=self._begun)
             if there and self._surely(key) and self._record.shows(self._reader, original.author, since=self._begun):
                 yield f"lacks the reader's own retweet of {original.number}"
 

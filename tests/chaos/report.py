@@ -67,7 +67,8 @@ def show(console: Console, result: Result) -> None:
 def _tell(console: Console, result: Result) -> None:
     lines = [
         f"{result.actions:,} actions, {result.uncertain} of them never answered for certain; "
-        f"{result.verdict.entries:,} entries of home timelines compared.",
+        f"{result.verdict.entries:,} entries of home timelines compared, {result.verdict.groups:,} notifications and "
+        f"{result.verdict.found:,} tweets that were searched for.",
         _live_line(result.listened),
         f"audit_timelines: {result.verdict.audit}",
     ]

@@ -29,8 +29,9 @@ class Screen:
     def differences(self, record: Record, entries: Iterable[Entry], people: dict[str, int]) -> list[str]:
         """What the home has and it was never shown, and what it still has though the home has not.
 
-        But for people between whom and this one something has changed since it began: what that brings into a home,
-        or takes out of it, is told to nobody. `entries` are all there are, `people` are by their names.
+        But for people between whom and this one something has changed since it began, and who have become protected
+        or opened up: what that brings into a home, or takes out of it, is told to nobody. `entries` are all there are,
+        `people` are by their names.
         """
         changed = self._changed_people(record)
         home = [each for each in expected_home(record, self.person, entries) if not changed & _people_of(each)]
@@ -45,12 +46,14 @@ class Screen:
         return [f"client of person {self.person} {line}" for line in lines]
 
     def _changed_people(self, record: Record) -> set[int]:
-        return {
+        changed = [key for key, fact in record.facts.items() if fact.uncertain or fact.ended >= self.began]
+        between = {
             each
-            for (kind, one, other), fact in record.facts.items()
-            if kind in ABOUT_PEOPLE and self.person in (one, other) and (fact.uncertain or fact.ended >= self.began)
+            for kind, one, other in changed
+            if kind in ABOUT_PEOPLE and self.person in (one, other)
             for each in {one, other} - {self.person}
         }
+        return between | {one for kind, one, _ in changed if kind is Kind.PROTECT and one != self.person}
 
 
 def _people_of(entry: Entry) -> set[int]:

@@ -3,16 +3,16 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
+from tests.chaos.asking import LIMIT, Asker, NoAnswer, each_of, lines_of
 from tests.chaos.doors import Doors
 from tests.chaos.journal import Journal
 from tests.chaos.oracle import Entry, Item, expected_home, paged
-from tests.chaos.record import Fact, Key, Record
+from tests.chaos.record import REQUEST, Fact, Key, Record
 from tests.chaos.requests import username
+from tests.chaos.social import SocialVerifier
 from tests.chaos.stack import Stack
 from tests.chaos.stream import Kind
 
@@ -20,19 +20,10 @@ RIGHT_SECONDS = 30.0
 """From the last return on: then everything has to be right."""
 PATIENCE_SECONDS = 60.0
 """How much longer is looked, to tell late from never."""
-LIMIT = 100
-PAGES_MAX = 1_000
-THREADS = 4
-TRIES = 5
+SOCIAL_SECONDS = 60.0
+"""For notifications and the search's index to catch up, once homes are right."""
 CLEAN_AUDIT = re.compile(r"; 0 wrong \(0 differences\); 0 pending")
 OLDEST_ORDER = re.compile(r"^outbox_oldest_open_seconds (\S+)", re.MULTILINE)
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-class NoAnswer(Exception):
-    """A request that has to succeed by now did not."""
 
 
 @dataclass
@@ -43,6 +34,9 @@ class Verdict:
     seconds: float | None = None
     entries: int = 0
     """Entries compared, over all homes."""
+    groups: int = 0
+    """Notifications compared, over all people, and tweets that were searched for, over all who did."""
+    found: int = 0
     audit: str = ""
 
 
@@ -51,7 +45,7 @@ class Verifier:
 
     def __init__(self, stack: Stack, doors: Doors, record: Record, journal: Journal, tokens: dict[int, str]) -> None:
         self._stack = stack
-        self._doors = doors
+        self._ask = Asker(doors, tokens)
         self._record = record
         self._journal = journal
         self._tokens = tokens
@@ -64,9 +58,12 @@ class Verifier:
         wrong = self._until_right(verdict, since)
         if verdict.seconds is not None and verdict.seconds > RIGHT_SECONDS + self._record.slack:
             wrong = [f"all was right only {verdict.seconds:.1f} s after the last return"]
-        verdict.differences = [*wrong, *self._store(), *self._edges(), *self._likes()]
+        verdict.differences = [*wrong, *self._people(), *self._edges(), *self._store(), *self._likes()]
         verdict.differences += [each for each in self._homes(sorted(self._tokens)) if each not in wrong]
         verdict.entries = self._compared
+        social = SocialVerifier(self._ask, self._record, self._journal, sorted(self._tokens))
+        verdict.differences += social.differences(patience=SOCIAL_SECONDS + self._record.slack)
+        verdict.groups, verdict.found = social.groups, social.found
         return verdict
 
     @property
@@ -101,19 +98,24 @@ class Verifier:
         """
         try:
             self._settle()
-            found = dict(zip(people, _each(self._home, people), strict=True))
+            people = [each for each in people if each in self._tokens]
+            found = dict(zip(people, each_of(self._home, people), strict=True))
             wrong = [line for lines in found.values() for line in lines] or self._open_orders()
         except NoAnswer as error:
             return [str(error)], people
         return wrong, [person for person, lines in found.items() if lines]
 
     def _settle(self) -> None:
-        """Asks the store for what the record cannot know: the ids of retweets, and what came of the uncertain."""
+        """Asks the store for what the record cannot know: the ids of retweets, and what came of the uncertain.
+
+        People first, then how they stand to each other: whose listings show what depends on it.
+        """
         uncertain = any(fact.uncertain for fact in self._record.facts.values())
+        if uncertain:
+            self._people(only_uncertain=True)
+            self._edges(only_uncertain=True)
         if uncertain or not self._entries:
             self._store()
-        if uncertain:
-            self._edges(only_uncertain=True)
 
     def _audit(self) -> str:
         """What audit_timelines says; of a failure the last words."""
@@ -121,15 +123,37 @@ class Verifier:
         return done.stdout.strip() or done.stderr.strip()[-300:]
 
     def _open_orders(self) -> list[str]:
-        ages = OLDEST_ORDER.findall(str(self._get("/metrics", None)))
+        ages = OLDEST_ORDER.findall(str(self._ask.get("/metrics", None)))
         return [] if ages and float(ages[0]) == 0.0 else [f"orders are open: the oldest for {ages} s"]
 
+    def _people(self, *, only_uncertain: bool = False) -> list[str]:
+        """Who is protected, and who has left, of whom either was ever changed or is uncertain."""
+        facts = [each for each in self._record.facts.items() if each[1].uncertain or not only_uncertain]
+        found = [line for (kind, one, _), fact in facts if kind is Kind.LEAVE for line in self._left(one, fact)]
+        return found + [
+            line
+            for (kind, one, _), fact in facts
+            if kind is Kind.PROTECT and one in self._tokens
+            for line in differences_of_fact(
+                fact, int(self._ask.get("/me", one)["data"]["protected"]), f"protection of person {one}"
+            )
+        ]
+
+    def _left(self, person: int, fact: Fact) -> list[str]:
+        gone = self._ask.get(f"/users/{username(person)}", None, missing_is_none=True) is None
+        found = differences_of_fact(fact, int(gone), f"the leaving of person {person}")
+        if fact.value:
+            self._tokens.pop(person, None)
+        return found
+
     def _store(self) -> list[str]:
-        """Every author's listing, as nobody in particular sees it, against what was acknowledged."""
+        """Every author's listing, as nobody in particular sees it and those who see more, against what was
+        acknowledged."""
         people = sorted(self._tokens)
-        listings = dict(zip(people, _each(self._listing, people), strict=True))
+        viewers = {person: self._viewers(person) for person in people}
+        listings = dict(zip(people, each_of(lambda each: self._listing(each, viewers[each]), people), strict=True))
         found = [line for person in people for line in self._tweets(person, listings[person])]
-        found += [line for person in people for line in self._retweets(person, listings[person])]
+        found += [line for person in people for line in self._retweets(person, listings[person], viewers[person])]
         self._entries = [
             Entry(item.id, person, self._record.tweets[item.number], item.retweet)
             for person, items in listings.items()
@@ -138,8 +162,24 @@ class Verifier:
         ]
         return found
 
-    def _listing(self, person: int) -> list[Item]:
-        return [Item.read(each) for each in self._scroll(f"/users/{username(person)}/tweets?limit={LIMIT}", None)]
+    def _viewers(self, person: int) -> list[int | None]:
+        """Nobody in particular; where something of the person's listing is by somebody protected, these and their
+        followers."""
+        by = {self._record.tweets[key[2]].author for key, _ in self._facts(Kind.RETWEET, person)} | {person}
+        closed = {each for each in by if self._record.protected(each)}
+        follows = {key[1] for key, fact in self._record.facts.items() if _is_follow(key, fact) and key[2] in closed}
+        return [None, *sorted((closed | follows) & self._tokens.keys())]
+
+    def _listing(self, person: int, viewers: Iterable[int | None]) -> list[Item]:
+        """What any of them sees of it, each entry once; what one sees twice, twice."""
+        found: dict[int, list[Item]] = {}
+        for viewer in viewers:
+            path = f"/users/{username(person)}/tweets?limit={LIMIT}"
+            seen: dict[int, list[Item]] = {}
+            for each in map(Item.read, self._ask.scroll(path, viewer)):
+                seen.setdefault(each.id, []).append(each)
+            found |= {each: items for each, items in seen.items() if len(items) > len(found.get(each, []))}
+        return [item for items in found.values() for item in items]
 
     def _tweets(self, person: int, items: list[Item]) -> Iterator[str]:
         listed = Counter(item.number for item in items if not item.retweet)
@@ -154,57 +194,60 @@ class Verifier:
                 yield f"store: tweet {tweet.number} was acknowledged as {tweet.id} and is {there}"
             tweet.id = tweet.id or there
 
-    def _retweets(self, person: int, items: list[Item]) -> Iterator[str]:
+    def _retweets(self, person: int, items: list[Item], viewers: Iterable[int | None]) -> Iterator[str]:
         listed = Counter(item.number for item in items if item.retweet)
         for key, fact in self._facts(Kind.RETWEET, person):
-            original = self._record.tweets[key[2]]
-            if self._record.holds((Kind.POST, original.author, original.number)):
+            author = self._record.tweets[key[2]].author
+            shown = any(self._record.sees(each, author) and self._record.sees(each, person) for each in viewers)
+            if shown and self._record.stands(key[2]):
                 yield from differences_of_fact(fact, listed[key[2]], f"retweet of {key[2]} by person {person}")
 
     def _likes(self) -> list[str]:
-        return [line for lines in _each(self._likes_of, sorted(self._tokens)) for line in lines]
+        return lines_of(self._likes_of, sorted(self._tokens))
 
-    def _likes_of(self, person: int) -> list[str]:
-        liked = Counter(
-            Item.read(each).number for each in self._scroll(f"/users/{username(person)}/likes?limit=100", None)
-        )
-        found: list[str] = []
+    def _likes_of(self, person: int) -> Iterator[str]:
+        """As nobody in particular sees them; of somebody protected as they do."""
+        viewer = person if self._record.protected(person) else None
+        path = f"/users/{username(person)}/likes?limit={LIMIT}"
+        liked = Counter(Item.read(each).number for each in self._ask.scroll(path, viewer))
         for key, fact in self._facts(Kind.LIKE, person):
-            original = self._record.tweets[key[2]]
-            if self._record.holds((Kind.POST, original.author, original.number)):
-                found += differences_of_fact(fact, liked[key[2]], f"like of {key[2]} by person {person}")
-        return found
+            if self._record.stands(key[2]) and self._record.sees(viewer, self._record.tweets[key[2]].author):
+                yield from differences_of_fact(fact, liked[key[2]], f"like of {key[2]} by person {person}")
+            elif liked[key[2]]:
+                yield f"likes of person {person}: tweet {key[2]} is shown, and must not be"
 
     def _edges(self, *, only_uncertain: bool = False) -> list[str]:
         """How any two stand who ever did anything to each other, or of whom that is uncertain."""
-        kinds = (Kind.FOLLOW, Kind.BLOCK, Kind.MUTE)
+        kinds = (Kind.FOLLOW, REQUEST, Kind.BLOCK, Kind.MUTE)
         facts = self._record.facts.items()
         pairs = sorted({key[1:] for key, fact in facts if key[0] in kinds and (fact.uncertain or not only_uncertain)})
-        return [line for lines in _each(self._edges_between, pairs) for line in lines]
+        return lines_of(self._edges_between, [each for each in pairs if each[0] in self._tokens])
 
     def _edges_between(self, pair: tuple[int, int]) -> list[str]:
         one, other = pair
-        stands = self._get(f"/users/{username(other)}", one, missing_is_none=True)
+        stands = self._ask.get(f"/users/{username(other)}", one, missing_is_none=True)
         blocked = self._record.fact((Kind.BLOCK, other, one))
         if stands is None:
             # Whether the other blocks is theirs to see; all that this one did to them counts for nothing.
-            return [] if blocked.value or blocked.uncertain else [f"store: person {one} cannot see person {other}"]
+            hidden = blocked.value or blocked.uncertain or self._record.left(other)
+            return [] if hidden else [f"store: person {one} cannot see person {other}"]
         told = stands["data"]["relationship"]
         found: list[str] = []
-        for kind, name in ((Kind.FOLLOW, "following"), (Kind.BLOCK, "blocking"), (Kind.MUTE, "muting")):
+        names = {Kind.FOLLOW: "following", REQUEST: "requested", Kind.BLOCK: "blocking", Kind.MUTE: "muting"}
+        for kind, name in names.items():
             fact = self._record.facts.get((kind, one, other), Fact())
             found += differences_of_fact(fact, int(told[name]), f"{kind} of person {other} by person {one}")
         return found
 
     def _homes(self, people: Iterable[int]) -> list[str]:
         self._compared = 0
-        return [line for lines in _each(self._home, people) for line in lines]
+        return lines_of(self._home, people)
 
     def _home(self, person: int) -> list[str]:
         expected = [
             each.id for page in paged(expected_home(self._record, person, self._entries), LIMIT) for each in page
         ]
-        found = [int(each["id"]) for each in self._scroll(f"/feed/home?limit={LIMIT}", person)]
+        found = [int(each["id"]) for each in self._ask.scroll(f"/feed/home?limit={LIMIT}", person)]
         self._compared += len(found)
         lacking, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
         lines = [f"home of person {person}: lacks {self._told(each)}" for each in lacking]
@@ -223,27 +266,9 @@ class Verifier:
     def _facts(self, kind: Kind, person: int) -> list[tuple[Key, Fact]]:
         return [(key, fact) for key, fact in self._record.facts.items() if key[0] is kind and key[1] == person]
 
-    def _scroll(self, path: str | None, person: int | None) -> Iterator[Any]:
-        """Every item of a collection, page by page. Raises `NoAnswer`."""
-        for _ in range(PAGES_MAX):
-            if path is None:
-                return
-            page = self._get(path, person)
-            yield from page["data"]
-            path = page["links"]["next"]
-            if path is not None and len(page["data"]) < LIMIT:
-                raise NoAnswer(f"a page of {path} is short")
 
-    def _get(self, path: str, person: int | None, *, missing_is_none: bool = False) -> Any:
-        token = None if person is None else self._tokens[person]
-        for turn in range(TRIES):
-            answer = self._doors.ask("GET", path, turn=turn, token=token, wait=15)
-            if answer.status == 200:
-                return answer.body
-            if answer.status == 404 and missing_is_none:
-                return None
-            time.sleep(0.5)
-        raise NoAnswer(f"GET {path} by person {person} is answered {answer.status} {answer.error}")
+def _is_follow(key: Key, fact: Fact) -> bool:
+    return key[0] is Kind.FOLLOW and (fact.value or fact.uncertain)
 
 
 def differences_of_fact(fact: Fact, count: int, what: str) -> list[str]:
@@ -258,8 +283,3 @@ def differences_of_fact(fact: Fact, count: int, what: str) -> list[str]:
     if count and not fact.value:
         return [f"store: {what} is there, though it was taken back or never acknowledged"]
     return []
-
-
-def _each(call: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(call, items))

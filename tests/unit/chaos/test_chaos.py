@@ -8,58 +8,16 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import CannotStart
-from tests.chaos.oracle import Entry, Item, Reading, expected_home, paged
-from tests.chaos.record import ALLOWED_SECONDS, Outcome, Record
+from tests.chaos.oracle import Item, expected_home, paged
+from tests.chaos.record import ALLOWED_SECONDS, Outcome
 from tests.chaos.schedule import LAST_SECONDS, Fault, schedule
 from tests.chaos.screens import Screen
 from tests.chaos.settings import CLUSTER, Settings
-from tests.chaos.stream import Action, Kind, Stream, reads
+from tests.chaos.stream import ANSWERS, Action, Kind, Stream, listening, reads
 from tests.chaos.verify import differences_of_fact
+from tests.unit.chaos.story import ADA, BOB, CLEO, PEOPLE, Story
 
 SETTINGS = Settings(seconds=60, seed=1, store="cassandra", people=12, rate=20)
-ADA, BOB, CLEO = 0, 1, 2
-PEOPLE = {"ada": ADA, "bob": BOB, "cleo": CLEO}
-
-
-class Story:
-    """Acknowledged actions, one a second."""
-
-    def __init__(self) -> None:
-        self.record = Record()
-        self.now = 100.0
-        self.number = 0
-
-    def __call__(self, person: int, kind: Kind, target: int = -1, outcome: Outcome = Outcome.ACKNOWLEDGED) -> int:
-        """The number of the action; a tweet's id is 1,000 times that."""
-        self.number += 1
-        self.now += 1
-        action = Action(self.number, 0, person, kind, target)
-        self.record.begin(action)
-        tweet_id = 1000 * self.number if kind in (Kind.POST, Kind.THREAD, Kind.REPLY, Kind.QUOTE) else None
-        self.record.end(action, outcome, begun=self.now - 0.5, ended=self.now, tweet_id=tweet_id)
-        return self.number
-
-    def entries(self) -> list[Entry]:
-        """All tweets, and all retweets under ids that follow their actions."""
-        tweets = [Entry(each.id or 0, each.author, each, False) for each in self.record.tweets.values()]
-        retweets = [
-            Entry(int(fact.ended * 10_000), key[1], self.record.tweets[key[2]], True)
-            for key, fact in self.record.facts.items()
-            if key[0] is Kind.RETWEET and fact.value
-        ]
-        return tweets + retweets
-
-    def home(self, reader: int) -> list[int]:
-        return [entry.tweet.number for entry in expected_home(self.record, reader, self.entries())]
-
-    def faults(self, reader: int, *items: Item, last: bool = True) -> list[str]:
-        """Of a page that is read a second after all that happened."""
-        return Reading(self.record, PEOPLE, reader, self.now + 1).faults(items, last=last)
-
-
-@pytest.fixture
-def story() -> Story:
-    return Story()
 
 
 def item(number: int, author: str = "ada", entry_id: int = 0, *, retweet: bool = False) -> Item:
@@ -98,6 +56,24 @@ class TestPlan:
             joined |= {each.person} if each.kind is Kind.JOIN else set()
             assert each.person in joined
             assert each.target < each.number
+
+    def test_some_leave_and_do_nothing_afterwards_and_nobody_leaves_who_is_listened_to(self) -> None:
+        actions = list(Stream(SETTINGS).talk())
+        gone: set[int] = set()
+        for each in actions:
+            assert each.person not in gone
+            gone |= {each.person} if each.kind is Kind.LEAVE else set()
+        assert gone
+        assert not gone & set(listening(SETTINGS.people))
+
+    def test_who_answers_was_protected_and_asked_before(self) -> None:
+        stream = Stream(SETTINGS)
+        protected: set[int] = set()
+        asked: set[tuple[int, int]] = set()
+        for each in [*stream.opening(), *stream.talk()]:
+            protected |= {each.person} if each.kind is Kind.PROTECT else set()
+            asked |= {(each.target, each.person)} if each.kind is Kind.FOLLOW and each.target in protected else set()
+            assert each.kind not in ANSWERS or (each.person, each.target) in asked
 
     def test_a_log_tells_what_to_replay(self, tmp_path: Path) -> None:
         log = tmp_path / "log.jsonl"
@@ -152,6 +128,28 @@ class TestHomeOfTheOracle:
         story(BOB, Kind.UNBLOCK, ADA)
         assert [entry.retweet for entry in expected_home(story.record, ADA, story.entries())] == [True]
 
+    def test_a_retweet_of_somebody_protected_is_for_their_followers(self, story: Story) -> None:
+        for person in (ADA, BOB):
+            story(CLEO, Kind.FOLLOW, person)
+        tweet = story(ADA, Kind.POST)
+        story(BOB, Kind.RETWEET, tweet)
+        story(ADA, Kind.PROTECT)
+        assert story.home(CLEO) == [tweet, tweet]
+        story(CLEO, Kind.UNFOLLOW, ADA)
+        assert story.home(CLEO) == []
+        story(CLEO, Kind.FOLLOW, ADA, requested=True)
+        assert story.home(CLEO) == []
+        story(ADA, Kind.ACCEPT, CLEO)
+        assert story.home(CLEO) == [tweet, tweet]
+
+    def test_of_who_has_left_nothing_is_there(self, story: Story) -> None:
+        for person in (ADA, BOB):
+            story(CLEO, Kind.FOLLOW, person)
+        story(BOB, Kind.RETWEET, story(ADA, Kind.POST))
+        story(ADA, Kind.RETWEET, story(BOB, Kind.POST))
+        story(ADA, Kind.LEAVE)
+        assert [entry.author for entry in expected_home(story.record, CLEO, story.entries())] == [BOB]
+
     def test_a_page_shows_a_tweet_once_and_the_next_page_may_again(self, story: Story) -> None:
         first, second = story(ADA, Kind.POST), story(ADA, Kind.POST)
         story(BOB, Kind.FOLLOW, ADA)
@@ -190,6 +188,19 @@ class TestPagesDuringTheRun:
         story(ADA, Kind.FOLLOW, BOB)
         story(BOB, Kind.DELETE, tweet)
         assert "deleted" in story.faults(ADA, item(tweet, "bob"))[0]
+
+    def test_who_has_left_or_is_protected_and_not_followed_must_not_be_there(self, story: Story) -> None:
+        story(CLEO, Kind.FOLLOW, BOB)
+        tweet = story(ADA, Kind.POST)
+        story(BOB, Kind.RETWEET, tweet)
+        shown = item(tweet, "bob", entry_id=9000, retweet=True)
+        assert story.faults(CLEO, shown) == []
+        story(ADA, Kind.PROTECT)
+        assert "protected and not followed" in story.faults(CLEO, shown)[0]
+        story(ADA, Kind.UNPROTECT)
+        assert story.faults(CLEO, shown) == []
+        story(ADA, Kind.LEAVE)
+        assert "has left" in story.faults(CLEO, shown)[0]
 
     def test_twice_and_out_of_order_are_seen(self, story: Story) -> None:
         one, two = story(ADA, Kind.POST), story(ADA, Kind.POST)

@@ -1,6 +1,7 @@
 """The plan of `make demo`, and its patience with a server."""
 
 import asyncio
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from deploy.demo.__main__ import Options
 from deploy.demo.api import Api, Failed
 from deploy.demo.demo import Demo
 from deploy.demo.people import Society, make_society
+from deploy.demo.scene import ACCEPTED, ASKED, LEFT, MET, PROTECTED, cast_of
 from deploy.demo.stream import Action, Kind, Stream
 from deploy.errors import CannotStart
 from deploy.supervisor.records import Records
@@ -100,6 +102,26 @@ def test_a_number_that_is_none_is_refused_by_name(env: dict[str, str]) -> None:
 
 def test_defaults() -> None:
     assert Options.read({}) == Options(1_000, 3_000, 1, None, "http://127.0.0.1:8000")
+
+
+@pytest.mark.parametrize("count", [2, 3, 12, 200])
+def test_one_person_meets_others_and_some_ask_to_follow_who_is_protected(count: int) -> None:
+    some = society(count)
+    cast = cast_of(some)
+    assert cast.friends
+    assert not {cast.lead, *cast.shy} & set(cast.friends)
+    assert all(ask.asked in {cast.lead, *cast.shy} and ask.asker != ask.asked for ask in cast.asks)
+    assert not {(ask.asker, ask.asked) for ask in cast.asks} & set(some.follows)
+    if count > 3:
+        assert {ask.is_accepted for ask in cast.asks if ask.asked == cast.lead} == {True, False}
+        assert {ask.is_accepted for ask in cast.asks if ask.asker == cast.lead} <= {True}
+
+
+def test_who_leaves_is_none_of_whom_the_stream_is_about() -> None:
+    some = society(30)
+    assert [each.number for each in some.leavers] == [30, 31]
+    assert not {each.username for each in some.leavers} & {each.username for each in some.people}
+    assert max(action.person for action in Stream(some, seed=1, tweets=200)) < 30
 
 
 class Server:
@@ -238,3 +260,24 @@ def test_what_hangs_on_a_failed_tweet_fails_and_nothing_waits_for_ever(pauses: l
     assert sum(demo.tally.failed[kind] for kind in (Kind.TWEET, Kind.REPLY, Kind.THREAD, Kind.QUOTE)) == 20
     assert demo.tally.failed[Kind.LIKE] > 0
     assert "POST /tweets: 500 Broken." in demo.tally.failures
+
+
+def test_who_left_in_an_earlier_run_stays_away(pauses: list[float]) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, request.url.path.removeprefix("/api/v1")))
+        if request.url.path.endswith("/auth/register"):
+            return httpx.Response(422, json={"detail": "Taken.", "errors": {"username": ["Taken."]}})
+        if request.url.path.endswith("/auth/token"):
+            name = json.loads(request.content)["username"]
+            return httpx.Response(401 if name in left else 200, json={"data": {"token": "t"}})
+        status = 201 if (request.method, request.url.path) == ("POST", "/api/v1/tweets") else 200
+        return httpx.Response(status, json={"data": {"id": "7"}})
+
+    left = {each.username for each in society(12).leavers}
+    demo = run_demo(Api("http://demo", connections=2, say=print, transport=httpx.MockTransport(answer)))
+    assert demo.tally.failures == []
+    assert demo.tally.done[LEFT] == len(left)
+    assert ("DELETE", "/me") not in asked
+    assert all(demo.tally.done[kind] for kind in (MET, PROTECTED, ASKED, ACCEPTED))
