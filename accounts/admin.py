@@ -36,7 +36,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
 from accounts.models import StaffAction, User, privileged
-from accounts.people import rules, services
+from accounts.people import confirming, rules, services
 from accounts.staff import log
 from accounts.staff.roles import Right, may, may_touch
 from storage.errors import Forbidden
@@ -52,6 +52,7 @@ admin.site.unregister(StaticDevice)
 LISTED = 1_000
 ENDS = f"A list has its first {LISTED:,} rows."
 NAMES = ("username", "display_name")
+PROFILE = ("display_name", "email", "email_confirmed_at", "bio", "avatar_url", "verified", "protected_at")
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
@@ -180,6 +181,7 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
         "username",
         "created_at",
         "last_login",
+        "email_confirmed_at",
         "protected_at",
         "left_at",
         "suspended_at",
@@ -188,7 +190,7 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
     )
     fieldsets = (
         (None, {"fields": ("id", "username", "password", "created_at", "last_login")}),
-        ("Profile", {"fields": ("display_name", "email", "bio", "avatar_url", "verified", "protected_at")}),
+        ("Profile", {"fields": PROFILE}),
         ("Suspension", {"fields": ("suspended_at", "suspended_until", "suspended_by", "left_at")}),
         ("Privileges", {"fields": PRIVILEGES}),
     )
@@ -246,11 +248,17 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
         """Writes what was changed here and nothing else: what others change meanwhile stands, a suspension too."""
         if not change:
             super().save_model(request, obj, form, change)
+            confirming.ask_to_confirm(obj, may=confirming.may_ask(obj.email))
             log.record(by=operator_of(request), action="add", subject=log.person(obj.pk), after={"username": str(obj)})
             return
         _lock_who_is_here(obj.pk)
         columns = {field.name for field in obj._meta.concrete_fields}
-        obj.save(update_fields=columns.intersection(form.changed_data))
+        if "email" in form.changed_data:
+            obj.email_confirmed_at = None
+            obj.save(update_fields={"email_confirmed_at", *columns.intersection(form.changed_data)})
+            confirming.tell_of_change(obj, form.initial["email"], may=confirming.may_ask(obj.email))
+        else:
+            obj.save(update_fields=columns.intersection(form.changed_data))
         services.announce(obj, form.changed_data)
         if form.changed_data:
             log.record(

@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
 from accounts.entities import Account
+from accounts.letter_rows import ADDRESS_MAX
 from accounts.sql import ACCOUNT_COLUMNS, ByCodePoint, account_of_row
 from storage import stores
 from storage.characters import MOST_CODE_POINTS, opaque
@@ -23,8 +24,7 @@ USERNAME_MAX = 30
 DISPLAY_NAME_MAX = 50
 BIO_MAX = 160
 """Both as a person counts; see storage/characters.py."""
-EMAIL_MAX = 254
-"""RFC 5321's longest path, less the angle brackets."""
+EMAIL_MAX = ADDRESS_MAX
 REASON_MAX = 1_000
 LAST_CHARACTER = "\U0010ffff"
 CLIENT_MAX = 60
@@ -102,6 +102,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     """Of who has left: since when nothing else of them is kept (feed/leaving)."""
     protected_at = models.DateTimeField(null=True, blank=True, editable=False)
     """Since when their tweets are for accepted followers only (graph/protection.py), None: for everybody."""
+    email_confirmed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """Since when `email` is known to be read by them (people/confirming.py), None: it is not known to be."""
+    muted_words_version = models.BigIntegerField(default=0, db_default=0, editable=False)
+    """Another one, a snowflake, whenever the words that they have muted change (feed/notifications/muted_words.py)."""
     security_stamp = models.CharField(max_length=STAMP_MAX, blank=True, default="", db_default="", editable=False)
     """What the admin's sessions of this person are bound to: renewed, and none of them is good (sessions/ending.py)."""
 
@@ -293,21 +297,6 @@ class TokenUse(models.Model):
     user_id = models.BigIntegerField(db_index=True)
     client = models.CharField(max_length=CLIENT_MAX, blank=True, default="")
     last_used_at = models.DateTimeField()
-
-    class Meta:
-        default_permissions = ()
-
-
-class PasswordReset(models.Model):
-    """That somebody has forgotten the password of the account with this address, if there is one (people/resets.py).
-
-    It stands until a letter was sent, or given up. Without an address it is nobody's.
-    """
-
-    email = models.CharField(max_length=EMAIL_MAX)
-    asked_at = models.DateTimeField()
-    due_at = models.DateTimeField(db_index=True)
-    """When it is to be tried, or tried again."""
 
     class Meta:
         default_permissions = ()

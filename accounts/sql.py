@@ -35,8 +35,9 @@ ACCOUNT_COLUMNS = (
     "suspended_at",
     "is_staff",
     "protected_at",
+    "muted_words_version",
 )
-AccountRow = tuple[int, str, str, str, str, bool, datetime | None, bool, datetime | None]
+AccountRow = tuple[int, str, str, str, str, bool, datetime | None, bool, datetime | None, int]
 """Their values, which `account_of_row` takes."""
 FAILURES = 3
 """So many silences in a row open the breaker: up to 3 s each to connect, 6 s for a statement."""
@@ -126,7 +127,7 @@ def impatient_connection() -> Generator[BaseDatabaseWrapper]:
 
 def account_of_row(values: AccountRow) -> Account:
     """Returns the account in a row's ACCOUNT_COLUMNS."""
-    person_id, username, display_name, bio, avatar_url, verified, suspended_at, is_staff, protected_at = values
+    person_id, username, display_name, bio, avatar_url, verified, suspended_at, is_staff, protected_at, words = values
     return Account(
         id=person_id,
         username=username,
@@ -137,6 +138,7 @@ def account_of_row(values: AccountRow) -> Account:
         suspended=suspended_at is not None,
         is_staff=is_staff,
         protected=protected_at is not None,
+        muted_words_version=words,
     )
 
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounts.doors.rest_accounts import MeEndpoint, RegisterEndpoint, TokenEndpoint
+from accounts.doors.rest_confirming import ConfirmationLetterEndpoint, EmailConfirmationEndpoint
 from accounts.doors.rest_relations import (
     BlockEndpoint,
     BlocksEndpoint,
@@ -23,7 +24,9 @@ urlpatterns = [
     path("auth/token", TokenEndpoint.as_view(), name="token"),
     path("auth/password-reset", PasswordResetEndpoint.as_view(), name="password-reset"),
     path("auth/password-reset/confirm", NewPasswordEndpoint.as_view(), name="password-reset-confirm"),
+    path("auth/email/confirm", EmailConfirmationEndpoint.as_view(), name="confirm-email"),
     path("me", MeEndpoint.as_view(), name="me"),
+    path("me/email/confirmation", ConfirmationLetterEndpoint.as_view(), name="email-confirmation"),
     path("me/sessions", SessionsEndpoint.as_view(), name="sessions"),
     path("me/sessions/<str:session_id>", SessionEndpoint.as_view(), name="session"),
     path("me/blocks", BlocksEndpoint.as_view(), name="blocks"),

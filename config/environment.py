@@ -139,6 +139,8 @@ class Environment:
     password_reset_url: str
     """PASSWORD_RESET_URL of a client's page that sets another password; the letter's token stands behind its `#token=`,
     where no server sees it. Default none: the letter has the token alone."""
+    email_confirmation_url: str
+    """EMAIL_CONFIRMATION_URL of a page that confirms an address, as this site's /confirm-email; else as the other."""
     log_format: Literal["console", "json"]
     """LOG_FORMAT: readable lines, or one JSON object a line; default json in production."""
     metrics_token: str
@@ -247,6 +249,7 @@ def _read(env: Env) -> Environment:
         email_url=env.str("EMAIL_URL", ""),
         email_from=env.str("EMAIL_FROM", ""),
         password_reset_url=env.str("PASSWORD_RESET_URL", ""),
+        email_confirmation_url=env.str("EMAIL_CONFIRMATION_URL", ""),
         log_format=_log_format(env, production),
         metrics_token=env.str("METRICS_TOKEN", ""),
         staff_two_step=env.bool("STAFF_TWO_STEP", None),
@@ -319,11 +322,13 @@ def _refuse_half_a_letter(environment: Environment) -> None:
         raise UnsafeEnvironment("EMAIL_URL and EMAIL_FROM go together: one of them is missing")
     if environment.email_from and not SENDER.fullmatch(environment.email_from):
         raise UnsafeEnvironment("EMAIL_FROM must be an address, such as feed@example.org or Feed <feed@example.org>")
-    url = environment.password_reset_url
-    if url and (urlsplit(url).scheme not in ({"https"} if environment.production else {"http", "https"}) or "#" in url):
-        raise UnsafeEnvironment("PASSWORD_RESET_URL must begin with https://, and have no #")
-    if url and environment.production and not environment.email_url:
-        raise UnsafeEnvironment("PASSWORD_RESET_URL is for letters: EMAIL_URL and EMAIL_FROM are missing")
+    schemes = {"https"} if environment.production else {"http", "https"}
+    for name in ("PASSWORD_RESET_URL", "EMAIL_CONFIRMATION_URL"):
+        url: str = getattr(environment, name.lower())
+        if url and (urlsplit(url).scheme not in schemes or "#" in url):
+            raise UnsafeEnvironment(f"{name} must begin with https://, and have no #")
+        if url and environment.production and not environment.email_url:
+            raise UnsafeEnvironment(f"{name} is for letters: EMAIL_URL and EMAIL_FROM are missing")
 
 
 def _refuse_a_replica_of_nothing(environment: Environment) -> None:

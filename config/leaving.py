@@ -11,13 +11,13 @@ from accounts.graph.erasing import FOLLOWERS_STEP, GRAPH_STEPS
 from accounts.people.erasing import KEYS_STEP, SESSION_STEPS
 from accounts.people.leaving import ACCOUNT_STEP
 from feed.leaving.saga import register_steps
-from feed.leaving.steps import DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP
+from feed.leaving.steps import DELIVERY_STEP, MUTED_WORDS_STEP, NOTICES_STEP, REPORTS_STEP
 from tweets.search.erasing import SEARCH_STEP
 from tweets.writing.erasing import TWEET_STEPS
 
 
 def register() -> None:
     """Fills the list. Raises `ValueError` when it was filled before."""
-    feeds = (DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP)
+    feeds = (DELIVERY_STEP, NOTICES_STEP, REPORTS_STEP, MUTED_WORDS_STEP)
     rest = (ACCOUNT_STEP, *SESSION_STEPS, KEYS_STEP, SEARCH_STEP)
     register_steps((FOLLOWERS_STEP, *TWEET_STEPS, *GRAPH_STEPS, *feeds, *rest))

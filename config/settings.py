@@ -200,6 +200,7 @@ OTP_TOTP_ISSUER = "Feed"
 PASSWORD_RESET_TIMEOUT = 3600
 """Seconds for which what stands in a letter is good (accounts/people/resets.py)."""
 PASSWORD_RESET_URL = ENV.password_reset_url
+EMAIL_CONFIRMATION_URL = ENV.email_confirmation_url
 MAIL_SERVER = mail_server(ENV.email_url) if ENV.email_url else None
 SENDS_LETTERS = MAIL_SERVER is not None or not PRODUCTION
 """Without a server they are printed, which production must not: they let in whoever reads them."""
@@ -210,7 +211,7 @@ if MAIL_SERVER:
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL_SERVER.user, MAIL_SERVER.password
     EMAIL_USE_SSL, EMAIL_USE_TLS = MAIL_SERVER.tls, MAIL_SERVER.starttls
 EMAIL_TIMEOUT = 10
-"""Seconds that an answer of the server may take: a worker waits for it (accounts/people/reset_letters.py)."""
+"""Seconds that an answer of the server may take: a worker waits for it (accounts/people/letters.py)."""
 DEFAULT_FROM_EMAIL = ENV.email_from or "feed@localhost"
 REST_KNOX = {"TOKEN_TTL": timedelta(days=ENV.token_days), "AUTO_REFRESH": False}
 

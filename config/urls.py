@@ -24,7 +24,8 @@ to_docs = sent_to("/api/docs/")
 client = ClientPage.as_view()
 
 CLIENT_PLACES = (
-    *("public", "notifications", "search", "find", "bookmarks", "blocks", "mutes", "follow-requests", "settings"),
+    *("public", "notifications", "search", "find", "bookmarks", "blocks", "mutes", "muted-words"),
+    *("follow-requests", "settings", "confirm-email"),
     *("sign-in", "sign-up"),
     "hashtag/<str:tag>",
     "@<str:username>",

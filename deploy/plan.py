@@ -80,11 +80,17 @@ def environment(options: Options, env: Mapping[str, str]) -> dict[str, str]:
         "STORE": options.store,
         "SECRET_KEY": env.get("SECRET_KEY") or kept_secret(options.data_dir / "secret_key"),
         "PYTHONUNBUFFERED": "1",
+        "EMAIL_CONFIRMATION_URL": env.get("EMAIL_CONFIRMATION_URL") or own_page(options, env),
         # There is no other process for the sockets to go to.
         "DRAIN_SECONDS": "0",
         # What a password's hash took (19 MiB) goes back to the machine, and is not kept for each thread that hashed.
         MALLOC: env.get(MALLOC) or "1048576",
     }
+
+
+def own_page(options: Options, env: Mapping[str, str]) -> str:
+    """Returns where letters lead: to this very site, but that production takes no address without TLS."""
+    return "" if env.get("ENVIRONMENT") == "production" else f"{options.url}/confirm-email"
 
 
 def kept_secret(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Reports by people about tweets and people, as rows of SQL, for those who moderate."""
+"""Reports by people about tweets and people, for those who moderate; and what else of `feed` is rows of SQL."""
 
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,8 @@ from storage.ids.snowflakes import id_time
 COMMENT_MAX = 1_000
 NOTE_MAX = 2_000
 LEAVING_ERROR_MAX = 500
+MUTED_WORD_MAX = 100
+"""Code points of a muted word or phrase, folded."""
 
 
 class Reason(models.TextChoices):
@@ -77,6 +79,24 @@ class Leaving(models.Model):
 
     def __str__(self) -> str:
         return f"{self.step or 'begun'} at {self.place}"
+
+
+class MutedWord(models.Model):
+    """A word, phrase or hashtag that somebody has muted (notifications/muted_words.py), as it is shown, and the `key`
+    that those have in common which match the same."""
+
+    id = models.BigIntegerField(primary_key=True, editable=False)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    word = models.CharField(max_length=MUTED_WORD_MAX)
+    key = models.CharField(max_length=4 * MUTED_WORD_MAX)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["person", "key"], name="one_muting_of_a_word")]
+        indexes = [models.Index(fields=["person", "-id"], name="muted_words_by_person")]
+
+    def __str__(self) -> str:
+        return self.word
 
 
 class Kind(models.TextChoices):

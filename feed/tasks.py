@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 
 from accounts.account_cache.changes import forget_notes
-from accounts.people import reset_letters
+from accounts.people import letters
 from accounts.people.services import end_suspensions as end_those_that_are_over
 from feed.leaving import saga
 from feed.operations import figures, strays
@@ -46,7 +46,7 @@ def forget_changes() -> None:
 def send_letters() -> None:
     """Sends who has forgotten their password what they need for another one."""
     try:
-        reset_letters.send_letters()
+        letters.send_letters()
     except Unavailable as error:
         log.warning("letters_wait", backend=error.backend)
 

@@ -5,6 +5,7 @@ import itertools
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
+from accounts.letter_rows import AddressLetter
 from accounts.models import User
 from accounts.people import services
 from accounts.sessions import tokens
@@ -15,9 +16,10 @@ _numbers = itertools.count(1)
 
 
 def new_person(username: str | None = None, *, staff: bool = False) -> User:
-    """A signed-up person whose password is PASSWORD."""
+    """A signed-up person whose password is PASSWORD, and to whom the letter that confirms an address was sent."""
     name = username or f"person_{next(_numbers)}"
     person = services.register(username=name, email=f"{name}@example.org", password=PASSWORD)
+    AddressLetter.objects.filter(user_id=person.pk).delete()
     if staff:
         User.objects.filter(pk=person.pk).update(is_staff=True, is_superuser=True)
         person.refresh_from_db()

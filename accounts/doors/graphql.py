@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from graphql import GraphQLResolveInfo
 
 from accounts.account_cache.accounts import accounts_by_id
+from accounts.doors.rest_accounts import EMAIL_CONFIRMED
 from accounts.entities import Account, Viewer
 from accounts.entities import Relationship as RelationshipOut
 from accounts.graph import follows
@@ -18,7 +19,7 @@ from accounts.graph.kinds import FOLLOW
 from accounts.graph.listings import people_pages, visible_accounts, visible_accounts_by_id
 from accounts.graph.people_search import people_found
 from accounts.people import selectors
-from accounts.people.profiles import OwnUserOut, UserOut, user_out
+from accounts.people.profiles import OwnUserOut, UserOut, own_user_out, user_out
 from storage.errors import BadRequest, NotSignedIn
 from storage.ids.snowflakes import created_at
 from storage.ports.associations import End
@@ -117,6 +118,7 @@ class User(graphene.ObjectType):
     created_at = graphene.String(required=True, description="When they signed up: RFC 3339, UTC, milliseconds.")
     protected = graphene.Boolean(required=True, description="Their tweets are for accepted followers only.")
     email = graphene.String(description="Your own address; null of everybody else.")
+    email_confirmed = graphene.Boolean(description=f"{EMAIL_CONFIRMED} Null of everybody else.")
     followers_count = graphene.Int(
         required=True, description="How many follow them. Above 10,000 it may be a minute old."
     )
@@ -151,8 +153,11 @@ class User(graphene.ObjectType):
     def resolve_email(person: Identified, info: GraphQLResolveInfo) -> str | Later | None:
         if isinstance(person, OwnUserOut):
             return person.email
-        viewer = viewer_of(info)
-        return later(_emails, of=viewer.id) if viewer is not None and int(person.id) == viewer.id else None
+        return _own(person, info, "email")
+
+    @staticmethod
+    def resolve_email_confirmed(person: Identified, info: GraphQLResolveInfo) -> bool | Later | None:
+        return person.email_confirmed if isinstance(person, OwnUserOut) else _own(person, info, "email_confirmed")
 
     @staticmethod
     def resolve_followers_count(person: Identified, _info: GraphQLResolveInfo) -> Later:
@@ -283,8 +288,15 @@ def _told(people: Collection[int]) -> dict[int, _Told]:
     return {each: told.get(each, _Told()) for each in people}
 
 
-def _emails(people: Collection[int]) -> dict[int, str]:
-    return {each: selectors.get_user(each).email for each in people}
+def _own(person: Identified, info: GraphQLResolveInfo, field: str) -> Later | None:
+    """A field that only the person themselves may see."""
+    viewer = viewer_of(info)
+    is_own = viewer is not None and int(person.id) == viewer.id
+    return later(_own_accounts, of=int(person.id), then=attrgetter(field)) if is_own else None
+
+
+def _own_accounts(people: Collection[int]) -> dict[int, OwnUserOut]:
+    return {each: own_user_out(selectors.get_user(each)) for each in people}
 
 
 def _relationships(people: Collection[int], viewer_id: int) -> dict[int, RelationshipOut]:

@@ -26,6 +26,10 @@ from storage.web.inputs import FlagField, Input, TextField
 from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME, Document, envelope_of, id_field
 from storage.web.rest import flag, refuse_fields, single
 
+EMAIL_CONFIRMED = (
+    "You have sent back what stood in a letter to the address; of another address no more. Nothing depends on it."
+)
+
 
 class UserSerializer(Document):
     id = id_field()
@@ -40,6 +44,7 @@ class UserSerializer(Document):
 
 class OwnUserSerializer(UserSerializer):
     email = serializers.EmailField()
+    email_confirmed = serializers.BooleanField(help_text=EMAIL_CONFIRMED)
 
 
 class SessionSerializer(Document):
@@ -82,7 +87,11 @@ class ProfileInput(Input):
         "everybody again; nobody is accepted by that, and requests stay until you answer them, or until who asked "
         "follows you anew.",
     )
-    email = TextField(required=False, help_text="Another one needs `current_password`.")
+    email = TextField(
+        required=False,
+        help_text="Another one needs `current_password`. It is sent a letter to be confirmed by, and the one of before "
+        "is told that it was changed.",
+    )
     password = TextField(required=False, help_text="Ends every other token of this account. Needs `current_password`.")
     current_password = TextField(required=False)
 
@@ -105,6 +114,7 @@ EXAMPLE_USER = {
     "created_at": EXAMPLE_TIME,
     "protected": False,
     "email": "ada@example.org",
+    "email_confirmed": True,
 }
 SESSION_EXAMPLE = OpenApiExample(
     "A session",
@@ -126,6 +136,7 @@ class RegisterEndpoint(APIView):
     @extend_schema(
         operation_id="register",
         summary="Sign up",
+        description="The address is sent a letter to be confirmed by; nothing depends on that.",
         tags=["auth"],
         request=RegisterInput,
         responses={201: SESSION},

@@ -17,6 +17,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
+from accounts.letter_rows import AddressLetter
 from accounts.models import TokenUse
 from accounts.people.purge import READING
 from accounts.sql import sql_or_unavailable
@@ -30,7 +31,7 @@ GUESSES = "guesses"
 """Erased with them, and no trace: whoever tries to sign in by the name that stays makes it anew, for some minutes."""
 COUNTED = ("followers", "following", "tweets")
 """The families of keys `<user tag>:<family>:<id>`; what is counted also stands under `…:large`."""
-UNTAGGED = ("rate:email-change", "rate:export", "followers-counted")
+UNTAGGED = ("rate:email-change", "rate:email-confirmation", "rate:export", "followers-counted")
 """Keys `<family>:<id>`."""
 
 
@@ -102,8 +103,10 @@ SESSION_STEPS: Sequence[Step] = (
     row_steps("sessions", lambda person_id: TokenUse.objects.filter(user_id=person_id), deleted),
     row_steps("authenticators", lambda person_id: TOTPDevice.objects.filter(user_id=person_id), deleted),
     row_steps("recovery codes", lambda person_id: StaticDevice.objects.filter(user_id=person_id), deleted),
+    row_steps("letters", lambda person_id: AddressLetter.objects.filter(user_id=person_id), deleted),
 )
-"""What they were signed in with: ended when they left, and here once more what was made at that very moment."""
+"""What they were signed in with, and letters to them: ended when they left, and here once more what was made at that
+very moment."""
 
 KEYS_STEP = Step("keys", _erase_keys, _has_keys)
 """What is in Redis of them and nobody else: behind the others, which read and write there."""

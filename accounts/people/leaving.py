@@ -19,7 +19,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.account_cache.changes import note_change
-from accounts.models import PasswordReset, User, privileged
+from accounts.letter_rows import AddressLetter, PasswordReset
+from accounts.models import User, privileged
 from accounts.people.erasing import Piece, Step
 from accounts.people.purge import purge_reading
 from accounts.people.selectors import get_user
@@ -40,6 +41,8 @@ EMPTIED: Mapping[str, object] = {
     "protected_at": None,
     "last_login": None,
     "suspended_until": None,
+    "email_confirmed_at": None,
+    "muted_words_version": 0,
 }
 """What stands in the row of who has left, besides a display name that is the username, an e-mail address that is
 nobody's and a password that nobody has."""
@@ -87,6 +90,7 @@ def _leave(person: User) -> None:
         raise NotSignedIn("You have been signed out.", code="bad_token")
     _refuse_staff(person)
     PasswordReset.objects.filter(email__iexact=person.email).delete()
+    AddressLetter.objects.filter(user_id=person.pk).delete()
     person.left_at = person.suspended_at = datetime.now(UTC)
     _empty(person, "left_at", "suspended_at")
 

@@ -24,6 +24,7 @@ class OwnUserOut(UserOut, frozen=True):
     """A person as they see themselves."""
 
     email: str
+    email_confirmed: bool
 
 
 def user_out(account: Account) -> UserOut:
@@ -46,4 +47,5 @@ def unseen_user_out(account: Account) -> UserOut:
 
 
 def own_user_out(user: User) -> OwnUserOut:
-    return OwnUserOut(**msgspec.structs.asdict(user_out(user.account)), email=user.email)
+    shown = msgspec.structs.asdict(user_out(user.account))
+    return OwnUserOut(**shown, email=user.email, email_confirmed=user.email_confirmed_at is not None)

@@ -1,14 +1,14 @@
 """A new password for who has forgotten theirs, by a letter to their e-mail address.
 
 **Asking tells nothing.** It writes a row of the address, whoever's it is, or nobody's; whose, is looked up by who sends
-the letters (people/reset_letters.py). So what is answered, what it costs and how long it takes are the same for every
+the letters (people/letters.py). So what is answered, what it costs and how long it takes are the same for every
 address.
 
 **A token** is Django's: a keyed digest of the person, the hash of their password, their address, their last sign-in to
 the desk, and the time. The security stamp stands in it as well. So it is good for an hour from its letter on, and none
 is any more once a password was set, the address was changed, or everything was signed out of. It stands in the letter
-and in no row, and nothing logs it. Nobody is sent one who is suspended, has no password, or has power at the desk; of
-who has got that since it was sent, it is good no more.
+and in no row, and nothing logs it. Nobody is sent one who is suspended, has no password, or has power at the desk
+(letter_texts.py); of who has got that since it was sent, it is good no more.
 """
 
 import re
@@ -19,7 +19,8 @@ from django.conf import settings
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db import transaction
 
-from accounts.models import PasswordReset, User, privileged
+from accounts.letter_rows import PasswordReset
+from accounts.models import User, privileged
 from accounts.people import rules
 from accounts.sessions.throttles import has_no_letter, may_have_a_letter
 from accounts.sql import sql_or_unavailable

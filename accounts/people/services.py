@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.account_cache.changes import note_change
 from accounts.models import User
-from accounts.people import rules
+from accounts.people import confirming, rules
 from accounts.people.purge import purge_reading
 from accounts.people.selectors import find_login, get_user, suspensions_over
 from accounts.people.withholding import order_withholding
@@ -61,9 +61,9 @@ class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
 def register(*, username: str, email: str, password: str) -> User:
     """Registers a new person, who goes by their username until they choose a display name.
 
-    Three SQL statements and a password hash. Raises `Refused` with all that is wrong; of
-    several that ask for one name or address at the same time, one gets it. That an address is taken is told when
-    nothing else is wrong: who asks about one that is free has made an account with it.
+    Four SQL statements, a round trip and a password hash; a letter asks whether the address is theirs (confirming.py).
+    Raises `Refused` with all that is wrong; of several that ask for one name or address at once, one gets it. That an
+    address is taken is told when nothing else is wrong: who asks about a free one has made an account with it.
     """
     email = rules.clean_email(email)
     person = User(username=username, email=email, display_name=username)
@@ -78,7 +78,10 @@ def register(*, username: str, email: str, password: str) -> User:
     _refuse_taken(username=username)
     _refuse_taken(email=email)
     person.set_password(password)
-    _save_unique(person, username=username, email=email)
+    may_ask = confirming.may_ask(email)
+    with transaction.atomic():
+        _save_unique(person, username=username, email=email)
+        confirming.ask_to_confirm(person, may=may_ask)
     return person
 
 
@@ -110,10 +113,12 @@ def update_profile(
     A new password ends every token but the one with `token_digest`, that of the session in
     which it was changed (as GitHub and Mastodon do), and the admin's sessions. Raises `Refused` with all that is
     wrong, but that an address is taken only to who gave the right password; `NotSignedIn` for who has left meanwhile,
-    as every door answers them. Where a password or an address may change, a door gives `tried`, as to `sign_in`. One
-    SQL query and, if anything changes, one to six statements.
+    as every door answers them. Where a password or an address may change, a door gives `tried`, as to `sign_in`. An
+    address that was changed is confirmed no more, and letters tell of it (people/confirming.py). One SQL query and, if
+    anything changes, one to eight statements.
     """
     person = get_user(user_id)
+    email_before, may_ask = person.email, False
     fields = _apply(person, change, tried)
     if change.password is not None:
         person.set_password(change.password)
@@ -121,6 +126,8 @@ def update_profile(
         if tried is not None:
             tried.email_probe(person.id)
         _refuse_taken(email=person.email, but=person.id)
+        person.email_confirmed_at, may_ask = None, confirming.may_ask(person.email)
+        fields.append("email_confirmed_at")
     if change.password is not None:
         fields.append("password")
     if fields:
@@ -131,6 +138,8 @@ def update_profile(
                 raise rules.Invalid({"current_password": ["This is not the current password."]})
             person.keeps_token = token_digest
             _save_unique(person, email=person.email, update_fields=fields)
+            if "email" in fields:
+                confirming.tell_of_change(person, email_before, may=may_ask)
             announce(person, fields)
     return person
 
@@ -244,7 +253,7 @@ def announce(person: User, fields: list[str]) -> None:
 
     In the transaction that changes it. One SQL statement at most.
     """
-    if set(fields) - {"password", "email", "last_login"}:
+    if set(fields) - {"password", "email", "email_confirmed_at", "last_login"}:
         note_change(person.id)
 
 

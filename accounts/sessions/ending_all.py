@@ -8,7 +8,8 @@ from django.db import transaction
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
-from accounts.models import STAMP_MAX, AccountChange, PasswordReset, TokenUse, User
+from accounts.letter_rows import PasswordReset
+from accounts.models import STAMP_MAX, AccountChange, TokenUse, User
 from accounts.sql import sql_or_unavailable
 from storage.ids.snowflakes import now_us
 

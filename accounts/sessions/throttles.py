@@ -1,5 +1,5 @@
-"""Limits of signing in and up, of proving a password or forgetting it, and of changing an address: stricter than those
-of everything else (sessions/authentication.py), and the same at every door.
+"""Limits of signing in and up, of proving a password or forgetting it, and of changing or confirming an address:
+stricter than those of everything else (sessions/authentication.py), and the same at every door.
 
 A door that has a password to check begins with `password_try`, and hands what it returns to the service that checks it:
 
@@ -37,6 +37,11 @@ RESETS_BY_ADDRESS = Policy("password-reset", 20, 3600)
 """Each is a letter to somebody, who may not have asked for it."""
 LETTERS_BY_EMAIL = Policy("password-reset-email", 3, 3600)
 """Asked for, by whomever: who uses them up for somebody else has sent them what they need, if it did not end since."""
+
+CONFIRMATIONS_BY_PERSON = Policy("email-confirmation", 10, 3600)
+"""Letters that one asks for to one's own address; more than it is sent, so that nobody is told how many it was."""
+CONFIRMATIONS_BY_EMAIL = Policy("email-confirmation-email", 3, 3600)
+"""Asked for by whomever gives the address for theirs: it may be somebody else's, who has to be let alone."""
 
 LOGIN_CHARACTERS = 300
 """Of an unknown login, that are looked at: more than any name or address has."""
@@ -128,6 +133,19 @@ def has_no_letter(email: str) -> None:
 
 def _letters_to(email: str) -> str:
     return f"rate:password-reset:email:{_number_of(email)}"
+
+
+def count_confirmation(request: HttpRequest, person_id: int) -> None:
+    """Counts somebody who wants another letter to confirm their address by. One Redis round trip. Raises `TooMany`."""
+    count_or_refuse(request, (CONFIRMATIONS_BY_PERSON, f"rate:email-confirmation:{person_id}"))
+
+
+def may_be_asked_to_confirm(email: str) -> bool:
+    """Counts a letter that asks whether an address is the account's; says whether it may be sent. One round trip."""
+    if not settings.RATE_LIMITS:
+        return True
+    [hit] = hit_all((CONFIRMATIONS_BY_EMAIL, f"rate:email-confirmation:email:{_number_of(email)}"))
+    return not hit.exceeded
 
 
 def count_or_refuse(request: HttpRequest, *counted: tuple[Policy, str]) -> None:

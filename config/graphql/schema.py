@@ -8,28 +8,40 @@ import graphene
 
 from accounts.doors.graphql import AccountQueries
 from accounts.doors.graphql_accounts import AccountMutations
+from accounts.doors.graphql_confirming import ConfirmingMutations
 from accounts.doors.graphql_relations import RelationMutations, RelationQueries
 from accounts.doors.graphql_resets import ResetMutations
 from accounts.doors.graphql_sessions import SessionMutations
 from feed.doors.graphql import FeedMutations, FeedQueries
 from feed.doors.graphql_live import LiveSubscriptions
+from feed.doors.graphql_muted_words import MutedWordMutations, MutedWordQueries
 from feed.doors.graphql_notifications import NotificationMutations, NotificationQueries
 from tweets.doors.graphql import TweetQueries
 from tweets.doors.graphql_mutations import TweetMutations
 
 
-class Query(AccountQueries, RelationQueries, TweetQueries, FeedQueries, NotificationQueries, graphene.ObjectType):
+class Query(
+    AccountQueries,
+    RelationQueries,
+    TweetQueries,
+    FeedQueries,
+    NotificationQueries,
+    MutedWordQueries,
+    graphene.ObjectType,
+):
     pass
 
 
 class Mutation(
     AccountMutations,
     ResetMutations,
+    ConfirmingMutations,
     SessionMutations,
     RelationMutations,
     TweetMutations,
     FeedMutations,
     NotificationMutations,
+    MutedWordMutations,
     graphene.ObjectType,
 ):
     pass

@@ -26,7 +26,7 @@ from accounts.people.profiles import own_user_out
 from accounts.people.selectors import get_user
 from accounts.sessions.listing import sessions_page
 from accounts.sql import sql_or_unavailable
-from feed.models import Report
+from feed.models import MutedWord, Report
 from storage.errors import BadRequest, Unavailable
 from storage.ids.snowflakes import MAX_ID, created_at
 from storage.ports.associations import Association, End
@@ -190,6 +190,12 @@ def _related(edge: Association, other_id: int, username: str | None) -> dict[str
 
 
 @sql_or_unavailable()
+def _muted_words(viewer: Viewer, place: int) -> Sequence[Placed]:
+    found = MutedWord.objects.filter(person_id=viewer.id, pk__lt=place).order_by("-pk")[:PAGE]
+    return [(each.pk, {"word": each.word, "created_at": created_at(each.pk)}) for each in found]
+
+
+@sql_or_unavailable()
 def _reports(viewer: Viewer, place: int) -> Sequence[Placed]:
     reports = Report.objects.filter(reporter_id=viewer.id, pk__lt=place).select_related("person").order_by("-id")
     return [(each.pk, _reported(each)) for each in reports[:PAGE]]
@@ -218,6 +224,7 @@ SECTIONS: Sequence[Section] = (
     Section("follow_request_received", _people(FOLLOW_REQUEST, End.TARGET)),
     Section("block", _people(BLOCK, End.SOURCE)),
     Section("mute", _people(MUTE, End.SOURCE)),
+    Section("muted_word", _muted_words),
     Section("report", _reports),
 )
 """In this order. Cursors name sections, so that one may come in between."""

@@ -3,9 +3,9 @@
 from django.db.models import QuerySet
 
 from accounts.graph.notifications import KIND
-from accounts.people.erasing import Piece, Step, row_steps
+from accounts.people.erasing import Piece, Step, deleted, row_steps
 from fanout.delivery import celebrities
-from feed.models import Report
+from feed.models import MutedWord, Report
 from storage.ports.ranges import Range
 from storage.stores import notices
 
@@ -39,3 +39,4 @@ DELIVERY_STEP = Step(
 )
 NOTICES_STEP = Step("notices", _forget_notices, _has_notices)
 REPORTS_STEP = row_steps("reports", lambda person_id: Report.objects.filter(reporter_id=person_id), _reported_by_nobody)
+MUTED_WORDS_STEP = row_steps("muted words", lambda person_id: MutedWord.objects.filter(person_id=person_id), deleted)

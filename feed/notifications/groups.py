@@ -2,7 +2,8 @@
 
 A notice says that there is something; the rest is read where it is kept. So a like that was taken back, a tweet that
 was deleted, somebody who was blocked, muted or suspended are not shown, without anybody having to take a notice back,
-and a notice of which nothing is left is left out. What one does oneself is no news.
+and a notice of which nothing is left is left out. So is a mention, reply or quote with a word that one has muted
+(muted_words.py). What one does oneself is no news.
 
 **Bounded.** Of a tweet with a million likes the newest LOOKED_AT are read, once for all groups of a page; if nobody of
 them may be shown, the newest LOOKED_AT_LAST of those that have so many. Who is hidden beyond these is taken for all.
@@ -13,12 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from accounts.account_cache.accounts import accounts_by_id
-from accounts.entities import Viewer
+from accounts.entities import Account, Viewer
 from accounts.graph.counts import FOLLOWERS
 from accounts.graph.exclusions import Visibility
 from accounts.graph.kinds import FOLLOW, FOLLOW_REQUEST
 from accounts.graph.notifications import TYPE, NotificationType
 from accounts.people.profiles import UserOut, user_out
+from feed.notifications.muted_words import NONE, muted_words
 from storage.ids.snowflakes import created_at
 from storage.ports.associations import Association, End
 from storage.ports.notices import Notice
@@ -66,7 +68,8 @@ def groups_of(notices: Sequence[Notice], viewer: Viewer, *, read_up_to: int, are
     Without `are_counted` no group says how many are in it, for who only wants to know which groups there are.
 
     One hydration of their tweets, a store read for each type of group among them, the accounts, and for followers
-    their count; once more who is in groups of which nobody may be shown. Raises `Unavailable`.
+    their count; once more who is in groups of which nobody may be shown. The viewer's own account comes along with the
+    others, and says whether words are muted. Raises `Unavailable`.
     """
     visibility = Visibility(viewer.id, without_muted=True)
     found = _tweets_of(notices, viewer, visibility)
@@ -74,8 +77,11 @@ def groups_of(notices: Sequence[Notice], viewer: Viewer, *, read_up_to: int, are
     standing = [each for each in notices if each.kind.alone or each.subject in tweets]
     people = _People(viewer, visibility, {each: _author(each, tweets) for each in standing if each.kind.once})
     people.look(standing)
+    muted = muted_words(viewer.id, people.reader) if people.are_single else NONE
     shown: dict[int, NotificationOut] = {}
     for each in standing:
+        if each.kind.once and muted.are_in(tweets[each.subject]):
+            continue
         if theirs := people.of(each):
             tweet = tweets.get(each.subject)
             count = _count(_type(each), tweet, viewer) if are_counted else 0
@@ -104,6 +110,10 @@ class _People:
         self._visibility = visibility
         self._single = single
         self._shown: dict[Notice, list[UserOut]] = {}
+        self.are_single = bool(single)
+        """Whether any notice is about a tweet of its own."""
+        self.reader: Account | None = None
+        """The viewer's account as it is now, once people of such notices were looked at; on a socket theirs is old."""
 
     def look(self, notices: Sequence[Notice]) -> None:
         """Looks at the newest of each; at more of those of which there are more and nobody can be shown."""
@@ -119,7 +129,8 @@ class _People:
 
     def _keep(self, found: Mapping[Notice, Sequence[int]]) -> None:
         ids = {person for people in found.values() for person in people}
-        accounts = accounts_by_id(ids)
+        accounts = accounts_by_id(ids | {self._viewer.id} if self.are_single else ids)
+        self.reader = accounts.get(self._viewer.id)
         hidden = self._visibility.hidden_among(ids) | {self._viewer.id}
         # What somebody protected likes and retweets their followers alone are told; that they follow, whom they do.
         acted = {each for notice, people in found.items() if not notice.kind.alone for each in people}

@@ -1,17 +1,14 @@
 """Pages of what somebody is notified of, newest first, and marking them as read."""
 
 from collections.abc import Collection, Sequence
-from functools import partial
 
 from accounts.entities import Viewer
-from accounts.graph.notifications import KIND, NotificationType, news_changed
+from accounts.graph.notifications import KIND, NotificationType
 from feed.notifications.groups import NotificationOut, groups_of
-from storage.errors import Unavailable
+from feed.notifications.telling import tell_news
 from storage.ids.snowflakes import WORKERS, make_id, now_us
 from storage.ports.notices import Notice
 from storage.ports.ranges import Range
-from storage.redis.deferred_writes import timeline_writes
-from storage.redis.node import timeline_node
 from storage.stores import notices
 from storage.web.asking import Shown
 from storage.web.paging import Page, PageRequest
@@ -39,15 +36,7 @@ def mark_read(viewer: Viewer, place: int) -> None:
     or within minutes. Raises `Unavailable`.
     """
     notices().mark_read(viewer.id, min(place, make_id(now_us(), WORKERS - 1)))
-    tell = partial(_tell, viewer.id)
-    try:
-        tell()
-    except Unavailable:
-        timeline_writes.keep(tell)
-
-
-def _tell(person_id: int) -> None:
-    timeline_node().round_trip(news_changed(person_id))
+    tell_news(viewer.id)
 
 
 class Listed:

@@ -8,9 +8,11 @@ import { addNotices, notice } from "./parts/notices.js";
 import { begin, restart } from "./router.js";
 import { addShell } from "./shell.js";
 import { blocksView, bookmarksView, followRequestsView, mutesView } from "./views/own_lists.js";
+import { confirmEmailView } from "./views/confirm_email.js";
 import { findView } from "./views/find.js";
 import { hashtagView } from "./views/hashtag.js";
 import { homeView } from "./views/home.js";
+import { mutedWordsView } from "./views/muted_words.js";
 import { notificationsView } from "./views/notifications.js";
 import { nowhereView } from "./views/nowhere.js";
 import { profileView } from "./views/profile.js";
@@ -29,8 +31,10 @@ const ROUTES = [
   [/^\/bookmarks$/, bookmarksView],
   [/^\/blocks$/, blocksView],
   [/^\/mutes$/, mutesView],
+  [/^\/muted-words$/, mutedWordsView],
   [/^\/follow-requests$/, followRequestsView],
   [/^\/settings$/, settingsView],
+  [/^\/confirm-email$/, confirmEmailView],
   [/^\/sign-in$/, signInView],
   [/^\/sign-up$/, signUpView],
   [/^\/hashtag\/(?<tag>[^/]+)$/, hashtagView],

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from accounts.models import PasswordReset
+from accounts.letter_rows import AddressLetter, PasswordReset
 from tests import postgresql as servers
 from tests.integration.accounts.signed_in import SignedIn
 
@@ -31,6 +31,7 @@ def people_database(request: pytest.FixtureRequest, database: None) -> Iterator[
 def nobody_waits(people_database: None) -> None:
     """For a letter."""
     PasswordReset.objects.all().delete()
+    AddressLetter.objects.all().delete()
 
 
 @pytest.fixture

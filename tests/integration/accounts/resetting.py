@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core import mail
 
-from accounts.models import PasswordReset
-from accounts.people.reset_letters import TURN, send_letters
+from accounts.letter_rows import AddressLetter, PasswordReset
+from accounts.people.letters import TURN, send_letters
 from storage.redis.node import broker_node
 from tests.integration.speaking import Api
 
@@ -35,7 +35,7 @@ def confirm(token: str, password: str = NEW_PASSWORD) -> Any:
 
 def seconds_go_by(seconds: int) -> None:
     """For what waits."""
-    for asked in PasswordReset.objects.all():
+    for asked in (*PasswordReset.objects.all(), *AddressLetter.objects.all()):
         asked.asked_at -= timedelta(seconds=seconds)
         asked.due_at -= timedelta(seconds=seconds)
         asked.save()

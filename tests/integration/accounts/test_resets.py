@@ -11,7 +11,8 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from accounts.models import PasswordReset, User
+from accounts.letter_rows import PasswordReset
+from accounts.models import User
 from accounts.people import resets, services
 from accounts.people.resets import token_for
 from accounts.sessions.ending import end_all

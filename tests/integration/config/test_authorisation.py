@@ -13,7 +13,7 @@ from django.db import router
 
 from accounts.graph import blocks
 from accounts.models import User
-from accounts.people import services
+from accounts.people import confirming, services
 from accounts.people.resets import token_for
 from tests.documented import check_documented
 from tests.integration.tweeting import post, viewer
@@ -30,6 +30,7 @@ POST    /api/v1/auth/register                 account    201    201       201   
 POST    /api/v1/auth/token                    password   401    403       200   200     200    200
 POST    /api/v1/auth/password-reset           email      202    202       202   202     202    202
 POST    /api/v1/auth/password-reset/confirm   reset      200    200       200   200     200    200
+POST    /api/v1/auth/email/confirm            confirm    200    200       200   200     200    200
 DELETE  /api/v1/auth/token                    -          401    403       204   204     204    204
 GET     /api/v1/me                            -          401    403       200   200     200    200
 PATCH   /api/v1/me                            bio        401    403       200   200     200    200
@@ -38,6 +39,10 @@ GET     /api/v1/me/export                     -          401    403       200   
 GET     /api/v1/me/blocks                     -          401    403       200   200     200    200
 GET     /api/v1/me/bookmarks                  -          401    403       200   200     200    200
 GET     /api/v1/me/mutes                      -          401    403       200   200     200    200
+GET     /api/v1/me/muted-words                -          401    403       200   200     200    200
+PUT     /api/v1/me/muted-words/{word}         -          401    403       200   200     200    200
+DELETE  /api/v1/me/muted-words/{word}         -          401    403       204   204     204    204
+POST    /api/v1/me/email/confirmation         -          401    403       202   202     202    202
 GET     /api/v1/me/follow-requests            -          401    403       200   200     200    200
 PUT     /api/v1/me/follow-requests/{username} -          401    403       404   404     404    404
 DELETE  /api/v1/me/follow-requests/{username} -          401    403       404   404     404    404
@@ -107,6 +112,8 @@ GET     /find                                 -          200    200       200   
 GET     /bookmarks                            -          200    200       200   200     200    200
 GET     /blocks                               -          200    200       200   200     200    200
 GET     /mutes                                -          200    200       200   200     200    200
+GET     /muted-words                          -          200    200       200   200     200    200
+GET     /confirm-email                        -          200    200       200   200     200    200
 GET     /follow-requests                      -          200    200       200   200     200    200
 GET     /settings                             -          200    200       200   200     200    200
 GET     /sign-in                              -          200    200       200   200     200    200
@@ -139,8 +146,8 @@ What a DELETE of a mark or of an edge takes away was made before, by the same ca
 writes that succeed and change nothing. Every other success of a write changes rows; reads and
 refusals change none.
 
-Doors that take no token (registering, signing in, forgetting a password, documents, health, metrics, the page to try
-the product on) do not look at one either.
+Doors that take no token (registering, signing in, forgetting a password, confirming an address, documents, health,
+metrics, the page to try the product on) do not look at one either.
 The admin knows sessions only. GraphQL answers 200 with the errors in the body; its mutation here is a reply; a GET has
 in its address what a POST has in its body.
 """
@@ -178,6 +185,7 @@ class Scene:
             "tag": "hello",
             "kind": "refused",
             "session_id": self._own_session(),
+            "word": "dull",
         }
         self._author_client = ApiClient(self.author)
         if method == "DELETE":
@@ -220,6 +228,7 @@ class Scene:
             "ids": {"ids": self.names["tweet_id"]},
             "email": {"email": self.author.email},
             "reset": {"token": token_for(self.forgetful), "password": f"{PASSWORD}-2"},
+            "confirm": {"token": confirming.token_for(self.forgetful)},
             "bio": {"bio": "changed"},
             "own": {"password": PASSWORD},
             "up_to": {"up_to": self.names["tweet_id"]},

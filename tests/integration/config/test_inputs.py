@@ -14,8 +14,9 @@ from django.db import connections
 
 from accounts.account_cache import accounts
 from accounts.graph import follows
-from accounts.people import services
-from accounts.people.reset_letters import send_letters
+from accounts.models import User
+from accounts.people import confirming, services
+from accounts.people.letters import send_letters
 from accounts.people.resets import token_for
 from storage.ids.snowflakes import MAX_ID
 from storage.redis.generations import begin
@@ -34,6 +35,7 @@ BASES: dict[str, Body] = {
     "create_token": {"username": "asker", "password": PASSWORD},
     "ask_for_password_reset": {"email": "asker@example.org"},
     "reset_password": {"token": "<reset>", "password": NEW_PASSWORD},
+    "confirm_email": {"token": "<confirmation>"},
     "update_me": {},
     "read_notifications": {"up_to": "1"},
     "create_tweet": {"text": "hello"},
@@ -45,6 +47,7 @@ CHANGES: dict[str, dict[str, str | tuple[Body, Body]]] = {
     "create_token": {"username": "author", "password": NEW_PASSWORD},
     "ask_for_password_reset": {"email": "author@example.org"},
     "reset_password": {"token": "<reset of another>", "password": PASSWORD},
+    "confirm_email": {"token": "<confirmation of no more>"},
     "update_me": {
         "display_name": "Somebody",
         "bio": "Something.",
@@ -112,6 +115,8 @@ def _outcome(operation: str, body: str) -> Outcome:
     work_off_everything()
     method, path, _ = operations()[operation]
     placed = {"<tweet>": tweet, "<reset>": token_for(asker), "<reset of another>": token_for(author)}
+    placed["<confirmation>"] = confirming.token_for(asker)
+    placed["<confirmation of no more>"] = confirming.token_for(User(pk=asker.pk, email="before@example.org"))
     for place, value in placed.items():
         body = body.replace(place, value)
     answer = client.generic(method.upper(), path, body, "application/json")

@@ -42,6 +42,8 @@ class Scene:
         for tweet in tweets:
             for mark in ("like", "bookmark"):
                 self.client.put(f"/api/v1/tweets/{tweet}/{mark}")
+        for word in ("dull", "dry"):
+            self.client.put(f"/api/v1/me/muted-words/{word}")
         for edge in ("mute", "block"):
             for _ in range(2):
                 self.client.put(f"/api/v1/users/{new_person().username}/{edge}")

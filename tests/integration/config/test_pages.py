@@ -130,6 +130,7 @@ class TestLivePage:
 CLIENT = Path(__file__).parents[3] / "config/static/client/main.js"
 PLACES = (
     *("/", "/public", "/search", "/find", "/bookmarks", "/blocks", "/mutes", "/settings", "/sign-in", "/sign-up"),
+    *("/muted-words", "/confirm-email"),
     *("/@ada", "/@nobody_of_that_name", "/@ada/replies", "/@ada/likes", "/@ada/followers", "/@ada/following"),
     *("/@ada/1", "/@ada/9223372036854775807", "/@ada/1/likes", "/@ada/1/retweets"),
 )

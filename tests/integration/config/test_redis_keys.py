@@ -129,6 +129,7 @@ def people_come(seen: Seen) -> None:
     sha = hashlib.sha256(QUERY.encode()).hexdigest()
     with seen.after(), patch.object(EmailBackend, "send_messages", side_effect=OSError):
         ask(nobody, "POST", "/auth/register", {"username": "ada", "email": "ada@example.org", "password": PASSWORD})
+        ask(Api(new_person()), "POST", "/me/email/confirmation")
         ask(nobody, "POST", "/auth/token", {"username": "ada", "password": PASSWORD})
         ask(nobody, "POST", "/auth/password-reset", {"email": "ada@example.org"})
         send_letters()

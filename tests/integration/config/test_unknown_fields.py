@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.graph import follows
+from accounts.people import confirming
 from accounts.people.resets import token_for
 from tests.integration.config.raising import is_problem
 from tests.integration.feed.protected_world import protect
@@ -26,6 +27,7 @@ BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("POST", "/api/v1/auth/token"): {"username": "ada", "password": PASSWORD},
     ("POST", "/api/v1/auth/password-reset"): {"email": "ada@example.org"},
     ("POST", "/api/v1/auth/password-reset/confirm"): {"token": "<reset>", "password": f"{PASSWORD}-2"},
+    ("POST", "/api/v1/auth/email/confirm"): {"token": "<confirmation>"},
     ("PATCH", "/api/v1/me"): {"bio": "changed"},
     ("DELETE", "/api/v1/me"): {"password": PASSWORD},
     ("PUT", "/api/v1/me/notifications/read"): {"up_to": "1745893026153750528"},
@@ -42,11 +44,12 @@ class Scene:
         follows.follow(self.bob.id, self.ada.id)
         self.client = ApiClient(self.ada)
         [session] = self.client.get("/api/v1/me/sessions").json()["data"]
-        self.names = {"username": "bob", "tweet_id": str(post(self.ada)), "session_id": session["id"]}
+        self.names = {"username": "bob", "tweet_id": str(post(self.ada)), "session_id": session["id"], "word": "dull"}
 
     def ask(self, method: str, route: str, body: Any, **headers: str) -> Any:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         raw = raw.replace(b"<reset>", token_for(self.ada).encode())
+        raw = raw.replace(b"<confirmation>", confirming.token_for(self.ada).encode())
         return self.client.generic(method, route.format(**self.names), raw, "application/json", headers=headers)
 
 

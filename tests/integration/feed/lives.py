@@ -11,13 +11,14 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.graph import blocks, follows
 from accounts.models import User
-from accounts.people import leaving, services
+from accounts.people import confirming, leaving, services
 from accounts.people.erasing import Piece, Step
 from accounts.people.leaving import LEAVE_ORDER
 from fanout.delivery import celebrities
 from feed.leaving import saga
 from feed.models import Leaving
 from feed.moderation.reports import report_person
+from feed.notifications.muted_words import mute_word
 from storage.stores import notices, outbox
 from tests.integration.tweeting import home, post, viewer
 from tests.people import PASSWORD, ApiClient, new_person
@@ -68,6 +69,8 @@ def a_life(*, more_tweets: int = 0) -> Life:
         mark(viewer=viewer(person), tweet_id=friends_tweet)
     like(viewer=viewer(friend), tweet_id=tweets[0])
     create_tweet(author=viewer(friend), text="indeed", reply_to=tweets[0])
+    mute_word(viewer(person), "spoilers")
+    confirming.ask_again(person.pk)
     report_person(by=viewer(person), username=foe.username, reason="spam", comment="Buy now!")
     TOTPDevice.objects.create(user=person, name="authenticator", confirmed=True)
     StaticDevice.objects.create(user=person, name="recovery").token_set.create(token="aaaa-bbbb")

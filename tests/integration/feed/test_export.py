@@ -77,6 +77,7 @@ def test_it_has_all_that_is_one_s_own() -> None:
         "follow_request_received": 1,
         "block": 1,
         "mute": 1,
+        "muted_word": 1,
         "report": 1,
     }
     [account] = of_type(lines, "account")

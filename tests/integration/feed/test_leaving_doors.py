@@ -8,7 +8,8 @@ from unittest.mock import patch
 import pytest
 from pytest_django.fixtures import Settings
 
-from accounts.models import PasswordReset, User
+from accounts.letter_rows import PasswordReset
+from accounts.models import User
 from accounts.people import leaving, resets, services
 from accounts.sessions import tokens
 from accounts.staff.roles import Role

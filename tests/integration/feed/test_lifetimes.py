@@ -108,7 +108,7 @@ class TestInactivity:
 
 LONGEST = {
     "home": 30 * 86_400, "graph": 31 * 86_400, "exclusions": 12 * 3600, "marks": 3600, "marked": 60,
-    "present": 180, "live-process": 180, "gone": 120, "token": 3 * 3600, "account": 3 * 3600, "rate": 60,
+    "present": 180, "live-process": 180, "gone": 120, "token": 3 * 3600, "account": 3 * 3600, "rate": 3600,
     "vouched": 3600, "told": 120, "name": 86_400,
     "followers": 60, "following": 60, "tweets": 60,
     "tweet": 2 * 86_400, "counts": 600, "counting": 10, "accounts-changed": 20, "sweep": 3600, "stray-search": 86_400,

@@ -24,6 +24,7 @@ RESTORING = (
     ("accounts", "0010_protected"),
     ("accounts", "0011_names_in_order"),
     ("accounts", "0012_leaving"),
+    ("accounts", "0013_addresses_and_words"),
 )
 """With what comes behind it: nothing before the newest that was noted is applied again."""
 DESK = (
@@ -32,6 +33,7 @@ DESK = (
     ("feed", "0002_decisions"),
     ("feed", "0003_figures"),
     ("feed", "0004_leaving"),
+    ("feed", "0005_muted_words"),
 )
 
 

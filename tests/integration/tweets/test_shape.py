@@ -42,9 +42,10 @@ DOCUMENTS = [
 
 
 class WholeUser(ProfileOut, frozen=True):
-    """A person as GraphQL shows them: the profile, and the address of who is asking."""
+    """A person as GraphQL shows them: the profile, and of who is asking their address."""
 
     email: str | None
+    email_confirmed: bool | None
 
 
 MORE_OF_AN_AUTHOR = sorted(

@@ -1,6 +1,7 @@
 // One's own account: what others see of it, its lists, and ways out.
 import { write, writeOnce } from "../net/api.js";
 import { end, keep, me } from "../net/session.js";
+import { address } from "../parts/address.js";
 import { confirmFirst, field, formOf } from "../parts/dialogs.js";
 import { make } from "../parts/dom.js";
 import { leaving, ownData } from "../parts/leaving.js";
@@ -13,6 +14,7 @@ export function settingsView(page) {
   return [
     heading(page, "Settings"),
     panel("Profile", profileForm()),
+    panel("E-mail address", ...address(page.signal)),
     panel("Protection", ...protection()),
     panel("Password", passwordForm()),
     panel("Lists", lists()),
@@ -87,6 +89,7 @@ function lists() {
     ["/bookmarks", "Bookmarks"],
     ["/blocks", "Blocked people"],
     ["/mutes", "Muted people"],
+    ["/muted-words", "Muted words"],
     ["/follow-requests", "Who asks to follow you"],
   ];
   return make("ul", { class: "plain" }, all.map(([place, name]) => make("li", {}, make("a", { href: place }, name))));

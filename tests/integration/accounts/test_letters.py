@@ -11,9 +11,10 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from pytest_django.fixtures import Settings
 
-from accounts.models import PasswordReset, User
-from accounts.people import reset_letters
-from accounts.people.reset_letters import (
+from accounts.letter_rows import PasswordReset
+from accounts.models import User
+from accounts.people import letters as sending_letters
+from accounts.people.letters import (
     DOUBTFUL_SECONDS,
     GIVEN_UP_SECONDS,
     RETRY_SECONDS,
@@ -59,7 +60,7 @@ def sending(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(reset_letters, "monotonic", lambda: now[0])
+    monkeypatch.setattr(sending_letters, "monotonic", lambda: now[0])
     return now
 
 
@@ -120,7 +121,7 @@ class TestOneAtATime:
         assert claimed[0] >= before + timedelta(seconds=TURN_SECONDS)
 
     def test_so_many_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(reset_letters, "SENT_AT_ONCE", 4)
+        monkeypatch.setattr(sending_letters, "SENT_AT_ONCE", 4)
         people_ask(5)
         assert [len(letters()) for _ in range(3)] == [4, 1, 0]
 
@@ -272,7 +273,7 @@ class TestForgetting:
         self, sends: bool, settings: Settings, caplog: pytest.LogCaptureFixture
     ) -> None:
         old = people_ask(2)
-        seconds_go_by(GIVEN_UP_SECONDS)
+        seconds_go_by(GIVEN_UP_SECONDS[PasswordReset])
         new = people_ask(1)
         settings.SENDS_LETTERS = sends
         with caplog.at_level(logging.ERROR):
@@ -286,7 +287,7 @@ class TestForgetting:
         people_ask(1)
         server.answers["MAIL"] = "451 later"
         send_letters()
-        seconds_go_by(GIVEN_UP_SECONDS)
+        seconds_go_by(GIVEN_UP_SECONDS[PasswordReset])
         send_letters()
         assert waiting() == []
 

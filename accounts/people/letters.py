@@ -1,4 +1,5 @@
-"""Sending the letters that people/resets.py was asked for. A worker does, every few seconds (feed/tasks.py).
+"""Sending letters: those of forgotten passwords (people/resets.py), and what addresses are told of their accounts
+(people/confirming.py). A worker does, every few seconds (feed/tasks.py). What they say stands in letter_texts.py.
 
 **A mail server holds nobody up for long.** Workers work orders off as well. So one of them sends at a time, who has
 taken the turn, a key in the broker's Redis; after a server that failed nobody has a turn for RETRY_SECONDS, and after a
@@ -12,14 +13,12 @@ server's answer and the deletion of the row has the letter sent again.
 
 **Nothing that was asked for is lost silently.** The row stands until the letter was handed over. What cannot be written
 to anybody is given up, and a mailbox that is refused holds up no other; everything else is tried again each
-RETRY_SECONDS. What has waited for GIVEN_UP_SECONDS is deleted. Both are logged.
-
-**Staff and superusers have no letter**, nor has anybody else with power at the desk: who reads their letters would have
-that. Their passwords are set by a superuser.
+RETRY_SECONDS. What has waited for as long as GIVEN_UP_SECONDS says is deleted. Both are logged.
 """
 
 import math
 import smtplib
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.errors import MessageError
@@ -28,11 +27,11 @@ from time import monotonic
 
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 
-from accounts.models import PasswordReset, User, privileged
-from accounts.people.resets import token_for
+from accounts.letter_rows import AddressLetter, LetterRow, PasswordReset
+from accounts.people.letter_texts import Letter, letter_of
 from accounts.sql import sql_or_unavailable
 from storage.errors import Unavailable
 from storage.redis.node import broker_node
@@ -51,19 +50,10 @@ DOUBTFUL_SECONDS = 180
 TURN_SECONDS = 150
 """For which a turn, and a row, are taken. A run takes SENDING_SECONDS and a letter, which is a dozen answers of the
 server, each within settings.EMAIL_TIMEOUT; one that took longer all the same was slow, and gives back nobody's turn."""
-GIVEN_UP_SECONDS = 3600
-"""Who has waited so long for a letter has asked again."""
+GIVEN_UP_SECONDS: Mapping[type[LetterRow], int] = {PasswordReset: 3_600, AddressLetter: 86_400}
+"""Who has waited an hour for a new password has asked again. Nobody waits for the others, and of a changed address one
+is to hear although the mail server is away for a night."""
 TURN = "sending-letters"
-SUBJECT = "A new password"
-LETTER = """\
-Somebody, we hope you, asked for a new password for @{username}.
-
-{way}
-
-If it was not you, do nothing: the password stays as it is.
-"""
-BY_LINK = "Follow this within an hour to choose one:\n\n{url}#token={token}"
-BY_CODE = "Enter this within an hour where you asked for it:\n\n{token}"
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +76,7 @@ def send_letters() -> int:
 
     First of all forgets what nobody waits for any more. None is sent where there is no mail server, none beside
     another run, and none for RETRY_SECONDS after a server that failed. Three to six SQL statements a letter, and two
-    round trips; two statements if there is nothing to do. Raises `Unavailable` for SQL and the broker.
+    round trips; four statements if there is nothing to do. Raises `Unavailable` for SQL and the broker.
     """
     _forget_old()
     due = _due() if settings.SENDS_LETTERS else []
@@ -102,7 +92,7 @@ def send_letters() -> int:
     return done
 
 
-def _send(due: list[PasswordReset], connection: BaseEmailBackend) -> tuple[int, int]:
+def _send(due: list[LetterRow], connection: BaseEmailBackend) -> tuple[int, int]:
     """How many were done with, and for how many seconds the server is to be left alone."""
     done, until = 0, monotonic() + SENDING_SECONDS
     for asked in due:
@@ -111,9 +101,9 @@ def _send(due: list[PasswordReset], connection: BaseEmailBackend) -> tuple[int, 
             break
         if not _claim(asked):
             continue
-        person = _person_with(asked.email)
+        letter = _letter_of(asked)
         is_last = _is_old(asked)
-        fault = None if person is None else _sent(person, connection, is_last=is_last)
+        fault = None if letter is None else _sent(letter, connection, is_last=is_last)
         if fault in (None, _Fault.OF_THE_LETTER) or (fault is _Fault.DOUBTFUL and is_last):
             _forget(asked)
             done += 1
@@ -142,62 +132,65 @@ def _end_turn(rest: int) -> None:
 @sql_or_unavailable()
 def _forget_old() -> None:
     """Whether or not letters are sent: an address is not kept for longer."""
-    since = datetime.now(UTC) - timedelta(seconds=GIVEN_UP_SECONDS)
-    count, _ = PasswordReset.objects.filter(asked_at__lte=since).delete()
+    now, count = datetime.now(UTC), 0
+    for rows, seconds in GIVEN_UP_SECONDS.items():
+        count += rows._default_manager.filter(asked_at__lte=now - timedelta(seconds=seconds)).delete()[0]
     if count:
         log.error("letters_given_up", count=count)
 
 
 @sql_or_unavailable()
-def _due() -> list[PasswordReset]:
-    return list(PasswordReset.objects.filter(due_at__lte=datetime.now(UTC)).order_by("due_at")[:SENT_AT_ONCE])
+def _due() -> list[LetterRow]:
+    """The longest due first, of whatever sort."""
+    now, found = datetime.now(UTC), list[LetterRow]()
+    for rows in GIVEN_UP_SECONDS:
+        found += rows._default_manager.filter(due_at__lte=now).order_by("due_at")[:SENT_AT_ONCE]
+    return sorted(found, key=lambda each: each.due_at)[:SENT_AT_ONCE]
 
 
 @sql_or_unavailable()
-def _claim(asked: PasswordReset) -> bool:
+def _claim(asked: LetterRow) -> bool:
     """Whether nobody else is at it."""
     again = datetime.now(UTC) + timedelta(seconds=TURN_SECONDS)
-    return bool(PasswordReset.objects.filter(pk=asked.pk, due_at=asked.due_at).update(due_at=again))
+    return bool(type(asked)._default_manager.filter(pk=asked.pk, due_at=asked.due_at).update(due_at=again))
 
 
 @sql_or_unavailable()
-def _put_off(asked: PasswordReset) -> None:
+def _put_off(asked: LetterRow) -> None:
     """Behind all that wait now."""
     again = datetime.now(UTC) + timedelta(seconds=RETRY_SECONDS)
-    PasswordReset.objects.filter(pk=asked.pk).update(due_at=again)
+    type(asked)._default_manager.filter(pk=asked.pk).update(due_at=again)
 
 
 @sql_or_unavailable()
-def _forget(asked: PasswordReset) -> None:
+def _forget(asked: LetterRow) -> None:
     asked.delete()
 
 
-def _is_old(asked: PasswordReset) -> bool:
+def _is_old(asked: LetterRow) -> bool:
     return datetime.now(UTC) - asked.asked_at >= timedelta(seconds=DOUBTFUL_SECONDS)
 
 
 @sql_or_unavailable()
-def _person_with(email: str) -> User | None:
-    """Whose the address is; None for who is to have no letter."""
-    person = User.objects.with_email(email).exclude(privileged()).first() if email else None
-    return person if person is not None and person.is_active and person.has_usable_password() else None
+def _letter_of(asked: LetterRow) -> Letter | None:
+    return letter_of(asked)
 
 
-def _sent(person: User, connection: BaseEmailBackend, *, is_last: bool) -> _Fault | None:
+def _sent(letter: Letter, connection: BaseEmailBackend, *, is_last: bool) -> _Fault | None:
     """None if it was. In doubt it is given up if it `is_last`. What a server says is not logged: it may name people."""
     try:
         connection.open()
     except Exception as error:
-        log.warning("letter_waits", user_id=person.pk, error=type(error).__name__)
+        log.warning("letter_waits", user_id=letter.user_id, error=type(error).__name__)
         return _Fault.OF_THE_SERVER
     try:
-        connection.send_messages([_letter(person)])
+        connection.send_messages([letter.message])
     except Exception as error:
         fault, kind = _fault_in(error), type(error).__name__
         if fault is _Fault.OF_THE_LETTER or (fault is _Fault.DOUBTFUL and is_last):
-            log.error("letter_given_up", user_id=person.pk, error=kind)
+            log.error("letter_given_up", user_id=letter.user_id, error=kind)
         else:
-            log.warning("letter_waits", user_id=person.pk, error=kind)
+            log.warning("letter_waits", user_id=letter.user_id, error=kind)
         return fault
     return None
 
@@ -212,10 +205,3 @@ def _fault_in(error: Exception) -> _Fault:
         return _Fault.DOUBTFUL
     of_the_letter = isinstance(error, ValueError | MessageError) and not isinstance(error, OSError)
     return _Fault.OF_THE_LETTER if of_the_letter else _Fault.OF_THE_SERVER
-
-
-def _letter(person: User) -> EmailMessage:
-    token = token_for(person)
-    url = settings.PASSWORD_RESET_URL
-    way = BY_LINK.format(url=url, token=token) if url else BY_CODE.format(token=token)
-    return EmailMessage(SUBJECT, LETTER.format(username=person.username, way=way), to=[person.email])
