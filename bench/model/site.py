@@ -105,8 +105,11 @@ Assumption = tuple[str, str, str]
 
 def assumptions(site: Site) -> list[Assumption]:
     """Every number that is not measured and is not a setting of the code."""
-    spread, often = site.followers, site.activity
-    large = spread.share_above(DESIGN_LIMIT)
+    return [*_of_people(site), *_of_authors(site), *_of_what_they_do(site)]
+
+
+def _of_people(site: Site) -> list[Assumption]:
+    often = site.activity
     return [
         ("people", f"{site.people:,.0f}", "design point"),
         (
@@ -127,6 +130,13 @@ def assumptions(site: Site) -> list[Assumption]:
             f"scale {often.scale_days:.4f} days",
             "fitted to the two shares above (`bench/model/activity.py`)",
         ),
+    ]
+
+
+def _of_authors(site: Site) -> list[Assumption]:
+    spread = site.followers
+    large = spread.share_above(DESIGN_LIMIT)
+    return [
         (
             "followers of a tweet's author",
             f"density ∝ x^-{site.exponent:g}, {spread.smallest:.0f} to {spread.largest:,.0f}; "
@@ -141,6 +151,11 @@ def assumptions(site: Site) -> list[Assumption]:
             f"of the distribution; they tweet as often as any active person, {site.tweets_of_a_person:g} times a day",
         ),
         ("merged authors that a reader follows", f"{site.merged_of_a_reader:.0f}", "of the distribution"),
+    ]
+
+
+def _of_what_they_do(site: Site) -> list[Assumption]:
+    return [
         (
             "home reads, user timelines",
             f"{site.homes_a_tweet:g} and {site.users_a_tweet:g} a tweet",

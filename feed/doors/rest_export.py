@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 
 from accounts.sessions.authentication import count_further, required_viewer
 from accounts.sessions.throttles import count_or_refuse
-from feed.leaving.export import LINES, export
+from feed.leaving.export import LINES, Line, More, export
 from storage.redis.rate_limits import Policy
 from storage.web.openapi import EXAMPLE_ID, EXAMPLE_TIME
 from storage.web.rest import encoded
@@ -19,12 +19,16 @@ EXPORTS = Policy("export", 10, 86_400)
 it costs, and that alone bounds it: a cursor is good for ever."""
 COSTS_REQUESTS = 10
 """An answer of LINES takes as many reads as so many pages."""
+EXAMPLE_CURSOR = "dHdlZXQtEXAMPLE"
 EXAMPLE = OpenApiExample(
     "Lines",
-    value=encoded(
-        {"type": "tweet", "cursor": "dHdlZXQtEXAMPLE", "data": {"id": EXAMPLE_ID, "created_at": EXAMPLE_TIME}}
-    ).decode()
-    + '\n{"cursor":"dHdlZXQtEXAMPLE","type":"more"}\n',
+    value="".join(
+        f"{encoded(each).decode()}\n"
+        for each in (
+            Line("tweet", EXAMPLE_CURSOR, {"id": EXAMPLE_ID, "created_at": EXAMPLE_TIME}),
+            More(EXAMPLE_CURSOR),
+        )
+    ),
     media_type=NDJSON,
     response_only=True,
 )

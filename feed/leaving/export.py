@@ -47,8 +47,16 @@ _SALT = "feed.leaving.export.cursor"
 
 Placed = tuple[int, Any]
 """A place, which falls as a section is read, and what stands there."""
-Read = Callable[[Viewer, int], Sequence[Placed]]
-"""Returns what stands below a place, the newest first, PAGE at most; nothing only at the section's end."""
+
+
+class Part(NamedTuple):
+    """What stands below a place of a section, the newest first, PAGE at most, and whether it is the last of it."""
+
+    found: Sequence[Placed]
+    is_last: bool
+
+
+Read = Callable[[Viewer, int], Part]
 
 
 class Section(NamedTuple):
@@ -64,17 +72,14 @@ class Line(msgspec.Struct, frozen=True):
     data: Any
 
 
-class More(msgspec.Struct, frozen=True):
+class More(msgspec.Struct, frozen=True, tag="more"):
     """The last line of an answer behind which there is more, to be asked for after its cursor."""
 
     cursor: str
-    type: str = "more"
 
 
-class Ended(msgspec.Struct, frozen=True):
+class Ended(msgspec.Struct, frozen=True, tag="end"):
     """The last line of all."""
-
-    type: str = "end"
 
 
 Lines = Iterator[Line | More | Ended]
@@ -95,19 +100,20 @@ def _lines(viewer: Viewer, number: int, place: int, cursor: str | None) -> Lines
     while number < len(SECTIONS):
         section = SECTIONS[number]
         try:
-            page = section.read(viewer, place)
+            found, is_last = section.read(viewer, place)
         except Unavailable:
             if not count or cursor is None:
                 raise
             yield More(cursor)
             return
-        for each, data in page:
+        for each, data in found:
             cursor, place = _cursor_of(section.type, each), each
             yield Line(section.type, cursor, data)
-        count += len(page)
-        if not page:
+        count += len(found)
+        if is_last:
             number, place = number + 1, MAX_ID
-        elif cursor is not None and (count >= LINES or time.monotonic() >= ends):
+        is_enough = count >= LINES or (count and time.monotonic() >= ends)
+        if is_enough and cursor is not None and number < len(SECTIONS):
             yield More(cursor)
             return
     yield Ended()
@@ -128,24 +134,26 @@ def _place_of(cursor: str) -> tuple[int, int]:
         raise BadRequest("This cursor is not one of an export of ours.", code="bad_cursor") from error
 
 
-def _account(viewer: Viewer, place: int) -> Sequence[Placed]:
-    return [(0, own_user_out(get_user(viewer.id)))] if place == MAX_ID else []
+def _account(viewer: Viewer, place: int) -> Part:
+    return Part([(0, own_user_out(get_user(viewer.id)))] if place == MAX_ID else [], is_last=True)
 
 
-def _sessions(viewer: Viewer, place: int) -> Sequence[Placed]:
+def _sessions(viewer: Viewer, place: int) -> Part:
     page = sessions_page(viewer, PageRequest(limit=PAGE, before=place))
-    return list(zip(page.places, page.items, strict=True))
+    return Part(list(zip(page.places, page.items, strict=True)), is_last=page.older is None)
 
 
-def _tweets(viewer: Viewer, place: int) -> Sequence[Placed]:
+def _tweets(viewer: Viewer, place: int) -> Part:
     """As they were written, whoever may see what they answer, quote or retweet."""
     store = tweet_store()
     while ids := store.by_author(viewer.id, replies=True, before=place, limit=PAGE):
         found = store.get_many(ids)
         if standing := [(each, _written(found[each])) for each in ids if each in found and not found[each].deleted]:
-            return standing
+            return Part(standing, len(ids) < PAGE)
+        if len(ids) < PAGE:
+            break
         place = ids[-1]
-    return []
+    return Part([], is_last=True)
 
 
 def _written(tweet: Tweet) -> dict[str, Any]:
@@ -161,10 +169,11 @@ def _written(tweet: Tweet) -> dict[str, Any]:
 
 
 def _marks(kind: str) -> Read:
-    def read(viewer: Viewer, place: int) -> Sequence[Placed]:
+    def read(viewer: Viewer, place: int) -> Part:
         edges = newest(viewer.id, kind, End.SOURCE, before=place, limit=PAGE)
         shown = tweets_out([edge.target for edge in edges], viewer)
-        return [(edge.op, _marked(edge, tweet)) for edge, tweet in zip(edges, shown, strict=True)]
+        marked = [(edge.op, _marked(edge, tweet)) for edge, tweet in zip(edges, shown, strict=True)]
+        return Part(marked, len(edges) < PAGE)
 
     return read
 
@@ -175,12 +184,12 @@ def _marked(edge: Association, tweet: Any) -> dict[str, Any]:
 
 
 def _people(kind: str, end: End) -> Read:
-    def read(viewer: Viewer, place: int) -> Sequence[Placed]:
+    def read(viewer: Viewer, place: int) -> Part:
         edges = newest(viewer.id, kind, end, before=place, limit=PAGE)
         others = [edge.target if end is End.SOURCE else edge.source for edge in edges]
         names = {each.id: each.username for each in accounts_by_id(others).values() if not each.suspended}
         rows = zip(edges, others, strict=True)
-        return [(edge.op, _related(edge, other, names.get(other))) for edge, other in rows]
+        return Part([(edge.op, _related(edge, other, names.get(other))) for edge, other in rows], len(edges) < PAGE)
 
     return read
 
@@ -190,15 +199,17 @@ def _related(edge: Association, other_id: int, username: str | None) -> dict[str
 
 
 @sql_or_unavailable()
-def _muted_words(viewer: Viewer, place: int) -> Sequence[Placed]:
-    found = MutedWord.objects.filter(person_id=viewer.id, pk__lt=place).order_by("-pk")[:PAGE]
-    return [(each.pk, {"word": each.word, "created_at": created_at(each.pk)}) for each in found]
+def _muted_words(viewer: Viewer, place: int) -> Part:
+    words = MutedWord.objects.filter(person_id=viewer.id, pk__lt=place).order_by("-pk")
+    found = [(each.pk, {"word": each.word, "created_at": created_at(each.pk)}) for each in words[:PAGE]]
+    return Part(found, len(found) < PAGE)
 
 
 @sql_or_unavailable()
-def _reports(viewer: Viewer, place: int) -> Sequence[Placed]:
+def _reports(viewer: Viewer, place: int) -> Part:
     reports = Report.objects.filter(reporter_id=viewer.id, pk__lt=place).select_related("person").order_by("-id")
-    return [(each.pk, _reported(each)) for each in reports[:PAGE]]
+    found = [(each.pk, _reported(each)) for each in reports[:PAGE]]
+    return Part(found, len(found) < PAGE)
 
 
 def _reported(report: Report) -> dict[str, Any]:

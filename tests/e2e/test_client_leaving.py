@@ -22,6 +22,20 @@ CAUGHT = """
 """
 
 
+AWAY_TWICE = """
+(() => {
+  window.refused = 0;
+  const fetch = window.fetch;
+  window.fetch = (url, options) => {
+    if (!String(url).includes("/me/export") || window.refused === 2) return fetch(url, options);
+    window.refused += 1;
+    const headers = { "Retry-After": "1", "Content-Type": "application/problem+json" };
+    return Promise.resolve(new Response(`{"status": STATUS, "code": "away"}`, { status: STATUS, headers }));
+  };
+})()
+"""
+
+
 @pytest.fixture(scope="module")
 def shared_one(shared_browser: Browser) -> Iterator[Sequence[User]]:
     with users(shared_browser, "", 1) as one:
@@ -46,6 +60,21 @@ def test_one_s_data_is_a_file_of_all_lines(one: User, server: Server) -> None:
     assert one.tab.run("window.named") == f"{person.username}.ndjson"
     assert [line["data"]["id"] for line in lines if line["type"] == "tweet"] == [str(tweet_id)]
     assert {line["type"] for line in lines} == {"account", "session", "tweet"}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_does_not_answer_for_a_moment_is_waited_for(one: User, server: Server, status: int) -> None:
+    """And the download goes on where it was: nothing is in it twice."""
+    person = server.sign_up()
+    one.become(person)
+    one.go("/settings")
+    one.tab.run(CAUGHT)
+    one.tab.run(AWAY_TWICE.replace("STATUS", str(status)))
+    one.click("Download my data", "main")
+    one.tab.until("window.saved !== null")
+    lines = [json.loads(line) for line in one.tab.run("window.saved").splitlines()]
+    assert [line["type"] for line in lines] == ["account", "session"]
+    assert one.tab.run("window.refused") == 2
 
 
 def test_a_wrong_password_is_said_and_the_right_one_ends_it_all(one: User, server: Server) -> None:

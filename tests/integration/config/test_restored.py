@@ -92,19 +92,7 @@ def test_both_stores_from_different_moments(
         never = post(author)
         follows.unfollow(reader.id, author.id)
 
-        with pytest.raises(CannotStart, match="running node"):
-            put_back(node.data_dir, tmp_path / "store")
-        forget_all()
-        node.stop()
-        put_back(node.data_dir, tmp_path / "store")
-        node.start()
-        with pytest.raises(CommandError, match="is not empty"):
-            restore(tmp_path / "people")
-        emptied(postgres)
-        restore(tmp_path / "people")
-        call_command("migrate", verbosity=0)
-        call_command("empty_redis", stdout=StringIO())
-        vouch_for_all()
+        put_back_both(node, postgres, tmp_path)
         assert not User.objects.filter(username__in=["late", "later"]).exists()
 
         status, lines = reconcile("--dry-run")
@@ -127,6 +115,23 @@ def test_both_stores_from_different_moments(
         work_off_everything()
         assert home(reader)[0] == after
         assert audit_timelines()[0] == 0
+
+
+def put_back_both(node: CassandraNode, postgres: servers.PostgreSQL, directory: Path) -> None:
+    """As docs/operations.md says: neither over what runs, nor over what is there."""
+    with pytest.raises(CannotStart, match="running node"):
+        put_back(node.data_dir, directory / "store")
+    forget_all()
+    node.stop()
+    put_back(node.data_dir, directory / "store")
+    node.start()
+    with pytest.raises(CommandError, match="is not empty"):
+        restore(directory / "people")
+    emptied(postgres)
+    restore(directory / "people")
+    call_command("migrate", verbosity=0)
+    call_command("empty_redis", stdout=StringIO())
+    vouch_for_all()
 
 
 def backup(directory: Path) -> None:

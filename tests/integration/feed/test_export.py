@@ -121,6 +121,23 @@ def test_an_answer_is_bounded_in_lines_and_in_time(monkeypatch: pytest.MonkeyPat
     assert len(answer(api)) == 2, "a page, and where to go on"
 
 
+def test_no_section_is_read_again_to_see_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    life = a_life()
+    reads = [Mock(side_effect=each.read) for each in exporting.SECTIONS]
+    sections = [each._replace(read=read) for each, read in zip(exporting.SECTIONS, reads, strict=True)]
+    monkeypatch.setattr(exporting, "SECTIONS", sections)
+    assert {line["type"] for line in exported(life.person)} == {each.type for each in sections}
+    assert [read.call_count for read in reads] == [1] * len(reads)
+
+
+def test_an_answer_in_which_there_is_nothing_comes_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little time it has: else whoever asks would be sent back to where they were."""
+    monkeypatch.setattr(exporting, "READING_SECONDS", 0.0)
+    api = Api(new_person())
+    *_, line = exported(api)
+    assert [each["type"] for each in answer(api, after=line["cursor"])] == ["end"]
+
+
 def test_nothing_that_was_deleted_and_no_words_of_others_that_one_may_not_see() -> None:
     person, author, gone, shy = (new_person() for _ in range(4))
     deleted = post(person, "not mine any more")

@@ -14,7 +14,7 @@ from tests.integration.accounts.admins import post as admin_post
 from tests.integration.accounts.admins import signed_in
 from tests.integration.feed.lives import a_life, go_on, leave, long_gone, traces
 from tests.integration.feed.reading import operator
-from tests.integration.speaking import on_one_store
+from tests.integration.speaking import Api, on_one_store, problem
 from tests.people import PASSWORD, new_person
 
 pytestmark = pytest.mark.usefixtures("product", "no_moment")
@@ -90,6 +90,22 @@ def test_a_change_under_way_writes_nothing_into_the_row_of_who_left_meanwhile(
     row = User.objects.get(pk=person.pk)
     assert row.left_at is not None
     assert is_emptied(row)
+
+
+@on_one_store
+def test_whose_own_change_was_under_way_is_told_what_every_door_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    person = new_person()
+    api, reads = Api(person), selectors.get_user
+
+    def left_since(user_id: int) -> User:
+        read = reads(user_id)
+        leave(person)
+        return read
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "get_user", left_since)
+        problem(api.call("PATCH", "/me", {"bio": "Back."}), 401, "bad_token")
+    problem(api.call("PATCH", "/me", {"bio": "Back."}), 401, "bad_token")
 
 
 def test_no_column_of_the_row_says_what_a_new_one_does_not() -> None:

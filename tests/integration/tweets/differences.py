@@ -49,64 +49,17 @@ def is_newer_letter(character: str, theirs: frozenset[int]) -> bool:
 
 def differences(hashtag_characters: frozenset[int]) -> tuple[Difference, ...]:
     """All of them, for the characters that twitter-text takes into hashtags."""
-    return (
-        Difference(
-            "long usernames",
-            "A username has up to 30 characters, and no mention is cut off at the 20th: it would name somebody else.",
-            (ENTITIES,),
-            "@abcdefghijklmnopqrstuvwxyz",
-            _found(r"[@＠][A-Za-z0-9_]{21}"),
-        ),
-        Difference(
-            "lists",
-            "There are no lists: what would be one mentions its owner, whatever follows its name.",
-            (ENTITIES,),
-            "@ann/friendsé",
-            _found(r"[@＠][A-Za-z0-9_]+/[A-Za-z]"),
-        ),
-        Difference(
-            "addresses with accents",
-            "Behind a Latin letter nobody is mentioned, with an accent or without: josé@example.org is an address.",
-            (ENTITIES,),
-            "josé@example.org",
-            _found(rf"[{ACCENTED_BESIDE_MENTION}][@＠]"),
-        ),
-        Difference(
-            "newer letters",
-            "Letters, marks and digits that Unicode has got since version 7 may stand in a hashtag. 68 characters for "
-            "private use and two without a meaning may not: twitter-text's list has them by mistake.",
-            (ENTITIES,),
-            "#\u0560\u0561",
-            lambda text, _: any(is_newer_letter(character, hashtag_characters) for character in text),
-        ),
-        Difference(
-            "line ends",
-            "One of two characters weighs 1, as any: browsers' forms send it for what people typed as one.",
-            (WEIGHT,),
-            "a\r\nb",
-            _found("\r\n"),
-        ),
-        Difference(
-            "newer emoji",
-            "The sequences that Unicode has made emoji since 2018 weigh 2, as all emoji do.",
-            (WEIGHT,),
-            "🧑\u200d🤝\u200d🧑",
-            lambda text, theirs: any(emoji[0] not in theirs["emoji"] for emoji in EMOJI.finditer(composed(text))),
-        ),
-        Difference(
-            "hosts that go on in other letters before their path",
-            "Such a link ends with its path and weighs 23. There some of it is counted besides.",
-            (WEIGHT,),
-            "a.com例.jp/path",
-            lambda text, _: any(len(run) > place + len(host) for run, place, host in _hosts(composed(text))),
-        ),
-        Difference(
-            "a host's text that stands before it as well",
-            "A link stands where it was found. There it stands where its text comes up first behind the last link.",
-            (ENTITIES, WEIGHT),
-            "例t.commerce例t.co",
-            lambda text, _: any(stands_before_as_well(each) for each in (text, composed(text))),
-        ),
+    return (*OF_MENTIONS, _newer_letters(hashtag_characters), *OF_WEIGHTS, OF_PLACES)
+
+
+def _newer_letters(hashtag_characters: frozenset[int]) -> Difference:
+    return Difference(
+        "newer letters",
+        "Letters, marks and digits that Unicode has got since version 7 may stand in a hashtag. 68 characters for "
+        "private use and two without a meaning may not: twitter-text's list has them by mistake.",
+        (ENTITIES,),
+        "#\u0560\u0561",
+        lambda text, _: any(is_newer_letter(character, hashtag_characters) for character in text),
     )
 
 
@@ -127,3 +80,58 @@ def _hosts(text: str) -> Iterator[tuple[str, int, str]]:
 
 def _found(pattern: str) -> Callable[[str, Answer], bool]:
     return lambda text, _: re.search(pattern, text) is not None
+
+
+OF_MENTIONS = (
+    Difference(
+        "long usernames",
+        "A username has up to 30 characters, and no mention is cut off at the 20th: it would name somebody else.",
+        (ENTITIES,),
+        "@abcdefghijklmnopqrstuvwxyz",
+        _found(r"[@＠][A-Za-z0-9_]{21}"),
+    ),
+    Difference(
+        "lists",
+        "There are no lists: what would be one mentions its owner, whatever follows its name.",
+        (ENTITIES,),
+        "@ann/friendsé",
+        _found(r"[@＠][A-Za-z0-9_]+/[A-Za-z]"),
+    ),
+    Difference(
+        "addresses with accents",
+        "Behind a Latin letter nobody is mentioned, with an accent or without: josé@example.org is an address.",
+        (ENTITIES,),
+        "josé@example.org",
+        _found(rf"[{ACCENTED_BESIDE_MENTION}][@＠]"),
+    ),
+)
+OF_WEIGHTS = (
+    Difference(
+        "line ends",
+        "One of two characters weighs 1, as any: browsers' forms send it for what people typed as one.",
+        (WEIGHT,),
+        "a\r\nb",
+        _found("\r\n"),
+    ),
+    Difference(
+        "newer emoji",
+        "The sequences that Unicode has made emoji since 2018 weigh 2, as all emoji do.",
+        (WEIGHT,),
+        "🧑\u200d🤝\u200d🧑",
+        lambda text, theirs: any(emoji[0] not in theirs["emoji"] for emoji in EMOJI.finditer(composed(text))),
+    ),
+    Difference(
+        "hosts that go on in other letters before their path",
+        "Such a link ends with its path and weighs 23. There some of it is counted besides.",
+        (WEIGHT,),
+        "a.com例.jp/path",
+        lambda text, _: any(len(run) > place + len(host) for run, place, host in _hosts(composed(text))),
+    ),
+)
+OF_PLACES = Difference(
+    "a host's text that stands before it as well",
+    "A link stands where it was found. There it stands where its text comes up first behind the last link.",
+    (ENTITIES, WEIGHT),
+    "例t.commerce例t.co",
+    lambda text, _: any(stands_before_as_well(each) for each in (text, composed(text))),
+)

@@ -6,6 +6,9 @@ import { make } from "./dom.js";
 import { complain, notice } from "./notices.js";
 
 const LONGEST_WAIT_S = 300;
+const PASSING = [429, 503];
+const TRIES = 20;
+/** Of one answer; then it is said, and the button goes on from there. */
 
 /** Returns what offers one's own data as a file. What broke off goes on where it was when it is pressed again. */
 export function ownData() {
@@ -32,13 +35,15 @@ export function ownData() {
   return [make("p", {}, "Everything that is yours, one JSON object a line."), button];
 }
 
-/** Reads on, and waits where the server says that it was a lot at once; not for as long as till tomorrow. */
+/** Reads on, and waits where the server says that it was a lot at once, or that something of it does not answer; not for
+ *  as long as till tomorrow. */
 async function readOn(after) {
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     try {
       return await readLines("/me/export", { after });
     } catch (error) {
-      if (error.status !== 429 || !error.retryAfter || error.retryAfter > LONGEST_WAIT_S) throw error;
+      const passes = PASSING.includes(error.status) && error.retryAfter && error.retryAfter <= LONGEST_WAIT_S;
+      if (!passes || tries === TRIES) throw error;
       await pause(error.retryAfter * 1_000);
     }
   }
