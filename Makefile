@@ -87,7 +87,7 @@ fuzz: $(DEVELOPMENT)  ## Send every operation of the OpenAPI document FUZZ_EXAMP
 	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest tests/integration/config/test_schemathesis.py --timeout 0 $(PYTEST_ARGS)
 
 property: $(DEVELOPMENT)  ## Carry out random interleavings against an oracle: EXAMPLES=2000 SEED=1 (PYTEST_ARGS="-k embedded")
-	EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(BIN)/python -m pytest -s tests/property/test_timelines.py tests/property/test_listening.py -k "not planted" $(PYTEST_ARGS)
+	EXAMPLES=$(EXAMPLES) SEED=$(SEED) $(BIN)/python -m pytest -s tests/property/test_timelines.py tests/property/test_listening.py tests/property/test_protecting.py tests/property/test_notifying.py -k "not planted" $(PYTEST_ARGS)
 
 bench: $(DEVELOPMENT)  ## Measure speed beside references, in 35 minutes: NAMES="home post" STORE=cassandra OUT=data/bench
 	@$(BIN)/python -m bench $(NAMES) $(if $(STORE),--store $(STORE)) $(if $(OUT),--out $(OUT))

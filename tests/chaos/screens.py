@@ -7,6 +7,7 @@ from tests.chaos.oracle import Entry, Item, expected_home
 from tests.chaos.record import Record
 from tests.chaos.stream import Kind
 
+OF_ONE = frozenset({Kind.PROTECT, Kind.LEAVE})
 ABOUT_PEOPLE = frozenset({Kind.FOLLOW, Kind.BLOCK, Kind.MUTE})
 
 
@@ -29,9 +30,9 @@ class Screen:
     def differences(self, record: Record, entries: Iterable[Entry], people: dict[str, int]) -> list[str]:
         """What the home has and it was never shown, and what it still has though the home has not.
 
-        But for people between whom and this one something has changed since it began, and who have become protected
-        or opened up: what that brings into a home, or takes out of it, is told to nobody. `entries` are all there are,
-        `people` are by their names.
+        But for people between whom and this one something has changed since it began, and who have become protected,
+        opened up or left: what that brings into a home, or takes out of it, is not told to whoever is away just then.
+        `entries` are all there are, `people` are by their names.
         """
         changed = self._changed_people(record)
         home = [each for each in expected_home(record, self.person, entries) if not changed & _people_of(each)]
@@ -53,7 +54,7 @@ class Screen:
             if kind in ABOUT_PEOPLE and self.person in (one, other)
             for each in {one, other} - {self.person}
         }
-        return between | {one for kind, one, _ in changed if kind is Kind.PROTECT and one != self.person}
+        return between | {one for kind, one, _ in changed if kind in OF_ONE and one != self.person}
 
 
 def _people_of(entry: Entry) -> set[int]:

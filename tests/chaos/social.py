@@ -75,10 +75,14 @@ class SocialVerifier:
         return [Shown.read_from(each) for each in told]
 
     def _unread(self, person: int) -> Iterator[str]:
-        """Up to the one in the middle they are marked as read: so many above it, and each says which it is."""
+        """Up to the one in the middle they are marked as read: so many above it, and each says which it is.
+
+        Counted before, so that a count is kept which no longer holds.
+        """
         found = self._notifications(person)
         if not found:
             return
+        self._ask.get("/me/notifications/unread", person)
         mark = max([found[len(found) // 2].id, *(each.id for each in found if each.read)])
         counts = {
             self._ask.put("/me/notifications/read", person, {"up_to": str(mark)})["data"]["count"],

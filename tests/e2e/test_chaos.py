@@ -1,6 +1,7 @@
 """`make chaos`, short: a stack is broken under load, and nothing is lost, doubled or wrong."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,12 @@ def test_nothing_is_lost_doubled_or_wrong(tmp_path: Path) -> None:
     assert len({each["fault"] for each in faults}) >= 5
     assert len([each for each in seen if each["event"] == "returned"]) == len(faults)
     requests = [each for each in seen if each["event"] == "request"]
-    assert len({each["kind"] for each in requests if each["outcome"] == "acknowledged"}) >= 12
+    done = {each["kind"] for each in requests if each["outcome"] == "acknowledged"}
+    assert len(done) >= 18
+    assert done >= {"like", "unlike", "mention", "protect", "unprotect", "accept", "leave"}
+    compared = re.search(r"(\d+) notifications and (\d+) tweets that were searched for", ended.stdout)
+    assert compared is not None
+    assert all(int(count) > 50 for count in compared.groups())
     assert [each for each in requests if each["outcome"] == "again"] != []
     assert [each for each in seen if each["event"] == "socket" and each["resumed"]] != []
     assert [path.name for path in log.parent.iterdir()] == ["log.jsonl"]

@@ -291,3 +291,13 @@ class TestLiveScreens:
         screen.show([item(number)])
         story(BOB, Kind.UNFOLLOW, ADA)
         assert self.wrong(story, screen) == []
+
+    @pytest.mark.parametrize("kind", [Kind.PROTECT, Kind.LEAVE])
+    def test_whom_one_sees_no_more_is_told_to_who_is_there(self, story: Story, kind: Kind) -> None:
+        """Who is away meanwhile cannot be told, so nothing is said of it."""
+        number = story(ADA, Kind.POST)
+        story(CLEO, Kind.FOLLOW, ADA)
+        screen = Screen(CLEO, story.now + 0.1)
+        screen.show([item(number)])
+        story(ADA, kind)
+        assert self.wrong(story, screen) == []
