@@ -20,8 +20,9 @@ from accounts.graph import follows
 from accounts.graph.counts import FOLLOWERS, FOLLOWING
 from accounts.graph.erasing import newest
 from accounts.graph.kinds import FOLLOW
+from accounts.letter_rows import AddressLetter
 from accounts.models import User
-from accounts.people import selectors, services
+from accounts.people import confirming, selectors, services
 from accounts.people.erasing import Piece, Step
 from accounts.people.leaving import is_emptied, is_leaving
 from fanout.delivery import celebrities
@@ -205,6 +206,17 @@ def test_who_tries_to_sign_in_by_the_name_that_stays_holds_up_no_proof() -> None
     assert go_on() == 1
     timeline_node().round_trip(("SET", key, b"1", "EX", 300))
     assert traces(life.person) == []
+
+
+def test_a_letter_that_was_asked_for_at_that_very_moment_goes_as_well() -> None:
+    life = a_life()
+    leave(life.person)
+    assert "letters" not in traces(life.person)
+    confirming.ask_again(life.person.pk)
+    assert "letters" in traces(life.person)
+    long_gone(life.person)
+    assert go_on() == 1
+    assert not AddressLetter.objects.filter(user_id=life.person.pk).exists()
 
 
 def test_an_index_that_is_away_holds_up_nothing_else() -> None:
