@@ -228,6 +228,9 @@ def _remove(person_id: int, key: str) -> bool:
 def _change_version(person_id: int) -> None:
     """0 again once nothing is left. In a transaction that has locked the person's row: whoever is second sees both."""
     is_any = MutedWord.objects.filter(person_id=person_id).exists()
-    version = stores.ids.next() if is_any else 0
+    _write_version(person_id, stores.ids.next() if is_any else 0)
+
+
+def _write_version(person_id: int, version: int) -> None:
     User.objects.filter(pk=person_id).update(muted_words_version=version)
     note_change(person_id)

@@ -252,6 +252,7 @@ class TestAskingAgain:
             rows += AddressLetter.objects.filter(email=victim, kind="confirm")
             change_address(person, f"{person.username}@third.org")
         assert rows == [], "so many were asked for before"
+        assert (f"{people[-1].username}@other.org", CHANGED) in sent(), "whatever becomes of the one that is asked"
 
     def test_where_no_letters_are_sent(self, settings: Settings) -> None:
         settings.SENDS_LETTERS = False

@@ -8,7 +8,9 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
+from accounts.letter_rows import AddressLetter
 from accounts.models import User
+from accounts.people import confirming
 from accounts.people.erasing import Piece, Step, row_steps
 from feed.leaving import saga
 from feed.leaving.steps import LISTED_KINDS
@@ -40,6 +42,17 @@ def test_who_tries_to_sign_in_by_the_name_that_stays_holds_up_no_proof() -> None
     assert go_on() == 1
     timeline_node().round_trip(("SET", key, b"1", "EX", 300))
     assert traces(life.person) == []
+
+
+def test_a_letter_that_was_asked_for_at_that_very_moment_goes_as_well() -> None:
+    life = a_life()
+    leave(life.person)
+    assert "letters" not in traces(life.person)
+    confirming.ask_again(life.person.pk)
+    assert "letters" in traces(life.person)
+    long_gone(life.person)
+    assert go_on() == 1
+    assert not AddressLetter.objects.filter(user_id=life.person.pk).exists()
 
 
 def test_the_proof_waits_for_what_was_let_in_and_finds_it() -> None:
