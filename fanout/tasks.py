@@ -4,6 +4,7 @@ A message names an order, which is read from the store, where it may have been c
 besides, for a first attempt, only has its author looked up meanwhile.
 """
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,7 +19,10 @@ from fanout.orders.attempts import attempt
 from fanout.timelines.settled import tell_settled
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
-from storage.tracing import Attributes, Kind, begins, order_work
+from storage.tracing import Attributes, Kind, begins, order_work, record_order
+
+ONE_BY_ONE_SECONDS = 10.0
+"""Less than the broker waits before it hands a message out again."""
 
 log = structlog.get_logger(__name__)
 _look = sweeper.Look()
@@ -58,40 +62,43 @@ def work_orders(self: "Task[..., None]", _first: int, kind: str, *, orders: Sequ
     """Works off orders of one kind that their writer announced together (orders/gathering.py): of each the id, and then
     its args.
 
-    When one of them is at fault, and when the broker hands them out again, as a worker died of one, each is attempted
-    by itself.
+    When one of them is at fault, and when the broker hands them out again, as a worker may have died of one, each is
+    attempted by itself, for ONE_BY_ONE_SECONDS; what is left, and what a backend keeps waiting, the sweeper sends.
     """
     figures.count_worked(handlers.queue_of(kind))
     announced = [Order(order_id, kind, tuple(args)) for order_id, *args in orders]
     is_redelivered = _redelivered(self)
-    if is_redelivered or not _are_done_together(kind, announced):
-        for order in announced:
-            _attempt_one_of_many(order, is_redelivered)
+    if not is_redelivered and _are_done_together(kind, announced):
+        return
+    ends = time.monotonic() + ONE_BY_ONE_SECONDS
+    for number, order in enumerate(announced):
+        if time.monotonic() > ends:
+            sweeper.let_be_sent(*(each.id for each in announced[number:]))
+            return
+        _attempt_one_of_many(order, is_redelivered)
 
 
 def _are_done_together(kind: str, orders: Sequence[Order]) -> bool:
     """False when one of them is at fault. Those that a backend keeps waiting are left to the sweeper."""
-    outcome = figures.DONE
+    outcome, failure, began_ns = figures.DONE, None, time.time_ns()
     try:
         handlers.work_off_together(kind, orders)
     except Unavailable as error:
-        outcome = figures.WAITS
+        outcome, failure = figures.WAITS, type(error).__name__
         log.warning("orders_wait", order_id=orders[0].id, kind=kind, count=len(orders), backend=error.backend)
+        sweeper.let_be_sent(*(order.id for order in orders))
     except Exception as error:
         log.warning("orders_failed", order_id=orders[0].id, kind=kind, count=len(orders), error=type(error).__name__)
         return False
     for order in orders:
-        _count_one_of_many(order, outcome)
+        figures.count_attempt(handlers.known_kind(kind), outcome)
+        described = {"feed.order.kind": kind}
+        record_order(order.id, "order.work", Kind.CONSUMER, described, began_ns=began_ns, failure=failure)
     return True
 
 
 def _of(order: Order, *_how: object) -> int:
     return order.id
-
-
-@order_work("order.work", _of, Kind.CONSUMER, lambda order, _outcome: {"feed.order.kind": order.kind})
-def _count_one_of_many(order: Order, outcome: str) -> None:
-    figures.count_attempt(handlers.known_kind(order.kind), outcome)
 
 
 @order_work("order.work", _of, Kind.CONSUMER, lambda order, _redelivered: {"feed.order.kind": order.kind})

@@ -268,9 +268,11 @@ class _InUnit:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if kind is not None:
             self._unit.root.failure = kind.__name__
-        _current.reset(self._token)
-        if finished := self._unit.end():
-            _give(finished)
+        try:
+            _current.reset(self._token)
+        finally:
+            if finished := self._unit.end():
+                _give(finished)
 
 
 def _give(finished: Sequence[Finished]) -> None:
@@ -318,6 +320,20 @@ def work_of(order_id: int, name: str, kind: Kind, attributes: Attributes) -> Abs
     if current is not None and not current.unit.has_ended and current.unit.trace_id == ids_of(order_id)[0]:
         return span(name, kind, attributes)
     return unit(name, kind, attributes, order_id=order_id)
+
+
+def record_order(
+    order_id: int, name: str, kind: Kind, attributes: Attributes, *, began_ns: int, failure: str | None = None
+) -> None:
+    """Records in the order's trace what was done to it together with others since `began_ns`, with a link to the span
+    within which it was. Costs nothing while traces are off."""
+    if not is_on():
+        return
+    current = _current.get()
+    with unit(name, kind, {"feed.order": str(order_id), **attributes}, order_id=order_id) as done:
+        done.root.started_ns, done.root.failure = began_ns, failure
+        if current is not None:
+            done.links.append((current.unit.trace_id, current.span_id))
 
 
 def traced(

@@ -236,7 +236,7 @@ def _encoded(logger: object, method: str, line: structlog.typing.EventDict) -> b
 
 
 def _encoded_plain(line: structlog.typing.EventDict) -> bytes:
-    with suppress(UnicodeEncodeError, OverflowError):  # half a character, a number without end
+    with suppress(UnicodeEncodeError, OverflowError, TypeError):  # half a character, a number without end
         return _encode(line) + b"\n"
     return _encode_anything(line).encode() + b"\n"
 

@@ -19,9 +19,10 @@ from accounts.graph.kinds import BLOCK, BLOCKED_BY, MUTE
 from accounts.graph.notifications import CODES, KIND, news_changed
 from fanout.live import channel
 from fanout.orders.kinds import PoisonedOrder
+from storage.errors import Unavailable
 from storage.ports.notices import Notice
 from storage.ports.outbox import Order
-from storage.redis.node import timeline_node
+from storage.redis.node import PartlyUnavailable, timeline_node
 from storage.stores import associations, notices, outbox
 
 
@@ -29,25 +30,36 @@ def notify(orders: Sequence[Order]) -> None:
     """Handles NOTIFY_ORDERs, and marks them done. Idempotent.
 
     However many they are: the accounts, a store read, a write of each notice, a round trip and a write of the marks; no
-    write of notices and no round trip if nobody is to be told. Raises `Unavailable`, and then all of them are open, and
-    `PoisonedOrder` for malformed arguments of one.
+    write of notices and no round trip if nobody is to be told. Raises `Unavailable`, and then those are open of whose
+    people a backend did not answer, and `PoisonedOrder` for malformed arguments of one.
     """
     told = [each for order in orders for each in _told_by(order)]
     hears = _who_may_hear({(each.recipient, each.actor) for each in told})
     written = _standing([each.notice for each in told if (each.recipient, each.actor) in hears])
+    untold: set[int] = set()
     if written:
         notices().add(written)
-        tell_of_news({notice.recipient: notice.place for notice in written})
-    outbox().mark_all_done_soon([order.id for order in orders])
+        untold = tell_of_news({notice.recipient: notice.place for notice in written})
+    waiting = {each.notice.place for each in told if each.recipient in untold}
+    outbox().mark_all_done_soon([order.id for order in orders if order.id not in waiting])
+    if untold:
+        raise Unavailable(timeline_node().name)
 
 
-def tell_of_news(places: Mapping[int, int]) -> None:
-    """Has what is new for these people counted anew, and tells their sockets; of each a place that is new.
+def tell_of_news(places: Mapping[int, int]) -> set[int]:
+    """Has what is new for these people counted anew, and tells their sockets; of each a place that is new. Returns
+    whose node of a cluster did not answer.
 
-    A round trip. Raises `Unavailable`.
+    A round trip. Raises `Unavailable` if none did.
     """
     of_each = [(news_changed(person), channel.news_command(person, place)) for person, place in places.items()]
-    timeline_node().round_trip(*(command for commands in of_each for command in commands))
+    try:
+        timeline_node().round_trip(*(command for commands in of_each for command in commands))
+    except PartlyUnavailable as partly:
+        answers = iter(partly.answers)
+        of_people = zip(places, zip(answers, answers, strict=True), strict=True)
+        return {person for person, both in of_people if any(isinstance(each, Exception) for each in both)}
+    return set()
 
 
 class _Told(msgspec.Struct, frozen=True):

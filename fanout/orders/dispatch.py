@@ -23,6 +23,7 @@ from kombu.pools import ProducerPool
 from prometheus_client import Gauge
 from redis.exceptions import RedisError
 
+from fanout.orders import resending
 from fanout.orders.brokers import broker_of
 from fanout.orders.gathering import Gathering
 from fanout.orders.handlers import goes_together, queue_of
@@ -32,7 +33,7 @@ from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.process import start_anew_after_fork
 from storage.redis.node import RedisNode
-from storage.tracing import Attributes, Kind, adopts, order_work
+from storage.tracing import Attributes, Kind, adopts, order_work, record_order
 
 QUEUE_SIZE = 10_000
 """About 2 MB; at 1,850 messages a second it holds five seconds of posts."""
@@ -85,13 +86,24 @@ def enqueue(order: Order, *, resent: bool = False, found: bool = False) -> None:
 
 
 def enqueue_together(orders: Sequence[Order]) -> None:
-    """Puts orders of one kind and broker on their queue in one message. Raises `Unavailable`."""
+    """Puts orders of one kind and broker on their queue in one message, and claims them: a queue's length says nothing
+    of how long they wait, by which the sweeper goes with others. A round trip to the broker more. Raises `Unavailable`.
+    """
     first = orders[0]
     if len(orders) == 1:
         enqueue(first)
-    else:
-        announced = [(order.id, *order.args) for order in orders]
+        return
+    names = [str(order.id) for order in orders]
+    announced = [(order.id, *order.args) for order in orders]
+    began_ns = time.time_ns()
+    resending.claim(broker_of(first.id), names, seconds=resending.TOGETHER_SECONDS)
+    try:
         _send("fanout.work_orders", (first.id, first.kind), queue_of(first.kind), orders=announced)
+    except BaseException:
+        resending.release(broker_of(first.id), names)
+        raise
+    for order in orders:
+        record_order(order.id, "order.send", Kind.PRODUCER, _described(order), began_ns=began_ns)
 
 
 @order_work("order.send_part", _id, Kind.PRODUCER, _described)
@@ -205,7 +217,10 @@ class Dispatcher:
     def _run(self, orders: "queue.Queue[Order]") -> None:
         passing = _Passing(orders, self._pass_on, self._pass_on_together)
         while True:
-            passing.step()
+            try:
+                passing.step()
+            except Exception as error:
+                log.warning("dispatch_failed", error=type(error).__name__)
 
 
 class _Passing:
@@ -221,7 +236,7 @@ class _Passing:
         self._orders = orders
         self._pass_on = pass_on
         self._pass_on_together = pass_on_together
-        self._held = HeldOrders(pass_on)
+        self._held = HeldOrders(pass_on, pass_on_together)
         self._gathering = Gathering()
         self._goes_on = False
         """Whether a broker is taking what was kept for it."""
@@ -230,17 +245,15 @@ class _Passing:
         """Waits for an order, or until something else is to be sent, and sends it."""
         with suppress(queue.Empty):
             order = self._orders.get(timeout=self._seconds_to_wait())
-            WAITING.set(self._orders.unfinished_tasks)
-            if goes_together(order.kind):
-                self._hand_on_together(self._gathering.add((broker_of(order.id).name, order.kind), order))
-            else:
+            self._count(0)
+            if not goes_together(order.kind):
                 self._hand_on([order], partial(self._pass_on, order))
+            elif due := self._gathering.add((broker_of(order.id).name, order.kind), order):
+                self._hand_on(due, partial(self._pass_on_together, due))
         for due in self._gathering.due():
-            self._hand_on_together(due)
-        try:
-            self._goes_on = bool(self._held) and self._held.pass_on_some()
-        except Exception as error:
-            log.warning("dispatch_failed", error=type(error).__name__)
+            self._hand_on(due, partial(self._pass_on_together, due))
+        self._goes_on = False
+        self._goes_on = bool(self._held) and self._held.pass_on_some()
 
     def _seconds_to_wait(self) -> float | None:
         """None is for ever: until somebody writes an order."""
@@ -251,23 +264,22 @@ class _Passing:
             return due
         return LOOK_SECONDS if due is None else min(due, LOOK_SECONDS)
 
-    def _hand_on_together(self, orders: Sequence[Order]) -> None:
-        if orders:
-            self._hand_on(orders, partial(self._pass_on_together, orders))
-
     def _hand_on(self, orders: Sequence[Order], send: Callable[[], None]) -> None:
         try:
             send()
         except Unavailable as error:
-            refused = [order for order in orders if not self._held.hold(order)]
-            if refused:
-                log.warning("dispatch_queue_full", order_id=orders[0].id)
-            log.warning("dispatch_waits", order_id=orders[0].id, backend=error.backend)
+            if refused := [order for order in orders if not self._held.hold(order)]:
+                log.warning("dispatch_queue_full", order_id=refused[0].id, count=len(refused))
+            log.warning("dispatch_waits", order_id=orders[0].id, count=len(orders), backend=error.backend)
         except Exception as error:
-            log.warning("dispatch_failed", order_id=orders[0].id, error=type(error).__name__)
-        WAITING.set(self._orders.unfinished_tasks - len(orders))
+            log.warning("dispatch_failed", order_id=orders[0].id, count=len(orders), error=type(error).__name__)
+        self._count(len(orders))
         for _ in orders:
             self._orders.task_done()
+
+    def _count(self, sent: int) -> None:
+        """Those that wait for others of their kind wait for no broker."""
+        WAITING.set(self._orders.unfinished_tasks - sent - len(self._gathering))
 
 
 dispatcher = Dispatcher(enqueue)

@@ -70,12 +70,12 @@ def count_attempt(kind: str, outcome: str) -> None:
 
 
 def count_worked(queue: str) -> None:
-    """Counts an order that a worker has taken off a queue."""
+    """Counts a message that a worker has taken off a queue: an order, or a part of one; of those that notify many."""
     tallies.count(WORKED + queue)
 
 
 def worked_a_second(queues: Sequence[str]) -> dict[str, float]:
-    """Returns how many orders all workers took off each queue, a second, in this slot or the last, whichever was more.
+    """Returns how many messages all workers took off each queue, a second, in this slot or the last, whichever is more.
 
     Two seconds late. One round trip to the broker. Raises `Unavailable`.
     """

@@ -38,8 +38,8 @@ that is at fault itself (orders/attempts.py).
 Together = Callable[[Sequence[Order]], None]
 """Does at once what orders of one kind ask that their writers have announced, and marks them done. Idempotent.
 
-Raises `Unavailable`, and then all of them are open; anything else when one of them is at fault, and then each is to be
-handled by itself.
+Raises `Unavailable`, and then those are open that a backend keeps waiting; anything else when one of them is at fault,
+and then each is to be handled by itself.
 """
 
 

@@ -4,12 +4,12 @@ The sweeper would send them all the same. But who wrote an order knows that all 
 see to that: what is sent from here costs the store four statements, and what is found in the outbox nine. So after an
 outage this goes first, and a sweeper waits until it has gone (orders/sweeper.py).
 
-Nothing rests on it. At most HELD orders a broker are kept, and none beyond the process: of the others, and of those
+Nothing rests on it. At most HELD orders a queue are kept, and none beyond the process: of the others, and of those
 that two send, the sweeper and the claims (orders/resending.py) take care, as ever.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import islice
 
@@ -17,12 +17,13 @@ from prometheus_client import Gauge
 
 from fanout.orders import resending
 from fanout.orders.brokers import broker_of
+from fanout.orders.handlers import goes_together, queue_of
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import RedisNode
 
 HELD = 10_000
-"""Orders a broker: about 2 MB, and seconds of work at its return."""
+"""Orders a queue of a broker: about 2 MB, and seconds of work at its return."""
 CHUNK = 100
 """Orders that are claimed together."""
 HEAD_START_SECONDS = 2.0
@@ -35,21 +36,28 @@ HOLDING = Gauge(
 )
 
 
+Place = tuple[RedisNode, str]
+"""A broker, and one of its queues: no tweet finds its place taken by likes."""
+
+
 class HeldOrders:
     """Those of one process, oldest first. For one thread."""
 
-    def __init__(self, pass_on: Callable[[Order], None]) -> None:
+    def __init__(
+        self, pass_on: Callable[[Order], None], pass_on_together: Callable[[Sequence[Order]], None] | None = None
+    ) -> None:
         self._pass_on = pass_on
-        self._held: dict[RedisNode, deque[Order]] = {}
-        self._sent: dict[RedisNode, int] = {}
-        """How many were sent since it came back: as far as is known they stand on its queues."""
+        self._pass_on_together = pass_on_together
+        self._held: dict[Place, deque[Order]] = {}
+        self._sent: dict[Place, int] = {}
+        """How many were sent since it came back: as far as is known they stand on the queue."""
 
     def __len__(self) -> int:
         return sum(map(len, self._held.values()))
 
     def hold(self, order: Order) -> bool:
         """Keeps the order; says whether there was room."""
-        held = self._held.setdefault(broker_of(order.id), deque())
+        held = self._held.setdefault((broker_of(order.id), queue_of(order.kind)), deque())
         if len(held) >= HELD:
             return False
         held.append(order)
@@ -57,38 +65,56 @@ class HeldOrders:
         return True
 
     def pass_on_some(self) -> bool:
-        """Sends up to CHUNK orders to each broker that answers, but for those that somebody has sent in the meantime.
-        Returns whether there are more, for one that has taken all of these.
+        """Sends up to CHUNK orders to each queue of each broker that answers, but for those that somebody has sent in
+        the meantime. Returns whether there are more, for one that has taken all of these.
 
-        Costs a round trip a broker, and the sending; nothing while its breaker is open. Raises what an order of its own
+        Costs a round trip a queue, and the sending; nothing while its breaker is open. Raises what an order of its own
         fails of, which is not kept then.
         """
         goes_on = False
-        for broker in list(self._held):
+        for place in list(self._held):
             try:
                 with suppress(Unavailable):
-                    self._pass_on_to(broker)
-                    goes_on |= bool(self._held[broker])
+                    self._pass_on_to(place)
+                    goes_on |= bool(self._held[place])
             finally:
-                if not self._held[broker]:
-                    del self._held[broker]
-                    self._sent.pop(broker, None)
+                if not self._held[place]:
+                    del self._held[place]
+                    self._sent.pop(place, None)
                 HOLDING.set(len(self))
         return goes_on
 
-    def _pass_on_to(self, broker: RedisNode) -> None:
-        held = self._held[broker]
+    def _pass_on_to(self, place: Place) -> None:
+        broker, held = place[0], self._held[place]
         chunk = list(islice(held, CHUNK))
-        seconds = resending.left_alone_seconds(self._sent.get(broker, 0))
+        seconds = resending.left_alone_seconds(self._sent.get(place, 0))
         claimed = resending.claim(broker, [str(order.id) for order in chunk], seconds=seconds, are_held=True)
-        for place, (order, is_ours) in enumerate(zip(chunk, claimed, strict=True)):
+        ours = deque(order for order, is_ours in zip(chunk, claimed, strict=True) if is_ours)
+        for _ in chunk:
             held.popleft()
+        try:
+            while ours:
+                self._send_some(ours)
+        except BaseException:
+            resending.release(broker, [str(each.id) for each in ours])
+            held.extendleft(reversed(ours))
+            raise
+        self._sent[place] = self._sent.get(place, 0) + sum(claimed)
+
+    def _send_some(self, ours: deque[Order]) -> None:
+        """The first of them, or all where they go together; takes out those that were sent, or never can be."""
+        if self._pass_on_together is not None and goes_together(ours[0].kind):
+            together = list(ours)
+            ours.clear()
             try:
-                if is_ours:
-                    self._pass_on(order)
+                self._pass_on_together(together)
             except Unavailable:
-                held.appendleft(order)
-                ours = zip(chunk[place:], claimed[place:], strict=True)
-                resending.release(broker, [str(each.id) for each, is_ours in ours if is_ours])
+                ours.extend(together)
                 raise
-        self._sent[broker] = self._sent.get(broker, 0) + sum(claimed)
+            return
+        order = ours.popleft()
+        try:
+            self._pass_on(order)
+        except Unavailable:
+            ours.appendleft(order)
+            raise

@@ -23,6 +23,11 @@ RESEND_SECONDS = 5
 SLOWEST = 50.0
 """Orders a second that workers get through at least, of which that is reckoned where they have been idle."""
 
+TOGETHER_SECONDS = 60
+"""So long orders that were sent in one message are left alone, however many messages are before it. One that a worker
+died of is handed out again by then; those that a backend keeps waiting are let be sent at once (fanout/tasks.py). A
+process that dies between claiming and sending leaves its orders alone for as long."""
+
 HELD = "orders-held"
 """Stands in a broker to which processes send what they have kept for it (orders/holding.py)."""
 HELD_SECONDS = 1.5

@@ -35,11 +35,11 @@ from fanout.orders.brokers import broker_of, brokers
 from fanout.orders.dispatch import enqueue
 from fanout.orders.handlers import queue_of
 from fanout.orders.holding import HEAD_START_SECONDS, LONGEST_START_SECONDS
-from fanout.orders.queues import QUEUES
+from fanout.orders.queues import FANOUT, NOTICES, QUEUES
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_us, make_id, now_us
 from storage.ports.outbox import ALL_SHARDS, Order
-from storage.ports.places import SEARCH
+from storage.ports.places import SEARCH, SEARCH_OFF
 from storage.redis.node import RedisNode
 from storage.stores import dead_letters, outbox, places
 
@@ -60,6 +60,10 @@ SWEEP_SECONDS = 2.0
 """Then a sweep sends no more, and the next one goes on: who sweeps says in between that they are there."""
 
 log = structlog.get_logger(__name__)
+
+
+WRITTEN = frozenset({FANOUT, NOTICES})
+"""Queues of which who writes an order sends it, and holds it; those of GRAPH are the sweeper's to send."""
 
 
 class Memory:
@@ -136,10 +140,11 @@ def sweep(
     return run.sent
 
 
-def let_be_sent(order_id: int) -> None:
-    """Has an order that a backend kept waiting be sent again RESEND_SECONDS from now, however long it had been left
-    alone for the sake of those before it on its queue. One round trip to its broker. Raises nothing."""
-    resending.shorten(broker_of(order_id), [str(order_id)], seconds=resending.RESEND_SECONDS)
+def let_be_sent(*order_ids: int) -> None:
+    """Has orders that a backend kept waiting be sent again RESEND_SECONDS from now, however long they had been left
+    alone for the sake of those before them on their queue. They have one broker, and it costs a round trip to it.
+    Raises nothing."""
+    resending.shorten(broker_of(order_ids[0]), [str(each) for each in order_ids], seconds=resending.RESEND_SECONDS)
 
 
 def finish() -> int:
@@ -155,7 +160,7 @@ def discard() -> int:
 
     What the search's indexer has not read waits for it, where there is one, though it have never run.
     """
-    read_up_to = places().place(SEARCH) if settings.SEARCH_URL != "off" else MAX_ID
+    read_up_to = places().place(SEARCH) if settings.SEARCH_URL != SEARCH_OFF else MAX_ID
     return outbox().discard_closed(now_us=now_us(), read_up_to=read_up_to)
 
 
@@ -188,9 +193,9 @@ class _Sweep:
             self.fault = error
             self._look.lost(broker.name)
             return
-        if is_left_alone:
-            return
         for queue, length in lengths.items():
+            if is_left_alone and queue in WRITTEN:
+                continue
             self._before[broker, queue] = length
             self._rates[broker, queue] = rates[queue] / len(brokers())
             ahead = rates[queue] * AHEAD_SECONDS / len(brokers())
@@ -261,7 +266,7 @@ def _open_pages(now: int, shards: Collection[int], look: Look) -> Iterator[list[
     start = look.after
     before = make_id(now - int(settings.SWEEP_AFTER_SECONDS * 1_000_000), 0)
     for _ in range(LOOKED_AT // PAGE):
-        orders = outbox().open_orders(after=look.after, before=before, limit=PAGE, shards=shards)
+        orders = outbox().open_orders(after=look.after, before=before, limit=PAGE, shards=shards, may_miss_late=True)
         yield orders
         if len(orders) == PAGE:
             look.after = orders[-1].id

@@ -14,8 +14,7 @@ For example, minute 40 is closed and done, and the reader has come to minute 35:
    harm; who reads these first and then the unread ones does not miss it.
 2. The reader has come to 41, or an hour has passed: 40 is looked at once more, and forgotten with both its listings.
 
-Whether a minute is done is read anew, past fronts (fronts.py). Deletions, and what sets aside, are as of SETTLED_US
-ago: they hide nothing that was not seen (outbox.py).
+Deletions, and what sets aside, are as of SETTLED_US ago: they hide nothing that was not seen (outbox.py).
 """
 
 from collections.abc import Collection, Sequence
@@ -95,7 +94,7 @@ class _Discarding:
 
 
 def _has_open(shard: int, minute: int) -> bool:
-    return next(each_open(shard, [minute], MAX_ID, anew=True), None) is not None
+    return next(each_open(shard, [minute], MAX_ID), None) is not None
 
 
 def _turn(minutes: Sequence[int], now: int) -> Sequence[int]:

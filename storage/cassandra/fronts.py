@@ -1,36 +1,33 @@
-"""How far the orders of a minute are known to be done, so that whoever looks for open ones does not read these again.
+"""How far the orders of a minute are known to be done, so that sweeps do not read these again and again.
 
-Sweeps and watermarks look every second or two, and nearly all that stands in the last minutes is done. So each process
-keeps a *front* for each shard and minute that it reads: up to there all rows are done, and none appears any more.
+A sweep looks every second or two, and nearly all that stands in the last minutes is done. So each process keeps a
+*front* for each shard and minute that it sweeps: up to there all rows were seen done, and had settled before they were
+read (storage/ids/settling.py).
 
 For example, at second 30 of a minute the rows 1 to 900 stand, of which 700 is open and those above 600 are younger than
-SETTLE_SECONDS. A look reads all of them, and the front is 600: the next one begins there. Once 700 is done and has
+SETTLE_SECONDS. A sweep reads all of them, and the front is 600: the next one begins there. Once 700 is done and has
 settled the front goes on.
 
-**What it may miss**, and for how long. A row that appears below the front, as its writer stood still for longer than
-SETTLE_SECONDS or repeats an old id, is found by a sweep when the front is forgotten, FRONT_SECONDS after it was first
-kept; meanwhile its writer has sent it. An order that is opened again (a dead letter, minutes old by then) is found at
-once: fronts are of the last RECENT_MINUTES only.
+**What it may miss, for FRONT_SECONDS**: a row that appears below the front, since its writer stood still for longer
+than SETTLE_SECONDS or repeats an old id, and has sent it; and an order that is opened again (a dead letter). Whoever
+has to know, and not only to be quick (watermarks, proofs, discarding, figures), reads anew.
 """
 
 import threading
-import time
+from time import monotonic
 
 import msgspec
 from cachetools import LRUCache
 
-from storage.ids.settling import SETTLE_SECONDS
-from storage.ids.snowflakes import make_id, now_us
-
-FRONT_SECONDS = 30.0
-RECENT_MINUTES = 2
-"""Before this one. Attempts at an order that fails go on for longer (fanout/orders/attempts.py)."""
+FRONT_SECONDS = 15.0
 
 Place = tuple[int, int]
 """(shard, minute)."""
 
 
-class _Front(msgspec.Struct):
+class Front(msgspec.Struct, eq=False):
+    """Up to which id nothing of a place is open, and until when that counts."""
+
     up_to: int
     ends: float
 
@@ -40,25 +37,25 @@ class Fronts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._fronts: LRUCache[Place, _Front] = LRUCache(256)
+        self._fronts: LRUCache[Place, Front] = LRUCache(256)
 
-    def of(self, place: Place) -> int:
-        """Returns the id up to which nothing of the place is open, 0 if that is unknown."""
+    def begin(self, place: Place) -> Front:
+        """Returns the front to read from; a new one, of nothing, where none counts. To be moved, or let go."""
+        now = monotonic()
         with self._lock:
             front = self._fronts.get(place)
-            return front.up_to if front is not None and time.monotonic() < front.ends else 0
+        return front if front is not None and now < front.ends else Front(0, now + FRONT_SECONDS)
 
-    def move(self, place: Place, up_to: int) -> None:
-        """Hears that all of the place up to this id was seen done."""
-        now = now_us()
-        if place[1] < now // 60_000_000 - RECENT_MINUTES:
-            return
-        up_to = min(up_to, make_id(now - SETTLE_SECONDS * 1_000_000, 0))
+    def move(self, place: Place, front: Front, up_to: int) -> None:
+        """Hears that all of the place up to this id was seen done by who read from that front, and had settled before.
+
+        Of one that was overtaken by who has read anew nothing is kept.
+        """
         with self._lock:
-            front = self._fronts.get(place)
-            if front is None or time.monotonic() >= front.ends:
-                self._fronts[place] = _Front(up_to, time.monotonic() + FRONT_SECONDS)
-            else:
+            known = self._fronts.get(place)
+            if known is None or (known is not front and monotonic() >= known.ends):
+                self._fronts[place] = known = front
+            if known is front:
                 front.up_to = max(front.up_to, up_to)
 
     def forget(self) -> None:

@@ -7,15 +7,14 @@ A mark that is lost, as its process was killed or the store did not take it, lea
 again, and it is worked off twice, which shows nothing twice. Until then the watermark stays below it, which is the safe
 side. One that is late has the time at which it was made, so it loses to whatever opened the order again since.
 
-A process sees its own: whoever reads orders waits for what was marked before. And no more than UNDER_WAY requests are
-waited for, so that a store that is slow slows its workers.
+A process sees its own: whoever reads an order waits for its mark, and whoever looks for open ones for all. And no more
+than UNDER_WAY requests are waited for, so that a store that is slow slows its workers.
 """
 
 import atexit
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from storage.cassandra import session
@@ -27,6 +26,27 @@ GATHER_SECONDS = 0.2
 UNDER_WAY = 4
 
 logger = logging.getLogger(__name__)
+
+
+class _Request:
+    """Marks that were sent together. Thread-safe."""
+
+    def __init__(self, order_ids: Iterable[int], wait: Callable[[], list[Row]]) -> None:
+        self.order_ids = frozenset(order_ids)
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._has_ended = False
+
+    def end(self) -> None:
+        """Returns once it was answered, whoever waits for that. What has become of it is no fault of the order that is
+        read now."""
+        with self._lock:
+            if not self._has_ended:
+                try:
+                    self._wait()
+                except Exception as error:
+                    logger.info("done marks were lost, their orders will be done again: %s", type(error).__name__)
+                self._has_ended = True
 
 
 class Marks:
@@ -41,7 +61,8 @@ class Marks:
         self._lock = threading.Lock()
         self._gathered: dict[int, Statement] = {}
         """By their orders."""
-        self._sent: deque[tuple[frozenset[int], Callable[[], list[Row]]]] = deque()
+        self._sent: list[_Request] = []
+        """Oldest first, those that may not have been answered."""
 
     def make(self, order_id: int, mark: Statement) -> None:
         """Has the mark written within GATHER_SECONDS. Raises nothing; waits only while UNDER_WAY requests are not
@@ -51,18 +72,21 @@ class Marks:
             count = len(self._gathered)
         if count >= TOGETHER or (count == 1 and not self._is_timed()):
             self._send()
+            self._wait_for(UNDER_WAY)
 
     def settle(self, order_id: int | None = None) -> None:
-        """Waits for what was made before; if an order is named, only where that is among it. What could not be written
+        """Waits for the mark of that order, if one was made; of all orders, if none is named. What could not be written
         is passed over. Costs nothing if there is none."""
         with self._lock:
-            made = {*self._gathered, *(each for ids, _ in self._sent for each in ids)}
-        if made and (order_id is None or order_id in made):
+            is_gathered = bool(self._gathered) if order_id is None else order_id in self._gathered
+        if is_gathered:
             self._send()
-            self._wait_for(0)
+        with self._lock:
+            sent = [each for each in self._sent if order_id is None or order_id in each.order_ids]
+        self._end(sent)
 
     def _is_timed(self) -> bool:
-        timer = threading.Timer(GATHER_SECONDS, self._send)
+        timer = threading.Timer(GATHER_SECONDS, self._send_and_wait)
         timer.daemon = True
         try:
             timer.start()
@@ -70,25 +94,35 @@ class Marks:
             return False
         return True
 
+    def _send_and_wait(self) -> None:
+        """What could not be sent, since the store was away for a moment, is sent when it is waited for."""
+        self._send()
+        self._wait_for(0)
+
     def _send(self) -> None:
         with self._lock:
             gathered, self._gathered = self._gathered, {}
-            if gathered:
-                self._sent.append((frozenset(gathered), session.write_soon(list(gathered.values()))))
-        self._wait_for(UNDER_WAY)
+        items = list(gathered.items())
+        for start in range(0, len(items), TOGETHER):
+            some = dict(items[start : start + TOGETHER])
+            try:
+                request = _Request(some, session.write_soon(list(some.values())))
+            except Exception:
+                logger.exception("done marks could not be sent, their orders will be done again")
+                continue
+            with self._lock:
+                self._sent.append(request)
 
     def _wait_for(self, left: int) -> None:
-        with suppress(IndexError):
-            while len(self._sent) > left:
-                _end(self._sent.popleft()[1])
+        with self._lock:
+            oldest = self._sent[: max(0, len(self._sent) - left)]
+        self._end(oldest)
 
-
-def _end(wait: Callable[[], list[Row]]) -> None:
-    """Whatever has become of a mark is no fault of the order that is read now."""
-    try:
-        wait()
-    except Exception as error:
-        logger.info("done marks were lost, and their orders will be worked off again: %s", type(error).__name__)
+    def _end(self, requests: Sequence[_Request]) -> None:
+        for request in requests:
+            request.end()
+            with self._lock, suppress(ValueError):  # another thread was faster
+                self._sent.remove(request)
 
 
 def _settle_at_exit() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from storage.cassandra import session
 from storage.cassandra.fronts import fronts
 from storage.cassandra.session import Row
+from storage.ids.settling import settled_place
 from storage.ids.snowflakes import id_minute, now_us
 from storage.ports.outbox import ALL_SHARDS, SETTLED_US, Order, last_closed_minute, oldest_first
 
@@ -40,24 +41,30 @@ def _minutes(listing: str, shards: Collection[int], since: int, up_to: int) -> M
     return [(shard, [minute for (minute,) in rows]) for shard, rows in zip(shards, listed, strict=True)]
 
 
-def each_open(
-    shard: int, minutes: Sequence[int], before: int, after: int = 0, *, anew: bool = False
-) -> Iterator[Order]:
-    """Ascending; reads as far as it is asked, from where something may be open (fronts.py) or `anew`. A mark whose
-    order is not there (yet) is a row that is done."""
+def each_open(shard: int, minutes: Sequence[int], before: int, after: int = 0) -> Iterator[Order]:
+    """Ascending; reads as far as it is asked. A mark whose order is not there (yet) is a row that is done."""
     for minute in minutes:
-        front = 0 if anew else fronts.of((shard, minute))
-        moves = after <= front
-        for order_id, kind, args, done in _orders(shard, minute, before, max(after, front)):
+        for order_id, kind, args, done in _orders(shard, minute, before, after):
+            if kind is not None and not done:
+                yield Order(order_id, kind, tuple(args or ()))
+
+
+def each_open_from_front(shard: int, minutes: Sequence[int], before: int) -> Iterator[Order]:
+    """Does as `each_open`, but for what appears late where all was seen done (fronts.py)."""
+    settled = settled_place()
+    for minute in minutes:
+        front = fronts.begin((shard, minute))
+        done_up_to: int | None = front.up_to
+        for order_id, kind, args, done in _orders(shard, minute, before, front.up_to):
             if kind is None or done:
-                front = order_id if moves else front
+                done_up_to = None if done_up_to is None else order_id
                 continue
-            if moves:
-                fronts.move((shard, minute), front)
-                moves = False
+            if done_up_to is not None:
+                fronts.move((shard, minute), front, min(done_up_to, settled))
+                done_up_to = None
             yield Order(order_id, kind, tuple(args or ()))
-        if moves:
-            fronts.move((shard, minute), front)
+        if done_up_to is not None:
+            fronts.move((shard, minute), front, min(done_up_to, settled))
 
 
 def orders_between(*, after: int, before: int, limit: int) -> list[Order]:

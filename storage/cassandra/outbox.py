@@ -30,7 +30,7 @@ from storage.cassandra import discarding, redo, session
 from storage.cassandra.fronts import Place, fronts
 from storage.cassandra.lasting import Known
 from storage.cassandra.marks import marks
-from storage.cassandra.order_rows import PAGE, each_open, listed_minutes, orders_between
+from storage.cassandra.order_rows import PAGE, each_open, each_open_from_front, listed_minutes, orders_between
 from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, now_us, spread
@@ -242,12 +242,22 @@ class CassandraOutbox:
         return {part for (part,) in session.execute(_PARTS, (order_id,))}
 
     def open_orders(
-        self, *, after: int = 0, before: int, limit: int, shards: Collection[int] = ALL_SHARDS
+        self,
+        *,
+        after: int = 0,
+        before: int,
+        limit: int,
+        shards: Collection[int] = ALL_SHARDS,
+        may_miss_late: bool = False,
     ) -> list[Order]:
         marks.settle()
         found: list[Order] = []
         for shard, minutes in listed_minutes(since=id_minute(after), up_to=id_minute(before), shards=shards):
-            found += islice(each_open(shard, minutes, before, after), limit)
+            is_swept = may_miss_late and not after
+            orders = (
+                each_open_from_front(shard, minutes, before) if is_swept else each_open(shard, minutes, before, after)
+            )
+            found += islice(orders, limit)
         return oldest_first(found, limit)
 
     def orders_between(self, *, after: int, before: int, limit: int) -> list[Order]:

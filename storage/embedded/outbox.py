@@ -84,9 +84,15 @@ class EmbeddedOutbox:
             return set(OutboxPart.objects.filter(order_id=order_id).values_list("part", flat=True))
 
     def open_orders(
-        self, *, after: int = 0, before: int, limit: int, shards: Collection[int] = ALL_SHARDS
+        self,
+        *,
+        after: int = 0,
+        before: int,
+        limit: int,
+        shards: Collection[int] = ALL_SHARDS,
+        may_miss_late: bool = False,
     ) -> list[Order]:
-        """Reads past those of other shards: a file of one machine has no shards of its own."""
+        """Reads past those of other shards: a file of one machine has no shards of its own. Misses none."""
         orders = OutboxOrder.objects.filter(done=False, id__gt=after, id__lt=before).order_by("id")
         with answering():
             if len(shards) == SHARDS:

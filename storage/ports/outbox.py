@@ -108,9 +108,19 @@ class Outbox(Protocol):
         """Returns which parts have been recorded."""
 
     def open_orders(
-        self, *, after: int = 0, before: int, limit: int, shards: Collection[int] = ALL_SHARDS
+        self,
+        *,
+        after: int = 0,
+        before: int,
+        limit: int,
+        shards: Collection[int] = ALL_SHARDS,
+        may_miss_late: bool = False,
     ) -> list[Order]:
-        """Returns orders of these shards that are not done, with after < id < before, oldest first."""
+        """Returns orders of these shards that are not done, with after < id < before, oldest first.
+
+        `may_miss_late`: for who asks every second or two, at less cost. An order that appears later than its id
+        settles, or is opened again, may then be missing for some seconds.
+        """
 
     def orders_between(self, *, after: int, before: int, limit: int) -> list[Order]:
         """Returns the orders with after < id < before, done or not, oldest first; for whoever reads all that happens.

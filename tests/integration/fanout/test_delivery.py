@@ -3,42 +3,33 @@
 Real workers do it in tests/e2e/test_main_job.py; here one step at a time.
 """
 
-import threading
 import time
-from collections.abc import Sequence
 from typing import Any
-from unittest.mock import call, patch
+from unittest.mock import patch
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.graph import follows
-from accounts.graph.notifications import NOTIFY_ORDER
-from deploy.supervisor.processes import wait_until
 from fanout.live import channel
 from fanout.live.channel import LiveKind
 from fanout.live.presence import Presence, current_epoch, look
 from fanout.live.watermark import watermark
-from fanout.orders import dispatch, holding, resending, sweeper
-from fanout.orders.dispatch import Dispatcher, enqueue_together
-from fanout.orders.holding import HeldOrders
-from fanout.orders.queues import NOTICES
+from fanout.orders import sweeper
 from storage.errors import NotFound, Unavailable
 from storage.ids.settling import SETTLE_SECONDS
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.outbox import Order
-from storage.redis.node import broker_node, timeline_node
+from storage.redis.node import timeline_node
 from storage.redis.shards import by_shard, timeline_shard
 from storage.stores import outbox
 from tests.backends import counted_round_trips, timeline_redis_down
 from tests.cluster import on_one_server
 from tests.ids import new_id
-from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
 from tests.work import open_orders, work_off_everything
 from tweets.reading.selectors import tweet_out
-from tweets.writing.after_write import deliver_order
 from tweets.writing.posting import delete_tweet
 
 
@@ -193,181 +184,3 @@ class TestLivePublishing:
         from_store.mark_done(old.id)
         watermark.forget()
         assert watermark.read() >= settled
-
-
-class TestDispatcher:
-    def test_sending_does_not_wait_for_a_hung_broker(self) -> None:
-        answered, sent = threading.Event(), list[int]()
-
-        def wait_then_send(order: Order) -> None:
-            answered.wait(60)
-            sent.append(order.id)
-
-        sending = Dispatcher(wait_then_send)
-        for number in range(1, 51):
-            sending.send(deliver_order(number, 1))
-        assert sent == [], "every send returned before the broker had taken anything"
-        answered.set()
-        sending.drain(60.0)
-        assert len(sent) == 50
-
-    def test_a_full_queue_drops_rather_than_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("fanout.orders.dispatch.QUEUE_SIZE", 2)
-        answered, sent = threading.Event(), list[int]()
-
-        def wait_then_send(order: Order) -> None:
-            answered.wait(60)
-            sent.append(order.id)
-
-        sending = Dispatcher(wait_then_send)
-        for number in range(1, 11):
-            sending.send(deliver_order(number, 1))
-        answered.set()
-        sending.drain(60.0)
-        assert 2 <= len(sent) <= 3
-        assert sent[:2] == [1, 2]
-
-    def test_a_broker_that_fails_stops_nothing(self) -> None:
-        sent: list[int] = []
-
-        def failing_once(order: Order) -> None:
-            if order.id == 1:
-                raise ConnectionError
-            sent.append(order.id)
-
-        sending = Dispatcher(failing_once)
-        for number in (1, 2):
-            sending.send(deliver_order(number, 1))
-        sending.drain(60.0)
-        assert sent == [2]
-
-    def test_without_a_thread_nothing_is_raised_and_the_next_order_finds_one(self) -> None:
-        sent: list[int] = []
-        sending = Dispatcher(lambda order: sent.append(order.id))
-        with patch("threading.Thread.start", side_effect=RuntimeError("can't start new thread")):
-            sending.send(deliver_order(1, 1))
-        sending.send(deliver_order(2, 1))
-        sending.drain(60.0)
-        assert sent == [2]
-
-
-class TestOrdersThatGoTogether:
-    def test_one_goes_by_itself_and_what_follows_it_in_one_message(self) -> None:
-        messages: list[list[Order]] = []
-        sending = Dispatcher(lambda order: messages.append([order]), lambda orders: messages.append(list(orders)))
-        orders = [Order(new_id(), NOTIFY_ORDER, (1, 0, 1, 2)) for _ in range(5)]
-        for order in orders:
-            sending.send(order)
-        tweet = deliver_order(new_id(), 1)
-        sending.send(tweet)
-        sending.drain(60.0)
-        assert messages == [orders[:1], [tweet], orders[1:]]
-
-    def test_what_a_broker_does_not_take_is_kept_and_sent_at_its_return(self) -> None:
-        broker = Broker()
-        sending = Dispatcher(broker.take, broker.take_together)
-        orders = [Order(new_id(), NOTIFY_ORDER, (1, 0, 1, 2)) for _ in range(5)]
-        for order in orders:
-            sending.send(order)
-        sending.drain(60.0)
-        assert (broker.took, broker.refused >= 2) == ([], True)
-        broker.answers = True
-        assert wait_until(lambda: len(broker.took) == 5, seconds=60.0)
-        assert broker.took == [order.id for order in orders]
-
-    def test_a_message_names_each_with_what_it_says(self) -> None:
-        orders = [Order(each, NOTIFY_ORDER, (each, 0, 1, 2)) for each in (7, 8)]
-        with patch.object(dispatch, "_send") as sent:
-            enqueue_together(orders)
-            enqueue_together(orders[:1])
-        together, alone = sent.call_args_list
-        assert together == call(
-            "fanout.work_orders", (7, NOTIFY_ORDER), NOTICES, orders=[(7, 7, 0, 1, 2), (8, 8, 0, 1, 2)]
-        )
-        assert alone.args[0] == "fanout.work_order"
-
-
-class Broker:
-    """Takes orders, or does not."""
-
-    def __init__(self) -> None:
-        self.answers = False
-        self.took: list[int] = []
-        self.refused = 0
-
-    def take(self, order: Order) -> None:
-        if not self.answers:
-            self.refused += 1
-            raise Unavailable("redis_broker")
-        self.took.append(order.id)
-
-    def take_together(self, orders: Sequence[Order]) -> None:
-        for order in orders:
-            self.take(order)
-
-
-@on_one_store
-@pytest.mark.usefixtures("product")
-class TestHeldOrders:
-    def test_what_a_broker_did_not_take_is_sent_at_its_return_in_its_order(self) -> None:
-        broker, orders = Broker(), [deliver_order(new_id(), 1) for _ in range(250)]
-        sending = Dispatcher(broker.take)
-        for order in orders:
-            sending.send(order)
-        sending.drain(60.0)
-        assert (broker.took, broker.refused >= 250) == ([], True)
-        broker.answers = True
-        assert wait_until(lambda: len(broker.took) == 250, seconds=60.0)
-        assert broker.took == [order.id for order in orders]
-        sending.send(later := deliver_order(new_id(), 1))
-        sending.drain(60.0)
-        assert broker.took[250:] == [later.id]
-
-    def test_what_somebody_else_has_sent_in_the_meantime_is_not_sent_again(self) -> None:
-        broker, orders = Broker(), [deliver_order(new_id(), 1) for _ in range(3)]
-        held = HeldOrders(broker.take)
-        assert all(map(held.hold, orders))
-        assert resending.claim(broker_node(), [str(orders[1].id)], seconds=60) == [True]
-        held.pass_on_some()
-        assert (broker.took, len(held)) == ([], 3)
-        broker.answers = True
-        held.pass_on_some()
-        assert (broker.took, len(held)) == ([orders[0].id, orders[2].id], 0)
-        assert resending.claim(broker_node(), [str(orders[2].id)], seconds=60) == [False], "a sweeper leaves it alone"
-
-    def test_no_more_is_kept_than_there_is_room_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(holding, "HELD", 2)
-        broker = Broker()
-        held = HeldOrders(broker.take)
-        kept = [held.hold(deliver_order(new_id(), 1)) for _ in range(3)]
-        assert (kept, len(held)) == ([True, True, False], 2)
-
-    def test_what_cannot_be_sent_at_all_keeps_nothing_behind_it(self) -> None:
-        broker, orders = Broker(), [deliver_order(new_id(), 1) for _ in range(3)]
-
-        def take(order: Order) -> None:
-            if order is orders[1]:
-                raise ValueError("no such order")
-            broker.take(order)
-
-        broker.answers = True
-        held = HeldOrders(take)
-        for order in orders:
-            held.hold(order)
-        with pytest.raises(ValueError, match="no such order"):
-            held.pass_on_some()
-        broker_node().round_trip(("DEL", f"sent:{orders[2].id}"))
-        held.pass_on_some()
-        assert (broker.took, len(held)) == ([orders[0].id, orders[2].id], 0)
-
-    def test_where_the_last_one_cannot_be_sent_nothing_is_asked_of_the_broker_any_more(self) -> None:
-        def fail(_order: Order) -> None:
-            raise ValueError("no such order")
-
-        held = HeldOrders(fail)
-        held.hold(deliver_order(new_id(), 1))
-        with pytest.raises(ValueError, match="no such order"):
-            held.pass_on_some()
-        with counted_round_trips() as trips:
-            held.pass_on_some()
-        assert (trips, len(held)) == ([], 0)

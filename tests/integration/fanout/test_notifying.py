@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import pytest
 
@@ -18,13 +18,14 @@ from accounts.graph.notifications import (
 )
 from fanout import tasks
 from fanout.delivery import notifying
-from fanout.orders import handlers
+from fanout.orders import handlers, resending, sweeper
 from fanout.orders.kinds import PoisonedOrder
 from fanout.tasks import work_orders
 from storage.errors import Unavailable
 from storage.ports.associations import Change
-from storage.ports.outbox import SHARDS, Order
+from storage.ports.outbox import Order
 from storage.ports.ranges import Range
+from storage.redis.node import PartlyUnavailable, broker_node
 from storage.stores import associations, dead_letters, ids, notices, outbox
 from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
 from tests.ids import new_id
@@ -98,7 +99,7 @@ def test_many_are_told_for_what_one_costs(product: str) -> None:
     redis, store = cost(9)
     assert redis <= first[0] <= 2, "accounts, and telling"
     if product == "cassandra":
-        assert store <= first[1] <= 3, "who hides whom, the notices, and the order's end"
+        assert store == first[1] == 2, "who hides whom, and the notices"
 
 
 def test_a_flood_that_came_together_costs_what_one_does(product: str) -> None:
@@ -120,7 +121,7 @@ def test_a_flood_that_came_together_costs_what_one_does(product: str) -> None:
     redis, store = cost(40)
     assert redis == first[0]
     if product == "cassandra":
-        assert store <= first[1] + SHARDS, "who hides whom, the notice, and a mark a shard"
+        assert store == first[1] == 2, "who hides whom, and the notice"
 
 
 def test_of_many_each_is_told_of_those_whom_they_do_not_hide_and_of_each_tweet_once() -> None:
@@ -173,6 +174,39 @@ class TestTasksOfMany:
             work_orders(*message_of(orders), orders=[(each.id, *each.args) for each in orders])
         assert every_open_order() == orders
         assert dead_letters().attempts([each.id for each in orders]) == {}
+
+    @on_one_store
+    def test_where_one_node_of_redis_is_away_only_its_people_wait(self) -> None:
+        actor, [there, away] = new_person(), [new_person() for _ in range(2)]
+        orders = [like_order(actor.id, new_id(), each.id) for each in (there, away, there)]
+        for order in orders:
+            outbox().add(order)
+        answered: list[object] = [b"OK", 0, TimeoutError(), 0]
+        node = Mock(**{"round_trip.side_effect": PartlyUnavailable("redis_timelines", answered)})
+        with (
+            patch.object(notifying, "timeline_node", return_value=node),
+            patch.object(sweeper, "let_be_sent") as let_be_sent,
+        ):
+            work_orders(*message_of(orders), orders=[(each.id, *each.args) for each in orders])
+        assert every_open_order() == [orders[1]]
+        assert let_be_sent.call_count == 1
+
+    @on_one_store
+    def test_what_a_backend_keeps_waiting_may_be_sent_soon(self) -> None:
+        orders = some_likes(2)
+        resending.claim(broker_node(), [str(each.id) for each in orders], seconds=resending.TOGETHER_SECONDS)
+        with timeline_redis_down():
+            work_orders(*message_of(orders), orders=[(each.id, *each.args) for each in orders])
+        left = broker_node().round_trip(*(("TTL", f"sent:{each.id}") for each in orders))
+        assert [0 < each <= resending.RESEND_SECONDS for each in left] == [True, True]
+
+    @on_one_store
+    def test_one_by_one_has_an_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tasks, "ONE_BY_ONE_SECONDS", -1.0)
+        orders = some_likes(3)
+        with patch.object(tasks, "_redelivered", return_value=True):
+            work_orders(*message_of(orders), orders=[(each.id, *each.args) for each in orders])
+        assert every_open_order() == orders
 
     @on_one_store
     def test_what_killed_a_worker_is_attempted_one_by_one(self) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fanout.orders.gathering import GATHER_SECONDS, TOGETHER, Gathering
+from fanout.orders.gathering import GATHER_SECONDS, NUMBERS, TOGETHER, Gathering
 from storage.ports.outbox import Order
 
 HERE = ("redis_broker", "notify")
@@ -52,6 +52,16 @@ def test_a_message_is_never_longer_and_what_fills_it_waits_for_nothing() -> None
     sent = [gathering.add(HERE, order(each)) for each in range(2 * TOGETHER + 1)]
     assert [len(each) for each in sent if each] == [1, TOGETHER, TOGETHER]
     assert [each.id for batch in sent for each in batch] == list(range(2 * TOGETHER + 1))
+
+
+def test_a_message_is_bounded_by_what_its_orders_say_too() -> None:
+    """A tweet may mention ninety people."""
+    gathering = Gathering(Clock())
+    wide = [Order(each, "notify", tuple(range(182))) for each in range(9)]
+    sent = [len(gathering.add(HERE, each)) for each in wide]
+    assert sent == [1, 0, 0, 0, 0, 0, 6, 0, 0]
+    assert len(gathering) == 2
+    assert 5 * 182 < NUMBERS <= 6 * 182
 
 
 def test_each_broker_and_kind_has_its_own() -> None:

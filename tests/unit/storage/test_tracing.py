@@ -70,6 +70,18 @@ def test_whoever_works_on_an_order_is_below_the_request_that_sent_it(ended: list
     assert len({first.span_id, again.span_id, ids_of(order)[1]}) == 3
 
 
+def test_what_was_done_together_is_a_span_of_each_order_which_leads_to_the_work(ended: list[Finished]) -> None:
+    orders = [new_id(), new_id()]
+    with tracing.unit("orders.work", Kind.CONSUMER) as work:
+        for order in orders:
+            tracing.record_order(order, "order.work", Kind.CONSUMER, {}, began_ns=7, failure="Unavailable")
+    first, second, _ = ended
+    assert [span.trace_id for span in (first, second)] == [ids_of(order)[0] for order in orders]
+    assert [span.parent_id for span in (first, second)] == [ids_of(order)[1] for order in orders]
+    assert first.links == second.links == ((work.trace_id, work.root.span_id),)
+    assert (first.started_ns, first.failure, first.attributes["feed.order"]) == (7, "Unavailable", str(orders[0]))
+
+
 def test_work_within_work_on_the_same_order_is_a_span_of_it_and_on_another_is_not(ended: list[Finished]) -> None:
     order, other = new_id(), new_id()
     with tracing.work_of(order, "work", Kind.CONSUMER, {}):
