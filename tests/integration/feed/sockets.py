@@ -88,6 +88,12 @@ class Socket:
         assert sent["type"] == "websocket.close", sent
         return int(sent["code"])
 
+    async def closed_at_last(self) -> int:
+        """The same, whatever it is told before."""
+        while (sent := await self._communicator.receive_output(SECONDS))["type"] == "websocket.send":
+            check_told(json.loads(sent["text"]))
+        return int(sent["code"])
+
     def arrived(self) -> list[dict[str, Any]]:
         """The frames that have come and were not taken yet; of a socket that was closed `{"type": "closed"}` last."""
         found: list[dict[str, Any]] = []

@@ -195,7 +195,7 @@ def test_sockets_are_closed_and_others_screens_lose_what_they_wrote() -> None:
         await housekeeping(leave, author)
         assert await others.deleted(1) == [tweet]
         async with asyncio.timeout(10):
-            assert await own.closed() in (CloseCode.NOT_AUTHENTICATED, CloseCode.FORBIDDEN)
+            assert await own.closed_at_last() in (CloseCode.NOT_AUTHENTICATED, CloseCode.FORBIDDEN)
         await others.close()
 
     asyncio.run(scenario())

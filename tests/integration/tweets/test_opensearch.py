@@ -3,13 +3,10 @@
 import http.client
 import json
 import logging
-import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,13 +15,12 @@ from deploy.opensearch.node import OpenSearchNode
 from deploy.supervisor.ports import LOOPBACK, free_port
 from storage.errors import Unavailable
 from tests.ids import new_id
-from tests.integration.tweets.nodes import Answer, answering
 from tests.outages import server_down
 from tests.proxies import Proxy
 from tests.unit.storage.test_process import holds_in_child
 from tweets.search import opensearch as opensearch_module
 from tweets.search.opensearch import BULK_BYTES, MAPPING, OpenSearchIndex
-from tweets.search.port import READ_SECONDS, WORD_MAX, WORDS_MAX, Answered, Document, IndexQuery, Late
+from tweets.search.port import READ_SECONDS, WORD_MAX, WORDS_MAX, Document, IndexQuery, Late
 
 pytestmark = pytest.mark.opensearch
 SPARE_SECONDS = 0.5
@@ -98,23 +94,6 @@ def test_a_lost_index_fails_nobody(opensearch: OpenSearchNode, index: OpenSearch
     uses.get(use, getattr(index, use))()
     index.ping()
     assert asked(opensearch, "HEAD", f"/{name}")[0] == 200
-
-
-@pytest.mark.parametrize("was_there", [True, False])
-def test_who_searches_makes_no_index_and_finds_nothing_in_time(was_there: bool) -> None:
-    """To make one may take longer than they may wait."""
-    asked_for: list[str] = []
-
-    def answer(method: str, path: str, _who: str) -> tuple[int, object]:
-        asked_for.append(method)
-        if was_there and "/_mapping" in path:
-            return 200, {"x-1": {"mappings": MAPPING}}
-        return 404, {"error": {"type": "index_not_found_exception"}}
-
-    with answering(answer) as port:
-        index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
-        assert (index.find(CAT, limit=5), index.newest(), index.count()) == ([], None, 0)
-    assert "PUT" not in asked_for
 
 
 def test_many_make_one_index_together(opensearch: OpenSearchNode, name: str, index: OpenSearchIndex) -> None:
@@ -302,76 +281,6 @@ def test_a_forked_child_has_connections_of_its_own(index: OpenSearchIndex) -> No
     assert index.find(CAT, limit=5) == [kept.id]
 
 
-def as_if_there(then: Answer) -> Answer:
-    """The index is there, and everything else is answered by `then`."""
-
-    def answer(method: str, path: str, who: str) -> tuple[int, object]:
-        if "/_mapping" in path:
-            return 200, {"x-1": {"mappings": MAPPING}}
-        return then(method, path, who)
-
-    return answer
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "told"),
-    [
-        (200, {"timed_out": True, "_shards": {"total": 2, "failed": 0}, "hits": {"hits": [{"sort": [1]}]}}, Late),
-        (200, {"timed_out": False, "_shards": {"total": 2, "failed": 1}, "hits": {"hits": [{"sort": [1]}]}}, Late),
-        (429, BLOCKED, Late),
-        (500, BLOCKED, Answered),
-        (503, BLOCKED, Late),
-        (400, BLOCKED, Answered),
-        (502, BLOCKED, Unavailable),
-    ],
-)
-def test_less_than_the_whole_answer_is_none(status: int, body: object, told: type[Unavailable]) -> None:
-    """Of a cluster that answers; what a gateway says is that nothing behind it does."""
-    with answering(as_if_there(lambda *_: (status, body))) as port:
-        index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
-        with capture_logs() as lines, pytest.raises(Unavailable) as refused:
-            index.find(CAT, limit=5)
-    assert refused.type is told
-    assert lines
-    assert "somebody" not in str(lines)
-
-
-@pytest.mark.parametrize("kind", ["rejected_execution_exception", "strict_dynamic_mapping_exception"])
-def test_what_a_node_refuses_of_a_batch_is_not_taken_for_kept(kind: str) -> None:
-    refusal = {"errors": True, "items": [{}, {"index": {"error": {"type": kind, "reason": "a text"}}}]}
-    with answering(as_if_there(lambda *_: (200, refusal))) as port:
-        index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
-        with capture_logs() as lines, pytest.raises(Late):
-            index.put([cat(), cat()])
-    assert [(line["event"], line["error"]) for line in lines] == [("search_refuses_writes", kind)]
-
-
-def refusing(*kinds: str) -> object:
-    """A node's answer to a batch, of which it took those whose kind of refusal is empty."""
-    items = [
-        {"_id": str(place), "status": 400, "error": {"type": kind}} if kind else {"_id": str(place), "status": 201}
-        for place, kind in enumerate(kinds)
-    ]
-    return {"errors": True, "items": [{"index": each} for each in items]}
-
-
-@pytest.mark.parametrize("kinds", [("", "mapper_parsing_exception"), ("illegal_argument_exception",)])
-def test_a_document_that_is_at_fault_itself_is_named_and_left_out(kinds: tuple[str, ...]) -> None:
-    with answering(as_if_there(lambda *_: (200, refusing(*kinds)))) as port:
-        index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
-        with capture_logs() as lines:
-            index.put([cat() for _ in kinds])
-    assert [(line["event"], line["tweet_id"]) for line in lines] == [("search_refuses_a_document", str(len(kinds) - 1))]
-
-
-def test_where_all_documents_are_refused_none_is_at_fault() -> None:
-    kinds = ("mapper_parsing_exception",) * 2
-    with answering(as_if_there(lambda *_: (200, refusing(*kinds)))) as port:
-        index = OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
-        with pytest.raises(Unavailable):
-            index.put([cat(), cat()])
-
-
 def test_a_read_that_is_given_less_time_takes_no_more_and_says_nothing_of_the_node(
     opensearch: OpenSearchNode, index: OpenSearchIndex
 ) -> None:
@@ -388,35 +297,3 @@ def test_the_library_tells_nobody_what_is_searched_for(
         index.put([Document(id=new_id(), author_id=7, words=("secret",))])
         index.find(IndexQuery(phrases=(("secret",),)), limit=5)
     assert "secret" not in caplog.text
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_wrong_password_is_said_and_not_quoted(status: int) -> None:
-    with answering(lambda *_: (status, {"error": "Unauthorized"})) as port:
-        index = OpenSearchIndex(f"opensearch://feed:hunter2@{LOOPBACK}:{port}/x")
-        with capture_logs() as lines, pytest.raises(Unavailable) as refused:
-            index.find(CAT, limit=5)
-    assert [(line["event"], line["log_level"]) for line in lines] == [("search_refuses_us", "error")]
-    assert "hunter2" not in f"{lines}{refused.value!r}{refused.value.__cause__!r}"
-
-
-def test_over_tls_it_signs_in_to_who_has_proved_itself(tmp_path: Path) -> None:
-    certificate, key = tmp_path / "node.crt", tmp_path / "node.key"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-    subprocess.run([*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate, key)
-    heard: list[str] = []
-
-    def answer(_method: str, _path: str, who: str) -> tuple[int, object]:
-        heard.append(who)
-        return 200, {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": [{"sort": [5]}]}}
-
-    with answering(as_if_there(answer), tls) as port:
-        place = f"feed:a%40b@localhost:{port}/x"
-        assert OpenSearchIndex(f"opensearchs://{place}?ca={certificate}").find(CAT, limit=5) == [5]
-        assert heard == ["Basic ZmVlZDphQGI="]
-        with pytest.raises(Unavailable):
-            OpenSearchIndex(f"opensearchs://{place}").find(CAT, limit=5)
-    assert len(heard) == 1, "nothing is said to who has not proved itself"
