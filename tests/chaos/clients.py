@@ -25,7 +25,7 @@ from tests.chaos.stream import ABOUT_A_TWEET, ANSWERS, BETWEEN_TWO, WRITING, Act
 THREADS = 8
 PAGE = 40
 WALK_SECONDS = 3.0
-"""A page for which was looked so long, as while a backend hangs, goes out with what was found (storage/web/walking.py)."""
+"""A page for which was looked so long, as while a backend hangs, goes out with what was found."""
 PAUSE_SECONDS = 0.3
 """Before a request is repeated; less than Retry-After asks for, so that a backend's return is noticed soon."""
 LOOK_SECONDS = 0.02
