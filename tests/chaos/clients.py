@@ -24,6 +24,8 @@ from tests.chaos.stream import ABOUT_A_TWEET, ANSWERS, BETWEEN_TWO, WRITING, Act
 
 THREADS = 8
 PAGE = 40
+WALK_SECONDS = 3.0
+"""A page for which was looked so long, as while a backend hangs, goes out with what was found."""
 PAUSE_SECONDS = 0.3
 """Before a request is repeated; less than Retry-After asks for, so that a backend's return is noticed soon."""
 LOOK_SECONDS = 0.02
@@ -300,7 +302,12 @@ class Crowd:
         last = answer.body["meta"]["next_cursor"] is None
         with self._changed:
             faults = Reading(self._record, self._numbers, person, answer.begun).faults(items, last=last)
-        if not last and len(items) < PAGE:
+        if is_short(len(items), last=last, seconds=answer.ended - answer.begun):
             faults.append(f"is short: {len(items)} entries, and more below")
         for fault in faults:
             self._journal.find(f"home of person {person} {fault}", web=answer.web, begun=answer.begun)
+
+
+def is_short(entries: int, *, last: bool, seconds: float) -> bool:
+    """Whether a page, for which `seconds` were taken, holds less than it must."""
+    return not last and entries < PAGE and seconds < WALK_SECONDS

@@ -17,6 +17,7 @@ from tests.chaos.requests import MARK, PASSWORD, username
 from tests.chaos.stream import Kind
 
 PAUSE_SECONDS = 0.5
+NOTIFICATIONS, FOUND = "notifications", "found"
 SEARCHERS = 3
 """Besides nobody in particular one in so many searches for everything."""
 LIKED_BY = 10
@@ -27,8 +28,8 @@ class SocialVerifier:
     """Of these people, who are all that are there."""
 
     def __init__(self, ask: Asker, record: Record, journal: Journal, people: Sequence[int]) -> None:
-        self.groups = 0
-        self.found = 0
+        self._counted: dict[tuple[str, int | None], int] = {}
+        """How many notifications each has, and how many tweets they found, when it was looked last."""
         self._ask = ask
         self._record = record
         self._journal = journal
@@ -44,6 +45,14 @@ class SocialVerifier:
             (self._lists, people),
             (self._is_gone, self._left),
         )
+
+    @property
+    def groups(self) -> int:
+        return sum(count for (what, _), count in self._counted.items() if what == NOTIFICATIONS)
+
+    @property
+    def found(self) -> int:
+        return sum(count for (what, _), count in self._counted.items() if what == FOUND)
 
     def differences(self, *, patience: float) -> list[str]:
         """What is still wrong when the patience is over; looks again at what was wrong only."""
@@ -71,7 +80,7 @@ class SocialVerifier:
 
     def _notifications(self, person: int) -> list[Shown]:
         told = list(self._scroll(f"/me/notifications?limit={LIMIT}", person))
-        self.groups += len(told)
+        self._counted[NOTIFICATIONS, person] = len(told)
         return [Shown.read_from(each) for each in told]
 
     def _unread(self, person: int) -> Iterator[str]:
@@ -98,7 +107,7 @@ class SocialVerifier:
         """Every text has the mark in it."""
         path = f"/search/tweets?q={MARK}&limit={LIMIT}"
         found = [number_in(each["text"]) for each in self._scroll(path, person, may_be_short=True)]
-        self.found += len(found)
+        self._counted[FOUND, person] = len(found)
         tweets = sorted(self._record.tweets.values(), key=lambda each: each.id or 0, reverse=True)
         expected = [
             each.number

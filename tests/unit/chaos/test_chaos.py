@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import CannotStart
+from tests.chaos.clients import PAGE, is_short
 from tests.chaos.oracle import Item, expected_home, paged
 from tests.chaos.record import ALLOWED_SECONDS, Outcome
 from tests.chaos.schedule import LAST_SECONDS, Fault, schedule
@@ -201,6 +202,12 @@ class TestPagesDuringTheRun:
         assert story.faults(CLEO, shown) == []
         story(ADA, Kind.LEAVE)
         assert "has left" in story.faults(CLEO, shown)[0]
+
+    def test_a_page_is_full_unless_it_is_the_last_or_was_looked_for_long(self) -> None:
+        assert is_short(PAGE - 1, last=False, seconds=0.1)
+        assert not is_short(PAGE, last=False, seconds=0.1)
+        assert not is_short(PAGE - 1, last=True, seconds=0.1)
+        assert not is_short(PAGE - 1, last=False, seconds=3.2)
 
     def test_twice_and_out_of_order_are_seen(self, story: Story) -> None:
         one, two = story(ADA, Kind.POST), story(ADA, Kind.POST)
