@@ -36,7 +36,7 @@ TOKEN = re.compile(r"([1-9][0-9]{0,18})\.[0-9A-Za-z]{1,12}\.[0-9A-Za-z_-]{43}", 
 NOBODY = ""
 """The address in a row of a letter that is not to be sent."""
 UNREACHABLE = ".invalid"
-"""How addresses end that are nobody's (RFC 2606): of who stands in for a lost account, and of who has left."""
+"""How addresses end that are nobody's (RFC 2606): of who stands in for a lost account, who has left, and the demo's."""
 
 log = structlog.get_logger(__name__)
 

@@ -34,7 +34,8 @@ class Person:
 
     @property
     def email(self) -> str:
-        return f"{self.username}@example.org"
+        """Returns an address of nobody's (RFC 2606), to which no letter is sent that asks for it to be confirmed."""
+        return f"{self.username}@demo.invalid"
 
 
 @dataclass(frozen=True, slots=True)

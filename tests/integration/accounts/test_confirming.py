@@ -365,11 +365,13 @@ class TestLetters:
         assert sent() == []
         assert AddressLetter.objects.count() == 0
 
-    def test_a_lost_account_s_address_is_not_written_to(self) -> None:
+    def test_addresses_of_nobody_s_are_not_written_to(self) -> None:
         ada = new_person()
         User.objects.filter(pk=ada.pk).update(email="lost_1@lost.invalid")
         change_address(ada, "found@example.org")
         assert sent() == [("found@example.org", ASKS)]
+        services.register(username="demonstrated", email="demonstrated@demo.invalid", password=PASSWORD)
+        assert sent() == []
 
 
 def test_nothing_logs_the_token_or_the_address(caplog: pytest.LogCaptureFixture) -> None:

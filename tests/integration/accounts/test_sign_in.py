@@ -46,6 +46,7 @@ def test_registering_answers_the_own_account_and_a_token_that_works() -> None:
         "verified": False,
         "protected": False,
         "email": "ada@example.org",
+        "email_confirmed": False,
     }
     assert me(data["token"]).json()["data"]["username"] == "Ada_L"
 

@@ -299,8 +299,9 @@ class TestLetters:
 
     def test_all_of_it(self, given: pytest.MonkeyPatch) -> None:
         page = "https://feed.example.org/new-password"
-        environment = read(given, {**SAFE, **LETTERS, "PASSWORD_RESET_URL": page})
+        environment = read(given, {**SAFE, **LETTERS, "PASSWORD_RESET_URL": page, "EMAIL_CONFIRMATION_URL": f"{page}2"})
         assert (environment.email_from, environment.password_reset_url) == ("Feed <feed@example.org>", page)
+        assert environment.email_confirmation_url == f"{page}2"
 
     @pytest.mark.parametrize(
         ("variables", "sentence"),
@@ -324,6 +325,12 @@ class TestLetters:
             (
                 {"EMAIL_URL": "", "EMAIL_FROM": "", "PASSWORD_RESET_URL": "https://feed.example.org"},
                 "PASSWORD_RESET_URL is for letters",
+            ),
+            ({"EMAIL_CONFIRMATION_URL": "http://feed.example.org"}, "EMAIL_CONFIRMATION_URL must begin with https://"),
+            ({"EMAIL_CONFIRMATION_URL": "https://x.org/#new"}, "EMAIL_CONFIRMATION_URL must begin with https://"),
+            (
+                {"EMAIL_URL": "", "EMAIL_FROM": "", "EMAIL_CONFIRMATION_URL": "https://feed.example.org"},
+                "EMAIL_CONFIRMATION_URL is for letters",
             ),
         ],
     )

@@ -50,6 +50,19 @@ def test_a_secret_of_which_only_a_part_was_written_is_made_anew(tmp_path: Path) 
     assert len(kept_secret(tmp_path / "secret_key")) >= 40
 
 
+@pytest.mark.parametrize(
+    ("given", "page"),
+    [
+        ({}, "http://127.0.0.1:8123/confirm-email"),
+        ({"EMAIL_CONFIRMATION_URL": "https://mine.example.org"}, "https://mine.example.org"),
+        ({"ENVIRONMENT": "production"}, ""),
+    ],
+)
+def test_letters_lead_to_its_own_page(tmp_path: Path, given: dict[str, str], page: str) -> None:
+    read = Options.read({"DATA_DIR": str(tmp_path), "PORT": "8123"})
+    assert environment(read, {**given, "SECRET_KEY": "given"})["EMAIL_CONFIRMATION_URL"] == page
+
+
 def test_the_processes_get_the_whole_environment_and_a_given_secret(tmp_path: Path) -> None:
     read = options(DATA_DIR=str(tmp_path))
     env = environment(read, {"RATE_LIMITS": "off", "SECRET_KEY": "given"})
