@@ -33,6 +33,7 @@ from granian.server.mp import MPServer, WorkerProcess
 from config.environment import environment_or_end
 from config.observability.logs import logging_config
 from config.serving.draining import NOTICE, draining
+from storage.telling import teller
 
 HEADER_MS = 10_000
 """Until a header is there, from the connection or from the last answer: a proxy keeps idle connections for less."""
@@ -98,11 +99,13 @@ def worker_of(threads: int) -> Callable[..., None]:
         leave_alone_what_is_loaded()
         ending, ended = loop_signals(loop), asyncio.Event()
         draining.listen(loop)
+        teller.begin()
         ending.add_cb(lambda: loop.call_soon_threadsafe(ended.set))
         server = granians_worker(number, sock, ipc, runtime, blocking, threads, idle, connections, *http, *tls, metrics)
         serve = getattr(server, WORKERS_METHODS[mode][False])
         serve(Scheduler(loop, gateway.serve, None, None, None), loop, ending)
         loop.run_until_complete(ended.wait())
+        teller.flush()
 
     return cast(Callable[..., None], in_process.wrap_target(worker))
 

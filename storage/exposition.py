@@ -24,6 +24,8 @@ from django.conf import settings
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from storage.telling import teller
+
 OF_LIVING = re.compile(r"gauge_live\w*_(\d+)\.db")
 SECONDS = 5.0
 """That a client has in all for its request, and then for taking the answer."""
@@ -36,6 +38,7 @@ log = structlog.get_logger(__name__)
 
 def registry() -> CollectorRegistry:
     """Returns what is counted, made for each scrape, as the client wants it with several processes."""
+    teller.flush()
     made = CollectorRegistry()
     if settings.PROMETHEUS_MULTIPROC_DIR:
         _forget_the_dead(Path(settings.PROMETHEUS_MULTIPROC_DIR))

@@ -38,6 +38,7 @@ from storage.redis.node import timeline_node
 from storage.redis.rate_limits import Hit
 from storage.redis.reads import NOTHING, Read
 from storage.redis.shards import Generations
+from storage.telling import teller
 
 X = TypeVar("X")
 
@@ -114,7 +115,7 @@ def check(
     vouching.go_on()
     known = _from_redis(claim, extra, counted)
     end_us, account, hit = known.end_us, known.account, known.hit
-    (MISSES if end_us is None else HITS).inc()
+    teller.tell((MISSES if end_us is None else HITS).inc, 1)
     if end_us is None:
         before_sql(claim)
     if end_us is None or account is None or known.is_doubtful:

@@ -5,7 +5,8 @@ through the standard library's logging. The lines are the same, to the same stre
 on: so none is lost, whatever ends the process.
 
 The line of a request is made at every one, and so has a way of its own (`write_request`), past structlog: the same line
-for a third of the work.
+for a third of the work, which a web process writes behind (storage/telling.py), in its place by its time and not always
+by its order.
 
 docs/logs.md lists the fields. In JSON each line has a `trace_id`, empty where nothing is traced.
 """
@@ -26,6 +27,7 @@ import msgspec
 import structlog
 
 from storage.masking import masked
+from storage.telling import teller
 
 REQUEST = "request"
 """The logger, and the event, of a request's line."""
@@ -146,7 +148,11 @@ _write_request: Callable[[dict[str, object]], None] = _write_by_structlog
 def _in_one_step(
     logger: "NamedWriter", further: Sequence[structlog.typing.Processor]
 ) -> Callable[[dict[str, object]], None]:
-    """Returns what does to a request's line what `_write_own_lines` has done to each: all in it is plain."""
+    """Returns what does to a request's line what `_write_own_lines` has done to each, but for writing it, which a web
+    process does behind (storage/telling.py). All in it is plain."""
+
+    def emit(line: dict[str, object]) -> None:
+        logger.msg(_encoded_plain(line))
 
     def write(line: dict[str, object]) -> None:
         line["event"] = REQUEST
@@ -154,7 +160,7 @@ def _in_one_step(
         for process in further:
             process(logger, "info", line)
         line.setdefault("trace_id", "")
-        logger.msg(_encoded_plain(line))
+        teller.tell(emit, line)
 
     return write
 

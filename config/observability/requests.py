@@ -18,6 +18,7 @@ from prometheus_client import Counter, Histogram
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from config.observability.logs import write_request
+from storage.telling import teller
 from storage.web.rest import escaped_path
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -68,7 +69,12 @@ def _request_id(request: HttpRequest) -> str:
 def _count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
     method = request.method if request.method in METHODS else "other"
     route = f"/{request.resolver_match.route}" if request.resolver_match is not None else "unknown"
-    _requests(method, route, response.status_code).inc()
+    teller.tell(_add, (method, route, response.status_code, seconds))
+
+
+def _add(answer: tuple[str, str, int, float]) -> None:
+    method, route, status, seconds = answer
+    _requests(method, route, status).inc()
     _seconds(method, route).observe(seconds)
 
 

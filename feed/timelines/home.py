@@ -34,6 +34,7 @@ from storage.ids.settling import settled_place
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Read
 from storage.redis.tallies import tallies
+from storage.telling import teller
 from storage.web.paging import MOST_COUNTED, Page, PageRequest, first_fetch
 from tweets.reading.hydration import Hydrated, TweetOut, full_page, hydrated
 from tweets.stores.port import tweet_store
@@ -68,7 +69,7 @@ def home_page(viewer: Viewer, request: PageRequest, *, prefetched: Prefetched | 
     home = _Home(viewer, prefetched)
     page = full_page(request, home, home.hydrate)
     tallies.count(WARM if home.was_warm else COLD)
-    home.path.inc()
+    teller.tell(home.path.inc, 1)
     return page
 
 

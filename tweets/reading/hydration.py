@@ -24,6 +24,7 @@ from storage.figures import looked_up_in
 from storage.redis.node import timeline_node
 from storage.redis.reads import NOTHING, Command, Read
 from storage.redis.shards import Generations
+from storage.telling import teller
 from storage.web import walking
 from storage.web.asking import Shown
 from storage.web.paging import Page, PageRequest
@@ -306,7 +307,7 @@ def _from_cache(
         visibility.know_without_redis()
         return _Cached()
     for found, hits, misses in ((tweets, TWEET_HITS, TWEET_MISSES), (counted, COUNT_HITS, COUNT_MISSES)):
-        hits.inc(len(found.values))
+        teller.tell(hits.inc, len(found.values))
         if missing := len(ids) - len(found.values):
             misses.inc(missing)
     if changes is None:
