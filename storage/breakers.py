@@ -9,10 +9,10 @@ not asked. The probe runs in a thread of the breaker's own, so no request ever p
 timeout, there is one at a time, and the breaker closes by itself also when nobody calls.
 
 **What counts** is silence: no connection, no answer in time. A backend that answers with an
-error has answered; where some answers mean that it is overloaded (`late`), many in a row without a success count, too.
-Failures must follow one another: a slow statement among others that
-succeed opens nothing. A call that began before the breaker last changed says nothing about
-now, and is not counted.
+error has answered (`answers`), and its silences are counted anew; where some answers mean that it is overloaded
+(`late`), many in a row without a success count, too. Failures must follow one another: a slow
+statement among others that succeed opens nothing. A call that began before the breaker last
+changed says nothing about now, and is not counted.
 
 **A breaker makes nothing wrong.** To its callers an open breaker is what a backend that is
 down is, and they do what they do then; it only says so sooner, and up to PAUSE_SECONDS and a
@@ -73,9 +73,13 @@ class Breaker:
         failures: int,
         late: Callable[[Exception], bool] = lambda _: False,
         late_failures: int = 0,
+        answers: Callable[[Exception], bool] | None = None,
         figure: str = "",
     ) -> None:
         """`late` tells answers that say "not in time"; `late_failures` of them in a row open it as well.
+
+        `answers` tells all errors that the backend has answered with, which end a row of silences: those that are
+        `late`, unless it is given. An error that is neither may be the caller's own, and proves nothing.
 
         `figure` is what the backend is called in metrics, where /readyz calls it otherwise than errors do.
         """
@@ -85,6 +89,7 @@ class Breaker:
         self._limit = failures
         self._late = late
         self._late_limit = late_failures
+        self._answers = answers or late
         self.figure = figure or backend
         self._opened = OPENED.labels(self.figure)
         self._lock = threading.Lock()
@@ -118,7 +123,10 @@ class Breaker:
         """Hears of what a call that was entered ended with."""
         if self._silent(error):
             self._failed(began_in, error, silences=1)
-        elif self._late(error):
+            return
+        if self._answers(error):
+            self._end_silences(began_in)
+        if self._late(error):
             self._failed(began_in, error, late=1)
 
     def answered(self) -> None:
@@ -137,6 +145,11 @@ class Breaker:
         """Closes it in a forked child, where the copy of the lock may be held by a thread that is not there."""
         self._lock = threading.Lock()
         self._close()
+
+    def _end_silences(self, began_in: int) -> None:
+        with self._lock:
+            if self._round == began_in:
+                self._failures = 0
 
     def _failed(self, began_in: int, error: Exception, *, silences: int = 0, late: int = 0) -> None:
         with self._lock:

@@ -1,6 +1,7 @@
 """What the search tells Prometheus.
 
-search_indexed_after_seconds    from a tweet's birth until the index had it, of those that were new to everybody
+search_indexed_after_seconds    from a tweet's birth until the index had it, of those that were new to everybody; of
+                                retweets, and of what was deleted before, nothing
 search_lag_seconds              how far the indexer is behind, of the oldest order if it never ran; 0 while it keeps up.
                                 From the store, at a scrape
 search_rebuild_wanted           1 once `manage.py index_tweets` has to fill a gap (gaps.py). Likewise

@@ -47,16 +47,25 @@ def look_whether_it_is_another(identity: str) -> None:
     that the indexer will not come to any more: whoever asks first makes a lost index anew.
 
     A gap is as of before the look: a rebuild that began while it lasted has found the same, and fills it. An index that
-    is empty as long as its rebuild has put nothing is no second gap.
+    is empty as long as its rebuild has put nothing is no second gap. So it is asked first whether there is one: of an
+    index that is found empty a rebuild may have come to its end by then.
 
-    A store read and a read of the index; of another one two store reads and two writes. Raises `Unavailable`.
+    Three store reads, and a read of the index where there is no gap; of another one three store reads and two writes.
+    Raises `Unavailable`.
     """
     looked = make_id(now_us(), 0)
     if not places().place(_known_as(identity)):
         _note_loss(looked)
         note_the_index(identity)
-    elif search_index().newest() is None and not rebuild_wanted():
+    elif not rebuild_wanted() and search_index().newest() is None:
         _note_loss(looked)
+
+
+def note_that_it_was_emptied(of: int) -> None:
+    """Notes a gap as of now, of an index from which that tweet is gone, which was put and stands. A store write. Raises
+    `Unavailable`."""
+    places().move(SEARCH_GAP, make_id(now_us(), 0))
+    log.error("search_index_empty", since=created_at(of))
 
 
 def _known_as(identity: str) -> str:

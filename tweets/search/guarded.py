@@ -1,7 +1,8 @@
 """The index of this deployment, and the breaker before it: a hung or dead index costs its timeout a few times, no more.
 
 One that answers, though it says that a query took too long, or that it has too much to do, is not away: three slow
-queries of somebody close the search to nobody. Only many such answers in a row, without any other, do so for a second.
+queries of somebody close the search to nobody. Only many such answers in a row, without one that went well, do so for
+a second.
 
 An index is of nobody's concern but the search's: whatever is wrong with it, posting, deleting and reading go on.
 """
@@ -15,12 +16,12 @@ from storage.breakers import Breaker
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.ports.places import SEARCH_OFF
-from tweets.search.port import BACKEND, Answered, Document, IndexQuery, Late, SearchIndex, engine
+from tweets.search.port import BACKEND, Answered, Document, Hurried, IndexQuery, Late, SearchIndex, engine
 
 FAILURES = 3
 """So many calls in a row that were not answered open the breaker."""
 LATE_FAILURES = 20
-"""So many in a row that were answered with "not in time", without one other answer, do so as well."""
+"""So many in a row that were answered with "not in time", without one call that went well, do so as well."""
 
 
 class GuardedIndex:
@@ -36,6 +37,7 @@ class GuardedIndex:
             failures=FAILURES,
             late=lambda error: isinstance(error, Late),
             late_failures=LATE_FAILURES,
+            answers=lambda error: isinstance(error, Answered) and not isinstance(error, Hurried),
         )
 
     def put(self, documents: Sequence[Document]) -> None:

@@ -30,6 +30,7 @@ of outage, says so (`gaps.py`), and `manage.py index_tweets` fills the gap.
 
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 from cachetools import LRUCache
@@ -171,22 +172,23 @@ class _Run:
             if order.kind in (RETRACT, RESTORE):
                 self._changes[tweet_id] = max(order, self._changes.get(tweet_id, order), key=_id_of)
         of_tweets = {each: max(order, self._changes.get(each, order), key=_id_of) for each, order in of_tweets.items()}
-        missing = index_tweets(of_tweets)
+        put, missing, _ = index_tweets(of_tweets)
         waiting = {order.id for order in orders if _tweet_of(order) in missing}
         for order in orders:
             if order.id not in waiting:
                 self._known[order.id] = order.kind not in (RETRACT, RESTORE)
         self.indexed += len(orders) - len(waiting)
-        figures.count_indexed(each for each in of_tweets if each > first_above and each not in missing)
+        figures.count_indexed({each for each in put if each > first_above})
 
     def _settle(self, orders: Sequence[Order]) -> int | None:
         """Of the second pass. Returns the first order that there was no time for, from which the next run goes on."""
         new = _new_to_the_index(_by_tweets(orders))
-        missing = index_tweets(new)
+        put, missing, _ = index_tweets(new)
         waiting = self._finish({each: new[each] for each in missing})
-        if lost := index_tweets({each: new[each] for each in missing - waiting.keys()}):
+        finished, lost, _ = index_tweets({each: new[each] for each in missing - waiting.keys()})
+        if lost:
             log.warning("tweets_of_orders_missing", count=len(lost))
-        figures.count_indexed({each for each in new if _brings(new[each])} - waiting.keys() - lost)
+        figures.count_indexed({each for each in put | finished if _brings(new[each])})
         left = min((order.id for order in waiting.values()), default=None)
         settled = [order for order in orders if left is None or order.id < left]
         self.indexed += len([order for order in settled if order.id not in self._known])
@@ -242,23 +244,34 @@ def _new_to_the_index(orders: "dict[int, Order]") -> "dict[int, Order]":
     return {each: order for each, order in orders.items() if each not in found or not _brings(order)}
 
 
-def index_tweets(orders: "dict[int, Order]") -> set[int]:
-    """Brings the index up to what these orders, by their tweets, say; returns the tweets that are not there.
+class Brought(NamedTuple):
+    """What has become of some tweets. Of a retweet nothing does."""
+
+    put: set[int]
+    missing: set[int]
+    """Not in the store, though they should be."""
+    gone: set[int]
+    """They do not stand."""
+
+
+def index_tweets(orders: "dict[int, Order]") -> Brought:
+    """Brings the index up to what these orders, by their tweets, say.
 
     A read of the store and up to two writes to the index; where it takes something out, another read, and a write if
     that came back meanwhile. Raises `Unavailable`.
     """
-    missing, gone = _bring(orders)
+    put, missing, gone = _bring(orders)
     if gone:
         # Another process may have put it back between the read and the removal.
-        _bring({each: orders[each] for each in gone}, removes=False)
-    return missing
+        back, _, gone = _bring({each: orders[each] for each in gone}, removes=False)
+        put |= back
+    return Brought(put, missing, gone)
 
 
-def _bring(orders: "dict[int, Order]", *, removes: bool = True) -> tuple[set[int], set[int]]:
-    """Puts what stands, and takes out what does not; returns what is missing, and what does not stand."""
+def _bring(orders: "dict[int, Order]", *, removes: bool = True) -> Brought:
+    """Puts what stands, and takes out what does not."""
     if not orders:
-        return set(), set()
+        return Brought(set(), set(), set())
     tweets = tweet_store().get_many(list(orders))
     put: list[Document] = []
     gone: set[int] = set()
@@ -277,7 +290,7 @@ def _bring(orders: "dict[int, Order]", *, removes: bool = True) -> tuple[set[int
         search_index().put(put)
     if gone and removes:
         search_index().remove(gone)
-    return missing, gone
+    return Brought({document.id for document in put}, missing, gone)
 
 
 def _as_said(order: Order, tweet: Tweet) -> Tweet:

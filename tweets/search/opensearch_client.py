@@ -6,6 +6,9 @@ logged of an error is what the library or the node calls it, never a query or a 
 Of several nodes those are asked in turn that have answered. One that does not is left alone for DEAD_SECONDS; what it
 did not take at all is asked once more, of another one, within the same time. What it took without answering is not,
 since there is no time left.
+
+A query that takes too long is one that a node may not interrupt, and ends without a word. So whoever has waited in vain
+asks, in the last PING_SECONDS of the time, whether anybody is there: if so, it was late, and not silent.
 """
 
 import logging
@@ -30,12 +33,15 @@ from urllib3 import Timeout
 from storage.errors import Unavailable
 from storage.process import start_anew_after_fork
 from tweets.search.addresses import Address
-from tweets.search.port import BACKEND, HANGS_SECONDS, Answered, Late
+from tweets.search.port import BACKEND, HANGS_SECONDS, Answered, Hurried, Late
 
 CONNECT_SECONDS = 0.5
 """On a network of one place a node that is there answers within milliseconds."""
 CONNECTIONS = 16
 """Kept open to a node. No process has more threads that search at a time; of more, the rest are closed again."""
+PING_SECONDS = 0.2
+"""Of a call's time, for the question whether anybody is there. It is answered by any node, at once, and touches neither
+index nor the threads that search."""
 DEAD_SECONDS = 5.0
 OVERLOADED = (429, 503)
 """By these a node says that it has too much to do, or not all it needs."""
@@ -78,23 +84,39 @@ class OpenSearchClient:
 
     def ask(self, call: Call[T], *, until: float) -> T:
         """Returns what `call` answers, by `until` on the monotonic clock. Raises `Missing`; `Answered` or `Late` for an
-        error that the cluster has answered with, else `Unavailable`."""
+        error that the cluster has answered with, or where it answered a ping meanwhile, else `Unavailable`."""
         had = until - time.monotonic()
+        spare = PING_SECONDS if had >= HANGS_SECONDS else 0.0
         try:
-            try:
-                return call(self._opened(), _time_until(until))
-            except ConnectionError as error:
-                if isinstance(error, ConnectionTimeout):
-                    raise
-            return call(self._opened(), _time_until(until))
+            return self._twice(call, until - spare)
         except NotFoundError as error:
             raise Missing from error
         except (AuthenticationException, AuthorizationException) as error:
             log.error("search_refuses_us", error=_named(error))
             raise Answered from error
+        except ConnectionTimeout as error:
+            log.warning("search_does_not_answer", error=_named(error))
+            raise (self._silent_or_late() if spare else Hurried()) from error
         except (OpenSearchException, OSError) as error:
             log.warning("search_does_not_answer", error=_named(error))
-            raise _meant(error, had) from error
+            raise _meant(error) from error
+
+    def _twice(self, call: Call[T], until: float) -> T:
+        """Once more if it was not taken at all."""
+        try:
+            return call(self._opened(), _time_until(until))
+        except ConnectionError as error:
+            if isinstance(error, ConnectionTimeout):
+                raise
+        return call(self._opened(), _time_until(until))
+
+    def _silent_or_late(self) -> Unavailable:
+        """What it says of the cluster that a call was not answered: whether a ping is, with whatever."""
+        try:
+            self._opened().info(request_timeout=_time_until(time.monotonic() + PING_SECONDS))
+        except (OpenSearchException, OSError) as error:
+            return Late() if isinstance(_meant(error), Answered) else Unavailable(BACKEND)
+        return Late()
 
     def _opened(self) -> OpenSearch:
         opened = self._open
@@ -130,10 +152,8 @@ def _time_until(ends: float) -> Timeout:
     return Timeout(connect=min(CONNECT_SECONDS, left), total=left)
 
 
-def _meant(error: Exception, had: float) -> Unavailable:
-    """What an error says of the cluster, which `had` so many seconds to answer in."""
-    if isinstance(error, ConnectionTimeout):
-        return Unavailable(BACKEND) if had >= HANGS_SECONDS else Late()
+def _meant(error: Exception) -> Unavailable:
+    """What an error says of the cluster."""
     status = error.status_code if isinstance(error, TransportError) else None
     if not isinstance(status, int) or status in GATEWAYS:
         return Unavailable(BACKEND)

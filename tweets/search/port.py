@@ -42,7 +42,7 @@ WRITE_SECONDS = 2.0
 BATCH_MAX = 1_000
 """Documents, or ids, that are put or removed at a time."""
 HANGS_SECONDS = 1.0
-"""Whoever has waited so long without a word has found an index silent; who had less time says nothing of it."""
+"""Whoever had so long, and heard no word, asks whether anybody is there; who had less time says nothing of it."""
 
 Phrase = tuple[str, ...]
 """Words that follow one another; one word is a phrase of its own."""
@@ -80,6 +80,10 @@ class Answered(Unavailable):
 
 class Late(Answered):
     """An index that is there, and has said that it was not in time, or has too much to do at the moment."""
+
+
+class Hurried(Late):
+    """It did not answer whoever had little time, so nobody knows whether it is there."""
 
 
 class SearchIndex(Protocol):

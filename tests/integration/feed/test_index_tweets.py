@@ -90,27 +90,135 @@ def test_since_a_day_older_ones_are_left_as_they_are() -> None:
     assert indexed() == [tweet, old.id]
 
 
+def break_off(*, after: int) -> None:
+    """A rebuild ends by an index that does not answer when so many batches have been put."""
+    put, said = search_index().put, iter([*[None] * after, Unavailable("search")])
+
+    def puts(documents: list[Document]) -> None:
+        if (error := next(said)) is not None:
+            raise error
+        put(documents)
+
+    with (
+        patch.object(search_index(), "put", puts),
+        pytest.raises(CommandError, match="Call it again") as ended,
+    ):
+        output_of("index_tweets")
+    assert ended.value.returncode == 2
+
+
+def steps_to_its_end(steps: Iterator[rebuilding.Progress]) -> None:
+    for _ in steps:
+        pass
+
+
+@on_one_store
+class TestEmptied:
+    """The index is the same one, and what was put into it is gone."""
+
+    @pytest.mark.parametrize("is_wanted", [True, False])
+    def test_one_that_was_emptied_beneath_a_rebuild_is_not_called_done(
+        self, is_wanted: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        people = [new_person() for _ in range(4)]
+        written = [post(person) for person in people]
+        monkeypatch.setattr(rebuilding, "PEOPLE", 1)
+        places().move(SEARCH, ids.next())
+        if is_wanted:
+            places().move(SEARCH_GAP, ids.next())
+        put, steps = search_index().put, 0
+
+        def puts(documents: list[Document]) -> None:
+            nonlocal steps
+            if (steps := steps + 1) == 3:
+                empty_index()
+                Indexer()._look_at_the_index()
+            put(documents)
+
+        with patch.object(search_index(), "put", puts), pytest.raises(CommandError, match="lost meanwhile"):
+            output_of("index_tweets")
+        assert gaps.rebuild_wanted()
+        assert not _file().exists()
+        output_of("index_tweets")
+        assert indexed() == written[::-1]
+        assert not gaps.rebuild_wanted()
+
+    def test_nor_is_one_of_which_no_look_tells(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nobody had asked for a rebuild, and it has put something again before the indexer looks."""
+        people = [new_person() for _ in range(3)]
+        written = [post(person) for person in people]
+        monkeypatch.setattr(rebuilding, "PEOPLE", 1)
+        places().move(SEARCH, ids.next())
+        output_of("index_tweets")
+        steps = rebuilding.rebuild()
+        next(steps)
+        assert not gaps.rebuild_wanted()
+        empty_index()
+        search_index().put([Document(id=written[1], author_id=people[1].id)])
+        with pytest.raises(rebuilding.IndexWasLost):
+            steps_to_its_end(steps)
+        assert gaps.rebuild_wanted()
+
+    def test_one_that_was_emptied_while_a_rebuild_was_broken_off_is_filled_from_its_beginning(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        written = [post(person) for person in [new_person() for _ in range(4)]]
+        monkeypatch.setattr(rebuilding, "PEOPLE", 1)
+        places().move(SEARCH, ids.next())
+        break_off(after=2)
+        empty_index()
+        search_index().put([Document(id=written[3], author_id=1)])
+        with pytest.raises(CommandError, match="lost meanwhile"):
+            output_of("index_tweets")
+        output_of("index_tweets")
+        assert indexed() == written[::-1]
+        assert not gaps.rebuild_wanted()
+
+    def test_what_was_deleted_meanwhile_is_no_loss(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ada, bob = new_person(), new_person()
+        goes, stays = post(ada), post(bob)
+        monkeypatch.setattr(rebuilding, "PEOPLE", 1)
+        steps = rebuilding.rebuild()
+        next(steps)
+        delete_tweet(tweet_id=goes, viewer=viewer(ada))
+        index_everything()
+        steps_to_its_end(steps)
+        assert indexed() == [stays]
+
+    def test_a_rebuild_that_ends_while_the_indexer_looks_is_not_asked_for_again(self) -> None:
+        """It had begun before the look, and put its first tweet behind it."""
+        post(new_person())
+        gaps.note_the_index(search_index().identity())
+        places().move(SEARCH, ids.next())
+        places().move(SEARCH_GAP, ids.next())
+        steps, newest = rebuilding.rebuild(began=ids.next()), search_index().newest
+
+        def slowly() -> int | None:
+            found = newest()
+            with patch.object(search_index(), "newest", newest):
+                steps_to_its_end(steps)
+            return found
+
+        with patch.object(search_index(), "newest", slowly):
+            Indexer()._look_at_the_index()
+        steps_to_its_end(steps)
+        assert not gaps.rebuild_wanted()
+
+
 @on_one_store
 class TestBrokenOff:
     def test_it_goes_on_where_it_was(self, monkeypatch: pytest.MonkeyPatch) -> None:
         people = [new_person() for _ in range(6)]
         written = [post(person) for person in people]
         monkeypatch.setattr(rebuilding, "PEOPLE", 1)
-        put = search_index().put
-        with (
-            patch.object(search_index(), "put", side_effect=[None, None, None, Unavailable("search")]),
-            pytest.raises(CommandError, match="Call it again") as ended,
-        ):
-            output_of("index_tweets")
-        assert ended.value.returncode == 2
-        with patch.object(search_index(), "put", side_effect=put) as again:
+        break_off(after=3)
+        assert indexed() == written[2::-1]
+        with patch.object(search_index(), "put", side_effect=search_index().put) as again:
             told = output_of("index_tweets")
         assert told.startswith(f"Goes on after person {people[2].id}")
         assert again.call_count == 3
-        assert indexed() == written[:2:-1]
-        assert not _file().exists()
-        output_of("index_tweets")
         assert indexed() == written[::-1]
+        assert not _file().exists()
 
     def test_unless_it_is_to_begin_anew_or_is_another_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         people = [new_person() for _ in range(3)]

@@ -32,6 +32,7 @@ from tweets.search.indexer import Indexer
 from tweets.stores.port import tweet_store
 from tweets.writing.posting import create_tweet, delete_tweet
 from tweets.writing.restoring import restore_tweet
+from tweets.writing.retweeting import retweet
 
 pytestmark = pytest.mark.usefixtures("product")
 MINUTE_US = 60_000_000
@@ -153,6 +154,24 @@ class TestPlaces:
             one.run()
             Indexer().run()
         assert [set(call.args[0]) for call in counted.call_args_list if set(call.args[0])] == [{early}]
+
+    @on_one_store
+    def test_the_figure_of_the_lag_has_nothing_of_what_is_never_put(
+        self, ada: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A retweet, and what was deleted: no process would find them in the index, and each would count them late."""
+        tweet, gone = post(ada), post(ada)
+        retweet(viewer=viewer(new_person()), tweet_id=tweet)
+        delete_tweet(tweet_id=gone, viewer=viewer(ada))
+        monkeypatch.setattr(indexer, "PAGE", 1)  # the deletion's order is not read with the post's
+        counted: list[list[int]] = []
+        with patch.object(figures, "count_indexed", lambda ids: counted.append(list(ids))):
+            Indexer().run()
+            first = [each for ids in counted for each in ids]
+            counted.clear()
+            with settled():
+                Indexer().run()
+        assert (first, [each for ids in counted for each in ids]) == ([tweet], [])
 
     def test_a_restoration_is_read_again_behind_its_post_and_deletion(self, ada: User, staff: User) -> None:
         """The first pass has the restoration, the second comes to the rest, of which the row says nothing yet."""

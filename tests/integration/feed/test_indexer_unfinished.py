@@ -22,7 +22,7 @@ from tests.integration.tweeting import viewer
 from tests.people import new_person
 from tests.torn import torn_after
 from tests.work import every_open_order
-from tweets.search import indexer, late
+from tweets.search import figures, indexer, late
 from tweets.search.indexer import Indexer
 from tweets.stores.port import tweet_store
 from tweets.writing.posting import create_tweet
@@ -92,9 +92,10 @@ class TestUnfinishedWrites:
         one = Indexer()
         one.run()
         assert tweet not in indexed()
-        with settled():
+        with settled(), patch.object(figures, "count_indexed") as counted:
             one.run()
         assert tweet in indexed()
+        assert tweet in set[int]().union(*(call.args[0] for call in counted.call_args_list))
         assert tweet_store().get_many([tweet])
 
     def test_what_is_owed_to_a_late_tweet_is_done_by_its_own_order(self, ada: User) -> None:

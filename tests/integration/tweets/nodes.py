@@ -4,7 +4,7 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from deploy.supervisor.ports import LOOPBACK
@@ -24,11 +24,12 @@ def answering(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[int
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, value = answer(self.command, self.path, self.headers.get("Authorization", ""))
             body = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # who asked may have given up
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
         do_GET = do_POST = do_PUT = handle_any
 

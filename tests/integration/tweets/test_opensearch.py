@@ -20,7 +20,7 @@ from tests.proxies import Proxy
 from tests.unit.storage.test_process import holds_in_child
 from tweets.search import opensearch as opensearch_module
 from tweets.search.opensearch import BULK_BYTES, MAPPING, OpenSearchIndex
-from tweets.search.port import READ_SECONDS, WORD_MAX, WORDS_MAX, Document, IndexQuery, Late
+from tweets.search.port import READ_SECONDS, WORD_MAX, WORDS_MAX, Document, Hurried, IndexQuery
 
 pytestmark = pytest.mark.opensearch
 SPARE_SECONDS = 0.5
@@ -286,7 +286,7 @@ def test_a_read_that_is_given_less_time_takes_no_more_and_says_nothing_of_the_no
 ) -> None:
     index.ping()
     with server_down(opensearch, "hung"):
-        assert _fails_within(0.4, lambda: index.find(CAT, limit=5, within=0.4)) is Late
+        assert _fails_within(0.4, lambda: index.find(CAT, limit=5, within=0.4)) is Hurried
         assert _fails_within(READ_SECONDS, lambda: index.find(CAT, limit=5)) is Unavailable
 
 

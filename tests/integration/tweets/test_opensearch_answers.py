@@ -2,17 +2,25 @@
 
 import ssl
 import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from deploy.supervisor.ports import LOOPBACK
+from storage.breakers import State
 from storage.errors import Unavailable
+from tests.backends import probes_by_hand
 from tests.ids import new_id
 from tests.integration.tweets.nodes import Answer, answering
+from tweets.search import opensearch as opensearch_module
+from tweets.search.guarded import FAILURES, GuardedIndex
 from tweets.search.opensearch import MAPPING, OpenSearchIndex
-from tweets.search.port import Answered, Document, IndexQuery, Late
+from tweets.search.port import HANGS_SECONDS, Answered, Document, IndexQuery, Late
 
 pytestmark = pytest.mark.opensearch
 CAT = IndexQuery(phrases=(("cat",),))
@@ -72,6 +80,51 @@ def test_less_than_the_whole_answer_is_none(status: int, body: object, told: typ
     assert refused.type is told
     assert lines
     assert "somebody" not in str(lines)
+
+
+@contextmanager
+def searching_for_ever(ping: tuple[int, object] | None) -> Iterator[OpenSearchIndex]:
+    """An index of a node that ends no search, and answers so who asks whether it is there; None: not at all."""
+    ends = threading.Event()
+
+    def answer(_method: str, path: str, _who: str) -> tuple[int, object]:
+        if path == "/" and ping is not None:
+            return ping
+        ends.wait(60)
+        return 500, {}
+
+    with answering(as_if_there(answer)) as port, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opensearch_module, "READ_SECONDS", HANGS_SECONDS + 0.1)
+        try:
+            yield OpenSearchIndex(f"opensearch://{LOOPBACK}:{port}/x")
+        finally:
+            ends.set()
+
+
+@pytest.mark.parametrize(
+    ("ping", "told"),
+    [((200, {}), Late), ((403, {}), Late), ((503, {}), Late), ((504, {}), Unavailable), (None, Unavailable)],
+)
+def test_a_query_that_nobody_interrupts_is_late_where_somebody_answers_a_ping(
+    ping: tuple[int, object] | None, told: type[Unavailable]
+) -> None:
+    with searching_for_ever(ping) as index:
+        began = time.monotonic()
+        with pytest.raises(Unavailable) as refused:
+            index.find(CAT, limit=5)
+        assert refused.type is told
+        assert time.monotonic() - began < HANGS_SECONDS + 0.5, "the ping's time is part of the query's"
+
+
+@pytest.mark.parametrize(("ping", "state"), [((200, {}), State.CLOSED), (None, State.OPEN)])
+def test_slow_queries_of_somebody_close_search_to_nobody(ping: tuple[int, object] | None, state: State) -> None:
+    with searching_for_ever(ping) as index, probes_by_hand():
+        guarded = GuardedIndex(index)
+        for _ in range(FAILURES):
+            with pytest.raises(Unavailable):
+                guarded.find(CAT, limit=5)
+        assert guarded.breaker.state is state
+        guarded.breaker.reset()
 
 
 @pytest.mark.parametrize("kind", ["rejected_execution_exception", "strict_dynamic_mapping_exception"])

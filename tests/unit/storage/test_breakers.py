@@ -86,6 +86,55 @@ def test_refusals_are_answers_of_a_kind_and_open_nothing(probes: Probes) -> None
     assert backend.breaker.state is State.CLOSED
 
 
+class Told(Exception):
+    """What a backend answers with."""
+
+
+class Late(Told):
+    """That it was not in time."""
+
+
+def hears(breaker: Breaker, *errors: Exception) -> State:
+    for error in errors:
+        with suppress(type(error)), breaker.guard():
+            raise error
+    return breaker.state
+
+
+def test_an_answer_of_any_kind_ends_a_row_of_silences(probes: Probes) -> None:
+    silent = TimeoutError()
+    for answer in (Late(), Told()):
+        breaker = Backend(
+            late=lambda error: isinstance(error, Late),
+            late_failures=5,
+            answers=lambda error: isinstance(error, Told),
+        ).breaker
+        assert hears(breaker, silent, silent, answer, silent, silent, answer, silent) is State.CLOSED, answer
+        assert hears(breaker, silent, silent) is State.OPEN, answer
+
+
+def test_late_answers_end_silences_and_are_counted_on_beside_them(probes: Probes) -> None:
+    breaker = Backend(late=lambda error: isinstance(error, Late), late_failures=3).breaker
+    silent, late = TimeoutError(), Late()
+    assert hears(breaker, silent, silent, late, silent, silent, late, silent) is State.CLOSED
+    assert hears(breaker, late) is State.OPEN
+
+
+def test_an_error_that_may_be_the_callers_own_ends_no_row(probes: Probes) -> None:
+    silent, ours = TimeoutError(), ValueError("ours")
+    assert hears(Backend().breaker, silent, ours, silent, ours, silent) is State.OPEN
+
+
+def test_an_answer_from_before_it_closed_ends_no_row(probes: Probes) -> None:
+    breaker = Backend(answers=lambda error: isinstance(error, Told)).breaker
+    old = breaker.guard()
+    old.__enter__()
+    breaker.reset()
+    assert hears(breaker, TimeoutError(), TimeoutError()) is State.CLOSED
+    old.__exit__(Told, Told(), None)
+    assert hears(breaker, TimeoutError()) is State.OPEN
+
+
 def test_a_block_that_asks_nothing_proves_nothing(probes: Probes) -> None:
     backend = Backend()
     for _ in range(3):
