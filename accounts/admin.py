@@ -12,6 +12,7 @@ Django's forms and its UserAdmin are generic in their stubs only, so they stand 
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, cast
 
 from django import forms
@@ -52,7 +53,7 @@ admin.site.unregister(StaticDevice)
 LISTED = 1_000
 ENDS = f"A list has its first {LISTED:,} rows."
 NAMES = ("username", "display_name")
-PROFILE = ("display_name", "email", "email_confirmed_at", "bio", "avatar_url", "verified", "protected_at")
+PROFILE = ("display_name", "email", "email_confirmed", "bio", "avatar_url", "verified", "protected_at")
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
@@ -181,7 +182,7 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
         "username",
         "created_at",
         "last_login",
-        "email_confirmed_at",
+        "email_confirmed",
         "protected_at",
         "left_at",
         "suspended_at",
@@ -195,6 +196,10 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
         ("Privileges", {"fields": PRIVILEGES}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "password1", "password2")}),)
+
+    @admin.display(description="email confirmed at")
+    def email_confirmed(self, obj: User) -> datetime | None:
+        return obj.confirmed_since
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Leaves privileges to superusers: a moderator must not make themselves one."""
@@ -247,18 +252,22 @@ class PersonAdmin(LongList, ChosenByIds, UserAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:
         """Writes what was changed here and nothing else: what others change meanwhile stands, a suspension too."""
         if not change:
-            super().save_model(request, obj, form, change)
-            confirming.ask_to_confirm(obj, may=confirming.may_ask(obj.email))
+            with confirming.telling(obj) as tell:
+                super().save_model(request, obj, form, change)
+                tell()
             log.record(by=operator_of(request), action="add", subject=log.person(obj.pk), after={"username": str(obj)})
             return
         _lock_who_is_here(obj.pk)
         columns = {field.name for field in obj._meta.concrete_fields}
-        if "email" in form.changed_data:
-            obj.email_confirmed_at = None
-            obj.save(update_fields={"email_confirmed_at", *columns.intersection(form.changed_data)})
-            confirming.tell_of_change(obj, form.initial["email"], may=confirming.may_ask(obj.email))
+        fields = columns.intersection(form.changed_data)
+        if "email" in fields:
+            # As it stands in the locked row: the page may be older.
+            before = confirming.address_of(User.objects.get(pk=obj.pk))
+            with confirming.telling(obj, before) as tell:
+                obj.save(update_fields=fields.union(confirming.unconfirm(obj, before)))
+                tell()
         else:
-            obj.save(update_fields=columns.intersection(form.changed_data))
+            obj.save(update_fields=fields)
         services.announce(obj, form.changed_data)
         if form.changed_data:
             log.record(

@@ -28,7 +28,8 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
     knew of no protection: it is read anew (account_cache/accounts.py)."""
     muted_words_version: int | None = None
     """Of the words that they have muted, 0 if they never did: then nobody looks for any. None in the cached entry of a
-    process that knew of no such words: whether there are any is looked up (feed/notifications/muted_words.py)."""
+    process that knew of no such words: it is read anew, and where SQL does not answer nobody says that there are none
+    (feed/notifications/muted_words.py)."""
 
     @property
     def created(self) -> datetime:

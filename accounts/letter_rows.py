@@ -13,16 +13,20 @@ class LetterRow(models.Model):
     asked_at = models.DateTimeField()
     due_at = models.DateTimeField(db_index=True)
     """When it is to be tried, or tried again."""
+    refusals = models.SmallIntegerField(default=0, db_default=0)
+    """How often its mailbox has not taken it."""
 
     class Meta:
         abstract = True
+        default_permissions = ()
+        indexes = [models.Index(fields=["asked_at"], name="%(class)s_asked")]
 
 
 class PasswordReset(LetterRow):
     """That somebody has forgotten the password of the account with this address, if there is one (people/resets.py)."""
 
-    class Meta:
-        default_permissions = ()
+    class Meta(LetterRow.Meta):
+        pass
 
 
 class AddressLetter(LetterRow):
@@ -32,10 +36,12 @@ class AddressLetter(LetterRow):
         CONFIRM = "confirm"
         """It is the account's, and whoever reads its letters is asked to say so."""
         CHANGED = "changed"
-        """It was the account's until now."""
+        """It was the account's until now, and confirmed."""
+        LET_GO = "let_go"
+        """It stood in the account until now, and nobody knows whether it was theirs."""
 
     user_id = models.BigIntegerField(db_index=True)
     kind = models.CharField(max_length=10, choices=Kind.choices)
 
-    class Meta:
-        default_permissions = ()
+    class Meta(LetterRow.Meta):
+        pass

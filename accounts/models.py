@@ -103,7 +103,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     protected_at = models.DateTimeField(null=True, blank=True, editable=False)
     """Since when their tweets are for accepted followers only (graph/protection.py), None: for everybody."""
     email_confirmed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    """Since when `email` is known to be read by them (people/confirming.py), None: it is not known to be."""
+    confirmed_email = models.CharField(max_length=EMAIL_MAX, blank=True, default="", db_default="", editable=False)
+    """Which address that was, in small letters: `confirmed_since` says whether it is still theirs."""
     muted_words_version = models.BigIntegerField(default=0, db_default=0, editable=False)
     """Another one, a snowflake, whenever the words that they have muted change (feed/notifications/muted_words.py)."""
     security_stamp = models.CharField(max_length=STAMP_MAX, blank=True, default="", db_default="", editable=False)
@@ -261,6 +262,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def created_at(self) -> datetime:
         return id_time(self.id)
+
+    @property
+    def confirmed_since(self) -> datetime | None:
+        """Since when `email` is known to be read by them (people/confirming.py), None: it is not known to be.
+
+        Of the address that was confirmed and no other: whoever changes `email` alone, as processes do that know of no
+        confirming, leaves none confirmed. Its case does not matter, as nowhere else.
+        """
+        return self.email_confirmed_at if self.confirmed_email == self.email.lower() else None
 
     @property
     def account(self) -> Account:

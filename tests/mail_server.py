@@ -21,8 +21,9 @@ class MailServer(socketserver.ThreadingTCPServer):
         self.hangs = False
         self.says_nothing_of_letters = False
         self.connections = 0
+        self.asked: list[str] = []
         self.taken: list[str] = []
-        """Recipients."""
+        """Recipients, as those that were asked for."""
 
 
 class _Conversation(socketserver.StreamRequestHandler):
@@ -39,6 +40,7 @@ class _Conversation(socketserver.StreamRequestHandler):
             verb = line[:4].upper().strip()
             if verb == "RCPT":
                 recipient = line.partition("<")[2].partition(">")[0]
+                self.server.asked.append(recipient)
                 self._say(self.server.answers.get(recipient, OK))
             elif verb == "DATA":
                 self._say("354 go on")

@@ -253,15 +253,20 @@ def _from_redis(ids: Collection[int]) -> tuple[Kept[int, Account], Generations |
     node = timeline_node()
     shards = groupby(sorted(ids, key=timeline_shard), key=timeline_shard)
     found = node.ask_all([ACCOUNTS.read_kept(list(group)) for _, group in shards])
-    kept = _known_protection(joined(found))
+    kept = _known_whole(joined(found))
     HITS.inc(len(kept.good))
     MISSES.inc(len(ids) - len(kept.good))
     return kept, node.generation_of(kept.generation)
 
 
-def _known_protection(kept: Kept[int, Account]) -> Kept[int, Account]:
-    """Doubts the entries of processes that knew of no protection: they do not say that somebody is not protected."""
-    silent = {each: account for each, account in kept.good.items() if account.protected is None}
+def _known_whole(kept: Kept[int, Account]) -> Kept[int, Account]:
+    """Doubts the entries of processes that knew of no protection, or of no muted words: they do not say that somebody
+    is not protected, or mutes none, and are to say it from now on."""
+    silent = {
+        each: account
+        for each, account in kept.good.items()
+        if account.protected is None or account.muted_words_version is None
+    }
     if not silent:
         return kept
     good = {each: account for each, account in kept.good.items() if each not in silent}

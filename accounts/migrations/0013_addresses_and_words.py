@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from storage.migrating import AddFieldOnce, CreateModelOnce
+from storage.migrating import AddFieldOnce, AddIndexOnce, CreateModelOnce
 
 
 class Migration(migrations.Migration):
@@ -19,6 +19,11 @@ class Migration(migrations.Migration):
         ),
         AddFieldOnce(
             model_name="user",
+            name="confirmed_email",
+            field=models.CharField(blank=True, db_default="", default="", editable=False, max_length=254),
+        ),
+        AddFieldOnce(
+            model_name="user",
             name="muted_words_version",
             field=models.BigIntegerField(db_default=0, default=0, editable=False),
         ),
@@ -29,9 +34,28 @@ class Migration(migrations.Migration):
                 ("email", models.CharField(max_length=254)),
                 ("asked_at", models.DateTimeField()),
                 ("due_at", models.DateTimeField(db_index=True)),
+                ("refusals", models.SmallIntegerField(db_default=0, default=0)),
                 ("user_id", models.BigIntegerField(db_index=True)),
-                ("kind", models.CharField(choices=[("confirm", "Confirm"), ("changed", "Changed")], max_length=10)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("confirm", "Confirm"), ("changed", "Changed"), ("let_go", "Let Go")], max_length=10
+                    ),
+                ),
             ],
-            options={"default_permissions": ()},
+            options={
+                "abstract": False,
+                "default_permissions": (),
+                "indexes": [models.Index(fields=["asked_at"], name="addressletter_asked")],
+            },
+        ),
+        AddFieldOnce(
+            model_name="passwordreset",
+            name="refusals",
+            field=models.SmallIntegerField(db_default=0, default=0),
+        ),
+        AddIndexOnce(
+            model_name="passwordreset",
+            index=models.Index(fields=["asked_at"], name="passwordreset_asked"),
         ),
     ]

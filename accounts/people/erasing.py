@@ -80,6 +80,19 @@ def deleted(rows: QuerySet[Any]) -> int:
     return rows.delete()[0]
 
 
+def asking_them(person_id: int) -> QuerySet[AddressLetter]:
+    """Returns the letters to who has left that nobody is to have any more: all but those of a changed address."""
+    return AddressLetter.objects.filter(user_id=person_id, kind=AddressLetter.Kind.CONFIRM)
+
+
+def _letters_step() -> Step:
+    """What tells an address of before of its change is sent first, or given up after a day (people/letters.py): until
+    then it is a trace, for which the proof waits."""
+    asking = row_steps("letters", asking_them, deleted)
+    every = row_steps("letters", lambda person_id: AddressLetter.objects.filter(user_id=person_id), deleted)
+    return Step("letters", asking.erase, every.has_traces)
+
+
 def keys_of(person_id: int) -> list[list[str]]:
     """Returns the keys of Redis that are of nobody else, those of one slot together."""
     tag = user_tag(person_id)
@@ -103,7 +116,7 @@ SESSION_STEPS: Sequence[Step] = (
     row_steps("sessions", lambda person_id: TokenUse.objects.filter(user_id=person_id), deleted),
     row_steps("authenticators", lambda person_id: TOTPDevice.objects.filter(user_id=person_id), deleted),
     row_steps("recovery codes", lambda person_id: StaticDevice.objects.filter(user_id=person_id), deleted),
-    row_steps("letters", lambda person_id: AddressLetter.objects.filter(user_id=person_id), deleted),
+    _letters_step(),
 )
 """What they were signed in with, and letters to them: ended when they left, and here once more what was made at that
 very moment."""

@@ -3,8 +3,9 @@
 **At once, in one SQL transaction**: they are suspended without an end, so that every door, page and count that leaves
 suspended people out leaves them out (people/services.py), and `left_at` says that this suspension never ends. The name
 they are called by, what they say of themselves, picture, e-mail address and password go. All sessions and tokens end
-(sessions/ending.py), and so do letters that were asked for. What is left in the row is the username, which nobody may
-have after them, and when they came and left.
+(sessions/ending.py), and so do letters that were asked for. Those that tell an address of before of its change do not:
+who takes an account over could keep them from its owner by leaving. What is left in the row is the username, which
+nobody may have after them, and when they came and left.
 
 **In the background**, a piece at a time, everything else: feed/leaving does that, from `left_at` on until `erased_at`.
 A task finds them by the row within seconds, which says all there is to know; an order puts them first.
@@ -19,9 +20,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.account_cache.changes import note_change
-from accounts.letter_rows import AddressLetter, PasswordReset
+from accounts.letter_rows import PasswordReset
 from accounts.models import User, privileged
-from accounts.people.erasing import Piece, Step
+from accounts.people.erasing import Piece, Step, asking_them
 from accounts.people.purge import purge_reading
 from accounts.people.selectors import get_user
 from accounts.people.services import knows_password
@@ -42,6 +43,7 @@ EMPTIED: Mapping[str, object] = {
     "last_login": None,
     "suspended_until": None,
     "email_confirmed_at": None,
+    "confirmed_email": "",
     "muted_words_version": 0,
 }
 """What stands in the row of who has left, besides a display name that is the username, an e-mail address that is
@@ -90,7 +92,7 @@ def _leave(person: User) -> None:
         raise NotSignedIn("You have been signed out.", code="bad_token")
     _refuse_staff(person)
     PasswordReset.objects.filter(email__iexact=person.email).delete()
-    AddressLetter.objects.filter(user_id=person.pk).delete()
+    asking_them(person.pk).delete()
     person.left_at = person.suspended_at = datetime.now(UTC)
     _empty(person, "left_at", "suspended_at")
 

@@ -43,6 +43,15 @@ If it was not you, somebody knows your password: sign in and change it, and the 
 any more, turn to whoever runs this site.
 """
 
+LET_GO_SUBJECT = "An address was taken out of an account"
+LET_GO = """\
+Somebody gave this e-mail address for @{username}, which nobody has confirmed, and has given another one now. That
+account sends no more letters here.
+
+If you know of no such account, do nothing. If it is yours, and it was not you who changed the address, somebody knows
+your password: sign in and change both.
+"""
+
 
 class Letter(NamedTuple):
     """`user_id` is whose account it is of, which may be logged; addresses are not."""
@@ -71,21 +80,21 @@ def _reset(row: PasswordReset) -> Letter | None:
 
 
 def _confirm(row: AddressLetter) -> Letter | None:
-    person = User.objects.filter(pk=row.user_id, email=row.email).first()
-    if person is None or not person.is_active or person.email_confirmed_at is not None:
+    person = User.objects.with_email(row.email).filter(pk=row.user_id).first()
+    if person is None or not person.is_active or person.confirmed_since is not None:
         return None
     way = _way(settings.EMAIL_CONFIRMATION_URL, confirming.token_for(person), CONFIRM_BY_LINK, CONFIRM_BY_CODE)
     return _letter(person, person.email, CONFIRM_SUBJECT, CONFIRM.format(username=person.username, way=way))
 
 
 def _changed(row: AddressLetter) -> Letter | None:
-    """To the address of before, whatever the account has become; of who has left nobody hears any more."""
-    person = User.objects.filter(pk=row.user_id, left_at=None).first()
-    return (
-        None
-        if person is None
-        else _letter(person, row.email, CHANGED_SUBJECT, CHANGED.format(username=person.username))
-    )
+    """To the address of before, whatever the account has become: who took it over may have left with it since."""
+    person = User.objects.filter(pk=row.user_id).first()
+    if person is None:
+        return None
+    is_theirs = row.kind == AddressLetter.Kind.CHANGED
+    subject, text = (CHANGED_SUBJECT, CHANGED) if is_theirs else (LET_GO_SUBJECT, LET_GO)
+    return _letter(person, row.email, subject, text.format(username=person.username))
 
 
 def _way(url: str, token: str, by_link: str, by_code: str) -> str:

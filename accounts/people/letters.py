@@ -11,18 +11,25 @@ is although the turn was lost with its Redis. A server that falls silent amid a 
 tried again within DOUBTFUL_SECONDS of the asking, and no more. And a worker that dies, or loses SQL, between the
 server's answer and the deletion of the row has the letter sent again.
 
+**Forgotten passwords go first**: somebody waits for one who can do nothing until it comes, and how many sign up is up
+to whoever likes to. Of the letters of a run every OTHERS_TURN-th is of the other sort, as long as there are any, so
+that neither waits for the last of the other.
+
 **Nothing that was asked for is lost silently.** The row stands until the letter was handed over. What cannot be written
-to anybody is given up, and a mailbox that is refused holds up no other; everything else is tried again each
-RETRY_SECONDS. What has waited for as long as GIVEN_UP_SECONDS says is deleted. Both are logged.
+to anybody is given up, and so is what a mailbox has refused MOST_REFUSALS times, as most of those do not exist. One
+that takes none holds up no other, and is tried after a minute, two, four, and so on up to MOST_PAUSE_SECONDS;
+everything else is tried again each RETRY_SECONDS. What has waited for as long as GIVEN_UP_SECONDS says is deleted. All
+of it is logged.
 """
 
 import math
 import smtplib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.errors import MessageError
 from enum import Enum, auto
+from random import randrange
 from time import monotonic
 
 import structlog
@@ -45,6 +52,12 @@ SLOW_SECONDS = 2.0
 """A letter that took so long is the last of its run."""
 RETRY_SECONDS = 60
 """Between two tries at a letter, and at a server that failed."""
+MOST_PAUSE_SECONDS = 3_600
+"""Between two tries at a mailbox that takes none; a full one is emptied within the day."""
+MOST_REFUSALS = 5
+"""For good (5xx), of one recipient: a quarter of an hour. A server that has our own address on a list says so too."""
+OTHERS_TURN = 4
+"""Of the letters of a run, where both sorts wait, this one is not of a forgotten password."""
 DOUBTFUL_SECONDS = 180
 """After somebody asked: until then their letter is tried again although the server may have taken it."""
 TURN_SECONDS = 150
@@ -64,7 +77,9 @@ class _Fault(Enum):
     OF_THE_LETTER = auto()
     """For good."""
     OF_THE_MAILBOX = auto()
-    """Greylisted, full, or not there; of servers that say so of every mailbox when they mean the sender."""
+    """Greylisted or full, or what the letter says is not liked."""
+    REFUSED = auto()
+    """There is no such mailbox; of servers that say so of every one when they mean the sender."""
     DOUBTFUL = auto()
     """The server fell silent amid it: perhaps it has taken the letter."""
     OF_THE_SERVER = auto()
@@ -102,13 +117,13 @@ def _send(due: list[LetterRow], connection: BaseEmailBackend) -> tuple[int, int]
         if not _claim(asked):
             continue
         letter = _letter_of(asked)
-        is_last = _is_old(asked)
-        fault = None if letter is None else _sent(letter, connection, is_last=is_last)
-        if fault in (None, _Fault.OF_THE_LETTER) or (fault is _Fault.DOUBTFUL and is_last):
+        last = _last_faults(asked)
+        fault = None if letter is None else _sent(letter, connection, last)
+        if fault is None or fault in last:
             _forget(asked)
             done += 1
         else:
-            _put_off(asked)
+            _put_off(asked, fault)
         if fault in (_Fault.OF_THE_SERVER, _Fault.DOUBTFUL):
             return done, RETRY_SECONDS
         if (took := monotonic() - began) >= SLOW_SECONDS:
@@ -141,11 +156,22 @@ def _forget_old() -> None:
 
 @sql_or_unavailable()
 def _due() -> list[LetterRow]:
-    """The longest due first, of whatever sort."""
-    now, found = datetime.now(UTC), list[LetterRow]()
-    for rows in GIVEN_UP_SECONDS:
-        found += rows._default_manager.filter(due_at__lte=now).order_by("due_at")[:SENT_AT_ONCE]
-    return sorted(found, key=lambda each: each.due_at)[:SENT_AT_ONCE]
+    """Of each sort the longest due first, and the sorts by their shares."""
+    now = datetime.now(UTC)
+    resets, others = (
+        list[LetterRow](rows._default_manager.filter(due_at__lte=now).order_by("due_at")[:SENT_AT_ONCE])
+        for rows in (PasswordReset, AddressLetter)
+    )
+    return _shared(resets, others)[:SENT_AT_ONCE]
+
+
+def _shared(resets: list[LetterRow], others: list[LetterRow]) -> list[LetterRow]:
+    """Begins anywhere in the turns: of a run that comes to one letter each sort has its share as well."""
+    found, turn = list[LetterRow](), randrange(OTHERS_TURN)  # noqa: S311
+    while resets and others:
+        turn = turn % OTHERS_TURN + 1
+        found.append((others if turn == OTHERS_TURN else resets).pop(0))
+    return found + resets + others
 
 
 @sql_or_unavailable()
@@ -156,10 +182,14 @@ def _claim(asked: LetterRow) -> bool:
 
 
 @sql_or_unavailable()
-def _put_off(asked: LetterRow) -> None:
+def _put_off(asked: LetterRow, fault: _Fault) -> None:
     """Behind all that wait now."""
-    again = datetime.now(UTC) + timedelta(seconds=RETRY_SECONDS)
-    type(asked)._default_manager.filter(pk=asked.pk).update(due_at=again)
+    refusals, pause = asked.refusals, RETRY_SECONDS
+    if fault in (_Fault.OF_THE_MAILBOX, _Fault.REFUSED):
+        pause = min(MOST_PAUSE_SECONDS, RETRY_SECONDS << refusals)
+        refusals += 1
+    again = datetime.now(UTC) + timedelta(seconds=pause)
+    type(asked)._default_manager.filter(pk=asked.pk).update(due_at=again, refusals=refusals)
 
 
 @sql_or_unavailable()
@@ -167,8 +197,14 @@ def _forget(asked: LetterRow) -> None:
     asked.delete()
 
 
-def _is_old(asked: LetterRow) -> bool:
-    return datetime.now(UTC) - asked.asked_at >= timedelta(seconds=DOUBTFUL_SECONDS)
+def _last_faults(asked: LetterRow) -> set[_Fault]:
+    """After which the letter is not tried again."""
+    last = {_Fault.OF_THE_LETTER}
+    if datetime.now(UTC) - asked.asked_at >= timedelta(seconds=DOUBTFUL_SECONDS):
+        last.add(_Fault.DOUBTFUL)
+    if asked.refusals + 1 >= MOST_REFUSALS:
+        last.add(_Fault.REFUSED)
+    return last
 
 
 @sql_or_unavailable()
@@ -176,8 +212,8 @@ def _letter_of(asked: LetterRow) -> Letter | None:
     return letter_of(asked)
 
 
-def _sent(letter: Letter, connection: BaseEmailBackend, *, is_last: bool) -> _Fault | None:
-    """None if it was. In doubt it is given up if it `is_last`. What a server says is not logged: it may name people."""
+def _sent(letter: Letter, connection: BaseEmailBackend, last: Collection[_Fault]) -> _Fault | None:
+    """None if it was. It is given up after one of the `last`. What a server says is not logged: it may name people."""
     try:
         connection.open()
     except Exception as error:
@@ -187,7 +223,7 @@ def _sent(letter: Letter, connection: BaseEmailBackend, *, is_last: bool) -> _Fa
         connection.send_messages([letter.message])
     except Exception as error:
         fault, kind = _fault_in(error), type(error).__name__
-        if fault is _Fault.OF_THE_LETTER or (fault is _Fault.DOUBTFUL and is_last):
+        if fault in last:
             log.error("letter_given_up", user_id=letter.user_id, error=kind)
         else:
             log.warning("letter_waits", user_id=letter.user_id, error=kind)
@@ -198,7 +234,8 @@ def _sent(letter: Letter, connection: BaseEmailBackend, *, is_last: bool) -> _Fa
 def _fault_in(error: Exception) -> _Fault:
     """An answer to the sender is the server's own, whatever its number; one to the recipient or the letter may be."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return _Fault.OF_THE_MAILBOX
+        is_final = all(code >= 500 for code, _ in error.recipients.values())
+        return _Fault.REFUSED if is_final else _Fault.OF_THE_MAILBOX
     if isinstance(error, smtplib.SMTPDataError):
         return _Fault.OF_THE_MAILBOX if error.smtp_code >= 500 else _Fault.OF_THE_SERVER
     if isinstance(error, smtplib.SMTPServerDisconnected | TimeoutError):

@@ -48,4 +48,4 @@ def unseen_user_out(account: Account) -> UserOut:
 
 def own_user_out(user: User) -> OwnUserOut:
     shown = msgspec.structs.asdict(user_out(user.account))
-    return OwnUserOut(**shown, email=user.email, email_confirmed=user.email_confirmed_at is not None)
+    return OwnUserOut(**shown, email=user.email, email_confirmed=user.confirmed_since is not None)

@@ -78,10 +78,9 @@ def register(*, username: str, email: str, password: str) -> User:
     _refuse_taken(username=username)
     _refuse_taken(email=email)
     person.set_password(password)
-    may_ask = confirming.may_ask(email)
-    with transaction.atomic():
+    with confirming.telling(person) as tell, transaction.atomic():
         _save_unique(person, username=username, email=email)
-        confirming.ask_to_confirm(person, may=may_ask)
+        tell()
     return person
 
 
@@ -118,7 +117,7 @@ def update_profile(
     anything changes, one to eight statements.
     """
     person = get_user(user_id)
-    email_before, may_ask = person.email, False
+    before = confirming.address_of(person)
     fields = _apply(person, change, tried)
     if change.password is not None:
         person.set_password(change.password)
@@ -126,20 +125,18 @@ def update_profile(
         if tried is not None:
             tried.email_probe(person.id)
         _refuse_taken(email=person.email, but=person.id)
-        person.email_confirmed_at, may_ask = None, confirming.may_ask(person.email)
-        fields.append("email_confirmed_at")
+        fields += confirming.unconfirm(person, before)
     if change.password is not None:
         fields.append("password")
     if fields:
-        with transaction.atomic():
+        with confirming.telling(person, before) as tell, transaction.atomic():
             if not _is_here(person.id):
                 raise NotSignedIn("You have been signed out.", code="bad_token")
-            if {"password", "email"} & set(fields) and not person.lock_password():
-                raise rules.Invalid({"current_password": ["This is not the current password."]})
+            if {"password", "email"} & set(fields):
+                _refuse_changed(person, before.email if "email" in fields else None)
             person.keeps_token = token_digest
             _save_unique(person, email=person.email, update_fields=fields)
-            if "email" in fields:
-                confirming.tell_of_change(person, email_before, may=may_ask)
+            tell()
             announce(person, fields)
     return person
 
@@ -233,6 +230,16 @@ def set_verified(person: User, verified: bool, *, by: User, reason: str = "") ->
         announce(person, ["verified"])
 
 
+def _refuse_changed(person: User, email_before: str | None) -> None:
+    """Locks the row; refuses if its password is another one by now, or its address, where one is given. In a
+    transaction, after `_is_here`. One SQL query, and another one to refuse."""
+    if person.lock_password(**({} if email_before is None else {"email": email_before})):
+        return
+    if email_before is not None and person.lock_password():
+        raise Refused("email", "The address was changed a moment ago: look at it first.", code="changed_meanwhile")
+    raise rules.Invalid({"current_password": ["This is not the current password."]})
+
+
 def lock_who_is_here(person_id: int) -> None:
     """Locks the person's row until the transaction ends; raises `Forbidden` if they have left.
 
@@ -253,7 +260,7 @@ def announce(person: User, fields: list[str]) -> None:
 
     In the transaction that changes it. One SQL statement at most.
     """
-    if set(fields) - {"password", "email", "email_confirmed_at", "last_login"}:
+    if set(fields) - {"password", "email", "email_confirmed_at", "confirmed_email", "last_login"}:
         note_change(person.id)
 
 

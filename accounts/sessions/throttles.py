@@ -42,6 +42,9 @@ CONFIRMATIONS_BY_PERSON = Policy("email-confirmation", 10, 3600)
 """Letters that one asks for to one's own address; more than it is sent, so that nobody is told how many it was."""
 CONFIRMATIONS_BY_EMAIL = Policy("email-confirmation-email", 3, 3600)
 """Asked for by whomever gives the address for theirs: it may be somebody else's, who has to be let alone."""
+CHANGES_BY_EMAIL = Policy("email-changed-email", 3, 3600)
+"""To an address that was never confirmed, that it stands in an account no more: for the same reason, and counted by
+itself, so that the letters that ask do not use it up."""
 
 LOGIN_CHARACTERS = 300
 """Of an unknown login, that are looked at: more than any name or address has."""
@@ -140,12 +143,23 @@ def count_confirmation(request: HttpRequest, person_id: int) -> None:
     count_or_refuse(request, (CONFIRMATIONS_BY_PERSON, f"rate:email-confirmation:{person_id}"))
 
 
-def may_be_asked_to_confirm(email: str) -> bool:
-    """Counts a letter that asks whether an address is the account's; says whether it may be sent. One round trip."""
-    if not settings.RATE_LIMITS:
-        return True
-    [hit] = hit_all((CONFIRMATIONS_BY_EMAIL, f"rate:email-confirmation:email:{_number_of(email)}"))
-    return not hit.exceeded
+def may_be_written_to(*letters: tuple[Policy, str]) -> list[bool]:
+    """Counts letters to e-mail addresses, each under its policy; says whether each may be sent. One round trip, none
+    for no letter."""
+    if not settings.RATE_LIMITS or not letters:
+        return [True] * len(letters)
+    return [not hit.exceeded for hit in hit_all(*map(_letter_key, letters))]
+
+
+def were_not_written_to(*letters: tuple[Policy, str]) -> None:
+    """Takes back what `may_be_written_to` counted just now. One round trip, none for no letter."""
+    if settings.RATE_LIMITS and letters:
+        hit_all(*map(_letter_key, letters), amount=-1)
+
+
+def _letter_key(letter: tuple[Policy, str]) -> tuple[Policy, str]:
+    policy, email = letter
+    return policy, f"rate:{policy.name.removesuffix('-email')}:email:{_number_of(email)}"
 
 
 def count_or_refuse(request: HttpRequest, *counted: tuple[Policy, str]) -> None:

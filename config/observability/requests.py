@@ -3,6 +3,7 @@
     http_requests_total{method,route,status}    answers; `route` is the URL's pattern, "unknown" where none matched
     http_request_seconds{method,route}          how long they took
 
+A path stands in the line as it was asked for, but of a route with a parameter of PRIVATE: of that the pattern does.
 Costs no round trip. No label holds an id or a path: a route is a pattern, a method one of METHODS or "other".
 """
 
@@ -10,10 +11,12 @@ import random
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
 from prometheus_client import Counter, Histogram
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
@@ -24,6 +27,9 @@ from storage.web.rest import escaped_path
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 FAILURES = (500, 503)
 """Statuses that are counted as 0 from a route's first answer on: no rate is known of what begins with its first one."""
+PRIVATE = frozenset({"word"})
+"""Parameters of routes that hold words which somebody has typed, and nobody else is to read. deploy/nginx.conf says it
+of its own lines."""
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "status"])
@@ -50,7 +56,7 @@ class RequestIdMiddleware:
             write_request(
                 request_id=request_id,
                 method=request.method,
-                path=escaped_path(request.path),
+                path=_logged_path(request),
                 status=response.status_code,
                 ms=round(seconds * 1000, 1),
                 user_id=getattr(getattr(request, "user", None), "id", None),
@@ -64,6 +70,17 @@ class RequestIdMiddleware:
 def _request_id(request: HttpRequest) -> str:
     given = request.META.get("HTTP_X_REQUEST_ID", "")
     return given if given and SANE_REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+
+
+def _logged_path(request: HttpRequest) -> str:
+    """Of what was refused before its route was looked for, too: that is looked for here."""
+    match = request.resolver_match
+    if match is None:
+        with suppress(Resolver404):
+            match = resolve(request.path_info)
+    if match is None or PRIVATE.isdisjoint(match.kwargs):
+        return escaped_path(request.path)
+    return f"/{match.route}"
 
 
 def _count(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:

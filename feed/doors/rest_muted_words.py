@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 from accounts.sessions.authentication import required_viewer
 from feed.models import MUTED_WORD_MAX
 from feed.notifications import muted_words
-from feed.notifications.muted_words import MOST_MUTED
+from feed.notifications.muted_words import MOST_KEYS, MOST_MUTED
 from storage.web.openapi import (
     EXAMPLE_ID,
     EXAMPLE_TIME,
@@ -77,7 +77,7 @@ class MutedWordEndpoint(APIView):
         summary="Mute a word",
         description="Mentions, replies and quotes whose tweets have it are not among your notifications, those of the "
         f"past either, nor counted or told live; timelines and searches show them. {MATCHES} Idempotent: what matches "
-        f"the same is muted once. Up to {MOST_MUTED}.",
+        f"the same is muted once. Up to {MOST_MUTED}, of {MOST_KEYS:,} characters together.",
         tags=["me"],
         parameters=[PATH_WORD],
         request=None,

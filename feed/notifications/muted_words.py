@@ -5,7 +5,8 @@ muted: case, width and accents of Latin, Greek and Cyrillic letters are none, an
 `party`. A phrase is its words side by side, whatever stands between them: `e-mail` is `E mail`. Of scripts that write
 no spaces between words each character is a word, so that 東京 is found wherever the two stand side by side, in 東京都
 as well. What begins with # and is a hashtag matches that hashtag alone, as hashtags are listed (tweets/hashtags.py);
-a word matches the hashtag of that word as well. Of a tweet its own text counts, with the words of its links and
+a word matches the hashtag of that word as well. What is decided of is what a person sees of the word, and is shown: who
+types that again means the same. Of a tweet its own text counts, with the words of its links and
 mentions; not that of what it quotes or answers. A phrase does not reach over a link.
 
 **When.** As people who are muted, words are looked for when a notification is shown, and not when it is written: a word
@@ -22,7 +23,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
+import regex
 from django.db import transaction
+from django.db.models import Count, QuerySet, Sum
+from django.db.models.functions import Length
 
 from accounts.account_cache.changes import note_change
 from accounts.entities import Account, Viewer
@@ -44,11 +48,17 @@ from tweets.search.words import words
 
 MOST_MUTED = 200
 """Of one person: a list that is read whole, and looked through for each tweet that notifies."""
+MOST_KEYS = 4_000
+"""Characters of the keys of one person's words together, a character of Chinese being two of them: twenty phrases of
+the longest at least."""
 TYPED_MAX = 4 * MUTED_WORD_MAX
 """Code points of what is folded; more are refused unseen."""
 KEYCAP = "#\u20e3"
+UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}")
+FOLDED_AT_MOST = 8
+"""Times: what folding makes may be folded again. Twice is what it took, of whatever was tried."""
 LISTS_KEPT = 500
-"""Of lists in a process, those asked for last: 30 KB at the largest."""
+"""Of lists in a process, those asked for last: 16 KB of characters each, and as much around them, at the largest."""
 
 
 class MutedWordOut(msgspec.Struct, frozen=True):
@@ -108,8 +118,8 @@ def muted_words_page(viewer: Viewer, request: PageRequest) -> Page[MutedWordOut]
 def mute_word(viewer: Viewer, word: str) -> MutedWordOut:
     """Mutes a word, phrase or hashtag; one that matches the same is muted already and stays as it is. Idempotent.
 
-    Seven SQL statements and two round trips. Raises `Refused` for what has no word in it, is too long, or would be one
-    more than MOST_MUTED; `Forbidden` for who has left, `Unavailable`.
+    Seven SQL statements and two round trips. Raises `Refused` for what has no word in it, is too long, or would be more
+    than MOST_MUTED or MOST_KEYS; `Forbidden` for who has left, `Unavailable`.
     """
     shown, key = _checked(word)
     row, is_new = _add(viewer.id, shown, key)
@@ -136,16 +146,39 @@ def _checked(typed: str) -> tuple[str, str]:
     """The word as it is kept and shown, and the key by which two that match the same are one. Raises `Refused`."""
     if len(typed) > TYPED_MAX:
         raise _too_long()
-    word = folded(" ".join(as_shown(typed).split()))
+    word = _seen(typed)
     if len(word) > MUTED_WORD_MAX:
         raise _too_long()
-    tag = typed.strip()
-    if tag.startswith(SIGNS) and (name := hashtag_name(tag)) is not None:
+    if (name := _name_in(word)) is not None:
         return word, f"#{name}"
     found = words(word)
     if not found:
         raise Refused("word", "There is no letter, digit or emoji in it that could be looked for.", code="no_word")
     return word, " ".join(found)
+
+
+def _seen(typed: str) -> str:
+    """What is shown of it: folded, until folding changes nothing any more, so that what is shown may be typed."""
+    for _ in range(FOLDED_AT_MOST):
+        seen = _seen_once(typed)
+        if seen == typed:
+            break
+        typed = seen
+    return typed
+
+
+def _seen_once(typed: str) -> str:
+    """A hashtag stays unfolded where it would be none any more: a letter may stand for several words."""
+    line = " ".join(as_shown(typed).split())
+    for tag in (line, UNSEEN.sub("", line)):
+        if (name := _name_in(tag)) is not None:
+            return again if _name_in(again := f"#{name}") == name else tag
+    return folded(line)
+
+
+def _name_in(tag: str) -> str | None:
+    """The name of a hashtag, which has its sign; None of what is none."""
+    return hashtag_name(tag) if tag.startswith(SIGNS) else None
 
 
 def _too_long() -> Refused:
@@ -208,11 +241,19 @@ def _add(person_id: int, word: str, key: str) -> tuple[MutedWord, bool]:
         theirs = MutedWord.objects.filter(person_id=person_id)
         if (standing := theirs.filter(key=key).first()) is not None:
             return standing, False
-        if theirs.count() >= MOST_MUTED:
-            raise Refused("word", f"You mute {MOST_MUTED} words, which is the most: let one go first.", code="too_many")
+        _refuse_more(theirs, key)
         row = MutedWord.objects.create(pk=stores.ids.next(), person_id=person_id, word=word, key=key)
         _change_version(person_id)
         return row, True
+
+
+def _refuse_more(theirs: QuerySet[MutedWord], key: str) -> None:
+    """Refuses one that would be too many. One SQL query."""
+    count, length = theirs.aggregate(count=Count("pk"), length=Sum(Length("key"))).values()
+    if count >= MOST_MUTED:
+        raise Refused("word", f"You mute {MOST_MUTED} words, which is the most: let one go first.", code="too_many")
+    if (length or 0) + len(key) > MOST_KEYS:
+        raise Refused("word", "What you mute is too long together: let a long phrase go first.", code="too_many")
 
 
 @sql_or_unavailable()

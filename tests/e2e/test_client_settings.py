@@ -1,6 +1,7 @@
 """The page at / in a real browser: an address that is confirmed by a letter's link, and muted words."""
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -43,9 +44,14 @@ def test_the_link_of_a_letter_confirms_the_address_and_another_letter_is_sent(on
     assert eventually(lambda: len(links(server, person.id)) == 2, LETTER_SECONDS)
     url, token = links(server, person.id)[1]
     assert url == f"{server.url}/confirm-email"
-    one.open("/confirm-email#token=no").sees("ask for another letter", ".fault").forgive("422")
+    one.open("/confirm-email#token=no").click("Confirm", "main form").sees("ask for another letter", ".fault")
+    one.forgive("422")
     one.open("/")
-    one.open(f"/confirm-email#token={token}").sees("Your e-mail address is confirmed", "main [role=status]")
+    one.open(f"/confirm-email#token={token}").sees("What the letter says", "main form")
+    assert one.tab.run("document.querySelector('main [name=token]').value") == token
+    time.sleep(1.0)
+    assert person.client.get("/me").json()["data"]["email_confirmed"] is False, "programs open links as well"
+    one.click("Confirm", "main form").sees("Your e-mail address is confirmed", "main [role=status]")
     assert one.tab.run("location.href") == f"{server.url}/confirm-email", "the token is not in the history"
     one.go("/settings").sees("@example.org is confirmed", ".panel")
     assert one.tab.run("[...document.querySelectorAll('button')].every((each) => !each.checkVisibility() || "

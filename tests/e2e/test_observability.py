@@ -115,6 +115,9 @@ def _through_rest(server: Server) -> None:
         "/reports", json={"tweet_id": tweet, "reason": "spam", "comment": f"{SECRET} of a report"}
     )
     assert reported.status_code == 201
+    for method in ("PUT", "DELETE", "POST"):
+        person.client.request(method, f"/me/muted-words/my {SECRET}/and%20another")
+        httpx.request(method, f"{server.url}/api/v1/me/muted-words/{SECRET}", timeout=30)
     person.client.get("/feed/home", params={"cursor": SECRET, "q": SECRET})
     person.client.get("/feed/home", headers={"Authorization": f"Bearer {SECRET}", "X-Request-ID": "a request"})
     person.client.get("/feed/home", headers={"Authorization": f"Bearer 1.{SECRET}", "Cookie": f"sessionid={SECRET}"})

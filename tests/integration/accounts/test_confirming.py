@@ -13,14 +13,17 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
+from accounts import admin as people_admin
 from accounts.letter_rows import AddressLetter, PasswordReset
 from accounts.models import User
-from accounts.people import confirming, leaving, resets, services
+from accounts.people import confirming, leaving, letters, resets, services
 from accounts.people.confirming import TOKEN_SECONDS, token_for
-from accounts.people.letters import GIVEN_UP_SECONDS, send_letters
+from accounts.people.erasing import SESSION_STEPS
+from accounts.people.letters import GIVEN_UP_SECONDS, OTHERS_TURN, send_letters
 from accounts.sessions.ending import end_all
-from accounts.sessions.throttles import CONFIRMATIONS_BY_EMAIL, CONFIRMATIONS_BY_PERSON
+from accounts.sessions.throttles import CHANGES_BY_EMAIL, CONFIRMATIONS_BY_EMAIL, CONFIRMATIONS_BY_PERSON
 from accounts.staff.roles import Role
+from storage.errors import Unavailable
 from tests.backends import counted_round_trips
 from tests.integration.accounts.admins import PEOPLE, post, signed_in
 from tests.integration.accounts.resetting import seconds_go_by
@@ -67,6 +70,7 @@ def change_address(person: User, email: str) -> User:
 
 
 ASKS, CHANGED, RESET = "Is this your address?", "Your e-mail address was changed", "A new password"
+LET_GO = "An address was taken out of an account"
 
 
 def test_who_signs_up_has_a_letter_that_confirms_the_address_as_often_as_it_is_sent_back() -> None:
@@ -143,13 +147,30 @@ class TestAChangeOfTheAddress:
         assert confirm(token_in(asked)).status_code == 200
         assert is_confirmed(ada)
 
-    def test_its_case_is_another_address_and_the_same_one_none(self) -> None:
-        ada = new_person("Cased")
+    def test_of_its_case_alone_is_none(self) -> None:
+        ada, ben = new_person("Cased"), new_person("Cased_too")
         confirming.confirm(token_for(ada))
-        change_address(ada, "Cased@EXAMPLE.org")
+        asked = token_for(ben)
+        for each in (ada, ben):
+            answer = Api(each).call("PATCH", "/me", {"email": each.email.lower(), "current_password": PASSWORD})
+            assert answer.json()["data"]["email"] == f"{each.username.lower()}@example.org"
         assert (is_confirmed(ada), sent()) == (True, [])
-        change_address(ada, "cased@example.org")
+        assert confirm(asked).status_code == 200, "the letter of before is good as well"
+        confirming.ask_again(new_person("Otherwise").pk)
+        change_address(User.objects.get(username="Otherwise"), "oTHERWISE@example.org")
+        assert sent() == [("oTHERWISE@example.org", ASKS)]
+
+    def test_by_a_process_that_knows_of_no_confirming_leaves_none_confirmed(self) -> None:
+        ada = new_person()
+        confirming.confirm(token_for(ada))
+        User.objects.filter(pk=ada.pk).update(email="somewhere_else@example.org")
         assert not is_confirmed(ada)
+        page = signed_in(new_person(staff=True)).get(f"{PEOPLE}{ada.pk}/change/").content.decode()
+        assert "UTC" not in page.partition("Email confirmed at")[2].partition("</div>")[0]
+        ask_again(ada)
+        assert sent() == [("somewhere_else@example.org", ASKS)]
+        assert confirm(token_in(mail.outbox[0])).status_code == 200
+        assert is_confirmed(ada)
 
     def test_other_changes_leave_it(self) -> None:
         ada = new_person()
@@ -160,13 +181,16 @@ class TestAChangeOfTheAddress:
         assert User.objects.get(pk=ada.pk).email_confirmed_at is not None
         assert sent() == []
 
-    def test_at_the_very_moment_confirms_neither(self) -> None:
+    @pytest.mark.parametrize("before", [False, True])
+    def test_at_the_very_moment_confirms_neither(self, *, before: bool) -> None:
         ada = new_person()
+        if before:
+            confirming.confirm(token_for(ada))
         token, person_of = token_for(ada), confirming._person_of
 
         def slowly(token: str) -> User | None:
             person = person_of(token)
-            change_address(ada, "meanwhile@example.org")
+            change_address(ada, f"{ada.username}@meanwhile.org")
             return person
 
         with patch.object(confirming, "_person_of", slowly):
@@ -197,6 +221,31 @@ class TestAChangeOfTheAddress:
         assert sorted(sent()) == sorted([(old, CHANGED), ("desk@example.org", ASKS)])
         assert post(admin, page, form | {"bio": "Only that."}).status_code == 302
         assert sent() == []
+
+    def test_by_staff_tells_the_address_that_stood_there_at_that_moment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ada = new_person()
+        locks = people_admin._lock_who_is_here
+
+        def late(person_id: int) -> None:
+            User.objects.filter(pk=person_id).update(email="in_between@example.org")
+            locks(person_id)
+
+        monkeypatch.setattr(people_admin, "_lock_who_is_here", late)
+        form = {"email": "late_desk@example.org", "display_name": ada.display_name, "bio": "", "avatar_url": ""}
+        assert post(signed_in(new_person(staff=True)), f"{PEOPLE}{ada.pk}/change/", form).status_code == 302
+        assert sorted(sent()) == sorted([("in_between@example.org", LET_GO), ("late_desk@example.org", ASKS)])
+
+    def test_reaches_the_owner_although_who_took_the_account_over_leaves_with_it(self) -> None:
+        ada = new_person()
+        owned = ada.email
+        confirming.confirm(token_for(ada))
+        change_address(ada, "taken@example.org")
+        leaving.leave(ada.pk, PASSWORD)
+        [letters] = [step for step in SESSION_STEPS if step.name == "letters"]
+        letters.erase(ada.pk, 0)
+        assert letters.has_traces(ada.pk), "the proof waits for it"
+        assert sent() == [(owned, CHANGED)]
+        assert not letters.has_traces(ada.pk)
 
     def test_whom_staff_add_is_asked(self) -> None:
         admin = signed_in(new_person(staff=True))
@@ -234,25 +283,56 @@ class TestAskingAgain:
         assert Door(ada).errors(query, status=200)[0]["extensions"]["code"] == "throttled", "at both doors together"
         ask_again(new_person())
 
-    def test_an_address_is_let_alone_whoever_gives_it_and_that_it_was_changed_is_told_all_the_same(
-        self, settings: Settings
-    ) -> None:
+    def test_an_address_that_nobody_confirmed_is_let_alone_whoever_gives_it(self, settings: Settings) -> None:
         settings.RATE_LIMITS = True
         victim = "victim@example.org"
-        people = [new_person() for _ in range(CONFIRMATIONS_BY_EMAIL.quota + 1)]
-        for person in people:
+        for _ in range(2 * max(CONFIRMATIONS_BY_EMAIL.quota, CHANGES_BY_EMAIL.quota)):
+            person = new_person()
             change_address(person, victim)
+            change_address(person, "Victim@example.org")
             change_address(person, f"{person.username}@other.org")
-        subjects = [subject for to, subject in sent() if to == victim]
-        assert subjects.count(ASKS) == 0, "it was changed before it was sent"
-        assert subjects.count(CHANGED) == len(people)
-        rows: list[AddressLetter] = []
-        for person in people:
+        assert [subject for to, subject in sent() if to.lower() == victim] == [LET_GO] * CHANGES_BY_EMAIL.quota
+        for _ in range(2):
+            person = new_person()
             change_address(person, victim)
-            rows += AddressLetter.objects.filter(email=victim, kind="confirm")
+            assert victim not in [to for to, _ in sent()], "so many were asked for before"
             change_address(person, f"{person.username}@third.org")
-        assert rows == [], "so many were asked for before"
-        assert (f"{people[-1].username}@other.org", CHANGED) in sent(), "whatever becomes of the one that is asked"
+
+    def test_one_that_was_confirmed_is_told_each_time(self, settings: Settings) -> None:
+        settings.RATE_LIMITS = True
+        ada = new_person()
+        for number in range(CHANGES_BY_EMAIL.quota + 2):
+            before = ada.email
+            confirming.confirm(token_for(ada))
+            ada = change_address(ada, f"other_{number}@example.org")
+            assert (before, CHANGED) in sent()
+            ada = change_address(ada, before)
+        body = {to: str(each.body) for each in mail.outbox for to in each.to}[before]
+        assert "somebody knows your password" in body
+
+    def test_only_what_comes_to_a_row_counts(self, settings: Settings) -> None:
+        settings.RATE_LIMITS = True
+
+        def fails(*_: Any, **__: Any) -> None:
+            raise Unavailable("database")
+
+        def registers(username: str) -> None:
+            services.register(username=username, email="counted@example.org", password=PASSWORD)
+
+        ada = new_person()
+        for _ in range(CONFIRMATIONS_BY_EMAIL.quota + 1):
+            with patch.object(services, "_save_unique", fails), pytest.raises(Unavailable):
+                registers("counted")
+            with patch.object(confirming, "_add", fails), pytest.raises(Unavailable):
+                confirming.ask_again(ada.pk)
+        settings.SENDS_LETTERS = False
+        for _ in range(CONFIRMATIONS_BY_EMAIL.quota + 1):
+            change_address(ada, "counted@example.org")
+            change_address(ada, "uncounted@example.org")
+        settings.SENDS_LETTERS = True
+        registers("counted")
+        ask_again(ada)
+        assert sent() == [("counted@example.org", ASKS), ("uncounted@example.org", ASKS)]
 
     def test_where_no_letters_are_sent(self, settings: Settings) -> None:
         settings.SENDS_LETTERS = False
@@ -341,17 +421,34 @@ class TestLetters:
         for each in (confirmed, moved, suspended):
             ask_again(each)
         confirming.confirm(token_for(confirmed))
-        User.objects.filter(pk=moved.pk).update(email="elsewhere@example.org")
+        User.objects.filter(pk=moved.pk).update(email="moved@example.org")
         services.suspend(suspended, by=new_person(staff=True))
         assert sent() == []
         assert AddressLetter.objects.count() == 0
 
-    def test_go_beside_those_of_forgotten_passwords_the_longest_due_first(self) -> None:
-        ada, ben = new_person(), new_person()
-        ask_again(ada)
-        resets.ask(ben.email)
-        ask_again(ben)
-        assert sent() == [(ada.email, ASKS), (ben.email, RESET), (ben.email, ASKS)]
+    @pytest.mark.parametrize("first", range(OTHERS_TURN))
+    def test_go_behind_those_of_forgotten_passwords_but_for_their_share(
+        self, first: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(letters, "randrange", lambda _: first)
+        monkeypatch.setattr(letters, "SENT_AT_ONCE", 2 * OTHERS_TURN)
+        people = [new_person() for _ in range(2 * OTHERS_TURN)]
+        for each in people:
+            ask_again(each)
+        for each in people[:-1]:
+            resets.ask(each.email)
+        found = sent()
+        share = [subject for _, subject in found].index(ASKS)
+        assert share == (OTHERS_TURN - 1 - first) % OTHERS_TURN
+        assert [subject for _, subject in found].count(ASKS) == 2, "of as many as two turns have"
+        assert [to for to, subject in found if subject == ASKS] == [each.email for each in people[:2]]
+        assert sorted(subject for _, subject in sent()) == [RESET, *[ASKS] * 6]
+
+    def test_of_each_sort_begin_some_runs(self) -> None:
+        """Of a server so slow that a run is one letter."""
+        one, other = PasswordReset(), AddressLetter()
+        firsts = {type(letters._shared([one], [other])[0]) for _ in range(500)}
+        assert firsts == {PasswordReset, AddressLetter}
 
     def test_that_an_address_was_changed_waits_for_a_day_and_a_new_password_for_an_hour(self) -> None:
         ada = new_person()

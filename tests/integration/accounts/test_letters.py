@@ -11,12 +11,14 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from pytest_django.fixtures import Settings
 
-from accounts.letter_rows import PasswordReset
+from accounts.letter_rows import AddressLetter, PasswordReset
 from accounts.models import User
 from accounts.people import letters as sending_letters
 from accounts.people.letters import (
     DOUBTFUL_SECONDS,
     GIVEN_UP_SECONDS,
+    MOST_PAUSE_SECONDS,
+    MOST_REFUSALS,
     RETRY_SECONDS,
     SLOW_SECONDS,
     TURN,
@@ -213,6 +215,46 @@ class TestFaults:
         seconds_go_by(RETRY_SECONDS)
         send_letters()
         assert (sorted(server.taken), waiting()) == (sorted([bad, *good]), [])
+
+    def test_a_mailbox_that_does_not_exist_is_given_up(
+        self, server: MailServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        nobody, other = people_ask(2)
+        server.answers |= {nobody: "550 none", other: "452 full"}
+        send_letters()
+        for number in range(1, MOST_REFUSALS):
+            assert waiting() == sorted([nobody, other])
+            seconds_go_by((RETRY_SECONDS << (number - 1)) - 2)
+            before = server.asked.count(nobody)
+            send_letters()
+            assert server.asked.count(nobody) == before, "the pause is as long as those before together"
+            seconds_go_by(2)
+            send_letters()
+        assert server.asked.count(nobody) == server.asked.count(other) == MOST_REFUSALS
+        assert waiting() == [other], "what may be taken later is not given up"
+        [line] = [each for each in caplog.messages if "letter_given_up" in each]
+        assert nobody not in line
+
+    def test_a_mailbox_is_tried_each_hour_at_least(self, server: MailServer) -> None:
+        ada = new_person()
+        server.answers[ada.email] = "452 full"
+        now = datetime.now(UTC)
+        AddressLetter.objects.create(
+            user_id=ada.pk, email=ada.email, kind="changed", asked_at=now, due_at=now, refusals=20
+        )
+        send_letters()
+        [due_at] = AddressLetter.objects.values_list("due_at", flat=True)
+        assert (due_at - now).total_seconds() == pytest.approx(MOST_PAUSE_SECONDS, abs=30)
+
+    def test_a_server_that_was_away_does_not_make_a_letter_wait_for_longer(self, server: MailServer) -> None:
+        people_ask(1)
+        server.answers["MAIL"] = "451 later"
+        for _ in range(MOST_REFUSALS + 1):
+            send_letters()
+            turn_ends()
+            seconds_go_by(RETRY_SECONDS)
+        server.answers.clear()
+        assert send_letters() == 1
 
     def test_a_server_that_falls_silent_amid_a_letter_has_it_few_times(
         self, server: MailServer, settings: Settings, caplog: pytest.LogCaptureFixture

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.test import Client, override_settings
 
+from accounts.letter_rows import AddressLetter
 from accounts.models import User
-from accounts.people import services
+from accounts.people import confirming, services
 from accounts.sessions import tokens
 from storage.errors import NotSignedIn, Refused
 from tests.integration.accounts.admins import NEW_PASSWORD, is_in
@@ -60,6 +61,32 @@ def test_who_signed_in_with_the_old_password_gets_neither_token_nor_session(ada:
     assert not is_in(late)
     with pytest.raises(NotSignedIn):
         tokens.issue(checked)
+
+
+def test_of_two_changes_of_an_address_at_once_one_is_refused_and_the_right_one_is_told(
+    ada: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other comes, on a connection of its own, between the reading and the lock."""
+    before, unconfirms = ada.person.email, confirming.unconfirm
+
+    def change(email: str) -> None:
+        services.update_profile(ada.person.pk, services.ProfileChange(email=email, current_password=PASSWORD))
+
+    def late(person: User, address: confirming.Address) -> list[str]:
+        monkeypatch.undo()
+        in_a_thread(lambda: change("faster@example.org")).join()
+        return unconfirms(person, address)
+
+    AddressLetter.objects.all().delete()
+    monkeypatch.setattr(confirming, "unconfirm", late)
+    with pytest.raises(Refused) as refused:
+        change("slower@example.org")
+    assert (refused.value.field, refused.value.code) == ("email", "changed_meanwhile")
+    assert ada.read_again().email == "faster@example.org"
+    assert {*AddressLetter.objects.values_list("email", "kind")} == {
+        ("faster@example.org", "confirm"),
+        (before, "let_go"),
+    }
 
 
 def test_a_token_that_is_being_issued_while_the_password_changes_is_none(ada: SignedIn) -> None:

@@ -140,6 +140,15 @@ def test_the_log_has_the_path_and_the_id_and_no_query(site: Site) -> None:
     assert not {"secret", "hidden"} & set(site.front.lines.replace('"', " ").replace("=", " ").split())
 
 
+@pytest.mark.parametrize("path", ["/api/v1/me/muted-words/canary", "/api/v1//me/%6duted-words/my%20canary/%0a"])
+def test_the_log_has_no_word_that_somebody_mutes(site: Site, path: str) -> None:
+    answer = site.client.get(path, headers={"X-Request-ID": f"muted.{len(path)}"})
+    assert answer.status_code == 200
+    assert wait_until(lambda: f'"request_id":"muted.{len(path)}"' in site.front.lines, seconds=PATIENCE)
+    [line] = [json.loads(each) for each in site.front.lines.splitlines() if f"muted.{len(path)}" in each]
+    assert line["path"] == "/api/v1/me/muted-words/<path:word>"
+
+
 @pytest.mark.parametrize("path", ["/ws/feed", "/graphql"])
 def test_sockets_go_to_live(site: Site, path: str) -> None:
     answer = site.upgraded(path)

@@ -53,6 +53,20 @@ def test_one_log_line_a_request_without_its_query(client: Client) -> None:
     assert structlog.contextvars.get_contextvars() == {}
 
 
+@pytest.mark.parametrize("host", ["localhost", "no_such_host.example.org"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.urls("config.urls")
+@pytest.mark.usefixtures("database", "redis_servers")
+def test_no_log_line_has_words_that_somebody_mutes(client: Client, method: str, host: str) -> None:
+    """Not of what is refused before its route is looked for, either."""
+    path = "/api/v1/me/muted-words/my%20canary/and%2Fmore"
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logged:
+        client.generic(method, path, headers={"Host": host})
+    [line] = [each for each in logged if each["event"] == "request"]
+    assert line["path"] == "/api/v1/me/muted-words/<path:word>"
+    assert "canary" not in str(logged)
+
+
 @pytest.mark.usefixtures("database", "redis_servers")
 def test_the_log_line_names_who_asked() -> None:
     person = new_person()

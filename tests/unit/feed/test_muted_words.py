@@ -1,6 +1,8 @@
 """What a muted word matches: whole words in any case and width, phrases, hashtags, and scripts without spaces."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from feed.models import MUTED_WORD_MAX
 from feed.notifications.muted_words import MutedWords, _checked, _muted
@@ -113,6 +115,41 @@ def test_a_text_without_spaces_is_in_itself(text: str) -> None:
 )
 def test_what_matches_the_same_is_one(one: str, other: str) -> None:
     assert _checked(one)[1] == _checked(other)[1]
+
+
+INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u061c\u00ad\ufeff\u2066\u2069\ufe0f\u3164\u034f"
+LETTERS = "fooBAR東京ماสมकّéßŞİıﬁ#＃﹟ _-·ªº²½ﷺℌ¨´ͅΐ👍🏽⃣1"
+
+
+@given(st.text(st.sampled_from(INVISIBLE + LETTERS) | st.characters(exclude_categories=["Cs"]), max_size=12))
+@example("#foo\u200b")
+@example("\u200f#foo")
+@example("#a\u00adb")
+@example("#ﷺ")
+@example("\u200f#مرحبا")
+@example("﹟foo")
+@example("#ª\u200dº")
+def test_what_is_shown_may_be_typed_to_mean_the_same(typed: str) -> None:
+    try:
+        shown, key = _checked(typed)
+    except Refused:
+        return
+    assert _checked(shown) == (shown, key)
+
+
+@pytest.mark.parametrize(
+    ("typed", "key"),
+    [
+        ("#foo\u200b", "#foo"),
+        ("\u200f#foo", "#foo"),
+        ("#a\u00adb", "#ab"),
+        ("﹟Foo", "#foo"),
+        ("\u200f#مرحبا", "#مرحبا"),
+        ("#ﷺ", "#صلى الله عليه وسلم"),
+    ],
+)
+def test_what_looks_like_a_hashtag_is_one(typed: str, key: str) -> None:
+    assert _checked(typed)[1] == key
 
 
 def test_a_word_and_its_hashtag_are_two() -> None:

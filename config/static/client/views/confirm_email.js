@@ -25,9 +25,8 @@ export function confirmEmailView(page) {
   function done() {
     panel.replaceChildren(make("p", { role: "status" }, "Your e-mail address is confirmed."));
   }
+  // Nothing is sent by itself: programs that look through letters open their links, and run what stands there.
   panel.append(form);
-  // A form that is not in the page yet sends nothing.
-  if (given) page.element.addEventListener("shown", () => form.requestSubmit(), { once: true });
   return [heading(page, "Confirm your e-mail address"), panel];
 }
 
