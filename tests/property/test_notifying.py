@@ -17,7 +17,7 @@ import pytest
 from accounts.graph.exclusions import Visibility
 from accounts.graph.notifications import NotificationType
 from deploy.valkey import Valkey
-from feed.notifications import groups, pages
+from feed.notifications import groups
 from feed.notifications.groups import NotificationOut
 from feed.notifications.pages import mark_read, notifications_page
 from feed.notifications.unread import unread_count
@@ -327,7 +327,7 @@ BUGS: dict[str, Bug] = {
     "nobody is notified of who asks": lambda: nobody_is_notified_of(NotificationType.FOLLOW_REQUEST),
     "who is muted is told of": lambda: patch.object(groups, "Visibility", lambda viewer_id, **_: Visibility(viewer_id)),
     "what protected people do is told to everybody": lambda: patch.object(groups, "Visibility", SeesProtected),
-    "a mark changes nothing that is kept": lambda: patch.object(pages, "_tell", lambda _: None),
+    "a mark changes nothing that is kept": lambda: patch.object(telling, "_tell", lambda _: None),
 }
 FOUND_WITHIN = 60
 LAST_FOUND_BY = {
