@@ -17,7 +17,7 @@ import pytest
 from accounts.graph.exclusions import Visibility
 from accounts.graph.notifications import NotificationType
 from deploy.valkey import Valkey
-from feed.notifications import groups
+from feed.notifications import groups, telling
 from feed.notifications.groups import NotificationOut
 from feed.notifications.pages import mark_read, notifications_page
 from feed.notifications.unread import unread_count
