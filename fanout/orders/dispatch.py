@@ -87,20 +87,23 @@ def enqueue(order: Order, *, resent: bool = False, found: bool = False) -> None:
 
 def enqueue_together(orders: Sequence[Order]) -> None:
     """Puts orders of one kind and broker on their queue in one message, and claims them: a queue's length says nothing
-    of how long they wait, by which the sweeper goes with others. A round trip to the broker more. Raises `Unavailable`.
+    of how many orders wait in it, by which the sweeper goes with others. Two round trips to the broker more. Raises
+    `Unavailable`.
     """
     first = orders[0]
     if len(orders) == 1:
         enqueue(first)
         return
+    broker, queue = broker_of(first.id), queue_of(first.kind)
     names = [str(order.id) for order in orders]
     announced = [(order.id, *order.args) for order in orders]
     began_ns = time.time_ns()
-    resending.claim(broker_of(first.id), names, seconds=resending.TOGETHER_SECONDS)
+    seconds = resending.together_seconds(resending.queue_lengths(broker, [queue])[queue])
+    resending.claim(broker, names, seconds=seconds)
     try:
-        _send("fanout.work_orders", (first.id, first.kind), queue_of(first.kind), orders=announced)
+        _send("fanout.work_orders", (first.id, first.kind), queue, orders=announced)
     except BaseException:
-        resending.release(broker_of(first.id), names)
+        resending.release(broker, names)
         raise
     for order in orders:
         record_order(order.id, "order.send", Kind.PRODUCER, _described(order), began_ns=began_ns)

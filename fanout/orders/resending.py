@@ -23,10 +23,12 @@ RESEND_SECONDS = 5
 SLOWEST = 50.0
 """Orders a second that workers get through at least, of which that is reckoned where they have been idle."""
 
-TOGETHER_SECONDS = 60
-"""So long orders that were sent in one message are left alone, however many messages are before it. One that a worker
-died of is handed out again by then; those that a backend keeps waiting are let be sent at once (fanout/tasks.py). A
-process that dies between claiming and sending leaves its orders alone for as long."""
+TOGETHER_SECONDS = 10
+"""Orders that were sent in one message are left alone for this long, and for as long as what is before them takes: what
+a worker died of is swept then, each by itself. Those that a backend keeps waiting are let be sent at once
+(fanout/tasks.py)."""
+SLOWEST_TOGETHER = 20.0
+"""Messages of many orders a second that workers get through at least."""
 
 HELD = "orders-held"
 """Stands in a broker to which processes send what they have kept for it (orders/holding.py)."""
@@ -38,6 +40,11 @@ def left_alone_seconds(before: float, *, rate: float = 0.0) -> int:
     """Returns for how long what is sent now, behind so many on its queue, is not sent again: sent twice it costs the
     workers its books as well. `rate` is theirs, orders a second, as far as they are known to be faster."""
     return RESEND_SECONDS + int(before / max(SLOWEST, rate))
+
+
+def together_seconds(before: int) -> int:
+    """Returns the same for orders of one message behind so many others."""
+    return TOGETHER_SECONDS + int(before / SLOWEST_TOGETHER)
 
 
 def queue_lengths(broker: RedisNode, queues: Sequence[str]) -> dict[str, int]:

@@ -111,7 +111,8 @@ class TestOrdersThatGoTogether:
         assert together == call("fanout.work_orders", (orders[0].id, NOTIFY_ORDER), NOTICES, orders=told)
         assert alone.args[0] == "fanout.work_order"
         left_alone = broker_node().round_trip(*(("TTL", f"sent:{order.id}") for order in orders))
-        assert [50 < seconds <= resending.TOGETHER_SECONDS for seconds in left_alone] == [True, True]
+        assert [5 < seconds <= resending.TOGETHER_SECONDS for seconds in left_alone] == [True, True]
+        assert resending.together_seconds(250) > resending.TOGETHER_SECONDS + 10
 
     def test_a_message_that_was_not_taken_claims_nothing(self) -> None:
         orders = [Order(new_id(), NOTIFY_ORDER, (1, 0, 1, 2)) for _ in range(2)]
