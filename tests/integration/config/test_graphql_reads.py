@@ -194,7 +194,7 @@ class TestPeople:
 
     def test_me(self, scene: Scene) -> None:
         door = Door(scene.ada)
-        me = door.data(f"{{ me {{ {PERSON} email }} }}")["me"]
+        me = door.data(f"{{ me {{ {PERSON} email emailConfirmed }} }}")["me"]
         assert me == camel(door.client.get("/api/v1/me").json()["data"])
         assert Door().data("{ me { id } }") == {"me": None}
 

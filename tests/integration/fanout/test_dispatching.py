@@ -77,6 +77,8 @@ class TestDispatcher:
         assert sent == [2]
 
 
+@on_one_store
+@pytest.mark.usefixtures("product")
 class TestOrdersThatGoTogether:
     def test_one_goes_by_itself_and_what_follows_it_in_one_message(self) -> None:
         messages: list[list[Order]] = []
