@@ -28,9 +28,10 @@ tweet names what a later operation on it changes (tweets/writing/changed.py), an
 (tweets/hashtags.py); one of a write in Cassandra knows which listings stand (storage/cassandra/lasting.py); one of a
 retweet names the channel of those who watch the original (fanout/live/channel.py); one of who shows tweets reads
 the log of changed accounts (accounts/account_cache/change_log.py), and one makes what is shown
-(tweets/reading/outputs.py). Four of every request write its line, or note that it is to be written, put on its answer what is the same for all,
-and look after its SQL connections (config/observability/logs.py, storage/telling.py, config/http/fields.py,
-config/serving/sql_connections.py). One of who writes says whom it notifies (accounts/graph/notifications.py), and two
+(tweets/reading/outputs.py). Four of every request write its line, or note that it is to be written, put on its
+answer what is the same for all, and look after its SQL connections (config/observability/logs.py,
+storage/telling.py, config/http/fields.py, config/serving/sql_connections.py).
+One of who writes says whom it notifies (accounts/graph/notifications.py), and two
 hand a follow's order to the workers from below fan-out (accounts/graph/announcing.py, config/orders.py)."""
 
 
