@@ -8,7 +8,7 @@ import pytest
 
 from accounts.graph.notifications import NOTIFY_ORDER
 from deploy.supervisor.processes import wait_until
-from fanout.orders import dispatch, holding, resending
+from fanout.orders import dispatch, gathering, holding, resending
 from fanout.orders.dispatch import Dispatcher, enqueue_together
 from fanout.orders.holding import HeldOrders
 from fanout.orders.queues import NOTICES
@@ -122,13 +122,13 @@ class TestOrdersThatGoTogether:
             enqueue_together(orders)
         assert broker_node().round_trip(("EXISTS", *(f"sent:{order.id}" for order in orders))) == [0]
 
-    def test_those_that_wait_for_others_wait_for_no_broker(self) -> None:
+    def test_those_that_wait_for_others_wait_for_no_broker(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(gathering, "GATHER_SECONDS", 5.0)
         sending = Dispatcher(lambda _: None, lambda _: None)
         for _ in range(50):
             sending.send(Order(new_id(), NOTIFY_ORDER, (1, 0, 1, 2)))
-        assert wait_until(lambda: waiting_for_a_broker() == 0, seconds=10.0)
-        sending.drain(60.0)
-        assert sending.waiting == 0
+        assert wait_until(lambda: waiting_for_a_broker() == 0, seconds=4.0)
+        assert wait_until(lambda: sending.waiting == 49, seconds=4.0)
 
 
 class Broker:
@@ -164,6 +164,16 @@ class TestHeldOrders:
         held.pass_on_some()
         assert messages == [[each.id for each in likes[:3]]]
         assert (broker.took, len(held)) == ([each.id for each in tweets], 0)
+
+    def test_who_holds_more_than_a_chunk_goes_on_at_once(self) -> None:
+        """And not when it next looks whether the broker is back."""
+        broker = Broker()
+        broker.answers = True
+        held = HeldOrders(broker.take)
+        for _ in range(holding.CHUNK + 1):
+            held.hold(deliver_order(new_id(), 1))
+        assert [held.pass_on_some(), held.pass_on_some()] == [True, False]
+        assert len(broker.took) == holding.CHUNK + 1
 
     def test_a_message_of_many_that_is_not_taken_is_kept(self) -> None:
         def refuse(_orders: Sequence[Order]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
+from accounts.graph.follows import GRAPH_ORDER
 from deploy.supervisor.ports import LOOPBACK, free_port
 from fanout import tasks
 from fanout.management.commands import sweep as sweep_command
@@ -368,3 +369,17 @@ def test_a_broker_that_is_back_is_left_to_those_who_hold_orders_for_it(
     one._round()
     assert sent == [order_id, order_id]
     assert one._look._back_at == {}
+
+
+@on_one_store
+def test_changes_of_the_graph_are_not_left_to_anybody_else(sent: list[int]) -> None:
+    """Nobody but a sweeper sends them."""
+    one = Sweeper()
+    with node_elsewhere(broker_node(), f"redis://{LOOPBACK}:{free_port()}/0"):
+        assert one._round() == sweepers.RETRY_SECONDS
+    [tweet] = planted(1)
+    change = Order(make_id(now_us() - 30_000_000, 1), GRAPH_ORDER, (new_id(), 1))
+    outbox().add(change)
+    one._round()
+    assert sent == [change.id], "the tweet is its writer's to send"
+    assert tweet not in sent

@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from deploy.supervisor.processes import wait_until
-from storage import telling
+from storage import exposition, telling
 from storage.telling import Teller
 
 
@@ -37,6 +37,17 @@ def test_who_reads_figures_or_ends_has_all_told_first(monkeypatch: pytest.Monkey
     teller.begin()
     teller.tell(told.append, 1)
     teller.flush()
+    assert told == [1]
+
+
+def test_a_scrape_reads_what_was_noted_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    teller = Teller()
+    monkeypatch.setattr(telling, "TELL_SECONDS", 60.0)
+    monkeypatch.setattr(exposition, "teller", teller)
+    teller.begin()
+    teller.tell(told.append, 1)
+    exposition.registry()
     assert told == [1]
 
 
