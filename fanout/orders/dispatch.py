@@ -253,6 +253,8 @@ class _Passing:
                 self._hand_on([order], partial(self._pass_on, order))
             elif due := self._gathering.add((broker_of(order.id).name, order.kind), order):
                 self._hand_on(due, partial(self._pass_on_together, due))
+            else:
+                self._count(0)
         for due in self._gathering.due():
             self._hand_on(due, partial(self._pass_on_together, due))
         self._goes_on = False
