@@ -10,6 +10,7 @@ from accounts.graph import follows
 from accounts.graph.kinds import FOLLOW
 from storage.cassandra import session
 from storage.cassandra.session import Statement
+from storage.ids.snowflakes import id_month, make_id, now_us
 from storage.ports.associations import MAX_CHANGES, Change
 from storage.ports.outbox import SHARDS
 from storage.stores import associations, ids
@@ -19,12 +20,14 @@ from tests.integration.feed.reading import a_reader_of
 from tests.integration.tweeting import home, in_redis, post
 from tests.people import ApiClient, new_person
 from tests.work import work_off_everything
+from tweets.stores.cassandra import AHEAD_US
 
 pytestmark = pytest.mark.usefixtures("product")
 
 
 def test_a_cold_read_of_two_hundred_followees_costs_a_bounded_number_of_round_trips(product: str) -> None:
-    """The store is asked as often for many as for a few: in groups that travel together, or one statement."""
+    """The store is asked as often for many as for a few: in groups that travel together, or one statement. In the last
+    hour of a month the next one is read first, in which a server whose clock is ahead may have written."""
     costs = []
     for followees in (20, 200):
         reader, author = new_person(), new_person()
@@ -39,7 +42,8 @@ def test_a_cold_read_of_two_hundred_followees_costs_a_bounded_number_of_round_tr
         costs.append((len(redis), len(store)))
     (redis_of_few, store_of_few), (redis_of_many, store_of_many) = costs
     assert redis_of_many == redis_of_few <= 12
-    assert store_of_many == store_of_few <= (13 if product == "cassandra" else 9)
+    of_next_month = id_month(make_id(now_us() + AHEAD_US, 0)) - id_month(new_id())
+    assert store_of_many == store_of_few <= (13 + of_next_month if product == "cassandra" else 9)
 
 
 def test_a_warm_read_costs_two_redis_round_trips_and_nothing_else() -> None:
