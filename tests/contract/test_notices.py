@@ -1,6 +1,7 @@
 """The notice port: one notice a subject at its last place, read in order, whatever was written again or late."""
 
 import random
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -150,7 +151,7 @@ def test_a_slot_never_reaches_above_its_notices_or_out_of_their_month(kind: Kind
 @pytest.mark.cassandra
 @pytest.mark.parametrize("store", ["cassandra"], indirect=True)
 def test_a_flood_is_few_rows_and_no_tombstone(notices: Notices) -> None:
-    recipient, tweet, now = new_id(), new_id(), id_us(new_id())
+    recipient, tweet, now = new_id(), new_id(), amid_a_month_us()
     aligned = now - now % SLOT_US
     flood = [Notice(recipient, LIKE, tweet, make_id(aligned + us, 1)) for us in range(0, 3_000)]
     for start in range(0, len(flood), 500):
@@ -308,3 +309,9 @@ def test_what_was_ordered_before_and_is_written_behind_forgetting_stands_in_no_r
     while notices.forget(recipient, KINDS):
         pass
     assert read(notices, recipient) == []
+
+
+def amid_a_month_us() -> int:
+    """A moment of last month, far from its ends."""
+    last = datetime.now(UTC).replace(day=1) - timedelta(days=1)
+    return int(last.replace(day=15, hour=12).timestamp()) * 1_000_000
