@@ -105,7 +105,7 @@ def worker_of(threads: int) -> Callable[..., None]:
         serve = getattr(server, WORKERS_METHODS[mode][False])
         serve(Scheduler(loop, gateway.serve, None, None, None), loop, ending)
         loop.run_until_complete(ended.wait())
-        teller.flush()
+        teller.end()
 
     return cast(Callable[..., None], in_process.wrap_target(worker))
 

@@ -9,7 +9,6 @@ Elsewhere nothing is put off: a process that does not `begin` tells at once, as 
 **What may be lost** is what a process noted in its last TELL_SECONDS, if it is killed; one that ends tells all first.
 """
 
-import atexit
 import threading
 import time
 from collections import deque
@@ -51,7 +50,11 @@ class Teller:
             log.warning("telling_at_once", error=str(error))
         else:
             self._is_behind = True
-            atexit.register(self.flush)
+
+    def end(self) -> None:
+        """Has told what was noted, and everything told at once from now on: by who ends, and may yet answer."""
+        self._is_behind = False
+        self.flush()
 
     def tell(self, what: Callable[[T], object], of: T) -> None:
         """Has `what` called with `of`, in the order in which it was noted. Neither may raise nor wait."""
@@ -65,7 +68,7 @@ class Teller:
             self.flush()
 
     def flush(self) -> None:
-        """Tells what was noted so far. For who ends, and who reads figures."""
+        """Tells what was noted so far. For who reads figures."""
         for _ in range(len(self._noted)):
             try:
                 what, of = self._noted.popleft()

@@ -48,7 +48,7 @@ class Watermark:
 
 def _fresh_watermark() -> int:
     settled = settled_place()
-    oldest = outbox().oldest_open(before=settled)
+    oldest = outbox().oldest_open(before=settled + 1)
     return settled if oldest is None else min(settled, oldest - 1)
 
 

@@ -54,9 +54,8 @@ class Fronts:
         with self._lock:
             known = self._fronts.get(place)
             if known is None or (known is not front and monotonic() >= known.ends):
-                self._fronts[place] = known = front
-            if known is front:
-                front.up_to = max(front.up_to, up_to)
+                self._fronts[place] = front
+            front.up_to = max(front.up_to, up_to)
 
     def forget(self) -> None:
         """Makes the process as if it had just started."""

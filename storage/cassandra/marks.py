@@ -14,7 +14,7 @@ than UNDER_WAY requests are waited for, so that a store that is slow slows its w
 import atexit
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from storage.cassandra import session
@@ -29,24 +29,41 @@ logger = logging.getLogger(__name__)
 
 
 class _Request:
-    """Marks that were sent together. Thread-safe."""
+    """Marks that go together. Thread-safe: whoever is first sends them, and whoever else waits."""
 
-    def __init__(self, order_ids: Iterable[int], wait: Callable[[], list[Row]]) -> None:
-        self.order_ids = frozenset(order_ids)
-        self._wait = wait
+    def __init__(self, marks: Mapping[int, Statement]) -> None:
+        self.order_ids = frozenset(marks)
+        self._statements = list(marks.values())
         self._lock = threading.Lock()
+        self._wait: Callable[[], list[Row]] | None = None
         self._has_ended = False
 
-    def end(self) -> None:
-        """Returns once it was answered, whoever waits for that. What has become of it is no fault of the order that is
-        read now."""
+    def send(self) -> None:
+        """Returns once it is under way."""
         with self._lock:
-            if not self._has_ended:
-                try:
-                    self._wait()
-                except Exception as error:
-                    logger.info("done marks were lost, their orders will be done again: %s", type(error).__name__)
-                self._has_ended = True
+            self._send()
+
+    def end(self) -> None:
+        """Returns once it was answered. What has become of it is no fault of the order that is read now."""
+        with self._lock:
+            self._send()
+            if self._wait is not None and not self._has_ended:
+                self._try(self._wait)
+            self._has_ended = True
+
+    def _send(self) -> None:
+        if self._wait is None and not self._has_ended:
+            self._try(self._begin)
+
+    def _begin(self) -> None:
+        self._wait = session.write_soon(self._statements)
+
+    def _try(self, do: Callable[[], object]) -> None:
+        try:
+            do()
+        except Exception as error:
+            self._has_ended = True
+            logger.info("done marks were lost, their orders will be done again: %s", type(error).__name__)
 
 
 class Marks:
@@ -100,18 +117,14 @@ class Marks:
         self._wait_for(0)
 
     def _send(self) -> None:
+        """They stand among what was sent before they leave what is gathered: nobody who looks misses them."""
         with self._lock:
-            gathered, self._gathered = self._gathered, {}
-        items = list(gathered.items())
-        for start in range(0, len(items), TOGETHER):
-            some = dict(items[start : start + TOGETHER])
-            try:
-                request = _Request(some, session.write_soon(list(some.values())))
-            except Exception:
-                logger.exception("done marks could not be sent, their orders will be done again")
-                continue
-            with self._lock:
-                self._sent.append(request)
+            items = list(self._gathered.items())
+            requests = [_Request(dict(items[start : start + TOGETHER])) for start in range(0, len(items), TOGETHER)]
+            self._gathered.clear()
+            self._sent += requests
+        for request in requests:
+            request.send()
 
     def _wait_for(self, left: int) -> None:
         with self._lock:

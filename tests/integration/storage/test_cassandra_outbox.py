@@ -1,7 +1,7 @@
 """What only Cassandra's outbox can get wrong: the times at which its rows are written, and finishing what was left."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any
@@ -15,7 +15,7 @@ from storage.cassandra import outbox as cassandra_outbox
 from storage.cassandra import session
 from storage.cassandra.marks import UNDER_WAY, marks
 from storage.cassandra.outbox import LEFT_US, WRITE_SHARDS, CassandraOutbox, forget_known, write_with_order
-from storage.cassandra.session import TOGETHER
+from storage.cassandra.session import TOGETHER, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, make_id, now_us, spread
 from storage.ports.outbox import SHARDS, UNREAD_US, Order
@@ -93,6 +93,21 @@ class TestMarksThatNobodyWaitsFor:
         place = (spread(order.id, SHARDS), id_minute(order.id))
         select = "SELECT done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
         assert wait_until(lambda: session.execute(select, (*place, order.id))[0][0] is True, seconds=10.0)
+
+    def test_who_reads_an_order_waits_for_its_mark_though_another_thread_is_about_to_send_it(self) -> None:
+        order, going, go_on = added(), threading.Event(), threading.Event()
+        write_soon = session.write_soon
+
+        def slowly(statements: Sequence[Statement]) -> Any:
+            going.set()
+            go_on.wait(10)
+            return write_soon(statements)
+
+        with patch.object(session, "write_soon", slowly):
+            CassandraOutbox().mark_done_soon(order.id)
+            assert going.wait(10), "by the thread of its time"
+            threading.Timer(0.2, go_on.set).start()
+            assert CassandraOutbox().open_order(order.id) is None
 
     def test_without_a_thread_for_its_time_it_is_sent_at_once(self) -> None:
         order = added()

@@ -38,6 +38,11 @@ def test_who_reads_figures_or_ends_has_all_told_first(monkeypatch: pytest.Monkey
     teller.tell(told.append, 1)
     teller.flush()
     assert told == [1]
+    teller.tell(told.append, 2)
+    teller.end()
+    assert told == [1, 2]
+    teller.tell(told.append, 3)
+    assert told == [1, 2, 3], "a request that is answered while its process ends"
 
 
 def test_a_scrape_reads_what_was_noted_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
