@@ -28,7 +28,7 @@ def test_a_dead_node_costs_no_round_trip_and_its_followers_alone_wait() -> None:
     """It dies before the snapshot is taken, and in the next attempt between the snapshot and the push."""
     with ValkeyCluster() as cluster, timelines_at(cluster.url):
         generations.begin(timeline_node())
-        author, readers = new_person(), [new_person() for _ in range(12)]
+        author, readers = new_person(), [new_person() for _ in range(30)]
         for reader in readers:
             follows.follow(reader.id, author.id)
             home(reader)
