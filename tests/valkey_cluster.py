@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import redis
 
+from deploy.errors import CannotStart
 from deploy.supervisor.ports import LOOPBACK, free_port, is_free
 from deploy.supervisor.privacy import write_private
 from deploy.supervisor.processes import NO_HOOKS, Hooks, wait_until
@@ -37,19 +38,32 @@ def _bus_port() -> int:
 class ClusterServer(Valkey):
     """One server of a cluster. Its bus has a port of its own, since the usual one (10,000 above) may be none."""
 
-    def __init__(self, port: int, password: str, name: str) -> None:
-        super().__init__(port, name=name, password=password)
+    def __init__(self, port: int | None, password: str, name: str) -> None:
+        super().__init__(port or free_port(), name=name, password=password)
         self._bus = _bus_port()
+        self._is_given_port = port is not None
         self.has_joined = False
 
     def start(self, hooks: Hooks = NO_HOOKS) -> Self:
         """Does as any server; one that had joined the cluster returns when it knows the others again."""
-        super().start(hooks)
+        try:
+            super().start(hooks)
+        except CannotStart:
+            if self.has_joined:
+                raise
+            self._take_other_ports()
+            super().start(hooks)
         if self.has_joined:
             waited = hooks.while_waiting
             known = wait_until(self._knows_the_others, seconds=WAIT_SECONDS, while_waiting=waited)
             assert known, "it did not come back to the cluster"
         return self
+
+    def _take_other_ports(self) -> None:
+        """Another run of tests may have taken one since it was found free."""
+        self._bus = _bus_port()
+        if not self._is_given_port:
+            self.port = free_port()
 
     def _knows_the_others(self) -> bool:
         return self.state()["cluster_state"] == "ok"
@@ -96,7 +110,7 @@ class ValkeyCluster:
     """`primaries` have a third of the slots each; `replicas` follow them, in their order."""
 
     def __init__(self, ports: Sequence[int] = (), *, password: str = PASSWORD) -> None:
-        named = [*ports, *(free_port() for _ in range(2 * PRIMARIES - len(ports)))]
+        named = [*ports, *(None for _ in range(2 * PRIMARIES - len(ports)))]
         servers = [ClusterServer(port, password, f"node-{number}") for number, port in enumerate(named)]
         self.primaries, self.replicas = servers[:PRIMARIES], servers[PRIMARIES:]
         self._running = ExitStack()

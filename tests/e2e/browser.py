@@ -218,7 +218,8 @@ class Browser:
         """A new one; it is closed afterwards."""
         made = self._ask("new?about:blank")
         try:
-            with connect(made["webSocketDebuggerUrl"], max_size=None, compression=None) as socket:
+            # While another tab is waited for nobody reads what this one says, and so no answer to a ping either.
+            with connect(made["webSocketDebuggerUrl"], max_size=None, compression=None, ping_interval=None) as socket:
                 yield Tab(socket)
         finally:
             self._ask(f"close/{made['id']}", as_json=False)

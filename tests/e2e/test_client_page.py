@@ -159,12 +159,14 @@ def test_a_hashtag_leads_to_what_has_it_and_shows_what_comes(one: User, server: 
 def test_nothing_is_lost_when_the_server_dies(pair: Sequence[User], server: Server) -> None:
     """Killed while one writes and another listens: what was sent is posted once, what was missed comes."""
     author, reader = server.sign_up(), server.sign_up()
+    author.post("of old")
     reader.follow(author)
     ada, bob = pair
     with AnotherServer(server) as another:
         ada.url = bob.url = another.url
         ada.become(author)
-        bob.become(reader)
+        # An empty home is loaded anew once its stream has begun, and would show what comes meanwhile without a bar.
+        bob.become(reader).sees("of old", "article.tweet")
         author.post("before")
         bob.sees("1 new tweet", BAR)
         another.kill()

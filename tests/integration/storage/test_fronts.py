@@ -14,7 +14,7 @@ from storage.cassandra.fronts import FRONT_SECONDS, Front, Place, fronts
 from storage.cassandra.outbox import CassandraOutbox
 from storage.cassandra.session import Row
 from storage.ids.settling import SETTLE_SECONDS
-from storage.ids.snowflakes import MAX_ID, id_minute, make_id, now_us, spread
+from storage.ids.snowflakes import MAX_ID, id_minute, id_us, make_id, now_us, spread
 from storage.ports.dead_letters import DeadLetter
 from storage.ports.outbox import SHARDS, Order
 
@@ -23,9 +23,9 @@ pytestmark = [pytest.mark.cassandra, pytest.mark.usefixtures("cassandra", "empty
 OUTBOX = CassandraOutbox()
 
 
-def added(seconds_ago: float, count: int = 1) -> list[Order]:
-    """Open orders that were born so long ago, oldest first."""
-    start = now_us() - int(seconds_ago * 1_000_000)
+def added(seconds_ago: float, count: int = 1, *, at_us: int | None = None) -> list[Order]:
+    """Open orders that were born so long ago, or so long before that time, oldest first."""
+    start = (at_us or now_us()) - int(seconds_ago * 1_000_000)
     orders = [Order(make_id(start + number, 1), "deliver", (number,)) for number in range(count)]
     for order in orders:
         OUTBOX.add(order)
@@ -93,7 +93,7 @@ def test_what_appears_below_the_front_is_found_when_that_is_forgotten_and_at_onc
     monkeypatch.setattr(fronts_module, "monotonic", lambda: now)
     of_each_shard = done(SETTLE_SECONDS + 3, 64)
     assert swept() == []
-    [late] = added(SETTLE_SECONDS + 10)
+    [late] = added(7, at_us=id_us(of_each_shard[0].id))
     missing = [swept() for _ in range(3)]
     assert OUTBOX.oldest_open() == late.id
     assert OUTBOX.open_orders(before=MAX_ID, limit=10) == [late]
