@@ -5,12 +5,14 @@ from unittest.mock import patch
 
 from accounts.graph.notifications import NOTIFY_ORDER
 from fanout.delivery import fan_out
-from fanout.live.watermark import watermark
+from fanout.live.watermark import TOLD_KEY, measured_watermark, watermark
 from fanout.orders import handlers
 from fanout.orders.kinds import OrderClosed
 from fanout.timelines.settled import tell_settled
+from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID
 from storage.ports.outbox import Order
+from storage.redis.node import timeline_node
 from storage.stores import outbox
 
 
@@ -52,5 +54,11 @@ def work_off_wholly(order: Order) -> int:
 
 def say_what_has_settled() -> None:
     """As each sweep does: timelines know up to where every order is done. Raises `Unavailable`."""
+    tell_settled(measured_watermark())
+
+
+def forget_watermark() -> None:
+    """Has this process measure it anew: nobody has told one."""
+    with suppress(Unavailable):
+        timeline_node().round_trip(("DEL", TOLD_KEY))
     watermark.forget()
-    tell_settled(watermark.read())

@@ -22,6 +22,7 @@ from accounts.staff.roles import Role
 from fanout.delivery import celebrities
 from fanout.live.presence import Presence
 from fanout.live.sockets import SocketCounts
+from fanout.live.watermark import tell_watermark
 from fanout.orders import handlers, sweeper
 from fanout.orders.dispatch import enqueue
 from fanout.orders.holding import HeldOrders
@@ -212,6 +213,7 @@ def everything_happens(seen: Seen) -> None:
         SocketCounts().tell({reader.id: 1})
         search_strays()
         say_what_has_settled()
+        tell_watermark(1)
         with patch.object(vouching, "LOOK_SECONDS", 60.0):
             vouching.look()
         tallies.tell()

@@ -14,21 +14,22 @@ from accounts.graph import follows
 from fanout.live import channel
 from fanout.live.channel import LiveKind
 from fanout.live.presence import Presence, current_epoch, look
-from fanout.live.watermark import watermark
+from fanout.live.watermark import TOLD_KEY, TOLD_SECONDS, tell_watermark, watermark
 from fanout.orders import sweeper
+from fanout.tasks import sweep
 from storage.errors import NotFound, Unavailable
-from storage.ids.settling import SETTLE_SECONDS
+from storage.ids.settling import SETTLE_SECONDS, settled_place
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 from storage.redis.shards import by_shard, timeline_shard
 from storage.stores import outbox
-from tests.backends import counted_round_trips, timeline_redis_down
+from tests.backends import counted_round_trips, counted_store_calls, timeline_redis_down
 from tests.cluster import on_one_server
 from tests.ids import new_id
 from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
-from tests.work import open_orders, work_off_everything
+from tests.work import forget_watermark, open_orders, work_off_everything
 from tweets.reading.selectors import tweet_out
 from tweets.writing.posting import delete_tweet
 
@@ -172,15 +173,54 @@ class TestLivePublishing:
         assert channel.decode(message["data"]) == channel.LiveMessage(LiveKind.TWEET, tweet, [present.id])
 
     def test_the_watermark_stays_below_the_oldest_open_order(self) -> None:
-        watermark.forget()
+        forget_watermark()
         author = new_person()
         settled = watermark.read()
         assert settled <= make_id(now_us() - SETTLE_SECONDS * 1_000_000, 0)
         old = Order(id=make_id(now_us() - 3600 * 1_000_000, 0), kind="deliver", args=(1, author.id))
         from_store = outbox()
         from_store.add(old)
-        watermark.forget()
+        forget_watermark()
         assert watermark.read() == old.id - 1
         from_store.mark_done(old.id)
-        watermark.forget()
+        forget_watermark()
         assert watermark.read() >= settled
+
+    def test_the_watermark_is_read_from_the_store_only_while_nobody_tells_it(self) -> None:
+        place = make_id(now_us() - 60_000_000, 0)
+        forget_watermark()
+        with counted_store_calls() as calls:
+            assert watermark.read() > place
+        assert len(calls) == 1
+        tell_watermark(place)
+        watermark.forget()
+        with counted_store_calls() as calls, counted_round_trips() as trips:
+            assert watermark.read() == place
+        assert (len(calls), len(trips)) == (0, 1)
+        with timeline_redis_down():
+            watermark.forget()
+            assert watermark.read() > place
+
+    def test_a_watermark_that_nobody_tells_any_more_ends(self) -> None:
+        tell_watermark(make_id(now_us() - 60_000_000, 0))
+        [seconds] = timeline_node().round_trip(("TTL", TOLD_KEY))
+        assert 0 < seconds <= TOLD_SECONDS
+
+    def test_a_clock_that_is_ahead_moves_nobody_s_watermark_beyond_what_has_settled(self) -> None:
+        tell_watermark(make_id(now_us() + 3_600_000_000, 0))
+        watermark.forget()
+        assert watermark.read() <= settled_place()
+
+    def test_the_sweep_tells_it(self) -> None:
+        author = new_person()
+        old = Order(id=make_id(now_us() - 3600 * 1_000_000, 0), kind="deliver", args=(1, author.id))
+        outbox().add(old)
+        forget_watermark()
+        sweep()
+        with counted_store_calls() as calls:
+            assert watermark.read() == old.id - 1
+        assert calls == []
+        outbox().mark_done(old.id)
+        sweep()
+        watermark.forget()
+        assert watermark.read() > old.id

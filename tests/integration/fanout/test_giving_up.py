@@ -24,7 +24,7 @@ from storage.stores import associations, dead_letters, outbox
 from tests.integration.fanout.attempting import attempts_at, failing, planted, run, working
 from tests.integration.tweeting import home, post
 from tests.people import new_person
-from tests.work import open_orders, work_off_everything
+from tests.work import forget_watermark, open_orders, work_off_everything
 
 pytestmark = pytest.mark.usefixtures("nothing_to_take_back", "product")
 
@@ -151,10 +151,10 @@ class TestAfterwards:
         author = new_person()
         old = Order(id=make_id(now_us() - 3_600 * 1_000_000, 0), kind=DELIVER, args=(1, author.id))
         outbox().add(old)
-        watermark.forget()
+        forget_watermark()
         assert watermark.read() == old.id - 1
         dead_letters().bury(DeadLetter(old, "ValueError", 5, now_us()))
-        watermark.forget()
+        forget_watermark()
         assert watermark.read() > old.id
 
     def test_the_audit_tells_what_it_did_not_deliver(self) -> None:

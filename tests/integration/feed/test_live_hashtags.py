@@ -13,7 +13,6 @@ from accounts.models import User
 from accounts.people import services
 from deploy.valkey import Valkey
 from fanout.live.channel import hashtag_channel
-from fanout.live.watermark import watermark
 from feed.live import pacing
 from feed.live.listener import listener
 from feed.live.registry import registry
@@ -30,7 +29,7 @@ from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.tweeting import post, viewer
 from tests.outages import server_down
 from tests.people import ApiClient, new_person
-from tests.work import every_open_order, open_orders, work_off_everything, work_off_wholly
+from tests.work import every_open_order, forget_watermark, open_orders, work_off_everything, work_off_wholly
 from tweets.hashtags import hashtag_numbers
 from tweets.writing.posting import delete_tweet
 from tweets.writing.restoring import restore_tweet
@@ -48,10 +47,10 @@ def tag() -> str:
 
 @pytest.fixture(autouse=True)
 def _forgotten_watermark() -> Iterator[None]:
-    watermark.forget()
+    forget_watermark()
     yield
     registry.watermark = 0
-    watermark.forget()
+    forget_watermark()
 
 
 def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -20,7 +20,7 @@ from tests.integration.feed.notified import items, likes, page
 from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
-from tests.work import every_open_order, work_off_everything, work_off_wholly
+from tests.work import every_open_order, forget_watermark, work_off_everything, work_off_wholly
 
 pytestmark = pytest.mark.usefixtures("product")
 on_one_store = pytest.mark.parametrize("store", ["embedded"], indirect=True)
@@ -97,7 +97,7 @@ def test_who_resumes_from_a_frame_or_a_page_has_each_once_by_its_id(monkeypatch:
     """As if all settled at once: a cursor stands just below what has come, or lower where an order ends late."""
     monkeypatch.setattr(settling, "SETTLE_SECONDS", 0)
     monkeypatch.setattr(registry, "watermark", 0)
-    watermark.forget()
+    forget_watermark()
     ada, ben = new_person(), new_person()
     tweets = [post(ada) for _ in range(4)]
     likes(ben, tweets[0])
@@ -139,7 +139,7 @@ def test_a_cursor_does_not_pass_what_waits_for_its_worker(monkeypatch: pytest.Mo
     async def scenario() -> None:
         socket = await opened(ada)
         await housekeeping(likes, ben, tweets[0])
-        watermark.forget()
+        forget_watermark()
         waiting = await housekeeping(watermark.read)
         [late] = await housekeeping(every_open_order)
         await housekeeping(likes, ben, tweets[1])

@@ -7,7 +7,6 @@ import pytest
 
 from accounts.people import services
 from deploy.valkey import Valkey
-from fanout.live.watermark import watermark
 from feed.live import sharing
 from feed.live.listener import listener
 from feed.live.registry import registry
@@ -26,7 +25,7 @@ from tests.integration.feed.sockets import delivered, until
 from tests.integration.tweeting import post, viewer
 from tests.outages import server_down
 from tests.people import new_person
-from tests.work import every_open_order, open_orders, work_off_everything
+from tests.work import every_open_order, forget_watermark, open_orders, work_off_everything
 from tweets.writing.posting import delete_tweet
 
 pytestmark = pytest.mark.usefixtures("product")
@@ -35,10 +34,10 @@ on_one_store = pytest.mark.parametrize("store", ["embedded"], indirect=True)
 
 @pytest.fixture
 def _forgotten_watermark() -> Iterator[None]:
-    watermark.forget()
+    forget_watermark()
     yield
     registry.watermark = 0
-    watermark.forget()
+    forget_watermark()
 
 
 @on_one_store

@@ -26,7 +26,7 @@ from tests.integration.pulling import a_celebrity
 from tests.integration.querying import Door
 from tests.integration.tweeting import post, viewer
 from tests.people import ApiClient, new_person
-from tests.work import open_orders, say_what_has_settled, work_off_everything, work_off_wholly
+from tests.work import forget_watermark, open_orders, say_what_has_settled, work_off_everything, work_off_wholly
 from tweets.entities import Entities, Tweet
 from tweets.stores.port import tweet_store
 from tweets.writing.after_write import deliver_order
@@ -284,7 +284,7 @@ def test_each_sweep_says_what_has_settled() -> None:
     reader = new_person()
     waiting = post(reader)
     home_page(viewer(reader), PageRequest())
-    watermark.forget()
+    forget_watermark()
     tasks.sweep()
     [window] = timeline_node().ask(materialised.read(reader.id, count=1))
     assert window is not None
