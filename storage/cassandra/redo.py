@@ -12,8 +12,8 @@ from cassandra.query import UNSET_VALUE
 
 from storage.cassandra.session import Statement
 
-LEVEL = 1
-"""Of compression: 20 µs a post, and nearly as small as any."""
+LEVEL, WINDOW_BITS, MEMORY_LEVEL = 1, 12, 3
+"""Of compression: 8 µs a post, of which zlib's own 256 KB of memory would make 59, and nearly as small as any."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[str, list[object]]]).decode
@@ -22,7 +22,8 @@ _decode = msgspec.msgpack.Decoder(list[tuple[str, list[object]]]).decode
 def encode(statements: Sequence[Statement]) -> bytes:
     """Returns the statements. Values are whole numbers, texts, booleans, lists of them, or left unset."""
     plain = [(cql, [None if value is UNSET_VALUE else value for value in params]) for cql, params in statements]
-    return zlib.compress(_encode(plain), LEVEL)
+    compressing = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW_BITS, MEMORY_LEVEL)
+    return compressing.compress(_encode(plain)) + compressing.flush()
 
 
 def decode(encoded: bytes) -> list[Statement]:
