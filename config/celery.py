@@ -8,6 +8,7 @@ from typing import Any
 import celery.app.amqp
 from celery import Celery
 from kombu import Connection
+from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport.redis import Channel, Transport
 
 from config.observability import tasks
@@ -34,17 +35,16 @@ class LeanChannel(Channel):
 
 
 class LeanTransport(Transport):
-    """How messages go to a broker at redis:// and rediss://."""
+    """How messages go to a broker at redis:// and rediss://, by whatever connection: kombu's pools make their own."""
 
     Channel = LeanChannel
 
 
-class PromptConnection(Connection):
-    """Notices within RECONNECT_SECONDS that the broker is back, however long it was away; sends by `LeanTransport`."""
+TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), f"{__name__}:{LeanTransport.__name__}")
 
-    def get_transport_cls(self) -> Any:
-        found = super().get_transport_cls()
-        return LeanTransport if found is Transport else found
+
+class PromptConnection(Connection):
+    """Notices within RECONNECT_SECONDS that the broker is back, however long it was away."""
 
     def ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
         pauses = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": RECONNECT_SECONDS}
