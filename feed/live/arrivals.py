@@ -26,7 +26,8 @@ from feed.live.streams.stream import HOME, Signal, SignalKind, Topic
 from feed.live.threads import reading
 from feed.timelines.home import InHome
 from feed.timelines.standing import Told, seen_at_home
-from storage.tracing import Kind, order_work, traced
+from storage.traced import order_work, traced
+from storage.tracing import Kind
 from tweets.reading.showing import Showing, showing_of
 
 TOGETHER = 200

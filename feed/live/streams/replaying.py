@@ -31,7 +31,8 @@ from feed.live.told import Frame, Gap, Subscribed, TweetCame, TweetLeft
 from feed.live.turns import turns
 from storage.errors import StillSearching, Unavailable
 from storage.ids.snowflakes import MAX_ID
-from storage.tracing import Kind, traced
+from storage.traced import traced
+from storage.tracing import Kind
 from storage.web.paging import Page, PageRequest, encode_cursor
 from tweets.entities import Deletion
 from tweets.reading.hydration import TweetOut
