@@ -5,7 +5,7 @@ from celery import shared_task
 
 from accounts.account_cache.changes import forget_notes
 from accounts.people import letters
-from accounts.people.services import end_suspensions as end_those_that_are_over
+from accounts.people.suspending import end_suspensions as end_those_that_are_over
 from feed.leaving import saga
 from feed.operations import figures, strays
 from storage.errors import Unavailable

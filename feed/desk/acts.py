@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from accounts.models import User
-from accounts.people import services
+from accounts.people import services, suspending
 from accounts.staff.roles import Right
 from feed.desk.reasons import ReasonForm, SuspensionForm
 
@@ -29,15 +29,15 @@ class Act(msgspec.Struct, frozen=True):
 
 
 def _suspend(person: User, by: User, reason: str, until: datetime | None) -> None:
-    services.suspend(person, by=by, until=until, reason=reason)
+    suspending.suspend(person, by=by, until=until, reason=reason)
 
 
 def _suspend_on_page(person: User, by: User, reason: str, until: datetime | None) -> None:
-    services.suspend(person, by=by, until=until, reason=reason, may_shorten=True)
+    suspending.suspend(person, by=by, until=until, reason=reason, may_shorten=True)
 
 
 def _restore(person: User, by: User, reason: str, _: datetime | None) -> None:
-    services.restore(person, by=by, reason=reason)
+    suspending.restore(person, by=by, reason=reason)
 
 
 def _verify(person: User, by: User, reason: str, _: datetime | None) -> None:

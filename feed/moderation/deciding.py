@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 
 from accounts.entities import Viewer
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from accounts.sql import sql_or_unavailable
 from accounts.staff import log as staff_log
 from accounts.staff.roles import Right, may, may_touch
@@ -147,7 +147,7 @@ def _check(target: Target, by: User) -> User:
 def _carry_out(target: Target, person: User, verdict: str, *, by: User, note: str, until: datetime | None) -> None:
     """The note stands in the log's entry of the decision, which not all read who read these."""
     if verdict == Verdict.SUSPEND:
-        services.suspend(person, by=by, until=until, reason=DECIDED)
+        suspending.suspend(person, by=by, until=until, reason=DECIDED)
     elif verdict == Verdict.DELETE:
         try:
             delete_tweet(tweet_id=target.id, viewer=Viewer(by.id, by.account, ""), reason=DECIDED)

@@ -1,7 +1,7 @@
 """What a person can do, each as an `Action`: the call, the facts that it changes, and whether it may be refused."""
 
 from accounts.graph import blocks, follows
-from accounts.people import services
+from accounts.people import suspending
 from tests.property.oracle import (
     BLOCKS,
     DELETED,
@@ -139,13 +139,13 @@ def suspend(world: World, person: int, other: int, *, place: str | None = None) 
     """By somebody of staff; anyone will do for a service."""
     user, staff = world.user(other), world.user(person)
     facts = [(Fact(SUSPENDED, other), True)]
-    return Action("suspend", lambda: services.suspend(user, by=staff), facts=facts, person=person, place=place)
+    return Action("suspend", lambda: suspending.suspend(user, by=staff), facts=facts, person=person, place=place)
 
 
 def restore(world: World, person: int, other: int, *, place: str | None = None) -> Action:
     user, staff = world.user(other), world.user(person)
     facts = [(Fact(SUSPENDED, other), False)]
-    return Action("restore", lambda: services.restore(user, by=staff), facts=facts, person=person, place=place)
+    return Action("restore", lambda: suspending.restore(user, by=staff), facts=facts, person=person, place=place)
 
 
 def _unless_standing(world: World, edge: Fact) -> Known:

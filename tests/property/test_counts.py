@@ -21,7 +21,7 @@ from accounts.graph import blocks, follows
 from accounts.graph.counts import FOLLOWERS, FOLLOWING
 from accounts.graph.listings import followers_page, following_page
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from fanout.orders.dispatch import dispatcher
 from storage.errors import Forbidden, NotFound, Refused
 from storage.ports.outbox import Order
@@ -124,13 +124,13 @@ class Crowd:
     def suspend(self) -> None:
         person = self.dice.choice(self.people)
         if len(self.suspended | {person}) < PEOPLE - 1:
-            services.suspend(person, by=self.staff)
+            suspending.suspend(person, by=self.staff)
             self.suspended.add(person)
 
     def restore(self) -> None:
         if self.suspended:
             person = self.dice.choice(sorted(self.suspended, key=lambda each: each.id))
-            services.restore(person, by=self.staff)
+            suspending.restore(person, by=self.staff)
             self.suspended.remove(person)
 
     def work(self) -> None:

@@ -20,7 +20,7 @@ import pytest
 from accounts.account_cache import accounts
 from accounts.graph.exclusions import Visibility
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from fanout.orders.dispatch import dispatcher
 from feed.live.streams.screen import Screen
 from feed.live.threads import housekeeping
@@ -127,7 +127,7 @@ class Stage:
 
     def suspend(self) -> None:
         if len(self.authors) > 2:
-            services.suspend(self.authors.pop(), by=self.staff)
+            suspending.suspend(self.authors.pop(), by=self.staff)
 
     async def play(self) -> None:
         await self.client.come(self.entries)

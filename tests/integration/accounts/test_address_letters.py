@@ -6,7 +6,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.letter_rows import AddressLetter, PasswordReset
 from accounts.models import User
-from accounts.people import confirming, letters, resets, services
+from accounts.people import confirming, letters, resets, services, suspending
 from accounts.people.confirming import token_for
 from accounts.people.letters import GIVEN_UP_SECONDS, OTHERS_TURN
 from tests.integration.accounts.confirmed import ASKS, RESET, ask_again, change_address, sent, token_in
@@ -32,7 +32,7 @@ class TestLetters:
             ask_again(each)
         confirming.confirm(token_for(confirmed))
         User.objects.filter(pk=moved.pk).update(email="moved@example.org")
-        services.suspend(suspended, by=new_person(staff=True))
+        suspending.suspend(suspended, by=new_person(staff=True))
         assert sent() == []
         assert AddressLetter.objects.count() == 0
 

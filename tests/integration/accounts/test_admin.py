@@ -10,7 +10,7 @@ from django.test import Client
 from accounts.account_cache import accounts
 from accounts.account_cache.change_log import recent_changes
 from accounts.models import StaffAction, User
-from accounts.people import services
+from accounts.people import services, suspending
 from accounts.sessions import tokens
 from storage.errors import Forbidden, NotSignedIn
 from storage.redis.generations import begin
@@ -78,7 +78,7 @@ def test_without_csrf_token_nothing_happens(admin: Client) -> None:
 
 def test_people_are_listed_searched_and_filtered(admin: Client, operator: User) -> None:
     ada, bob = new_person("Ada"), new_person("bob")
-    services.suspend(bob, by=operator)
+    suspending.suspend(bob, by=operator)
 
     def found(query: str) -> set[str]:
         answer = admin.get(f"{PEOPLE}?{query}")
@@ -114,7 +114,7 @@ def test_nobody_suspends_themselves(admin: Client, operator: User) -> None:
 
 
 def test_a_suspended_operator_is_out_with_the_next_click(admin: Client, operator: User) -> None:
-    services.suspend(operator, by=operator)
+    suspending.suspend(operator, by=operator)
     assert admin.get(PEOPLE).status_code == 302
 
 

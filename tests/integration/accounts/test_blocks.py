@@ -8,7 +8,7 @@ import pytest
 from accounts.entities import Relationship
 from accounts.graph import blocks, follows
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW
-from accounts.people import services
+from accounts.people import suspending
 from storage.errors import Forbidden, NotFound, Refused
 from storage.stores import associations
 from tests.backends import counted_round_trips
@@ -85,7 +85,7 @@ class TestTheGraph:
     @on_one_store
     def test_whom_one_cannot_block_or_mute(self) -> None:
         ada, suspended = new_person(), new_person()
-        services.suspend(suspended, by=ada)
+        suspending.suspend(suspended, by=ada)
         for change in (blocks.block, blocks.mute):
             with pytest.raises(Refused):
                 change(ada.id, ada.id)
@@ -99,7 +99,7 @@ class TestTheGraph:
         ada, bob = new_person(), new_person()
         blocks.block(ada.id, bob.id)
         blocks.mute(ada.id, bob.id)
-        services.suspend(bob, by=ada)
+        suspending.suspend(bob, by=ada)
         blocks.unblock(ada.id, bob.id)
         blocks.unmute(ada.id, bob.id)
         assert standing(ada, bob) == set()

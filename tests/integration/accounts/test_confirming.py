@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.letter_rows import AddressLetter
 from accounts.models import User
-from accounts.people import confirming, leaving, resets, services
+from accounts.people import confirming, leaving, resets, suspending
 from accounts.people.confirming import TOKEN_SECONDS, token_for
 from accounts.sessions.ending import end_all
 from accounts.staff.roles import Role
@@ -135,7 +135,7 @@ class TestTokens:
     def test_somebody_suspended_is_told_so_and_who_left_has_none(self) -> None:
         ada, ben = new_person(), new_person()
         tokens = token_for(ada), token_for(ben)
-        services.suspend(ada, by=new_person(staff=True))
+        suspending.suspend(ada, by=new_person(staff=True))
         problem(confirm(tokens[0]), 403, "suspended")
         confirming.ask_again(ben.pk)
         leaving.leave(ben.pk, PASSWORD)

@@ -11,7 +11,7 @@ from django.test import override_settings
 from accounts.graph import blocks, follows, requests
 from accounts.graph.kinds import FOLLOW, FOLLOW_REQUEST
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from storage.errors import Unavailable
 from storage.ports.associations import Change
 from storage.stores import associations, ids
@@ -193,10 +193,10 @@ class TestEnds:
     def test_suspension_hides_a_request(self, ada: User, bob: User) -> None:
         staff = new_person(staff=True)
         asked(bob, ada)
-        services.suspend(bob, by=staff)
+        suspending.suspend(bob, by=staff)
         assert requesting(ada) == []
         problem(answer(ada, "PUT", bob), 404)
-        services.restore(bob, by=staff)
+        suspending.restore(bob, by=staff)
         assert requesting(ada) == [bob.username]
 
     def test_unfollowing_and_a_block_end_sight_at_once(self, ada: User, bob: User) -> None:

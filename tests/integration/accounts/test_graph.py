@@ -10,7 +10,7 @@ from accounts.entities import Relationship
 from accounts.graph import follows
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from storage import stores
 from storage.errors import NotFound, Refused
 from storage.ids.snowflakes import MAX_ID
@@ -101,7 +101,7 @@ def test_the_version_outlives_every_timeline_built_before_it() -> None:
 
 def test_whom_one_cannot_follow() -> None:
     ada, bob, carol, suspended = (new_person() for _ in range(4))
-    services.suspend(suspended, by=ada)
+    suspending.suspend(suspended, by=ada)
     with pytest.raises(Refused) as oneself:
         follows.follow(ada.id, ada.id)
     assert oneself.value.code == "following_oneself"
@@ -120,7 +120,7 @@ def test_whom_one_cannot_follow() -> None:
 def test_someone_suspended_can_be_unfollowed() -> None:
     ada, bob = new_person(), new_person()
     follows.follow(ada.id, bob.id)
-    services.suspend(bob, by=ada)
+    suspending.suspend(bob, by=ada)
     follows.unfollow(ada.id, bob.id)
     assert follows.followee_ids(ada.id) == []
 

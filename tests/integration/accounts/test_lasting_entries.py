@@ -8,7 +8,7 @@ from accounts.account_cache import accounts, changes
 from accounts.account_cache.accounts import ACCOUNTS
 from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from accounts.sessions import tokens
 from accounts.sessions.ending import end_all
 from accounts.sessions.many_tokens import good_among
@@ -82,7 +82,7 @@ class TestLives:
         with sql() as warm, counted_round_trips() as trips:
             assert good_among(raws) == set(raws)
         assert (len(warm), len(trips)) == (0, 1)
-        services.suspend(people[0], by=people[0])
+        suspending.suspend(people[0], by=people[0])
         end_all(people[1].id)
         assert good_among(raws) == set(raws[2:])
         with timeline_redis_down():

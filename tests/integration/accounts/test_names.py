@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.account_cache import accounts
 from accounts.models import User
-from accounts.people import names, services
+from accounts.people import names, services, suspending
 from accounts.people.names import NAMES, account_by_name, accounts_by_name, forget_names, ids_by_name
 from accounts.people.services import ProfileChange
 from storage.errors import NotFound, Unavailable
@@ -44,7 +44,7 @@ def test_the_account_is_that_of_now() -> None:
     account_by_name("ada")
     services.update_profile(person.id, ProfileChange(display_name="Countess"))
     assert account_by_name("ada").display_name == "Countess"
-    services.suspend(person, by=person)
+    suspending.suspend(person, by=person)
     assert account_by_name("ada").suspended
 
 

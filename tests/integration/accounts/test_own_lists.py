@@ -7,7 +7,7 @@ import pytest
 
 from accounts.graph import blocks, listings
 from accounts.models import User
-from accounts.people import services
+from accounts.people import services, suspending
 from accounts.people.services import ProfileChange
 from storage.ids import settling
 from storage.web.paging import PageRequest
@@ -95,7 +95,7 @@ def test_whom_one_may_not_look_up_stands_there_by_the_username_and_can_be_let_go
     owner, [suspended, blocking, other] = an_owner_of(add, 3)
     for each in (suspended, blocking, other):
         services.update_profile(each.id, ProfileChange(display_name="Rude", bio="rude"))
-    services.suspend(suspended, by=new_person(staff=True))
+    suspending.suspend(suspended, by=new_person(staff=True))
     blocks.block(blocking.id, owner.id)
     client = ApiClient(owner)
     shown = client.get(path).json()["data"]

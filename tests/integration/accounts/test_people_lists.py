@@ -7,7 +7,7 @@ import pytest
 from accounts.graph import blocks, follows, listings
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from storage.ids import settling
 from storage.stores import associations
 from storage.web import walking
@@ -86,7 +86,7 @@ def test_walking_down_and_up_meets_everybody_once(limit: int) -> None:
 def test_suspended_and_blocked_people_are_left_out_and_made_up_for() -> None:
     star, crowd = a_star_with(8)
     staff, watcher = new_person(staff=True), new_person()
-    services.suspend(crowd[0], by=staff)
+    suspending.suspend(crowd[0], by=staff)
     blocks.block(watcher.id, crowd[1].id)
     blocks.block(crowd[3].id, watcher.id)
     blocks.mute(watcher.id, crowd[4].id)
@@ -105,7 +105,7 @@ def test_a_page_that_was_not_filled_in_time_leads_on(monkeypatch: pytest.MonkeyP
     star, crowd = a_star_with(6)
     staff = new_person(staff=True)
     for hidden in crowd[1:4]:
-        services.suspend(hidden, by=staff)
+        suspending.suspend(hidden, by=staff)
     with monkeypatch.context() as hurry:
         hurry.setattr(walking, "WALK_SECONDS", 0.0)
         page = listings.followers_page(star.username, None, PageRequest(limit=2))
@@ -119,7 +119,7 @@ def test_a_page_is_never_empty_while_there_is_more(monkeypatch: pytest.MonkeyPat
     star, crowd = a_star_with(5)
     staff = new_person(staff=True)
     for hidden in crowd[:4]:
-        services.suspend(hidden, by=staff)
+        suspending.suspend(hidden, by=staff)
     path = f"/api/v1/users/{star.username}/followers?limit=1"
     with monkeypatch.context() as hurry:
         hurry.setattr(walking, "WALK_SECONDS", 0.0)
@@ -176,7 +176,7 @@ def test_walking_up_past_hidden_people_skips_nobody() -> None:
     star, crowd = a_star_with(7)
     staff = new_person(staff=True)
     for hidden in crowd[4:6]:
-        services.suspend(hidden, by=staff)
+        suspending.suspend(hidden, by=staff)
     up: list[str] = []
     place = associations().find(crowd[6].id, FOLLOW, [star.id])[star.id].op
     for _ in range(3):

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.graph import blocks, follows, people_search
 from accounts.models import User
-from accounts.people import search, services
+from accounts.people import search, suspending
 from accounts.people.search import Found
 from tests.ids import new_id
 from tests.integration.accounts.plans import plan_of
@@ -78,7 +78,7 @@ def test_whom_one_follows_come_first_then_by_username_then_by_display_name(tag: 
 def test_who_may_not_be_seen_is_made_up_for(tag: str) -> None:
     reader = new_person()
     people = [named(f"{tag}_{number}") for number in range(8)]
-    services.suspend(people[0], by=new_person(staff=True))
+    suspending.suspend(people[0], by=new_person(staff=True))
     blocks.block(reader.id, people[1].id)
     blocks.block(people[2].id, reader.id)
     blocks.mute(reader.id, people[3].id)
@@ -119,7 +119,7 @@ def test_behind_somebody_who_is_called_otherwise_now_nobody_is_found(tag: str) -
 def test_behind_somebody_who_was_suspended_meanwhile_it_goes_on(tag: str) -> None:
     people = [named(f"{tag}_{number}") for number in range(3)]
     page = ApiClient().get(f"/api/v1/search/users?q={tag}&limit=1").json()
-    services.suspend(people[0], by=new_person(staff=True))
+    suspending.suspend(people[0], by=new_person(staff=True))
     rest = ApiClient().get(page["links"]["next"]).json()
     assert [each["username"] for each in rest["data"]] == [people[1].username]
 
@@ -163,7 +163,7 @@ def test_of_many_who_are_left_out_a_read_looks_at_some_and_the_page_goes_on(tag:
     reader = new_person()
     people = [named(f"{tag}_{number}") for number in range(9)]
     for each in people[1:8]:
-        services.suspend(each, by=new_person(staff=True))
+        suspending.suspend(each, by=new_person(staff=True))
     follows.follow(reader.id, people[8].id)
     with patch.object(search, "LOOKED_AT", 2), CaptureQueriesContext(connection) as captured:
         assert scrolled(tag, None, 2) == [people[0].username, people[8].username]

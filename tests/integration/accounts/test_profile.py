@@ -10,7 +10,7 @@ from accounts.account_cache import accounts, change_log
 from accounts.account_cache.changes import note_change
 from accounts.account_cache.vouching import VOUCHED_SECONDS, look
 from accounts.models import User
-from accounts.people import services
+from accounts.people import services, suspending
 from accounts.people.services import ProfileChange
 from storage.redis.generations import begin
 from storage.redis.node import timeline_node
@@ -134,7 +134,7 @@ def test_inside_a_transaction_nothing_is_announced_before_its_commit() -> None:
     ada, bob = new_person(), new_person()
     with transaction.atomic():
         services.update_profile(ada.id, ProfileChange(display_name="New"))
-        services.suspend(bob, by=ada)
+        suspending.suspend(bob, by=ada)
         assert log() == {}
     assert set(log()) == {ada.id, bob.id}
 
@@ -205,7 +205,7 @@ def test_a_read_under_way_during_the_change_leaves_nothing_old_behind(monkeypatc
 def test_a_suspension_shows_on_the_card_at_once() -> None:
     person = new_person()
     shown_name(person)
-    in_another_process(lambda: services.suspend(person, by=person))
+    in_another_process(lambda: suspending.suspend(person, by=person))
     assert accounts.accounts_by_id([person.id], changes=log(), generation=generation_now())[person.id].suspended
 
 

@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.letter_rows import PasswordReset
 from accounts.models import User
-from accounts.people import resets, services
+from accounts.people import resets, services, suspending
 from accounts.people.resets import token_for
 from accounts.sessions.ending import end_all
 from accounts.sessions.throttles import LETTERS_BY_EMAIL, RESETS_BY_ADDRESS
@@ -94,7 +94,7 @@ def asked_of(email: str) -> tuple[int, list[str]]:
 def test_asking_costs_and_answers_the_same_for_every_address(settings: Settings) -> None:
     settings.RATE_LIMITS = True
     known, suspended, without = new_person(), new_person(), new_person()
-    services.suspend(suspended, by=new_person(staff=True))
+    suspending.suspend(suspended, by=new_person(staff=True))
     without.set_unusable_password()
     without.save()
     addresses = [known.email, suspended.email, without.email, "nobody@example.org"]
@@ -179,7 +179,7 @@ def signed_out_everywhere(ada: User) -> None:
 
 
 def suspended(ada: User) -> None:
-    services.suspend(ada, by=new_staff(Role.MODERATOR))
+    suspending.suspend(ada, by=new_staff(Role.MODERATOR))
 
 
 def with_another_address(ada: User) -> None:
@@ -222,7 +222,7 @@ class TestTokens:
     def test_somebody_suspended_is_told_so(self) -> None:
         ada = new_person()
         token = token_for(ada)
-        services.suspend(ada, by=new_person(staff=True))
+        suspending.suspend(ada, by=new_person(staff=True))
         problem(confirm(token), 403, "suspended")
 
     def test_who_has_got_power_at_the_desk_has_none_any_more(self) -> None:

@@ -13,7 +13,7 @@ from structlog.contextvars import bound_contextvars
 
 from accounts import migrations
 from accounts.models import StaffAction, User
-from accounts.people import services
+from accounts.people import services, suspending
 from accounts.staff import log
 from accounts.staff.roles import TABLE, Right, Role, may
 from storage.errors import Refused
@@ -61,7 +61,7 @@ def test_who_is_no_longer_staff_may_nothing() -> None:
     person.is_staff = False
     assert not any(may(person, right) for right in Right)
     suspended = new_staff(Role.ADMINISTRATOR)
-    services.suspend(suspended, by=new_person(staff=True))
+    suspending.suspend(suspended, by=new_person(staff=True))
     assert not any(may(suspended, right) for right in Right)
 
 
@@ -186,7 +186,7 @@ def test_an_entry_and_its_change_hold_together(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(log, "record", fail)
     acts: list[Callable[[], None]] = [
-        lambda: services.suspend(ada, by=boss),
+        lambda: suspending.suspend(ada, by=boss),
         lambda: services.set_verified(ada, True, by=boss),
         lambda: services.sign_out(ada, by=boss),
     ]

@@ -10,7 +10,7 @@ from knox.models import AuthToken
 
 from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.models import TokenUse, User
-from accounts.people import services
+from accounts.people import suspending
 from accounts.sessions import many_tokens, tokens, uses
 from accounts.sessions.ending import end_all
 from accounts.sessions.ending_all import end_everybodys
@@ -271,7 +271,7 @@ def test_tokens_of_the_version_before_are_told_and_noted_when_used() -> None:
 def test_a_suspended_person_s_sessions_are_nobody_s_to_see() -> None:
     ada = new_person()
     api = Api(ada)
-    services.suspend(ada, by=new_person(staff=True))
+    suspending.suspend(ada, by=new_person(staff=True))
     problem(api.get("/me/sessions"), 403, "suspended")
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from accounts.models import StaffAction, User
-from accounts.people import services
+from accounts.people import services, suspending
 from accounts.sessions import tokens
 from feed.models import Reason, Report
 from tests.integration.accounts.admins import NEW_PASSWORD, PEOPLE, act, is_in, new_moderator, post, signed_in
@@ -112,7 +112,7 @@ def test_no_page_of_theirs_opens_or_changes_anything(client: Client, make: Make)
 def test_no_action_reaches_them(client: Client, make: Make, action: str) -> None:
     person, ada = make(), new_person()
     if action == "restore":
-        services.suspend(person, by=superuser())
+        suspending.suspend(person, by=superuser())
     else:
         signed_in_there = ApiClient(person)
     before = row(person)

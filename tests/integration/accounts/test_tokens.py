@@ -13,7 +13,7 @@ from accounts.account_cache.known_tokens import TOKENS
 from accounts.account_cache.vouching import look
 from accounts.entities import Viewer
 from accounts.models import User
-from accounts.people import services
+from accounts.people import services, suspending
 from accounts.sessions import tokens
 from accounts.sessions.authentication import bearer_token
 from storage.errors import Forbidden, NotSignedIn, Unavailable
@@ -151,7 +151,7 @@ def test_a_fill_that_arrives_after_the_suspension_brings_nothing_back(
     with monkeypatch.context() as slow:
         slow.setattr(tokens, "_fill", lambda *given: late_fill.append(given))
         viewer_of(raw)
-    services.suspend(person, by=person)
+    suspending.suspend(person, by=person)
     original(*late_fill[0])
     with pytest.raises(Forbidden):
         tokens.authenticate(raw)
@@ -160,7 +160,7 @@ def test_a_fill_that_arrives_after_the_suspension_brings_nothing_back(
 def test_a_suspension_shuts_out_at_once_although_cached_and_a_restoration_lets_in(person: User, raw: str) -> None:
     operator = new_person(staff=True)
     viewer_of(raw)
-    services.suspend(person, by=operator)
+    suspending.suspend(person, by=operator)
     with pytest.raises(Forbidden) as refused:
         tokens.authenticate(raw)
     assert refused.value.code == "suspended"
@@ -169,7 +169,7 @@ def test_a_suspension_shuts_out_at_once_although_cached_and_a_restoration_lets_i
         services.sign_in(login="ada", password=PASSWORD)
     person.refresh_from_db()
     assert (person.suspended_by, person.is_active) == (operator, False)
-    services.restore(person, by=operator)
+    suspending.restore(person, by=operator)
     assert viewer_of(raw).id == person.id
     person.refresh_from_db()
     assert (person.suspended_by, person.suspended_at) == (None, None)

@@ -13,7 +13,7 @@ from accounts.account_cache.change_log import recent_changes
 from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.account_cache.vouching import VOUCHED_SECONDS, Vouching, look
 from accounts.models import AccountChange, User
-from accounts.people import services
+from accounts.people import services, suspending
 from accounts.people.services import ProfileChange
 from accounts.sessions import tokens
 from accounts.sessions.ending import end_all
@@ -95,7 +95,7 @@ class TestUnheard:
     @pytest.mark.parametrize("noticed", [look, end_vouches])
     def test_a_suspension(self, person: User, raw: str, noticed: Callable[[], object]) -> None:
         with timeline_redis_down():
-            services.suspend(person, by=person)
+            suspending.suspend(person, by=person)
         noticed()
         with pytest.raises(Forbidden):
             tokens.authenticate(raw)
@@ -317,7 +317,7 @@ class TestSqlAway:
             tokens.authenticate(raw)
 
     def test_a_cached_suspension_holds(self, person: User, raw: str) -> None:
-        services.suspend(person, by=person)
+        suspending.suspend(person, by=person)
         timeline_node().round_trip(("DEL", ACCOUNTS.key(person.id)))
         with pytest.raises(Forbidden):
             tokens.authenticate(raw)

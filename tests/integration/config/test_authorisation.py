@@ -13,7 +13,7 @@ from django.db import router
 
 from accounts.graph import blocks
 from accounts.models import User
-from accounts.people import confirming, services
+from accounts.people import confirming, suspending
 from accounts.people.resets import token_for
 from tests.documented import check_documented
 from tests.integration.tweeting import post, viewer
@@ -204,7 +204,7 @@ class Scene:
 
     def _become(self, name: str) -> None:
         if self.caller is not None and name == "suspended":
-            services.suspend(self.caller, by=new_person(staff=True))
+            suspending.suspend(self.caller, by=new_person(staff=True))
         if self.caller is not None and name == "blocked":
             blocks.block(self.author.id, self.caller.id)
 

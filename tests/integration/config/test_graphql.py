@@ -6,7 +6,7 @@ from unittest.mock import patch
 import pytest
 
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from storage.errors import Unavailable
 from tests.integration.querying import CREATE, HOME, WHOLE_TWEET, Door, camel, ids
 from tests.integration.speaking import on_one_store
@@ -104,7 +104,7 @@ class TestHomeTimeline:
 
     @on_one_store
     def test_the_suspended_are_shut_out(self, ada: Door, person: User) -> None:
-        services.suspend(person, by=new_person(staff=True))
+        suspending.suspend(person, by=new_person(staff=True))
         answer = ada.ask(HOME)
         assert (answer.status_code, answer.json()["code"]) == (403, "suspended")
 

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.graph import blocks
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from tests.integration.config.test_graphql_reads import Scene
 from tests.integration.querying import Door
 from tests.integration.speaking import on_one_store
@@ -39,7 +39,7 @@ def caller(scene: Scene, name: str) -> User | None:
 def test_each_caller_sees_of_every_field_what_rest_shows_them(scene: Scene, name: str, what: str) -> None:
     person = caller(scene, name)
     if what == "suspended":
-        services.suspend(scene.ada, by=new_person(staff=True))
+        suspending.suspend(scene.ada, by=new_person(staff=True))
     if what == "deleted":
         posting.delete_tweet(tweet_id=scene.root, viewer=viewer(scene.ada))
     if what == "suspended" and name == "author":

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.graph import blocks
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from config.graphql import subscribers
 from feed.live import listener as listener_module
 from feed.live import quota as live_quota
@@ -230,7 +230,7 @@ class TestTheEnd:
             if why == "deleted":
                 await act(delete_tweet, tweet_id=tweet, viewer=viewer(author))
             elif why == "suspended":
-                await act(services.suspend, author, by=await housekeeping(operator))
+                await act(suspending.suspend, author, by=await housekeeping(operator))
             else:
                 await act(blocks.block, author.id, reader.id)
             assert await socket.event("leaving") == {"deletedId": str(tweet)}

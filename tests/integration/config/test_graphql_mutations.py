@@ -7,7 +7,7 @@ import pytest
 
 from accounts.graph import blocks
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from tests.integration.querying import Door, camel
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post, seen, viewer
@@ -101,7 +101,7 @@ class TestAccounts:
         assert mistakes(Door(), "createToken", username=login, password="wrong-horse-42") == expected
 
     def test_the_suspended_cannot_sign_in(self, person: User) -> None:
-        services.suspend(person, by=new_person(staff=True))
+        suspending.suspend(person, by=new_person(staff=True))
         given = {"username": "ada", "password": PASSWORD}
         [error] = Door().errors(document("createToken"), {"input": given}, status=200)
         assert error["extensions"] == {"code": "suspended"}

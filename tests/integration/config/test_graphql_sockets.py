@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from accounts.sessions import tokens
 from accounts.sessions.ending import end_all
 from accounts.sessions.listing import end_session, sessions_page
@@ -247,7 +247,7 @@ def out_of_that_session(person: User, token: str) -> None:
 
 
 def suspended(person: User, token: str) -> None:
-    services.suspend(person, by=new_person(staff=True))
+    suspending.suspend(person, by=new_person(staff=True))
 
 
 @pytest.mark.parametrize(

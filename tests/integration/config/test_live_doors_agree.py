@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from accounts.graph import blocks, follows
-from accounts.people import services
+from accounts.people import suspending
 from feed.live import listener as listener_module
 from feed.live.threads import housekeeping
 from feed.timelines.home import home_page
@@ -82,7 +82,7 @@ class People:
             ("no original", self.deletes("b", other), {"home": 1, "public": 1}),
             ("no reply", self.deletes("d", other), {"tweet": 2}),
             ("no tweet", self.deletes("a", followed), {"home": 1, "public": 1}),
-            ("no author", lambda: services.suspend(other, by=operator()), {"public": 1, "tweet": 1}),
+            ("no author", lambda: suspending.suspend(other, by=operator()), {"public": 1, "tweet": 1}),
             ("the end", self.deletes("watched", followed), {"home": 2, "public": 1, "tweet": 1}),
         ]
 

@@ -17,7 +17,7 @@ from django.test import override_settings
 from accounts.account_cache import accounts
 from accounts.graph import follows
 from accounts.models import User
-from accounts.people import services
+from accounts.people import services, suspending
 from accounts.people.lost import name_of
 from deploy.cassandra.backups import put_back, take
 from deploy.cassandra.node import CassandraNode
@@ -107,7 +107,7 @@ def test_both_stores_from_different_moments(
         assert audit_timelines()[0] == 0
         assert reconcile() == (0, ["nothing was lost"])
         assert services.sign_in(login="reader", password=PASSWORD).id == reader.id
-        services.restore(User.objects.get(pk=late.id), by=author)
+        suspending.restore(User.objects.get(pk=late.id), by=author)
         work_off_everything()
         assert home(reader) == [between, tweet_of_late, early]
         assert home(author)[0] > 0

@@ -11,7 +11,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.graph import blocks, follows
 from accounts.models import User
-from accounts.people import confirming, leaving, services
+from accounts.people import confirming, leaving, services, suspending
 from accounts.people.erasing import Piece, Step
 from accounts.people.leaving import LEAVE_ORDER
 from fanout.delivery import celebrities
@@ -78,7 +78,7 @@ def a_life(*, more_tweets: int = 0) -> Life:
     hidden = new_person()
     follows.follow(hidden.id, person.id)
     follows.follow(person.id, hidden.id)
-    services.suspend(hidden, by=new_person(staff=True))
+    suspending.suspend(hidden, by=new_person(staff=True))
     work_off_everything()
     stand = [document_of(each) for each in tweet_store().get_many(tweets).values()]
     search_index().put([each for each in stand if each is not None])

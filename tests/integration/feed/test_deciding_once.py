@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import StaffAction, User
-from accounts.people import services
+from accounts.people import suspending
 from accounts.staff.roles import Role
 from feed.models import Claim, Decision, Kind, Reason, Report, Status
 from feed.moderation import deciding, queue
@@ -74,7 +74,7 @@ def test_of_two_decisions_at_once_one_is_carried_out(request: pytest.FixtureRequ
 def test_while_it_is_carried_out_it_is_neither_decided_nor_claimed_nor_left(
     moderator: User, author: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target, suspend = target_of(author), services.suspend
+    target, suspend = target_of(author), suspending.suspend
     token, refused = deciding.claim(target, by=moderator).token, []
 
     def overtaken(person: User, **how: object) -> None:
@@ -88,7 +88,7 @@ def test_while_it_is_carried_out_it_is_neither_decided_nor_claimed_nor_left(
                 deciding.claim(target, by=other)
         suspend(person, **how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(services, "suspend", overtaken)
+    monkeypatch.setattr(suspending, "suspend", overtaken)
     deciding.decide(target, by=moderator, token=token, seen=MAX_ID, verdict="suspend", note="x")
     assert len(refused) == 3
     assert Decision.objects.get().verdict == "suspend"
@@ -99,13 +99,13 @@ def test_what_is_decided_already_when_it_is_to_be_written_down_is_refused(
     moderator: User, author: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a process stood still for longer than a claim lasts."""
-    target, suspend = target_of(author), services.suspend
+    target, suspend = target_of(author), suspending.suspend
 
     def overtaken(person: User, **how: object) -> None:
         suspend(person, **how)  # type: ignore[arg-type]
         Report.objects.update(status=Status.CLOSED)
 
-    monkeypatch.setattr(services, "suspend", overtaken)
+    monkeypatch.setattr(suspending, "suspend", overtaken)
     with pytest.raises(Refused, match="open any more"):
         decide(target, by=moderator, verdict="suspend", note="x")
     assert not Decision.objects.exists()

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import StaffAction, User
-from accounts.people import services
+from accounts.people import services, suspending
 from accounts.staff.roles import TABLE, Right, Role
 from feed.desk.acts import ACTS
 from feed.models import Report, Status
@@ -126,7 +126,7 @@ def test_each_act_on_a_person_is_there_for_who_has_its_right(name: str, act: obj
     desk, client = Desk(), client_of(name)
     person, allowed = desk.author, name == "superuser" or Role(name) in TABLE[act.right]
     if act.name == "restore":
-        services.suspend(person, by=new_person(staff=True))
+        suspending.suspend(person, by=new_person(staff=True))
     if act.name == "unverify":
         services.set_verified(person, True, by=new_person(staff=True))
     before, logged = state_of(person), StaffAction.objects.count()

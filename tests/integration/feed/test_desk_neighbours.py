@@ -7,7 +7,7 @@ import pytest
 
 from accounts.graph import follows
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from accounts.staff.roles import Role
 from feed.desk import neighbours
 from tests.backends import counted_sql
@@ -43,7 +43,7 @@ def test_all_of_them_are_there_newest_first(desk: Desk, page: str, monkeypatch: 
     for each in others:
         ends = (each, person) if page == "followers" else (person, each)
         follows.follow(ends[0].id, ends[1].id)
-    services.suspend(others[1], by=new_person(staff=True))
+    suspending.suspend(others[1], by=new_person(staff=True))
     names = [each.username for each in reversed(others)]
     assert pages(desk, f"people/{person.pk}/{page}/") == [names[:2], names[2:4], names[4:]]
     shown = desk.page(f"people/{person.pk}/")

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import StaffAction, User
-from accounts.people import leaving, services
+from accounts.people import leaving, services, suspending
 from accounts.people.withholding import order_withholding
 from accounts.staff.roles import Role
 from feed.operations import letters
@@ -51,7 +51,7 @@ def test_of_an_act_that_fails_midway_it_is_said_with_whom_it_was_done(
     people = [new_person(name) for name in ("first", "second", "third", "fourth")]
     # The list has the newest first.
     with monkeypatch.context() as patched:
-        patched.setattr(services, "suspend", failing_with(people[2], fault, services.suspend))
+        patched.setattr(services, "suspend", failing_with(people[2], fault, suspending.suspend))
         page = said(act(client, "suspend", *people))
     assert "Suspended: @fourth." in page
     assert told in page
@@ -79,7 +79,7 @@ def test_a_suspension_that_cannot_end_holds_up_no_other(
     boss = new_person(staff=True)
     people = [new_person() for _ in range(3)]
     for person in people:
-        services.suspend(person, by=boss, until=datetime.now(UTC))
+        suspending.suspend(person, by=boss, until=datetime.now(UTC))
     with monkeypatch.context() as patched:
         patched.setattr(services, "order_withholding", failing_with(people[0], fault, order_withholding))
         end_suspensions()

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.graph import follows
 from accounts.models import StaffAction, User
-from accounts.people import services
+from accounts.people import suspending
 from accounts.staff.roles import Role
 from fanout.orders.kinds import TELL
 from storage.ids.snowflakes import created_at, now_us
@@ -148,7 +148,7 @@ class TestOneTweet:
         author = new_person()
         deleted, kept = post(author, "deleted words"), post(author, "suspended words")
         delete_tweet(tweet_id=deleted, viewer=viewer(author))
-        services.suspend(author, by=desk.person)
+        suspending.suspend(author, by=desk.person)
         page = desk.page(f"tweets/{deleted}/")
         assert "deleted words" in page
         assert "Deleted by its author, 20" in page

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from accounts.graph import blocks, follows
-from accounts.people import services
+from accounts.people import suspending
 from fanout.delivery import celebrities
 from fanout.timelines import layout, materialised
 from feed.operations import explain as explain_module
@@ -192,7 +192,7 @@ class TestAgainst:
 
     def test_suspended(self, scene: Scene) -> None:
         work_off_everything()
-        services.suspend(scene.author, by=new_person(staff=True))
+        suspending.suspend(scene.author, by=new_person(staff=True))
         scene.assert_absent(f"@{scene.author.username}, who is suspended")
 
     def test_a_reply_to_somebody_else(self, scene: Scene) -> None:

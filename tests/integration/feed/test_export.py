@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.graph import blocks, follows
 from accounts.models import User
-from accounts.people import services
+from accounts.people import services, suspending
 from feed.doors import rest_export
 from feed.leaving import export as exporting
 from storage.errors import Unavailable
@@ -148,7 +148,7 @@ def test_nothing_that_was_deleted_and_no_words_of_others_that_one_may_not_see() 
         bookmark(viewer=viewer(person), tweet_id=tweet_id)
     for each in (author, gone):
         follows.follow(person.id, each.id)
-    services.suspend(gone, by=operator())
+    suspending.suspend(gone, by=operator())
     services.update_profile(shy.id, services.ProfileChange(protected=True))
     lines = exported(person)
     assert of_type(lines, "tweet") == []

@@ -7,7 +7,7 @@ import pytest
 
 from accounts.graph import blocks
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from storage.errors import Unavailable
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
 from tests.ids import new_id
@@ -94,7 +94,7 @@ class TestVisibility:
     def test_the_deleted_and_the_suspended_are_made_up_for(self, tag: str) -> None:
         ada, bob = new_person(), new_person()
         ids = [post(bob if place % 2 else ada, f"#{tag}") for place in range(8)]
-        services.suspend(bob, by=operator())
+        suspending.suspend(bob, by=operator())
         delete_tweet(tweet_id=ids[4], viewer=viewer(ada))
         page = Api().page(path(tag), limit=2)
         assert [int(each["id"]) for each in page["data"]] == [ids[6], ids[2]]

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from storage.ids.snowflakes import make_id, now_us
 from storage.ports.associations import MAX_CHANGES, Change
 from storage.stores import associations, ids
@@ -72,7 +72,7 @@ def test_home_and_public_by_rest_and_graphql() -> None:
     write_many(loud)
     new = post(quiet)
     work_off_everything()
-    services.suspend(loud, by=staff)
+    suspending.suspend(loud, by=staff)
     for path in ("/feed/home", "/feed/public"):
         body = ApiClient(reader).get(f"/api/v1{path}?limit=1").json()
         assert [int(each["id"]) for each in body["data"]] == [new]
@@ -125,7 +125,7 @@ def test_nothing_found_in_time_is_a_problem_that_says_when_to_come_again(monkeyp
     client, door = ApiClient(), Door(a_reader_of(quiet, loud))
     for _ in range(3):
         post(loud)
-    services.suspend(loud, by=staff)
+    suspending.suspend(loud, by=staff)
     monkeypatch.setattr(walking, "WALK_SECONDS", 0.0)
     answer = client.get("/api/v1/feed/public?limit=1")
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")

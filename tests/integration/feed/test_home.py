@@ -5,7 +5,7 @@ from unittest.mock import patch
 import pytest
 
 from accounts.graph import follows
-from accounts.people import services
+from accounts.people import suspending
 from feed.timelines.home import home_page
 from storage.errors import NotFound, Unavailable
 from storage.ports.outbox import Order
@@ -112,9 +112,9 @@ def test_a_suspended_author_is_gone_at_once_and_back_when_restored() -> None:
     reader = a_reader_of(author)
     tweet = post(author)
     assert home(reader) == [tweet]
-    services.suspend(author, by=staff)
+    suspending.suspend(author, by=staff)
     assert home(reader) == []
-    services.restore(author, by=staff)
+    suspending.restore(author, by=staff)
     assert home(reader) == [tweet]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from pytest_django.fixtures import Settings
 
-from accounts.people import services
+from accounts.people import suspending
 from accounts.sessions import tokens
 from feed.timelines.home import home_page, prefetch
 from storage.redis.node import timeline_node
@@ -23,7 +23,7 @@ def test_pages_are_full_while_there_is_more_though_many_are_hidden() -> None:
     for _ in range(60):
         post(loud)
     shown += [post(quiet) for _ in range(2)]
-    services.suspend(loud, by=staff)
+    suspending.suspend(loud, by=staff)
     page = home_page(viewer(reader), PageRequest(limit=3))
     assert [int(tweet.id) for tweet in page.items] == [shown[3], shown[2], shown[1]]
     assert page.older == shown[1]

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import StaffAction, User
-from accounts.people import services
+from accounts.people import suspending
 from accounts.staff.roles import Role
 from feed.models import Kind, Reason, Report
 from feed.moderation.deciding import DECIDED
@@ -34,7 +34,7 @@ def client(moderator: User) -> Client:
 
 def suspended(until: datetime | None) -> User:
     person = new_person()
-    services.suspend(person, by=new_person(staff=True), until=until, reason="the first")
+    suspending.suspend(person, by=new_person(staff=True), until=until, reason="the first")
     return person
 
 

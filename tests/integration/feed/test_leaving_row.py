@@ -7,7 +7,7 @@ import pytest
 from django.contrib.admin import site
 
 from accounts.models import User
-from accounts.people import selectors, services
+from accounts.people import selectors, services, suspending
 from accounts.people.leaving import is_emptied
 from storage.errors import Forbidden, NotSignedIn, Refused
 from tests.integration.accounts.admins import post as admin_post
@@ -125,9 +125,9 @@ def test_who_has_left_is_not_restored_and_a_suspension_changes_nothing() -> None
     leave(life.person)
     person = User.objects.get(pk=life.person.pk)
     with pytest.raises(Forbidden):
-        services.restore(person, by=operator())
+        suspending.restore(person, by=operator())
     with pytest.raises(Refused):
-        services.suspend(person, by=operator(), until=person.left_at, may_shorten=True)
-    assert services.end_suspensions() == 0
+        suspending.suspend(person, by=operator(), until=person.left_at, may_shorten=True)
+    assert suspending.end_suspensions() == 0
     person.refresh_from_db()
     assert (person.suspended_at, person.suspended_until) == (person.left_at, None)

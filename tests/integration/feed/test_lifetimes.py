@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from accounts.graph import blocks, follows
 from accounts.graph.follows import graph_version_key
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from fanout.live.presence import Presence
 from fanout.orders import sweeper
 from fanout.timelines import materialised
@@ -151,7 +151,7 @@ def test_every_key_ends_but_those_that_say_why_not(settings: Settings) -> None:
     ):
         assert client.get(f"/api/v1/{path}").status_code == 200, path
     tweet_services.delete_tweet(tweet_id=reply, viewer=viewer(readers[0]))
-    services.suspend(readers[2], by=operator())
+    suspending.suspend(readers[2], by=operator())
     search_strays()
     work_off_everything()
     ends = {key: int(str(redis("TTL", key))) for key in all_keys()}

@@ -10,7 +10,7 @@ import pytest
 from accounts.account_cache.changes import note_change
 from accounts.graph import follows
 from accounts.models import User
-from accounts.people import services
+from accounts.people import services, suspending
 from feed.live.listener import listener
 from feed.live.threads import housekeeping
 from tests.backends import timeline_redis_down
@@ -177,7 +177,7 @@ class TestSuspensions:
             kept = await act(post, retweeter)
             for socket in sockets:
                 await socket.until(kept)
-            await act(lambda: services.suspend(author, by=staff))
+            await act(lambda: suspending.suspend(author, by=staff))
             assert await sockets[0].deleted(2) == [tweet, entry]
             assert await sockets[1].deleted(1) == [entry]
             last = await act(post, retweeter)
@@ -196,7 +196,7 @@ class TestSuspensions:
             tweet = await act(post, author)
             entry = await act(retweeted, tweet, retweeter)
             await socket.until(entry)
-            await act(lambda: services.suspend(retweeter, by=staff))
+            await act(lambda: suspending.suspend(retweeter, by=staff))
             assert await socket.deleted(1) == [entry]
             await act(deleted, tweet, author)
             assert await socket.deleted(1) == [tweet]
@@ -213,7 +213,7 @@ class TestSuspensions:
             tweet = await act(post, author)
             assert await socket.until(tweet) == [tweet]
             with timeline_redis_down():
-                await housekeeping(lambda: services.suspend(author, by=staff))
+                await housekeeping(lambda: suspending.suspend(author, by=staff))
             await delivered()
             assert await socket.deleted(1) == [tweet]
             await socket.close()
@@ -268,7 +268,7 @@ class TestResuming:
             cursor = await cursor_at(socket, tweets[-1])
             await socket.close()
             await act(lambda: suspended_long_ago(before, staff))
-            await act(lambda: services.suspend(author, by=staff))
+            await act(lambda: suspending.suspend(author, by=staff))
             await until(lambda: {author.pk, before.pk} <= listener._seen_changes.keys() and not listener._changed)
             [again] = await opened(reader, after=cursor)
             assert deletions(await replayed(again, reader)) == tweets
@@ -313,6 +313,6 @@ def deletions(heard: list[tuple[str, int]]) -> list[int]:
 
 def suspended_long_ago(person: User, by: User) -> None:
     """The moment is what counts, and not when it comes to be known."""
-    services.suspend(person, by=by)
+    suspending.suspend(person, by=by)
     User.objects.filter(pk=person.pk).update(suspended_at=datetime.now(UTC) - timedelta(hours=1))
     note_change(person.pk)

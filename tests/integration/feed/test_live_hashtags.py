@@ -10,7 +10,7 @@ import pytest
 
 from accounts.graph import blocks
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from deploy.valkey import Valkey
 from fanout.live.channel import hashtag_channel
 from feed.live import pacing
@@ -90,7 +90,7 @@ def test_each_viewer_is_told_what_the_list_shows_to_them(tag: str) -> None:
     blocks.block(blocks_ada.id, ada.id)
     blocks.block(ada.id, blocked.id)
     blocks.mute(mutes.id, ada.id)
-    services.suspend(gone, by=operator())
+    suspending.suspend(gone, by=operator())
 
     def write() -> int:
         first = post(ada, f"first #{tag}")
@@ -264,7 +264,7 @@ class TestResuming:
             elsewhere = await act(post, author, f"#{tag}2")
             for each in (ids[0], elsewhere, before):
                 await act(delete_tweet, tweet_id=each, viewer=viewer(author))
-            await act(services.suspend, bad, by=await housekeeping(operator))
+            await act(suspending.suspend, bad, by=await housekeeping(operator))
             [again] = await opened(tag, reader, after=cursor)
             left: set[str] = set()
             while len(left) < 3:
@@ -290,7 +290,7 @@ def test_deletions_and_suspensions_leave_screens_at_once(tag: str) -> None:
         assert await socket.until(other) == [tweet, other]
         await act(delete_tweet, tweet_id=tweet, viewer=viewer(author))
         assert await socket.frame() == {"type": "delete", "stream": f"hashtag:{tag}", "id": str(tweet)}
-        await act(services.suspend, bad, by=await housekeeping(operator))
+        await act(suspending.suspend, bad, by=await housekeeping(operator))
         assert await socket.frame() == {"type": "delete", "stream": f"hashtag:{tag}", "id": str(other)}
         await socket.close()
 

@@ -8,7 +8,7 @@ import pytest
 
 from accounts.graph import blocks, exclusions
 from accounts.graph.kinds import FOLLOW
-from accounts.people import services
+from accounts.people import suspending
 from fanout.delivery import pushing
 from fanout.live.channel import PUBLIC_CHANNEL
 from feed.live import pacing, sharing
@@ -52,7 +52,7 @@ class Crowd:
         blocks.block(self.blocks.id, self.ada.id)
         blocks.block(self.ada.id, self.blocked.id)
         blocks.mute(self.mutes.id, self.ada.id)
-        services.suspend(self.gone, by=operator())
+        suspending.suspend(self.gone, by=operator())
 
     def write(self) -> int:
         """Tweets of every sort; returns the last."""
@@ -211,7 +211,7 @@ def test_deletions_and_suspensions_leave_screens_at_once() -> None:
         assert await socket.frame() == {"type": "delete", "stream": "public", "id": str(tweet)}
         await act(delete_tweet, tweet_id=before, viewer=viewer(author))
         assert await socket.frame() == {"type": "delete", "stream": "public", "id": str(before)}
-        await act(services.suspend, bad, by=await housekeeping(operator))
+        await act(suspending.suspend, bad, by=await housekeeping(operator))
         assert await socket.frame() == {"type": "delete", "stream": "public", "id": str(other)}
         await socket.close()
 

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.people import services
+from accounts.people import suspending
 from deploy.valkey import Valkey
 from feed.live import sharing
 from feed.live.listener import listener
@@ -104,7 +104,7 @@ class TestResuming:
         work_off_everything()
         delete_tweet(tweet_id=deleted, viewer=viewer(author))
         delete_tweet(tweet_id=answer, viewer=viewer(bad))
-        services.suspend(bad, by=operator())
+        suspending.suspend(bad, by=operator())
         work_off_everything()
 
         async def scenario() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from accounts.graph import follows
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from fanout.timelines import materialised
 from feed.live.registry import registry
 from feed.live.streams import home, replaying
@@ -244,7 +244,7 @@ def test_a_replay_in_which_nothing_is_found_in_time_goes_on_where_it_ended(
     last = told.post()
     work_off_everything()
     home_page(told.viewer, PageRequest())
-    services.suspend(author, by=new_person(staff=True))
+    suspending.suspend(author, by=new_person(staff=True))
     monkeypatch.setattr(walking, "WALK_SECONDS", 0.0)
     monkeypatch.setattr(replaying, "REPLAY_PAGE", 2)
 

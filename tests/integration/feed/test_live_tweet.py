@@ -6,7 +6,7 @@ from unittest.mock import patch
 import pytest
 
 from accounts.graph import blocks
-from accounts.people import services
+from accounts.people import suspending
 from feed.live import listener as listener_module
 from feed.live import watching
 from feed.live.threads import housekeeping
@@ -271,7 +271,7 @@ class TestTheEnd:
             await counts_until(sockets[1], likes=1)
             assert await other.is_silent(0.2)
             [sees] = await opened(two, staff)
-            await housekeeping(services.suspend, author, by=await housekeeping(operator))
+            await housekeeping(suspending.suspend, author, by=await housekeeping(operator))
             await ended(sockets[1], two)
             await sees.say(type="ping")
             assert (await sees.frame()) == {"type": "pong"}, "staff see suspended people's"

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.graph import blocks
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from storage.redis.node import timeline_node
 from storage.redis.shards import user_tag
 from tests.backends import counted_round_trips, counted_store_calls
@@ -31,7 +31,7 @@ class Scene:
         self.tweets = [post(each) for each in self.people]
         self.deleted = post(self.author)
         delete_tweet(tweet_id=self.deleted, viewer=viewer(self.author))
-        services.suspend(self.gone, by=self.staff)
+        suspending.suspend(self.gone, by=self.staff)
         blocks.block(self.blocking.id, self.blocked.id)
 
     def callers(self) -> dict[str, User | None]:

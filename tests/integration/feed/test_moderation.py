@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 
 from accounts.models import StaffAction, User
-from accounts.people import services
+from accounts.people import suspending
 from accounts.people.withholding import order_withholding
 from accounts.staff import log
 from accounts.staff.roles import Role
@@ -194,7 +194,7 @@ def test_a_case_on_either_database(request: pytest.FixtureRequest, engine: str) 
         deciding.claim(target, by=new_staff(Role.MODERATOR))
     decide(target, by=moderator, verdict="suspend", note="spam", until=datetime.now(UTC))
     assert queue.waiting(moderator, limit=5) == []
-    assert services.end_suspensions() == 1
+    assert suspending.end_suspensions() == 1
     assert StaffAction.objects.count() == 3
 
 
@@ -242,12 +242,12 @@ def test_what_nobody_reported_is_not_there(moderator: User, target: Target) -> N
 def test_a_suspension_ends_when_it_was_to(author: User) -> None:
     boss, soon = new_person(staff=True), datetime.now(UTC) + timedelta(hours=1)
     lasting, over = new_person(), new_person()
-    services.suspend(lasting, by=boss)
-    services.suspend(over, by=boss, until=soon)
-    services.suspend(author, by=boss, until=soon)
-    assert services.end_suspensions() == 0
+    suspending.suspend(lasting, by=boss)
+    suspending.suspend(over, by=boss, until=soon)
+    suspending.suspend(author, by=boss, until=soon)
+    assert suspending.end_suspensions() == 0
     User.objects.filter(pk=over.pk).update(suspended_until=datetime.now(UTC))
-    assert services.end_suspensions() == 1
+    assert suspending.end_suspensions() == 1
     assert {*User.objects.exclude(suspended_at=None)} == {author, lasting}
     entry = StaffAction.objects.latest("pk")
     assert (entry.by, entry.action, entry.subject_id) == (None, "restore", over.pk)
@@ -255,14 +255,14 @@ def test_a_suspension_ends_when_it_was_to(author: User) -> None:
 
 def test_who_is_suspended_anew_meanwhile_stays_so(author: User, monkeypatch: pytest.MonkeyPatch) -> None:
     boss = new_person(staff=True)
-    services.suspend(author, by=boss, until=datetime.now(UTC))
+    suspending.suspend(author, by=boss, until=datetime.now(UTC))
 
     def overtaken(user_id: int) -> None:
-        monkeypatch.setattr(services, "order_withholding", order_withholding)
-        services.suspend(User.objects.get(pk=user_id), by=boss)
+        monkeypatch.setattr(suspending, "order_withholding", order_withholding)
+        suspending.suspend(User.objects.get(pk=user_id), by=boss)
 
-    monkeypatch.setattr(services, "order_withholding", overtaken)
-    assert services.end_suspensions() == 0
+    monkeypatch.setattr(suspending, "order_withholding", overtaken)
+    assert suspending.end_suspensions() == 0
     author.refresh_from_db()
     assert (author.suspended_at is not None, author.suspended_until) == (True, None)
 

@@ -8,7 +8,7 @@ from accounts.graph import blocks, follows, requests
 from accounts.graph.kinds import FOLLOW_REQUEST
 from accounts.graph.notifications import KIND, NotificationType, follow_request_order, notify_order
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from feed.notifications import groups
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
@@ -208,8 +208,8 @@ HIDING: dict[str, tuple[Act, Act | None]] = {
     "block": (lambda ada, ben: blocks.block(ada.id, ben.id), None),
     "blocked": (lambda ada, ben: blocks.block(ben.id, ada.id), None),
     "suspend": (
-        lambda _, ben: services.suspend(ben, by=operator()),
-        lambda _, ben: services.restore(ben, by=operator()),
+        lambda _, ben: suspending.suspend(ben, by=operator()),
+        lambda _, ben: suspending.restore(ben, by=operator()),
     ),
 }
 
@@ -258,7 +258,7 @@ def test_who_was_suspended_when_the_order_came_has_notified_nobody() -> None:
     likes(cem, tweet)
     before = items(ada)
     likes(ben, tweet)
-    services.suspend(ben, by=operator())
+    suspending.suspend(ben, by=operator())
     assert items(ada) == before
 
 

@@ -6,7 +6,7 @@ from unittest.mock import patch
 import pytest
 
 from accounts.graph import blocks, follows
-from accounts.people import services
+from accounts.people import suspending
 from feed.notifications import groups
 from feed.notifications import unread as unread_module
 from storage.errors import Unavailable
@@ -151,7 +151,7 @@ def test_it_ends_of_itself_so_that_nothing_hidden_is_counted_for_ever() -> None:
     assert unread(ada) == 1
     [left] = timeline_node().round_trip(("TTL", unread_module.UNREAD.key(ada.id)))
     assert 0 < left <= unread_module.KEPT_SECONDS
-    services.suspend(ben, by=operator())
+    suspending.suspend(ben, by=operator())
     timeline_node().round_trip(("DEL", unread_module.UNREAD.key(ada.id)))
     assert unread(ada) == 0
 

@@ -9,7 +9,7 @@ from accounts.graph import blocks, follows
 from accounts.graph.counts import FOLLOWERS, FOLLOWING
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from storage.redis import count_cache
 from storage.redis.count_cache import counts_of
 from storage.redis.node import timeline_node
@@ -72,7 +72,7 @@ def test_the_relationship_is_the_viewers() -> None:
 
 def test_who_is_not_found() -> None:
     ada, gone, staff = new_person(), new_person(), new_person(staff=True)
-    services.suspend(gone, by=staff)
+    suspending.suspend(gone, by=staff)
     client = ApiClient(ada)
     for name in (gone.username, "nobody_here", "b%C3%B6b", "x" * 31, "%00"):
         response = client.get(f"/api/v1/users/{name}")

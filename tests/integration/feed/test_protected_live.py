@@ -9,7 +9,8 @@ import pytest
 
 from accounts.graph import blocks, follows, requests
 from accounts.models import User
-from accounts.people.services import ProfileChange, suspend, update_profile
+from accounts.people.services import ProfileChange, update_profile
+from accounts.people.suspending import suspend
 from feed.live import listener as listener_module
 from feed.live.registry import registry
 from feed.live.streams.stream import SignalKind

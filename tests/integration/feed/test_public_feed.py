@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from storage.cassandra import session
 from tests.backends import timeline_redis_down
 from tests.integration.tweeting import post, viewer
@@ -50,7 +50,7 @@ def test_quotes_and_threads_are_in_and_replies_to_others_are_not() -> None:
 def test_the_deleted_and_the_suspended_are_made_up_for() -> None:
     ada, bob = new_person(), new_person()
     ids = [post(bob if place % 2 else ada) for place in range(8)]
-    services.suspend(bob, by=new_person(staff=True))
+    suspending.suspend(bob, by=new_person(staff=True))
     delete_tweet(tweet_id=ids[4], viewer=viewer(ada))
     first = page("?limit=2")
     assert [int(tweet["id"]) for tweet in first["data"]] == [ids[6], ids[2]]

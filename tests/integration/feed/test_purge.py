@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.graph import blocks, exclusions, follows
 from accounts.graph.follows import graph_version_key
-from accounts.people import purge, services
+from accounts.people import purge, suspending
 from accounts.people.purge import PURGE_ORDER, READING, purge_command
 from fanout.orders import handlers, sweeper
 from fanout.timelines import builds, materialised
@@ -40,13 +40,13 @@ class TestSuspension:
     def test_whoever_is_suspended_leaves_nothing_and_others_stay(self) -> None:
         author = new_person()
         reader, other = active_reader(author), active_reader(author)
-        services.suspend(reader, by=operator())
+        suspending.suspend(reader, by=operator())
         assert reading_of(reader) == set()
         assert reading_of(other) == {*READING}
 
     def test_a_request_that_was_let_in_before_is_forgotten_by_the_order(self, settings: Settings) -> None:
         reader = active_reader()
-        services.suspend(reader, by=operator())
+        suspending.suspend(reader, by=operator())
         home(reader)
         assert "home" in reading_of(reader), "it had been let in, and made the timeline anew"
         waiting = open_orders()
@@ -66,7 +66,7 @@ class TestSuspension:
         assert build is not None
 
         def suspended_meanwhile(_: int) -> exclusions.Exclusions:
-            services.suspend(reader, by=operator())
+            suspending.suspend(reader, by=operator())
             return exclusions.Exclusions()
 
         with patch.object(exclusions, "from_store") as read:
@@ -78,7 +78,7 @@ class TestSuspension:
     def test_without_redis_the_order_forgets(self) -> None:
         reader = active_reader()
         with timeline_redis_down():
-            services.suspend(reader, by=operator())
+            suspending.suspend(reader, by=operator())
         assert reading_of(reader) == {*READING}
         work_off_everything()
         assert reading_of(reader) == set()
@@ -91,7 +91,7 @@ class TestSuspension:
             patch("accounts.people.purge.stores.outbox", side_effect=Unavailable("store")),
             patch.object(purge, "_remove", side_effect=Unavailable("redis_timelines")),
         ):
-            services.suspend(reader, by=operator())
+            suspending.suspend(reader, by=operator())
         assert client.get("/api/v1/feed/home").status_code == 403
         assert open_orders() == []
         assert reading_of(reader) == {*READING}
@@ -113,11 +113,11 @@ class TestSuspension:
     def test_who_is_restored_finds_everything_again(self) -> None:
         left, joined = new_person(), new_person()
         reader = active_reader(left)
-        services.suspend(reader, by=operator())
+        suspending.suspend(reader, by=operator())
         during = [post(left), post(joined)]
         work_off_everything()
         assert reading_of(reader) == set()
-        services.restore(reader, by=operator())
+        suspending.restore(reader, by=operator())
         assert during[0] in home(reader)
         follows.follow(reader.id, joined.id)
         assert set(during) <= set(home(reader))
@@ -128,8 +128,8 @@ class TestSuspension:
         author = new_person()
         reader = active_reader(author)
         tweet = post(author)
-        services.suspend(reader, by=operator())
-        services.restore(reader, by=operator())
+        suspending.suspend(reader, by=operator())
+        suspending.restore(reader, by=operator())
         before = home(reader)
         work_off_everything()
         assert home(reader) == before

@@ -18,7 +18,7 @@ from knox.models import AuthToken
 from accounts.account_cache import accounts
 from accounts.graph import follows
 from accounts.models import AccountChange, StaffAction, User
-from accounts.people import services
+from accounts.people import suspending
 from accounts.people.lost import KNOWN_TO_THE_STORE, name_of, stand_in_for
 from accounts.sessions import ending_all
 from accounts.sessions.tokens import authenticate, issue
@@ -107,7 +107,7 @@ def test_one_who_is_known_again_is_restored_with_all_that_they_wrote() -> None:
     follows.follow(reader.id, author.id)
     forget(author)
     reconcile()
-    services.restore(User.objects.get(pk=author.id), by=staff)
+    suspending.restore(User.objects.get(pk=author.id), by=staff)
     work_off_everything()
     assert home(reader) == [tweet]
 
@@ -158,7 +158,7 @@ def test_whom_sql_has_forgotten_to_be_suspended_is_suspended_until_staff_restore
 ) -> None:
     staff, person = new_person(staff=True), new_person()
     act(person)
-    services.suspend(person, by=staff)
+    suspending.suspend(person, by=staff)
     work_off_all()
     User.objects.filter(pk=person.pk).update(suspended_at=None)
     forget()
@@ -174,7 +174,7 @@ def test_whom_sql_has_forgotten_to_be_suspended_is_suspended_until_staff_restore
     entry = StaffAction.objects.filter(subject_id=person.id).latest("pk")
     assert (entry.action, entry.by_name, entry.reason) == ("suspend", staff_log.BY_ITSELF, KNOWN_TO_THE_STORE)
     assert reconcile() == (0, ["nothing was lost"])
-    services.restore(User.objects.get(pk=person.id), by=staff)
+    suspending.restore(User.objects.get(pk=person.id), by=staff)
     told = f"suspension {person.id}: restored, as SQL knows, and withheld still; counted again"
     assert of_these(reconcile()[1], person.id) == [told]
     work_off_all()

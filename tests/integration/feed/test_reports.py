@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from feed.models import COMMENT_MAX, Kind, Report, Status
 from feed.moderation.queue import Target
 from tests.backends import counted_sql
@@ -140,7 +140,7 @@ def test_what_is_gone_and_oneself_cannot_be_reported() -> None:
     client, other = ApiClient(author), ApiClient(new_person())
     kept, deleted = tweet_of(author), tweet_of(author)
     client.delete(f"/api/v1/tweets/{deleted}")
-    services.suspend(suspended := new_person(), by=staff)
+    suspending.suspend(suspended := new_person(), by=staff)
     answers = [
         report(client, username=author.username),
         report(client, tweet_id=kept),

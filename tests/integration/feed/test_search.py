@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from accounts.graph import blocks, follows
-from accounts.people import services
+from accounts.people import suspending
 from feed.timelines import search_turns, searching
 from feed.timelines.searching import search_page
 from storage.breakers import State
@@ -119,7 +119,7 @@ def test_the_store_has_the_last_word(word: str) -> None:
     blocks.block(reader.id, ada.id)
     assert found(word, reader) == [hidden]
     assert found(f"from:{ada.username}", reader) == []
-    services.suspend(bob, by=operator())
+    suspending.suspend(bob, by=operator())
     assert found(word) == [left]
     assert found(f"from:{bob.username}") == []
 

@@ -15,7 +15,7 @@ from django.test import Client
 from accounts import sql
 from accounts.account_cache import accounts
 from accounts.graph import follows
-from accounts.people import services
+from accounts.people import suspending
 from accounts.people.names import forget_names
 from accounts.sessions import many_tokens, tokens
 from deploy.supervisor.processes import wait_until
@@ -185,5 +185,5 @@ class TestPostgreSQLAway:
             assert look_again()
             assert vouches() == {TOLD}
             assert ApiClient(token=late).get("/api/v1/feed/home").status_code == 200
-            services.suspend(scene.reader, by=scene.author)
+            suspending.suspend(scene.reader, by=scene.author)
             assert scene.client.get("/api/v1/feed/home").status_code == 403

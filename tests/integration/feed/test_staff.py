@@ -6,7 +6,7 @@ import pytest
 
 from accounts.graph import blocks, follows
 from accounts.models import User
-from accounts.people import services
+from accounts.people import services, suspending
 from tests.backends import timeline_redis_down
 from tests.integration.accounts.test_admin import signed_in
 from tests.integration.speaking import on_one_store
@@ -28,7 +28,7 @@ def loud(staff: User) -> User:
     """Somebody who has written, and is suspended."""
     person = new_person("loud")
     post(person, "rude words")
-    services.suspend(person, by=staff)
+    suspending.suspend(person, by=staff)
     return person
 
 
@@ -55,7 +55,7 @@ def test_staff_read_a_suspended_persons_tweets_and_nobody_else_does(staff: User)
     ]
     client = ApiClient(staff)
     before = [client.get(f"/api/v1/{path}").json()["data"] for path in paths]
-    services.suspend(person, by=staff)
+    suspending.suspend(person, by=staff)
     assert [client.get(f"/api/v1/{path}").json()["data"] for path in paths] == before
     for somebody in (ApiClient(), ApiClient(other)):
         for path in paths[:7]:
@@ -68,7 +68,7 @@ def test_feeds_are_without_the_suspended_for_staff_as_well(staff: User) -> None:
     person = new_person()
     follows.follow(staff.id, person.id)
     post(person)
-    services.suspend(person, by=staff)
+    suspending.suspend(person, by=staff)
     assert home(staff) == []
     assert ids(ApiClient(staff).get("/api/v1/feed/public")) == []
 
@@ -77,7 +77,7 @@ def test_feeds_are_without_the_suspended_for_staff_as_well(staff: User) -> None:
 def test_staff_see_only_and_delete(staff: User) -> None:
     person = new_person()
     tweet = post(person)
-    services.suspend(person, by=staff)
+    suspending.suspend(person, by=staff)
     client = ApiClient(staff)
     for mark in ("like", "retweet", "bookmark"):
         assert client.put(f"/api/v1/tweets/{tweet}/{mark}").status_code == 404
@@ -91,7 +91,7 @@ def test_a_block_holds_for_staff(staff: User) -> None:
     person = new_person()
     tweet = post(person)
     blocks.block(person.id, staff.id)
-    services.suspend(person, by=staff)
+    suspending.suspend(person, by=staff)
     for path in (f"users/{person.username}", f"users/{person.username}/tweets", f"tweets/{tweet}"):
         assert ApiClient(staff).get(f"/api/v1/{path}").status_code == 404
 
@@ -112,7 +112,7 @@ def test_the_admin_shows_what_a_suspended_person_wrote(loud: User) -> None:
     path = f"/admin/accounts/user/{loud.pk}/change/"
     admin = signed_in("boss")
     assert "rude words" in admin.get(path).content.decode()
-    services.restore(loud, by=loud)
+    suspending.restore(loud, by=loud)
     retweet(viewer=viewer(loud), tweet_id=original)
     gone = post(loud, "taken back")
     delete_tweet(tweet_id=gone, viewer=viewer(loud))
@@ -140,7 +140,7 @@ def test_a_report_shows_what_was_reported() -> None:
     )
     assert "rude words" in admin.get(of_the_tweet).content.decode()
     assert "rude words" not in admin.get(of_the_person).content.decode()
-    services.suspend(person, by=person)
+    suspending.suspend(person, by=person)
     assert "rude words" in admin.get(of_the_tweet).content.decode()
     delete_tweet(tweet_id=tweet, viewer=viewer(person))
     assert "Deleted." in admin.get(of_the_tweet).content.decode()

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from django.core.management import CommandError
 
-from accounts.people import services
+from accounts.people import suspending
 from accounts.people.purge import READING
 from fanout.timelines import builds, materialised
 from feed.management.commands.stray_keys import LINE_KEYS, progress_line
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.usefixtures("product", "no_moment")
 
 def plant_suspended() -> tuple[str, int]:
     reader = active_reader()
-    with patch("accounts.people.services.purge_reading"):
-        services.suspend(reader, by=operator())
+    with patch("accounts.people.suspending.purge_reading"):
+        suspending.suspend(reader, by=operator())
     return "home", reader.id
 
 

@@ -11,7 +11,7 @@ import pytest
 from accounts.account_cache import accounts
 from accounts.graph import follows
 from accounts.graph.counts import FOLLOWERS
-from accounts.people import services
+from accounts.people import suspending
 from accounts.sessions import tokens
 from fanout.timelines.tweet_cache import TWEET_BYTES
 from storage.errors import NotSignedIn
@@ -76,7 +76,7 @@ class TestLateFills:
 
     def test_a_card_that_was_overtaken_does_not_come_back(self, empty: Callable[[], None]) -> None:
         author = new_person()
-        with after(accounts, "_from_sql", lambda: services.suspend(author, by=author), empty):
+        with after(accounts, "_from_sql", lambda: suspending.suspend(author, by=author), empty):
             accounts.accounts_by_id([author.id])
         assert accounts.accounts_by_id([author.id])[author.id].suspended
 
@@ -156,7 +156,7 @@ class TestFlush:
         assert shown(tweet) == [str(tweet)]
         assert shown(tweet) == [str(tweet)], "now it is in memory"
         remembered = dict(accounts._memory._entries)
-        services.suspend(author, by=author)
+        suspending.suspend(author, by=author)
         accounts._memory._entries.update(remembered)
         empty()
         assert shown(tweet) == []

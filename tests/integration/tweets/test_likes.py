@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from accounts.people import services
+from accounts.people import suspending
 from storage.stores import associations
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
 from tests.integration.tweeting import post, seen, viewer
@@ -61,7 +61,7 @@ def test_what_is_not_there_cannot_be_acted_on(act: str, method: str, gone: int) 
     author, suspended, fan, staff = new_person(), new_person(), new_person(), new_person(staff=True)
     deleted, hidden = post(author), post(suspended)
     delete_tweet(tweet_id=deleted, viewer=viewer(author))
-    services.suspend(suspended, by=staff)
+    suspending.suspend(suspended, by=staff)
     client = ApiClient(fan)
     statuses = {"12": gone, str(deleted): gone, str(hidden): gone, "x": 400, "9" * 60: 400, "0": 400}
     for tweet, status in statuses.items():
@@ -76,7 +76,7 @@ def test_who_likes_a_tweet_newest_like_first_in_full_pages() -> None:
     fans = [new_person() for _ in range(7)]
     for fan in fans:
         like(viewer=viewer(fan), tweet_id=tweet)
-    services.suspend(fans[4], by=staff)
+    suspending.suspend(fans[4], by=staff)
     expected = [fans[place].username for place in (6, 5, 3, 2, 1, 0)]
     client = ApiClient()
     names: list[str] = []

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from accounts.people.names import forget_names
 from storage.cassandra import session
 from tests.backends import counted_round_trips, counted_sql, counted_store_calls, timeline_redis_down
@@ -61,7 +61,7 @@ def test_who_takes_a_name_later_is_not_meant(ada: Api) -> None:
 @on_one_store
 def test_who_is_suspended_is_somebody(ada: Api) -> None:
     bob = new_person("bob")
-    services.suspend(bob, by=bob)
+    suspending.suspend(bob, by=bob)
     assert people_in(ada.tweet("@bob")) == [str(bob.id)]
 
 

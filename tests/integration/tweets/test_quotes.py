@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.people import services
+from accounts.people import suspending
 from storage.stores import associations
 from tests.backends import counted_store_calls
 from tests.integration.tweeting import home, post, seen, viewer
@@ -63,9 +63,9 @@ def test_a_quote_of_what_is_gone_is_refused_and_one_that_goes_later_is_null() ->
     answer = client.post("/api/v1/tweets", {"text": "x", "quote_of": str(gone)}, content_type="application/json")
     assert answer.status_code == 422
     assert associations().count_sources(gone, QUOTE) == 0
-    services.suspend(author, by=staff)
+    suspending.suspend(author, by=staff)
     assert seen(quoting).quote_of is None
-    services.restore(author, by=staff)
+    suspending.restore(author, by=staff)
     delete_tweet(tweet_id=quoted, viewer=viewer(author))
     assert seen(quoting).quote_of is None
 

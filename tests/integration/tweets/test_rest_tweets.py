@@ -5,7 +5,7 @@ Every answer is compared with the committed OpenAPI document as well.
 
 import pytest
 
-from accounts.people import services
+from accounts.people import suspending
 from tests.ids import new_id
 from tests.integration.speaking import MALFORMED_IDS, Api, on_one_store, problem
 from tests.integration.tweeting import guards_have_ended
@@ -51,7 +51,7 @@ class TestRepliesAndQuotes:
         bob = new_person("bob")
         quoted = Api(bob).tweet("quoted")
         quote = ada.tweet("quote", quote_of=quoted["id"])
-        services.suspend(bob, by=new_person(staff=True))
+        suspending.suspend(bob, by=new_person(staff=True))
         assert ada.get(f"/tweets/{quote['id']}").json()["data"]["quote_of"] is None
 
     @pytest.mark.parametrize("field", ["reply_to", "quote_of"])
@@ -59,7 +59,7 @@ class TestRepliesAndQuotes:
         bob = new_person("bob")
         gone, hidden = ada.tweet(), Api(bob).tweet()
         ada.delete(gone["id"])
-        services.suspend(bob, by=new_person(staff=True))
+        suspending.suspend(bob, by=new_person(staff=True))
         for tweet_id in (gone["id"], hidden["id"], str(new_id()), "1", "9223372036854775807"):
             body = problem(ada.post(**{field: tweet_id}), 422, "gone")
             assert body["errors"].keys() == {field}
@@ -129,7 +129,7 @@ class TestDeleting:
     def test_what_is_hidden_cannot_be_told_from_what_is_not(self, ada: Api) -> None:
         bob = new_person("bob")
         hidden = Api(bob).tweet()
-        services.suspend(bob, by=new_person(staff=True))
+        suspending.suspend(bob, by=new_person(staff=True))
         problem(ada.delete(hidden["id"]), 404, "not_found")
         assert Api(new_person(staff=True)).delete(hidden["id"]).status_code == 204
 
@@ -139,10 +139,10 @@ class TestSuspension:
     def test_the_suspended_are_shut_out_and_hidden(self, ada: Api, nobody: Api) -> None:
         assert ada.person is not None
         tweet, operator = ada.tweet(), new_person(staff=True)
-        services.suspend(ada.person, by=operator)
+        suspending.suspend(ada.person, by=operator)
         for answer in (ada.get("/feed/home"), ada.post(), ada.get(f"/tweets/{tweet['id']}"), ada.delete(tweet["id"])):
             problem(answer, 403, "suspended")
         problem(nobody.get(f"/tweets/{tweet['id']}"), 404)
         problem(nobody.get("/users/ada/tweets"), 404)
-        services.restore(ada.person, by=operator)
+        suspending.restore(ada.person, by=operator)
         assert ada.ids("/users/ada/tweets") == nobody.ids("/users/ada/tweets") == [tweet["id"]]

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from accounts.graph import follows
-from accounts.people import services
+from accounts.people import suspending
 from feed.timelines.home import home_page
 from storage.stores import associations
 from storage.web.paging import PageRequest
@@ -135,9 +135,9 @@ def test_a_suspended_authors_tweet_is_not_shown_through_retweets() -> None:
     retweet(viewer=viewer(sharer), tweet_id=original)
     entry = entry_of(sharer, original)
     assert home(sharer) == [entry]
-    services.suspend(author, by=staff)
+    suspending.suspend(author, by=staff)
     assert home(sharer) == []
-    services.restore(author, by=staff)
+    suspending.restore(author, by=staff)
     assert home(sharer) == [entry]
 
 

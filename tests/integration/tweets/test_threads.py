@@ -6,7 +6,7 @@ from unittest.mock import patch
 import pytest
 
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
 from storage.web import walking
@@ -36,7 +36,7 @@ def delete(author: User, tweet_id: int) -> None:
 
 
 def suspend(person: User) -> None:
-    services.suspend(person, by=new_person(staff=True))
+    suspending.suspend(person, by=new_person(staff=True))
 
 
 def get(path: str, person: User | None = None) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from accounts.graph import blocks, follows
 from accounts.graph.kinds import BLOCK, FOLLOW, MUTE
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from storage.stores import associations
 from tests.integration.speaking import MALFORMED_IDS, Api, on_one_store, problem
 from tests.integration.tweeting import home, in_redis, post, seen, viewer
@@ -38,7 +38,7 @@ class Scene(NamedTuple):
 
 
 def suspend(person: User) -> None:
-    services.suspend(person, by=new_person(staff=True))
+    suspending.suspend(person, by=new_person(staff=True))
 
 
 HIDDEN: dict[str, Callable[[Scene], None]] = {
@@ -84,7 +84,7 @@ def test_it_is_taken_back_for_good(act: str) -> None:
     seen(scene.tweet, scene.fan)
     suspend(scene.author)
     assert undone(scene.client, scene.tweet, act).status_code == 204
-    services.restore(scene.author, by=new_person(staff=True))
+    suspending.restore(scene.author, by=new_person(staff=True))
     work_off_everything()
     shown = seen(scene.tweet, scene.fan)
     assert shown.viewer == UNMARKED

@@ -8,7 +8,7 @@ import pytest
 from accounts.graph import follows
 from accounts.graph.blocks import mute
 from accounts.models import User
-from accounts.people import services
+from accounts.people import services, suspending
 from accounts.people.services import ProfileChange
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import home_views, post, seen, viewer
@@ -89,8 +89,8 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "it is replied to": lambda scene: post(scene.bob, reply_to=scene.plain),
     "it is deleted": lambda scene: delete_tweet(tweet_id=scene.plain, viewer=viewer(scene.ada)),
     "the quoted tweet is deleted": lambda scene: delete_tweet(tweet_id=scene.quoted, viewer=viewer(scene.bob)),
-    "the author is suspended": lambda scene: services.suspend(scene.ada, by=scene.bob),
-    "the quoted author is suspended": lambda scene: services.suspend(scene.bob, by=scene.ada),
+    "the author is suspended": lambda scene: suspending.suspend(scene.ada, by=scene.bob),
+    "the quoted author is suspended": lambda scene: suspending.suspend(scene.bob, by=scene.ada),
     "the quoted author is muted": lambda scene: mute(scene.reader.id, scene.bob.id),
 }
 

@@ -1,7 +1,7 @@
 """Suspending people, and holding every count against its list."""
 
 from accounts.models import User
-from accounts.people import services
+from accounts.people import suspending
 from tests.integration.speaking import Api
 from tests.integration.tweeting import post, seen, viewer
 from tests.people import new_person
@@ -12,11 +12,11 @@ from tweets.writing.retweeting import retweet
 
 
 def suspend(person: User) -> None:
-    services.suspend(person, by=new_person(staff=True))
+    suspending.suspend(person, by=new_person(staff=True))
 
 
 def restore(person: User) -> None:
-    services.restore(person, by=new_person(staff=True))
+    suspending.restore(person, by=new_person(staff=True))
 
 
 def worked_off() -> None:
