@@ -59,6 +59,8 @@ class Tab:
         self._loaded = False
         self._held: list[str] = []
         self._instead: Instead | None = None
+        self._pending: dict[str, str] = {}
+        """What was asked for and has not come, by the browser's ids."""
         self.complaints: list[str] = []
         self.asked: list[str] = []
         for domain in DOMAINS:
@@ -76,7 +78,8 @@ class Tab:
 
     def settle(self) -> Self:
         """Returns when a page that something has led to is loaded."""
-        assert wait_until(lambda: self.run("1") == 1 and self._loaded, seconds=ANSWER_SECONDS), "it does not load"
+        is_there = wait_until(lambda: self.run("1") == 1 and self._loaded, seconds=ANSWER_SECONDS)
+        assert is_there, f"{self.run('location.href')} does not load; waits for {[*self._pending.values()]}"
         return self
 
     def run(self, script: str) -> Any:
@@ -195,9 +198,16 @@ class Tab:
                 self._send(method, requestId=said["requestId"], **way)
         elif event == "Network.requestWillBeSent":
             self.asked.append(said["request"]["url"])
+            self._pending[said["requestId"]] = said["request"]["url"]
+        elif event in ("Network.loadingFinished", "Network.loadingFailed"):
+            self._pending.pop(said["requestId"], None)
         elif event == "Network.webSocketCreated":
             self.asked.append(said["url"])
-        elif event == "Log.entryAdded" and said["entry"]["level"] == "error":
+        else:
+            self._hear_complaint(event, said)
+
+    def _hear_complaint(self, event: str, said: dict[str, Any]) -> None:
+        if event == "Log.entryAdded" and said["entry"]["level"] == "error":
             self.complaints.append(said["entry"]["text"])
         elif event == "Runtime.exceptionThrown":
             self.complaints.append(str(said["exceptionDetails"].get("exception", said["exceptionDetails"])))

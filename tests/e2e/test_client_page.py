@@ -232,7 +232,7 @@ def test_what_one_is_notified_of_is_counted_at_the_bell_and_read_when_it_is_seen
     assert server.sign_up().client.put(f"/tweets/{tweet_id}/like").status_code == 200
     one.sees("1", ".badge").go("/notifications").sees("and 1 other liked your tweet", "article.notification")
     assert one.count("liked your tweet", "article.notification") == 1
-    assert person.client.get("/me/notifications/unread").json()["data"]["count"] == 0
+    assert eventually(lambda: person.client.get("/me/notifications/unread").json()["data"]["count"] == 0, SECONDS)
 
 
 def test_going_back_shows_the_same_lines(one: User, server: Server) -> None:

@@ -58,13 +58,13 @@ def brief(people: None) -> Iterator[None]:
 
 
 def _for_new_sessions(statement: str) -> None:
-    """Through PgBouncer the next sessions are new ones as well: those that it has are ended, one's own the last."""
+    """Through PgBouncer the next sessions are new ones as well: those that it has have ended, one's own the last."""
     with connection.cursor() as cursor:
         cursor.execute(statement)
     with suppress(OperationalError):
         asked(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE backend_type = 'client backend' ORDER BY pid = pg_backend_pid()"
+            "SELECT pg_terminate_backend(pid, CASE WHEN pid = pg_backend_pid() THEN 0 ELSE 10000 END)"
+            " FROM pg_stat_activity WHERE backend_type = 'client backend' ORDER BY pid = pg_backend_pid()"
         )
     connection.close()
     assert wait_until(_answers, seconds=30)
