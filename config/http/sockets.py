@@ -31,6 +31,7 @@ from websockets.server import ServerProtocol
 
 from feed.live.frames import CloseCode
 from feed.live.guard import FRAMES_A_WINDOW, WINDOW_SECONDS, WIRE
+from feed.live.told import Frame as Told
 from feed.live.windows import Window
 
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -92,16 +93,16 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             self.scope["extensions"][WIRE] = cast(Any, self)
 
-    def write_now(self, texts: Sequence[str]) -> bool:
-        """Writes text frames past the application's layers; returns False, and writes none, where `send` would wait.
+    def write_now(self, frames: Sequence[Told]) -> bool:
+        """Writes frames past the application's layers; returns False, and writes none, where `send` would wait.
 
         As `send` would write them: a server's frames have no mask, so that many sockets are told the same bytes.
         """
         over = self.close_sent or self._failed or self.transport.is_closing()
         if over or not self.handshake_complete or not self.writable.is_set():
             return False
-        for text in texts:
-            self.transport.write(_framed(text))
+        for frame in frames:
+            self.transport.write(_framed(frame.text))
         return True
 
     def handle_parser_exception(self) -> None:

@@ -13,6 +13,7 @@ from accounts.sessions import tokens
 from config.asgi import websocket
 from feed.live.guard import WIRE
 from feed.live.threads import housekeeping
+from feed.live.told import Frame
 from storage.errors import Unavailable
 from tests.documented import check_told
 from tests.work import work_off_everything
@@ -137,12 +138,12 @@ class WiredSocket(Socket):
     def extensions(self) -> dict[str, Any]:
         return {WIRE: self}
 
-    def write_now(self, texts: Sequence[str]) -> bool:
+    def write_now(self, frames: Sequence[Frame]) -> bool:
         if not self.reads or self._communicator.output_queue.full():
             return False
-        for text in texts:
-            self._communicator.output_queue.put_nowait({"type": "websocket.send", "text": text})
-        self.at_once += len(texts)
+        for frame in frames:
+            self._communicator.output_queue.put_nowait({"type": "websocket.send", "text": frame.text})
+        self.at_once += len(frames)
         return True
 
 

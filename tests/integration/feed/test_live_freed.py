@@ -32,8 +32,8 @@ def no_cycles_found() -> Iterator[None]:
 
 async def kept_now() -> list[weakref.ref[Any]]:
     """The sockets of this process, with the streams and the queues of each."""
-    await until(lambda: bool(registry._streams))
-    streams = [part for (_, queue), stream in registry._streams.items() for part in (queue, stream)]
+    await until(lambda: bool(registry.streams()))
+    streams = [part for pair in registry.streams() for part in pair]
     return [weakref.ref(each) for each in (*rechecking._sockets, *streams)]
 
 
