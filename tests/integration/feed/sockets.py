@@ -29,10 +29,10 @@ class Socket:
         """With a token of their own, unless one is given."""
         token = f"Bearer {raw or tokens.issue(person)}".encode()
         headers = [(b"authorization", token)]
-        scope: dict[str, Any] = {"type": "websocket", "path": "/ws/feed", "headers": headers, "subprotocols": []}
-        scope["extensions"] = self.extensions()
+        self.scope: dict[str, Any] = {"type": "websocket", "path": "/ws/feed", "headers": headers, "subprotocols": []}
+        self.scope["extensions"] = self.extensions()
         untyped: Any = ApplicationCommunicator
-        self._communicator = untyped(application, scope)
+        self._communicator = untyped(application, self.scope)
 
     def extensions(self) -> dict[str, Any]:
         """What the server offers beyond the protocol."""
