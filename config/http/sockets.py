@@ -50,7 +50,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     """One connection."""
 
     __slots__ = (
-        *("_deadline", "_failed", "_frames_lately", "_leaving", "_pong"),
+        *("_deadline", "_failed", "_frames_lately", "_leaving", "_pong", "_writing_waits"),
         # What uvicorn's own keeps: in a dictionary it takes 1.6 KB, and is found more slowly.
         *("app", "app_state", "asgi_version", "client", "close_sent", "close_timeout", "close_timer", "config", "conn"),
         *("connections", "curr_msg_data_type", "default_headers", "disconnected", "frames", "handshake_complete"),
@@ -75,6 +75,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._pong: bytes | None = None
         """The payload of the last ping of ours that was answered."""
         self._failed = False
+        self._writing_waits = False
         self._deadline: asyncio.TimerHandle | None = None
         self._leaving: asyncio.TimerHandle | None = None
 
@@ -111,12 +112,21 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
         As `send` would write them: a server's frames have no mask, so that many sockets are told the same bytes.
         """
-        over = self.close_sent or self._failed or self.transport.is_closing()
-        if over or not self.handshake_complete or not self.writable.is_set():
+        transport = self.transport
+        over = self.close_sent or self._failed or transport.is_closing()
+        if over or self._writing_waits or not self.handshake_complete:
             return False
         for frame in frames:
-            self.transport.write(_framed(frame.text))
+            transport.write(_framed(frame.text))
         return True
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._writing_waits = True
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._writing_waits = False
 
     def handle_parser_exception(self) -> None:
         """Tells the client what was wrong, and goes on reading for a moment: who closes at once may not be heard."""

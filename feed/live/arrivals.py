@@ -31,8 +31,9 @@ from feed.timelines.home import InHome
 from feed.timelines.standing import Told, seen_at_home
 from storage.tracing import Kind, order_work, traced
 
-TOGETHER = 200
-"""Readers of one look: what a thread and a round trip cost is little beside them. Of more, a look waits for another."""
+TOGETHER = 500
+"""Readers of one look: what a thread and a round trip cost is little beside them, and to write to them keeps the loop
+busy for some 8 ms. Of more, a look waits for another."""
 
 _Asking = dict[int, list["asyncio.Future[Told]"]]
 """What the sockets of each reader wait for."""
@@ -148,8 +149,8 @@ def _write(held: Sequence[Held], seen: Mapping[int, Told], came: _Came) -> None:
         shown = views.get(id(told))
         if shown is None:
             shown = views[id(told)] = Shown(told)
-        frames = stream.show(shown, came.watermark)
-        if queue.write_now(frames):
+        frames, wire = stream.show(shown, came.watermark), queue.wire
+        if wire is not None and wire.write_now(frames):
             live_figures.frames += len(frames)
             queue.release()
         else:

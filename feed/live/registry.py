@@ -90,10 +90,6 @@ class LiveQueue:
         self._held = stream.expect()
         return self._held
 
-    def write_now(self, frames: Sequence[Frame]) -> bool:
-        """Writes frames to the client; returns False, and writes none, if that would have to wait."""
-        return self.wire is not None and self.wire.write_now(frames)
-
     def release(self, first: Signal | None = None) -> None:
         """Lets the pump go on, with this signal if there is one, before those that came meanwhile."""
         if self._held:

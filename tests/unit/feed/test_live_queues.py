@@ -172,7 +172,7 @@ def test_a_socket_that_has_ended_is_not_held_any_more() -> None:
         await asyncio.sleep(0)
         assert queue.hold(EXPECTING)
         queue.forget()
-        assert not queue.write_now([])
+        assert not queue.hold(EXPECTING), "nobody can be written to"
         queue.release(tweet(1))
         await asyncio.sleep(0)
         assert not pump.done()
