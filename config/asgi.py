@@ -5,16 +5,15 @@ import gc
 from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
-from channels.routing import ProtocolTypeRouter, URLRouter
-from django.urls import path
 
 from config import wsgi
 from config.graphql.socket import GraphQLConsumer
 from config.serving.asgi import Layer
 from config.serving.connections import BoundedProtocol
 from config.serving.probes import Probes
+from config.serving.routed import Routed
 from feed.live.guard import Guarded
-from feed.routing import websocket_urlpatterns
+from feed.routing import REFUSED, sockets
 
 __all__ = ["BoundedProtocol", "application", "websocket"]
 
@@ -24,10 +23,9 @@ COLLECTED_AFTER = (50_000, 10, 5)
 sockets makes thousands of objects at once that end without it, and each collection looked through what all sockets
 keep: half of a frame's processor time (docs/adr/037). Sockets that have ended wait for none: they are no cycles."""
 
-routes = [path("graphql", cast(Any, GraphQLConsumer.as_asgi())), *websocket_urlpatterns]
-websocket = Guarded(cast(Any, URLRouter(routes)))
+websocket = Guarded(Routed("path", {"/graphql": GraphQLConsumer.serve, **sockets}, REFUSED))
 http = Probes(cast(Any, WSGIMiddleware(cast(Any, wsgi.application), workers=PROBING_THREADS)))
-application = Layer(cast(Any, ProtocolTypeRouter({"http": http, "websocket": websocket})), reading=False)
+application = Layer(cast(Any, Routed("type", {"http": http, "websocket": websocket})), reading=False)
 
 gc.freeze()  # what is loaded by now stays
 gc.set_threshold(*COLLECTED_AFTER)

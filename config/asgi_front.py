@@ -6,13 +6,13 @@ Keeps 60 % of the split servers' speed; Django's own async path would keep under
 from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
-from channels.routing import ProtocolTypeRouter
 from django.conf import settings
 
 from accounts.sessions.hashing_turns import AT_ONCE, TURNS
 from config import asgi, wsgi
 from config.serving.asgi import Layer
 from config.serving.connections import BoundedProtocol
+from config.serving.routed import Routed
 
 __all__ = ["BoundedProtocol", "application"]
 
@@ -35,4 +35,4 @@ async def http(scope: Any, receive: Any, send: Any) -> None:
     await (files if scope["path"].startswith(settings.STATIC_URL) else answers)(scope, receive, send)
 
 
-application = Layer(cast(Any, ProtocolTypeRouter({"http": http, "websocket": asgi.websocket})))
+application = Layer(cast(Any, Routed("type", {"http": http, "websocket": asgi.websocket})))

@@ -1,11 +1,12 @@
 """WebSocket routes."""
 
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import cast
 
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.urls import path, re_path
 
 from feed.live.consumer import FeedConsumer
+from feed.live.guard import Application
 
 
 class NoSuchSocket(AsyncWebsocketConsumer):
@@ -18,8 +19,7 @@ class NoSuchSocket(AsyncWebsocketConsumer):
         return
 
 
-websocket_urlpatterns: list[Any] = [
-    path("ws/feed", cast(Any, FeedConsumer.as_asgi())),
-    re_path("", cast(Any, NoSuchSocket.as_asgi())),
-]
-"""Django's `path` has types for HTTP views only."""
+sockets: Mapping[str, Application] = {"/ws/feed": FeedConsumer.serve}
+"""By path."""
+REFUSED = cast(Application, NoSuchSocket.as_asgi())
+"""Of any other."""

@@ -34,7 +34,7 @@ read a kind.
 """
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,7 +47,7 @@ from accounts.graph.protection import closed_among, closed_to_each
 from storage.errors import Unavailable
 from storage.redis.node import Script, timeline_node
 from storage.redis.reads import NOTHING, Read
-from storage.redis.shards import key_of_person
+from storage.redis.shards import KeyOfPerson
 from storage.stores import associations
 
 CACHED_A_KIND = 5_000
@@ -63,7 +63,7 @@ NO_VERSION = bytes(8)
 _fill = Script(Path(__file__).parent / "lua" / "fill_exclusions.lua")
 
 
-exclusions_key = key_of_person("exclusions")
+exclusions_key = KeyOfPerson("exclusions")
 """Where a person's exclusions stand."""
 
 
@@ -85,6 +85,9 @@ class _Cached(msgspec.Struct, frozen=True, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(_Cached)
+NOBODY = Exclusions()
+_BEFORE, _BEHIND = (READY + _encode(_Cached(NO_VERSION, NOBODY))).split(NO_VERSION)
+"""What stands around the version in the value of who excludes nobody, as most do."""
 
 
 def sees_suspended(viewer: Viewer | None) -> bool:
@@ -100,6 +103,8 @@ def read(viewer_id: int) -> Read[Exclusions | None]:
 def decode(answer: tuple[bytes | None, bytes | None]) -> Exclusions | None:
     """Returns what the value of a viewer's `exclusions_key` says beside their graph version, as `read` has it."""
     value, version = answer
+    if value == _BEFORE + (version or NO_VERSION) + _BEHIND:
+        return NOBODY  # at a fifth of what decoding costs
     if value is None or value[:1] != READY:
         return None
     cached = _decoder.decode(value[1:])
@@ -154,6 +159,8 @@ def hidden_among(viewer_id: int, exclusions: Exclusions, people: Collection[int]
 
     Costs nothing but a store read for each kind in `beyond`. Raises `Unavailable`.
     """
+    if exclusions is NOBODY:
+        return frozenset()
     excluded = exclusions.hidden | exclusions.muted if home else exclusions.hidden
     kinds = exclusions.beyond if home else exclusions.beyond - {MUTE}
     looked_up = [associations().find(viewer_id, kind, list(people)) for kind in kinds] if people else []
@@ -172,16 +179,22 @@ class Visibility:
     """
 
     def __init__(
-        self, viewer_id: int | None, *, home: bool = False, public: bool = False, without_muted: bool = False
+        self,
+        viewer_id: int | None,
+        known: Exclusions | None = None,
+        *,
+        home: bool = False,
+        public: bool = False,
+        without_muted: bool = False,
     ) -> None:
         self._viewer_id = viewer_id
         self._home = home
         self._without_muted = home or without_muted
         self._public = public
-        self._exclusions: Exclusions | None = None
-        self._open: set[int] = set()
+        self._exclusions = known
+        self._open: Set[int] = frozenset()
         """Protected people whom the viewer is known to be or to follow; and those of whom neither is so."""
-        self._closed: set[int] = set()
+        self._closed: Set[int] = frozenset()
 
     def read(self) -> Read[Exclusions | None]:
         """Returns what to send along with a round trip, for `know`; nothing once the exclusions are known."""
@@ -198,6 +211,11 @@ class Visibility:
         """Takes the place of `know` when Redis did not answer, so that it is not asked again. Store reads."""
         if self._viewer_id is not None and self._exclusions is None:
             self._exclusions = from_store(self._viewer_id)
+
+    @property
+    def excludes_nobody(self) -> bool:
+        """Whether it is known that the viewer may see whoever is neither suspended nor protected."""
+        return self._exclusions is NOBODY
 
     @property
     def is_known(self) -> bool:
@@ -247,11 +265,11 @@ class Visibility:
     def know_listed(self, authors: Collection[Account]) -> None:
         """Takes the authors of entries of home for people whom the viewer follows. Nothing of any other place."""
         if self._home:
-            self._open.update(each.id for each in authors)
+            self._open |= {each.id for each in authors}
 
     def _know_closed(self, asked: Collection[Account], closed: frozenset[int]) -> None:
         self._closed |= closed
-        self._open.update(each.id for each in asked if each.id not in closed)
+        self._open |= {each.id for each in asked if each.id not in closed}
 
 
 def know_together(pages: Mapping[int, Visibility], authors: Collection[Account]) -> None:

@@ -29,8 +29,10 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from config.http.socket_waits import Gate, Inbox
 from feed.live.frames import CloseCode
 from feed.live.guard import FRAMES_A_WINDOW, WINDOW_SECONDS, WIRE
+from feed.live.told import Frame as Told
 from feed.live.windows import Window
 
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -47,6 +49,16 @@ ENDING_SECONDS = 10.0
 class SocketProtocol(WebSocketsSansIOProtocol):
     """One connection."""
 
+    __slots__ = (
+        *("_deadline", "_failed", "_frames_lately", "_leaving", "_pong", "_writing_waits"),
+        # What uvicorn's own keeps: in a dictionary it takes 1.6 KB, and is found more slowly.
+        *("app", "app_state", "asgi_version", "client", "close_sent", "close_timeout", "close_timer", "config", "conn"),
+        *("connections", "curr_msg_data_type", "default_headers", "disconnected", "frames", "handshake_complete"),
+        *("handshake_initiated", "initial_response", "last_ping_rtt", "logger", "loop", "pending_ping_payload"),
+        *("ping_interval", "ping_sent_at", "ping_timeout", "ping_timer", "pong_timer", "queue", "read_paused"),
+        *("request", "response", "root_path", "scheme", "scope", "server", "tasks", "transport", "writable"),
+    )
+
     def __init__(
         self,
         config: Config,
@@ -55,12 +67,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.queue = cast(Any, Inbox())
+        self.writable = cast(Any, Gate())
         self.close_timeout = CLOSING_SECONDS
         self.conn = _CountedProtocol(self._allows, min(MAX_MESSAGE_BYTES, config.ws_max_size))
         self._frames_lately = Window(FRAMES_A_WINDOW, WINDOW_SECONDS)
         self._pong: bytes | None = None
         """The payload of the last ping of ours that was answered."""
         self._failed = False
+        self._writing_waits = False
         self._deadline: asyncio.TimerHandle | None = None
         self._leaving: asyncio.TimerHandle | None = None
 
@@ -92,17 +107,26 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.response.status_code == 101:
             self.scope["extensions"][WIRE] = cast(Any, self)
 
-    def write_now(self, texts: Sequence[str]) -> bool:
-        """Writes text frames past the application's layers; returns False, and writes none, where `send` would wait.
+    def write_now(self, frames: Sequence[Told]) -> bool:
+        """Writes frames past the application's layers; returns False, and writes none, where `send` would wait.
 
         As `send` would write them: a server's frames have no mask, so that many sockets are told the same bytes.
         """
-        over = self.close_sent or self._failed or self.transport.is_closing()
-        if over or not self.handshake_complete or not self.writable.is_set():
+        transport = self.transport
+        over = self.close_sent or self._failed or transport.is_closing()
+        if over or self._writing_waits or not self.handshake_complete:
             return False
-        for text in texts:
-            self.transport.write(_framed(text))
+        for frame in frames:
+            transport.write(_framed(frame.text))
         return True
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._writing_waits = True
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._writing_waits = False
 
     def handle_parser_exception(self) -> None:
         """Tells the client what was wrong, and goes on reading for a moment: who closes at once may not be heard."""
@@ -142,6 +166,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.accept":
             self._abort_in(None)
+            if self.handshake_complete:
+                self._forget_handshake()
+
+    def _forget_handshake(self) -> None:
+        """Lets go of some kilobytes that nobody asks for again: the application has the scope."""
+        self.request.headers.clear()
+        self.response.headers.clear()
+        self.scope = cast(Any, {"extensions": self.scope["extensions"]})
 
     def shutdown(self) -> None:
         """Sends the client away (1012: come back) at a moment of its own within DRAIN_SECONDS, served until then."""

@@ -40,6 +40,7 @@ class Layer:
         if scope["type"] == "lifespan":
             return await self._application(scope, receive, send)
         cleaned: HTTPScope | WebSocketScope = {**scope, "headers": without_underscores(list(scope["headers"]))}  # type: ignore[assignment]  # still the one or the other
+        del scope  # a socket would keep it
         if cleaned["type"] == "websocket" or (length := announced(cleaned["headers"])) == 0:
             return await self._application(cleaned, receive, send)
         body = b""

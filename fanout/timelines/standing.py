@@ -61,7 +61,8 @@ def recents_of(entry_id: int, author_id: int, merging: dict[tuple[int, int], lis
 
 
 def _command(shard: int, reader_ids: Sequence[int], entry_id: int, author_id: int) -> Command:
-    keys = [key for each in reader_ids for key in (timeline_key(each), graph_version_key(each))]
+    names = [*map(str, reader_ids)]
+    keys = (*timeline_key.within(shard, names), *graph_version_key.within(shard, names))
     return _stands.call((epoch_key(shard), settled_key(shard), *keys), pack(entry_id), pack(author_id))
 
 

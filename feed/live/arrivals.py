@@ -7,7 +7,9 @@ stands in their timelines and what they see of it: a *look*.
 **Sockets that have nothing else to do** are told without their pumps (`tell`): their queues are held while the look is
 under way, so that all else keeps its order, and the frame is written to each as it is. To wake a pump for a frame, and
 pass it through the layers of the server, cost 65 µs of 95 (docs/adr/041). What the look does not tell of a socket, or
-what it cannot be written at once, its pump does by itself.
+what it cannot be written at once, its pump does by itself. Of one entry a look follows the other, whatever number of
+messages has brought it: a thread that reads beside the loop that writes costs both a change of hands with each frame
+(docs/adr/059).
 
 **Pumps** that come to the entry among other things ask by themselves (`seen_by`); those who ask at the same moment are
 a look, too. Nobody ever waits for another client to take a frame.
@@ -22,16 +24,17 @@ from accounts.entities import Viewer
 from fanout.live.figures import live_figures
 from feed.live.registry import Held, registry
 from feed.live.sharing import sharing
+from feed.live.streams.shown import Shown
 from feed.live.streams.stream import HOME, Signal, SignalKind, Topic
 from feed.live.threads import reading
 from feed.timelines.home import InHome
 from feed.timelines.standing import Told, seen_at_home
 from storage.traced import order_work, traced
 from storage.tracing import Kind
-from tweets.reading.showing import Showing, showing_of
 
-TOGETHER = 200
-"""Readers of one look: what a thread and a round trip cost is little beside them. Of more, a look waits for another."""
+TOGETHER = 500
+"""Readers of one look: what a thread and a round trip cost is little beside them, and to write to them keeps the loop
+busy for some 8 ms. Of more, a look waits for another."""
 
 _Asking = dict[int, list["asyncio.Future[Told]"]]
 """What the sockets of each reader wait for."""
@@ -54,13 +57,19 @@ class Arrivals:
     def __init__(self) -> None:
         self._asking: dict[int, _Asking] = {}
         """Who is about to be looked at, by the entry."""
+        self._waiting: dict[_Came, list[Held]] = {}
+        """Sockets that are held until one look after the other has come to them."""
         self._looks: set[asyncio.Task[None]] = set()
 
     def tell(self, reader_ids: Sequence[int], entry_id: int) -> None:
         """Has every socket told that listens to the home of one of these readers: here, or by its pump."""
         came = _Came(entry_id, registry.watermark)
         held = registry.hold_idle(reader_ids, entry_id)
-        if held:
+        waiting = self._waiting.get(came)
+        if waiting is not None:
+            waiting += held
+        elif held:
+            self._waiting[came] = held
             self._begin(self._tell(held, came))
 
     async def seen_by(self, viewer: Viewer, entry_id: int) -> Told:
@@ -79,22 +88,23 @@ class Arrivals:
         task.add_done_callback(self._looks.discard)
 
     @order_work("live.arrive", lambda _self, _held, came: came.entry_id, Kind.CONSUMER)
-    async def _tell(self, held: Sequence[Held], came: _Came) -> None:
-        """Tells the sockets that are held, TOGETHER at a time; whatever happens, their pumps go on.
+    async def _tell(self, held: list[Held], came: _Came) -> None:
+        """Tells the sockets that are held, and those that come to them, TOGETHER at a time; whatever happens, their
+        pumps go on.
 
         A look that fails is the last: the others would wait as long again.
         """
-        left = held
         try:
-            while left:
-                some = left[:TOGETHER]
+            while held:
+                some = held[:TOGETHER]
                 seen = await _seen(some, came.entry_id)
                 if not seen:
                     break
                 _write(some, seen, came)
-                left = left[TOGETHER:]
+                del held[: len(some)]
         finally:
-            for each in left:
+            del self._waiting[came]
+            for each in held:
                 each.queue.release(came.signal(each.reader_id))
 
     async def _look(self, entry_id: int, asking: _Asking) -> None:
@@ -131,18 +141,21 @@ async def _seen(held: Sequence[Held], entry_id: int) -> Mapping[int, Told]:
 @traced("live.frames", Kind.PRODUCER, lambda held, *_: {"feed.sockets": len(held)})
 def _write(held: Sequence[Held], seen: Mapping[int, Told], came: _Came) -> None:
     """Writes to each socket what its reader is to be shown; has its pump do it where that is not known or possible."""
-    shown: dict[int, list[Showing]] = {}
+    views: dict[int, Shown] = {}
     for queue, stream, reader_id in held:
         told = seen.get(reader_id, InHome.UNKNOWN)
         if isinstance(told, InHome):
             queue.release(came.signal(reader_id))
             continue
-        if id(told) not in shown:
-            shown[id(told)] = [showing_of(tweet) for tweet in told]
-        texts = [frame.text for frame in stream.show(told, shown[id(told)], came.watermark)]
-        written = queue.write_now(texts)
-        live_figures.frames += len(texts) if written else 0
-        queue.release(None if written else came.signal(reader_id))
+        shown = views.get(id(told))
+        if shown is None:
+            shown = views[id(told)] = Shown(told)
+        frames, wire = stream.show(shown, came.watermark), queue.wire
+        if wire is not None and wire.write_now(frames):
+            live_figures.frames += len(frames)
+            queue.release()
+        else:
+            queue.release(came.signal(reader_id))
 
 
 arrivals = Arrivals()

@@ -135,7 +135,8 @@ class Guarded:
             return
         guard = Guard(address, receive, send, scope.get("extensions", {}).get(WIRE))
         try:
-            await self._application({**scope, "guard": guard}, guard.receive, guard.send)
+            scope["guard"] = guard  # no copy, which each socket would keep: the scope is that of this one
+            await self._application(scope, guard.receive, guard.send)
         except Ended:
             return
         finally:

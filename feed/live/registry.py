@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from feed.live.streams.stream import HOME, READER, Signal, SignalKind, Stream, Topic
+from feed.live.told import Frame
 
 QUEUE_SIZE = 256
 """Signals that a socket may lag behind; ids only, so about 30 KB."""
@@ -26,8 +27,8 @@ MOST_ASKED = 64
 class Wire(Protocol):
     """A connection, past everything that stands between it and a stream (config/http/sockets.py)."""
 
-    def write_now(self, texts: Sequence[str]) -> bool:
-        """Writes text frames; returns False, and writes none, if the client does not read, or somebody has closed."""
+    def write_now(self, frames: Sequence[Frame]) -> bool:
+        """Writes frames; returns False, and writes none, if the client does not read, or somebody has closed."""
 
 
 class LiveQueue:
@@ -37,6 +38,8 @@ class LiveQueue:
     `asked_too_much`. Its pump `get`s one signal after the other. While that waits, and nothing else does, somebody else
     may tell the socket something in the pump's place, between `hold` and `release` (arrivals.py).
     """
+
+    __slots__ = ("__weakref__", "_held", "_pump", "_recheck", "_resyncs", "_signals", "asked_too_much", "wire")
 
     def __init__(self, recheck: Callable[[], None] | None = None) -> None:
         self._signals: list[Signal] = []
@@ -77,19 +80,15 @@ class LiveQueue:
             self._resyncs = False
         return signal
 
-    def hold(self, expected: Callable[[], bool]) -> bool:
+    def hold(self, stream: Stream) -> bool:
         """Keeps the pump waiting until `release`, whatever comes; returns whether it does.
 
-        Only if it waits for nothing yet, the client can be written to at once, and it is `expected`.
+        Only if it waits for nothing yet, the client can be written to at once, and the stream expects something.
         """
         if self._held or self.wire is None or self._pump is None or self._pump.done():
             return False
-        self._held = expected()
+        self._held = stream.expect()
         return self._held
-
-    def write_now(self, texts: Sequence[str]) -> bool:
-        """Writes frames to the client; returns False, and writes none, if that would have to wait."""
-        return self.wire is not None and self.wire.write_now(texts)
 
     def release(self, first: Signal | None = None) -> None:
         """Lets the pump go on, with this signal if there is one, before those that came meanwhile."""
@@ -97,7 +96,8 @@ class LiveQueue:
             self._held = False
             if first is not None:
                 self._signals.insert(0, first)
-            self._wake()
+            if self._signals:
+                self._wake()
 
     def forget(self) -> None:
         """Lets go of what waits, and of whom it would tell: the socket has ended. Idempotent."""
@@ -131,6 +131,8 @@ class LiveQueue:
 class TokenQueue(LiveQueue):
     """That of a socket which is told nothing by itself: it has its token looked at, and keeps no signal."""
 
+    __slots__ = ()
+
     def put(self, signal: Signal) -> None:
         if signal.kind is SignalKind.RECHECK:
             self._have_rechecked()
@@ -156,6 +158,7 @@ class Held(NamedTuple):
 
 ASKED = 2_000
 """Streams that are asked of one deletion at a time: 2 ms."""
+NOBODY: Mapping[LiveQueue, Stream | None] = {}
 SCANNED = 20
 """Streams whose screens are looked through before others of the process get on: some 2 ms at most."""
 
@@ -165,36 +168,44 @@ class Registry:
 
     def __init__(self) -> None:
         self.watermark = 0
-        self._queues: defaultdict[str, dict[int, set[LiveQueue]]] = defaultdict(dict)
-        """By subject and id, the two parts of a topic: a message names many ids of one subject."""
-        self._streams: dict[tuple[Topic, LiveQueue], Stream] = {}
-        """The stream for which a socket listens to a topic: the newest that its client has asked for."""
+        self._queues: defaultdict[str, dict[int, dict[LiveQueue, Stream | None]]] = defaultdict(dict)
+        """By subject and id, the two parts of a topic: a message names many ids of one subject. Each queue with the
+        stream for which its socket listens, the newest that its client has asked for, if there is one."""
 
     def add(self, topic: Topic, queue: LiveQueue) -> int:
         """Has the topic's signals put into the queue; returns how many sockets listen to it in this process now."""
-        queues = self._queues[topic.subject].setdefault(topic.id, set())
-        queues.add(queue)
+        queues = self._queues[topic.subject].setdefault(topic.id, {})
+        queues.setdefault(queue, None)
         return len(queues)
 
     def remove(self, topic: Topic, queue: LiveQueue) -> None:
         """Undoes `add` and `watch`. Idempotent."""
-        self._streams.pop((topic, queue), None)
         subject = self._queues[topic.subject]
-        queues = subject.get(topic.id, set())
-        queues.discard(queue)
+        queues = subject.get(topic.id, {})
+        queues.pop(queue, None)
         if not queues:
             subject.pop(topic.id, None)
 
     def watch(self, stream: Stream, queue: LiveQueue) -> None:
-        """Has what takes entries off the stream's screen put into the queue; it stands in for one of the same topic."""
-        self._streams[stream.topic, queue] = stream
+        """Does as `add`, and has what takes entries off the stream's screen put into the queue; it stands in for one of
+        the same topic."""
+        self._queues[stream.topic.subject].setdefault(stream.topic.id, {})[queue] = stream
 
     def unwatch(self, stream: Stream, queue: LiveQueue, *, instead: Stream | None) -> None:
-        """Undoes `watch` of a stream that did not come to be, unless another one has been asked for since."""
-        if self._streams.get((stream.topic, queue)) is stream:
-            del self._streams[stream.topic, queue]
-            if instead is not None:
-                self.watch(instead, queue)
+        """Undoes `watch`, not `add`, of a stream that did not come to be, unless another has been asked for since."""
+        queues = self._queues[stream.topic.subject].get(stream.topic.id, {})
+        if queues.get(queue) is stream:
+            queues[queue] = instead
+
+    def streams(self) -> list[tuple[LiveQueue, Stream]]:
+        """Returns every stream that somebody watches, with the queue of its socket."""
+        return [
+            (queue, stream)
+            for subject in self._queues.values()
+            for queues in subject.values()
+            for queue, stream in queues.items()
+            if stream is not None
+        ]
 
     def ids(self, subject: str) -> list[int]:
         """Returns of whom, or of what, there is a topic with this subject that somebody listens to."""
@@ -217,13 +228,11 @@ class Registry:
         """
         listening, held = self._queues[HOME], list[Held]()
         for reader_id in reader_ids:
-            for queue in listening.get(reader_id, ()):
-                topic = Topic(HOME, reader_id)
-                stream = self._streams.get((topic, queue))
-                if stream is not None and queue.hold(stream.expect):
+            for queue, stream in listening.get(reader_id, NOBODY).items():
+                if stream is not None and queue.hold(stream):
                     held.append(Held(queue, stream, reader_id))
                 else:
-                    queue.put(Signal(SignalKind.TWEET, topic, self.watermark, entry_id))
+                    queue.put(Signal(SignalKind.TWEET, Topic(HOME, reader_id), self.watermark, entry_id))
         return held
 
     def tell(self, signal: Signal) -> None:
@@ -238,9 +247,9 @@ class Registry:
         Asks every stream of the process: 0.3 to 1 ms for a thousand, ASKED of them before others get on. One that
         begins to read meanwhile does so after the deletion, and finds nothing.
         """
-        for place, ((topic, queue), stream) in enumerate(list(self._streams.items())):
+        for place, (queue, stream) in enumerate(self.streams()):
             if stream.shows(tweet_id):
-                queue.put(Signal(SignalKind.GONE, topic, self.watermark, tweet_id))
+                queue.put(Signal(SignalKind.GONE, stream.topic, self.watermark, tweet_id))
             if place % ASKED == ASKED - 1:
                 await asyncio.sleep(0)
 
@@ -251,9 +260,9 @@ class Registry:
 
         The kind is SUSPENDED, or PROTECTED with `since`. Looks through every screen of the process, a few at a time.
         """
-        for place, ((topic, queue), stream) in enumerate(list(self._streams.items())):
+        for place, (queue, stream) in enumerate(self.streams()):
             if stream.shows_any_by(authors):
-                queue.put(Signal(kind, topic, self.watermark, authors=authors, since=since or {}))
+                queue.put(Signal(kind, stream.topic, self.watermark, authors=authors, since=since or {}))
             if place % SCANNED == SCANNED - 1:
                 await asyncio.sleep(0)
 

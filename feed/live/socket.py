@@ -9,8 +9,10 @@ import asyncio
 import contextlib
 import secrets
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, cast
 
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from structlog.contextvars import bind_contextvars
@@ -20,7 +22,7 @@ from accounts.sessions.authentication import bearer_token
 from accounts.sessions.tokens import authenticate
 from fanout.live.figures import live_figures
 from feed.live.frames import BadFrame, CloseCode
-from feed.live.guard import guard_of
+from feed.live.guard import Receive, Scope, Send, guard_of
 from feed.live.listener import listener
 from feed.live.rechecking import rechecking
 from feed.live.registry import LiveQueue, registry
@@ -48,11 +50,22 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         self._to_check = False
         self._ended = False
 
-    async def __call__(self, *connection: Any) -> None:
-        """Forgets the connection however it ends, and be it by an exception out of a send. Log lines have its id."""
+    @classmethod
+    def serve(cls, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """The ASGI application: a consumer for each socket, and nothing around it, as `as_asgi` would have."""
+        return cls()(scope, receive, send)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handles one message after the other, as Channels does, but without a task for each: there is no layer to wait
+        for besides. Forgets the connection however it ends, and be it by an exception out of a send. Log lines have its
+        id."""
         bind_contextvars(socket_id=secrets.token_hex(8))
+        self.scope, self.base_send = scope, send
         try:
-            await super().__call__(*connection)
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            return
         finally:
             self._forget()
 
@@ -114,6 +127,7 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         if viewer is None:
             return
         self._viewer = viewer
+        self._drop_headers()
         bind_contextvars(user_id=viewer.id)
         if not (guard.sign_in(viewer.id) and await shared_places.has_place(viewer.id)):
             await self._end(CloseCode.TOO_MANY)
@@ -179,6 +193,11 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         self.end_streams()
         self._queue.forget()
         cancel_other(self._checking)
+
+    def _drop_headers(self) -> None:
+        """Lets go of a kilobyte, or several, which nobody asks for again, but for what tells the address."""
+        headers = cast(list[tuple[bytes, bytes]], self.scope["headers"])
+        headers[:] = [each for each in headers if each[0].lower() == b"x-forwarded-for"]
 
     def _header_token(self) -> str | None:
         """Returns the token of the Authorization header: NOBODYS where none can be found in it, None without one."""

@@ -32,9 +32,8 @@ class Subscriptions:
         self._queue = queue
         self._send = send
         self._streams: dict[Topic, Stream] = {}
-        self._topics: set[Topic] = set()
         self._wishes: dict[Topic, Wish] = {}
-        """What the client has asked for last."""
+        """What the client has asked for last, by each topic that it listens to."""
         self._ended = False
 
     def subscribe(self, stream: Stream, after: int | None) -> None:
@@ -46,12 +45,11 @@ class Subscriptions:
         """
         if self._ended:
             return
-        if stream.topic not in self._topics and len(self._topics) >= MOST_STREAMS:
+        if stream.topic not in self._wishes and len(self._wishes) >= MOST_STREAMS:
             raise BadRequest(
                 f"A socket has {MOST_STREAMS} subscriptions at most; end one of them first.",
                 code="too_many_subscriptions",
             )
-        self._topics.add(stream.topic)
         registry.add(stream.topic, self._queue)
         registry.watch(stream, self._queue)
         if after is not None:
@@ -65,9 +63,8 @@ class Subscriptions:
 
     def unsubscribe(self, topic: Topic) -> None:
         """Asks for an end of the stream that listens to the topic, if there is one; else it does nothing."""
-        if topic not in self._topics:
+        if topic not in self._wishes:
             return
-        self._topics.discard(topic)
         registry.remove(topic, self._queue)
         self._stop(topic)
         wish = self._wishes.pop(topic, None)
@@ -77,7 +74,7 @@ class Subscriptions:
 
     def has(self, topic: Topic) -> bool:
         """Returns whether a stream of the topic is there, or asked for: not once it has ended by itself."""
-        return topic in self._topics
+        return topic in self._wishes
 
     async def tell(self, signal: Signal) -> None:
         """Begins or ends a stream, or has each one that the signal concerns tell the client what it says."""
@@ -93,7 +90,7 @@ class Subscriptions:
     def end(self) -> None:
         """Forgets every stream, and the socket, so that no search for cycles is needed to free them. Idempotent."""
         self._ended = True
-        for topic in self._topics:
+        for topic in self._wishes:
             registry.remove(topic, self._queue)
         self._close(list(self._streams))
         self._wishes.clear()
@@ -161,7 +158,6 @@ class Subscriptions:
         wish = self._wishes.get(topic)
         if wish is None or wish.taken:
             self._wishes.pop(topic, None)
-            self._topics.discard(topic)
             registry.remove(topic, self._queue)
 
     def _close(self, topics: Iterable[Topic]) -> None:

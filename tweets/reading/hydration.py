@@ -206,10 +206,17 @@ def views_of(known: Mapping[int, Known], tweets: Shared, *, suspended: bool = Fa
     to follow. Raises `Unavailable`.
     """
     _know_protected(known, tweets, suspended=suspended)
-    views: dict[tuple[frozenset[int], tuple[ViewerFlags, ...]], list[TweetOut]] = {}
     found, originals = {}, tweets.originals
     unmarked = dict.fromkeys(originals, UNMARKED)
+    plain = _seen(tweets, frozenset(), unmarked)
+    views: dict[tuple[frozenset[int], tuple[ViewerFlags, ...]], list[TweetOut]] = {
+        (frozenset(), tuple(unmarked.values())): plain
+    }
+    all_open = suspended or not any(each.suspended or each.protected for each in tweets.loaded.authors.values())
     for viewer_id, of_viewer in known.items():
+        if all_open and of_viewer.unmarked and of_viewer.visibility.excludes_nobody:
+            found[viewer_id] = plain
+            continue
         unseen = of_viewer.visibility.unseen_among(tweets.loaded.authors, suspended=suspended)
         flags = unmarked if of_viewer.unmarked else marks.flags(viewer_id, originals, of_viewer.marks)
         key = unseen, tuple(flags.values())

@@ -10,7 +10,7 @@ For example, tweet 90 is a second old, and Ada and Bob are told of it. Bob liked
 his marks are read; Ada has none, and is shown that she has not liked it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -43,16 +43,6 @@ class Known(msgspec.Struct):
         return told and self.visibility.is_known
 
 
-class _Signs(msgspec.Struct, frozen=True):
-    """Of a viewer, as Redis has them."""
-
-    excluded: exclusions.Exclusions | None
-    graph_version: bytes | None
-    marks_version: bytes | None
-    shard: int
-    generation: bytes | None
-
-
 def known_of(
     viewer_ids: Sequence[int], tweet_ids: Collection[int], extra: Read[T], *, home: bool
 ) -> tuple[dict[int, Known], T]:
@@ -61,18 +51,7 @@ def known_of(
     Whose exclusions it does not have is in there without them. One round trip; two if the marks of some have to be
     read. Raises `Unavailable`.
     """
-    signs, answer = timeline_node().ask(_signs_of(viewer_ids), extra)
-    found = {each: Known(Visibility(each, home=home)) for each in viewer_ids}
-    proving = _generations_that_prove(tweet_ids)
-    for viewer_id, said in signs.items():
-        of_viewer = found[viewer_id]
-        if said.excluded is not None:
-            of_viewer.visibility.know(said.excluded)
-        of_viewer.unmarked = not tweet_ids or (
-            said.generation is not None
-            and said.generation == proving.get(said.shard)
-            and _is_unmarked(said, min(tweet_ids))
-        )
+    found, answer = timeline_node().ask(_signs_of(viewer_ids, tweet_ids, home=home), extra)
     asked = [each for each in viewer_ids if not found[each].unmarked]
     for viewer_id, marked in zip(asked, timeline_node().ask_all([marks.read(each) for each in asked]), strict=True):
         found[viewer_id].marks = marked
@@ -99,30 +78,35 @@ def _generations_that_prove(tweet_ids: Collection[int]) -> Generations:
     return {shard: each.generation for shard, each in seen.items() if each.since_us + SKEW_US < written_us}
 
 
-def _is_unmarked(said: _Signs, oldest: int) -> bool:
-    """Whether the viewer shows no change of marks since the oldest tweet. See above."""
-    return (
-        not marks.is_of_a_change(said.marks_version)
-        and int.from_bytes(said.graph_version or b"", "big") + CLOCK_SKEW < oldest
-    )
-
-
-def _signs_of(viewer_ids: Sequence[int]) -> Read[Mapping[int, _Signs]]:
-    """A command a shard."""
+def _signs_of(viewer_ids: Sequence[int], tweet_ids: Collection[int], *, home: bool) -> Read[dict[int, Known]]:
+    """What `known_of` returns, but for marks that have to be read. A command a shard."""
     shards = by_shard(viewer_ids)
-    commands = tuple(("MGET", generation_key(shard), *_keys(viewers)) for shard, viewers in shards.items())
+    commands = tuple(("MGET", generation_key(shard), *_keys(shard, viewers)) for shard, viewers in shards.items())
+    oldest = min(tweet_ids, default=0)
 
-    def decode(*answers: Sequence[bytes | None]) -> dict[int, _Signs]:
+    def decode(*answers: Sequence[bytes | None]) -> dict[int, Known]:
         found = {}
+        proving = _generations_that_prove(tweet_ids)
         for (shard, viewers), (generation, *values) in zip(shards.items(), answers, strict=True):
-            of_each = zip(values[::3], values[1::3], values[2::3], strict=True)
-            for viewer_id, (excluded, graph, marked) in zip(viewers, of_each, strict=True):
-                found[viewer_id] = _Signs(exclusions.decode((excluded, graph)), graph, marked, shard, generation)
+            proves = generation is not None and generation == proving.get(shard)
+            count = len(viewers)
+            of_each = zip(viewers, values[:count], values[count:-count], values[-count:], strict=True)
+            for viewer_id, excluded, graph, marked in of_each:
+                visibility = Visibility(viewer_id, exclusions.decode((excluded, graph)), home=home)
+                unmarked = not tweet_ids or (proves and _is_unmarked(graph, marked, oldest))
+                found[viewer_id] = Known(visibility, None, unmarked)
         return found
 
     return Read(commands, decode)
 
 
-def _keys(viewer_ids: Sequence[int]) -> list[str]:
+def _is_unmarked(graph_version: bytes | None, marks_version: bytes | None, oldest: int) -> bool:
+    """Whether a viewer shows no change of marks since the oldest tweet. See above."""
+    return not marks.is_of_a_change(marks_version) and int.from_bytes(graph_version or b"", "big") + CLOCK_SKEW < oldest
+
+
+def _keys(shard: int, viewer_ids: Sequence[int]) -> list[str]:
+    """First all exclusions, then all graph versions, then those of marks."""
+    names = [*map(str, viewer_ids)]
     families = (exclusions.exclusions_key, graph_version_key, marks.version_key)
-    return [key(each) for each in viewer_ids for key in families]
+    return [key for family in families for key in family.within(shard, names)]

@@ -2,7 +2,8 @@
 -- the entry's author is pulled there.
 -- S: it stands. M: it does not. P: it does not, but the timeline merges its author. U: the timeline is not ready,
 -- outdated or of another epoch, or the entry is not above its floor.
--- KEYS: epoch, settled place, then timeline and graph version of each reader. ARGV: entry, its author. Read-only.
+-- KEYS: epoch, settled place, then the timelines of all readers, then their graph versions. ARGV: entry, its author.
+-- Read-only.
 local entry, author = ARGV[1], ARGV[2]
 local CHUNK = 10
 
@@ -31,10 +32,11 @@ local function stands(key)
 end
 
 local letters, sinces = {}, {}
-for place = 3, #KEYS, 2 do
+local readers = (#KEYS - 2) / 2
+for place = 3, 2 + readers do
     local merge_set, trailer = unpack(redis.call('LRANGE', KEYS[place], MERGE_SET, TRAILER))
     local is_of_now = settled and is_ready(trailer) and epoch_of(trailer) == epoch
-        and graph_version_of(trailer) == current(KEYS[place + 1])
+        and graph_version_of(trailer) == current(KEYS[place + readers])
         and is_higher(high, low, struct.unpack(ID_HALVES, floor_of(trailer)))
     local letter, since = 'U', nil
     if is_of_now then

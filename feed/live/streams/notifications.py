@@ -22,6 +22,7 @@ from feed.live.frames import OverQuota
 from feed.live.quota import quota
 from feed.live.registry import registry
 from feed.live.streams.replaying import REPLAY_LIMIT, REPLAY_PAGE
+from feed.live.streams.shown import Shown
 from feed.live.streams.stream import NOTIFICATIONS, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
 from feed.live.told import Frame, Gap, NotificationCame, Subscribed
@@ -30,8 +31,6 @@ from feed.notifications.groups import NotificationOut
 from feed.notifications.pages import notifications_page
 from storage.errors import StillSearching
 from storage.web.paging import Page, PageRequest, encode_cursor
-from tweets.reading.hydration import TweetOut
-from tweets.reading.showing import Showing
 
 NOTIFICATIONS_STREAM = "notifications"
 REMEMBERED = 2_000
@@ -85,7 +84,7 @@ class NotificationsStream:
         """As `Stream` promises: told by its pump only."""
         return False
 
-    def show(self, tweets: Sequence[TweetOut], showings: Sequence[Showing], watermark: int) -> Sequence[Frame]:
+    def show(self, shown: Shown, watermark: int) -> Sequence[Frame]:
         """As `Stream` promises; never expected."""
         return []
 

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from accounts.entities import Viewer
@@ -25,9 +25,10 @@ from feed.live.sharing import sharing
 from feed.live.sights import sights
 from feed.live.streams.missed import Missed, missed_since
 from feed.live.streams.screen import Screen
+from feed.live.streams.shown import Shown, tweet_came
 from feed.live.streams.stream import PUBLIC, Send, Signal, SignalKind, Topic
 from feed.live.threads import reading
-from feed.live.told import Frame, Gap, Subscribed, TweetCame, TweetLeft
+from feed.live.told import Frame, Gap, Subscribed, TweetLeft
 from feed.live.turns import turns
 from storage.errors import StillSearching, Unavailable
 from storage.ids.snowflakes import MAX_ID
@@ -43,8 +44,6 @@ REPLAY_LIMIT = 1_000
 """Tweets that a resume sends; a client that missed more is told to page (`gap`)."""
 ON_SCREEN = 200
 """Entries that a client may have from pages, or from a socket before this one: two of the largest pages."""
-FRAMES_KEPT = 128
-"""Frames that are told to many at the same time, and of which each has its text: about 3 KB each."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -125,12 +124,12 @@ class ReplayingStream(ABC):
         """As `Stream` promises; most are told by their pump only."""
         return False
 
-    def show(self, tweets: Sequence[TweetOut], showings: Sequence[Showing], watermark: int) -> Sequence[Frame]:
+    def show(self, shown: Shown, watermark: int) -> Sequence[Frame]:
         """As `Stream` promises."""
         self._reading = False
         self._safe = max(self._safe, watermark)
-        self._screen.put(showings)
-        return [_tweet_came(self.name, self._safe, tweet) for tweet in tweets]
+        self._screen.put(shown.showings)
+        return shown.frames(self.name, self._safe)
 
     def shows(self, tweet_id: int) -> bool:
         """Returns whether an entry on the screen, or on its way there, is or retweets the tweet."""
@@ -317,14 +316,8 @@ class ReplayingStream(ABC):
             await self._send(TweetLeft(self.name, str(entry_id)))
 
     async def _send_tweet(self, tweet: TweetOut) -> None:
-        await self._send(_tweet_came(self.name, self._safe, tweet))
+        await self._send(tweet_came(self.name, self._safe, tweet))
 
     async def _gap(self, cause: GapCause) -> None:
         GAPS.labels(self.topic.subject, cause).inc()
         await self._send(Gap(self.name, encode_cursor(self._safe)))
-
-
-@lru_cache(FRAMES_KEPT)
-def _tweet_came(name: str, safe: int, tweet: TweetOut) -> TweetCame:
-    """One frame, whose text is made once, for all sockets of the process that are told the same."""
-    return TweetCame(name, encode_cursor(safe), tweet)

@@ -14,9 +14,8 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from accounts.entities import Viewer
+from feed.live.streams.shown import Shown
 from feed.live.told import Frame
-from tweets.reading.hydration import TweetOut
-from tweets.reading.showing import Showing
 
 
 class Topic(NamedTuple):
@@ -155,11 +154,10 @@ class Stream(Protocol):
         Returns whether it does: everything before has been told, and it is shown such entries as they are.
         """
 
-    def show(self, tweets: Sequence[TweetOut], showings: Sequence[Showing], watermark: int) -> Sequence[Frame]:
+    def show(self, shown: Shown, watermark: int) -> Sequence[Frame]:
         """Returns the frames of the entry that was expected, as its viewer sees it: none if it is not theirs.
 
-        They are to be written before anything is awaited. `showings` are what the tweets show; the watermark is that of
-        the moment when the entry came.
+        They are to be written before anything is awaited. The watermark is that of the moment when the entry came.
         """
 
     def shows(self, tweet_id: int) -> bool:

@@ -184,6 +184,19 @@ class TestExclusions:
             assert exclusions.exclusions_of(ada.id) == expected
         assert store == []
 
+    def test_who_excludes_nobody_is_told_by_the_bytes(self) -> None:
+        """And only under the version that is there now."""
+        reader, other = new_person(), new_person()
+        exclusions.refreshed(reader.id)
+        keys = (exclusions.exclusions_key(reader.id), follows.graph_version_key(reader.id))
+        [value, version] = timeline_node().round_trip(("GET", keys[0]), ("GET", keys[1]))
+        assert exclusions.decode((value, version)) is exclusions.NOBODY
+        assert exclusions.decode((value, b"another1")) is None
+        blocks.block(reader.id, other.id)
+        refreshed = exclusions.refreshed(reader.id)
+        [value, version] = timeline_node().round_trip(("GET", keys[0]), ("GET", keys[1]))
+        assert exclusions.decode((value, version)) == refreshed == Exclusions(hidden=frozenset({other.id}))
+
     def test_a_fill_that_missed_a_block_does_not_hide_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The reader reads the store, the block comes, and only then the reader's fill arrives."""
         ada, bob = new_person(), new_person()

@@ -13,6 +13,7 @@ from accounts.sessions import tokens
 from config.asgi import websocket
 from feed.live.guard import WIRE
 from feed.live.threads import housekeeping
+from feed.live.told import Frame
 from storage.errors import Unavailable
 from tests.documented import check_told
 from tests.work import work_off_everything
@@ -28,10 +29,10 @@ class Socket:
         """With a token of their own, unless one is given."""
         token = f"Bearer {raw or tokens.issue(person)}".encode()
         headers = [(b"authorization", token)]
-        scope: dict[str, Any] = {"type": "websocket", "path": "/ws/feed", "headers": headers, "subprotocols": []}
-        scope["extensions"] = self.extensions()
+        self.scope: dict[str, Any] = {"type": "websocket", "path": "/ws/feed", "headers": headers, "subprotocols": []}
+        self.scope["extensions"] = self.extensions()
         untyped: Any = ApplicationCommunicator
-        self._communicator = untyped(application, scope)
+        self._communicator = untyped(application, self.scope)
 
     def extensions(self) -> dict[str, Any]:
         """What the server offers beyond the protocol."""
@@ -137,12 +138,12 @@ class WiredSocket(Socket):
     def extensions(self) -> dict[str, Any]:
         return {WIRE: self}
 
-    def write_now(self, texts: Sequence[str]) -> bool:
+    def write_now(self, frames: Sequence[Frame]) -> bool:
         if not self.reads or self._communicator.output_queue.full():
             return False
-        for text in texts:
-            self._communicator.output_queue.put_nowait({"type": "websocket.send", "text": text})
-        self.at_once += len(texts)
+        for frame in frames:
+            self._communicator.output_queue.put_nowait({"type": "websocket.send", "text": frame.text})
+        self.at_once += len(frames)
         return True
 
 

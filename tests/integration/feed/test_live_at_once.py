@@ -183,6 +183,30 @@ def test_a_socket_that_ends_meanwhile_is_told_nothing_and_holds_up_nobody(author
     run(scenario)
 
 
+def test_looks_at_one_entry_follow_each_other_however_many_messages_bring_it(author: User, readers: list[User]) -> None:
+    asked: list[list[int]] = []
+
+    def look(reader_ids: Sequence[int], *_args: Any) -> dict[int, Any]:
+        asked.append(list(reader_ids))
+        return dict.fromkeys(reader_ids, ())
+
+    async def scenario() -> None:
+        async with told_of(author, readers) as sockets:
+            first, *others = [reader.id for reader in readers]
+            with patch.object(arrivals, "TOGETHER", 2), patch.object(arrivals, "seen_at_home", look):
+                entry = await housekeeping(post, author)
+                arrivals.arrivals.tell([first], entry)
+                arrivals.arrivals.tell(others, entry)
+                await asyncio.gather(*arrivals.arrivals._looks)
+            assert asked == [[first, others[0]], [others[1]]]
+            assert not arrivals.arrivals._waiting
+            await delivered()
+            assert [int((await each.frame())["tweet"]["id"]) for each in sockets] == [entry] * 3
+            assert [each.at_once for each in sockets] == [1, 1, 1], "nobody is held any more"
+
+    run(scenario)
+
+
 def test_where_a_look_fails_no_other_waits_for_one(author: User, readers: list[User]) -> None:
     async def scenario() -> None:
         async with told_of(author, readers) as sockets:

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Coroutine, Iterator
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import pytest
@@ -32,8 +32,8 @@ def no_cycles_found() -> Iterator[None]:
 
 async def kept_now() -> list[weakref.ref[Any]]:
     """The sockets of this process, with the streams and the queues of each."""
-    await until(lambda: bool(registry._streams))
-    streams = [part for (_, queue), stream in registry._streams.items() for part in (queue, stream)]
+    await until(lambda: bool(registry.streams()))
+    streams = [part for pair in registry.streams() for part in pair]
     return [weakref.ref(each) for each in (*rechecking._sockets, *streams)]
 
 
@@ -62,6 +62,19 @@ def test_an_ended_socket_is_no_cycle(life: Any) -> None:
         await until(lambda: not any(each() is not None for each in kept))
 
     asyncio.run(scenario(life()))
+
+
+def test_a_socket_keeps_no_headers_but_those_that_say_where_it_comes_from() -> None:
+    async def scenario() -> None:
+        socket = await housekeeping(lambda: Socket(new_person()))
+        forwarded = (b"X-Forwarded-For", b"203.0.113.9")
+        socket.scope["headers"] += [(b"user-agent", b"a browser"), forwarded]
+        await socket.open()
+        [kept] = [cast(Any, each).scope["headers"] for each in rechecking._sockets]
+        assert kept == [forwarded]
+        await socket.close()
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("door", [a_feed_socket, a_graphql_socket])

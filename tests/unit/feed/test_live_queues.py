@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 from django.conf import settings
 
 from feed.live import listener
 from feed.live.registry import MOST_ASKED, QUEUE_SIZE, LiveQueue, Registry
 from feed.live.streams.stream import HOME, Signal, SignalKind, Topic
+from feed.live.told import Frame
 
 ANNS_HOME, BENS_HOME = Topic(HOME, 1), Topic(HOME, 2)
 
@@ -125,24 +128,29 @@ def test_the_waits_until_a_socket_of_somebody_signed_out_is_closed_are_within_a_
     assert listener.WATCH_SECONDS + settings.ENV.redis_timeout_seconds <= 1.0
 
 
+EXPECTING: Any = SimpleNamespace(expect=lambda: True)
+NOT_EXPECTING: Any = SimpleNamespace(expect=lambda: False)
+"""Streams."""
+
+
 class Connection:
     """A client that reads."""
 
-    def write_now(self, texts: Sequence[str]) -> bool:
+    def write_now(self, frames: Sequence[Frame]) -> bool:
         return True
 
 
 def test_a_queue_is_held_only_while_its_pump_waits_for_nothing() -> None:
     async def scenario() -> None:
         queue = LiveQueue()
-        assert not queue.hold(lambda: True), "nobody pumps"
+        assert not queue.hold(EXPECTING), "nobody pumps"
         pump = asyncio.create_task(queue.get())
         await asyncio.sleep(0)
-        assert not queue.hold(lambda: True), "nothing can be written at once"
+        assert not queue.hold(EXPECTING), "nothing can be written at once"
         queue.wire = Connection()
-        assert not queue.hold(lambda: False), "it is not expected"
-        assert queue.hold(lambda: True)
-        assert not queue.hold(lambda: True), "it is held"
+        assert not queue.hold(NOT_EXPECTING), "it is not expected"
+        assert queue.hold(EXPECTING)
+        assert not queue.hold(EXPECTING), "it is held"
         queue.put(tweet(2))
         await asyncio.sleep(0)
         assert not pump.done()
@@ -150,7 +158,7 @@ def test_a_queue_is_held_only_while_its_pump_waits_for_nothing() -> None:
         assert await pump == tweet(1)
         assert await queue.get() == tweet(2)
         queue.put(tweet(3))
-        assert not queue.hold(lambda: True), "something waits, and nobody pumps"
+        assert not queue.hold(EXPECTING), "something waits, and nobody pumps"
         assert await queue.get() == tweet(3)
 
     asyncio.run(scenario())
@@ -162,9 +170,9 @@ def test_a_socket_that_has_ended_is_not_held_any_more() -> None:
         queue.wire = Connection()
         pump = asyncio.create_task(queue.get())
         await asyncio.sleep(0)
-        assert queue.hold(lambda: True)
+        assert queue.hold(EXPECTING)
         queue.forget()
-        assert not queue.write_now([])
+        assert not queue.hold(EXPECTING), "nobody can be written to"
         queue.release(tweet(1))
         await asyncio.sleep(0)
         assert not pump.done()

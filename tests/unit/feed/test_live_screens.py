@@ -10,9 +10,9 @@ from feed.live import registry
 from feed.live.registry import LiveQueue, Registry
 from feed.live.streams import screen as screen_module
 from feed.live.streams.screen import Screen
+from feed.live.streams.shown import Shown
 from feed.live.streams.stream import Signal, SignalKind, Topic
 from feed.live.told import Frame
-from tweets.reading.hydration import TweetOut
 from tweets.reading.showing import Showing
 
 ADA, BOB, CLEO = 1, 2, 3
@@ -95,7 +95,7 @@ def test_of_who_becomes_protected_what_nobody_else_ever_had_is_not_named() -> No
     assert screen.leave_by({BOB}) == [20]
 
 
-class Shown:
+class ShownOne:
     """A stream that shows one tweet, by one author."""
 
     name = "shown"
@@ -116,7 +116,7 @@ class Shown:
     def expect(self) -> bool:
         return False
 
-    def show(self, tweets: Sequence[TweetOut], showings: Sequence[Showing], watermark: int) -> Sequence[Frame]:
+    def show(self, shown: Shown, watermark: int) -> Sequence[Frame]:
         return []
 
     def shows(self, tweet_id: int) -> bool:
@@ -133,7 +133,7 @@ def test_only_those_are_told_who_may_have_it_on_their_screens(
     monkeypatch.setattr(registry, "ASKED", asked_at_a_time)
     sockets = Registry()
     queue, other = LiveQueue(), LiveQueue()
-    first, second = Shown(10, ADA), Shown(20, BOB)
+    first, second = ShownOne(10, ADA), ShownOne(20, BOB)
     sockets.watch(first, queue)
     sockets.watch(second, other)
     sockets.watermark = 7
@@ -157,7 +157,7 @@ def test_only_those_are_told_who_may_have_it_on_their_screens(
 
 def test_a_stream_that_did_not_come_to_be_leaves_the_one_before_it_or_the_next_one_be() -> None:
     sockets, queue = Registry(), LiveQueue()
-    standing, failed, asked = Shown(10, ADA), Shown(10, BOB), Shown(10, CLEO)
+    standing, failed, asked = ShownOne(10, ADA), ShownOne(10, BOB), ShownOne(10, CLEO)
 
     async def who_is_asked() -> list[bool]:
         found = []

@@ -11,13 +11,12 @@ import pytest
 
 from accounts.entities import Account, Viewer
 from feed.live.registry import LiveQueue, Registry
+from feed.live.streams.shown import Shown
 from feed.live.streams.stream import READER, Over, Send, Signal, SignalKind, Stream, Topic
 from feed.live.streams.table import make_stream
 from feed.live.subscriptions import MOST_STREAMS, Subscriptions
 from feed.live.told import Frame, Subscribed, encode
 from storage.errors import BadRequest, NotFound, Unavailable
-from tweets.reading.hydration import TweetOut
-from tweets.reading.showing import Showing
 
 SUN, RAIN = Topic("weather", 1), Topic("weather", 2)
 
@@ -56,7 +55,7 @@ class Weather:
     def expect(self) -> bool:
         return False
 
-    def show(self, tweets: Sequence[TweetOut], showings: Sequence[Showing], watermark: int) -> Sequence[Frame]:
+    def show(self, shown: Shown, watermark: int) -> Sequence[Frame]:
         return []
 
     def shows(self, tweet_id: int) -> bool:
