@@ -92,7 +92,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
     suspended_until = models.DateTimeField(null=True, blank=True, editable=False)
-    """When it ends by itself (people/services.py), None: when somebody ends it."""
+    """When it ends by itself (people/suspending.py), None: when somebody ends it."""
     suspended_by = models.ForeignKey(
         "self", null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )

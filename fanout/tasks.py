@@ -13,7 +13,7 @@ import structlog
 from celery import Task, shared_task
 
 from fanout.delivery import fan_out
-from fanout.live.watermark import measured_watermark, tell_watermark
+from fanout.live.watermark import tell_watermark
 from fanout.orders import figures, handlers, sweeper, sweepers
 from fanout.orders.attempts import attempt
 from fanout.timelines.settled import tell_settled
@@ -188,10 +188,7 @@ def _say_what_has_settled() -> None:
     """Has whoever listens, and whoever polls a timeline, go by the watermark of now; by the last one while Redis does
     not answer."""
     with suppress(Unavailable):
-        place = measured_watermark()
-        with suppress(Unavailable):
-            tell_watermark(place)
-        tell_settled(place)
+        tell_settled(tell_watermark())
 
 
 def _redelivered(task: "Task[..., None]") -> bool:

@@ -5,7 +5,8 @@ from unittest.mock import patch
 
 from accounts.graph.notifications import NOTIFY_ORDER
 from fanout.delivery import fan_out
-from fanout.live.watermark import TOLD_KEY, measured_watermark, watermark
+from fanout.live import watermark as watermark_module
+from fanout.live.watermark import TOLD_KEY, watermark
 from fanout.orders import handlers
 from fanout.orders.kinds import OrderClosed
 from fanout.timelines.settled import tell_settled
@@ -53,8 +54,9 @@ def work_off_wholly(order: Order) -> int:
 
 
 def say_what_has_settled() -> None:
-    """As each sweep does: timelines know up to where every order is done. Raises `Unavailable`."""
-    tell_settled(measured_watermark())
+    """As each sweep does, but for live processes: timelines know up to where every order is done. Raises
+    `Unavailable`."""
+    tell_settled(watermark_module.measured_watermark())
 
 
 def forget_watermark() -> None:

@@ -10,8 +10,10 @@ watermark is 10, so it resumes from 10, sees 12 a second time, and drops it by i
 
 **Read once for all processes.** To know the oldest open order costs the store a read of all that the last minutes
 hold, and every live process needs it each second. So the task that looks through the outbox now and then tells what it
-found (`tell`), in Redis, for TOLD_SECONDS; a process goes by that, and reads the store itself while nobody tells. What
-was told is some seconds old, which is safe; and no process goes by a clock that is ahead of its own.
+found (`tell_watermark`), in Redis, for TOLD_SECONDS from when it began to look; a process goes by that, and reads the
+store itself while nobody tells. What was told is some seconds old, which is safe. Whose clock is ahead misleads nobody:
+no process goes beyond what had settled by its own clock when the outbox was read, which what is left of TOLD_SECONDS
+says, but for a teller's standing still between its last look at the clock and the telling.
 """
 
 import contextlib
@@ -25,7 +27,7 @@ from storage.stores import outbox
 
 WATERMARK_SECONDS = 1.0
 """How long a process goes by the watermark it has read."""
-TOLD_SECONDS = 10
+TOLD_SECONDS = 10.0
 """How long what was told stands: five of the looks that tell it."""
 TOLD_KEY = "live:watermark"
 
@@ -63,16 +65,30 @@ def measured_watermark() -> int:
     return settled if oldest is None else min(settled, oldest - 1)
 
 
-def tell_watermark(place: int) -> None:
-    """Has all processes go by this watermark, for TOLD_SECONDS. One round trip. Raises `Unavailable`."""
-    timeline_node().round_trip(("SET", TOLD_KEY, place, "EX", TOLD_SECONDS))
+def tell_watermark() -> int:
+    """Measures the watermark, has all processes go by it for TOLD_SECONDS, and returns it.
+
+    A store read and a round trip. Raises `Unavailable` if the store does not answer; while Redis does not, nobody is
+    told, and neither is what took longer than it would stand.
+    """
+    began = time.monotonic()
+    place = measured_watermark()
+    if (seconds := began + TOLD_SECONDS - time.monotonic()) > 0:
+        with contextlib.suppress(Unavailable):
+            _tell(place, seconds)
+    return place
+
+
+def _tell(place: int, seconds: float) -> None:
+    timeline_node().round_trip(("SET", TOLD_KEY, place, "PX", max(1, int(seconds * 1_000))))
 
 
 def _told_watermark() -> int | None:
-    """Returns what was told last, and no more than has settled by this process's clock; None if nothing is."""
+    """Returns what was told last, and no more than had settled then by this process's clock; None if nothing is."""
     with contextlib.suppress(Unavailable):
-        [told] = timeline_node().round_trip(("GET", TOLD_KEY))
-        return min(int(told), settled_place()) if told is not None else None
+        told, left_ms = timeline_node().round_trip(("GET", TOLD_KEY), ("PTTL", TOLD_KEY))
+        if told is not None:
+            return min(int(told), settled_place(seconds_ago=TOLD_SECONDS - max(0, left_ms) / 1_000))
     return None
 
 

@@ -17,6 +17,9 @@ that was open before anything of it was visible, and holds the watermark below i
 would have every poll read many times as much, always, for what happens when a process dies."""
 
 
-def settled_place() -> int:
-    """Returns the place below which the store shows all that it ever will; read the store only after this."""
-    return make_id(now_us() - SETTLE_SECONDS * 1_000_000, 0)
+def settled_place(*, seconds_ago: float = 0.0) -> int:
+    """Returns the place below which the store shows all that it ever will; read the store only after this.
+
+    `seconds_ago`: what had settled then.
+    """
+    return make_id(now_us() - int((SETTLE_SECONDS + seconds_ago) * 1_000_000), 0)

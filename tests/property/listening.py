@@ -21,6 +21,8 @@ from random import Random
 from typing import Any
 
 from deploy.valkey import Valkey
+from fanout.live.watermark import tell_watermark
+from fanout.timelines.settled import tell_settled
 from storage.errors import Unavailable
 from storage.web.paging import Page, PageRequest, decode_since
 from tests.integration.feed.sockets import Socket
@@ -31,7 +33,6 @@ from tests.property.polled import EVERYTHING, changed_people, never_shown
 from tests.property.process import Process, live
 from tests.property.reading import PAGES, name, names, reading
 from tests.property.world import World
-from tests.work import say_what_has_settled
 from tweets.reading.hydration import TweetOut
 
 LISTENERS = 2
@@ -295,4 +296,4 @@ class ListeningTimelines(Timelines):
 
     def _sweep(self) -> None:
         with suppress(Unavailable):
-            say_what_has_settled()
+            tell_settled(tell_watermark())

@@ -31,6 +31,8 @@ PAUSES = {"WATERMARK_SECONDS": 0.004, "REFRESH_SECONDS": 0.01, "WATCH_SECONDS": 
 """Of the listener, whose order is that of the product's: a watermark is read more often than anything is looked at."""
 START_SECONDS = 0.2
 ROUND_SECONDS = 0.15
+TOLD_SECONDS = 0.02
+"""Of a watermark: some rounds of the process go by what was told, others read it themselves."""
 """For a round of looks that cannot end, while Redis is away."""
 LOOK_SECONDS = 0.002
 CANCELLED_TIMES, CANCELLED_SECONDS = 3, 20.0
@@ -115,6 +117,7 @@ def _hurrying() -> list[AbstractContextManager[object]]:
         *(patch.object(listener_module, name, seconds) for name, seconds in PAUSES.items()),
         patch.object(listener_module, "START_SECONDS", START_SECONDS),
         patch.object(watermark_module, "WATERMARK_SECONDS", 0.0),
+        patch.object(watermark_module, "TOLD_SECONDS", TOLD_SECONDS),
         patch.object(Unavailable, "retry_after_seconds", 0.01),
     ]
 

@@ -73,7 +73,7 @@ BUGS: dict[str, Bug] = {
     ),
     "resyncs are dropped": lambda: patch.object(LiveQueue, "put", _put_no_resync),
     "a replay ends one short": lambda: patch.object(ReplayingStream, "_replayed", _one_short),
-    "open orders do not hold the watermark": lambda: patch.object(watermark, "_fresh_watermark", settled_place),
+    "open orders do not hold the watermark": lambda: patch.object(watermark, "measured_watermark", settled_place),
     "what has left meanwhile is not told": lambda: patch.object(ReplayingStream, "_missed", _nothing_missed),
 }
 FOUND_WITHIN = 60

@@ -20,7 +20,7 @@ Bug = Callable[[], AbstractContextManager[object]]
 
 BUGS: dict[str, Bug] = {
     "a poll does not look below its place": lambda: patch.object(Unsettled, "is_of", lambda self, places: True),
-    "open orders do not hold the watermark": lambda: patch.object(watermark, "_fresh_watermark", settled_place),
+    "open orders do not hold the watermark": lambda: patch.object(watermark, "measured_watermark", settled_place),
 }
 FOUND_WITHIN = 60
 

@@ -12,7 +12,7 @@ from storage.redis.node import RedisNode, broker_node, timeline_node
 from storage.redis.strangers import first_keys
 
 CANNOT_EMPTY = 2
-OF_TIMELINES = re.compile(rb"\{t[0-9/]+\}:|stray-search$")
+OF_TIMELINES = re.compile(rb"\{t[0-9/]+\}:|(stray-search|live:watermark)$")
 OF_BROKERS = re.compile(
     rb"(graph|fanout|notices|bulk|maintenance|sweepers|sending-letters|unacked(_index|_mutex)?)$|(sent|tally|fanned):|_kombu\.binding\."
 )

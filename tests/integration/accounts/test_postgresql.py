@@ -58,21 +58,25 @@ def brief(people: None) -> Iterator[None]:
 
 
 def _for_new_sessions(statement: str) -> None:
-    """Through PgBouncer the next sessions are new ones as well: those that it has have ended, one's own the last."""
+    """Through PgBouncer the next sessions are new ones as well: those that it has are ended, one's own the last."""
     with connection.cursor() as cursor:
         cursor.execute(statement)
+    now = asked("SELECT clock_timestamp()")
     with suppress(OperationalError):
         asked(
-            "SELECT pg_terminate_backend(pid, CASE WHEN pid = pg_backend_pid() THEN 0 ELSE 10000 END)"
-            " FROM pg_stat_activity WHERE backend_type = 'client backend' ORDER BY pid = pg_backend_pid()"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' ORDER BY pid = pg_backend_pid()"
         )
     connection.close()
-    assert wait_until(_answers, seconds=30)
+    assert wait_until(lambda: _have_ended(now), seconds=30)
 
 
-def _answers() -> bool:
-    with suppress(OperationalError):
-        return asked("SELECT 1") == "1"
+def _have_ended(begun_until: str) -> bool:
+    """Whether no session is left that was begun by then: they end some time after they were told to."""
+    of_before = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND backend_start <= %s"
+    with suppress(OperationalError), connection.cursor() as cursor:
+        cursor.execute(of_before, [begun_until])
+        return bool(cursor.fetchall() == [(0,)])
     connection.close()
     return False
 

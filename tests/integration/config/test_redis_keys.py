@@ -213,7 +213,7 @@ def everything_happens(seen: Seen) -> None:
         SocketCounts().tell({reader.id: 1})
         search_strays()
         say_what_has_settled()
-        tell_watermark(1)
+        tell_watermark()
         with patch.object(vouching, "LOOK_SECONDS", 60.0):
             vouching.look()
         tallies.tell()

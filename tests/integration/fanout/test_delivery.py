@@ -4,6 +4,7 @@ Real workers do it in tests/e2e/test_main_job.py; here one step at a time.
 """
 
 import time
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -12,14 +13,15 @@ from pytest_django.fixtures import Settings
 
 from accounts.graph import follows
 from fanout.live import channel
+from fanout.live import watermark as watermark_module
 from fanout.live.channel import LiveKind
 from fanout.live.presence import Presence, current_epoch, look
-from fanout.live.watermark import TOLD_KEY, TOLD_SECONDS, tell_watermark, watermark
+from fanout.live.watermark import TOLD_KEY, TOLD_SECONDS, _tell, tell_watermark, watermark
 from fanout.orders import sweeper
 from fanout.tasks import sweep
 from storage.errors import NotFound, Unavailable
-from storage.ids.settling import SETTLE_SECONDS, settled_place
-from storage.ids.snowflakes import make_id, now_us
+from storage.ids.settling import SETTLE_SECONDS
+from storage.ids.snowflakes import EPOCH_US, make_id, now_us
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 from storage.redis.shards import by_shard, timeline_shard
@@ -32,6 +34,11 @@ from tests.people import new_person
 from tests.work import forget_watermark, open_orders, work_off_everything
 from tweets.reading.selectors import tweet_out
 from tweets.writing.posting import delete_tweet
+
+
+def _after(seconds: float, answer: int) -> int:
+    time.sleep(seconds)
+    return answer
 
 
 @pytest.mark.usefixtures("product")
@@ -192,7 +199,7 @@ class TestLivePublishing:
         with counted_store_calls() as calls:
             assert watermark.read() > place
         assert len(calls) == 1
-        tell_watermark(place)
+        _tell(place, TOLD_SECONDS)
         watermark.forget()
         with counted_store_calls() as calls, counted_round_trips() as trips:
             assert watermark.read() == place
@@ -201,15 +208,27 @@ class TestLivePublishing:
             watermark.forget()
             assert watermark.read() > place
 
-    def test_a_watermark_that_nobody_tells_any_more_ends(self) -> None:
-        tell_watermark(make_id(now_us() - 60_000_000, 0))
-        [seconds] = timeline_node().round_trip(("TTL", TOLD_KEY))
-        assert 0 < seconds <= TOLD_SECONDS
+    def test_a_watermark_that_nobody_tells_any_more_ends_so_long_after_it_was_looked_for(self) -> None:
+        tell_watermark()
+        [left_ms] = timeline_node().round_trip(("PTTL", TOLD_KEY))
+        assert 0 < left_ms <= TOLD_SECONDS * 1_000
+        with patch.object(watermark_module, "TOLD_SECONDS", 0.5):
+            with patch.object(watermark_module, "measured_watermark", partial(_after, 0.3, 7)):
+                assert tell_watermark() == 7
+            [left_ms] = timeline_node().round_trip(("PTTL", TOLD_KEY))
+            assert left_ms <= 200
+            forget_watermark()
+            with patch.object(watermark_module, "measured_watermark", partial(_after, 0.5, 7)):
+                assert tell_watermark() == 7
+        assert timeline_node().round_trip(("EXISTS", TOLD_KEY)) == [0]
 
-    def test_a_clock_that_is_ahead_moves_nobody_s_watermark_beyond_what_has_settled(self) -> None:
-        tell_watermark(make_id(now_us() + 3_600_000_000, 0))
+    @pytest.mark.parametrize("age", [0.0, 4.0, 9.5])
+    def test_a_clock_that_is_ahead_moves_nobody_s_watermark_beyond_what_had_settled_then(self, age: float) -> None:
+        begun = now_us() - int(age * 1_000_000)
+        _tell(make_id(now_us() + 3_600_000_000, 0), TOLD_SECONDS - age)
         watermark.forget()
-        assert watermark.read() <= settled_place()
+        settled = make_id(begun - SETTLE_SECONDS * 1_000_000, 0)
+        assert abs(watermark.read() - settled) < make_id(EPOCH_US + 300_000, 0)
 
     def test_the_sweep_tells_it(self) -> None:
         author = new_person()
