@@ -3,8 +3,8 @@
 **At once, in one SQL transaction**: they are suspended without an end, so that every door, page and count that leaves
 suspended people out leaves them out (people/suspending.py), and `left_at` says that this suspension never ends. The
 name they are called by, what they say of themselves, picture, e-mail address and password go. All sessions and tokens
-end (sessions/ending.py), and so do letters that were asked for. Those that tell an address of before of its change do not:
-who takes an account over could keep them from its owner by leaving. What is left in the row is the username, which
+end (sessions/ending.py), and so do letters that were asked for. Those that tell an address of before of its change do
+not: who takes an account over could keep them from its owner by leaving. What is left in the row is the username, which
 nobody may have after them, and when they came and left.
 
 **In the background**, a piece at a time, everything else: feed/leaving does that, from `left_at` on until `erased_at`.
