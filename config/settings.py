@@ -1,5 +1,6 @@
 """Django's settings, all derived from environment.py."""
 
+import gc
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from storage.tracing import log_fields
 from tweets.search.addresses import EMBEDDED
 
 ENV = environment_or_end()
+
+# What a process imports stays; looking through it for garbage is an eighth of its start. config/apps.py ends this.
+gc.disable()
 
 DEBUG = ENV.debug
 PRODUCTION = ENV.production

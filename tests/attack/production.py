@@ -1,7 +1,8 @@
 """The product as `make run` starts it, but with the servers of docker-compose.yml: `python -m tests.attack.production`.
 
 Web and live are apart, as in production, and behind a front: TRUSTED_PROXIES is 1, and whoever asks adds
-X-Forwarded-For as a front does. Databases stay those of `make run`. LIVE_PORT is the live server's port.
+X-Forwarded-For as a front does. Databases stay those of `make run`, and one of its workers: what is attacked here are
+servers. LIVE_PORT is the live server's port.
 """
 
 import os
@@ -21,11 +22,12 @@ PROGRAMS = {"python": [sys.executable]}
 
 
 def plan(options: Options, env: Mapping[str, str]) -> Plan:
-    """Returns the plan of `make run` with production's web servers."""
+    """Returns the plan of `make run` with production's web servers, and one worker."""
     usual = product(options, env)
+    worker = next(each for each in usual.processes if each.name == "worker.1")
     ports = {"web": options.port, "live": int(env["LIVE_PORT"])}
     servers = [Command(name, served(name, port)) for name, port in ports.items()]
-    return replace(usual, processes=[*servers, *(each for each in usual.processes if each.name != "web")])
+    return replace(usual, processes=[*servers, worker])
 
 
 def served(service: str, port: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import router
+from django.db import connections, router
 
 from accounts.graph import blocks
 from accounts.models import User
@@ -243,12 +243,17 @@ class Scene:
 
     def state(self) -> Any:
         """Every row of both databases, and what the author is shown, which comes from caches as well."""
-        rows = {
-            model: list(model._base_manager.using(router.db_for_read(model)).order_by("pk").values_list())
-            for model in apps.get_models()
-        }
+        rows = {model: rows_of(router.db_for_read(model), model._meta.db_table) for model in apps.get_models()}
         paths = (f"tweets/{self.tweet}", f"users/{self.author.username}")
         return rows, [self._author_client.get(f"/api/v1/{path}").json().get("data") for path in paths]
+
+
+def rows_of(alias: str, table: str) -> list[tuple[object, ...]]:
+    """By SQL: there are a thousand looks at some forty tables, and making each query was a third of this file's CPU."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {connections[alias].ops.quote_name(table)} ORDER BY 1")  # noqa: S608 - a model's
+        rows: list[tuple[object, ...]] = cursor.fetchall()
+    return rows
 
 
 def test_every_route_and_method_has_a_row() -> None:

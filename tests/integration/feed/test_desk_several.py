@@ -51,7 +51,7 @@ def test_of_an_act_that_fails_midway_it_is_said_with_whom_it_was_done(
     people = [new_person(name) for name in ("first", "second", "third", "fourth")]
     # The list has the newest first.
     with monkeypatch.context() as patched:
-        patched.setattr(services, "suspend", failing_with(people[2], fault, suspending.suspend))
+        patched.setattr(suspending, "suspend", failing_with(people[2], fault, suspending.suspend))
         page = said(act(client, "suspend", *people))
     assert "Suspended: @fourth." in page
     assert told in page
@@ -81,7 +81,7 @@ def test_a_suspension_that_cannot_end_holds_up_no_other(
     for person in people:
         suspending.suspend(person, by=boss, until=datetime.now(UTC))
     with monkeypatch.context() as patched:
-        patched.setattr(services, "order_withholding", failing_with(people[0], fault, order_withholding))
+        patched.setattr(suspending, "order_withholding", failing_with(people[0], fault, order_withholding))
         end_suspensions()
     assert [*User.objects.exclude(suspended_at=None)] == [
         people[0],

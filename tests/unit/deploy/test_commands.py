@@ -24,7 +24,7 @@ def parsed(argv: Sequence[str]) -> dict[str, Any]:
         return vars(options_of(argv[3:]))
     if program == "celery":
         assert arguments[:2] == ["--app", "config"]
-        program, *arguments = [word for word in arguments[2:] if word != "--quiet"]
+        program, *arguments = [word for word in arguments[2:] if word not in ("--quiet", "--skip-checks")]
     celery = CLIContext(app=Celery(set_as_current=False), no_color=True, workdir="", quiet=True)
     return PROGRAMS[program].make_context(program, arguments, obj=celery).params
 

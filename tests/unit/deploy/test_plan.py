@@ -92,6 +92,9 @@ def test_servers_whose_address_is_given_are_not_started(tmp_path: Path) -> None:
 def test_every_database_of_the_store_is_migrated(tmp_path: Path) -> None:
     quietly = ["migrate", "--noinput", "--verbosity", "0"]
     embedded = product(options(DATA_DIR=str(tmp_path)), {}).preparations
-    assert [command.argv[2:] for command in embedded] == [quietly, [*quietly, "--database", "store"]]
+    assert [command.argv[2:] for command in embedded] == [
+        quietly,
+        [*quietly, "--database", "store", "--skip-checks"],
+    ]
     cassandra = product(options(DATA_DIR=str(tmp_path), STORE="cassandra"), {}).preparations
     assert [command.argv[2:] for command in cassandra] == [quietly, ["migrate_store"]]
