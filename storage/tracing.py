@@ -1,7 +1,7 @@
 """Traces: what was done for one request or one order, in whatever process, as spans of one tree (docs/adr/047).
 
-**Off**, unless OTEL_EXPORTER_OTLP_ENDPOINT says where spans go: what decorates functions (traced.py) then returns
-the very function that it is given, so nothing of this is ever called.
+**Off**, unless OTEL_EXPORTER_OTLP_ENDPOINT says where spans go: `traced`, `order_work` and `adopts` then return the
+very function that they are given, so nothing of this is ever called.
 
 **Units and spans.** A *unit* is what one process does at a time for one cause: a request, a task, a look at an entry
 for sockets. What it calls that is `traced` is a span of it. A span is a few slots in memory until its unit ends; only
@@ -24,13 +24,15 @@ their `?`), numbers, and ids of orders; of an error its type, and not its words.
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from enum import StrEnum
+from functools import wraps
 from hashlib import blake2b
+from inspect import iscoroutinefunction
 from random import getrandbits
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
 
 import msgspec
 import structlog
@@ -42,6 +44,8 @@ TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 
 log = structlog.get_logger(__name__)
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Attributes = Mapping[str, str | int | bool]
 NO_ATTRIBUTES: Attributes = {}
 Link = tuple[int, int]
@@ -330,6 +334,87 @@ def record_order(
         done.root.started_ns, done.root.failure = began_ns, failure
         if current is not None:
             done.links.append((current.unit.trace_id, current.span_id))
+
+
+def traced(
+    name: str, kind: Kind = Kind.INTERNAL, describe: Callable[..., Attributes] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorates a function, or coroutine function, whose calls are spans. `describe` is given its arguments.
+
+    Of what is not recorded, as most is not, a call costs one look.
+    """
+
+    def context(*args: Any, **kwargs: Any) -> AbstractContextManager[object]:
+        return span(name, kind, describe(*args, **kwargs) if describe is not None else None)
+
+    return _within(context, wanted=is_recording)
+
+
+def begins(
+    name: str, kind: Kind = Kind.INTERNAL, describe: Callable[..., Attributes] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorates a function, or coroutine function, whose calls are units of a trace of their own."""
+
+    def context(*args: Any, **kwargs: Any) -> AbstractContextManager[object]:
+        return unit(name, kind, NO_ATTRIBUTES if describe is None else describe(*args, **kwargs))
+
+    return _within(context)
+
+
+def order_work(
+    name: str, order: Callable[..., int], kind: Kind = Kind.INTERNAL, describe: Callable[..., Attributes] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorates a function, or coroutine function, whose calls are units of an order; `order` is given its arguments,
+    and returns the order's id."""
+
+    def context(*args: Any, **kwargs: Any) -> AbstractContextManager[object]:
+        order_id = order(*args, **kwargs)
+        described = {} if describe is None else describe(*args, **kwargs)
+        return work_of(order_id, name, kind, {"feed.order": str(order_id), **described})
+
+    return _within(context)
+
+
+def adopts(order: Callable[..., int]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorates a function that sends an order for the first time; `order` is as `order_work` has it."""
+
+    @contextmanager
+    def context(*args: Any, **kwargs: Any) -> Iterator[None]:
+        adopt(order(*args, **kwargs))
+        yield
+
+    return _within(context)
+
+
+def _within(
+    context: Callable[..., AbstractContextManager[object]], wanted: Callable[[], bool] = lambda: True
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorates a function whose calls stand in the context, where it is wanted."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        if not is_on():
+            return function
+        if iscoroutinefunction(function):
+
+            @wraps(function)
+            async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
+                if not wanted():
+                    return await cast(Awaitable[Any], function(*args, **kwargs))
+                with context(*args, **kwargs):
+                    return await cast(Awaitable[Any], function(*args, **kwargs))
+
+            return cast(Callable[P, R], awaited)
+
+        @wraps(function)
+        def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            if not wanted():
+                return function(*args, **kwargs)
+            with context(*args, **kwargs):
+                return function(*args, **kwargs)
+
+        return called
+
+    return decorate
 
 
 @contextmanager

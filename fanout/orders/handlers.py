@@ -17,7 +17,7 @@ import msgspec
 from fanout.orders.kinds import PoisonedOrder
 from fanout.orders.queues import FANOUT, QUEUES
 from storage.ports.outbox import Order
-from storage.traced import traced
+from storage.tracing import traced
 
 
 class Context(msgspec.Struct, frozen=True):

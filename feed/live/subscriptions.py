@@ -18,8 +18,7 @@ from feed.live.registry import LiveQueue, registry
 from feed.live.streams.stream import Over, Send, Signal, SignalKind, Stream, Topic, Wish
 from feed.live.told import Frame, Subscribed, failed
 from storage.errors import BadRequest, NotFound, Unavailable
-from storage.traced import begins
-from storage.tracing import Kind
+from storage.tracing import Kind, begins
 
 MOST_STREAMS = 20
 """That one socket may have at a time: a screen of each costs up to 140 KB (streams/screen.py)."""

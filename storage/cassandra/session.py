@@ -45,8 +45,7 @@ from storage.cassandra.cluster import open_cluster
 from storage.errors import Unavailable
 from storage.figures import STORE_SECONDS
 from storage.process import start_anew_after_fork
-from storage.traced import traced
-from storage.tracing import Attributes, Kind
+from storage.tracing import Attributes, Kind, traced
 
 logger = logging.getLogger(__name__)
 

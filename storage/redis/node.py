@@ -41,8 +41,7 @@ from storage.redis.preludes import joined
 from storage.redis.reads import A, B, C, Command, D, E, Read, T, described
 from storage.redis.shards import Generations, Seen, SeenGeneration, generation_in, shard_slot, shards_of_slot
 from storage.redis.slots import UNSAID, Incomplete, slot_of, without_missing
-from storage.traced import traced
-from storage.tracing import Kind
+from storage.tracing import Kind, traced
 
 FAILURES = 5
 """So many silences in a row open a node's breaker: half a second each, and two or three requests."""

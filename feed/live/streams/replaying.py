@@ -32,8 +32,7 @@ from feed.live.told import Frame, Gap, Subscribed, TweetLeft
 from feed.live.turns import turns
 from storage.errors import StillSearching, Unavailable
 from storage.ids.snowflakes import MAX_ID
-from storage.traced import traced
-from storage.tracing import Kind
+from storage.tracing import Kind, traced
 from storage.web.paging import Page, PageRequest, encode_cursor
 from tweets.entities import Deletion
 from tweets.reading.hydration import TweetOut

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import StaffAction, User
-from accounts.people import leaving, services, suspending
+from accounts.people import leaving, suspending
 from accounts.people.withholding import order_withholding
 from accounts.staff.roles import Role
 from feed.operations import letters

@@ -11,7 +11,7 @@ import pytest
 from django.test import override_settings
 from pytest_django.fixtures import Settings
 
-from storage import traced, tracing
+from storage import tracing
 from storage.tracing import Finished, Kind, ids_of, is_sampled
 from tests.ids import new_id
 
@@ -189,11 +189,11 @@ def test_decorated_functions_and_coroutines_are_spans_with_what_describes_them(e
 
     order = new_id()
 
-    @traced.traced("plain", Kind.CLIENT, described)
+    @tracing.traced("plain", Kind.CLIENT, described)
     def plain(number: int) -> int:
         return number + 1
 
-    @traced.order_work("awaited", lambda number: order, describe=described)
+    @tracing.order_work("awaited", lambda number: order, describe=described)
     async def awaited(number: int) -> int:
         return await asyncio.to_thread(plain, number)
 
@@ -212,7 +212,7 @@ def test_what_is_not_recorded_is_not_described(ended: list[Finished], settings: 
         asked.append(number)
         return {}
 
-    @traced.traced("plain", describe=described)
+    @tracing.traced("plain", describe=described)
     def plain(number: int) -> int:
         return number
 
@@ -227,7 +227,7 @@ def test_what_is_not_recorded_is_not_described(ended: list[Finished], settings: 
 
 
 def test_a_thread_without_the_context_records_nothing(ended: list[Finished]) -> None:
-    @traced.traced("elsewhere")
+    @tracing.traced("elsewhere")
     def elsewhere() -> None:
         """Does nothing."""
 
@@ -244,7 +244,7 @@ def test_while_it_is_off_a_decorated_function_is_itself(settings: Settings) -> N
     def function() -> None:
         """Does nothing."""
 
-    some = traced.traced("x"), traced.begins("x"), traced.order_work("x", lambda: 1), traced.adopts(lambda: 1)
+    some = tracing.traced("x"), tracing.begins("x"), tracing.order_work("x", lambda: 1), tracing.adopts(lambda: 1)
     for decorate in some:
         assert decorate(function) is function
 
