@@ -47,7 +47,7 @@ from accounts.graph.protection import closed_among, closed_to_each
 from storage.errors import Unavailable
 from storage.redis.node import Script, timeline_node
 from storage.redis.reads import NOTHING, Read
-from storage.redis.shards import KeyOfPerson
+from storage.redis.shards import key_of_person
 from storage.stores import associations
 
 CACHED_A_KIND = 5_000
@@ -63,7 +63,7 @@ NO_VERSION = bytes(8)
 _fill = Script(Path(__file__).parent / "lua" / "fill_exclusions.lua")
 
 
-exclusions_key = KeyOfPerson("exclusions")
+exclusions_key = key_of_person("exclusions")
 """Where a person's exclusions stand."""
 
 

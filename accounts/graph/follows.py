@@ -53,7 +53,7 @@ from storage.ports.outbox import Order
 from storage.redis.deferred_writes import timeline_writes
 from storage.redis.node import timeline_node
 from storage.redis.reads import Command
-from storage.redis.shards import KeyOfPerson
+from storage.redis.shards import key_of_person
 
 GRAPH_ORDER = "graph"
 """The kind of order that raises graph versions; its args are the ids of one or more readers."""
@@ -240,7 +240,7 @@ def _raise(user_ids: Sequence[int], also: Sequence[Command] = ()) -> None:
     timeline_node().round_trip(*raises, *also)
 
 
-graph_version_key = KeyOfPerson("graph")
+graph_version_key = key_of_person("graph")
 """Where a person's graph version stands: 8 bytes; nothing there is a version like any other."""
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from storage.ports.notices import Kind
 from storage.ports.outbox import Order
 from storage.redis.reads import Command
-from storage.redis.shards import KeyOfPerson
+from storage.redis.shards import key_of_person
 from storage.stores import ids
 
 NOTIFY_ORDER = "notify"
@@ -56,7 +56,7 @@ CODES = {
 """As orders name types, which take numbers only. Orders that wait carry them: never another meaning for one."""
 _CODE = {each: code for code, each in CODES.items()}
 
-news_key = KeyOfPerson("news")
+news_key = key_of_person("news")
 """Where the version of a person's news stands, another one whenever a notice was written or read: 8 bytes."""
 NEWS_SECONDS = 3_600
 """Longer than any count of what is new is kept (feed/notifications/unread.py)."""

@@ -22,7 +22,7 @@ from accounts.sessions.tokens import Proof, check, read_claim
 from storage.errors import NotSignedIn, ServiceError, TooMany
 from storage.redis.rate_limits import Hit, Policy, counting, hit_all, hit_and_read, hit_in_memory
 from storage.redis.reads import NOTHING, Read
-from storage.redis.shards import KeyOfPerson
+from storage.redis.shards import key_of_person
 from storage.web.client_address import client_address
 
 X = TypeVar("X")
@@ -31,7 +31,7 @@ SIGNED_IN = Policy("default", 300, 60)
 """Five a second: a person and a few open windows never get there, a scraper does at once."""
 BY_ADDRESS = Policy("default", 300, 60)
 """A household or a small office behind one address reads public pages."""
-user_rate_key = KeyOfPerson("rate")
+user_rate_key = key_of_person("rate")
 """The counter of someone signed in, in the slot of their tokens."""
 
 

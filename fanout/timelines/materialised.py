@@ -51,7 +51,7 @@ from fanout.timelines.snapshots import SNAPSHOT_SECONDS, PushSnapshot, ShardSnap
 from storage.ids.snowflakes import MAX_ID, id_us
 from storage.redis.node import Script
 from storage.redis.reads import Command, Read
-from storage.redis.shards import KeyOfPerson, generation_key, remembered, shard_tag, timeline_shard
+from storage.redis.shards import generation_key, key_of_person, remembered, shard_tag, timeline_shard
 
 SCRIPT_CHUNK = 500
 """Timelines a script call: it holds Redis for about 1.4 ms, which every reader of the node waits."""
@@ -110,7 +110,7 @@ class Window(msgspec.Struct, frozen=True):
     """Whether a read by its owner is to be followed by `touch_command`: the last one was an hour ago."""
 
 
-timeline_key = KeyOfPerson("home")
+timeline_key = key_of_person("home")
 """Where the reader's timeline stands."""
 
 

@@ -14,7 +14,7 @@ from fanout.timelines.layout import pack, unpack
 from fanout.timelines.materialised import LAYOUT, LUA, epoch_key, settled_key, timeline_key
 from storage.redis.node import Script
 from storage.redis.reads import Command, Read
-from storage.redis.shards import by_shard
+from storage.redis.shards import by_shard, keys_within
 
 ASKED = 200
 """Readers a script call: it holds Redis for a fraction of a millisecond."""
@@ -62,7 +62,7 @@ def recents_of(entry_id: int, author_id: int, merging: dict[tuple[int, int], lis
 
 def _command(shard: int, reader_ids: Sequence[int], entry_id: int, author_id: int) -> Command:
     names = [*map(str, reader_ids)]
-    keys = (*timeline_key.within(shard, names), *graph_version_key.within(shard, names))
+    keys = (*keys_within(shard, timeline_key, names), *keys_within(shard, graph_version_key, names))
     return _stands.call((epoch_key(shard), settled_key(shard), *keys), pack(entry_id), pack(author_id))
 
 

@@ -7,7 +7,7 @@ the slot of everything that the generation guards.
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
-from typing import TypeVar
+from typing import Protocol, TypeVar, cast
 
 import msgspec
 from django.conf import settings
@@ -114,21 +114,23 @@ def user_tag(user_id: int) -> str:
     return shard_tag(timeline_shard(user_id))
 
 
-class KeyOfPerson:
-    """What makes the keys `<hash tag>:<family>:<person>` of people; it remembers what it has made lately."""
+class KeyOfPerson(Protocol):
+    """What makes the keys of a family of people."""
 
-    def __init__(self, family: str) -> None:
-        self._family = family
-        self._remembered = remembered(self._made)
+    family: str
 
-    def __call__(self, user_id: int) -> str:
-        return self._remembered(user_id)
+    def __call__(self, user_id: int, /) -> str: ...
 
-    def within(self, shard: int, names: Iterable[str]) -> list[str]:
-        """Returns the keys of people of that shard, by their ids as text. Of hundreds: to find each where it is
-        remembered costs several times as much."""
-        before = f"{shard_tag(shard)}:{self._family}:"
-        return [before + name for name in names]
 
-    def _made(self, user_id: int) -> str:
-        return f"{user_tag(user_id)}:{self._family}:{user_id}"
+def key_of_person(family: str) -> KeyOfPerson:
+    """Returns what makes the keys `<hash tag>:<family>:<person>` of people."""
+    made = cast(KeyOfPerson, remembered(lambda user_id: f"{user_tag(user_id)}:{family}:{user_id}"))
+    made.family = family
+    return made
+
+
+def keys_within(shard: int, key: KeyOfPerson, names: Iterable[str]) -> list[str]:
+    """Returns the keys of people of that shard, by their ids as text. Of hundreds: to find each where it is remembered
+    costs several times as much."""
+    before = f"{shard_tag(shard)}:{key.family}:"
+    return [before + name for name in names]

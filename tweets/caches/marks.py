@@ -45,7 +45,7 @@ from storage.ids.snowflakes import WORKER_BITS
 from storage.ports.outbox import Order
 from storage.redis.node import Script, timeline_node
 from storage.redis.reads import Command, Read
-from storage.redis.shards import KeyOfPerson
+from storage.redis.shards import key_of_person
 from tweets.kinds import BOOKMARK, LIKE, RETWEET
 
 KINDS = (LIKE, RETWEET, BOOKMARK)
@@ -216,6 +216,6 @@ def _pack(number: int) -> bytes:
     return number.to_bytes(8, "big")
 
 
-_marks_key = KeyOfPerson("marks")
-version_key = KeyOfPerson("marked")
+_marks_key = key_of_person("marks")
+version_key = key_of_person("marked")
 """Where the version of a person's marks stands for VERSION_SECONDS after a change, or a fill."""

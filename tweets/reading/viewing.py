@@ -20,7 +20,7 @@ from accounts.graph.follows import graph_version_key
 from storage.ids.snowflakes import id_us, now_us
 from storage.redis.node import timeline_node
 from storage.redis.reads import Read, T
-from storage.redis.shards import Generations, by_shard, generation_key
+from storage.redis.shards import Generations, by_shard, generation_key, keys_within
 from tweets.caches import marks
 from tweets.caches.marks import CLOCK_SKEW, KnownMarks
 
@@ -109,4 +109,4 @@ def _keys(shard: int, viewer_ids: Sequence[int]) -> list[str]:
     """First all exclusions, then all graph versions, then those of marks."""
     names = [*map(str, viewer_ids)]
     families = (exclusions.exclusions_key, graph_version_key, marks.version_key)
-    return [key for family in families for key in family.within(shard, names)]
+    return [key for family in families for key in keys_within(shard, family, names)]
