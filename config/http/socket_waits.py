@@ -66,4 +66,8 @@ class Gate:
         while not self._is_open:
             waiter = asyncio.get_running_loop().create_future()
             self._waiting = [*(self._waiting or ()), waiter]
-            await waiter
+            try:
+                await waiter
+            finally:
+                if self._waiting is not None and waiter in self._waiting:
+                    self._waiting.remove(waiter)

@@ -110,7 +110,10 @@ class BoundedProtocol(ProblemProtocol):
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         self._leave()
+        is_paused = self.flow.write_paused
         super().handle_websocket_upgrade(event)
+        if is_paused:  # which a transport says once, to who was there then
+            self.transport.get_protocol().pause_writing()
 
     def _look(self) -> None:
         """At what is going on, after something has happened: whose turn is it?"""

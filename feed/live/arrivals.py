@@ -16,6 +16,7 @@ a look, too. Nobody ever waits for another client to take a frame.
 """
 
 import asyncio
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -34,6 +35,9 @@ from storage.tracing import Kind, order_work, traced
 TOGETHER = 500
 """Readers of one look: what a thread and a round trip cost is little beside them, and to write to them keeps the loop
 busy for some 8 ms. Of more, a look waits for another."""
+LOOKING_SECONDS = 1.0
+"""Whom one look after the other has not come to by then their pumps tell, side by side: behind them waits whatever else
+their sockets are to hear."""
 
 _Asking = dict[int, list["asyncio.Future[Told]"]]
 """What the sockets of each reader wait for."""
@@ -69,7 +73,7 @@ class Arrivals:
             waiting += held
         elif held:
             self._waiting[came] = held
-            self._begin(self._tell(held, came))
+            self._begin(self._tell(held, came)).add_done_callback(lambda _: self._release(came))
 
     async def seen_by(self, viewer: Viewer, entry_id: int) -> Told:
         """Returns what the viewer is to be shown of the entry; `seen_at_home` has the costs. Raises `Unavailable`."""
@@ -81,30 +85,31 @@ class Arrivals:
         asking.setdefault(viewer.id, []).append(told)
         return await told
 
-    def _begin(self, look: Coroutine[None, None, None]) -> None:
+    def _begin(self, look: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(look)
         self._looks.add(task)
         task.add_done_callback(self._looks.discard)
+        return task
 
     @order_work("live.arrive", lambda _self, _held, came: came.entry_id, Kind.CONSUMER)
     async def _tell(self, held: list[Held], came: _Came) -> None:
-        """Tells the sockets that are held, and those that come to them, TOGETHER at a time; whatever happens, their
-        pumps go on.
+        """Tells the sockets that are held, and those that come to them, TOGETHER at a time, for LOOKING_SECONDS.
 
         A look that fails is the last: the others would wait as long again.
         """
-        try:
-            while held:
-                some = held[:TOGETHER]
-                seen = await _seen(some, came.entry_id)
-                if not seen:
-                    break
-                _write(some, seen, came)
-                del held[: len(some)]
-        finally:
-            del self._waiting[came]
-            for each in held:
-                each.queue.release(came.signal(each.reader_id))
+        ends = time.monotonic() + LOOKING_SECONDS
+        while held and time.monotonic() < ends:
+            some = held[:TOGETHER]
+            seen = await _seen(some, came.entry_id)
+            if not seen:
+                break
+            _write(some, seen, came)
+            del held[: len(some)]
+
+    def _release(self, came: _Came) -> None:
+        """Has the pumps of those that are still held go on, whatever has become of the looks."""
+        for each in self._waiting.pop(came):
+            each.queue.release(came.signal(each.reader_id))
 
     async def _look(self, entry_id: int, asking: _Asking) -> None:
         """Tells everybody who has asked until the tweet was there."""

@@ -12,7 +12,7 @@ here and not when the frame is sent, since what waits behind it may be older.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from feed.live.streams.stream import HOME, READER, Signal, SignalKind, Stream, Topic
@@ -197,15 +197,13 @@ class Registry:
         if queues.get(queue) is stream:
             queues[queue] = instead
 
-    def streams(self) -> list[tuple[LiveQueue, Stream]]:
-        """Returns every stream that somebody watches, with the queue of its socket."""
-        return [
-            (queue, stream)
-            for subject in self._queues.values()
-            for queues in subject.values()
-            for queue, stream in queues.items()
-            if stream is not None
-        ]
+    def streams(self) -> Iterator[tuple[LiveQueue, Stream]]:
+        """Yields every stream that somebody watches, with the queue of its socket, as they stand when it gets there."""
+        for subject in list(self._queues.values()):
+            for queues in list(subject.values()):
+                for queue, stream in list(queues.items()):
+                    if stream is not None:
+                        yield queue, stream
 
     def ids(self, subject: str) -> list[int]:
         """Returns of whom, or of what, there is a topic with this subject that somebody listens to."""

@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 from pytest_django.fixtures import Settings
 
+from config.asgi_front import BoundedProtocol
 from config.http import sockets
 from config.http.sockets import MAX_MESSAGE_BYTES, SocketProtocol
 from deploy.supervisor.processes import wait_until
@@ -42,6 +43,27 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
                     await send({"type": "websocket.send", "text": message["text"][:20]})
 
 
+BODY = b"x" * 20_000_000
+FRAMES = 300
+_told: list[int] = []
+
+
+async def big_then_many(scope: Any, receive: Any, send: Any) -> None:
+    """Answers a request with more than a connection takes at once, and says more to a socket."""
+    await receive()
+    if scope["type"] == "http":
+        length = str(len(BODY)).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
+        await send({"type": "http.response.body", "body": BODY})
+        return
+    _told.clear()
+    with suppress(OSError, RuntimeError):
+        await send({"type": "websocket.accept"})
+        for number in range(FRAMES):
+            await send({"type": "websocket.send", "text": "x" * 60_000})
+            _told.append(number)
+
+
 async def flood(send: Any) -> None:
     with suppress(OSError, RuntimeError):
         while True:
@@ -51,12 +73,16 @@ async def flood(send: Any) -> None:
 class Served:
     """A server in this process, and how many connections it has."""
 
-    def __init__(self, *, pings: float = 20.0) -> None:
+    def __init__(self, application: Any = echo, *, pings: float = 20.0, **options: Any) -> None:
         self.clients: list[socket.socket] = []
         self._listening = listening = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            echo, ws=SocketProtocol, lifespan="off", log_level="critical", ws_ping_interval=pings, ws_ping_timeout=pings
-        )
+        given: dict[str, Any] = {
+            "lifespan": "off",
+            "log_level": "critical",
+            "ws_ping_interval": pings,
+            "ws_ping_timeout": pings,
+        }
+        config = uvicorn.Config(application, ws=SocketProtocol, **given, **options)
         self.server = uvicorn.Server(config)
         self.port: int = listening.getsockname()[1]
         self._thread = threading.Thread(target=lambda: asyncio.run(self.server.serve([listening])), daemon=True)
@@ -248,3 +274,20 @@ def test_thirty_unfinished_messages_cost_next_to_nothing(served: Served) -> None
 def resident() -> int:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_who_had_not_read_before_their_socket_began_is_waited_for() -> None:
+    """A connection says once that it is full: to what it was before."""
+    served = Served(big_then_many, http=BoundedProtocol)
+    try:
+        raw = socket.create_connection(("127.0.0.1", served.port), timeout=20)
+        served.clients.append(raw)
+        raw.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" + HANDSHAKE.encode() + b"\r\n")
+        assert not wait_until(lambda: len(_told) > 100, seconds=1.5), "nobody reads"
+        wanted = len(BODY) + FRAMES * 60_000
+        while wanted > 0 and (some := raw.recv(1 << 20)):
+            wanted -= len(some)
+        assert wanted <= 0, "it was closed"
+        assert wait_until(lambda: len(_told) == FRAMES, seconds=20)
+    finally:
+        served.end()

@@ -1,6 +1,7 @@
 """Sockets that have nothing else to do are told an entry without their pumps, in the same order as by them."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from feed.live.threads import housekeeping, reading
 from feed.timelines.home import InHome
 from feed.timelines.standing import seen_at_home
 from storage.errors import Unavailable
-from tests.integration.feed.sockets import WiredSocket, delivered
+from tests.integration.feed.sockets import WiredSocket, delivered, until
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
 from tests.work import work_off_everything
@@ -221,6 +222,46 @@ def test_where_a_look_fails_no_other_waits_for_one(author: User, readers: list[U
                 await asyncio.gather(*arrivals.arrivals._looks)
             assert failing.call_count == 1, "the pumps ask for the others"
             assert [each.at_once for each in sockets] == [0, 0, 0]
+
+    run(scenario)
+
+
+def test_whom_looks_have_not_come_to_in_time_their_pumps_tell(author: User, readers: list[User]) -> None:
+    asked: list[int] = []
+
+    def look(reader_ids: Sequence[int], *_args: Any) -> dict[int, Any]:
+        asked.extend(reader_ids)
+        time.sleep(0.2)
+        return dict.fromkeys(reader_ids, ())
+
+    async def scenario() -> None:
+        async with told_of(author, readers) as sockets:
+            with (
+                patch.object(arrivals, "TOGETHER", 1),
+                patch.object(arrivals, "LOOKING_SECONDS", 0.1),
+                patch.object(arrivals, "seen_at_home", look),
+                patch.object(HomeStream, "handle", AsyncMock()) as by_pump,
+            ):
+                arrivals.arrivals.tell([reader.id for reader in readers], await housekeeping(post, author))
+                await asyncio.gather(*arrivals.arrivals._looks)
+                await until(lambda: by_pump.call_count == 2)
+            assert asked == [readers[0].id]
+            assert not arrivals.arrivals._waiting
+            assert [each.at_once for each in sockets] == [0, 0, 0]
+
+    run(scenario)
+
+
+def test_looks_that_never_begin_hold_up_nobody(author: User, readers: list[User]) -> None:
+    async def scenario() -> None:
+        async with told_of(author, readers) as sockets:
+            with patch.object(arrivals.Arrivals, "_tell", AsyncMock(side_effect=asyncio.CancelledError)) as never:
+                tweet = await housekeeping(post, author)
+                await delivered()
+                for each in sockets:
+                    assert (await each.until(tweet))[-1] == tweet
+            assert never.call_count > 0
+            assert not arrivals.arrivals._waiting
 
     run(scenario)
 

@@ -32,7 +32,7 @@ def no_cycles_found() -> Iterator[None]:
 
 async def kept_now() -> list[weakref.ref[Any]]:
     """The sockets of this process, with the streams and the queues of each."""
-    await until(lambda: bool(registry.streams()))
+    await until(lambda: bool(list(registry.streams())))
     streams = [part for pair in registry.streams() for part in pair]
     return [weakref.ref(each) for each in (*rechecking._sockets, *streams)]
 

@@ -74,3 +74,17 @@ def test_a_gate_lets_in_all_who_wait_and_nobody_while_it_is_closed() -> None:
         assert gate.is_set()
 
     run(scenario)
+
+
+def test_a_gate_keeps_nobody_who_has_gone_away() -> None:
+    async def scenario() -> None:
+        gate = Gate()
+        gate.clear()
+        for _ in range(3):
+            waiter = asyncio.create_task(gate.wait())
+            await soon()
+            waiter.cancel()
+            await soon()
+        assert gate._waiting == []
+
+    run(scenario)
