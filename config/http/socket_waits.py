@@ -38,20 +38,20 @@ class Inbox(Generic[T]):
 
 
 class Gate:
-    """What `asyncio.Event` does; who comes through finds it open."""
+    """What `asyncio.Event` does; who comes through finds it open. `is_open` says at once what `is_set` does."""
 
-    __slots__ = ("_is_open", "_waiting")
+    __slots__ = ("_waiting", "is_open")
 
     def __init__(self) -> None:
-        self._is_open = True
+        self.is_open = True
         self._waiting: list[asyncio.Future[None]] | None = None
 
     def is_set(self) -> bool:
-        return self._is_open
+        return self.is_open
 
     def set(self) -> None:
         """Opens it, and lets in all who wait."""
-        self._is_open = True
+        self.is_open = True
         for each in self._waiting or ():
             if not each.done():
                 each.set_result(None)
@@ -59,11 +59,11 @@ class Gate:
 
     def clear(self) -> None:
         """Closes it."""
-        self._is_open = False
+        self.is_open = False
 
     async def wait(self) -> None:
         """Returns once it is open."""
-        while not self._is_open:
+        while not self.is_open:
             waiter = asyncio.get_running_loop().create_future()
             self._waiting = [*(self._waiting or ()), waiter]
             try:

@@ -50,7 +50,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     """One connection."""
 
     __slots__ = (
-        *("_deadline", "_failed", "_frames_lately", "_leaving", "_pong", "_writing_waits"),
+        *("_deadline", "_failed", "_frames_lately", "_leaving", "_pong"),
         # What uvicorn's own keeps: in a dictionary it takes 1.6 KB, and is found more slowly.
         *("app", "app_state", "asgi_version", "client", "close_sent", "close_timeout", "close_timer", "config", "conn"),
         *("connections", "curr_msg_data_type", "default_headers", "disconnected", "frames", "handshake_complete"),
@@ -58,6 +58,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         *("ping_interval", "ping_sent_at", "ping_timeout", "ping_timer", "pong_timer", "queue", "read_paused"),
         *("request", "response", "root_path", "scheme", "scope", "server", "tasks", "transport", "writable"),
     )
+
+    writable: Gate  # type: ignore[assignment]  # which does what uvicorn asks of its own
 
     def __init__(
         self,
@@ -68,14 +70,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.queue = cast(Any, Inbox())
-        self.writable = cast(Any, Gate())
+        self.writable = Gate()
         self.close_timeout = CLOSING_SECONDS
         self.conn = _CountedProtocol(self._allows, min(MAX_MESSAGE_BYTES, config.ws_max_size))
         self._frames_lately = Window(FRAMES_A_WINDOW, WINDOW_SECONDS)
         self._pong: bytes | None = None
         """The payload of the last ping of ours that was answered."""
         self._failed = False
-        self._writing_waits = False
         self._deadline: asyncio.TimerHandle | None = None
         self._leaving: asyncio.TimerHandle | None = None
 
@@ -114,19 +115,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """
         transport = self.transport
         over = self.close_sent or self._failed or transport.is_closing()
-        if over or self._writing_waits or not self.handshake_complete:
+        if over or not self.writable.is_open or not self.handshake_complete:
             return False
         for frame in frames:
             transport.write(_framed(frame.text))
         return True
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._writing_waits = True
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._writing_waits = False
 
     def handle_parser_exception(self) -> None:
         """Tells the client what was wrong, and goes on reading for a moment: who closes at once may not be heard."""
