@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -291,3 +291,13 @@ def test_who_had_not_read_before_their_socket_began_is_waited_for() -> None:
         assert wait_until(lambda: len(_told) == FRAMES, seconds=20)
     finally:
         served.end()
+
+
+def test_nothing_is_kept_of_a_handshake_that_is_over(served: Served) -> None:
+    client = Client(served)
+    client.say(frame(TEXT, b"hello"))
+    assert client.next() == (TEXT, b"hello")
+    [protocol] = cast(Any, served.server.server_state.connections)
+    assert set(protocol.scope) == {"extensions"}
+    assert not protocol.request.headers
+    assert not protocol.response.headers

@@ -19,9 +19,11 @@ from fanout.live.presence import Presence, current_epoch, look
 from fanout.live.watermark import TOLD_KEY, TOLD_SECONDS, _tell, tell_watermark, watermark
 from fanout.orders import sweeper
 from fanout.tasks import sweep
+from fanout.timelines.layout import unpack
+from fanout.timelines.materialised import settled_key
 from storage.errors import NotFound, Unavailable
 from storage.ids.settling import SETTLE_SECONDS
-from storage.ids.snowflakes import EPOCH_US, make_id, now_us
+from storage.ids.snowflakes import EPOCH_US, id_us, make_id, now_us
 from storage.ports.outbox import Order
 from storage.redis.node import timeline_node
 from storage.redis.shards import by_shard, timeline_shard
@@ -229,6 +231,13 @@ class TestLivePublishing:
         watermark.forget()
         settled = make_id(begun - SETTLE_SECONDS * 1_000_000, 0)
         assert abs(watermark.read() - settled) < make_id(EPOCH_US + 300_000, 0)
+
+    def test_where_it_cannot_be_told_to_live_processes_polling_clients_are_told(self) -> None:
+        """As in a cluster of which the node is away that has its key."""
+        with patch.object(watermark_module, "_tell", side_effect=Unavailable("redis_timelines")):
+            sweep()
+        found = timeline_node().round_trip(*(("GET", settled_key(shard)) for shard in range(2)))
+        assert all(id_us(unpack(each)) > now_us() - 60_000_000 for each in found)
 
     def test_the_sweep_tells_it(self) -> None:
         author = new_person()

@@ -6,6 +6,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.graph import follows
+from fanout.live.watermark import TOLD_KEY
+from fanout.management.commands.empty_redis import OF_TIMELINES
 from storage.redis.connections import connect
 from storage.redis.generations import begin
 from storage.redis.node import broker_node, timeline_node
@@ -47,6 +49,11 @@ def test_both_are_emptied_and_all_comes_back() -> None:
     assert broker_node().round_trip(("EXISTS", "graph")) == [0]
     assert outbox().open_order(open_still) is not None
     assert home(reader) == [open_still, delivered]
+
+
+def test_what_live_processes_are_told_is_ours_even_where_nothing_else_stands() -> None:
+    """As in a primary of a cluster that has none of the shards."""
+    assert OF_TIMELINES.match(TOLD_KEY.encode())
 
 
 def test_without_redis_it_says_so() -> None:

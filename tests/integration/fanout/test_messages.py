@@ -87,6 +87,7 @@ def test_nothing_is_kept_of_a_pool_that_was_left(broker: Valkey) -> None:
         channel: Any = connection.channel()
         one = channel._create_client()
         assert channel._create_client() is one
+        assert channel.client is not one, "which waits for messages, by a connection of its own"
         channel._disconnect_pools()
         another = channel._create_client()
         assert another is not one
