@@ -43,6 +43,8 @@ class Told:
     """By which the socket was closed; None where it just broke."""
     away: list[float] = field(default_factory=list)
     """Seconds from each end of the socket until it was subscribed again."""
+    lives: list[str] = field(default_factory=list)
+    """How each socket, and each try at one, ended: for whoever asks why one was away."""
     errors: list[str] = field(default_factory=list)
     """Codes of the errors that a socket told, after which it was left."""
 
@@ -135,10 +137,13 @@ class Person:
         ended: float | None = None
         while not self._leaving.is_set():
             code: int | None = None
+            begun, how = time.monotonic(), ""
             try:
                 code = self._one_socket(ended)
-            except (OSError, WebSocketException, TimeoutError):
-                code = None
+            except (OSError, WebSocketException, TimeoutError) as error:
+                how = f": {error!r}"
+            was = "subscribed" if self.subscribed.is_set() else "not subscribed"
+            self.told.lives.append(f"{time.time():.1f}: after {time.monotonic() - begun:.1f} s, {was}, {code}{how}")
             if self.subscribed.is_set() and not self._leaving.is_set():
                 self.subscribed.clear()
                 self.told.codes.append(code)

@@ -96,8 +96,10 @@ def _faults(people: list[Person]) -> list[str]:
     long = [away for person in people for away in person.told.away if away > AWAY_SECONDS]
     gaps = sum(person.told.gaps for person in people)
     errors = Counter(code for person in people for code in person.told.errors)
+    lives = {p.name: p.told.lives for p in people if max(p.told.away, default=0.0) > AWAY_SECONDS}
     return [
         *failed,
+        *([f"how these ended: {lives}"] if lives else []),
         *([f"{len(long)} times a socket was away for longer than {AWAY_SECONDS} s: {max(long):.1f}"] if long else []),
         *([f"{gaps} gaps"] if gaps else []),
         *([f"errors that sockets told: {dict(errors)}"] if errors else []),
