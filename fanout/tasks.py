@@ -59,16 +59,17 @@ def work_order(
 @shared_task(name="fanout.work_orders", ignore_result=True, bind=True)
 @begins("orders.work", Kind.CONSUMER, lambda _task, _id, kind, **_how: {"feed.order.kind": kind})
 def work_orders(self: "Task[..., None]", _first: int, kind: str, *, orders: Sequence[Sequence[int]]) -> None:
-    """Works off orders of one kind that their writer announced together (orders/gathering.py): of each the id, and then
-    its args.
+    """Works off orders of one kind that their writer announced in one message: at once, where they go together
+    (orders/gathering.py), and else one after another, as they waited for their broker (orders/holding.py).
 
     When one of them is at fault, and when the broker hands them out again, as a worker may have died of one, each is
-    attempted by itself, for ONE_BY_ONE_SECONDS; what is left, and what a backend keeps waiting, the sweeper sends.
+    attempted by itself; that goes on for ONE_BY_ONE_SECONDS. What is left, and what a backend keeps waiting, the
+    sweeper sends.
     """
     figures.count_worked(handlers.queue_of(kind))
     announced = [Order(order_id, kind, tuple(args)) for order_id, *args in orders]
     is_redelivered = _redelivered(self)
-    if not is_redelivered and _are_done_together(kind, announced):
+    if handlers.goes_together(kind) and not is_redelivered and _are_done_together(kind, announced):
         return
     ends = time.monotonic() + ONE_BY_ONE_SECONDS
     for number, order in enumerate(announced):
@@ -103,7 +104,7 @@ def _of(order: Order, *_how: object) -> int:
 
 @order_work("order.work", _of, Kind.CONSUMER, lambda order, _redelivered: {"feed.order.kind": order.kind})
 def _attempt_one_of_many(order: Order, is_redelivered: bool) -> None:
-    _attempt(order.id, order.kind, is_redelivered=is_redelivered)
+    _attempt(order.id, order.kind, args=order.args, is_redelivered=is_redelivered)
 
 
 def _attempt(

@@ -27,7 +27,7 @@ from fanout.orders import resending
 from fanout.orders.brokers import broker_of
 from fanout.orders.gathering import Gathering
 from fanout.orders.handlers import goes_together, queue_of
-from fanout.orders.holding import HeldOrders
+from fanout.orders.holding import HeldOrders, PassOn
 from fanout.orders.queues import BULK
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
@@ -109,6 +109,18 @@ def enqueue_together(orders: Sequence[Order]) -> None:
         record_order(order.id, "order.send", Kind.PRODUCER, _described(order), began_ns=began_ns)
 
 
+def enqueue_bunch(orders: Sequence[Order]) -> None:
+    """Puts orders of one kind and broker, which were claimed, on their queue in one message; each is attempted alone.
+
+    Raises `Unavailable`.
+    """
+    first, began_ns = orders[0], time.time_ns()
+    announced = [(order.id, *order.args) for order in orders]
+    _send("fanout.work_orders", (first.id, first.kind), queue_of(first.kind), orders=announced)
+    for order in orders:
+        record_order(order.id, "order.send", Kind.PRODUCER, _described(order), began_ns=began_ns)
+
+
 @order_work("order.send_part", _id, Kind.PRODUCER, _described)
 def enqueue_part(order: Order, part: int, parts: int, *, after: int = 0, resent: bool = False) -> None:
     """Puts one part of a large order, from the follower above `after` on, on the queue of bulk work.
@@ -172,10 +184,12 @@ class Dispatcher:
     def __init__(
         self,
         pass_on: Callable[[Order], None],
-        pass_on_together: Callable[[Sequence[Order]], None] = enqueue_together,
+        pass_on_together: PassOn = enqueue_together,
+        pass_on_bunch: PassOn | None = None,
     ) -> None:
         self._pass_on = pass_on
         self._pass_on_together = pass_on_together
+        self._pass_on_bunch = pass_on_bunch
         self.start_anew()
         start_anew_after_fork(self)
 
@@ -218,7 +232,8 @@ class Dispatcher:
                 self._is_running = True
 
     def _run(self, orders: "queue.Queue[Order]") -> None:
-        passing = _Passing(orders, self._pass_on, self._pass_on_together)
+        held = HeldOrders(self._pass_on, self._pass_on_together, self._pass_on_bunch)
+        passing = _Passing(orders, held, self._pass_on, self._pass_on_together)
         while True:
             try:
                 passing.step()
@@ -233,13 +248,14 @@ class _Passing:
     def __init__(
         self,
         orders: "queue.Queue[Order]",
+        held: HeldOrders,
         pass_on: Callable[[Order], None],
-        pass_on_together: Callable[[Sequence[Order]], None],
+        pass_on_together: PassOn,
     ) -> None:
         self._orders = orders
         self._pass_on = pass_on
         self._pass_on_together = pass_on_together
-        self._held = HeldOrders(pass_on, pass_on_together)
+        self._held = held
         self._gathering = Gathering()
         self._goes_on = False
         """Whether a broker is taking what was kept for it."""
@@ -287,4 +303,4 @@ class _Passing:
         WAITING.set(self._orders.unfinished_tasks - sent - len(self._gathering))
 
 
-dispatcher = Dispatcher(enqueue)
+dispatcher = Dispatcher(enqueue, pass_on_bunch=enqueue_bunch)

@@ -110,13 +110,17 @@ def goes_together(kind: str) -> bool:
     return kind in _table and _table[kind].together is not None
 
 
+def come_announced(kind: str) -> bool:
+    """Says whether a worker need not read an order of the kind before it begins, when its writer's message says all."""
+    return kind in _table and _table[kind].looks
+
+
 def announced(order_id: int, kind: str, args: Sequence[int] | None) -> Order | None:
     """Returns the order as its writer's message has it, if its handler looks by itself whether it is open; else None.
 
     None as well for a message of the version before, which has no arguments.
     """
-    looks = kind in _table and _table[kind].looks
-    return Order(order_id, kind, tuple(args)) if looks and args is not None else None
+    return Order(order_id, kind, tuple(args)) if come_announced(kind) and args is not None else None
 
 
 def standing_of(order: Order) -> int | None:

@@ -10,9 +10,10 @@ import pytest
 from accounts.graph.notifications import NOTIFY_ORDER
 from deploy.supervisor.processes import wait_until
 from fanout.orders import dispatch, gathering, holding, resending
-from fanout.orders.dispatch import Dispatcher, enqueue_together
+from fanout.orders.dispatch import Dispatcher, enqueue_bunch, enqueue_together
 from fanout.orders.holding import HeldOrders
-from fanout.orders.queues import NOTICES
+from fanout.orders.kinds import DELIVER, RETRACT
+from fanout.orders.queues import FANOUT, NOTICES
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.redis.node import broker_node
@@ -176,6 +177,46 @@ class TestHeldOrders:
             held.hold(deliver_order(new_id(), 1))
         assert [held.pass_on_some(), held.pass_on_some()] == [True, False]
         assert len(broker.took) == holding.CHUNK + 1
+
+    def test_tweets_that_waited_go_several_in_a_message_and_what_a_worker_has_to_look_up_alone(self) -> None:
+        broker, bunches = Broker(), list[list[int]]()
+        broker.answers = True
+        held = HeldOrders(broker.take, None, lambda orders: bunches.append([each.id for each in orders]))
+        tweets = [deliver_order(new_id(), 1) for _ in range(2 * holding.BUNCH + 1)]
+        retracted = Order(new_id(), RETRACT, (1, 2))
+        for each in (*tweets[:-1], retracted, tweets[-1]):
+            held.hold(each)
+        held.pass_on_some()
+        assert bunches == [
+            [each.id for each in tweets[: holding.BUNCH]],
+            [each.id for each in tweets[holding.BUNCH : -1]],
+        ]
+        assert (broker.took, len(held)) == ([retracted.id, tweets[-1].id], 0)
+
+    def test_a_bunch_that_is_not_taken_is_kept_in_its_order(self) -> None:
+        broker, bunches = Broker(), list[list[int]]()
+
+        def take_one(orders: Sequence[Order]) -> None:
+            if bunches and not broker.answers:
+                raise Unavailable("redis_broker")
+            bunches.append([each.id for each in orders])
+
+        held = HeldOrders(broker.take, None, take_one)
+        tweets = [deliver_order(new_id(), 1) for _ in range(2 * holding.BUNCH)]
+        for each in tweets:
+            held.hold(each)
+        assert held.pass_on_some() is False
+        assert len(held) == holding.BUNCH
+        broker.answers = True
+        held.pass_on_some()
+        assert [each for bunch in bunches for each in bunch] == [each.id for each in tweets]
+
+    def test_a_bunch_is_one_message_that_says_all_of_each(self) -> None:
+        tweets = [deliver_order(new_id(), 1) for _ in range(2)]
+        with patch.object(dispatch, "_send") as sent:
+            enqueue_bunch(tweets)
+        told = [(order.id, *order.args) for order in tweets]
+        assert sent.call_args_list == [call("fanout.work_orders", (tweets[0].id, DELIVER), FANOUT, orders=told)]
 
     def test_a_message_of_many_that_is_not_taken_is_kept(self) -> None:
         def refuse(_orders: Sequence[Order]) -> None:
