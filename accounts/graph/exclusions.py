@@ -213,11 +213,6 @@ class Visibility:
             self._exclusions = from_store(self._viewer_id)
 
     @property
-    def excludes_nobody(self) -> bool:
-        """Whether it is known that the viewer may see whoever is neither suspended nor protected."""
-        return self._exclusions is NOBODY
-
-    @property
     def is_known(self) -> bool:
         """Whether `hidden_among` costs nothing."""
         return self._exclusions is not None and not self._exclusions.beyond

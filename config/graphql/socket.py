@@ -28,8 +28,8 @@ from config.graphql.messages import (
 )
 from config.graphql.subscribers import Subscriber, asked_in, check_room
 from feed.live.frames import BadFrame, CloseCode
+from feed.live.queues import TokenQueue
 from feed.live.quota import quota
-from feed.live.registry import TokenQueue
 from feed.live.socket import NOBODYS, LiveConsumer, token_in
 from feed.live.threads import reading
 from storage.errors import ServiceError, Unavailable

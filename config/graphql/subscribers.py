@@ -37,9 +37,10 @@ from config.graphql.variables import GraphQLParser
 from feed.doors.graphql_live import EventOut
 from feed.live.frames import BadFrame
 from feed.live.listener import listener
+from feed.live.queues import LiveQueue
 from feed.live.quota import count_more, quota
-from feed.live.registry import LiveQueue, registry
-from feed.live.streams.stream import READER, Stream, Topic
+from feed.live.registry import registry
+from feed.live.streams.stream import READER, Signal, Stream, Topic
 from feed.live.streams.table import make_stream
 from feed.live.subscriptions import Subscriptions
 from feed.live.threads import PAGE_THREADS, reading
@@ -146,7 +147,6 @@ class Subscriber:
         self._uncounted = 0
         """Of what was replayed: less than a request."""
         self._ended = False
-        self._pumping: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
         """Listens; what is published from then on is told."""
@@ -154,7 +154,7 @@ class Subscriber:
         if self._stream is not None:
             registry.add(self._of_reader, self.queue)
             self._subscriptions.subscribe(self._stream, self.asked.after)
-            self._pumping = asyncio.create_task(self._pump())
+            self.queue.pump(self._pumped)
 
     async def settled(self) -> None:
         """Returns once it is in force, or over; BEGIN_SECONDS after it was asked for in any case."""
@@ -172,16 +172,13 @@ class Subscriber:
         self._settled.set()
         self._subscriptions.end()
         self.queue.forget()
-        if self._pumping is not None and self._pumping is not asyncio.current_task():
-            self._pumping.cancel()
-        self._pumping = None  # it keeps how it was cancelled, which keeps the subscription
 
-    async def _pump(self) -> None:
+    async def _pumped(self, signal: Signal) -> None:
         try:
-            while self._goes_on:
-                await self._subscriptions.tell(await self.queue.get())
-                self._replaying = not self._begun
-            await self._be_over(Completed(self._id))
+            await self._subscriptions.tell(signal)
+            self._replaying = not self._begun
+            if not self._goes_on:
+                await self._be_over(Completed(self._id))
         except OSError:
             self.end()  # the client is gone
         except (Invalid, ServiceError) as error:

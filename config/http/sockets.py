@@ -103,7 +103,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.transport.close()
 
     def handle_connect(self, event: Request) -> None:
-        """Begins the socket; its scope says how to write to it at once (feed/live/registry.py: `Wire`)."""
+        """Begins the socket; its scope says how to write to it at once (feed/live/queues.py: `Wire`)."""
         super().handle_connect(event)
         if self.response.status_code == 101:
             self.scope["extensions"][WIRE] = cast(Any, self)

@@ -5,6 +5,9 @@ itself; one that is announced as longer is not read. Of other methods no body is
 connection (connections.py). A request without a body passes as it is.
 """
 
+from collections.abc import Awaitable
+
+from asgiref.sync import markcoroutinefunction
 from asgiref.typing import (
     ASGI3Application,
     ASGIReceiveCallable,
@@ -36,13 +39,19 @@ class Layer:
         self._means_something = WRITES if reading else ()
         self._bodies = Bodies()
 
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    @markcoroutinefunction  # as which uvicorn looks for it
+    def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> Awaitable[None]:
+        """Returns what is to be awaited: of a socket the application's own, as a layer more would stay as long."""
         if scope["type"] == "lifespan":
-            return await self._application(scope, receive, send)
+            return self._application(scope, receive, send)
         cleaned: HTTPScope | WebSocketScope = {**scope, "headers": without_underscores(list(scope["headers"]))}  # type: ignore[assignment]  # still the one or the other
-        del scope  # a socket would keep it
         if cleaned["type"] == "websocket" or (length := announced(cleaned["headers"])) == 0:
-            return await self._application(cleaned, receive, send)
+            return self._application(cleaned, receive, send)
+        return self._with_body(cleaned, length, receive, send)
+
+    async def _with_body(
+        self, cleaned: HTTPScope, length: int | None, receive: ASGIReceiveCallable, send: ASGISendCallable
+    ) -> None:
         body = b""
         if cleaned["method"] in self._means_something and (length is None or length <= settings.MAX_BODY_BYTES):
             try:

@@ -1,7 +1,5 @@
 """The WebSocket door, `/ws/feed`: frames of `feed.v1` in, streams out."""
 
-import asyncio
-
 import structlog
 
 from accounts.entities import Viewer
@@ -9,7 +7,8 @@ from feed.live.frames import BadFrame, ClientFrame, CloseCode, OverQuota, decode
 from feed.live.guard import guard_of
 from feed.live.listener import listener
 from feed.live.quota import quota
-from feed.live.socket import NOBODYS, LiveConsumer, cancel_other
+from feed.live.socket import NOBODYS, LiveConsumer
+from feed.live.streams.stream import Signal
 from feed.live.streams.table import make_stream
 from feed.live.subscriptions import Subscriptions
 from feed.live.told import Frame, Pong, Ready, encode, failed
@@ -28,7 +27,6 @@ class FeedConsumer(LiveConsumer):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self._subscriptions = Subscriptions(self._queue, self._write)
-        self._pumping: asyncio.Task[None] | None = None
 
     def protocol(self, offered: list[str]) -> str | None:
         return PROTOCOL if PROTOCOL in offered else BEARER if BEARER in offered else None
@@ -55,14 +53,13 @@ class FeedConsumer(LiveConsumer):
             raise BadFrame
 
     async def signed_in(self, viewer: Viewer) -> None:
-        self._pumping = asyncio.create_task(self._pump())
+        self._queue.pump(self._tell)
         await self._write(Ready())
 
-    async def _pump(self) -> None:
-        """Writes what the queue says, until the socket ends; what nobody foresaw ends the socket."""
+    async def _tell(self, signal: Signal) -> None:
+        """Writes what the signal says; what nobody foresaw ends the socket."""
         try:
-            while not self._ended:
-                await self._subscriptions.tell(await self._queue.get())
+            await self._subscriptions.tell(signal)
         except OSError:
             self._forget()  # the client is gone
         except Exception:
@@ -76,8 +73,6 @@ class FeedConsumer(LiveConsumer):
 
     def end_streams(self) -> None:
         self._subscriptions.end()
-        cancel_other(self._pumping)
-        self._pumping = None  # it keeps how it was cancelled, which keeps the socket
 
     async def _write(self, frame: Frame) -> None:
         await self.send(encode(frame))

@@ -19,7 +19,7 @@ import msgspec
 
 from feed.live.frames import CloseCode
 from feed.live.places import Full, places
-from feed.live.registry import Wire
+from feed.live.queues import Wire
 from feed.live.shared_places import shared_places
 from feed.live.windows import Window
 from storage.web.client_address import scope_address

@@ -1,8 +1,8 @@
 """What every socket is, whatever it speaks: signed in, told what its reader's streams have, and ended with its token.
 
-What its streams have is pumped out of a queue, one for the socket or one for each of its subscriptions, beside the
-handling of what the client sends. The pump of a slow client waits in `send`, its queue fills up, and nobody else
-notices.
+What its streams have is pumped out of a queue (queues.py), one for the socket or one for each of its subscriptions,
+beside the handling of what the client sends. The pump of a slow client waits in `send`, its queue fills up, and nobody
+else notices.
 """
 
 import asyncio
@@ -24,8 +24,9 @@ from fanout.live.figures import live_figures
 from feed.live.frames import BadFrame, CloseCode
 from feed.live.guard import Receive, Scope, Send, guard_of
 from feed.live.listener import listener
+from feed.live.queues import LiveQueue, cancel_other
 from feed.live.rechecking import rechecking
-from feed.live.registry import LiveQueue, registry
+from feed.live.registry import registry
 from feed.live.shared_places import shared_places
 from feed.live.streams.stream import READER, Topic
 from feed.live.threads import housekeeping
@@ -211,12 +212,6 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         origin = headers.get(b"origin", b"").decode("latin-1")
         host = headers.get(b"host", b"").decode("latin-1")
         return not origin or origin in settings.ALLOWED_ORIGINS or origin.partition("://")[2] == host
-
-
-def cancel_other(task: asyncio.Task[None] | None) -> None:
-    """Cancels the task, unless it is the one that asks for it."""
-    if task is not None and task is not asyncio.current_task():
-        task.cancel()
 
 
 def token_in(authorization: str) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 from fanout.live import watermark
 from feed.live import subscription
-from feed.live.registry import LiveQueue
+from feed.live.queues import LiveQueue
 from feed.live.streams.replaying import ReplayingStream
 from feed.live.streams.stream import Signal, SignalKind
 from feed.live.told import TweetCame

@@ -195,7 +195,8 @@ def seen_by(
     except Unavailable:
         known = known_without_redis(ids)
     for of_viewer in known.values():
-        of_viewer.visibility.know(None)  # whom Redis has just said nothing of is not asked of again
+        if of_viewer.exclusions is None:
+            of_viewer.visibility.know(None)  # whom Redis has just said nothing of is not asked of again
     return views_of(known, tweets.in_public() if public else tweets, suspended=suspended)
 
 
@@ -214,7 +215,7 @@ def views_of(known: Mapping[int, Known], tweets: Shared, *, suspended: bool = Fa
     }
     all_open = suspended or not any(each.suspended or each.protected for each in tweets.loaded.authors.values())
     for viewer_id, of_viewer in known.items():
-        if all_open and of_viewer.unmarked and of_viewer.visibility.excludes_nobody:
+        if all_open and of_viewer.sees_all:
             found[viewer_id] = plain
             continue
         unseen = of_viewer.visibility.unseen_among(tweets.loaded.authors, suspended=suspended)

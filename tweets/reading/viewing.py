@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from accounts.graph import exclusions
-from accounts.graph.exclusions import Visibility
+from accounts.graph.exclusions import NO_VERSION, NOBODY, Exclusions, Visibility
 from accounts.graph.follows import graph_version_key
 from storage.ids.snowflakes import id_us, now_us
 from storage.redis.node import timeline_node
@@ -32,13 +32,31 @@ SKEW_US = 10_000_000
 class Known(msgspec.Struct):
     """What a round trip has told of one viewer."""
 
-    visibility: Visibility
+    viewer_id: int
+    exclusions: Exclusions | None = None
+    home: bool = False
     marks: KnownMarks | None = None
     unmarked: bool = False
     """It is proved that they have marked none of the tweets."""
+    _visibility: Visibility | None = None
+
+    @property
+    def visibility(self) -> Visibility:
+        """Returns whom they may see; made when it is first asked for, as few are."""
+        if self._visibility is None:
+            self._visibility = Visibility(self.viewer_id, self.exclusions, home=self.home)
+        return self._visibility
+
+    @property
+    def sees_all(self) -> bool:
+        """Returns whether they exclude nobody, and have marked none of the tweets: like everybody else of whom that is
+        known, they see whatever is neither suspended nor protected."""
+        return self.unmarked and self.exclusions is NOBODY
 
     def tells(self, tweet_ids: Collection[int]) -> bool:
         """Returns whether it says what they see of these tweets, and have marked, without asking any further."""
+        if self.sees_all:
+            return True
         told = self.unmarked or (self.marks is not None and marks.tell(self.marks, tweet_ids))
         return told and self.visibility.is_known
 
@@ -60,7 +78,7 @@ def known_of(
 
 def known_without_redis(viewer_ids: Sequence[int]) -> dict[int, Known]:
     """Does the same of any place but home when Redis does not answer. Store reads for each. Raises `Unavailable`."""
-    found = {each: Known(Visibility(each)) for each in viewer_ids}
+    found = {each: Known(each) for each in viewer_ids}
     for known in found.values():
         known.visibility.know_without_redis()
     return found
@@ -82,7 +100,7 @@ def _signs_of(viewer_ids: Sequence[int], tweet_ids: Collection[int], *, home: bo
     """What `known_of` returns, but for marks that have to be read. A command a shard."""
     shards = by_shard(viewer_ids)
     commands = tuple(("MGET", generation_key(shard), *_keys(shard, viewers)) for shard, viewers in shards.items())
-    oldest = min(tweet_ids, default=0)
+    unchanged = _unchanged_below(tweet_ids)
 
     def decode(*answers: Sequence[bytes | None]) -> dict[int, Known]:
         found = {}
@@ -92,17 +110,19 @@ def _signs_of(viewer_ids: Sequence[int], tweet_ids: Collection[int], *, home: bo
             count = len(viewers)
             of_each = zip(viewers, values[:count], values[count:-count], values[-count:], strict=True)
             for viewer_id, excluded, graph, marked in of_each:
-                visibility = Visibility(viewer_id, exclusions.decode((excluded, graph)), home=home)
-                unmarked = not tweet_ids or (proves and _is_unmarked(graph, marked, oldest))
-                found[viewer_id] = Known(visibility, None, unmarked)
+                unmarked = not tweet_ids or (
+                    proves and (graph or NO_VERSION) < unchanged and not marks.is_of_a_change(marked)
+                )
+                found[viewer_id] = Known(viewer_id, exclusions.decode((excluded, graph)), home, None, unmarked)
         return found
 
     return Read(commands, decode)
 
 
-def _is_unmarked(graph_version: bytes | None, marks_version: bytes | None, oldest: int) -> bool:
-    """Whether a viewer shows no change of marks since the oldest tweet. See above."""
-    return not marks.is_of_a_change(marks_version) and int.from_bytes(graph_version or b"", "big") + CLOCK_SKEW < oldest
+def _unchanged_below(tweet_ids: Collection[int]) -> bytes:
+    """The graph version from which on a viewer may have marked one of the tweets by a change of which Redis has no
+    other sign (see above): as it stands in Redis, where what is below sorts before it."""
+    return max(0, min(tweet_ids, default=0) - CLOCK_SKEW).to_bytes(8, "big")
 
 
 def _keys(shard: int, viewer_ids: Sequence[int]) -> list[str]:

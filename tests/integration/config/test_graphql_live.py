@@ -10,7 +10,8 @@ from pytest_django.fixtures import Settings
 from accounts.graph import follows
 from config.graphql import subscribers
 from feed.live import quota as live_quota
-from feed.live.registry import QUEUE_SIZE, registry
+from feed.live.queues import QUEUE_SIZE
+from feed.live.registry import registry
 from feed.live.streams import home
 from feed.live.streams.stream import HOME, SignalKind
 from feed.live.threads import housekeeping

@@ -17,7 +17,8 @@ from fanout.live.channel import PUBLIC_CHANNEL, tweet_channel
 from feed.live import listener as listener_module
 from feed.live.channels import HEARD_SECONDS, channels
 from feed.live.listener import START_SECONDS, listener
-from feed.live.registry import LiveQueue, registry
+from feed.live.queues import LiveQueue
+from feed.live.registry import registry
 from feed.live.streams.stream import PUBLIC, READER, Signal, SignalKind, Topic
 from feed.live.subscription import Subscription
 from feed.live.threads import housekeeping

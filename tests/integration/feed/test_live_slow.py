@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sockets may lag behind by next to nothing."""
-    monkeypatch.setattr("feed.live.registry.QUEUE_SIZE", 4)
-    monkeypatch.setattr("feed.live.registry.MOST_ASKED", 2)
+    monkeypatch.setattr("feed.live.queues.QUEUE_SIZE", 4)
+    monkeypatch.setattr("feed.live.queues.MOST_ASKED", 2)
     monkeypatch.setattr("feed.live.listener.BEAT_SECONDS", 0.01)
 
 

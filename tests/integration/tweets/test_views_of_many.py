@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.graph import follows
-from accounts.graph.exclusions import NOBODY, Exclusions, Visibility
+from accounts.graph.exclusions import NOBODY, Exclusions
 from accounts.models import User
 from accounts.people import suspending
 from accounts.people.services import ProfileChange, update_profile
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.usefixtures("product"), on_one_store]
 
 def seen(tweet_id: int, viewers: dict[User, Exclusions], *, suspended: bool = False) -> list[bool]:
     """Who sees the tweet, in the order of the viewers."""
-    known = {viewer.id: Known(Visibility(viewer.id, excluded), None, True) for viewer, excluded in viewers.items()}
+    known = {viewer.id: Known(viewer.id, excluded, unmarked=True) for viewer, excluded in viewers.items()}
     views = views_of(known, shared([tweet_id]), suspended=suspended)
     return [[each.id for each in views[viewer.id]] == [str(tweet_id)] for viewer in viewers]
 

@@ -10,7 +10,8 @@ from fanout.live.channel import PUBLIC_CHANNEL, hashtag_channel
 from feed.live import channels as channels_module
 from feed.live.channels import Channels
 from feed.live.listener import Listener
-from feed.live.registry import LiveQueue, registry
+from feed.live.queues import LiveQueue
+from feed.live.registry import registry
 from feed.live.streams.stream import HASHTAG, PUBLIC, SignalKind, Topic
 from feed.live.subscription import Message
 

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import structlog
 from django.conf import settings
 
 from feed.live import listener
-from feed.live.registry import MOST_ASKED, QUEUE_SIZE, LiveQueue, Registry
+from feed.live.queues import MOST_ASKED, QUEUE_SIZE, LiveQueue
+from feed.live.registry import Registry
 from feed.live.streams.stream import HOME, Signal, SignalKind, Topic
 from feed.live.told import Frame
 
@@ -16,15 +18,10 @@ ANNS_HOME, BENS_HOME = Topic(HOME, 1), Topic(HOME, 2)
 
 
 def everything_in(queue: LiveQueue) -> list[Signal]:
-    async def drain() -> list[Signal]:
-        signals = []
-        while True:
-            try:
-                signals.append(await asyncio.wait_for(queue.get(), 0.01))
-            except TimeoutError:
-                return signals
-
-    return asyncio.run(drain())
+    signals = []
+    while queue._signals:
+        signals.append(queue.take())
+    return signals
 
 
 def tweet(number: int) -> Signal:
@@ -91,7 +88,7 @@ def test_of_resyncs_of_everything_one_waits_and_one_behind_each_stream_that_is_t
 def test_one_that_comes_while_the_one_before_is_worked_off_waits() -> None:
     queue, resync = LiveQueue(), Signal(SignalKind.RESYNC)
     queue.put(resync)
-    assert asyncio.run(queue.get()) == resync
+    assert queue.take() == resync
     queue.put(resync)
     assert everything_in(queue) == [resync]
 
@@ -140,12 +137,64 @@ class Connection:
         return True
 
 
-def test_a_queue_is_held_only_while_its_pump_waits_for_nothing() -> None:
+class Pump:
+    """What a socket does with its signals: one after the other, each once it may."""
+
+    def __init__(self) -> None:
+        self.told: list[Signal] = []
+        self.sockets: list[object] = []
+        """What the context says whose pump it is."""
+        self.may = asyncio.Event()
+        self.may.set()
+
+    async def tell(self, signal: Signal) -> None:
+        await self.may.wait()
+        self.told.append(signal)
+        self.sockets.append(structlog.contextvars.get_contextvars().get("socket_id"))
+
+
+def test_a_pump_is_there_only_while_there_is_something_to_tell() -> None:
     async def scenario() -> None:
-        queue = LiveQueue()
-        assert not queue.hold(EXPECTING), "nobody pumps"
-        pump = asyncio.create_task(queue.get())
+        pump, queue = Pump(), LiveQueue()
+        queue.put(tweet(1))
+        before = asyncio.all_tasks()
+        assert queue._pumping is None, "nobody pumps yet"
+        queue.pump(pump.tell)
+        pump.may.clear()
+        queue.put(tweet(2))
+        queue.put(tweet(3))
+        assert len(asyncio.all_tasks() - before) == 1, "one tells after the other"
+        pump.may.set()
+        while asyncio.all_tasks() - before:
+            await asyncio.sleep(0)
+        assert pump.told == [tweet(1), tweet(2), tweet(3)]
+        queue.put(tweet(4))
         await asyncio.sleep(0)
+        assert pump.told[3:] == [tweet(4)]
+
+    asyncio.run(scenario())
+
+
+def test_a_pump_runs_in_the_context_of_its_socket_and_not_of_what_woke_it() -> None:
+    async def scenario() -> None:
+        pump, queue = Pump(), LiveQueue()
+        with structlog.contextvars.bound_contextvars(socket_id="mine"):
+            queue.pump(pump.tell)
+        with structlog.contextvars.bound_contextvars(socket_id="another"):
+            queue.put(tweet(1))
+            await asyncio.sleep(0)
+        assert pump.sockets == ["mine"]
+
+    asyncio.run(scenario())
+
+
+def test_a_queue_is_held_only_while_its_pump_has_nothing_to_do() -> None:
+    async def scenario() -> None:
+        pump, queue = Pump(), LiveQueue()
+        queue.wire = Connection()
+        assert not queue.hold(EXPECTING), "nobody pumps"
+        queue.wire = None
+        queue.pump(pump.tell)
         assert not queue.hold(EXPECTING), "nothing can be written at once"
         queue.wire = Connection()
         assert not queue.hold(NOT_EXPECTING), "it is not expected"
@@ -153,29 +202,59 @@ def test_a_queue_is_held_only_while_its_pump_waits_for_nothing() -> None:
         assert not queue.hold(EXPECTING), "it is held"
         queue.put(tweet(2))
         await asyncio.sleep(0)
-        assert not pump.done()
+        assert pump.told == []
         queue.release(tweet(1))
-        assert await pump == tweet(1)
-        assert await queue.get() == tweet(2)
-        queue.put(tweet(3))
-        assert not queue.hold(EXPECTING), "something waits, and nobody pumps"
-        assert await queue.get() == tweet(3)
+        assert not queue.hold(EXPECTING), "something waits"
+        pump.may.clear()
+        await asyncio.sleep(0)
+        assert not queue.hold(EXPECTING), "something is told"
+        pump.may.set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert pump.told == [tweet(1), tweet(2)]
+        assert queue.hold(EXPECTING)
 
     asyncio.run(scenario())
 
 
-def test_a_socket_that_has_ended_is_not_held_any_more() -> None:
+def test_a_socket_that_has_ended_is_neither_held_nor_told() -> None:
     async def scenario() -> None:
-        queue = LiveQueue()
+        pump, queue = Pump(), LiveQueue()
         queue.wire = Connection()
-        pump = asyncio.create_task(queue.get())
-        await asyncio.sleep(0)
+        queue.pump(pump.tell)
         assert queue.hold(EXPECTING)
         queue.forget()
         assert not queue.hold(EXPECTING), "nobody can be written to"
         queue.release(tweet(1))
+        queue.put(tweet(2))
         await asyncio.sleep(0)
-        assert not pump.done()
-        pump.cancel()
+        assert pump.told == []
+
+    asyncio.run(scenario())
+
+
+def test_what_is_being_told_when_a_socket_ends_is_cancelled_unless_it_is_what_ends_it() -> None:
+    async def scenario() -> None:
+        pump, queue, before = Pump(), LiveQueue(), asyncio.all_tasks()
+        queue.pump(pump.tell)
+        pump.may.clear()
+        queue.put(tweet(1))
+        await asyncio.sleep(0)
+        queue.forget()
+        while asyncio.all_tasks() - before:
+            await asyncio.sleep(0)
+        assert (pump.told, pump.may.is_set()) == ([], False)
+
+        async def end(signal: Signal) -> None:
+            other.forget()
+            await pump.tell(signal)
+
+        other = LiveQueue()
+        other.pump(end)
+        for number in (1, 2):
+            other.put(tweet(number))
+        pump.may.set()
+        await asyncio.sleep(0)
+        assert pump.told == [tweet(1)]
 
     asyncio.run(scenario())

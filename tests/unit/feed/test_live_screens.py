@@ -7,12 +7,14 @@ from unittest.mock import patch
 import pytest
 
 from feed.live import registry
-from feed.live.registry import LiveQueue, Registry
+from feed.live.queues import LiveQueue
+from feed.live.registry import Registry
 from feed.live.streams import screen as screen_module
 from feed.live.streams.screen import Screen
 from feed.live.streams.shown import Shown
 from feed.live.streams.stream import Signal, SignalKind, Topic
 from feed.live.told import Frame
+from tests.live_queues import next_in
 from tweets.reading.showing import Showing
 
 ADA, BOB, CLEO = 1, 2, 3
@@ -142,15 +144,15 @@ def test_only_those_are_told_who_may_have_it_on_their_screens(
         await sockets.gone(30)
         await sockets.gone(20)
         await sockets.of_authors(SignalKind.SUSPENDED, frozenset({ADA, CLEO}))
-        assert await other.get() == Signal(SignalKind.GONE, second.topic, 7, 20)
-        assert await queue.get() == Signal(SignalKind.SUSPENDED, first.topic, 7, authors=frozenset({ADA, CLEO}))
+        assert await next_in(other) == Signal(SignalKind.GONE, second.topic, 7, 20)
+        assert await next_in(queue) == Signal(SignalKind.SUSPENDED, first.topic, 7, authors=frozenset({ADA, CLEO}))
         sockets.remove(second.topic, other)
         sockets.unwatch(first, queue, instead=None)
         await sockets.gone(20)
         await sockets.gone(10)
         for each in (queue, other):
             each.put(last := Signal(SignalKind.RESYNC))
-            assert await each.get() is last
+            assert await next_in(each) is last
 
     asyncio.run(scenario())
 
@@ -164,9 +166,9 @@ def test_a_stream_that_did_not_come_to_be_leaves_the_one_before_it_or_the_next_o
         for author in (ADA, BOB, CLEO):
             await sockets.of_authors(SignalKind.SUSPENDED, frozenset({author}))
             queue.put(last := Signal(SignalKind.RESYNC))
-            found.append(await queue.get() is not last)
+            found.append(await next_in(queue) is not last)
             if found[-1]:
-                await queue.get()
+                await next_in(queue)
         return found
 
     async def scenario() -> None:

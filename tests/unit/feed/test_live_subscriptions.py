@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from accounts.entities import Account, Viewer
-from feed.live.registry import LiveQueue, Registry
+from feed.live.queues import LiveQueue
+from feed.live.registry import Registry
 from feed.live.streams.shown import Shown
 from feed.live.streams.stream import READER, Over, Send, Signal, SignalKind, Stream, Topic
 from feed.live.streams.table import make_stream
 from feed.live.subscriptions import MOST_STREAMS, Subscriptions
 from feed.live.told import Frame, Subscribed, encode
 from storage.errors import BadRequest, NotFound, Unavailable
+from tests.live_queues import next_in
 
 SUN, RAIN = Topic("weather", 1), Topic("weather", 2)
 
@@ -91,7 +93,7 @@ class Socket:
     async def pump(self) -> None:
         """Does what is in the queue."""
         self.queue.put(last := Signal(SignalKind.UNSUBSCRIBE, Topic("nothing", 0)))
-        while (signal := await self.queue.get()) is not last:
+        while (signal := await next_in(self.queue)) is not last:
             await self.subscriptions.tell(signal)
 
     async def subscribed(self, *streams: Stream) -> None:
@@ -191,7 +193,7 @@ def test_what_one_stream_cannot_tell_is_told_by_the_others_and_made_good(
         socket.queue.put(Signal(SignalKind.OVERFLOW))
         await socket.pump()
         assert [frame["type"] for frame in socket.frames] == ["error"]
-        await socket.subscriptions.tell(await asyncio.wait_for(socket.queue.get(), 20))
+        await socket.subscriptions.tell(await next_in(socket.queue))
         assert sun.steps[2:] == ["overflow 0", "resync 0"]
         assert rain.steps[2:] == ["overflow 0"]
 
@@ -298,7 +300,7 @@ def test_one_that_stopped_for_a_newer_one_which_failed_is_wanted_again_and_repla
         await socket.pump()
         assert stopped
         assert first.wanted
-        await socket.subscriptions.tell(await asyncio.wait_for(socket.queue.get(), 20))
+        await socket.subscriptions.tell(await next_in(socket.queue))
         assert first.steps[2:] == ["resync 0"]
 
     run(scenario)
