@@ -12,7 +12,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from typing import Any, cast
 
-from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from structlog.contextvars import bind_contextvars
@@ -62,12 +61,18 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
         bind_contextvars(socket_id=secrets.token_hex(8))
         self.scope, self.base_send = scope, send
         try:
-            while True:
-                await self.dispatch(await receive())
-        except StopConsumer:
-            return
+            while (message := await receive())["type"] != "websocket.disconnect":
+                await self.dispatch(message)
         finally:
             self._forget()
+
+    async def dispatch(self, message: Any) -> None:
+        """Handles a message of the client. Without Channels' look at the database's connections, which is a change of
+        threads for each: they are tidied up behind what uses them (threads.py)."""
+        if message["type"] == "websocket.connect":
+            await self.connect()
+        else:
+            await self.receive(message.get("text"))
 
     async def connect(self) -> None:
         """Accepts first, so that a client that is refused sees a close code."""
@@ -90,9 +95,6 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
     async def send(self, text_data: str | None = None, bytes_data: bytes | None = None, close: bool = False) -> None:  # type: ignore[override]
         live_figures.frames += 1
         await super().send(text_data, bytes_data, close)
-
-    async def disconnect(self, code: int) -> None:
-        self._forget()
 
     @abstractmethod
     def protocol(self, offered: list[str]) -> str | None:

@@ -14,7 +14,8 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 
 from fanout.live.figures import BEGUN, RESUMES, SUBSCRIPTIONS
-from feed.live.registry import LiveQueue, registry
+from feed.live.queues import LiveQueue
+from feed.live.registry import registry
 from feed.live.streams.stream import Over, Send, Signal, SignalKind, Stream, Topic, Wish
 from feed.live.told import Frame, Subscribed, failed
 from storage.errors import BadRequest, NotFound, Unavailable

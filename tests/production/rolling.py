@@ -33,6 +33,7 @@ SERVICE_RESTART = 1012
 SETTLED_SECONDS = 5.0
 """Between a process that is well again and the next that is told to end, and before and after all of them."""
 DELIVERED_SECONDS = 120.0
+MOST_LINES = 60
 
 
 def rolled(production: Production, order: tuple[str, ...] = ORDER) -> list[str]:
@@ -62,7 +63,8 @@ def rolled(production: Production, order: tuple[str, ...] = ORDER) -> list[str]:
     for person in people:
         person.leave()
     _print(people, order, seconds)
-    return found + _faults(people) + _sent_away(codes, order)
+    faults = _faults(people)
+    return found + faults + _sent_away(codes, order) + (_of_sockets(production.front.lines()) if faults else [])
 
 
 def _replace(production: Production, name: str) -> None:
@@ -104,6 +106,11 @@ def _faults(people: list[Person]) -> list[str]:
         *([f"{gaps} gaps"] if gaps else []),
         *([f"errors that sockets told: {dict(errors)}"] if errors else []),
     ]
+
+
+def _of_sockets(lines: str) -> list[str]:
+    """What the front says of sockets, for whoever asks why one was away: which process had it, and what that answered."""
+    return [f"the front: {line}" for line in lines.splitlines() if '"path":"/ws/feed"' in line][-MOST_LINES:]
 
 
 def _sent_away(codes: list[list[int | None]], order: tuple[str, ...]) -> list[str]:
