@@ -109,7 +109,7 @@ def _faults(people: list[Person]) -> list[str]:
 
 
 def _of_sockets(lines: str) -> list[str]:
-    """What the front says of sockets, for whoever asks why one was away: which process had it, and what that answered."""
+    """What the front says of sockets, for whoever asks why one was away: which process had it, and its answer."""
     return [f"the front: {line}" for line in lines.splitlines() if '"path":"/ws/feed"' in line][-MOST_LINES:]
 
 
