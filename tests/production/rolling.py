@@ -64,7 +64,7 @@ def rolled(production: Production, order: tuple[str, ...] = ORDER) -> list[str]:
         person.leave()
     _print(people, order, seconds)
     faults = _faults(people)
-    return found + faults + _sent_away(codes, order) + (_of_sockets(production.front.lines()) if faults else [])
+    return found + faults + _sent_away(codes, order) + (_of_sockets(production.front.lines) if faults else [])
 
 
 def _replace(production: Production, name: str) -> None:

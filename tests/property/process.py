@@ -15,7 +15,7 @@ from fanout.live import watermark as watermark_module
 from fanout.live.watermark import watermark
 from feed.live import heard as heard_module
 from feed.live import listener as listener_module
-from feed.live import registry as registry_module
+from feed.live import queues
 from feed.live.heard import heard
 from feed.live.listener import Listener, listener
 from feed.live.places import places
@@ -104,7 +104,7 @@ def live(process: Callable[[], Process], limits: dict[str, int]) -> Generator[No
 
 
 LIMITS: dict[str, object] = {
-    "QUEUE_SIZE": registry_module,
+    "QUEUE_SIZE": queues,
     "REPLAY_PAGE": replaying,
     "REPLAY_LIMIT": replaying,
     "KEPT": heard_module,
