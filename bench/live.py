@@ -34,7 +34,7 @@ from storage.web.paging import encode_cursor
 
 ONLINE, BESIDE = 5_000, 1_000
 POSTS, RUNS = 4, 4
-ALONE, ROUNDS, EACH = 100, 4, 25
+ALONE, ROUNDS, EACH = 100, 8, 25
 PAUSE_SECONDS = 0.1
 SETTLED_SECONDS = 2.0
 KB = 1_024
@@ -158,17 +158,21 @@ async def _one_follower(poster: Poster, follower: list[Listener]) -> Row:
 
 
 async def _stalled(live: Served, poster: Poster, readers: Sequence[Person], *, oldest: str) -> Row:
-    """The rounds without, and with, one that reads nothing, in turn."""
+    """The rounds without, and with, one that reads nothing, in turn, and so is which of the two comes first."""
     [silent, *others] = readers
     listeners = await _home(live, others)
     without, beside = [], []
-    for _ in range(ROUNDS):
-        without.append(await _p99(poster, listeners))
+    for number in range(ROUNDS):
+        if number % 2:
+            without.append(await _p99(poster, listeners))
         stalled = await _home(live, [silent], window=SMALL_WINDOW)
         _stall(stalled[0], oldest)
         await asyncio.sleep(1)
         beside.append(await _p99(poster, listeners))
         leave(stalled)
+        if not number % 2:
+            await asyncio.sleep(1)
+            without.append(await _p99(poster, listeners))
     leave(listeners)
     return Row(
         f"a stalled socket among {len(readers):,}: others' p99",
