@@ -3,17 +3,17 @@
 They do what docs/live.md says of clients: subscribe from the last cursor, drop ids that were seen, come back at once.
 """
 
+import asyncio
 import json
 import random
-import ssl
 import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import httpx
+from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
 
 from tests.front import Front
 
@@ -139,7 +139,7 @@ class Person:
             code: int | None = None
             begun, how = time.monotonic(), ""
             try:
-                code = self._one_socket(ended)
+                code = asyncio.run(self._one_socket(ended))
             except (OSError, WebSocketException, TimeoutError) as error:
                 how = f": {error!r}"
             was = "subscribed" if self.subscribed.is_set() else "not subscribed"
@@ -150,19 +150,24 @@ class Person:
                 ended = time.monotonic()
             self._leaving.wait(self._dice.uniform(0, COMES_BACK_SECONDS))
 
-    def _one_socket(self, ended: float | None) -> int | None:
+    async def _one_socket(self, ended: float | None) -> int | None:
+        """By asyncio: `websockets.sync` reads in one thread what another writes on the same TLS connection. At a busy
+        moment a request did not come to the front, which waited for it, as the client did for an answer."""
         address = self._front.url.replace("https", "wss") + "/ws/feed"
         fields = {"Authorization": f"Bearer {self._token}"}
-        context: ssl.SSLContext = self._front.trust()
-        source = (self._address, 0)
-        with connect(address, additional_headers=fields, ssl=context, open_timeout=5, source_address=source) as socket:
+        context, source = self._front.trust(), (self._address, 0)
+        async with connect(
+            address, additional_headers=fields, ssl=context, open_timeout=5, local_addr=source, ping_interval=None
+        ) as socket:
             self._refused = False
             after = {} if self._cursor is None else {"after": self._cursor}
-            socket.send(json.dumps({"type": "subscribe", "stream": "home", **after}))
+            await socket.send(json.dumps({"type": "subscribe", "stream": "home", **after}))
             with suppress(WebSocketException):
                 while not self._leaving.is_set() and not self._refused:
                     with suppress(TimeoutError):
-                        self._take(json.loads(socket.recv(timeout=0.5)), ended)
+                        async with asyncio.timeout(0.5):
+                            frame = await socket.recv()
+                        self._take(json.loads(frame), ended)
             return socket.close_code
 
     def _take(self, frame: dict[str, object], ended: float | None) -> None:
