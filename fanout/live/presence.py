@@ -8,13 +8,15 @@ reader counted as present for too long costs one message that nobody takes.
 
 **Emptied Redis.** A process leaves a sign of its own beside each shard's sets. If the sign
 is gone, so were the sets, for some time: its readers there may have missed something. The
-sets themselves cannot tell, since another process may have refilled them first.
+sets themselves cannot tell, since another process may have refilled them first. The sign is seen gone once: of an
+answer that was lost it is not known what it said, so the next one counts as if it had.
 """
 
 import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 from django.conf import settings
@@ -38,12 +40,13 @@ ByShard = dict[int, list[int]]
 """Readers, by the shard of their timelines."""
 
 
-class NotAllPresent(Unavailable):
-    """Some nodes of a cluster did not answer, so that their readers may not be present; `emptied` as of the others."""
+class Appeared(NamedTuple):
+    """What came of making readers present, by their shards."""
 
-    def __init__(self, backend: str, emptied: set[int]) -> None:
-        super().__init__(backend)
-        self.emptied = emptied
+    emptied: set[int]
+    """All readers of the process there, not only these, may have missed something, and may not be present."""
+    unanswered: set[int]
+    """Nodes that did not answer: these readers may not be present."""
 
 
 class Presence:
@@ -54,24 +57,27 @@ class Presence:
         self._lock = threading.Lock()
         self._signed: set[int] = set()
         """Shards where this process has left its sign."""
+        self._unsure: set[int] = set()
+        """Shards of which the last answer was lost."""
 
-    def appear(self, reader_ids: Iterable[int]) -> set[int]:
-        """Makes readers present; returns the shards whose readers may have missed something.
+    def appear(self, reader_ids: Iterable[int]) -> Appeared:
+        """Makes readers present; says once of a shard that it was emptied. One round trip.
 
-        One round trip. Raises `Unavailable`, and then they may not be present; `NotAllPresent` if some nodes answered.
+        Never raises `Unavailable`: the answer says who was not reached.
         """
         shards, epoch = by_shard(reader_ids), current_epoch()
-        if not shards:
-            return set()
-        answers = timeline_node().ask_all([self._appearing(shard, epoch, shards[shard]) for shard in shards])
+        try:
+            answers = timeline_node().ask_all([self._appearing(shard, epoch, shards[shard]) for shard in shards])
+        except Unavailable:
+            answers = [None] * len(shards)
         known = {shard: signed for shard, signed in zip(shards, answers, strict=True) if signed is not None}
+        unanswered = shards.keys() - known.keys()
         with self._lock:
             unsigned = {shard for shard, was_signed in known.items() if not was_signed}
-            emptied = unsigned & self._signed
+            emptied = (unsigned & self._signed) | (self._unsure & known.keys())
+            self._unsure = (self._unsure - known.keys()) | unanswered
             self._signed |= known.keys()
-        if len(known) < len(shards):
-            raise NotAllPresent(timeline_node().name, emptied)
-        return emptied
+        return Appeared(emptied, unanswered)
 
     def _appearing(self, shard: int, epoch: int, readers: list[int]) -> Read[bool | None]:
         """Makes the shard's readers present, and says whether the sign stood. The sign first: see above."""

@@ -1,9 +1,9 @@
-"""The process's one subscription to what is published for live processes, and its readers' presence.
+"""The process's one subscription to what is published for live processes.
 
 Started by the first socket. A subscription that breaks is made again, and whatever was
 published meanwhile is made good: every reader of the process is told to resync. The same
-happens to readers whose presence had vanished from Redis (it was emptied), which is looked
-at every REFRESH_SECONDS; so live delivery never stops silently.
+happens to readers whose presence had vanished from Redis (appearing.py); so live delivery never
+stops silently.
 
 **Watermark.** An order is marked done only after its message was published. So a watermark
 read from the outbox counts once the subscription has answered a PING sent after that: its
@@ -11,7 +11,7 @@ answers come in order, and everything published before has then been put into th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,8 +24,8 @@ from accounts.account_cache.change_log import Changes, own_copy, recent_changes
 from fanout.live import channel
 from fanout.live.channel import PUBLIC_CHANNEL, LiveKind
 from fanout.live.figures import live_figures
-from fanout.live.presence import REFRESH_SECONDS, NotAllPresent, Presence
 from fanout.live.watermark import WATERMARK_SECONDS, watermark
+from feed.live.appearing import appearing
 from feed.live.arrivals import arrivals
 from feed.live.channels import HEARD_SECONDS, KEPT_SECONDS, channels
 from feed.live.heard import heard
@@ -42,7 +42,6 @@ from feed.live.threads import housekeeping
 from feed.live.watching import LOOK_SECONDS, SIGHT_SECONDS, SWEEP_SECONDS, watched
 from storage.errors import Unavailable
 from storage.redis.node import timeline_node
-from storage.redis.shards import timeline_shard
 
 RECONNECT_SECONDS = 0.5
 START_SECONDS = 2.0
@@ -72,9 +71,6 @@ class Listener:
         self._subscribed = asyncio.Event()
         self._missing: set[str] = set()
         """Channels that every process hears, and that the subscription does not yet."""
-        self._presence = Presence()
-        self._absent: set[int] = set()
-        """Readers that could not be made present when they came."""
         self._public = Pacing()
         self._news = Pacing()
         self._watermark = 0
@@ -89,11 +85,11 @@ class Listener:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop, self._subscribed, self._looked = loop, asyncio.Event(), datetime.now(UTC)
-            for each in (channels, watched, self._public, self._news):
+            for each in (channels, appearing, watched, self._public, self._news):
                 each.start_anew()
             steps = (
                 self._listen,
-                self._keep_present,
+                appearing.keep_present,
                 self._watch_accounts,
                 self._read_watermark,
                 self._tell_public,
@@ -117,11 +113,7 @@ class Listener:
         """
         await self._subscription_stands()
         if topic.subject == HOME:
-            try:
-                await self._appear([topic.id])
-            except Unavailable:
-                self._absent.add(topic.id)
-                log.warning("presence_waits_for_redis", user_id=topic.id)
+            await appearing.come(topic.id)
 
     async def _subscription_stands(self) -> None:
         """Waits until it does, or until that has taken too long."""
@@ -130,15 +122,6 @@ class Listener:
                 await self._subscribed.wait()
         except TimeoutError:
             log.warning("live_feed_waits_for_redis")
-
-    async def _appear(self, reader_ids: list[int]) -> None:
-        """Makes readers present; everybody on a shard that had been emptied resyncs, whoever it was that noticed."""
-        try:
-            emptied = await housekeeping(self._presence.appear, reader_ids)
-        except NotAllPresent as error:
-            _resync_shards(error.emptied)
-            raise
-        _resync_shards(emptied)
 
     async def _listen(self) -> None:
         try:
@@ -258,15 +241,6 @@ class Listener:
         await asyncio.sleep(KEPT_SECONDS)
         await channels.drop_unwanted()
 
-    async def _keep_present(self) -> None:
-        """Refreshes the presence of every reader here. Who was absent until now has missed what was not published for
-        them; who comes amid this reads their page behind it."""
-        await asyncio.sleep(REFRESH_SECONDS)
-        absent = frozenset(self._absent)
-        await self._appear(list({*registry.ids(READER), *absent}))
-        self._absent -= absent
-        registry.signal(HOME, absent, SignalKind.RESYNC)
-
     async def _watch_accounts(self) -> None:
         await asyncio.sleep(WATCH_SECONDS)
         changes = await housekeeping(_recent_changes)
@@ -294,12 +268,6 @@ class Listener:
             if since:
                 await registry.of_authors(SignalKind.PROTECTED, frozenset(since), since=since)
         self._looked = began
-
-
-def _resync_shards(emptied: Collection[int]) -> None:
-    if emptied:
-        missed = [reader_id for reader_id in registry.ids(HOME) if timeline_shard(reader_id) in emptied]
-        registry.signal(HOME, missed, SignalKind.RESYNC)
 
 
 def _resync(name: str) -> None:

@@ -13,9 +13,11 @@ from unittest.mock import patch
 
 from fanout.live import watermark as watermark_module
 from fanout.live.watermark import watermark
+from feed.live import appearing as appearing_module
 from feed.live import heard as heard_module
 from feed.live import listener as listener_module
 from feed.live import queues
+from feed.live.appearing import Appearing, appearing
 from feed.live.heard import heard
 from feed.live.listener import Listener, listener
 from feed.live.places import places
@@ -27,19 +29,22 @@ from feed.live.turns import AT_A_TIME, turns
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
 
-PAUSES = {"WATERMARK_SECONDS": 0.004, "REFRESH_SECONDS": 0.01, "WATCH_SECONDS": 0.01, "RECONNECT_SECONDS": 0.02}
+PAUSES = {"WATERMARK_SECONDS": 0.004, "WATCH_SECONDS": 0.01, "RECONNECT_SECONDS": 0.02}
 """Of the listener, whose order is that of the product's: a watermark is read more often than anything is looked at."""
+REFRESH_SECONDS = 0.01
 START_SECONDS = 0.2
 ROUND_SECONDS = 0.15
+"""For a round of looks that cannot end, while Redis is away."""
 TOLD_SECONDS = 0.02
 """Of a watermark: some rounds of the process go by what was told, others read it themselves."""
-"""For a round of looks that cannot end, while Redis is away."""
 LOOK_SECONDS = 0.002
 CANCELLED_TIMES, CANCELLED_SECONDS = 3, 20.0
 STILL_SECONDS = 0.006
 """For a watermark that was read after the looks to come back behind what was published."""
 
 T = TypeVar("T")
+Step = Callable[[Any], Awaitable[None]]
+"""A method that looks at something now and then."""
 
 
 class Process:
@@ -82,8 +87,8 @@ class Process:
         finally:
             self._loop.close()
 
-    def noting(self, what: str, step: Callable[[Listener], Awaitable[None]]) -> Callable[[Listener], Awaitable[None]]:
-        async def noted(of: Listener) -> None:
+    def noting(self, what: str, step: Step) -> Step:
+        async def noted(of: Any) -> None:
             begun = now_us()
             await step(of)
             self._looked[what] = begun
@@ -94,12 +99,12 @@ class Process:
 @contextmanager
 def live(process: Callable[[], Process], limits: dict[str, int]) -> Generator[None]:
     """Inside, listeners hurry and tell their process what they have looked at; `limits` are by name as in LIMITS."""
-    steps = {"accounts": "_watch_accounts", "presence": "_keep_present"}
+    steps = {"accounts": (Listener, "_watch_accounts"), "presence": (Appearing, "keep_present")}
     with ExitStack() as inside:
         for context in (*_hurrying(), *(patch.object(LIMITS[name], name, most) for name, most in limits.items())):
             inside.enter_context(context)
-        for what, step in steps.items():
-            inside.enter_context(patch.object(Listener, step, _noted(process, what, getattr(Listener, step))))
+        for what, (of, step) in steps.items():
+            inside.enter_context(patch.object(of, step, _noted(process, what, getattr(of, step))))
         yield
 
 
@@ -116,23 +121,22 @@ def _hurrying() -> list[AbstractContextManager[object]]:
     return [
         *(patch.object(listener_module, name, seconds) for name, seconds in PAUSES.items()),
         patch.object(listener_module, "START_SECONDS", START_SECONDS),
+        patch.object(appearing_module, "REFRESH_SECONDS", REFRESH_SECONDS),
         patch.object(watermark_module, "WATERMARK_SECONDS", 0.0),
         patch.object(watermark_module, "TOLD_SECONDS", TOLD_SECONDS),
         patch.object(Unavailable, "retry_after_seconds", 0.01),
     ]
 
 
-def _noted(
-    process: Callable[[], Process], what: str, step: Callable[[Listener], Awaitable[None]]
-) -> Callable[[Listener], Awaitable[None]]:
-    async def noted(of: Listener) -> None:
+def _noted(process: Callable[[], Process], what: str, step: Step) -> Step:
+    async def noted(of: Any) -> None:
         await process().noting(what, step)(of)
 
     return noted
 
 
 def _forget_everything() -> None:
-    for each in (listener, registry, heard, places, sharing):
+    for each in (listener, appearing, registry, heard, places, sharing):
         each.__init__()  # type: ignore[misc]
     turns.__init__(AT_A_TIME)  # type: ignore[misc]
     shared_places.__init__(places)  # type: ignore[misc]

@@ -129,11 +129,11 @@ class TestPresence:
         reader = new_id()
         one, other = Presence(), Presence()
         for process in (one, other, one, other):
-            assert process.appear([reader]) == set()
+            assert process.appear([reader]).emptied == set()
         timeline_node().round_trip(("FLUSHALL",))
-        assert one.appear([reader]) == {timeline_shard(reader)}
-        assert other.appear([reader]) == {timeline_shard(reader)}
-        assert one.appear([reader]) == other.appear([reader]) == set()
+        assert one.appear([reader]).emptied == {timeline_shard(reader)}
+        assert other.appear([reader]).emptied == {timeline_shard(reader)}
+        assert one.appear([reader]) == other.appear([reader]) == (set(), set())
 
     def test_a_worker_an_epoch_off_still_finds_who_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
         reader = new_id()
@@ -170,7 +170,7 @@ class TestLivePublishing:
         author, present, absent = new_person(), new_person(), new_person()
         for reader in (present, absent):
             follows.follow(reader.id, author.id)
-        assert Presence().appear([present.id]) == set()
+        assert Presence().appear([present.id]) == (set(), set())
         client: Any = timeline_node().client()
         with client.pubsub() as subscription:
             subscription.subscribe(*(channel.channel(shard) for shard in by_shard([present.id])))

@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import redis.asyncio
@@ -12,19 +13,25 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from accounts.graph import follows
+from accounts.models import User
 from deploy.valkey import Valkey
 from fanout.live.channel import PUBLIC_CHANNEL, tweet_channel
+from fanout.live.presence import Appeared, current_epoch, present_key
+from feed.live import appearing as appearing_module
 from feed.live import listener as listener_module
+from feed.live.appearing import appearing
 from feed.live.channels import HEARD_SECONDS, channels
 from feed.live.listener import START_SECONDS, listener
 from feed.live.queues import LiveQueue
 from feed.live.registry import registry
-from feed.live.streams.stream import PUBLIC, READER, Signal, SignalKind, Topic
+from feed.live.streams.stream import HOME, PUBLIC, READER, Signal, SignalKind, Topic
 from feed.live.subscription import Subscription
 from feed.live.threads import housekeeping
 from storage.errors import Unavailable
 from storage.redis.handshakes import greet_async
 from storage.redis.node import timeline_node
+from storage.redis.reads import Read
+from storage.redis.shards import by_shard, timeline_shard
 from tests.backends import connected_anew
 from tests.integration.feed.sockets import Socket, delivered, until
 from tests.integration.speaking import on_one_store
@@ -69,6 +76,18 @@ def test_what_was_posted_while_redis_was_down_comes_when_it_is_back(
         await socket.close()
 
     asyncio.run(lives_through_it())
+
+
+def neighbour_of(reader: User) -> User:
+    """Somebody whose timeline is on the same shard."""
+    return next(each for each in iter(new_person, None) if timeline_shard(each.id) == timeline_shard(reader.id))
+
+
+def is_present(reader_id: int) -> bool:
+    [answer] = timeline_node().round_trip(
+        ("SISMEMBER", present_key(timeline_shard(reader_id), current_epoch()), reader_id)
+    )
+    return bool(answer)
 
 
 def waiting(queue: LiveQueue) -> list[Signal]:
@@ -201,19 +220,107 @@ def test_what_was_published_while_a_connection_was_broken_for_a_moment_comes_too
     asyncio.run(lives_through_it())
 
 
+def test_who_vanished_is_told_what_comes_behind_somebody_else_s_return(
+    timeline_redis: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who returns first finds that their shard was emptied, for all who were there."""
+    monkeypatch.setattr(appearing_module, "REFRESH_SECONDS", 600.0)
+    author, reader = new_person(), new_person()
+    follows.follow(reader.id, author.id)
+    neighbour = neighbour_of(reader)
+    socket, other = Socket(reader), Socket(neighbour)
+
+    async def scenario() -> None:
+        await socket.open()
+        await housekeeping(timeline_node().round_trip, ("FLUSHALL",))
+        await other.open()
+        assert await socket.is_silent(0.3), "whatever was replayed at once is"
+        tweet = await housekeeping(post, author)
+        await delivered()
+        assert await socket.until(tweet) == [tweet]
+        assert not appearing._absent
+        for each in (socket, other):
+            await each.close()
+
+    asyncio.run(scenario())
+
+
+def test_who_is_replayed_as_they_vanished_is_present_by_then(
+    timeline_redis: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is pushed behind the replay is published."""
+    reader = new_person()
+    neighbour = neighbour_of(reader)
+    monkeypatch.setattr(appearing_module, "REFRESH_SECONDS", 0.05)
+    resynced: list[bool] = []
+
+    class Replayed(LiveQueue):
+        __slots__ = ()
+
+        def put(self, signal: Signal) -> None:
+            resynced.append(is_present(reader.id))
+
+    async def scenario() -> None:
+        appearing.start_anew()
+        registry.add(Topic(READER, reader.id), queue := Replayed())
+        registry.add(Topic(HOME, reader.id), queue)
+        await appearing.come(reader.id)
+        await housekeeping(timeline_node().round_trip, ("FLUSHALL",))
+        await appearing.come(neighbour.id)
+        assert resynced == []
+        await appearing.keep_present()
+        assert resynced == [True]
+        for subject in (READER, HOME):
+            registry.remove(Topic(subject, reader.id), queue)
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_that_was_lost_may_have_said_that_redis_was_emptied(
+    timeline_redis: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All readers are made present by it, so that nobody would notice any more what was not published before."""
+    monkeypatch.setattr(appearing_module, "REFRESH_SECONDS", 600.0)
+    author, reader = new_person(), new_person()
+    follows.follow(reader.id, author.id)
+    socket, ask_all, is_lost = Socket(reader), timeline_node().ask_all, threading.Event()
+
+    def loses_one(reads: Sequence[Read[Any]]) -> list[Any]:
+        answers = ask_all(reads)
+        if is_lost.is_set() and "live-process" in str(reads[0].commands[0][1]):
+            is_lost.clear()
+            raise Unavailable("redis_timelines")
+        return answers
+
+    async def scenario() -> None:
+        await socket.open()
+        await housekeeping(timeline_node().round_trip, ("FLUSHALL",))
+        tweet = await housekeeping(post, author)
+        await delivered()
+        monkeypatch.setattr(timeline_node(), "ask_all", loses_one)
+        monkeypatch.setattr(appearing_module, "REFRESH_SECONDS", 0.05)
+        is_lost.set()
+        appearing._vanished.set()
+        assert await socket.until(tweet) == [tweet]
+        assert not is_lost.is_set()
+        await socket.close()
+
+    asyncio.run(scenario())
+
+
 def test_who_could_not_be_made_present_is_told_what_was_not_published_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Redis was too slow once, as they came; the subscription stands, and nobody else notices anything."""
     author, reader = new_person(), new_person()
     follows.follow(reader.id, author.id)
-    socket, appear, is_slow = Socket(reader), listener._presence.appear, threading.Event()
+    socket, appear, is_slow = Socket(reader), appearing._presence.appear, threading.Event()
 
-    def slow_at_first(reader_ids: Iterable[int]) -> set[int]:
+    def slow_at_first(reader_ids: Iterable[int]) -> Appeared:
         if is_slow.is_set():
-            raise Unavailable("redis_timelines")
+            return Appeared(set(), set(by_shard(reader_ids)))
         return appear(reader_ids)
 
-    monkeypatch.setattr(listener._presence, "appear", slow_at_first)
-    monkeypatch.setattr(listener_module, "REFRESH_SECONDS", 0.2)
+    monkeypatch.setattr(appearing._presence, "appear", slow_at_first)
+    monkeypatch.setattr(appearing_module, "REFRESH_SECONDS", 0.2)
 
     async def scenario() -> None:
         is_slow.set()
@@ -223,7 +330,7 @@ def test_who_could_not_be_made_present_is_told_what_was_not_published_for_them(m
         assert await socket.is_silent(0.5), "it was published for nobody"
         is_slow.clear()
         assert await socket.until(tweet) == [tweet]
-        assert not listener._absent
+        assert not appearing._absent
         await socket.close()
 
     asyncio.run(scenario())
