@@ -75,7 +75,7 @@ class Appearing:
         if done.emptied:
             self._absent |= {each for each in registry.ids(READER) if timeline_shard(each) in done.emptied}
             self._vanished.set()
-            log.warning("presence_vanished", readers=len(self._absent))
+            log.warning("presence_vanished", count=len(self._absent))
         return done.unanswered
 
 

@@ -58,6 +58,7 @@ class Client:
         self._journal = journal
         self._dice = dice
         self._cursor: str | None = None
+        self._is_subscribed = False
         self._stays = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._live, name=f"listener.{person}", daemon=True)
@@ -93,6 +94,7 @@ class Client:
             if self._cursor is None:
                 self._load(f"/feed/home?limit={LIMIT}")
             after = {} if self._cursor is None else {"after": self._cursor}
+            self._is_subscribed = False
             self._say(socket, type="subscribe", stream="home", **after)
             self._journal.note("socket", person=self.screen.person, resumed=self._cursor is not None)
             heard = time.time()
@@ -120,10 +122,14 @@ class Client:
             case "delete":
                 with self.lock:
                     self.screen.on_it.discard(int(frame["id"]))
-            case "subscribed" if self._cursor is None:  # an empty page had no cursor: what came in between is on it now
-                self._load(f"/feed/home?limit={LIMIT}")
+            case "subscribed":
+                self._is_subscribed = True
+                if self._cursor is None:  # an empty page had no cursor: what came in between is on it now
+                    self._load(f"/feed/home?limit={LIMIT}")
             case "gap":
                 self._load_anew(frame["after"])
+            case "error" if not self._is_subscribed:  # a back end was away: it does not begin by itself
+                raise Broken
 
     def _load_anew(self, after: str) -> None:
         """Pages up from there; of what is on the screen nothing is known any more."""

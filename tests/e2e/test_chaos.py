@@ -17,8 +17,18 @@ SEED = "2"
 """One with eight kinds of faults in its first rounds."""
 
 
+TOLD = frozenset({"fault", "returned", "socket", "socket broken", "difference", "finding"})
+"""What a failure tells of its log, which goes with the test's directory."""
+
+
 def events(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def warnings_in(directory: Path) -> list[str]:
+    """The last warnings of each process."""
+    lines = {path: path.read_text(errors="replace").splitlines() for path in sorted(directory.rglob("*.log"))}
+    return [f"{path.name}: {line}" for path, found in lines.items() for line in found if "warning" in line][-200:]
 
 
 @pytest.mark.timeout(360)
@@ -43,6 +53,8 @@ def test_nothing_is_lost_doubled_or_wrong(tmp_path: Path) -> None:
     )
     [log] = tmp_path.glob("*/log.jsonl")
     seen = events(log)
+    if ended.returncode != 0:
+        print(*(json.dumps(each) for each in seen if each["event"] in TOLD), *warnings_in(log.parent), sep="\n")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.rstrip().endswith(f"0 differences. Log: {log}")
 
