@@ -86,7 +86,7 @@ class _Cached(msgspec.Struct, frozen=True, array_like=True):
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(_Cached)
 NOBODY = Exclusions()
-_BEFORE, _BEHIND = (READY + _encode(_Cached(NO_VERSION, NOBODY))).split(NO_VERSION)
+BEFORE, BEHIND = (READY + _encode(_Cached(NO_VERSION, NOBODY))).split(NO_VERSION)
 """What stands around the version in the value of who excludes nobody, as most do."""
 
 
@@ -103,7 +103,7 @@ def read(viewer_id: int) -> Read[Exclusions | None]:
 def decode(answer: tuple[bytes | None, bytes | None]) -> Exclusions | None:
     """Returns what the value of a viewer's `exclusions_key` says beside their graph version, as `read` has it."""
     value, version = answer
-    if value == _BEFORE + (version or NO_VERSION) + _BEHIND:
+    if value == BEFORE + (version or NO_VERSION) + BEHIND:
         return NOBODY  # at a fifth of what decoding costs
     if value is None or value[:1] != READY:
         return None

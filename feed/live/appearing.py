@@ -70,12 +70,17 @@ class Appearing:
                 await self._vanished.wait()
 
     async def _appear(self, reader_ids: Collection[int]) -> set[int]:
-        """Makes readers present; returns the shards that have not answered. Whoever has vanished is absent now."""
+        """Makes readers present; returns the shards that have not answered. Whoever has vanished is absent now.
+
+        But not those of `reader_ids` to whose homes nobody listens yet: they are present, and will be read behind this.
+        """
         done = await housekeeping(self._presence.appear, list(reader_ids))
         if done.emptied:
-            self._absent |= {each for each in registry.ids(READER) if timeline_shard(each) in done.emptied}
+            coming = set(reader_ids).difference(registry.ids(HOME))
+            vanished = {each for each in registry.ids(READER) if timeline_shard(each) in done.emptied} - coming
+            self._absent |= vanished
             self._vanished.set()
-            log.warning("presence_vanished", count=len(self._absent))
+            log.warning("presence_vanished", count=len(vanished))
         return done.unanswered
 
 

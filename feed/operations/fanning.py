@@ -16,6 +16,7 @@ from fanout.delivery import celebrities
 from fanout.delivery.celebrities import AuthorDelivery
 from fanout.orders import figures
 from fanout.timelines import standing
+from feed.timelines.standing import everyday
 from storage.errors import Unavailable
 from storage.ids.snowflakes import id_us
 from storage.ports.dead_letters import Attempt, DeadLetter
@@ -112,7 +113,7 @@ def _reach(tweet: Tweet) -> Reach | None:
     page = follows.follower_page(tweet.author_id, 0, after=0, limit=LOOKED_AT + 1)
     readers = page[:LOOKED_AT]
     try:
-        [found] = timeline_node().ask(standing.read(readers, tweet.id, tweet.author_id))
+        [found] = timeline_node().ask(standing.read(readers, tweet.id, tweet.author_id, everyday([tweet.id])))
     except Unavailable:
         return None
     merging = sum(map(len, found.merging.values()))

@@ -4,16 +4,20 @@ Says what `stands_in_home` (home.py) and `hydrate` say of each reader, but leave
 own, so that whoever is known to no cache holds up none of the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+from accounts.graph import exclusions
+from accounts.graph.exclusions import NOBODY
 from fanout.timelines import standing
 from fanout.timelines.recents import Recents
-from fanout.timelines.standing import Standing
+from fanout.timelines.standing import Everyday, Standing
 from feed.timelines.home import InHome
 from feed.timelines.merging import build
 from storage.redis.node import timeline_node
-from tweets.reading.hydration import Shared, TweetOut, views_of
-from tweets.reading.viewing import known_of
+from storage.redis.shards import timeline_shard
+from tweets.caches import marks
+from tweets.reading.hydration import Shared, TweetOut, view_of_most, views_of
+from tweets.reading.viewing import Known, known_of, proving_among, told_apart, unchanged_below
 
 Told = Sequence[TweetOut] | InHome
 """What a reader is to be shown; else UNKNOWN, to read the page, or STANDS, to be shown what they alone are asked of."""
@@ -31,13 +35,41 @@ def seen_at_home(reader_ids: Sequence[int], entry_id: int, entry: Shared) -> dic
     author_id = entry.author_of(entry_id)
     if author_id is None:
         return dict.fromkeys(reader_ids, ())
-    asked = standing.read(reader_ids, entry_id, author_id)
     originals = entry.originals
-    known, found = known_of(reader_ids, originals, asked, home=True)
+    [found] = timeline_node().ask(standing.read(reader_ids, entry_id, author_id, everyday(originals)))
     there, unknown = _with_recents(found, entry_id, author_id)
     told: dict[int, Told] = dict.fromkeys(reader_ids, ())
     told |= dict.fromkeys(unknown, InHome.UNKNOWN) | dict.fromkeys(there, InHome.STANDS)
-    return told | views_of({each: known[each] for each in there if known[each].tells(originals)}, entry)
+    return told | _views(there, found, entry)
+
+
+def _views(there: Sequence[int], found: Standing, entry: Shared) -> dict[int, list[TweetOut]]:
+    """What those see of the entry in whose timelines it is, but for who would cost a read of their own."""
+    originals = entry.originals
+    known = _known_apart(there, found, originals)
+    like_all = there if not known else [each for each in there if each not in known]
+    if not entry.are_open:
+        known |= {each: Known(each, NOBODY, home=True, unmarked=True) for each in like_all}
+        like_all = []
+    seen = views_of({each: of_reader for each, of_reader in known.items() if of_reader.tells(originals)}, entry)
+    return seen | dict.fromkeys(like_all, view_of_most(entry)) if like_all else seen
+
+
+def _known_apart(there: Sequence[int], found: Standing, originals: Collection[int]) -> dict[int, Known]:
+    """What is known of those of whom more has to be known than that they are like all."""
+    proving = proving_among(found.generations, originals)
+    if not found.apart and len(proving) == len(found.generations):
+        return {}
+    apart = {each: found.apart[each] for each in there if each in found.apart}
+    unproved = [each for each in there if each not in apart and timeline_shard(each) not in proving]
+    return told_apart(apart, found.generations, originals, home=True) | known_of(unproved, originals, home=True)
+
+
+def everyday(originals: Collection[int]) -> Everyday:
+    """Returns what tells in Redis that a reader is shown like everybody else what shows these tweets."""
+    nobody = exclusions.BEFORE, exclusions.BEHIND
+    unseen = unchanged_below(originals)
+    return Everyday(exclusions.exclusions_key, nobody, marks.version_key, marks.UNCHANGED_BYTES, unseen)
 
 
 def _with_recents(found: Standing, entry_id: int, author_id: int) -> tuple[list[int], list[int]]:

@@ -89,6 +89,7 @@ class ViewerFlags(msgspec.Struct, frozen=True):
 UNMARKED = ViewerFlags()
 OF_A_FILL = b"F"
 """What a version begins with, and is longer by, that a reader has set where there was none."""
+UNCHANGED_BYTES = len(OF_A_FILL) + 8
 UNKNOWN_VERSION = b"unknown"
 """No version is like it: what is cached is dropped."""
 
@@ -129,7 +130,7 @@ def tell(cached: KnownMarks, tweet_ids: Collection[int]) -> bool:
 
 def is_of_a_change(version: bytes | None) -> bool:
     """Returns whether the viewer has changed a mark within VERSION_SECONDS, by what stands at their `version_key`."""
-    return version is not None and len(version) != len(OF_A_FILL) + 8
+    return version is not None and len(version) != UNCHANGED_BYTES
 
 
 def version(viewer_id: int) -> bytes | None:

@@ -156,6 +156,11 @@ class Shared(msgspec.Struct, frozen=True):
         open_ids = [each for each in self.ids if not self._author(each).protected]
         return self if len(open_ids) == len(self.ids) else structs.replace(self, ids=tuple(open_ids))
 
+    @property
+    def are_open(self) -> bool:
+        """Returns whether nothing in it is by anybody suspended or protected."""
+        return not any(each.suspended or each.protected for each in self.loaded.authors.values())
+
     def authors_listed(self) -> list[Account]:
         """Returns whose the tweets are that were asked for."""
         return [self._author(each) for each in self.ids]
@@ -191,7 +196,7 @@ def seen_by(
     """
     ids = [viewer.id for viewer in viewers]
     try:
-        known, _ = known_of(ids, tweets.originals, NOTHING, home=False)
+        known = known_of(ids, tweets.originals, home=False)
     except Unavailable:
         known = known_without_redis(ids)
     for of_viewer in known.values():
@@ -209,11 +214,11 @@ def views_of(known: Mapping[int, Known], tweets: Shared, *, suspended: bool = Fa
     _know_protected(known, tweets, suspended=suspended)
     found, originals = {}, tweets.originals
     unmarked = dict.fromkeys(originals, UNMARKED)
-    plain = _seen(tweets, frozenset(), unmarked)
+    plain = view_of_most(tweets)
     views: dict[tuple[frozenset[int], tuple[ViewerFlags, ...]], list[TweetOut]] = {
         (frozenset(), tuple(unmarked.values())): plain
     }
-    all_open = suspended or not any(each.suspended or each.protected for each in tweets.loaded.authors.values())
+    all_open = suspended or tweets.are_open
     for viewer_id, of_viewer in known.items():
         if all_open and of_viewer.sees_all:
             found[viewer_id] = plain
@@ -225,6 +230,11 @@ def views_of(known: Mapping[int, Known], tweets: Shared, *, suspended: bool = Fa
             views[key] = _seen(tweets, unseen, flags)
         found[viewer_id] = views[key]
     return found
+
+
+def view_of_most(tweets: Shared) -> list[TweetOut]:
+    """Returns the tweets as everybody sees them who excludes nobody and has marked none; if they `are_open`."""
+    return _seen(tweets, frozenset(), dict.fromkeys(tweets.originals, UNMARKED))
 
 
 def _know_protected(known: Mapping[int, Known], tweets: Shared, *, suspended: bool) -> None:

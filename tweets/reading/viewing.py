@@ -10,7 +10,7 @@ For example, tweet 90 is a second old, and Ada and Bob are told of it. Bob liked
 his marks are read; Ada has none, and is shown that she has not liked it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -19,8 +19,8 @@ from accounts.graph.exclusions import NO_VERSION, NOBODY, Exclusions, Visibility
 from accounts.graph.follows import graph_version_key
 from storage.ids.snowflakes import id_us, now_us
 from storage.redis.node import timeline_node
-from storage.redis.reads import Read, T
-from storage.redis.shards import Generations, by_shard, generation_key, keys_within
+from storage.redis.reads import Read
+from storage.redis.shards import Generations, by_shard, generation_key, keys_within, timeline_shard
 from tweets.caches import marks
 from tweets.caches.marks import CLOCK_SKEW, KnownMarks
 
@@ -61,19 +61,61 @@ class Known(msgspec.Struct):
         return told and self.visibility.is_known
 
 
-def known_of(
-    viewer_ids: Sequence[int], tweet_ids: Collection[int], extra: Read[T], *, home: bool
-) -> tuple[dict[int, Known], T]:
-    """Returns what Redis knows of each viewer in respect of the tweets, and what `extra` says.
+def known_of(viewer_ids: Sequence[int], tweet_ids: Collection[int], *, home: bool) -> dict[int, Known]:
+    """Returns what Redis knows of each viewer in respect of the tweets.
 
     Whose exclusions it does not have is in there without them. One round trip; two if the marks of some have to be
     read. Raises `Unavailable`.
     """
-    found, answer = timeline_node().ask(_signs_of(viewer_ids, tweet_ids, home=home), extra)
-    asked = [each for each in viewer_ids if not found[each].unmarked]
+    [found] = timeline_node().ask(_signs_of(viewer_ids, tweet_ids, home=home))
+    return _with_marks(found)
+
+
+def told_apart(
+    signs: Mapping[int, tuple[bytes | None, bytes | None, bytes | None]],
+    generations: Mapping[int, bytes | None],
+    tweet_ids: Collection[int],
+    *,
+    home: bool,
+) -> dict[int, Known]:
+    """Does the same of viewers of whom the values of their exclusions, graph version and version of marks were read,
+    under these generations of their shards. No round trip, or one if the marks of some have to be read."""
+    proving, unchanged = proving_among(generations, tweet_ids), unchanged_below(tweet_ids)
+    found = {
+        viewer_id: Known(
+            viewer_id,
+            exclusions.decode((excluded, graph)),
+            home,
+            None,
+            not tweet_ids or (timeline_shard(viewer_id) in proving and _has_no_sign(graph, marked, unchanged)),
+        )
+        for viewer_id, (excluded, graph, marked) in signs.items()
+    }
+    return _with_marks(found)
+
+
+def proving_among(generations: Mapping[int, bytes | None], tweet_ids: Collection[int]) -> set[int]:
+    """Returns the shards, of those that were read under these generations, in which a viewer without the sign of a
+    change has marked none of the tweets."""
+    proving = _generations_that_prove(tweet_ids)
+    return {
+        shard
+        for shard, generation in generations.items()
+        if not tweet_ids or (generation is not None and generation == proving.get(shard))
+    }
+
+
+def unchanged_below(tweet_ids: Collection[int]) -> bytes:
+    """Returns the graph version from which on a viewer may have marked one of the tweets by a change without another
+    sign in Redis (see above): as it stands there, where what is below sorts before it."""
+    return max(0, min(tweet_ids, default=0) - CLOCK_SKEW).to_bytes(8, "big")
+
+
+def _with_marks(found: dict[int, Known]) -> dict[int, Known]:
+    asked = [viewer_id for viewer_id, known in found.items() if not known.unmarked]
     for viewer_id, marked in zip(asked, timeline_node().ask_all([marks.read(each) for each in asked]), strict=True):
         found[viewer_id].marks = marked
-    return found, answer
+    return found
 
 
 def known_without_redis(viewer_ids: Sequence[int]) -> dict[int, Known]:
@@ -100,7 +142,7 @@ def _signs_of(viewer_ids: Sequence[int], tweet_ids: Collection[int], *, home: bo
     """What `known_of` returns, but for marks that have to be read. A command a shard."""
     shards = by_shard(viewer_ids)
     commands = tuple(("MGET", generation_key(shard), *_keys(shard, viewers)) for shard, viewers in shards.items())
-    unchanged = _unchanged_below(tweet_ids)
+    unchanged = unchanged_below(tweet_ids)
 
     def decode(*answers: Sequence[bytes | None]) -> dict[int, Known]:
         found = {}
@@ -110,19 +152,16 @@ def _signs_of(viewer_ids: Sequence[int], tweet_ids: Collection[int], *, home: bo
             count = len(viewers)
             of_each = zip(viewers, values[:count], values[count:-count], values[-count:], strict=True)
             for viewer_id, excluded, graph, marked in of_each:
-                unmarked = not tweet_ids or (
-                    proves and (graph or NO_VERSION) < unchanged and not marks.is_of_a_change(marked)
-                )
+                unmarked = not tweet_ids or (proves and _has_no_sign(graph, marked, unchanged))
                 found[viewer_id] = Known(viewer_id, exclusions.decode((excluded, graph)), home, None, unmarked)
         return found
 
     return Read(commands, decode)
 
 
-def _unchanged_below(tweet_ids: Collection[int]) -> bytes:
-    """The graph version from which on a viewer may have marked one of the tweets by a change of which Redis has no
-    other sign (see above): as it stands in Redis, where what is below sorts before it."""
-    return max(0, min(tweet_ids, default=0) - CLOCK_SKEW).to_bytes(8, "big")
+def _has_no_sign(graph: bytes | None, marked: bytes | None, unchanged: bytes) -> bool:
+    """Whether nothing says that the viewer may have changed a mark."""
+    return (graph or NO_VERSION) < unchanged and not marks.is_of_a_change(marked)
 
 
 def _keys(shard: int, viewer_ids: Sequence[int]) -> list[str]:

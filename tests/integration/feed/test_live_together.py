@@ -17,7 +17,7 @@ from feed.live import arrivals, sharing
 from feed.live.streams import home as home_stream
 from feed.live.threads import housekeeping
 from feed.timelines.home import InHome, stands_in_home
-from feed.timelines.standing import seen_at_home
+from feed.timelines.standing import everyday, seen_at_home
 from storage.errors import Unavailable
 from storage.redis.node import RedisNode, timeline_node
 from storage.redis.reads import Command
@@ -281,5 +281,5 @@ def test_together_they_are_told_what_each_is_told_alone() -> None:
     shown = [[each.id for each in together[reader.id]] for reader in readers[1:]]
     assert shown == [[str(tweet)]] * 2
     assert later > tweet
-    [found] = timeline_node().ask(standing.read(ids, tweet, pulled.id))
+    [found] = timeline_node().ask(standing.read(ids, tweet, pulled.id, everyday([tweet])))
     assert sorted(each for some in found.merging.values() for each in some) == sorted(r.id for r in readers[1:])
