@@ -34,7 +34,7 @@ from storage.web.paging import encode_cursor
 
 ONLINE, BESIDE = 5_000, 1_000
 POSTS, RUNS = 4, 4
-ALONE, ROUNDS, EACH = 100, 8, 25
+ALONE, ROUNDS, EACH = 100, 16, 25
 PAUSE_SECONDS = 0.1
 SETTLED_SECONDS = 2.0
 KB = 1_024
