@@ -19,7 +19,8 @@ from fanout.orders.attempts import attempt
 from fanout.timelines.settled import tell_settled
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
-from storage.tracing import Attributes, Kind, begins, order_work, record_order
+from storage.spans import Attributes, Kind
+from storage.tracing import begins, order_work, record_order
 
 ONE_BY_ONE_SECONDS = 10.0
 """Less than the broker waits before it hands a message out again."""

@@ -30,7 +30,7 @@ from opentelemetry.util.re import parse_env_headers
 from config.observability.tracing import trace_sql
 from storage import tracing
 from storage.process import start_anew_after_fork
-from storage.tracing import Finished
+from storage.spans import Finished
 
 PATH = "/v1/traces"
 QUEUED = 4_096

@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 
 from config.observability.requests import METHODS
 from storage import tracing
-from storage.tracing import Kind
+from storage.spans import Attributes, Kind, Unit, link_of
 
 READS = ("GET", "HEAD", "OPTIONS")
 """Requests that send no order, so that it is known at their beginning whether they are sampled."""
@@ -38,7 +38,7 @@ class TraceMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         method = request.method if request.method in METHODS else "other"
         with tracing.unit(method, Kind.SERVER, may_adopt=method not in READS) as unit:
-            if link := tracing.link_of(request.META.get(TRACEPARENT, "")):
+            if link := link_of(request.META.get(TRACEPARENT, "")):
                 unit.links.append(link)
             response = self.get_response(request)
             if unit.may_be_told:
@@ -46,7 +46,7 @@ class TraceMiddleware:
         return response
 
 
-def _describe(unit: tracing.Unit, method: str, request: HttpRequest, response: HttpResponseBase) -> None:
+def _describe(unit: Unit, method: str, request: HttpRequest, response: HttpResponseBase) -> None:
     route = "unknown" if request.resolver_match is None else f"/{request.resolver_match.route}"
     unit.root.name = f"{method} {route}"
     unit.root.attributes |= {
@@ -77,7 +77,7 @@ def _traced(execute: Callable[..., T], sql: Any, params: object, many: bool, con
         return execute(sql, params, many, context)
 
 
-def _described(sql: object, connection: BaseDatabaseWrapper) -> tracing.Attributes:
+def _described(sql: object, connection: BaseDatabaseWrapper) -> Attributes:
     """Its first word and its table: a statement may hold a value."""
     text = sql if isinstance(sql, str) else ""
     word = text.split(None, 1)[0].upper() if text.strip() else ""

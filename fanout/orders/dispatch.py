@@ -33,7 +33,8 @@ from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.process import start_anew_after_fork
 from storage.redis.node import RedisNode
-from storage.tracing import Attributes, Kind, adopts, order_work, record_order
+from storage.spans import Attributes, Kind
+from storage.tracing import adopts, order_work, record_order
 
 QUEUE_SIZE = 10_000
 """About 2 MB; at 1,850 messages a second it holds five seconds of posts."""

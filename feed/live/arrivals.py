@@ -30,7 +30,8 @@ from feed.live.streams.stream import HOME, Signal, SignalKind, Topic
 from feed.live.threads import reading
 from feed.timelines.home import InHome
 from feed.timelines.standing import Told, seen_at_home
-from storage.tracing import Kind, order_work, traced
+from storage.spans import Kind
+from storage.tracing import order_work, traced
 
 TOGETHER = 500
 """Readers of one look: what a thread and a round trip cost is little beside them, and to write to them keeps the loop

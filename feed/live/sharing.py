@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from accounts.entities import Viewer
 from feed.live.threads import reading
-from tweets.reading.hydration import Shared, TweetOut, seen_by, shared
+from tweets.reading.hydration import TweetOut
+from tweets.reading.many_viewers import Shared, seen_by, shared
 
 KEPT = 128
 """What a beat tells of 50 topics (pacing.py), another one of 50 watched tweets, and what comes to homes: of 10 tweets

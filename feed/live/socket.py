@@ -30,7 +30,8 @@ from feed.live.shared_places import shared_places
 from feed.live.streams.stream import READER, Topic
 from feed.live.threads import housekeeping
 from storage.errors import Forbidden, NotSignedIn, ServiceError, TooMany, Unavailable
-from storage.tracing import Kind, begins
+from storage.spans import Kind
+from storage.tracing import begins
 from storage.web.client_address import scope_address
 
 NOBODYS = ""

@@ -19,7 +19,8 @@ from feed.live.registry import registry
 from feed.live.streams.stream import Over, Send, Signal, SignalKind, Stream, Topic, Wish
 from feed.live.told import Frame, Subscribed, failed
 from storage.errors import BadRequest, NotFound, Unavailable
-from storage.tracing import Kind, begins
+from storage.spans import Kind
+from storage.tracing import begins
 
 MOST_STREAMS = 20
 """That one socket may have at a time: a screen of each costs up to 140 KB (streams/screen.py)."""

@@ -16,7 +16,8 @@ from feed.timelines.merging import build
 from storage.redis.node import timeline_node
 from storage.redis.shards import timeline_shard
 from tweets.caches import marks
-from tweets.reading.hydration import Shared, TweetOut, view_of_most, views_of
+from tweets.reading.hydration import TweetOut
+from tweets.reading.many_viewers import Shared, view_of_most, views_of
 from tweets.reading.viewing import Known, known_of, proving_among, told_apart, unchanged_below
 
 Told = Sequence[TweetOut] | InHome

@@ -8,7 +8,8 @@ that nobody else has, then says whether it happened.
 import msgspec
 
 from storage.cassandra import session
-from storage.cassandra.session import Row, Undecided
+from storage.cassandra.failures import Undecided
+from storage.cassandra.session import Row
 from storage.errors import Unavailable
 from storage.ports.idempotency import KEPT_SECONDS, Answer, IdempotencyClaim
 

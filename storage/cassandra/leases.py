@@ -8,7 +8,7 @@ names its owner for certain.
 import random
 
 from storage.cassandra import session
-from storage.cassandra.session import Undecided
+from storage.cassandra.failures import Undecided
 from storage.errors import Unavailable
 from storage.ids.leases import Lease
 from storage.ids.snowflakes import WORKERS

@@ -29,30 +29,29 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from cassandra import ConsistencyLevel, DriverException, RequestExecutionException, RequestValidationException, Timeout
+from cassandra import ConsistencyLevel, Timeout
 from cassandra import OperationTimedOut as ClientTimeout
-from cassandra.cluster import Cluster, NoHostAvailable, ResponseFuture, Session
+from cassandra.cluster import ResponseFuture
 from cassandra.concurrent import execute_concurrent
-from cassandra.connection import ConnectionBusy, ConnectionException
-from cassandra.pool import NoConnectionsAvailable
-from cassandra.protocol import ErrorMessage, IsBootstrappingErrorMessage, OverloadedErrorMessage
-from cassandra.protocol import RequestValidationException as ServerSaysInvalid
-from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement, SimpleStatement
+from cassandra.connection import ConnectionException
+from cassandra.protocol import ErrorMessage
+from cassandra.query import BatchStatement, BoundStatement, SimpleStatement
 from django.conf import settings
 
 from storage.breakers import Breaker, State
 from storage.cassandra.cluster import open_cluster
+from storage.cassandra.failures import CALLERS_FAULT, CAS_WRITE_UNKNOWN, DOWN, PASSING, Undecided, is_late, is_silence
+from storage.cassandra.prepared import Opened, Statement
 from storage.errors import Unavailable
 from storage.figures import STORE_SECONDS
 from storage.process import start_anew_after_fork
-from storage.tracing import Attributes, Kind, traced
+from storage.spans import Attributes, Kind
+from storage.tracing import traced
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
-Statement = tuple[str, Sequence[object]]
-"""CQL with `?` in it, and the values for them."""
 
 FETCH_SIZE = 5_000
 """Rows a page between driver and server: 670,000 ids/s; larger pages gain little, cost latency."""
@@ -73,21 +72,6 @@ FAILURES = 3
 LATE_FAILURES = 20
 """So many timeouts told by coordinators in a row, of whatever statements and without one success, open it as well."""
 
-CAS_WRITE_UNKNOWN = 0x1700
-"""Protocol v5 error code that the driver has no class for: a conditional write with unknown outcome."""
-DOWN = (DriverException, NoHostAvailable, ConnectionException, ConnectionBusy, NoConnectionsAvailable, ErrorMessage)
-ANSWERS = (ErrorMessage, RequestExecutionException)
-"""Said by a node that is there: refusals, and that too few replicas answered it in time, or are alive."""
-CALLERS_FAULT = (RequestValidationException, ServerSaysInvalid)
-PASSING = (
-    NoHostAvailable,
-    ConnectionException,
-    ConnectionBusy,
-    NoConnectionsAvailable,
-    OverloadedErrorMessage,
-    IsBootstrappingErrorMessage,
-)
-"""Usually known at once, and perhaps over in a moment."""
 AGAIN_AFTER_SECONDS = (0.05, 0.15)
 AGAIN_WITHIN_SECONDS = 0.5
 """Once more after a pause between these, unless so much time has gone by."""
@@ -96,48 +80,12 @@ AGAIN_WITHIN_SECONDS = 0.5
 logging.getLogger("cassandra.protocol").addFilter(lambda record: "`USE <keyspace>`" not in record.getMessage())
 
 
-class Undecided(Unavailable):
-    """A conditional write timed out: it may or may not have happened. Re-read with `read_serial`."""
-
-
-class _Open:
-    """A connected cluster with the statements prepared on it."""
-
-    def __init__(self, cluster: Cluster, session: Session) -> None:
-        self.cluster = cluster
-        self.session = session
-        self._prepared: dict[str, PreparedStatement] = {}
-        self._lock = threading.Lock()
-
-    def bind(self, cql: str, params: Sequence[object], *, idempotent: bool = True) -> BoundStatement:
-        statement = self._prepared.get(cql) or self._prepare(cql)
-        bound = statement.bind(params)
-        bound.is_idempotent = idempotent
-        return bound
-
-    def bind_together(self, statements: Sequence[Statement]) -> BoundStatement | BatchStatement:
-        """Several in one request, which is all that they share."""
-        if len(statements) == 1:
-            return self.bind(*statements[0])
-        together = BatchStatement(batch_type=BatchType.UNLOGGED)
-        for cql, params in statements:
-            together.add(self.bind(cql, params))
-        together.is_idempotent = True
-        return together
-
-    def _prepare(self, cql: str) -> PreparedStatement:
-        with self._lock:
-            if cql not in self._prepared:
-                self._prepared[cql] = self.session.prepare(cql)
-            return self._prepared[cql]
-
-
 class _Process:
     """The session that this process has open. A forked child starts with nothing."""
 
     def __init__(self) -> None:
-        self.open: _Open | None = None
-        self._inherited: list[_Open] = []
+        self.open: Opened | None = None
+        self._inherited: list[Opened] = []
         """A parent's sessions, kept from being finalised in a child: their sockets are the parent's too."""
         self.start_anew()
         start_anew_after_fork(self)
@@ -173,7 +121,7 @@ def _described_writes(statements: Sequence[Statement], **_kwargs: object) -> Att
 def execute(cql: str, params: Sequence[object] = (), *, fetch_size: int = FETCH_SIZE) -> list[Row]:
     """Returns all rows of one statement. One round trip a page of `fetch_size`."""
 
-    def ask(opened: _Open) -> list[Row]:
+    def ask(opened: Opened) -> list[Row]:
         bound = opened.bind(cql, params)
         bound.fetch_size = fetch_size
         return list(opened.session.execute(bound))
@@ -186,7 +134,7 @@ def execute_all(statements: Iterable[Statement], *, concurrency: int = CONCURREN
     """Returns the rows of each statement, in their order; up to `concurrency` in flight. All or `Unavailable`."""
     asked = list(statements)
 
-    def ask(opened: _Open) -> list[list[Row]]:
+    def ask(opened: Opened) -> list[list[Row]]:
         bound = [opened.bind(cql, params) for cql, params in asked]
         if len(bound) <= concurrency:
             sent = [opened.session.execute_async(each) for each in bound]
@@ -210,7 +158,7 @@ def write_all(statements: Sequence[Statement], *, timeout_seconds: float | None 
     One round trip, of a request each TOGETHER. Give each statement its own `USING TIMESTAMP ?`, and repeat all.
     """
 
-    def write(opened: _Open) -> None:
+    def write(opened: Opened) -> None:
         timeout = {} if timeout_seconds is None else {"timeout": timeout_seconds}
         groups = [statements[start : start + TOGETHER] for start in range(0, len(statements), TOGETHER)]
         sent = [opened.session.execute_async(opened.bind_together(group), **timeout) for group in groups]
@@ -230,10 +178,10 @@ def execute_soon(cql: str, params: Sequence[object] = ()) -> Callable[[], list[R
     return _soon(cql, lambda opened: opened.bind(cql, params))
 
 
-def _soon(cql: str, bind: "Callable[[_Open], BoundStatement | BatchStatement]") -> Callable[[], list[Row]]:
+def _soon(cql: str, bind: Callable[[Opened], BoundStatement | BatchStatement]) -> Callable[[], list[Row]]:
     began, sent = time.monotonic(), _sent(bind)
 
-    def ask(opened: _Open) -> list[Row]:
+    def ask(opened: Opened) -> list[Row]:
         nonlocal sent
         under_way, sent = sent, None
         return list((under_way or opened.session.execute_async(bind(opened))).result())
@@ -242,7 +190,7 @@ def _soon(cql: str, bind: "Callable[[_Open], BoundStatement | BatchStatement]") 
 
 
 @traced("cassandra", Kind.CLIENT, _described)
-def _waited(_cql: str, ask: "Callable[[_Open], list[Row]]", began: float) -> list[Row]:
+def _waited(_cql: str, ask: Callable[[Opened], list[Row]], began: float) -> list[Row]:
     return _answer(ask, began=began)
 
 
@@ -256,7 +204,7 @@ def write_unwaited(cql: str, params: Sequence[object]) -> None:
     _sent(lambda opened: opened.bind(cql, params))
 
 
-def _sent(bind: "Callable[[_Open], BoundStatement | BatchStatement]") -> ResponseFuture | None:
+def _sent(bind: Callable[[Opened], BoundStatement | BatchStatement]) -> ResponseFuture | None:
     """The statement under way; None if nothing can be sent now."""
     opened = _process.open
     if opened is None or breaker.state is not State.CLOSED:
@@ -272,7 +220,7 @@ def _sent(bind: "Callable[[_Open], BoundStatement | BatchStatement]") -> Respons
 def execute_if(cql: str, params: Sequence[object]) -> bool:
     """Returns whether a conditional statement (`IF …`) applied. Raises `Undecided` when that is unknown."""
 
-    def write(opened: _Open) -> bool:
+    def write(opened: Opened) -> bool:
         try:
             return bool(opened.session.execute(opened.bind(cql, params, idempotent=False)).one()[0])
         except (Timeout, ClientTimeout, ConnectionException) as error:
@@ -292,7 +240,7 @@ def read_serial(cql: str, params: Sequence[object]) -> list[Row]:
     That completes conditional writes in flight, so they are decided.
     """
 
-    def ask(opened: _Open) -> list[Row]:
+    def ask(opened: Opened) -> list[Row]:
         bound = opened.bind(cql, params)
         bound.consistency_level = ConsistencyLevel.SERIAL
         return list(opened.session.execute(bound))
@@ -330,7 +278,7 @@ def close() -> None:
         opened.cluster.shutdown()
 
 
-def _answer(ask: Callable[[_Open], T], *, repeatable: bool = True, began: float | None = None) -> T:
+def _answer(ask: Callable[[Opened], T], *, repeatable: bool = True, began: float | None = None) -> T:
     """Returns what `ask` answers, the second time perhaps; errors that mean "down" become `Unavailable`."""
     began = time.monotonic() if began is None else began
     try:
@@ -348,25 +296,12 @@ def _answer(ask: Callable[[_Open], T], *, repeatable: bool = True, began: float 
         raise Unavailable("cassandra") from error
 
 
-def _through_the_breaker(ask: Callable[[_Open], T]) -> T:
+def _through_the_breaker(ask: Callable[[Opened], T]) -> T:
     with breaker.guard(), STORE_SECONDS.time():
         return ask(_opened())
 
 
-def _is_silence(error: Exception) -> bool:
-    if isinstance(error, NoHostAvailable):
-        each_hosts = error.errors.values() if isinstance(error.errors, dict) else ()
-        return not any(isinstance(each, ANSWERS) for each in each_hosts)
-    if isinstance(error, Undecided):
-        return not isinstance(error.__cause__, ANSWERS)
-    return isinstance(error, ConnectionException | ClientTimeout)
-
-
-def _is_late(error: Exception) -> bool:
-    return isinstance(error.__cause__ if isinstance(error, Undecided) else error, Timeout)
-
-
-def _read_version(opened: _Open) -> None:
+def _read_version(opened: Opened) -> None:
     opened.session.execute(SimpleStatement("SELECT release_version FROM system.local", is_idempotent=True))
 
 
@@ -375,7 +310,7 @@ def _undecided(error: Exception) -> Undecided:
     return Undecided("cassandra")
 
 
-def _opened() -> _Open:
+def _opened() -> Opened:
     opened = _process.open
     if opened is not None:
         return opened
@@ -385,12 +320,12 @@ def _opened() -> _Open:
         return _process.open
 
 
-def _connect() -> _Open:
+def _connect() -> Opened:
     if time.monotonic() < _process.refuse_until:
         raise Unavailable("cassandra")
     cluster = open_cluster()
     try:
-        return _Open(cluster, cluster.connect(settings.CASSANDRA_KEYSPACE))
+        return Opened(cluster, cluster.connect(settings.CASSANDRA_KEYSPACE))
     except Exception:
         _process.refuse_until = time.monotonic() + RECONNECT_PAUSE_SECONDS
         cluster.shutdown()
@@ -400,9 +335,9 @@ def _connect() -> _Open:
 breaker = Breaker(
     "cassandra",
     probe=lambda: _read_version(_opened()),
-    silent=_is_silence,
+    silent=is_silence,
     failures=FAILURES,
-    late=_is_late,
+    late=is_late,
     late_failures=LATE_FAILURES,
     figure="store",
 )

@@ -41,7 +41,8 @@ from storage.redis.preludes import joined
 from storage.redis.reads import A, B, C, Command, D, E, Read, T, described
 from storage.redis.shards import Generations, Seen, SeenGeneration, generation_in, shard_slot, shards_of_slot
 from storage.redis.slots import UNSAID, Incomplete, slot_of, without_missing
-from storage.tracing import Kind, traced
+from storage.spans import Kind
+from storage.tracing import traced
 
 FAILURES = 5
 """So many silences in a row open a node's breaker: half a second each, and two or three requests."""

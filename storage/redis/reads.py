@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from storage.tracing import Attributes
+from storage.spans import Attributes
 
 A = TypeVar("A")
 B = TypeVar("B")

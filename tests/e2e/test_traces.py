@@ -14,7 +14,7 @@ from django.db import connections
 from deploy.supervisor.processes import Child, start, wait_until
 from fanout.orders.queues import FANOUT
 from storage.redis.node import broker_node
-from storage.tracing import trace_of
+from storage.spans import trace_of
 from tests.collector import Collector, Seen, collecting, root_of_tree
 from tests.e2e.conftest import START_SECONDS, Server
 from tests.e2e.live_sockets import follower_of, opener

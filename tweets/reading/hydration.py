@@ -8,40 +8,28 @@ What clients see of these parts is made in outputs.py, once for equal ones; each
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 
 import msgspec
-from msgspec import Raw, structs
+from msgspec import Raw
 
-from accounts.account_cache.accounts import accounts_by_id
-from accounts.account_cache.change_log import Changes, own_copy, recent_changes
-from accounts.account_cache.vouching import vouching
 from accounts.entities import Account, Viewer
-from accounts.graph.exclusions import Visibility, know_together
-from storage.errors import Unavailable
-from storage.figures import looked_up_in
-from storage.redis.node import timeline_node
-from storage.redis.reads import NOTHING, Command, Read
-from storage.redis.shards import Generations
-from storage.telling import teller
+from accounts.graph.exclusions import Visibility
+from storage.redis.reads import NOTHING, Read
 from storage.web import walking
 from storage.web.asking import Shown
 from storage.web.paging import Page, PageRequest
 from storage.web.walking import Source
-from tweets.caches import counts, marks
-from tweets.caches.counts import COUNTS, Counted, Counts
-from tweets.caches.marks import UNMARKED, KnownMarks, ViewerFlags
-from tweets.caches.tweets import TWEETS
+from tweets.caches import marks
+from tweets.caches.counts import Counts
+from tweets.caches.marks import ViewerFlags
 from tweets.entities import Tweet
+from tweets.reading.loading import Loaded, load, originals_in, with_inner
 from tweets.reading.outputs import TweetOut, output
-from tweets.reading.viewing import Known, known_of, known_without_redis
-from tweets.stores.port import tweet_store
 
 __all__ = [
     "Hydrate",
     "Hydrated",
-    "Shared",
     "TweetOut",
     "full_page",
     "hydrate",
@@ -50,39 +38,9 @@ __all__ = [
     "new_tweet_out",
     "original_id",
     "rendered",
-    "seen_by",
-    "shared",
-    "views_of",
 ]
 
 NO_COUNTS = Counts()
-TWEET_HITS, TWEET_MISSES = looked_up_in("tweets")
-COUNT_HITS, COUNT_MISSES = looked_up_in("counts")
-
-
-class _Cached(msgspec.Struct, frozen=True):
-    """The answers of one round trip to Redis: nothing when it did not answer."""
-
-    tweets: dict[int, Tweet] = {}
-    counts: dict[int, Counted] = {}
-    marks: KnownMarks | None = None
-    changes: Changes | None = None
-    log_shard: int = 0
-    generation: Generations | None = None
-    """The generation under which all this was read; to be carried to the fills."""
-
-
-class _Loaded(msgspec.Struct, frozen=True):
-    """Tweets that may be shown, and what belongs to them, by id; and the ids of which the store has nothing."""
-
-    tweets: dict[int, Tweet]
-    authors: dict[int, Account]
-    counts: dict[int, Counts]
-    unreadable: set[int]
-
-    def also(self, other: "_Loaded") -> "_Loaded":
-        pairs = zip(structs.astuple(self), structs.astuple(other), strict=True)
-        return _Loaded(*(mine | theirs for mine, theirs in pairs))
 
 
 class Hydrated(msgspec.Struct, frozen=True):
@@ -128,138 +86,14 @@ def hydrated(
     if visibility is None:
         visibility = Visibility(viewer.id if viewer is not None else None)
     asked = marks.read(viewer.id) if viewer is not None else NOTHING
-    page, known_marks = _load(ids, visibility, asked, extra, suspended=suspended, listed=True)
-    loaded = _with_inner(page, visibility, suspended=suspended)
-    flags = marks.flags(viewer.id, _originals(loaded.tweets), known_marks) if viewer is not None else {}
-    return _views([each for each in ids if each in page.tweets], loaded, page.unreadable, flags)
+    page, known_marks = load(ids, visibility, asked, extra, suspended=suspended, listed=True)
+    loaded = with_inner(page, visibility, suspended=suspended)
+    flags = marks.flags(viewer.id, originals_in(loaded.tweets), known_marks) if viewer is not None else {}
+    return shown_of([each for each in ids if each in page.tweets], loaded, page.unreadable, flags)
 
 
-class Shared(msgspec.Struct, frozen=True):
-    """What is the same for all viewers of some tweets: suspended and protected people's too, nothing of any viewer."""
-
-    ids: tuple[int, ...]
-    """Of those that are there, in the order asked for."""
-    loaded: _Loaded
-
-    @property
-    def originals(self) -> list[int]:
-        """Returns the tweets that a viewer may have marked."""
-        return _originals(self.loaded.tweets)
-
-    def author_of(self, tweet_id: int) -> int | None:
-        """Returns whose tweet or retweet it is, None if it is not there."""
-        tweet = self.loaded.tweets.get(tweet_id)
-        return tweet.author_id if tweet is not None else None
-
-    def in_public(self) -> "Shared":
-        """Returns those that the public feed may show to anybody."""
-        open_ids = [each for each in self.ids if not self._author(each).protected]
-        return self if len(open_ids) == len(self.ids) else structs.replace(self, ids=tuple(open_ids))
-
-    @property
-    def are_open(self) -> bool:
-        """Returns whether nothing in it is by anybody suspended or protected."""
-        return not any(each.suspended or each.protected for each in self.loaded.authors.values())
-
-    def authors_listed(self) -> list[Account]:
-        """Returns whose the tweets are that were asked for."""
-        return [self._author(each) for each in self.ids]
-
-    def _author(self, tweet_id: int) -> Account:
-        return self.loaded.authors[self.loaded.tweets[tweet_id].author_id]
-
-    def is_unreadable(self, tweet_id: int) -> bool:
-        """Returns whether the store shows nothing yet of a tweet, or of what it retweets: neither is deleted."""
-        tweet = self.loaded.tweets.get(tweet_id)
-        return {tweet_id, tweet.retweet_of_id if tweet else None} & self.loaded.unreadable != set()
-
-    def shows(self, tweet_id: int) -> bool:
-        """Returns whether a tweet is one of these, or shown within one."""
-        return tweet_id in self.loaded.tweets
-
-
-def shared(ids: Sequence[int]) -> Shared:
-    """Returns what `seen_by` makes into what one viewer sees. Costs what `hydrate` does, and raises `Unavailable`."""
-    everybody = Visibility(None)
-    page, _ = _load(ids, everybody, suspended=True)
-    return Shared(tuple(each for each in ids if each in page.tweets), _with_inner(page, everybody, suspended=True))
-
-
-def seen_by(
-    viewers: Sequence[Viewer], tweets: Shared, *, suspended: bool = False, public: bool = False
-) -> dict[int, list[TweetOut]]:
-    """Returns the tweets as `hydrate` does for each viewer, as of the moment when they were loaded; in the `public`
-    feed without protected people's.
-
-    One Redis round trip for all viewers, or two: whom they must not see now, and what they have marked (viewing.py).
-    What of that is not cached costs each what it costs a page. Raises `Unavailable`.
-    """
-    ids = [viewer.id for viewer in viewers]
-    try:
-        known = known_of(ids, tweets.originals, home=False)
-    except Unavailable:
-        known = known_without_redis(ids)
-    for of_viewer in known.values():
-        if of_viewer.exclusions is None:
-            of_viewer.visibility.know(None)  # whom Redis has just said nothing of is not asked of again
-    return views_of(known, tweets.in_public() if public else tweets, suspended=suspended)
-
-
-def views_of(known: Mapping[int, Known], tweets: Shared, *, suspended: bool = False) -> dict[int, list[TweetOut]]:
-    """Returns the tweets as each viewer sees them of whom this is known; one list for all who see the same.
-
-    Costs nothing but what of a viewer is not known, and one store read if somebody is protected whom not all are known
-    to follow. Raises `Unavailable`.
-    """
-    _know_protected(known, tweets, suspended=suspended)
-    found, originals = {}, tweets.originals
-    unmarked = dict.fromkeys(originals, UNMARKED)
-    plain = view_of_most(tweets)
-    views: dict[tuple[frozenset[int], tuple[ViewerFlags, ...]], list[TweetOut]] = {
-        (frozenset(), tuple(unmarked.values())): plain
-    }
-    all_open = suspended or tweets.are_open
-    for viewer_id, of_viewer in known.items():
-        if all_open and of_viewer.sees_all:
-            found[viewer_id] = plain
-            continue
-        unseen = of_viewer.visibility.unseen_among(tweets.loaded.authors, suspended=suspended)
-        flags = unmarked if of_viewer.unmarked else marks.flags(viewer_id, originals, of_viewer.marks)
-        key = unseen, tuple(flags.values())
-        if key not in views:
-            views[key] = _seen(tweets, unseen, flags)
-        found[viewer_id] = views[key]
-    return found
-
-
-def view_of_most(tweets: Shared) -> list[TweetOut]:
-    """Returns the tweets as everybody sees them who excludes nobody and has marked none; if they `are_open`."""
-    return _seen(tweets, frozenset(), dict.fromkeys(tweets.originals, UNMARKED))
-
-
-def _know_protected(known: Mapping[int, Known], tweets: Shared, *, suspended: bool) -> None:
-    if suspended or not any(each.protected for each in tweets.loaded.authors.values()):
-        return
-    listed, pages = tweets.authors_listed(), {each: of_viewer.visibility for each, of_viewer in known.items()}
-    for page in pages.values():
-        page.know_listed(listed)
-    know_together(pages, tweets.loaded.authors.values())
-
-
-def _seen(tweets: Shared, unseen: frozenset[int], flags: Mapping[int, ViewerFlags]) -> list[TweetOut]:
-    shown = {each.id: each for each in tweets.loaded.tweets.values() if each.author_id not in unseen}
-    loaded = structs.replace(tweets.loaded, tweets=shown)
-    return _views([each for each in tweets.ids if each in shown], loaded, set(), flags).tweets
-
-
-def _with_inner(page: _Loaded, visibility: Visibility, *, suspended: bool) -> _Loaded:
-    """Loads what is shown within the page's tweets and is not among them."""
-    inner = _inner_ids(page.tweets) - page.tweets.keys()
-    return page.also(_load(sorted(inner), visibility, suspended=suspended)[0]) if inner else page
-
-
-def _views(ids: Sequence[int], loaded: _Loaded, unreadable: set[int], flags: Mapping[int, ViewerFlags]) -> Hydrated:
-    """The loaded tweets of these `ids`, with a viewer's flags; those whose originals are not there are left out."""
+def shown_of(ids: Sequence[int], loaded: Loaded, unreadable: set[int], flags: Mapping[int, ViewerFlags]) -> Hydrated:
+    """Returns the loaded tweets of these `ids`, with a viewer's flags; without those whose originals are not there."""
     tweets = [loaded.tweets[each] for each in ids]
     complete = [each for each in tweets if each.retweet_of_id is None or each.retweet_of_id in loaded.tweets]
     lacking = {each.id for each in tweets if each.retweet_of_id in loaded.unreadable}
@@ -271,87 +105,7 @@ def new_tweet_out(tweet: Tweet, author: Account) -> TweetOut:
     return output(tweet, author, NO_COUNTS, ViewerFlags(), None, None)
 
 
-def _inner_ids(tweets: Mapping[int, Tweet]) -> set[int]:
-    """Returns the tweets shown within these. A retweet names what its original quotes, so one step finds all."""
-    inner = (each for tweet in tweets.values() for each in (tweet.retweet_of_id, tweet.quote_of_id))
-    return {each for each in inner if each is not None}
-
-
-def _originals(tweets: Mapping[int, Tweet]) -> list[int]:
-    """Returns the tweets that people can act on: a retweet shows its original's counts and flags."""
-    return [tweet.id for tweet in tweets.values() if tweet.retweet_of_id is None]
-
-
-def _load(
-    ids: Sequence[int],
-    visibility: Visibility,
-    marked: Read[KnownMarks | None] = NOTHING,
-    extra: Read[object] = NOTHING,
-    *,
-    suspended: bool,
-    listed: bool = False,
-) -> tuple[_Loaded, KnownMarks | None]:
-    """Returns what may be shown of `ids`, and the marks: None if Redis does not know or answer."""
-    cached = _from_cache(ids, visibility, marked, extra)
-    found = dict(cached.tweets)
-    fills = _read_missing(ids, found, cached.generation)
-    shown = {tweet_id: tweet for tweet_id, tweet in found.items() if tweet.deleted_by is None}
-    authors = accounts_by_id(
-        {tweet.author_id for tweet in shown.values()},
-        changes=cached.changes,
-        log_shard=cached.log_shard,
-        generation=cached.generation,
-    )
-    seen = authors.keys() - visibility.unseen_among(authors, suspended=suspended, listed=listed)
-    shown = {tweet_id: tweet for tweet_id, tweet in shown.items() if tweet.author_id in seen}
-    counted, count_fills = counts.recounted(cached.counts, _originals(shown), generation=cached.generation)
-    _send(fills + count_fills)
-    return _Loaded(shown, authors, counted, set(ids) - found.keys()), cached.marks
-
-
-def _from_cache(
-    ids: Sequence[int], visibility: Visibility, marked: Read[KnownMarks | None], extra: Read[object]
-) -> _Cached:
-    """Asks Redis for all that a page needs.
-
-    The log of changed accounts first: the generation that is read after it vouches for it (accounts.py)."""
-    vouching.go_on()
-    node, log_shard = timeline_node(), own_copy.shard
-    try:
-        changes, (tweets, counted), excluded, known_marks, _ = node.ask(
-            recent_changes(log_shard), TWEETS.read_with(COUNTS, ids, also=log_shard), visibility.read(), marked, extra
-        )
-    except Unavailable:
-        visibility.know_without_redis()
-        return _Cached()
-    for found, hits, misses in ((tweets, TWEET_HITS, TWEET_MISSES), (counted, COUNT_HITS, COUNT_MISSES)):
-        teller.tell(hits.inc, len(found.values))
-        if missing := len(ids) - len(found.values):
-            misses.inc(missing)
-    if changes is None:
-        own_copy.leave(log_shard)
-    generation = node.generation_of(tweets.generation)
-    visibility.know(excluded)
-    return _Cached(tweets.values, counted.values, known_marks, changes, log_shard, generation)
-
-
-def _read_missing(ids: Sequence[int], found: dict[int, Tweet], generation: Generations | None) -> list[Command]:
-    """Completes `found` from the store; returns the commands that keep what was read."""
-    missing = [tweet_id for tweet_id in ids if tweet_id not in found]
-    if not missing:
-        return []
-    read = tweet_store().get_many(missing)
-    found.update(read)
-    return TWEETS.fill(read, generation=generation)
-
-
-def _send(commands: list[Command]) -> None:
-    with suppress(Unavailable):
-        if commands:
-            timeline_node().round_trip(*commands)
-
-
-def _show(tweet: Tweet, loaded: _Loaded, flags: Mapping[int, ViewerFlags], *, quotes: bool = True) -> TweetOut:
+def _show(tweet: Tweet, loaded: Loaded, flags: Mapping[int, ViewerFlags], *, quotes: bool = True) -> TweetOut:
     """Shows a tweet with what it quotes, if `quotes`; a retweet with its original, whose content it shows as well."""
     author = loaded.authors[tweet.author_id]
     if tweet.retweet_of_id is not None:

@@ -17,7 +17,8 @@ from feed.live.streams.stream import HOME, Send, Signal, SignalKind, Topic
 from feed.live.threads import housekeeping, reading
 from feed.live.turns import turns
 from feed.timelines.home import InHome, home_page, newest_standing, warm
-from storage.tracing import Kind, order_work
+from storage.spans import Kind
+from storage.tracing import order_work
 from storage.web.paging import Page, PageRequest
 from tweets.entities import Deletion
 from tweets.reading.hydration import TweetOut, hydrate

@@ -32,7 +32,8 @@ from feed.live.told import Frame, Gap, Subscribed, TweetLeft
 from feed.live.turns import turns
 from storage.errors import StillSearching, Unavailable
 from storage.ids.snowflakes import MAX_ID
-from storage.tracing import Kind, traced
+from storage.spans import Kind
+from storage.tracing import traced
 from storage.web.paging import Page, PageRequest, encode_cursor
 from tweets.entities import Deletion
 from tweets.reading.hydration import TweetOut

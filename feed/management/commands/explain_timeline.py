@@ -9,6 +9,7 @@ from feed.operations.explain import Verdict, explain
 from storage import tracing
 from storage.errors import NotFound, Unavailable
 from storage.ids.snowflakes import MAX_ID
+from storage.spans import ids_of, is_sampled, trace_of
 
 CANNOT_EXPLAIN = 2
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         for reason in explanation.reasons:
             self.stdout.write(f"  {reason}")
         if tracing.is_on():
-            kept = "kept" if tracing.is_sampled(tracing.ids_of(int(tweet))[0]) else "not kept"
-            self.stdout.write(f"  Its trace is {tracing.trace_of(int(tweet))} ({kept}).")
+            kept = "kept" if is_sampled(ids_of(int(tweet))[0]) else "not kept"
+            self.stdout.write(f"  Its trace is {trace_of(int(tweet))} ({kept}).")
         if explanation.verdict is Verdict.FAULT:
             sys.exit(1)

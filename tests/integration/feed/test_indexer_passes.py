@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from accounts.models import User
-from storage.cassandra import session
+from storage.cassandra.prepared import Opened
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, make_id, now_us
 from storage.ports.outbox import SETTLED_US, UNREAD_US, Order
@@ -289,6 +289,6 @@ def test_a_turn_in_which_nothing_is_new_asks_little_of_the_store(quiet_for_us: i
     one = Indexer()
     for _ in range(2):
         one.run()
-    with patch.object(session._Open, "bind", autospec=True, side_effect=session._Open.bind) as asked:
+    with patch.object(Opened, "bind", autospec=True, side_effect=Opened.bind) as asked:
         assert one.run() == 0
     assert 0 < asked.call_count <= most

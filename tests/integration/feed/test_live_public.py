@@ -28,7 +28,7 @@ from tests.integration.pulling import a_celebrity
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
 from tests.work import work_off_everything
-from tweets.reading import hydration
+from tweets.reading import many_viewers
 from tweets.writing import liking
 from tweets.writing.posting import create_tweet, delete_tweet
 from tweets.writing.retweeting import retweet
@@ -94,9 +94,9 @@ class TestCosts:
     def test_a_tweet_is_hydrated_once_for_all_sockets_and_what_is_a_viewer_s_own_is_read_together(self) -> None:
         author, readers = new_person(), [new_person() for _ in range(5)]
         loaded: list[tuple[int, ...]] = []
-        load = hydration.shared
+        load = many_viewers.shared
 
-        def counted(ids: tuple[int, ...]) -> hydration.Shared:
+        def counted(ids: tuple[int, ...]) -> many_viewers.Shared:
             loaded.append(ids)
             return load(ids)
 

@@ -29,7 +29,8 @@ from tests.integration.tweeting import home, post, viewer
 from tests.people import new_person
 from tests.work import work_off_everything
 from tweets.reading import viewing
-from tweets.reading.hydration import hydrate, seen_by, shared
+from tweets.reading.hydration import hydrate
+from tweets.reading.many_viewers import seen_by, shared
 from tweets.writing import liking
 from tweets.writing.retweeting import retweet
 

@@ -28,7 +28,8 @@ from tests.people import new_person
 from tests.work import work_off_everything
 from tweets.caches import marks
 from tweets.reading import viewing
-from tweets.reading.hydration import hydrate, shared
+from tweets.reading.hydration import hydrate
+from tweets.reading.many_viewers import shared
 from tweets.writing import liking, posting, retweeting
 
 pytestmark = [pytest.mark.usefixtures("product"), pytest.mark.parametrize("store", ["embedded"], indirect=True)]

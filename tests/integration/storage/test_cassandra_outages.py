@@ -25,7 +25,7 @@ from deploy.cassandra.node import CassandraNode
 from storage.breakers import State
 from storage.cassandra import session
 from storage.cassandra.cluster import AnotherNode, open_cluster
-from storage.cassandra.session import Undecided
+from storage.cassandra.failures import Undecided
 from storage.errors import Unavailable
 from tests.backends import probes_by_hand
 from tests.ids import new_id

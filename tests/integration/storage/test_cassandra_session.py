@@ -8,8 +8,8 @@ from cassandra import InvalidRequest
 
 from deploy.supervisor.processes import wait_until
 from storage.cassandra import session
+from storage.cassandra.failures import Undecided
 from storage.cassandra.leases import CassandraLeases
-from storage.cassandra.session import Undecided
 from storage.ids.snowflakes import now_us
 from tests.ids import new_id
 from tests.integration.storage.statements import INSERT_LEVEL, SELECT_LEVEL

@@ -10,7 +10,7 @@ from accounts.people.services import ProfileChange, update_profile
 from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post
 from tests.people import new_person
-from tweets.reading.hydration import shared, views_of
+from tweets.reading.many_viewers import shared, views_of
 from tweets.reading.viewing import Known
 
 pytestmark = [pytest.mark.usefixtures("product"), on_one_store]

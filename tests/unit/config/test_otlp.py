@@ -14,7 +14,7 @@ from config.observability import otlp
 from config.observability.otlp import Traces
 from deploy.supervisor.processes import wait_until
 from storage import tracing
-from storage.tracing import Finished, Kind
+from storage.spans import Finished, Kind
 from tests.unit.storage.test_process import holds_in_child, is_free
 
 WAIT_SECONDS = 60.0

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from config.observability.tracing import TraceMiddleware
 from storage import tracing
-from storage.tracing import Finished, Kind, ids_of
+from storage.spans import Finished, Kind, ids_of
 from tests.ids import new_id
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -9,7 +9,7 @@ import pytest
 from feed.live import sharing as sharing_module
 from feed.live.sharing import Sharing
 from storage.errors import Unavailable
-from tweets.reading.hydration import Shared
+from tweets.reading.many_viewers import Shared
 
 
 class Read:

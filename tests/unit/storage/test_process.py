@@ -13,6 +13,7 @@ from fanout.orders.dispatch import Dispatcher
 from storage import process
 from storage.breakers import Breaker, State
 from storage.cassandra import session
+from storage.cassandra.prepared import Opened
 from storage.embedded.write_lock import WriteLock
 from storage.ids.leases import Lease
 from storage.ids.snowflakes import IdGenerator
@@ -118,7 +119,7 @@ def test_the_write_lock_is_free_and_its_file_not_shared(tmp_path: Any) -> None:
 
 
 def test_cassandra_has_no_session_and_the_parents_is_not_finalised(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = cast(session._Open, object())
+    opened = cast(Opened, object())
     monkeypatch.setattr(session._process, "open", opened)
     with session._process.lock:
         assert holds_in_child(

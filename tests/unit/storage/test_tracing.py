@@ -11,8 +11,9 @@ import pytest
 from django.test import override_settings
 from pytest_django.fixtures import Settings
 
+from storage import spans as spans_module
 from storage import tracing
-from storage.tracing import Finished, Kind, ids_of, is_sampled
+from storage.spans import Finished, Kind, ids_of, is_sampled, link_of, trace_of
 from tests.ids import new_id
 
 
@@ -36,8 +37,8 @@ def kept_and_not(ratio: float) -> tuple[int, int]:
 def test_an_order_s_trace_follows_from_its_id_and_nothing_else() -> None:
     """The figures are those of every release that runs beside this one."""
     assert ids_of(90) == (0xA4B631F7AB2B90B0AF1DE1CA4930733B, 0xE7F4436FD669637C)
-    assert len({tracing.trace_of(each) for each in range(1_000)}) == 1_000
-    assert tracing.trace_of(90) == "a4b631f7ab2b90b0af1de1ca4930733b"
+    assert len({trace_of(each) for each in range(1_000)}) == 1_000
+    assert trace_of(90) == "a4b631f7ab2b90b0af1de1ca4930733b"
 
 
 def test_a_request_has_the_trace_of_the_order_that_it_sends_with_all_that_came_before(ended: list[Finished]) -> None:
@@ -165,7 +166,7 @@ def test_nothing_is_recorded_behind_the_end_and_no_line_is_given_to_it(ended: li
 
 
 def test_a_unit_holds_so_many_spans_and_says_how_many_it_has_left_out(ended: list[Finished]) -> None:
-    with patch.object(tracing, "MOST_SPANS", 3), tracing.unit("job"):
+    with patch.object(spans_module, "MOST_SPANS", 3), tracing.unit("job"):
         for _ in range(5):
             with tracing.span("read"):
                 pass
@@ -262,11 +263,11 @@ def test_while_it_is_off_a_decorated_function_is_itself(settings: Settings) -> N
     ],
 )
 def test_what_is_no_traceparent_is_left_alone(sent: str) -> None:
-    assert tracing.link_of(sent) is None
+    assert link_of(sent) is None
 
 
 def test_a_traceparent_is_a_link() -> None:
-    link = tracing.link_of("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    link = link_of("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     assert link == (0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331)
 
 
