@@ -107,26 +107,27 @@ def newest_standing(reader_id: int, count: int) -> list[int]:
     """Returns the newest entries that stand in the reader's timeline, whether or not they may be shown.
 
     Those whose original is gone, or whose author was suspended, are among them. One Redis round trip, two for who
-    follows pulled authors; from the store when the timeline cannot serve, or while Redis is down, at the price of a
-    page below the floor. Raises `Unavailable` for the store.
+    follows pulled authors; from the store what is below the timeline's floor, and all when the timeline cannot serve or
+    Redis is down, at the price of a page below the floor. Raises `Unavailable` for the store.
     """
     found = _standing_in_timeline(reader_id, count)
-    if found is None:
-        return tweet_store().home_entries(home_authors(reader_id), limit=count)
-    return found
+    ids = list(found.ids) if found is not None else []
+    if found is not None and (len(ids) >= count or found.floor == 0):
+        return ids
+    lowest = ids[-1] if ids else None
+    return ids + tweet_store().home_entries(home_authors(reader_id), before=lowest, limit=count - len(ids))
 
 
-def _standing_in_timeline(reader_id: int, count: int) -> list[int] | None:
+def _standing_in_timeline(reader_id: int, count: int) -> Window | None:
     try:
         [own] = timeline_node().ask(materialised.read(reader_id, count=count))
         if own is None or not own.of_this_epoch:
             return None
-        found = merged(reader_id, own, before=None, after=None, count=count)
+        return merged(reader_id, own, before=None, after=None, count=count)
     except Unavailable as error:
         if error.backend != timeline_node().name:
             raise
         return None
-    return found.ids if found is not None else None
 
 
 def warm(reader_id: int) -> None:

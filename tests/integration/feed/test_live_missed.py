@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from accounts.graph import follows
 from fanout.timelines import materialised
@@ -14,7 +15,7 @@ from feed.live.registry import registry
 from feed.live.streams import home, replaying
 from feed.live.streams.stream import Signal, SignalKind
 from feed.live.threads import housekeeping
-from feed.timelines.home import home_page
+from feed.timelines.home import home_page, newest_standing
 from storage.errors import Unavailable
 from storage.ids.snowflakes import make_id, now_us
 from storage.redis.node import timeline_node
@@ -258,3 +259,18 @@ def test_a_timeline_that_cannot_serve_is_no_empty_one(told: Told, why: str) -> N
         assert told.stream.shows(tweet)
 
     run(scenario)
+
+
+def test_of_a_timeline_that_is_full_what_is_below_it_is_on_the_screen_too(settings: Settings) -> None:
+    """A client that has paged on has it from the store: when its author is suspended, it has to be told."""
+    settings.TIMELINE_CAP = 3
+    author, reader = new_person(), new_person()
+    follows.follow(reader.id, author.id)
+    tweets = [post(author) for _ in range(8)][::-1]
+    work_off_everything()
+    home_page(viewer(reader), PageRequest(limit=2))
+    own = timeline_node().ask(materialised.read(reader.id, count=8))[0]
+    assert own is not None
+    assert own.ids == tweets[:3]
+    assert newest_standing(reader.id, 6) == tweets[:6]
+    assert newest_standing(reader.id, 20) == tweets
