@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from storage.cassandra import session
-from storage.cassandra.prepared import Statement
+from storage.cassandra.session import Statement
 from storage.errors import Unavailable
 
 

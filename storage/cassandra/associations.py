@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from storage.cassandra import session
 from storage.cassandra.edge_listings import IN, LOG, OUT, TRUTH, newest, newest_of_many
 from storage.cassandra.outbox import write_with_order
-from storage.cassandra.prepared import Statement
+from storage.cassandra.session import Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import write_timestamp
 from storage.ports.associations import (

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cachetools import LRUCache
 
-from storage.cassandra.prepared import Statement
+from storage.cassandra.session import Statement
 
 REMEMBERED = 20_000
 """Rows of a table that this process knows to stand, 5 MB; forgetting one costs a repeated write. Each

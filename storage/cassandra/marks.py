@@ -18,8 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from storage.cassandra import session
-from storage.cassandra.prepared import Statement
-from storage.cassandra.session import TOGETHER, Row
+from storage.cassandra.session import TOGETHER, Row, Statement
 from storage.process import start_anew_after_fork
 
 GATHER_SECONDS = 0.2

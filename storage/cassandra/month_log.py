@@ -14,8 +14,7 @@ from typing import TypeVar
 
 from storage.cassandra import session
 from storage.cassandra.lasting import Lasting
-from storage.cassandra.prepared import Statement
-from storage.cassandra.session import Row
+from storage.cassandra.session import Row, Statement
 from storage.ids.snowflakes import MAX_ID, id_month, write_timestamp
 from storage.ports.ranges import Range
 

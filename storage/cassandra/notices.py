@@ -20,8 +20,7 @@ from collections.abc import Collection, Iterable, Sequence
 from storage.cassandra import session
 from storage.cassandra.lasting import Lasting
 from storage.cassandra.outbox import lasting
-from storage.cassandra.prepared import Statement
-from storage.cassandra.session import Row
+from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_month, make_id, now_us, write_timestamp
 from storage.ports.notices import FORGOTTEN, Kind, Notice, slot_of

@@ -31,8 +31,7 @@ from storage.cassandra.fronts import Place, fronts
 from storage.cassandra.lasting import Known
 from storage.cassandra.marks import marks
 from storage.cassandra.order_rows import PAGE, each_open, each_open_from_front, listed_minutes, orders_between
-from storage.cassandra.prepared import Statement
-from storage.cassandra.session import Row
+from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, now_us, spread
 from storage.ports.outbox import (

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from cassandra.query import UNSET_VALUE
 
-from storage.cassandra.prepared import Statement
+from storage.cassandra.session import Statement
 
 LEVEL, WINDOW_BITS, MEMORY_LEVEL = 1, 12, 3
 """Of compression: 8 µs a post, of which zlib's own 256 KB of memory would make 59, and nearly as small as any."""

@@ -31,17 +31,16 @@ from typing import Any, TypeVar
 
 from cassandra import ConsistencyLevel, Timeout
 from cassandra import OperationTimedOut as ClientTimeout
-from cassandra.cluster import ResponseFuture
+from cassandra.cluster import Cluster, ResponseFuture, Session
 from cassandra.concurrent import execute_concurrent
 from cassandra.connection import ConnectionException
 from cassandra.protocol import ErrorMessage
-from cassandra.query import BatchStatement, BoundStatement, SimpleStatement
+from cassandra.query import BatchStatement, BatchType, BoundStatement, PreparedStatement, SimpleStatement
 from django.conf import settings
 
 from storage.breakers import Breaker, State
 from storage.cassandra.cluster import open_cluster
 from storage.cassandra.failures import CALLERS_FAULT, CAS_WRITE_UNKNOWN, DOWN, PASSING, Undecided, is_late, is_silence
-from storage.cassandra.prepared import Opened, Statement
 from storage.errors import Unavailable
 from storage.figures import STORE_SECONDS
 from storage.process import start_anew_after_fork
@@ -52,6 +51,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
+Statement = tuple[str, Sequence[object]]
+"""CQL with `?` in it, and the values for them."""
 
 FETCH_SIZE = 5_000
 """Rows a page between driver and server: 670,000 ids/s; larger pages gain little, cost latency."""
@@ -78,6 +79,39 @@ AGAIN_WITHIN_SECONDS = 0.5
 
 # The server advises every client that prepares in a session's keyspace; this one never changes it.
 logging.getLogger("cassandra.protocol").addFilter(lambda record: "`USE <keyspace>`" not in record.getMessage())
+
+
+class Opened:
+    """A connected cluster with the statements prepared on it."""
+
+    def __init__(self, cluster: Cluster, session: Session) -> None:
+        self.cluster = cluster
+        self.session = session
+        self._prepared: dict[str, PreparedStatement] = {}
+        self._lock = threading.Lock()
+
+    def bind(self, cql: str, params: Sequence[object], *, idempotent: bool = True) -> BoundStatement:
+        """Returns the statement with its values; prepares it when it is first asked for, which is a round trip."""
+        statement = self._prepared.get(cql) or self._prepare(cql)
+        bound = statement.bind(params)
+        bound.is_idempotent = idempotent
+        return bound
+
+    def bind_together(self, statements: Sequence[Statement]) -> BoundStatement | BatchStatement:
+        """Returns several in one request, which is all that they share."""
+        if len(statements) == 1:
+            return self.bind(*statements[0])
+        together = BatchStatement(batch_type=BatchType.UNLOGGED)
+        for cql, params in statements:
+            together.add(self.bind(cql, params))
+        together.is_idempotent = True
+        return together
+
+    def _prepare(self, cql: str) -> PreparedStatement:
+        with self._lock:
+            if cql not in self._prepared:
+                self._prepared[cql] = self.session.prepare(cql)
+            return self._prepared[cql]
 
 
 class _Process:

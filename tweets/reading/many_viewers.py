@@ -13,8 +13,7 @@ from accounts.graph.exclusions import Visibility, know_together
 from storage.errors import Unavailable
 from tweets.caches import marks
 from tweets.caches.marks import UNMARKED, ViewerFlags
-from tweets.reading.hydration import shown_of
-from tweets.reading.loading import Loaded, load, originals_in, with_inner
+from tweets.reading.hydration import Loaded, load, originals_in, shown_of, with_inner
 from tweets.reading.outputs import TweetOut
 from tweets.reading.viewing import Known, known_of, known_without_redis
 

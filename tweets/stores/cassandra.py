@@ -12,7 +12,7 @@ from storage.cassandra import session
 from storage.cassandra.associations import change_statements
 from storage.cassandra.month_log import MonthLog
 from storage.cassandra.outbox import done_statement, write_with_order
-from storage.cassandra.prepared import Statement
+from storage.cassandra.session import Statement
 from storage.ids.snowflakes import MAX_ID, id_month, make_id, now_us, write_timestamp
 from storage.ports.associations import Change
 from storage.ports.outbox import Order

@@ -7,7 +7,7 @@ costs one round trip, one that was away for the longest time eight.
 from collections.abc import Iterator
 
 from storage.cassandra import session
-from storage.cassandra.prepared import Statement
+from storage.cassandra.session import Statement
 from storage.ids.snowflakes import id_minute, make_id, now_us, write_timestamp
 from tweets.entities import Deletion
 

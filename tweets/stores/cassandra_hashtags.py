@@ -24,7 +24,7 @@ from cachetools import LRUCache
 
 from storage.cassandra import session
 from storage.cassandra.lasting import Lasting
-from storage.cassandra.prepared import Statement
+from storage.cassandra.session import Statement
 from storage.ids.snowflakes import MAX_ID, id_minute, id_month, spread
 
 DAY_MINUTES = 1_440

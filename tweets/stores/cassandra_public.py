@@ -19,7 +19,7 @@ from itertools import groupby
 from cachetools import LRUCache
 
 from storage.cassandra import session
-from storage.cassandra.prepared import Statement
+from storage.cassandra.session import Statement
 from storage.ids.snowflakes import MAX_ID, id_minute, id_month, spread, write_timestamp
 from storage.ports.outbox import SHARDS
 

@@ -9,7 +9,7 @@ import pytest
 from accounts.graph import follows
 from accounts.graph.kinds import FOLLOW
 from storage.cassandra import session
-from storage.cassandra.prepared import Statement
+from storage.cassandra.session import Statement
 from storage.ids.snowflakes import id_month, make_id, now_us
 from storage.ports.associations import MAX_CHANGES, Change
 from storage.ports.outbox import SHARDS

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from accounts.models import User
-from storage.cassandra.prepared import Opened
+from storage.cassandra.session import Opened
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, make_id, now_us
 from storage.ports.outbox import SETTLED_US, UNREAD_US, Order

@@ -15,8 +15,7 @@ from storage.cassandra import outbox as cassandra_outbox
 from storage.cassandra import session
 from storage.cassandra.marks import UNDER_WAY, marks
 from storage.cassandra.outbox import LEFT_US, WRITE_SHARDS, CassandraOutbox, forget_known, write_with_order
-from storage.cassandra.prepared import Statement
-from storage.cassandra.session import TOGETHER
+from storage.cassandra.session import TOGETHER, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, make_id, now_us, spread
 from storage.ports.outbox import SHARDS, UNREAD_US, Order

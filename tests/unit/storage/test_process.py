@@ -13,7 +13,7 @@ from fanout.orders.dispatch import Dispatcher
 from storage import process
 from storage.breakers import Breaker, State
 from storage.cassandra import session
-from storage.cassandra.prepared import Opened
+from storage.cassandra.session import Opened
 from storage.embedded.write_lock import WriteLock
 from storage.ids.leases import Lease
 from storage.ids.snowflakes import IdGenerator

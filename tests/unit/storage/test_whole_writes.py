@@ -7,7 +7,7 @@ from cassandra.query import UNSET_VALUE
 
 from storage.cassandra import lasting, redo
 from storage.cassandra.lasting import Known, Lasting
-from storage.cassandra.prepared import Statement
+from storage.cassandra.session import Statement
 
 ROW: Statement = ("INSERT INTO t (a, b) VALUES (?, ?) USING TIMESTAMP ?", (1, "a", 5))
 
