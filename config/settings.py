@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from config import database_urls
 from config.email_urls import mail_server
-from config.environment import environment_or_end
+from config.environment_checks import environment_or_end
 from config.observability.logs import logging_config
 from storage.ports.places import SEARCH_OFF
 from storage.tracing import log_fields

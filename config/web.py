@@ -30,7 +30,7 @@ from granian.log import LogLevels
 from granian.server.common import WORKERS_METHODS
 from granian.server.mp import MPServer, WorkerProcess
 
-from config.environment import environment_or_end
+from config.environment_checks import environment_or_end
 from config.observability.logs import logging_config
 from config.serving.draining import NOTICE, draining
 from storage.telling import teller

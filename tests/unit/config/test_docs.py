@@ -38,7 +38,9 @@ PATH_IN_TEXT = re.compile(rf"`((?:{'|'.join(PACKAGES)}|tests|docs|requirements)/
 PATH_IN_MAP = re.compile(r"^\| `([\w./-]+)` \|", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?://)([^)#]*)(#[^)]*)?\)")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(?:(\w+)::)?(\w+)`")
-VARIABLE_IN_CODE = re.compile(r"""(?:env\.\w+\(|_choice\(env, )"([A-Z_]+)\"""")
+READERS = "text|words|flag|optional_flag|choice|decimal|seconds|whole|positive|read_choice|read_path|read_text"
+"""Of config/variables.py."""
+VARIABLE_IN_CODE = re.compile(rf"""(?:env\.\w+|\b(?:{READERS}))\("([A-Z_]+)\"""")
 VARIABLE_IN_TABLE = re.compile(r"^\| `([A-Z_]+)` \|", re.MULTILINE)
 DEFAULT_IN_TABLE = re.compile(r"^\| `([A-Z_]+)` \| ([\d.]+)[ |]", re.MULTILINE)
 
@@ -67,7 +69,7 @@ def test_the_settings_table_has_every_variable_that_is_read() -> None:
 def test_the_settings_table_has_the_defaults() -> None:
     code = text_of("config/environment.py") + text_of("deploy/plan.py")
     for name, default in DEFAULT_IN_TABLE.findall(section("README.md", "Settings")):
-        in_code = re.search(rf'"{name}"(?:, |\) or ")([\d.]+)', code)
+        in_code = re.search(rf'"{name}"(?:, |\) or ")([\d._]+)', code)
         if in_code is not None:
             assert float(in_code[1]) == float(default), name
 

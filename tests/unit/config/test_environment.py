@@ -12,7 +12,9 @@ from environs import EnvError
 
 from config import database_urls
 from config.email_urls import MailServer, fault_of, mail_server
-from config.environment import CONSISTENCIES, LAPTOP_SECRET, Environment, UnsafeEnvironment, read_environment
+from config.environment import CONSISTENCIES, LAPTOP_SECRET, Environment
+from config.environment_checks import read_environment
+from config.variables import UnsafeEnvironment
 from tests.e2e.runs import ROOT, own_environment
 
 SAFE = {
