@@ -1,4 +1,4 @@
-"""People in Django admin: find, add and change them, set passwords; and the log of what staff did.
+"""People in Django admin: find, add and change them, set passwords. The log of what staff did is admin_log.py's.
 
 Whatever changes here is in force for the API once the page has answered, as through any
 other door. Nobody is deleted here: what they wrote would be left without an author.
@@ -13,33 +13,32 @@ Django's forms and its UserAdmin are generic in their stubs only, so they stand 
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.functional import cached_property
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
-from accounts.models import StaffAction, User, privileged
+from accounts.admin_lists import ENDS, LISTED, ChosenByIds, LongList, operator_of
+from accounts.admin_log import StaffLog
+from accounts.models import User, privileged
 from accounts.people import confirming, rules, services
 from accounts.staff import log
-from accounts.staff.roles import Right, may, may_touch
+from accounts.staff.roles import may_touch
+from accounts.staff_rows import StaffAction
 from storage.errors import Forbidden
 from storage.ids.snowflakes import id_in
 
@@ -49,9 +48,8 @@ admin.site.unregister(Group)
 admin.site.unregister(TOTPDevice)
 admin.site.unregister(StaticDevice)
 """They hold secrets; setting up and forgetting are accounts/staff/two_step.py's."""
+admin.site.register(StaffAction, StaffLog)
 
-LISTED = 1_000
-ENDS = f"A list has its first {LISTED:,} rows."
 NAMES = ("username", "display_name")
 PROFILE = ("display_name", "email", "email_confirmed", "bio", "avatar_url", "verified", "protected_at")
 PRIVILEGES = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -103,69 +101,6 @@ class SuspendedFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         return queryset if self.value() is None else queryset.filter(suspended_at__isnull=self.value() == "no")
-
-
-class ActionFilter(admin.SimpleListFilter):
-    title = parameter_name = "action"
-
-    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[StaffAction]") -> list[tuple[str, str]]:
-        return [(action, action.capitalize()) for action in log.ACTIONS]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[StaffAction]) -> QuerySet[StaffAction]:
-        return queryset if self.value() is None else queryset.filter(action=self.value())
-
-
-class KindFilter(admin.SimpleListFilter):
-    title, parameter_name = "subject", "subject_kind"
-
-    def lookups(self, request: HttpRequest, model_admin: "admin.ModelAdmin[StaffAction]") -> list[tuple[str, str]]:
-        return [(kind, kind.capitalize()) for kind in log.KINDS]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[StaffAction]) -> QuerySet[StaffAction]:
-        return queryset if self.value() is None else queryset.filter(subject_kind=self.value())
-
-
-class FirstRows(Paginator):  # type: ignore[type-arg]
-    """Pages of a list's first LISTED rows, which are counted and no others: a count of all people takes minutes."""
-
-    @cached_property
-    def count(self) -> int:
-        rows = cast(QuerySet[Any], self.object_list)
-        return rows.order_by().values("pk")[:LISTED].count()
-
-
-class UnsortedList(ChangeList):
-    """A list in its own order, whatever the address says: by another column all rows would be sorted."""
-
-    def get_ordering_field(self, field_name: Any) -> None:
-        """Returns nothing to sort by."""
-        return
-
-
-class LongList(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Mixed in where there are very many rows: of each page the cost is that of the first LISTED, in their order."""
-
-    paginator = FirstRows
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    ordering = ("-id",)
-
-    def get_sortable_by(self, request: HttpRequest) -> tuple[str, ...]:
-        return ()
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return UnsortedList
-
-
-class ChosenByIds(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Mixed in where rows are chosen for an action: what is no id is said to be none, and breaks no page."""
-
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> HttpResponse | None:
-        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        if all(id_in(each) is not None for each in chosen):
-            return super().response_action(request, queryset, *args)
-        self.message_user(request, "Choose from the list.", messages.ERROR)
-        return HttpResponseRedirect(request.get_full_path())
 
 
 @admin.register(User)
@@ -330,49 +265,6 @@ class SuperusersGroupAdmin(ChosenByIds, GroupAdmin):
         log.record(by=operator_of(request), action=action, subject=log.Subject("group", group.pk), after=after)
 
 
-@admin.register(StaffAction)
-class StaffLog(LongList):
-    """The log of what staff did: to be read, and nothing else; what concerns staff, by superusers (staff/log.py)."""
-
-    list_display = ("at", "by_name", "action", "subject_kind", "subject_id", "reason")
-    list_filter = (ActionFilter, KindFilter)
-    search_fields = ("subject_id",)
-    search_help_text = f"The id of a person, tweet or report; the name of who did it; a request's id. {ENDS}"
-    actions = None
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[StaffAction]:
-        return log.entries_for(operator_of(request)).order_by(*self.ordering)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[StaffAction], search_term: str
-    ) -> tuple[QuerySet[StaffAction], bool]:
-        """Finds what is exactly so, each by an index."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        wanted = Q(by=None) if term == log.BY_ITSELF else Q(request_id=term)
-        if (person := User.objects.with_username(term.removeprefix("@")).first()) is not None:
-            wanted |= Q(by=person)
-        if (subject_id := id_in(term)) is not None:
-            wanted |= Q(subject_kind__in=log.KINDS, subject_id=subject_id)
-        return queryset.filter(wanted), False
-
-    def has_view_permission(self, request: HttpRequest, obj: StaffAction | None = None) -> bool:
-        return may(request.user, Right.VIEW_STAFF_LOG)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return may(request.user, Right.VIEW_STAFF_LOG)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: StaffAction | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: StaffAction | None = None) -> bool:
-        return False
-
-
 def _lock_who_is_here(person_id: int) -> None:
     """In a transaction, as all pages of the admin that write; raises `PermissionDenied` for who has left."""
     try:
@@ -391,8 +283,3 @@ def _told(value: object) -> object:
     if value is None or isinstance(value, bool | str):
         return value
     return sorted(map(str, value)) if isinstance(value, Iterable) else str(value)
-
-
-def operator_of(request: HttpRequest) -> User:
-    """Returns who is signed in to the admin; its views let nobody else in."""
-    return cast(User, request.user)

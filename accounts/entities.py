@@ -7,6 +7,11 @@ import msgspec
 
 from storage.ids.snowflakes import id_time
 
+USERNAME_MAX = 30
+DISPLAY_NAME_MAX = 50
+BIO_MAX = 160
+"""Both as a person counts; see storage/characters.py."""
+
 
 class Account(msgspec.Struct, frozen=True, array_like=True):
     """A person's account, as cached and as hydrated into tweets.

@@ -1,4 +1,7 @@
-"""People, as rows of SQL. The graph between them lives in the association store."""
+"""People, as rows of SQL. The graph between them lives in the association store.
+
+Other rows of the package: letter_rows.py, session_rows.py, staff_rows.py.
+"""
 
 from collections.abc import Collection, Iterable
 from contextlib import nullcontext
@@ -13,22 +16,16 @@ from django.db.models import Value
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
-from accounts.entities import Account
+from accounts import session_rows, staff_rows  # noqa: F401 - here Django finds the rows of a package
+from accounts.entities import BIO_MAX, DISPLAY_NAME_MAX, USERNAME_MAX, Account
 from accounts.letter_rows import ADDRESS_MAX
 from accounts.sql import ACCOUNT_COLUMNS, ByCodePoint, account_of_row
 from storage import stores
 from storage.characters import MOST_CODE_POINTS, opaque
 from storage.ids.snowflakes import id_time
 
-USERNAME_MAX = 30
-DISPLAY_NAME_MAX = 50
-BIO_MAX = 160
-"""Both as a person counts; see storage/characters.py."""
 EMAIL_MAX = ADDRESS_MAX
-REASON_MAX = 1_000
 LAST_CHARACTER = "\U0010ffff"
-CLIENT_MAX = 60
-"""Of the name of what signed in (sessions/clients.py)."""
 STAMP_MAX = 32
 """Of a security stamp: 128 random bits in hex, or none yet."""
 
@@ -278,40 +275,6 @@ class User(AbstractBaseUser, PermissionsMixin):
         return account_of_row(tuple(getattr(self, name) for name in ACCOUNT_COLUMNS))
 
 
-class AccountChange(models.Model):
-    """That an account has changed, or tokens of the person ended: the digests, parted by spaces.
-
-    Written in the same transaction, for who tells Redis (account_cache/changes.py). No foreign key: the note is
-    of what anybody may remember, whatever becomes of the person.
-    """
-
-    user_id = models.BigIntegerField()
-    digests = models.TextField(blank=True, default="")
-    at_us = models.BigIntegerField()
-
-    class Meta:
-        default_permissions = ()
-        indexes = [models.Index(fields=["at_us", "id"], name="account_changes_by_time")]
-
-
-class TokenUse(models.Model):
-    """Of a token: what signed in with it, and when it was used last (sessions/uses.py).
-
-    Nobody asks for it to let anybody in, and it may outlive its token until its person signs in again: so it is bound
-    to the token by no constraint, and deleting tokens costs no look at it.
-    """
-
-    token = models.OneToOneField(
-        "knox.AuthToken", primary_key=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="use"
-    )
-    user_id = models.BigIntegerField(db_index=True)
-    client = models.CharField(max_length=CLIENT_MAX, blank=True, default="")
-    last_used_at = models.DateTimeField()
-
-    class Meta:
-        default_permissions = ()
-
-
 def privileged(path: str = "") -> models.Q:
     """Returns the condition that somebody has, or can be given back, power in the admin; `path` leads to the person.
 
@@ -324,76 +287,3 @@ def privileged(path: str = "") -> models.Q:
         | models.Q((f"{path}pk__in", groups._default_manager.values("user_id")))
         | models.Q((f"{path}pk__in", permissions._default_manager.values("user_id")))
     )
-
-
-class StaffActions(models.QuerySet["StaffAction"]):
-    """Entries to look at."""
-
-    def update(self, **_: Any) -> int:
-        raise TypeError("An entry of the log of staff is never changed.")
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        raise TypeError("An entry of the log of staff is never deleted.")
-
-
-class StaffAction(models.Model):
-    """One thing that a member of staff did (staff/log.py). It is written once, and never changed or deleted.
-
-    It has no foreign key in SQL: nothing that happens to people later may touch it. The permissions of the desk that
-    belong to no table of their own stand here (staff/roles.py).
-    """
-
-    by = models.ForeignKey(User, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
-    by_name = models.CharField("who", max_length=USERNAME_MAX)
-    action = models.CharField(max_length=50)
-    subject_kind = models.CharField(max_length=20)
-    subject_id = models.BigIntegerField("id")
-    about = models.BigIntegerField("concerns", null=True)
-    """The person whom it was done to, or to whose tweet; None where it concerns nobody (staff/log.py)."""
-    before = models.JSONField(default=dict)
-    after = models.JSONField(default=dict)
-    reason = models.CharField(max_length=REASON_MAX, blank=True, default="")
-    request_id = models.CharField(max_length=128, blank=True, default="")
-    at = models.DateTimeField("when", auto_now_add=True)
-
-    objects = StaffActions.as_manager()
-
-    class Meta:
-        verbose_name = "action of staff"
-        verbose_name_plural = "log of staff"
-        default_permissions = ()
-        permissions = [
-            ("suspend_people", "Can suspend and restore people"),
-            ("verify_people", "Can mark people as verified"),
-            ("sign_out_people", "Can sign people out everywhere"),
-            ("handle_reports", "Can read and decide reports"),
-            ("view_tweets", "Can look tweets up"),
-            ("delete_tweets", "Can delete anybody's tweets"),
-            ("restore_tweets", "Can restore deleted tweets"),
-            ("view_timelines", "Can see anybody's home timeline"),
-            ("rebuild_timelines", "Can rebuild home timelines"),
-            ("view_fanout", "Can see fan-out and dead letters"),
-            ("replay_dead_letters", "Can replay dead letters"),
-            ("drop_dead_letters", "Can drop dead letters"),
-            ("view_staff_log", "Can read the log of staff"),
-            ("hasten_leaving", "Can have the erasing of who has left go on at once"),
-        ]
-        indexes = [
-            models.Index(fields=["subject_kind", "subject_id", "-id"], name="staff_log_by_subject"),
-            models.Index(fields=["by", "-id"], name="staff_log_by_person"),
-            models.Index(fields=["subject_kind", "-id"], name="staff_log_by_kind"),
-            models.Index(fields=["action", "-id"], name="staff_log_by_action"),
-            models.Index(fields=["request_id"], name="staff_log_by_request"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.action} {self.subject_kind} {self.subject_id}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Writes a new one. Raises `TypeError` for one that is there."""
-        if not self._state.adding:
-            raise TypeError("An entry of the log of staff is never changed.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        raise TypeError("An entry of the log of staff is never deleted.")

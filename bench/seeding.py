@@ -14,7 +14,8 @@ import msgspec
 from knox.models import AuthToken
 
 from accounts.graph.kinds import FOLLOW
-from accounts.models import TokenUse, User
+from accounts.models import User
+from accounts.session_rows import TokenUse
 from fanout.timelines import builds
 from fanout.timelines.settled import tell_settled
 from storage import stores

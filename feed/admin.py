@@ -15,7 +15,8 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 
-from accounts.admin import ENDS, ChosenByIds, LongList, PersonAdmin, UnsortedList, operator_of
+from accounts.admin import PersonAdmin
+from accounts.admin_lists import ENDS, ChosenByIds, LongList, UnsortedList, operator_of
 from accounts.models import User, privileged
 from accounts.staff.roles import Right, may
 from feed.desk import fan_out, leaving, moderation, people, timelines, tweets

@@ -21,7 +21,7 @@ from django.db import transaction
 from accounts.account_cache.accounts import ACCOUNTS, forget
 from accounts.account_cache.change_log import change_commands
 from accounts.account_cache.known_tokens import TOKENS, Claim
-from accounts.models import AccountChange
+from accounts.session_rows import AccountChange
 from accounts.sql import sql_or_unavailable
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us

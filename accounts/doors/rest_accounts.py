@@ -12,8 +12,9 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from accounts.entities import BIO_MAX, DISPLAY_NAME_MAX, USERNAME_MAX
 from accounts.graph.announcing import announce
-from accounts.models import BIO_MAX, DISPLAY_NAME_MAX, EMAIL_MAX, USERNAME_MAX, User
+from accounts.models import EMAIL_MAX, User
 from accounts.people import leaving, selectors, services
 from accounts.people.profiles import own_user_out
 from accounts.people.rules import PASSWORD_MAX

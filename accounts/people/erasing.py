@@ -18,8 +18,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
 from accounts.letter_rows import AddressLetter
-from accounts.models import TokenUse
 from accounts.people.purge import READING
+from accounts.session_rows import TokenUse
 from accounts.sql import sql_or_unavailable
 from storage.redis.node import timeline_node
 from storage.redis.shards import user_tag

@@ -13,7 +13,8 @@ from django.contrib.auth.password_validation import get_password_validators, val
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from accounts.models import BIO_MAX, DISPLAY_NAME_MAX, EMAIL_MAX, USERNAME_MAX, User
+from accounts.entities import BIO_MAX, DISPLAY_NAME_MAX, USERNAME_MAX
+from accounts.models import EMAIL_MAX, User
 from storage.characters import MOST_CODE_POINTS, as_shown, is_overloaded, opaque, shows_more_than
 from storage.errors import Refused
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from django.http import HttpRequest
 
-from accounts.models import CLIENT_MAX
+from accounts.session_rows import CLIENT_MAX
 
 LOOKED_AT = 500
 """Characters of the field; browsers send some 120."""

@@ -9,7 +9,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.models import AuthToken
 
 from accounts.letter_rows import PasswordReset
-from accounts.models import STAMP_MAX, AccountChange, TokenUse, User
+from accounts.models import STAMP_MAX, User
+from accounts.session_rows import AccountChange, TokenUse
 from accounts.sql import sql_or_unavailable
 from storage.ids.snowflakes import now_us
 

@@ -27,7 +27,8 @@ from accounts.account_cache.changes import note_change
 from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.account_cache.vouching import vouching
 from accounts.entities import Account, Viewer
-from accounts.models import TokenUse, User
+from accounts.models import User
+from accounts.session_rows import TokenUse
 from accounts.sessions.bad_tokens import count_bad_token, shut_to, was_bad, was_good
 from accounts.sessions.uses import note_made, note_used
 from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, sql_or_unavailable

@@ -18,7 +18,7 @@ from django.db import DatabaseError
 from knox.models import AuthToken
 
 from accounts.account_cache.known_tokens import Claim
-from accounts.models import TokenUse
+from accounts.session_rows import TokenUse
 from accounts.sql import sql_or_unavailable
 from storage.errors import Unavailable
 from storage.redis.rate_limits import Policy, hit_in_memory

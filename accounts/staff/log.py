@@ -22,8 +22,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from structlog.contextvars import get_contextvars
 
 from accounts.entities import Viewer
-from accounts.models import REASON_MAX, StaffAction, User, privileged
+from accounts.models import User, privileged
 from accounts.staff.roles import Right, may
+from accounts.staff_rows import REASON_MAX, StaffAction
 from storage.errors import Refused
 
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")

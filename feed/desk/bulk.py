@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts.admin import operator_of
+from accounts.admin_lists import operator_of
 from accounts.models import User
 from accounts.staff.roles import may
 from feed.desk.acts import ACTS, Act

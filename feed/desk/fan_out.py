@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
-from accounts.models import REASON_MAX
 from accounts.staff.roles import Right
+from accounts.staff_rows import REASON_MAX
 from feed.desk.lines import operator_of, place_in, reason_in
 from feed.desk.pages import DeskPage, desk_page
 from feed.desk.plots import Points, Span, plot

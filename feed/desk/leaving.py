@@ -3,8 +3,8 @@
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from accounts.models import REASON_MAX
 from accounts.staff.roles import Right
+from accounts.staff_rows import REASON_MAX
 from fanout.orders.dispatch import dispatcher
 from feed.desk.lines import operator_of, reason_in
 from feed.desk.pages import DeskPage, desk_page

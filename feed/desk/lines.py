@@ -6,7 +6,8 @@ from django.http import Http404, HttpRequest
 from django.urls import reverse
 
 from accounts.entities import Account, Viewer
-from accounts.models import REASON_MAX, User
+from accounts.models import User
+from accounts.staff_rows import REASON_MAX
 from feed.operations.lookup import Listing, Mark, StaffTweet
 from storage.ids.snowflakes import created_at, id_in
 

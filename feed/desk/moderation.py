@@ -10,8 +10,9 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
-from accounts.models import REASON_MAX, User
+from accounts.models import User
 from accounts.staff.roles import Right, may
+from accounts.staff_rows import REASON_MAX
 from feed.desk.attention import age
 from feed.desk.lines import reason_in, viewer_of
 from feed.desk.pages import DeskPage, desk_page

@@ -9,12 +9,13 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from knox.models import AuthToken
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people.selectors import get_user
 from accounts.sessions import two_step
 from accounts.sql import sql_or_unavailable
 from accounts.staff.log import entries_for
 from accounts.staff.roles import Right, may, may_touch
+from accounts.staff_rows import StaffAction
 from feed.desk.acts import ACTS, Act
 from feed.desk.neighbours import Neighbours, followees, followers
 from feed.desk.pages import DeskPage, desk_page

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from accounts.models import REASON_MAX
+from accounts.staff_rows import REASON_MAX
 
 LONGEST = timedelta(days=3_650)
 

@@ -8,9 +8,9 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from accounts.entities import Account
-from accounts.models import REASON_MAX
 from accounts.people.selectors import find_account, get_user
 from accounts.staff.roles import Right
+from accounts.staff_rows import REASON_MAX
 from fanout.timelines.inspection import Inspection
 from feed.desk.attention import age
 from feed.desk.lines import operator_of, person_line, place_in, reason_in, tweet_line

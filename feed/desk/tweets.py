@@ -6,9 +6,9 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
-from accounts.models import REASON_MAX
 from accounts.people.selectors import find_account
 from accounts.staff.roles import Right, may, may_touch_what_is_of
+from accounts.staff_rows import REASON_MAX
 from feed.desk.lines import listing_lines, operator_of, place_in, reason_in, tweet_line, viewer_of
 from feed.desk.pages import DeskPage, desk_page
 from feed.desk.restoring import RESTORED, deletion_of, restoring_of

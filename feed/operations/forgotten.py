@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from django.db.models import Max
 
 from accounts.graph.kinds import SHUT_OUT
-from accounts.models import StaffAction
 from accounts.people.selectors import shut_out_among
 from accounts.sql import sql_or_unavailable
+from accounts.staff_rows import StaffAction
 from storage.ids.snowflakes import id_us
 from storage.ports.outbox import SETTLED_US
 from storage.stores import associations

@@ -24,10 +24,10 @@ from typing import TypeVar
 import msgspec
 
 from accounts.graph.kinds import BLOCK, BLOCKED_BY, FOLLOW, FOLLOW_REQUEST, MUTE, SHUT_OUT
-from accounts.models import StaffAction
 from accounts.people.lost import is_anybody_known, name_of, stand_in_for, suspend_again, suspended_after, unknown_among
 from accounts.people.withholding import write_withholding_order
 from accounts.sql import sql_or_unavailable
+from accounts.staff_rows import StaffAction
 from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, TELL
 from feed.models import Report, Status
 from feed.operations.forgotten import MARKS, marked_at_large

@@ -9,9 +9,10 @@ from django.test import Client
 
 from accounts.account_cache import accounts
 from accounts.account_cache.change_log import recent_changes
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people import services, suspending
 from accounts.sessions import tokens
+from accounts.staff_rows import StaffAction
 from storage.errors import Forbidden, NotSignedIn
 from storage.redis.generations import begin
 from storage.redis.node import timeline_node

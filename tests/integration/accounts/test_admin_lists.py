@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from structlog.contextvars import bound_contextvars
 
-from accounts import admin
+from accounts import admin, admin_lists
 from accounts.staff import log
 from tests.integration.accounts.admins import PEOPLE, signed_in
 from tests.people import new_person
@@ -50,7 +50,7 @@ def test_nothing_is_counted_or_compared_to_the_end(path: str, query: dict[str, s
 
 
 def test_a_list_ends_after_its_first_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin, "LISTED", 3)
+    monkeypatch.setattr(admin_lists, "LISTED", 3)
     monkeypatch.setattr(admin.PersonAdmin, "list_per_page", 2)
     client = signed_in(new_person("boss", staff=True))
     for number in range(4):

@@ -12,10 +12,11 @@ from django.db.migrations.recorder import MigrationRecorder
 from structlog.contextvars import bound_contextvars
 
 from accounts import migrations
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people import services, suspending
 from accounts.staff import log
 from accounts.staff.roles import TABLE, Right, Role, may
+from accounts.staff_rows import StaffAction
 from storage.errors import Refused
 from tests.integration.accounts.test_stamp_migration import migrated, postgres, sqlite
 from tests.people import new_person, new_staff

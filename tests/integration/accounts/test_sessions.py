@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from knox.models import AuthToken
 
 from accounts.account_cache.known_tokens import TOKENS, Claim
-from accounts.models import TokenUse, User
+from accounts.models import User
 from accounts.people import suspending
+from accounts.session_rows import TokenUse
 from accounts.sessions import many_tokens, tokens, uses
 from accounts.sessions.ending import end_all
 from accounts.sessions.ending_all import end_everybodys

@@ -7,9 +7,10 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people import services, suspending
 from accounts.sessions import tokens
+from accounts.staff_rows import StaffAction
 from feed.models import Reason, Report
 from tests.integration.accounts.admins import NEW_PASSWORD, PEOPLE, act, is_in, new_moderator, post, signed_in
 from tests.people import PASSWORD, ApiClient, new_person

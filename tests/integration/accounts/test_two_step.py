@@ -12,10 +12,11 @@ from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django.fixtures import Settings
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.sessions import two_step
 from accounts.sessions.throttles import SIGN_INS_BY_ADDRESS
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from tests.integration.accounts.admins import is_in, post, signed_in
 from tests.people import new_person, new_staff
 

@@ -12,9 +12,10 @@ from accounts.account_cache.accounts import ACCOUNTS
 from accounts.account_cache.change_log import recent_changes
 from accounts.account_cache.known_tokens import TOKENS, Claim
 from accounts.account_cache.vouching import VOUCHED_SECONDS, Vouching, look
-from accounts.models import AccountChange, User
+from accounts.models import User
 from accounts.people import services, suspending
 from accounts.people.services import ProfileChange
+from accounts.session_rows import AccountChange
 from accounts.sessions import tokens
 from accounts.sessions.ending import end_all
 from accounts.sessions.many_tokens import good_among

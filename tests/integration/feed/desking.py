@@ -8,9 +8,10 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.staff import log
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from feed.models import Decision, Reason, Report
 from feed.moderation import deciding
 from feed.moderation.queue import Target

@@ -6,9 +6,10 @@ from functools import partial
 import pytest
 from django.test import Client
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people import suspending
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from feed.models import Claim, Decision, Kind, Reason, Report, Status
 from feed.moderation import deciding, queue
 from feed.moderation.queue import Target

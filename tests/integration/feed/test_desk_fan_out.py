@@ -4,8 +4,8 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.models import StaffAction
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from fanout.orders.kinds import DELIVER
 from feed.models import FigureSample
 from feed.operations import letters

@@ -10,10 +10,11 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from accounts.graph import follows
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people import services
 from accounts.staff import log
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from feed.models import Decision, Reason, Report, Status
 from feed.moderation.queue import Target
 from storage.errors import Unavailable

@@ -6,9 +6,10 @@ from unittest.mock import patch
 import pytest
 from django.utils import timezone
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people.erasing import Piece, Step
 from accounts.staff.roles import Right, Role
+from accounts.staff_rows import StaffAction
 from config.observability.metrics import state
 from feed.desk.attention import needs_attention
 from feed.leaving import saga, standing

@@ -4,10 +4,11 @@ import pytest
 from django.test import Client
 
 from accounts.graph import blocks
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people import services
 from accounts.staff import log
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from feed.models import Kind, Reason, Report, Verdict
 from feed.moderation.queue import Target
 from feed.moderation.reports import note_report

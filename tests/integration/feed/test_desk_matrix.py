@@ -9,9 +9,10 @@ import re
 import pytest
 from django.test import Client
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people import services, suspending
 from accounts.staff.roles import TABLE, Right, Role
+from accounts.staff_rows import StaffAction
 from feed.desk.acts import ACTS
 from feed.models import Report, Status
 from tests.integration.accounts.admins import post

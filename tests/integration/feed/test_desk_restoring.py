@@ -2,8 +2,9 @@
 
 import pytest
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.staff.roles import TABLE, Right, Role
+from accounts.staff_rows import StaffAction
 from feed.models import Decision, Kind, Reason, Report, Status
 from feed.moderation import deciding
 from feed.moderation.queue import Target

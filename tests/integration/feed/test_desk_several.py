@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people import leaving, suspending
 from accounts.people.withholding import order_withholding
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from feed.operations import letters
 from feed.tasks import end_suspensions
 from storage.errors import Unavailable

@@ -8,8 +8,9 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.graph import blocks, follows
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from fanout.delivery import celebrities
 from fanout.timelines import materialised
 from fanout.timelines.builds import open_build

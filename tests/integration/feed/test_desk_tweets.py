@@ -3,9 +3,10 @@
 import pytest
 
 from accounts.graph import follows
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people import suspending
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from fanout.orders.kinds import TELL
 from storage.ids.snowflakes import created_at, now_us
 from storage.ports.dead_letters import DeadLetter

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people import suspending
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from feed.models import Kind, Reason, Report
 from feed.moderation.deciding import DECIDED
 from feed.moderation.queue import Target

@@ -6,11 +6,12 @@ from functools import partial
 import pytest
 from django.db import OperationalError
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.people import suspending
 from accounts.people.withholding import order_withholding
 from accounts.staff import log
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from feed.models import NOTE_MAX, Claim, Decision, Kind, Reason, Report, Status, Verdict
 from feed.moderation import deciding, queue
 from feed.moderation.deciding import DECIDED

@@ -17,12 +17,14 @@ from knox.models import AuthToken
 
 from accounts.account_cache import accounts
 from accounts.graph import follows
-from accounts.models import AccountChange, StaffAction, User
+from accounts.models import User
 from accounts.people import suspending
 from accounts.people.lost import KNOWN_TO_THE_STORE, name_of, stand_in_for
+from accounts.session_rows import AccountChange
 from accounts.sessions import ending_all
 from accounts.sessions.tokens import authenticate, issue
 from accounts.staff import log as staff_log
+from accounts.staff_rows import StaffAction
 from fanout.orders.kinds import DELIVER
 from feed.moderation.reports import report_tweet
 from feed.operations import reconcile as reconcile_module

@@ -5,8 +5,9 @@ from unittest.mock import patch
 import pytest
 from pytest_django.fixtures import Settings
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from fanout.delivery import pushing
 from fanout.orders import attempts, handlers
 from fanout.timelines import materialised

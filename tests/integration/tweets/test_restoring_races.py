@@ -8,8 +8,9 @@ from unittest.mock import patch
 import pytest
 import redis
 
-from accounts.models import StaffAction, User
+from accounts.models import User
 from accounts.staff.roles import Role
+from accounts.staff_rows import StaffAction
 from fanout.delivery import fan_out, pushing, recent_delivery
 from fanout.live import channel
 from fanout.live.presence import Presence

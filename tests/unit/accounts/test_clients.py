@@ -3,7 +3,7 @@
 import pytest
 from django.test import RequestFactory
 
-from accounts.models import CLIENT_MAX
+from accounts.session_rows import CLIENT_MAX
 from accounts.sessions.clients import client_name
 
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"

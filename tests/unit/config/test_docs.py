@@ -7,7 +7,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 
-from accounts.models import BIO_MAX, DISPLAY_NAME_MAX
+from accounts.entities import BIO_MAX, DISPLAY_NAME_MAX
 from accounts.people.rules import PASSWORD_MAX
 from accounts.sessions.authentication import BY_ADDRESS, SIGNED_IN
 from accounts.sessions.bad_tokens import BAD_TOKENS
