@@ -24,6 +24,7 @@ from cassandra.query import BatchStatement, PreparedStatement
 from django.conf import settings
 
 from bench.stack import Stack
+from config.sql_databases import SQLITE_OPTIONS
 from deploy.errors import CannotStart
 from deploy.plan import ROOT
 from storage.cassandra.cluster import open_cluster
@@ -160,7 +161,7 @@ def sqlite(ids: Ids, in_flight: int) -> Write:
 
     def write_in_turn(end: float) -> Iterator[int]:
         connection = sqlite3.connect(settings.DATABASES["store"]["NAME"], isolation_level=None, timeout=15)
-        connection.executescript(str(settings.SQLITE_OPTIONS["init_command"]))
+        connection.executescript(str(SQLITE_OPTIONS["init_command"]))
         while time.perf_counter() < end:
             with turn:
                 author, tweet = ids.next()

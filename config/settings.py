@@ -3,13 +3,12 @@
 import gc
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-from config import database_urls
+from config.api_description import API_DESCRIPTION
 from config.email_urls import mail_server
 from config.environment_checks import environment_or_end
 from config.observability.logs import logging_config
+from config.sql_databases import sql_database
 from storage.ports.places import SEARCH_OFF
 from storage.tracing import log_fields
 from tweets.search.addresses import EMBEDDED
@@ -133,41 +132,6 @@ TEMPLATES = [
     }
 ]
 
-SQLITE_OPTIONS = {
-    "timeout": 15,
-    "transaction_mode": "IMMEDIATE",
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=15000;",
-}
-"""WAL lets readers go on while one writes; FULL because an acknowledged write is durable."""
-
-
-def sql_database(url: str) -> dict[str, Any]:
-    """Returns Django's settings of the database there, which may be PgBouncer pooling transactions: nothing is asked of
-    a session that outlives one, and no `options` are sent, which it refuses (storage/postgresql bounds statements)."""
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        return {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": parts.path,
-            "CONN_MAX_AGE": None,
-            "OPTIONS": SQLITE_OPTIONS,
-            "TEST": {"NAME": parts.path + ".test"},
-        }
-    place = database_urls.postgresql(url)
-    return {
-        "ENGINE": "storage.postgresql",
-        "NAME": place.name,
-        "HOST": place.host,
-        "PORT": place.port,
-        "USER": place.user,
-        "PASSWORD": place.password,
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
-        "DISABLE_SERVER_SIDE_CURSORS": True,
-        "OPTIONS": {"connect_timeout": 3, **place.parameters},
-    }
-
-
 DATABASES = {"default": sql_database(ENV.database_url)}
 if ENV.replica_database_url:
     DATABASES["replica"] = sql_database(ENV.replica_database_url)
@@ -231,27 +195,6 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-API_DESCRIPTION = """\
-Identifiers are 64-bit numbers and travel as decimal strings; newer is larger. Times are RFC 3339 in UTC with
-milliseconds.
-
-Collections are newest first, and a page is full while there is more. `next_cursor` goes back in time, `prev_cursor`
-asks for what is newer. Both stay good for days, whatever became of the tweet that they were taken from, and are the
-same in GraphQL (`POST /graphql`) and on the [live feed](/api/docs/live/) (`/ws/feed`). `links`, and the `Link` field,
-name the neighbouring pages: as paths, or as URLs with `?links=absolute`.
-
-A tweet, a profile and this document have an `ETag`; asked for with it in `If-None-Match`, they answer 304 without a
-body while they are the same. Answers to GET are gzipped for those who accept it.
-
-A body is one JSON object in UTF-8, of at most 64 KB, without `Content-Encoding`. A field that a route does not know is
-refused with 422, and so is any field where a route takes none.
-
-A write may carry an `Idempotency-Key`: repeating it acts once and gives the first answer again. Requests are limited,
-by person or by address: `RateLimit` says what is left, `RateLimit-Policy` of how many; 429 comes with `Retry-After`.
-
-Errors are RFC 9457 problem documents, whose `type` is a page here that explains it. Every answer carries
-`X-Request-ID`: yours, if you sent a sane one.
-"""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Feed",
     "VERSION": "1",
@@ -328,7 +271,6 @@ GRAPHENE = {"SCHEMA": "config.graphql.schema.schema"}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
-USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = ENV.static_root or None
 WHITENOISE_USE_FINDERS = not STATIC_ROOT
@@ -341,7 +283,6 @@ WHITENOISE_ROOT = Path(__file__).parent / "public"
 """What browsers and crawlers ask every site for by name."""
 
 LOGGING = logging_config(ENV.log_format, *([log_fields] if TRACES_ENDPOINT else []))
-LOGGING_CONFIG = "logging.config.dictConfig"
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -15,7 +15,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
-from config.settings import sql_database
+from config.sql_databases import sql_database
 from deploy.supervisor.ports import LOOPBACK, free_port
 from deploy.supervisor.processes import wait_until
 

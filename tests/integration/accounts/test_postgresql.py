@@ -16,7 +16,7 @@ from psycopg import sql
 from accounts.graph.people_search import people_found
 from accounts.models import User
 from accounts.people.services import sign_in
-from config.settings import sql_database
+from config.sql_databases import sql_database
 from deploy.supervisor.ports import LOOPBACK
 from deploy.supervisor.processes import wait_until
 from storage.postgresql import base as postgresql_base

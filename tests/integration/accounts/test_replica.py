@@ -9,7 +9,7 @@ from django.db import OperationalError, connections
 from accounts import sql
 from accounts.people import names, selectors, services
 from accounts.sessions import tokens
-from config.settings import sql_database
+from config.sql_databases import sql_database
 from deploy.supervisor.ports import LOOPBACK, free_port
 from storage.breakers import State
 from storage.embedded.router import StoreRouter

@@ -20,7 +20,7 @@ from django.test import override_settings
 
 from accounts.account_cache import accounts
 from accounts.models import User
-from config.settings import sql_database
+from config.sql_databases import sql_database
 from storage import copies
 from storage.copies import UNFINISHED, CannotCopy, put_back, take
 from tests import postgresql as servers
