@@ -16,27 +16,26 @@ writes it as false, later than the mark that it undoes.
 """
 
 import logging
-import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
-from cachetools import LRUCache, TTLCache
+from cachetools import LRUCache
 from django.conf import settings
 
-from storage.cassandra import discarding, redo, session
+from storage.cassandra import discarding, finishing, redo, session
+from storage.cassandra.finishing import MINUTE_US, WRITE_SHARDS
 from storage.cassandra.fronts import Place, fronts
 from storage.cassandra.lasting import Known
-from storage.cassandra.marks import marks
-from storage.cassandra.order_rows import PAGE, each_open, each_open_from_front, listed_minutes, orders_between
+from storage.cassandra.marks import mark_statement, marks
+from storage.cassandra.order_rows import each_open, each_open_from_front, listed_minutes, orders_between
 from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, now_us, spread
 from storage.ports.outbox import (
     ALL_SHARDS,
-    DONE_DAYS,
     SETTLED_US,
     SHARDS,
     Order,
@@ -46,44 +45,22 @@ from storage.ports.outbox import (
 
 logger = logging.getLogger(__name__)
 
-MINUTE_US = 60_000_000
-
-WRITE_SHARDS = range(64, 96)
-"""Partitions that take a minute's writes without an order, most of which are likes: at 100,000 a second 60 MB each."""
 WRITE = ""
 """In place of the kind of an order."""
-LEFT_US = 15_000_000
-"""A write without an order that is not finished after so long was left by its process: three times what it may take."""
-FINISHED_AT_ONCE = 1_000
-LOOKED_THROUGH_AT_ONCE = 256
-"""Minutes of a shard that one finishing reads, beginning anywhere: it comes to all of them, and 32 shards have some 64
-that are not known to be whole."""
-FINISH_SECONDS = 10.0
-"""A third of the time between two: what is left waits for the next, and nothing waits for this."""
-WHOLE_SECONDS = 600
-"""So long a minute is not read again that was seen wholly done: a process that stood still may add a row."""
-REDO_US = 7 * 86_400_000_000
-"""Nothing is done again that was recorded longer ago. Tombstones of what undid it stay for ten days (gc_grace_seconds);
-after that it would come back."""
 LEAST_SECONDS = 0.25
 """With less time left nothing is begun."""
 
 _INSERT = "INSERT INTO outbox (shard, minute, id, kind, args) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
 _RECORD = "INSERT INTO outbox (shard, minute, id, kind, args, redo) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 _INSERT_MINUTE = "INSERT INTO outbox_minutes (shard, minute) VALUES (?, ?) USING TIMESTAMP ?"
-_MARK = "UPDATE outbox USING TIMESTAMP ? AND TTL ? SET done = true WHERE shard = ? AND minute = ? AND id = ?"
 _UNMARK = "UPDATE outbox USING TIMESTAMP ? SET done = false WHERE shard = ? AND minute = ? AND id = ?"
 _ORDER = "SELECT kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
-_WHOLE = "SELECT kind, args, done, redo, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
-_WRITES = "SELECT id, done, WRITETIME(redo) FROM outbox WHERE shard = ? AND minute = ? AND id > ? LIMIT ?"
 _INSERT_PART = "INSERT INTO outbox_parts (order_id, part) VALUES (?, ?)"
 _PARTS = "SELECT part FROM outbox_parts WHERE order_id = ?"
 
 
 _listed: LRUCache[Place, bool] = LRUCache(256)
 """Places of which this process knows that they are listed."""
-_whole: TTLCache[Place, bool] = TTLCache(4_096, WHOLE_SECONDS)
-"""Minutes of writes without an order that this process has seen closed and wholly done."""
 _lock = threading.Lock()
 lasting = Known()
 
@@ -114,9 +91,9 @@ def forget_known() -> None:
     """Makes the process as if it had just started; for whoever empties tables beneath it."""
     lasting.forget()
     fronts.forget()
+    finishing.forget()
     with _lock:
         _listed.clear()
-        _whole.clear()
 
 
 def _write_without_order(rest: Sequence[Statement], ends: float) -> None:
@@ -124,7 +101,7 @@ def _write_without_order(rest: Sequence[Statement], ends: float) -> None:
     name = secrets.randbits(63)
     _record(place, (name, WRITE, []), rest, ends)
     session.write_all(rest, timeout_seconds=_left(ends))
-    session.write_unwaited(*_mark(place, name, now_us()))
+    session.write_unwaited(*mark_statement(place, name, now_us()))
 
 
 def _record(place: Place, order: Row, rest: Sequence[Statement], ends: float, also: Order | None = None) -> None:
@@ -164,7 +141,7 @@ def _left(ends: float) -> float:
 
 def done_statement(order_id: int, *, at_us: int | None = None) -> Statement:
     """Returns what closes an order, whether its row is there or not; to be written with what undoes it."""
-    return _mark(_place(order_id), order_id, at_us or now_us())
+    return mark_statement(_place(order_id), order_id, at_us or now_us())
 
 
 def reopening_statements(order: Order, *, at_us: int) -> list[Statement]:
@@ -196,25 +173,25 @@ class CassandraOutbox:
         """Costs a round trip more for an order that something was written with."""
         marks.settle(order_id)
         place = _place(order_id)
-        rows = session.execute(_WHOLE, (*place, order_id))
+        rows = session.execute(finishing.WHOLE, (*place, order_id))
         kind, args, done, owed, written_us = rows[0] if rows else (None, None, None, None, None)
         if kind is None or done:
             return None
         if owed is not None:
-            _do_again(owed, written_us)
+            finishing.do_again(owed, written_us)
         return Order(order_id, kind, tuple(args or ()))
 
     def finish_orders(self, order_ids: Collection[int]) -> set[int]:
         """Costs a round trip, and one for each order that something is owed to."""
         marks.settle()
         names = list(order_ids)
-        found = session.execute_many(_WHOLE, [(*_place(each), each) for each in names])
+        found = session.execute_many(finishing.WHOLE, [(*_place(each), each) for each in names])
         unreadable: set[int] = set()
         for order_id, rows in zip(names, found, strict=True):
             try:
                 for kind, _, done, owed, written_us in rows:
                     if kind is not None and not done and owed is not None:
-                        _do_again(owed, written_us)
+                        finishing.do_again(owed, written_us)
             except Unavailable:
                 raise
             except Exception:
@@ -287,92 +264,7 @@ class CassandraOutbox:
         Bounded in number and time. What the store does not answer for is passed over; raises `Unavailable`
         when it does not say which minutes there are.
         """
-        finishing = _Finishing(now_us)
-        for place in _places_to_finish(now_us):
-            if finishing.is_spent:
-                break
-            finishing.finish(place)
-        if finishing.failed:
-            logger.warning("%d writes cannot be finished yet", finishing.failed)
-        return finishing.finished
-
-
-class _Finishing:
-    """One run through minutes of writes without an order."""
-
-    def __init__(self, now: int) -> None:
-        self.finished = 0
-        self.failed = 0
-        self._now = now
-        self._ends = time.monotonic() + FINISH_SECONDS
-
-    @property
-    def is_spent(self) -> bool:
-        return self.finished + self.failed >= FINISHED_AT_ONCE or time.monotonic() >= self._ends
-
-    def finish(self, place: Place) -> None:
-        """Finishes what was left there; remembers the place once nothing can be left in it any more."""
-        is_whole = (place[1] + 1) * MINUTE_US + LEFT_US < self._now
-        try:
-            for name, done, written_us in _writes(place):
-                if self.is_spent:
-                    return
-                if written_us is None or done:
-                    continue
-                was_left = written_us < self._now - LEFT_US
-                is_whole = was_left and self._finish_one(place, name) and is_whole
-        except Unavailable:
-            self.failed += 1
-            return
-        if is_whole:
-            with _lock:
-                _whole[place] = True
-
-    def _finish_one(self, place: Place, name: int) -> bool:
-        """Whether it is finished. If not it stays, and the others are finished."""
-        try:
-            for _, _, _, owed, written_us in session.execute(_WHOLE, (*place, name)):
-                _do_again(owed, written_us)
-            session.execute(*_mark(place, name, self._now))
-        except Unavailable:
-            self.failed += 1
-            return False
-        except Exception:
-            logger.exception("a write of minute %d cannot be finished", place[1])
-            self.failed += 1
-            return False
-        self.finished += 1
-        return True
-
-
-def _places_to_finish(now: int) -> list[Place]:
-    """Minutes of writes without an order that are not known to be whole; some of them, if they are many."""
-    listed = listed_minutes(up_to=now // MINUTE_US, shards=WRITE_SHARDS)
-    with _lock:
-        places = [(shard, minute) for shard, minutes in listed for minute in minutes if (shard, minute) not in _whole]
-    start = random.randrange(len(places)) if places else 0  # noqa: S311 - a turn, not a secret
-    return (places[start:] + places[:start])[:LOOKED_THROUGH_AT_ONCE]
-
-
-def _writes(place: Place) -> Iterator[Row]:
-    after = -1
-    while True:
-        rows = session.execute(_WRITES, (*place, after, PAGE))
-        yield from rows
-        if len(rows) < PAGE:
-            return
-        after = rows[-1][0]
-
-
-def _do_again(owed: bytes, written_us: int) -> None:
-    if written_us < now_us() - REDO_US:
-        logger.warning("a write of %d is too old to be done again", written_us)
-        return
-    session.write_all(redo.decode(owed))
-
-
-def _mark(place: Place, order_id: int, at_us: int) -> Statement:
-    return _MARK, (at_us, DONE_DAYS * 86_400, *place, order_id)
+        return finishing.finish_writes(now_us)
 
 
 def _place(order_id: int) -> Place:

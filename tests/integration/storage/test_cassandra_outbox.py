@@ -11,10 +11,11 @@ import pytest
 from cassandra import InvalidRequest
 
 from deploy.supervisor.processes import wait_until
+from storage.cassandra import finishing, session
 from storage.cassandra import outbox as cassandra_outbox
-from storage.cassandra import session
+from storage.cassandra.finishing import LEFT_US, WRITE_SHARDS
 from storage.cassandra.marks import UNDER_WAY, marks
-from storage.cassandra.outbox import LEFT_US, WRITE_SHARDS, CassandraOutbox, forget_known, write_with_order
+from storage.cassandra.outbox import CassandraOutbox, forget_known, write_with_order
 from storage.cassandra.session import TOGETHER, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, make_id, now_us, spread
@@ -272,7 +273,7 @@ class TestFinishing:
     def test_one_that_the_store_does_not_answer_for_holds_up_no_other(self) -> None:
         targets = [left() for _ in range(3)]
         errors = [Unavailable("cassandra"), DEFAULT, DEFAULT]
-        with patch.object(cassandra_outbox, "_do_again", side_effect=errors, wraps=cassandra_outbox._do_again):
+        with patch.object(finishing, "do_again", side_effect=errors, wraps=finishing.do_again):
             assert finish() == 2
         assert finish() == 1
         assert all(stands(target) for target in targets)
@@ -282,7 +283,7 @@ class TestFinishing:
         target = left(shard=WRITE_SHARDS[1])
 
         def execute(cql: str, params: Any = (), **options: Any) -> list[session.Row]:
-            if cql == cassandra_outbox._WRITES and params[0] == WRITE_SHARDS[0]:
+            if cql == finishing._WRITES and params[0] == WRITE_SHARDS[0]:
                 raise Unavailable("cassandra")
             return asked(cql, params, **options)
 
@@ -293,7 +294,7 @@ class TestFinishing:
         assert finish() == 1
 
     def test_a_run_looks_at_so_many_minutes_and_others_have_their_turn(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(cassandra_outbox, "LOOKED_THROUGH_AT_ONCE", 1)
+        monkeypatch.setattr(finishing, "LOOKED_THROUGH_AT_ONCE", 1)
         targets = [left(shard=shard) for shard in WRITE_SHARDS[:4]]
         finished = 0
         for _ in range(1_000):
@@ -307,13 +308,13 @@ class TestFinishing:
     def test_a_run_ends_in_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         target = left()
         with monkeypatch.context() as hurried:
-            hurried.setattr(cassandra_outbox, "FINISH_SECONDS", 0.0)
+            hurried.setattr(finishing, "FINISH_SECONDS", 0.0)
             assert finish() == 0
         assert not stands(target)
         assert finish() == 1
 
     def test_a_large_minute_is_read_in_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(cassandra_outbox, "PAGE", 2)
+        monkeypatch.setattr(finishing, "PAGE", 2)
         targets = [left(shard=WRITE_SHARDS[0]) for _ in range(5)]
         finished = sum(finish() for _ in range(2))
         assert finished == 5
@@ -326,7 +327,7 @@ class TestFinishing:
             for later in (LEFT_US // 2, 2 * MINUTE_US, 2 * MINUTE_US, 2 * MINUTE_US):
                 asked.reset_mock()
                 finish(later_us=later)
-                read.append(sum(call.args[0] == cassandra_outbox._WRITES for call in asked.call_args_list))
+                read.append(sum(call.args[0] == finishing._WRITES for call in asked.call_args_list))
         assert read == [1, 1, 0, 0], "not while something may be left there"
 
 

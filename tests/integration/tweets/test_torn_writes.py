@@ -19,7 +19,8 @@ from fanout.orders.kinds import DELIVER, RESTORE
 from fanout.tasks import work_order
 from storage import stores
 from storage.cassandra import redo, session
-from storage.cassandra.outbox import LEFT_US, REDO_US, forget_known
+from storage.cassandra.finishing import LEFT_US, REDO_US
+from storage.cassandra.outbox import forget_known
 from storage.errors import Refused, Unavailable
 from storage.ids.snowflakes import now_us
 from storage.ports.associations import Change, End
