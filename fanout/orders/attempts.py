@@ -77,10 +77,8 @@ def attempt(
     """
     is_sure = not (is_resent or is_found)
     order = announced if is_sure and announced is not None else _order(order_id, part, is_sure=is_sure)
-    if order is None:
-        return figures.CLOSED
-    record = _begin(order, part) if is_resent else None
-    if is_resent and record is None:
+    record = _begin(order, part) if is_resent and order is not None else None
+    if order is None or (is_resent and record is None):
         return figures.CLOSED
     try:
         work(order)

@@ -53,24 +53,31 @@ def _action(act: Act) -> Action:
                 told = f"{fault} Not {act.done.lower()}: {_names(chosen[len(done) :])}. Do it again with them."
                 model_admin.message_user(request, told, messages.ERROR)
             return None
-        context = {
-            **model_admin.admin_site.each_context(request),
-            "title": act.label,
-            "act": act,
-            "form": form,
-            "opts": model_admin.model._meta,
-            "chosen": chosen[:NAMED],
-            "count": len(chosen),
-            "more": max(0, len(chosen) - NAMED),
-            "left_out": len(people) - len(chosen),
-            "checkbox": ACTION_CHECKBOX_NAME,
-            "ids": [each.pk for each in chosen],
-        }
-        return TemplateResponse(request, "desk/confirm.html", context)
+        return _confirmation(model_admin, request, act, form, chosen, left_out=len(people) - len(chosen))
 
     acting.__name__ = act.name
     described = admin.action(description=act.label, permissions=[str(act.right)])(acting)
     return cast(Action, described)
+
+
+def _confirmation(
+    model_admin: Any, request: HttpRequest, act: Act, form: ReasonForm, chosen: Sequence[User], *, left_out: int
+) -> HttpResponse:
+    """The page that asks whether it is meant, and of some acts how."""
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": act.label,
+        "act": act,
+        "form": form,
+        "opts": model_admin.model._meta,
+        "chosen": chosen[:NAMED],
+        "count": len(chosen),
+        "more": max(0, len(chosen) - NAMED),
+        "left_out": left_out,
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "ids": [each.pk for each in chosen],
+    }
+    return TemplateResponse(request, "desk/confirm.html", context)
 
 
 def _do(act: Act, people: Sequence[User], operator: User, form: ReasonForm) -> tuple[Sequence[User], str]:
