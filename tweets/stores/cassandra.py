@@ -1,8 +1,6 @@
 """Tweets in Cassandra. The tables are in ../cql/."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from itertools import groupby
 
 import msgspec
 from cassandra.query import UNSET_VALUE
@@ -13,16 +11,15 @@ from storage.cassandra.associations import change_statements
 from storage.cassandra.month_log import MonthLog
 from storage.cassandra.outbox import done_statement, write_with_order
 from storage.cassandra.session import Statement
-from storage.ids.snowflakes import MAX_ID, id_month, make_id, now_us, write_timestamp
+from storage.ids.snowflakes import MAX_ID, write_timestamp
 from storage.ports.associations import Change
 from storage.ports.outbox import Order
 from storage.ports.ranges import Range
 from tweets.entities import Deletion, Entities, Tweet
 from tweets.hashtags import hashtag_names
-from tweets.stores import cassandra_deletions
+from tweets.stores import cassandra_deletions, cassandra_pull
 from tweets.stores.cassandra_hashtags import HashtagLog
 from tweets.stores.cassandra_public import PublicLog
-from tweets.stores.pull import nearest_of
 
 COLUMNS = (
     "id, author, text, conversation, in_home, entities, reply_to, quote_of, retweet_of, deleted_by, path,"
@@ -40,15 +37,6 @@ UNFLAG_DELETED = "DELETE deleted_by FROM tweets USING TIMESTAMP ? WHERE id = ?"
 ERASE = "UPDATE tweets USING TIMESTAMP ? SET text = '', entities = '{}' WHERE id = ?"
 SELECT_TWEETS = f"SELECT {COLUMNS} FROM tweets WHERE id IN ?"  # noqa: S608
 
-SELECT_MONTHS = "SELECT author, month FROM author_months WHERE author IN ?"
-SELECT_NEWEST = (
-    "SELECT author, id FROM home_entries_by_author"
-    " WHERE author IN ? AND month = ? AND id >= ? AND id <= ? PER PARTITION LIMIT ?"
-)
-SELECT_OLDEST_OF_ONE = (
-    "SELECT id FROM home_entries_by_author"
-    " WHERE author = ? AND month = ? AND id >= ? AND id <= ? ORDER BY id ASC LIMIT ?"
-)
 COUNT_REPLIES = "SELECT COUNT(*) FROM replies_by_tweet WHERE tweet = ? AND month = ?"
 COUNT_TWEETS = "SELECT COUNT(*) FROM tweets_by_author WHERE author = ? AND month = ?"
 REPLY_MONTHS = "SELECT month FROM reply_months WHERE tweet = ?"
@@ -58,12 +46,7 @@ ADD_RETWEET = "INSERT INTO retweets_by_pair (author, original, id) VALUES (?, ?,
 REMOVE_RETWEET = "DELETE FROM retweets_by_pair USING TIMESTAMP ? WHERE author = ? AND original = ? AND id = ?"
 SELECT_RETWEETS = "SELECT id FROM retweets_by_pair WHERE author = ? AND original = ?"
 
-AUTHORS_A_SELECT = 50
-"""Partitions in one IN: 200 authors took 43 ms in groups of 50 and 109 ms one by one."""
 TWEETS_A_SELECT = 50
-AHEAD_US = 3_600_000_000
-"""No clock is ahead by more than an hour."""
-
 _by_author = MonthLog(table="tweets_by_author", months="author_months", owner=["author"])
 _home_entries = MonthLog(table="home_entries_by_author", months="author_months", owner=["author"])
 _replies = MonthLog(table="replies_by_tweet", months="reply_months", owner=["tweet"])
@@ -105,8 +88,10 @@ class CassandraTweets:
             self._public.remember_listed(tweet.id)
 
     def get_many(self, ids: Sequence[int]) -> dict[int, Tweet]:
-        groups = session.execute_many(SELECT_TWEETS, [(group,) for group in _groups(list(ids), TWEETS_A_SELECT)])
-        return {row[0]: _tweet(row) for rows in groups for row in rows if row[1] is not None}
+        wanted = list(ids)
+        groups = [(wanted[start : start + TWEETS_A_SELECT],) for start in range(0, len(wanted), TWEETS_A_SELECT)]
+        found = session.execute_many(SELECT_TWEETS, groups)
+        return {row[0]: _tweet(row) for rows in found for row in rows if row[1] is not None}
 
     def delete(
         self,
@@ -180,20 +165,8 @@ class CassandraTweets:
     def home_entries(
         self, authors: Sequence[int], *, before: int | None = None, after: int | None = None, limit: int
     ) -> list[int]:
-        """Reads month by month, away from the bound: what is found in one month is nearer than all of the next.
-
-        One round trip when the nearest month has enough, else one more for the list of months, and
-        one for each month walked; plus those of the merge.
-        """
-        low = (after or 0) + 1
-        high = MAX_ID if before is None else before - 1
-        upwards = after is not None
-        found: list[int] = []
-        for month, writers in _months_of(authors, low, high, upwards):
-            found += _nearest_in_month(writers, month, low, high, limit=limit - len(found), upwards=upwards)
-            if len(found) >= limit:
-                break
-        return found[::-1] if upwards else found
+        """See cassandra_pull.py for the costs."""
+        return cassandra_pull.home_entries(authors, before=before, after=after, limit=limit)
 
     def by_authors(self, ranges: Mapping[int, Range], *, replies: bool) -> dict[int, list[int]]:
         return _of_many(_by_author if replies else _home_entries, ranges)
@@ -258,54 +231,6 @@ def _of_many(log: MonthLog, ranges: Mapping[int, Range]) -> dict[int, list[int]]
     return {owner: [row[0] for row in found[owner,]] for owner in ranges}
 
 
-def _months_of(authors: Sequence[int], low: int, high: int, upwards: bool) -> Iterator[tuple[int, Sequence[int]]]:
-    """Months between the two ids, nearest first, with the authors who may have something in them.
-
-    The nearest month that can hold anything comes unasked, with all authors: for most pages it is
-    enough, and the list of months would cost as much again. It is that of now, or of the next
-    hour, when a server whose clock is ahead may have written in the next month already.
-    """
-    if low > high:
-        return
-    latest = id_month(make_id(now_us() + AHEAD_US, 0))
-    nearest = id_month(low) if upwards else min(id_month(high), latest)
-    yield nearest, authors
-    listed = _listed_months(authors, low, high)
-    for month in sorted(listed.keys() - {nearest}, reverse=not upwards):
-        yield month, listed[month]
-
-
-def _listed_months(authors: Sequence[int], low: int, high: int) -> dict[int, list[int]]:
-    """Which authors have something in which month between the two ids. One round trip."""
-    groups = session.execute_many(SELECT_MONTHS, [(group,) for group in _groups(authors, AUTHORS_A_SELECT)])
-    months: dict[int, list[int]] = {}
-    for author, month in (row for rows in groups for row in rows):
-        if id_month(low) <= month <= id_month(high):
-            months.setdefault(month, []).append(author)
-    return months
-
-
-def _nearest_in_month(
-    authors: Sequence[int], month: int, low: int, high: int, *, limit: int, upwards: bool
-) -> list[int]:
-    read = _read_one_by_one if upwards else _read_in_groups
-    return nearest_of(authors, low=low, high=high, limit=limit, upwards=upwards, fetch=partial(read, month))
-
-
-def _read_in_groups(month: int, authors: Sequence[int], between: tuple[int, int], share: int) -> dict[int, list[int]]:
-    groups = _groups(authors, AUTHORS_A_SELECT)
-    found = session.execute_many(SELECT_NEWEST, [(group, month, *between, share) for group in groups])
-    return {
-        author: [row[1] for row in rows] for each in found for author, rows in groupby(each, key=lambda row: row[0])
-    }
-
-
-def _read_one_by_one(month: int, authors: Sequence[int], between: tuple[int, int], share: int) -> dict[int, list[int]]:
-    """Oldest first, in which order a statement answers one author only."""
-    found = session.execute_many(SELECT_OLDEST_OF_ONE, [(author, month, *between, share) for author in authors])
-    return {author: [row[0] for row in rows] for author, rows in zip(authors, found, strict=True)}
-
-
 def _counts(months_cql: str, count_cql: str, owners: Sequence[int]) -> dict[int, int]:
     """Two rounds of concurrent reads: the months that have something, then each one's count."""
     months = session.execute_many(months_cql, [(owner,) for owner in owners])
@@ -314,10 +239,6 @@ def _counts(months_cql: str, count_cql: str, owners: Sequence[int]) -> dict[int,
     for (owner, _month), [(count,)] in zip(partitions, session.execute_many(count_cql, partitions), strict=True):
         totals[owner] += count
     return totals
-
-
-def _groups(items: Sequence[int], size: int) -> list[Sequence[int]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _values(tweet: Tweet) -> tuple[object, ...]:

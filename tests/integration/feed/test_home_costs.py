@@ -20,7 +20,7 @@ from tests.integration.feed.reading import a_reader_of
 from tests.integration.tweeting import home, in_redis, post
 from tests.people import ApiClient, new_person
 from tests.work import work_off_everything
-from tweets.stores.cassandra import AHEAD_US
+from tweets.stores.cassandra_pull import AHEAD_US
 
 pytestmark = pytest.mark.usefixtures("product")
 
