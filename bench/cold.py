@@ -23,7 +23,7 @@ from functools import partial
 from statistics import median
 
 from accounts.account_cache.known_tokens import TOKENS
-from accounts.graph import follows
+from accounts.graph import following
 from accounts.sessions import tokens
 from bench import cold_rows, seeding
 from bench.results import Figure, Result, Row, at_most, percentile
@@ -82,7 +82,7 @@ def _case(stack: Stack, followees: int, people: Sequence[Person], rows: cold_row
 
 def _prepared(person: Person, rows: cold_rows.Rows) -> cold_rows.Read:
     """The reference of one reader; it must read what the timeline consists of."""
-    followees = follows.followee_ids(person.id)
+    followees = following.followee_ids(person.id)
     entries = tweet_store().home_entries([*followees, person.id], limit=CAP)
     read = rows.read(person.id, followees, floor=entries[-1], newest=entries[0])
     if sorted(read()) != sorted(entries):

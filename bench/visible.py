@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from django.conf import settings
 
-from accounts.graph import follows
+from accounts.graph import following
 from bench import crowds, seeding
 from bench.results import Figure, Result, Row, percentile
 from bench.seeding import Person
@@ -68,7 +68,7 @@ def measure(stack: Stack) -> Result:
 
 def _last(author_id: int, people: Sequence[Person]) -> list[Person]:
     """Of each bucket of the author's followers, whom workers come to last."""
-    level = len(follows.follower_buckets(author_id)).bit_length() - 1
+    level = len(following.follower_buckets(author_id)).bit_length() - 1
     found: dict[int, Person] = {}
     for person in sorted(people, key=lambda each: (timeline_shard(each.id), each.id)):
         found[bucket_of(person.id, level)] = person

@@ -7,7 +7,7 @@ from django.test import override_settings
 
 from deploy.valkey import Valkey
 from fanout.orders.brokers import brokers
-from fanout.orders.dispatch import producers
+from fanout.orders.producers import producers
 
 
 @contextmanager

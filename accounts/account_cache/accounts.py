@@ -39,16 +39,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 import msgspec
 
 from accounts.account_cache.change_log import Changes, change_commands, own_copy, recent_changes
+from accounts.account_cache.rows import account_rows
 from accounts.entities import Account
-from accounts.models import User
-from accounts.sql import ACCOUNT_COLUMNS, AccountRow, CompiledQuery, account_of_row, can_be_asked, sql_or_unavailable
+from accounts.sql import can_be_asked
 from storage.errors import Unavailable
 from storage.figures import looked_up_in
 from storage.redis.lasting_cache import Kept, LastingCache, joined
@@ -59,8 +59,6 @@ from storage.redis.shards import Generations, generation_key, timeline_shard
 HITS, MISSES = looked_up_in("accounts")
 """Counted when memory does not know them all: what it knows costs nothing, and no count either."""
 
-ACCOUNTS_A_STATEMENT = 256
-"""More than a page has authors, and less than any database takes parameters."""
 LOCAL_SECONDS = 4
 """In this process, on top of what Redis' entries are vouched for."""
 LOCAL_ENTRIES = 50_000
@@ -280,26 +278,7 @@ def _closed(account: Account) -> Account:
 
 def _from_sql(ids: Collection[int]) -> dict[int, Account]:
     """Reads the accounts from SQL, which need not answer when nobody is asked for."""
-    return _rows(ids) if ids else {}
-
-
-@sql_or_unavailable()
-def _rows(ids: Collection[int]) -> dict[int, Account]:
-    """Reads the rows, with one statement for each ACCOUNTS_A_STATEMENT ids."""
-    wanted = list(ids)
-    found: dict[int, Account] = {}
-    for start in range(0, len(wanted), ACCOUNTS_A_STATEMENT):
-        some = wanted[start : start + ACCOUNTS_A_STATEMENT]
-        size = 1 << (len(some) - 1).bit_length()
-        padded = some + some[:1] * (size - len(some))
-        found |= {values[0]: account_of_row(values) for values in _query_of(size).rows(padded)}
-    return found
-
-
-@cache
-def _query_of(size: int) -> CompiledQuery[AccountRow]:
-    """Returns the statement for so many ids, a power of two: so a dozen statements do for every number."""
-    return CompiledQuery(lambda: User.objects.filter(pk__in=range(size)).values_list(*ACCOUNT_COLUMNS))
+    return account_rows(ids) if ids else {}
 
 
 def _fill(accounts: Mapping[int, Account], kept: Kept[int, Account], generation: Generations | None) -> None:

@@ -1,15 +1,15 @@
-"""GraphQL types of people, and who is asking. The packages above add what they have of a person to `User`."""
+"""GraphQL types of people. The packages above add what they have of a person to `User`."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import NamedTuple, Unpack
 
 import graphene
-from django.http import HttpRequest
 from graphql import GraphQLResolveInfo
 
 from accounts.account_cache.accounts import accounts_by_id
+from accounts.doors.graphql_context import viewer_of
 from accounts.doors.rest_accounts import EMAIL_CONFIRMED
 from accounts.entities import Account, Viewer
 from accounts.entities import Relationship as RelationshipOut
@@ -20,7 +20,7 @@ from accounts.graph.listings import people_pages, visible_accounts, visible_acco
 from accounts.graph.people_search import people_found
 from accounts.people import selectors
 from accounts.people.profiles import OwnUserOut, UserOut, own_user_out, user_out
-from storage.errors import BadRequest, NotSignedIn
+from storage.errors import BadRequest
 from storage.ids.snowflakes import created_at
 from storage.ports.associations import End
 from storage.redis.count_cache import counts_of_many
@@ -38,60 +38,10 @@ from storage.web.paging import Page, PageRequest
 from storage.web.rest import parse_id
 
 
-class GraphQLContext:
-    """What resolvers find as `info.context`."""
-
-    def __init__(
-        self,
-        viewer: Viewer | None,
-        operation_ids: Callable[[], int] | None = None,
-        request: HttpRequest | None = None,
-        *,
-        most_values: int | None = None,
-    ) -> None:
-        self.viewer = viewer
-        self.operation_ids = operation_ids
-        self.request = request
-        """Over HTTP; None on a socket."""
-        self.most_values = most_values
-        """How many values the answer may have; None for any number."""
-
-
 class Identified:
     """Anyone whom a person's fields are resolved of: an author, a person in a list, oneself."""
 
     id: str
-
-
-def viewer_of(info: GraphQLResolveInfo) -> Viewer | None:
-    """Returns who sent the request, None for nobody."""
-    context: GraphQLContext = info.context
-    return context.viewer
-
-
-def required_viewer(info: GraphQLResolveInfo) -> Viewer:
-    """Returns who sent the request. Raises `NotSignedIn` when nobody did."""
-    viewer = viewer_of(info)
-    if viewer is None:
-        raise NotSignedIn("Send a token as Authorization: Bearer <token>.")
-    return viewer
-
-
-def request_of(info: GraphQLResolveInfo) -> HttpRequest:
-    """Returns the HTTP request by which a mutation comes."""
-    context: GraphQLContext = info.context
-    assert context.request is not None  # noqa: S101 - on a socket there are no mutations
-    return context.request
-
-
-def operation_id(info: GraphQLResolveInfo) -> int | None:
-    """Returns the id under which a write with an Idempotency-Key happens, also when it is repeated; else None.
-
-    Asked for once by each write that takes one. Costs a conditional write from the second on.
-    Raises `Unavailable`.
-    """
-    context: GraphQLContext = info.context
-    return None if context.operation_ids is None else context.operation_ids()
 
 
 class Relationship(graphene.ObjectType):

@@ -10,7 +10,8 @@ import graphene
 from graphql import GraphQLResolveInfo
 
 from accounts.doors import rest_accounts
-from accounts.doors.graphql import User, request_of, required_viewer
+from accounts.doors.graphql import User
+from accounts.doors.graphql_context import request_of, required_viewer
 from accounts.graph.announcing import announce
 from accounts.people import leaving, services
 from accounts.people.profiles import own_user_out

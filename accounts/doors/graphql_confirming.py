@@ -6,7 +6,7 @@ from typing import TypedDict
 import graphene
 from graphql import GraphQLResolveInfo
 
-from accounts.doors.graphql import request_of, required_viewer
+from accounts.doors.graphql_context import request_of, required_viewer
 from accounts.doors.rest_confirming import ASKED, ConfirmationInput
 from accounts.people import confirming
 from accounts.sessions.throttles import count_confirmation

@@ -6,7 +6,8 @@ from typing import ClassVar, TypedDict, Unpack
 import graphene
 from graphql import GraphQLResolveInfo
 
-from accounts.doors.graphql import Relationship, UserConnection, required_viewer, user_connection
+from accounts.doors.graphql import Relationship, UserConnection, user_connection
+from accounts.doors.graphql_context import required_viewer
 from accounts.entities import Account
 from accounts.graph import blocks, follows, requests
 from accounts.graph.listings import follow_requests_page

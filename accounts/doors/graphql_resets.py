@@ -7,7 +7,8 @@ import graphene
 from graphql import GraphQLResolveInfo
 
 from accounts.doors import rest_resets
-from accounts.doors.graphql import User, request_of
+from accounts.doors.graphql import User
+from accounts.doors.graphql_context import request_of
 from accounts.people import resets
 from accounts.people.profiles import own_user_out
 from accounts.sessions.throttles import count_reset, password_try

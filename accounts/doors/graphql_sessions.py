@@ -7,7 +7,8 @@ from typing import TypedDict, Unpack
 import graphene
 from graphql import GraphQLResolveInfo
 
-from accounts.doors.graphql import Identified, User, required_viewer, viewer_of
+from accounts.doors.graphql import Identified, User
+from accounts.doors.graphql_context import required_viewer, viewer_of
 from accounts.doors.rest_sessions import CLIENT, LAST_USED
 from accounts.entities import Viewer
 from accounts.sessions import listing

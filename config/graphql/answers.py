@@ -7,7 +7,7 @@ from graphql import ExecutionResult, GraphQLError, execute
 from graphql.execution.execute import assume_not_awaitable
 from structlog.contextvars import get_contextvars
 
-from accounts.doors.graphql import GraphQLContext
+from accounts.doors.graphql_context import GraphQLContext
 from config.graphql.documents import Invalid
 from config.graphql.repeats import Executed
 from config.graphql.requests import Prepared

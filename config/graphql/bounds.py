@@ -7,10 +7,9 @@ Three kinds of bounds, each taking time in proportion to the document:
   counts once for each item of the pages that it stands in;
 - what costs something however little of it is answered: opening a page, and writing.
 
-Nothing that a document says can lower what it counts: `@skip` and `@include` count as if they let
-everything through, and a page of fewer than one item is refused. What variables ask for is known when a request
-brings them (documents.py): before that, they count as the largest page.
-Each fragment is measured once, and counted wherever it is spread.
+Nothing that a document says can lower what it counts: `@skip` and `@include` count as if they let everything through,
+and a page of fewer than one item is refused. What variables ask for is known when a request brings them (documents.py):
+before that, they count as the largest page. Each fragment is measured once, and counted wherever it is spread.
 """
 
 import math

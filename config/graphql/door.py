@@ -17,7 +17,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.doors.graphql import GraphQLContext
+from accounts.doors.graphql_context import GraphQLContext
 from accounts.entities import Viewer
 from accounts.sessions.authentication import count_further, viewer_or_none
 from config.graphql import figures

@@ -22,7 +22,7 @@ from graphql.execution.collect_fields import collect_fields
 from graphql.execution.values import get_argument_values
 from rest_framework.exceptions import ParseError
 
-from accounts.doors.graphql import GraphQLContext
+from accounts.doors.graphql_context import GraphQLContext
 from accounts.entities import Viewer
 from config.graphql.answers import answered, refusals
 from config.graphql.bounds import ORDINARY_PAGE, Size

@@ -1,57 +1,56 @@
 """Large authors: how each author's new entries reach their followers, and how an author changes over.
 
-Most authors are *pushed*: a worker puts each entry into every follower's timeline. An author with too many
-followers is *pulled*: the entry is put, once a shard, into a recent list (timelines/recents.py), which
-readers merge. `DeliveryMode` has the states, and what the store says in each. The store's edges lie in
-the author's directory, and carry the operation since when they stand:
+Most authors are *pushed*: a worker puts each entry into every follower's timeline. An author with too many followers is
+*pulled*: the entry is put, once a shard, into a recent list (timelines/recents.py), which readers merge. `DeliveryMode`
+has the states, and what the store says in each. The store's edges lie in the author's directory, and carry the
+operation since when they stand:
 
-- **pulled**: new entries go into the recent lists of this `since`, and whoever makes a timeline
-  from now on leaves the author out of it and into its merge set.
-- **push stopped**: workers do not push any more. It counts only beside a *pulled* of the same
-  operation, so one that is left over, or late, says nothing.
-- **pulling ended** stays for ever: when they were pulled last. Whose timeline was opened before, and
-  merges nobody of this author, may lack what was not pushed meanwhile: it is not revalidated but made anew.
+- **pulled**: new entries go into the recent lists of this `since`, and whoever makes a timeline from now on leaves the
+  author out of it and into its merge set.
+- **push stopped**: workers do not push any more. It counts only beside a *pulled* of the same operation: one that is
+  left over, or late, says nothing.
+- **pulling ended** stays for ever: when they were pulled last. Whose timeline was opened before, and merges nobody of
+  this author, may lack what was not pushed meanwhile: it is not revalidated but made anew.
 
-A timeline remembers the *epoch* that it was opened or revalidated under, and is not served as it is
-under another one: its reader then compares its merge set with the store.
+A timeline remembers the *epoch* that it was opened or revalidated under, and is not served as it is under another one:
+its reader then compares its merge set with the store.
 
     to begin pulling:   pulled +  ──►  raise the epoch  ──►  push stopped +
     to end it:          pulled -, pulling ended +  ──►  raise the epoch
 
 Each step is acknowledged before the next one begins, and the last operation on an edge wins
-(storage/ports/associations.py). The order in the outbox that is written with the first step has
-the rest done if the worker dies; steps may be repeated, or be late, as a later operation
-overtakes them. That each reader sees each entry once, whatever step the crossing is at:
+(storage/ports/associations.py). The order in the outbox that is written with the first step has the rest done if the
+worker dies; steps may be repeated, or be late, as a later operation overtakes them. That each reader sees each entry
+once, whatever step the crossing is at:
 
-*An entry that is not pushed is merged.* Its worker saw *pulled* and *push stopped* after the entry was
-written. So before, *pulled* was there for all, and then the epoch was raised: a timeline that is
-served later was opened, or revalidated, after that, and its reader looked for pulled authors after
-the opening. They found this one, and merge; or found it gone again, and *pulling ended* instead. Workers
-and readers look at the same row, and reads at a quorum do not go back: so they found it gone after the
-worker had still seen it, hence after the entry was written, and pulled the entry from the store
-afterwards: all of them, as a timeline that was opened before the pulling ended is not revalidated after.
+*An entry that is not pushed is merged.* Its worker saw *pulled* and *push stopped* after the entry was written. So
+before, *pulled* was there for all, and then the epoch was raised: a timeline that is served later was opened, or
+revalidated, after that, and its reader looked for pulled authors after the opening. They found this one, and merge; or
+found it gone again, and *pulling ended* instead. Workers and readers look at the same row, and reads at a quorum do not
+go back: so they found it gone after the worker had still seen it, hence after the entry was written, and pulled the
+entry from the store afterwards: all of them, as a timeline that was opened before the pulling ended is not revalidated
+after.
 
-*An entry that is merged from a recent list is in it.* Its worker saw *pulled* with the list's
-`since`, and fed it. If it saw another `since` or none, nobody had seen this one yet, so the
-list was opened later than the entry was written, and was pulled from the store after that.
+*An entry that is merged from a recent list is in it.* Its worker saw *pulled* with the list's `since`, and fed it. If
+it saw another `since` or none, nobody had seen this one yet, so the list was opened later than the entry was written,
+and was pulled from the store after that.
 
-*An entry of somebody who is pushed again reaches timelines that still merge.* It is pushed, to timelines
-opened before the worker's snapshot, whatever they merge. One that was opened after the snapshot looked
-for pulled authors after the worker did, and the two arguments above hold for what it found.
+*An entry of somebody who is pushed again reaches timelines that still merge.* It is pushed, to timelines opened before
+the worker's snapshot, whatever they merge. One that was opened after the snapshot looked for pulled authors after the
+worker did, and the two arguments above hold for what it found.
 
-*Nothing is seen twice*: the sources are merged by id, and may overlap. An entry can be in
-timelines only if it is not newer than PUSHED_SECONDS after `since`: so long, at most, *push stopped* takes,
-as an order that comes later begins anew under another `since`.
+*Nothing is seen twice*: the sources are merged by id, and may overlap. An entry can be in timelines only if it is not
+newer than PUSHED_SECONDS after `since`: so long, at most, *push stopped* takes, as an order that comes later begins
+anew.
 
-Worked example: Ada crosses the line with operation 70. Entry 69 was written before; its worker reads the mode
-after 70 is written: `BEGINNING` since 70. So 69 is pushed, and is in the recent lists of 70 that stand.
-Entry 90 is written when `PULLED` stands, and goes into the recent lists alone. Bob's timeline was opened under
-the epoch of before 70: at his next read he looks who is pulled, finds Ada, and makes it anew with her in
-its merge set. So he sees 69, pulled from the store or pushed, and 90, merged.
+Worked example: Ada crosses the line with operation 70. Entry 69 was written before; its worker reads the mode after 70
+is written: `BEGINNING` since 70. So 69 is pushed, and is in the recent lists of 70 that stand. Entry 90 is written when
+`PULLED` stands, and goes into the recent lists alone. Bob's timeline was opened under the epoch of before 70: at his
+next read he looks who is pulled, finds Ada, and makes it anew with her in its merge set. So he sees 69, pulled from the
+store or pushed, and 90, merged.
 
-Raising the epoch costs every active reader a read of whom they follow, and their followers
-among them a rebuild. An author crosses rarely: there is a fifth between the two thresholds,
-and large authors are counted once an hour at most.
+Raising the epoch costs every active reader a read of whom they follow, and their followers among them a rebuild. An
+author crosses rarely: there is a fifth between the two thresholds, and large authors are counted once an hour at most.
 """
 
 from collections.abc import Collection
@@ -61,7 +60,7 @@ import msgspec
 import structlog
 from django.conf import settings
 
-from accounts.graph import follows
+from accounts.graph import following
 from fanout.orders.kinds import BEGIN_PULLING, END_PULLING
 from fanout.timelines import materialised, recents
 from fanout.timelines.layout import pack
@@ -254,7 +253,7 @@ def _cross_if_beyond(author_id: int, known: AuthorDelivery) -> None:
     """A beginning whose order was lost on its way is begun anew: until then, both ways cost."""
     limit = settings.PUSH_MAX_FOLLOWERS
     threshold = limit if known.since is None else int(limit * PUSH_AGAIN_SHARE)
-    is_beyond = limit > 0 and follows.has_more_followers_than(author_id, threshold)
+    is_beyond = limit > 0 and following.has_more_followers_than(author_id, threshold)
     if not is_beyond:
         if known.since is not None:
             end_pulling(author_id)

@@ -34,7 +34,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from accounts.graph import follows
+from accounts.graph import following
 from fanout.delivery import celebrities, pushing, recent_delivery
 from fanout.delivery.celebrities import DeliveryMode
 from fanout.delivery.pushing import Push
@@ -117,7 +117,7 @@ def restore(order: Order, context: Context, *, in_home: bool) -> None:
 def _bring(order: Order, to_recents: Callable[[Order, Pulled], None], push: Push, context: Context) -> None:
     """Puts the order's entry where its author's followers read it now."""
     _entry_id, author_id = entry_and_author(order)
-    buckets = follows.follower_buckets_soon(author_id)
+    buckets = following.follower_buckets_soon(author_id)
     known = celebrities.delivery_of(author_id)
     if known.since is not None:
         to_recents(order, (author_id, known.since))
@@ -139,7 +139,7 @@ def retract(order: Order, context: Context) -> None:
     if not _end_delivery(order):
         outbox().mark_done(order.id)
         return
-    buckets = follows.follower_buckets_soon(author_id)
+    buckets = following.follower_buckets_soon(author_id)
     known = celebrities.delivery_of(author_id)
     if known.since is not None:
         recent_delivery.retract(order, (author_id, known.since))
@@ -273,4 +273,4 @@ def _push_pages(order: Order, push: Push, bucket: int, *, after: int = 0, pages:
 
 
 def _readers(first: Sequence[int], author_id: int, bucket: int, after: int) -> list[int]:
-    return [*first, *follows.follower_page(author_id, bucket, after=after, limit=PAGE)]
+    return [*first, *following.follower_page(author_id, bucket, after=after, limit=PAGE)]

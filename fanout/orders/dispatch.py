@@ -12,14 +12,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
 import structlog
 from celery import current_app
 from kombu.exceptions import LimitExceeded, OperationalError
-from kombu.pools import ProducerPool
 from prometheus_client import Gauge
 from redis.exceptions import RedisError
 
@@ -28,11 +27,11 @@ from fanout.orders.brokers import broker_of
 from fanout.orders.gathering import Gathering
 from fanout.orders.handlers import goes_together, queue_of
 from fanout.orders.holding import HeldOrders, PassOn
+from fanout.orders.producers import producers
 from fanout.orders.queues import BULK
 from storage.errors import Unavailable
 from storage.ports.outbox import Order
 from storage.process import start_anew_after_fork
-from storage.redis.node import RedisNode
 from storage.spans import Attributes, Kind
 from storage.tracing import adopts, order_work, record_order
 
@@ -42,12 +41,6 @@ PLAIN: dict[str, Any] = {"argsrepr": "", "kwargsrepr": "", "declare": ()}
 """A message without its arguments in words, which are for tools that watch Celery; and without the queue
 being declared before each, as a list in Redis needs none. Together a third of what a message costs
 its sender (460 µs of CPU; 300 like this, and 100 less by a client that is kept, config/celery.py)."""
-CONNECTIONS = 4
-"""To a group's broker: a process sends from its dispatching thread, and a sweeper or worker from one more."""
-ANSWER_SECONDS = 1.0
-"""A group's broker is given so long to answer: meanwhile the dispatching thread sends to no other."""
-SENDING_SECONDS = 5.0
-"""How long to wait for one of the connections, of which each is busy for as long as a broker is given to answer."""
 LOOK_SECONDS = 0.2
 """How often it looks whether a broker is back for which orders are kept. Costs nothing while its breaker is open."""
 DRAIN_SECONDS = 1.0
@@ -139,44 +132,6 @@ def _send(task: str, args: tuple[int | str, ...], queue: str, /, **kwargs: Any) 
             current_app.send_task(task, args=args, kwargs=kwargs, queue=queue, producer=producer, retry=False, **PLAIN)
     except (OperationalError, LimitExceeded, RedisError, OSError) as error:
         raise Unavailable(broker.name) from error
-
-
-class Producers:
-    """Celery's connections to brokers: the app's own to the one that it was started with, a pool to each other."""
-
-    def __init__(self) -> None:
-        self.start_anew()
-        start_anew_after_fork(self)
-
-    def start_anew(self) -> None:
-        """Leaves the parent's connections alone in a forked child."""
-        self._lock = threading.Lock()
-        self._pools: dict[str, ProducerPool] = {}
-
-    def of(self, broker: RedisNode) -> AbstractContextManager[Any]:
-        """Returns a context of one to publish by."""
-        if broker.url == current_app.conf.broker_write_url:
-            return cast(AbstractContextManager[Any], current_app.producer_or_acquire())
-        return cast(AbstractContextManager[Any], self._pool_of(broker.url).acquire(True, timeout=SENDING_SECONDS))
-
-    def close(self) -> None:
-        """Closes the connections of this process's own pools."""
-        with self._lock:
-            for pool in self._pools.values():
-                pool.connections.force_close_all()
-            self._pools = {}
-
-    def _pool_of(self, url: str) -> ProducerPool:
-        with self._lock:
-            if url not in self._pools:
-                options = {"socket_timeout": ANSWER_SECONDS}
-                connection = current_app.connection_for_write(url, transport_options=options)
-                connections = connection.Pool(limit=CONNECTIONS)
-                self._pools[url] = ProducerPool(connections, limit=CONNECTIONS)
-            return self._pools[url]
-
-
-producers = Producers()
 
 
 class Dispatcher:

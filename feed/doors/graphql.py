@@ -6,7 +6,7 @@ from typing import TypedDict, Unpack
 import graphene
 from graphql import GraphQLResolveInfo
 
-from accounts.doors.graphql import required_viewer, viewer_of
+from accounts.doors.graphql_context import required_viewer, viewer_of
 from feed.doors.rest_reports import ReportInput as ReportSerializer
 from feed.doors.rest_reports import reported
 from feed.models import Reason

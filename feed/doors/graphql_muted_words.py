@@ -6,7 +6,7 @@ from typing import TypedDict, Unpack
 import graphene
 from graphql import GraphQLResolveInfo
 
-from accounts.doors.graphql import required_viewer
+from accounts.doors.graphql_context import required_viewer
 from feed.doors.rest_muted_words import MATCHES, TYPED, WORD
 from feed.notifications import muted_words
 from storage.web.graphql import (

@@ -6,7 +6,8 @@ from typing import TypedDict, Unpack
 import graphene
 from graphql import GraphQLResolveInfo
 
-from accounts.doors.graphql import User, required_viewer
+from accounts.doors.graphql import User
+from accounts.doors.graphql_context import required_viewer
 from feed.doors.rest_notifications import COUNT, ID, PEOPLE, PEOPLE_COUNT, READ, TWEET, types_named
 from feed.notifications.pages import EVERY_TYPE, mark_read, notifications_page
 from feed.notifications.unread import unread_count

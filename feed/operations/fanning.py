@@ -11,7 +11,7 @@ from contextlib import suppress
 import msgspec
 from msgspec import structs
 
-from accounts.graph import follows
+from accounts.graph import following
 from fanout.delivery import celebrities
 from fanout.delivery.celebrities import AuthorDelivery
 from fanout.orders import figures
@@ -86,7 +86,7 @@ def fan_out_of(tweet: Tweet) -> FanOut:
     )
     if not found.delivered:
         return found
-    buckets = follows.follower_buckets(tweet.author_id)
+    buckets = following.follower_buckets(tweet.author_id)
     reached, lag_ms = _noted(tweet.id)
     return structs.replace(
         found,
@@ -110,7 +110,7 @@ def _noted(entry_id: int) -> tuple[int | None, float | None]:
 
 def _reach(tweet: Tweet) -> Reach | None:
     """Looks at the first bucket, from its beginning: followers lie in it by id, and by chance in this one."""
-    page = follows.follower_page(tweet.author_id, 0, after=0, limit=LOOKED_AT + 1)
+    page = following.follower_page(tweet.author_id, 0, after=0, limit=LOOKED_AT + 1)
     readers = page[:LOOKED_AT]
     try:
         [found] = timeline_node().ask(standing.read(readers, tweet.id, tweet.author_id, everyday([tweet.id])))

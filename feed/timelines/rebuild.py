@@ -6,7 +6,7 @@ import structlog
 from django.conf import settings
 from prometheus_client import Counter
 
-from accounts.graph import exclusions, follows
+from accounts.graph import exclusions, following
 from fanout.delivery.celebrities import pulled_among, pulling_ended_among
 from fanout.timelines import builds, materialised
 from feed.timelines.merging import make_recents_anew
@@ -103,6 +103,6 @@ def home_authors(reader_id: int) -> list[int]:
 
     Costs the followees and the exclusions.
     """
-    followees = follows.followee_ids(reader_id)
+    followees = following.followee_ids(reader_id)
     excluded = exclusions.hidden_among(reader_id, exclusions.exclusions_of(reader_id), followees, home=True)
     return [*(each for each in followees if each not in excluded), reader_id]

@@ -1,16 +1,15 @@
 """Associations in Cassandra: one truth, a month log for each end, and the buckets fan-out reads.
 
-`apply` reads the truth and the levels of its edges (one round trip), then writes all rows
-or none (outbox.py), each with its operation's own timestamp. So in the truth and in every
-index the last operation wins, whatever the order of arrival; a repeated call changes nothing.
+`apply` reads the truth and the levels of its edges (one round trip), then writes all rows or none (outbox.py), each
+with its operation's own timestamp. So in the truth and in every index the last operation wins, whatever the order of
+arrival; a repeated call changes nothing.
 
-What races can leave behind is a listing row of an operation that another one overtook between
-that read and that write. Listings are therefore checked against the truth when read.
+What races can leave behind is a listing row of an operation that another one overtook between that read and that write.
+Listings are therefore checked against the truth when read.
 """
 
 import heapq
 import logging
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from storage.cassandra import session
@@ -21,7 +20,6 @@ from storage.errors import Unavailable
 from storage.ids.snowflakes import write_timestamp
 from storage.ports.associations import (
     EDGES_PER_BUCKET,
-    GROWTH_SAMPLE,
     MAX_LEVEL,
     Association,
     Change,
@@ -30,6 +28,7 @@ from storage.ports.associations import (
     bucket_is_full,
     bucket_of,
     latest_changes,
+    one_in_512,
     removal_buckets,
 )
 from storage.ports.outbox import Order
@@ -60,10 +59,6 @@ _REMOVE = (
 )
 _ADD_IN = "INSERT INTO edges_in (target, kind, bucket, source, op) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
 _REMOVE_IN = "DELETE FROM edges_in USING TIMESTAMP ? WHERE target = ? AND kind = ? AND bucket = ? AND source = ?"
-
-
-def one_in_512() -> bool:
-    return random.randrange(GROWTH_SAMPLE) == 0  # noqa: S311 - a sample, not a secret
 
 
 class CassandraAssociations:

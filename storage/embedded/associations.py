@@ -1,6 +1,5 @@
 """Associations in SQLite: one row an edge is the truth and, through its indexes, every listing."""
 
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import reduce
@@ -16,7 +15,6 @@ from storage.errors import Unavailable
 from storage.models import Edge, EdgeLevel
 from storage.ports.associations import (
     EDGES_PER_BUCKET,
-    GROWTH_SAMPLE,
     MAX_LEVEL,
     Association,
     Change,
@@ -25,6 +23,7 @@ from storage.ports.associations import (
     bucket_is_full,
     bucket_of,
     latest_changes,
+    one_in_512,
 )
 from storage.ports.outbox import Order
 from storage.ports.ranges import Range
@@ -62,10 +61,6 @@ FIRST_BUCKETS = Listings(
     place="source",
     columns=["source"],
 )
-
-
-def one_in_512() -> bool:
-    return random.randrange(GROWTH_SAMPLE) == 0  # noqa: S311 - a sample, not a secret
 
 
 class EmbeddedAssociations:

@@ -26,6 +26,7 @@ For example, source 8 has bucket 0 at level 0, 1 at level 1 and 3 at level 2, an
 5. It is made as 120, by a writer who knows level 1: it stands in bucket 1.
 """
 
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
@@ -73,6 +74,11 @@ class Change(msgspec.Struct, frozen=True):
     target: int
     op: int
     present: bool
+
+
+def one_in_512() -> bool:
+    """Returns whether this add is one of those that measure their bucket."""
+    return random.randrange(GROWTH_SAMPLE) == 0  # noqa: S311 - a sample, not a secret
 
 
 def bucket_of(source: int, level: int) -> int:

@@ -11,7 +11,8 @@ from typing import TypeVar, Unpack
 import graphene
 from graphql import GraphQLResolveInfo
 
-from accounts.doors.graphql import Identified, User, UserConnection, user_connection, viewer_of
+from accounts.doors.graphql import Identified, User, UserConnection, user_connection
+from accounts.doors.graphql_context import viewer_of
 from accounts.entities import Viewer
 from storage.redis.count_cache import counts_of_many
 from storage.web.batches import Later, later

@@ -6,7 +6,7 @@ from typing import ClassVar, TypedDict
 import graphene
 from graphql import GraphQLResolveInfo
 
-from accounts.doors.graphql import operation_id, required_viewer
+from accounts.doors.graphql_context import operation_id, required_viewer
 from accounts.entities import Viewer
 from storage.web.graphql import errors_field, input_argument, optional_id, payload, required_id
 from tweets.doors.graphql import Tweet

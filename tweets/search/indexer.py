@@ -30,26 +30,21 @@ of outage, says so (`gaps.py`), and `manage.py index_tweets` fills the gap.
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import structlog
 from cachetools import LRUCache
-from msgspec.structs import replace
 
-from accounts.graph.notifications import NOTIFY_ORDER
-from fanout.orders.kinds import DELIVER, RESTORE, RETRACT, TELL
+from fanout.orders.kinds import RESTORE, RETRACT
 from storage.ids.snowflakes import MAX_ID, WORKER_BITS, make_id, now_us
 from storage.ports.outbox import SETTLED_US, Order
 from storage.ports.places import SEARCH
 from storage.stores import outbox, places
-from tweets.entities import Tweet
 from tweets.search import figures, gaps
-from tweets.search.documents import document_of
+from tweets.search.bringing import OF_TWEETS, index_tweets, tweet_of
 from tweets.search.guarded import search_index
 from tweets.search.late import INDEX_ORDER
-from tweets.search.port import BATCH_MAX, Document, IndexQuery
+from tweets.search.port import BATCH_MAX, IndexQuery
 from tweets.search.turns import turn
-from tweets.stores.port import tweet_store
 
 PAGE = 500
 """Orders, and so documents, of one step: some 50 ms with the embedded index."""
@@ -68,8 +63,6 @@ FINISHED_AT_ONCE = 20
 """Tweets that were not there, of which what is owed to their orders is read together and written: 0.1 s."""
 LOOK_SECONDS = 30.0
 """Between two looks whether the index was lost: one more read of it."""
-OF_TWEETS = (DELIVER, TELL, RETRACT, RESTORE, INDEX_ORDER)
-"""Kinds of orders whose first arg is a tweet."""
 REMEMBERED = 50_000
 """Orders that this process has read, 5 MB: False of one that the second pass has to read again."""
 CHANGES = 5_000
@@ -173,7 +166,7 @@ class _Run:
                 self._changes[tweet_id] = max(order, self._changes.get(tweet_id, order), key=_id_of)
         of_tweets = {each: max(order, self._changes.get(each, order), key=_id_of) for each, order in of_tweets.items()}
         put, missing, _ = index_tweets(of_tweets)
-        waiting = {order.id for order in orders if _tweet_of(order) in missing}
+        waiting = {order.id for order in orders if tweet_of(order) in missing}
         for order in orders:
             if order.id not in waiting:
                 self._known[order.id] = order.kind not in (RETRACT, RESTORE)
@@ -225,9 +218,9 @@ def _id_of(order: Order) -> int:
 
 def _by_tweets(orders: Sequence[Order]) -> dict[int, Order]:
     for order in orders:
-        if order.kind in OF_TWEETS and _tweet_of(order) is None:
+        if order.kind in OF_TWEETS and tweet_of(order) is None:
             log.error("search_order_is_unreadable", order_id=order.id, kind=order.kind)
-    return {tweet_id: order for order in orders if (tweet_id := _tweet_of(order)) is not None}
+    return {tweet_id: order for order in orders if (tweet_id := tweet_of(order)) is not None}
 
 
 def _brings(order: Order) -> bool:
@@ -242,78 +235,3 @@ def _new_to_the_index(orders: "dict[int, Order]") -> "dict[int, Order]":
         return orders
     found = {*search_index().find(IndexQuery(), above=min(brought) - 1, below=max(brought) + 1, limit=BATCH_MAX)}
     return {each: order for each, order in orders.items() if each not in found or not _brings(order)}
-
-
-class Brought(NamedTuple):
-    """What has become of some tweets. Of a retweet nothing does."""
-
-    put: set[int]
-    missing: set[int]
-    """Not in the store, though they should be."""
-    gone: set[int]
-    """They do not stand."""
-
-
-def index_tweets(orders: "dict[int, Order]") -> Brought:
-    """Brings the index up to what these orders, by their tweets, say.
-
-    A read of the store and up to two writes to the index; where it takes something out, another read, and a write if
-    that came back meanwhile. Raises `Unavailable`.
-    """
-    put, missing, gone = _bring(orders)
-    if gone:
-        # Another process may have put it back between the read and the removal.
-        back, _, gone = _bring({each: orders[each] for each in gone}, removes=False)
-        put |= back
-    return Brought(put, missing, gone)
-
-
-def _bring(orders: "dict[int, Order]", *, removes: bool = True) -> Brought:
-    """Puts what stands, and takes out what does not."""
-    if not orders:
-        return Brought(set(), set(), set())
-    tweets = tweet_store().get_many(list(orders))
-    put: list[Document] = []
-    gone: set[int] = set()
-    missing: set[int] = set()
-    for tweet_id, order in orders.items():
-        tweet = tweets.get(tweet_id)
-        if tweet is None:
-            (gone if order.kind == RETRACT else missing).add(tweet_id)
-        elif tweet.retweet_of_id is not None:
-            continue
-        elif (document := document_of(_as_said(order, tweet))) is not None:
-            put.append(document)
-        else:
-            gone.add(tweet_id)
-    if put:
-        search_index().put(put)
-    if gone and removes:
-        search_index().remove(gone)
-    return Brought({document.id for document in put}, missing, gone)
-
-
-def _as_said(order: Order, tweet: Tweet) -> Tweet:
-    """The tweet as it is, or will be, after that order, if no later operation stands."""
-    if tweet.changed_op > order.id or tweet.deleted_by_author:
-        return tweet
-    if order.kind == RETRACT:
-        return _flagged(tweet, tweet.author_id)
-    return _flagged(tweet, None) if order.kind == RESTORE else tweet
-
-
-def _flagged(tweet: Tweet, by: int | None) -> Tweet:
-    return replace(tweet, deleted_by=by)
-
-
-def _tweet_of(order: Order) -> int | None:
-    """Which tweet the order brings or takes away; None for one that does neither, or whose arguments are at fault."""
-    if order.kind in OF_TWEETS:
-        return order.args[0] if order.args and _is_id(order.args[0]) else None
-    if order.kind == NOTIFY_ORDER and len(order.args) > 1 and order.args[1] == order.id:
-        return order.id
-    return None
-
-
-def _is_id(value: object) -> bool:
-    return type(value) is int and 0 < value < MAX_ID

@@ -15,47 +15,38 @@ document is of a tweet that hydration hides.
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-import msgspec
 import structlog
 from opensearchpy import OpenSearch, RequestError
 from urllib3 import Timeout
 
 from storage.ids.snowflakes import MAX_ID
-from tweets.search.addresses import Address, address_of
+from tweets.search.addresses import address_of
+from tweets.search.opensearch_bodies import (
+    MAPPING,
+    Line,
+    index_of,
+    line_of,
+    putting,
+    query_of,
+    requests_of,
+    settings_of,
+)
 from tweets.search.opensearch_client import Call, Missing, OpenSearchClient, T
-from tweets.search.port import READ_SECONDS, WRITE_SECONDS, Answered, Document, IndexQuery, Late, Phrase
+from tweets.search.port import READ_SECONDS, WRITE_SECONDS, Answered, Document, IndexQuery, Late
 
-MAPPING = {
-    "dynamic": "strict",
-    "_source": {"enabled": False},
-    "properties": {
-        "id": {"type": "long"},
-        "author": {"type": "keyword", "doc_values": False},
-        "words": {"type": "text", "analyzer": "whitespace", "norms": False},
-        "hashtags": {"type": "keyword", "doc_values": False},
-    },
-}
-VERSION = 1
-"""Of MAPPING: another one is another index."""
-REFRESH = "500ms"
-"""Half of VISIBLE_SECONDS: a refresh takes time, too."""
 SHARDS_SHARE = 0.75
 """Of the time of a search, after which shards give it up; the rest is for the way."""
 BULK_MS = 1_500
 """Milliseconds of WRITE_SECONDS: so long the node waits for a shard that is not there."""
-BULK_BYTES = 8_000_000
-"""Of a request: a batch of tweets is a fortieth of it. A node takes 100 MB."""
-
 MAKE_SECONDS = 10.0
 """In which an index is made, once in its life."""
 OF_A_DOCUMENT = ("mapper_parsing_exception", "illegal_argument_exception")
 """Refusals, with the status 400, of what one document says."""
 
 log = structlog.get_logger(__name__)
-Line = bytes
 
 
 class OpenSearchIndex:
@@ -69,16 +60,16 @@ class OpenSearchIndex:
         self._is_known = False
 
     def put(self, documents: Sequence[Document]) -> None:
-        self._write([_put(each) for each in documents])
+        self._write([putting(each) for each in documents])
 
     def remove(self, ids: Collection[int]) -> None:
-        self._write([_line({"delete": {"_id": str(each)}}) for each in ids])
+        self._write([line_of({"delete": {"_id": str(each)}}) for each in ids])
 
     def find(
         self, query: IndexQuery, *, above: int = 0, below: int = MAX_ID, limit: int, within: float | None = None
     ) -> list[int]:
         seconds = READ_SECONDS if within is None else min(within, READ_SECONDS)
-        body = {"query": _query(query, above, below), "sort": [{"id": "desc"}], "size": limit}
+        body = {"query": query_of(query, above, below), "sort": [{"id": "desc"}], "size": limit}
         nothing: list[dict[str, Any]] = []
         return [hit["sort"][0] for hit in self._read(self._search(body, seconds), seconds, nothing)]
 
@@ -128,7 +119,7 @@ class OpenSearchIndex:
         return ask
 
     def _write(self, lines: Sequence[Line]) -> None:
-        for body in _requests(lines):
+        for body in requests_of(lines):
             self._ask(self._bulk(body), WRITE_SECONDS)
 
     def _bulk(self, body: bytes) -> Call[None]:
@@ -185,7 +176,7 @@ class OpenSearchIndex:
     def _check(self, found: dict[str, Any]) -> None:
         """Raises `Unavailable` for an index that is not as MAPPING says."""
         if self._name in found or any(each != MAPPING for each in found.values()):
-            log.error("search_index_is_another", index=_index_of(self._address), found=sorted(found))
+            log.error("search_index_is_another", index=index_of(self._address), found=sorted(found))
             raise Answered
         self._is_known = True
 
@@ -195,7 +186,7 @@ class OpenSearchIndex:
         return {name: each["mappings"] for name, each in found.items()}
 
     def _create(self, client: OpenSearch, within: Timeout) -> None:
-        name, body = _index_of(self._address), _settings(self._address) | {"mappings": MAPPING}
+        name, body = index_of(self._address), settings_of(self._address) | {"mappings": MAPPING}
         aliases = {self._name: {"is_write_index": True}}
         try:
             client.indices.create(index=name, body=body | {"aliases": aliases}, request_timeout=within)
@@ -205,70 +196,6 @@ class OpenSearchIndex:
                 raise
         else:
             log.warning("search_index_made", index=name)
-
-
-def _index_of(address: Address) -> str:
-    return f"{address.index}-{VERSION}"
-
-
-def _settings(address: Address) -> dict[str, Any]:
-    copies: dict[str, Any] = {"auto_expand_replicas": "0-1"}
-    if address.replicas is not None:
-        copies = {"number_of_replicas": address.replicas}
-    return {
-        "settings": {
-            "number_of_shards": address.shards,
-            "refresh_interval": REFRESH,
-            "sort.field": "id",
-            "sort.order": "desc",
-            **copies,
-        }
-    }
-
-
-def _query(query: IndexQuery, above: int, below: int) -> dict[str, Any]:
-    """Filters alone: nothing is scored."""
-    wanted: list[dict[str, Any]] = [_in_words(each) for each in query.phrases]
-    wanted += [{"term": {"hashtags": name}} for name in query.hashtags]
-    if query.authors:
-        wanted.append({"terms": {"author": [str(each) for each in query.authors]}})
-    if above > 0 or below < MAX_ID:
-        wanted.append({"range": {"id": {"gt": above, "lt": below}}})
-    return {"bool": {"filter": wanted, "must_not": [_in_words(each) for each in query.without]}}
-
-
-def _in_words(phrase: Phrase) -> dict[str, Any]:
-    if len(phrase) == 1:
-        return {"term": {"words": phrase[0]}}
-    return {"match_phrase": {"words": " ".join(phrase)}}
-
-
-def _put(document: Document) -> Line:
-    kept = {
-        "id": document.id,
-        "author": str(document.author_id),
-        "words": " ".join(document.words),
-        "hashtags": document.hashtags,
-    }
-    return _line({"index": {"_id": str(document.id)}}) + _line(kept)
-
-
-def _line(value: object) -> Line:
-    return msgspec.json.encode(value) + b"\n"
-
-
-def _requests(lines: Iterable[Line]) -> Iterator[bytes]:
-    """The lines in their order, as few bodies of BULK_BYTES as they make."""
-    body: list[Line] = []
-    size = 0
-    for line in lines:
-        if body and size + len(line) > BULK_BYTES:
-            yield b"".join(body)
-            body, size = [], 0
-        body.append(line)
-        size += len(line)
-    if body:
-        yield b"".join(body)
 
 
 def _refused(items: list[dict[str, Any]]) -> None:

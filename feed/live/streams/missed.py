@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from accounts.account_cache.accounts import accounts_by_id
-from accounts.graph.follows import followee_ids, followees_among
+from accounts.graph.following import followee_ids, followees_among
 from accounts.people.selectors import protected_since, suspended_since
 from feed.live.heard import TooMany, heard
 from feed.live.threads import reading

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from accounts.entities import Relationship
-from accounts.graph import follows
+from accounts.graph import following, follows
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from accounts.people import suspending
@@ -34,14 +34,14 @@ def open_orders() -> list[tuple[int, ...]]:
 def test_following_makes_the_edge_raises_the_version_and_leaves_no_order_open() -> None:
     ada, bob = new_person(), new_person()
     follows.follow(ada.id, bob.id)
-    assert follows.followee_ids(ada.id) == [bob.id]
+    assert following.followee_ids(ada.id) == [bob.id]
     assert len(version(ada) or b"") == 8
     assert version(bob) is None
     assert open_orders() == []
     assert follows.relationship(ada.id, bob.id) == Relationship(following=True, followed_by=False)
     assert follows.relationship(bob.id, ada.id) == Relationship(following=False, followed_by=True)
     followers = [
-        each for bucket in follows.follower_buckets(bob.id) for each in follows.follower_page(bob.id, bucket, 0, 10)
+        each for bucket in following.follower_buckets(bob.id) for each in following.follower_page(bob.id, bucket, 0, 10)
     ]
     assert followers == [ada.id]
 
@@ -62,7 +62,7 @@ def test_unfollowing_removes_the_edge_and_raises_the_version_once() -> None:
     followed = version(ada)
     follows.unfollow(ada.id, bob.id)
     unfollowed = version(ada)
-    assert follows.followee_ids(ada.id) == []
+    assert following.followee_ids(ada.id) == []
     assert unfollowed != followed
     follows.unfollow(ada.id, bob.id)
     assert version(ada) == unfollowed
@@ -83,7 +83,7 @@ def test_without_redis_following_works_and_the_order_stays_open_until_carried_ou
     ada, bob = new_person(), new_person()
     with timeline_redis_down():
         follows.follow(ada.id, bob.id)
-    assert follows.followee_ids(ada.id) == [bob.id]
+    assert following.followee_ids(ada.id) == [bob.id]
     assert version(ada) is None
     assert open_orders() == [(ada.id,)]
     [order] = work.open_orders()
@@ -114,7 +114,7 @@ def test_whom_one_cannot_follow() -> None:
         with pytest.raises(Refused) as too_many:
             follows.follow(ada.id, carol.id)
     assert too_many.value.code == "following_too_many"
-    assert follows.followee_ids(ada.id) == [bob.id]
+    assert following.followee_ids(ada.id) == [bob.id]
 
 
 def test_someone_suspended_can_be_unfollowed() -> None:
@@ -122,15 +122,15 @@ def test_someone_suspended_can_be_unfollowed() -> None:
     follows.follow(ada.id, bob.id)
     suspending.suspend(bob, by=ada)
     follows.unfollow(ada.id, bob.id)
-    assert follows.followee_ids(ada.id) == []
+    assert following.followee_ids(ada.id) == []
 
 
 def test_followees_are_read_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follows, "FOLLOWEES_A_READ", 2)
+    monkeypatch.setattr(following, "FOLLOWEES_A_READ", 2)
     ada, *others = (new_person() for _ in range(5))
     for other in others:
         follows.follow(ada.id, other.id)
-    assert follows.followee_ids(ada.id) == sorted(other.id for other in others)
+    assert following.followee_ids(ada.id) == sorted(other.id for other in others)
 
 
 def test_the_door() -> None:
@@ -150,4 +150,4 @@ def test_the_door() -> None:
     assert answer("put", "nobody") == (404, "not_found")
     assert answer("put", "b%C3%B6b") == (404, "not_found")
     assert ApiClient().put("/api/v1/users/bob/follow").status_code == 401
-    assert follows.followee_ids(bob.id) == []
+    assert following.followee_ids(bob.id) == []

@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 from pytest_django.fixtures import Settings
 
 from deploy.valkey import Valkey
-from fanout.orders import dispatch, resending, sweeper
+from fanout.orders import dispatch, producers, resending, sweeper
 from fanout.orders.brokers import broker_of, brokers, ping_all
 from fanout.orders.kinds import DELIVER
 from fanout.orders.queues import BULK, FANOUT
@@ -150,11 +150,11 @@ def test_a_broker_that_goes_amid_a_sweep_holds_up_no_other(groups: list[Valkey])
 def test_a_pool_that_is_used_up_is_a_broker_that_does_not_answer(
     groups: list[Valkey], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "SENDING_SECONDS", 0.01)
+    monkeypatch.setattr(producers, "SENDING_SECONDS", 0.01)
     [order] = planted(1)
     with ExitStack() as held:
-        for _ in range(dispatch.CONNECTIONS):
-            held.enter_context(dispatch.producers.of(broker_of(order.id)))
+        for _ in range(producers.CONNECTIONS):
+            held.enter_context(producers.producers.of(broker_of(order.id)))
         with pytest.raises(Unavailable, match="redis_broker_"):
             dispatch.enqueue(order)
     dispatch.enqueue(order)
@@ -162,7 +162,7 @@ def test_a_pool_that_is_used_up_is_a_broker_that_does_not_answer(
 
 def test_a_group_that_hangs_is_given_a_second(groups: list[Valkey]) -> None:
     """One thread of a process sends to all groups."""
-    with dispatch.producers.of(brokers()[0]) as producer:
+    with producers.producers.of(brokers()[0]) as producer:
         assert producer.channel.connection.client.transport_options["socket_timeout"] == 1.0
 
 

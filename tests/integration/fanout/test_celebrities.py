@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 from pytest_django.fixtures import Settings
 
-from accounts.graph import blocks, follows
+from accounts.graph import blocks, following, follows
 from accounts.models import User
 from fanout.delivery import celebrities, fan_out
 from fanout.delivery.celebrities import AuthorDelivery, DeliveryMode
@@ -81,20 +81,20 @@ class TestTheLine:
         settings.PUSH_MAX_FOLLOWERS = 10
         author = a_celebrity(new_person())
         forget_counting(author)
-        with patch.object(follows, "has_more_followers_than", return_value=True) as counted:
+        with patch.object(following, "has_more_followers_than", return_value=True) as counted:
             for _ in range(3):
                 post(author)
                 work_off_everything()
         counted.assert_called_once_with(author.id, 8)
 
     def test_counting_stops_above_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(follows, "FOLLOWERS_A_READ", 2)
+        monkeypatch.setattr(following, "FOLLOWERS_A_READ", 2)
         author = new_person()
         followers_of(author, 7)
-        assert follows.has_more_followers_than(author.id, 6)
-        assert not follows.has_more_followers_than(author.id, 7)
-        with patch.object(follows, "follower_page", wraps=follows.follower_page) as pages:
-            assert follows.has_more_followers_than(author.id, 3)
+        assert following.has_more_followers_than(author.id, 6)
+        assert not following.has_more_followers_than(author.id, 7)
+        with patch.object(following, "follower_page", wraps=following.follower_page) as pages:
+            assert following.has_more_followers_than(author.id, 3)
         assert pages.call_count == 2
 
     def test_the_followers_of_all_buckets_count(self, settings: Settings) -> None:

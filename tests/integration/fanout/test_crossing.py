@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from accounts.graph import follows
+from accounts.graph import following
 from fanout.delivery import celebrities
 from fanout.delivery.celebrities import PULLED_EDGE, AuthorDelivery, DeliveryMode
 from fanout.orders import handlers
@@ -46,7 +46,7 @@ it reads it. So every pair is tried on one store. On the other, the worker's sto
 crossing at once; more steps between two calls of the worker are nothing that a store could tell apart."""
 
 
-WORKER_STOPS = [(celebrities, "delivery_of"), (snapshots, "take_snapshot"), (follows, "follower_page")]
+WORKER_STOPS = [(celebrities, "delivery_of"), (snapshots, "take_snapshot"), (following, "follower_page")]
 
 
 @pytest.mark.parametrize("cross", [celebrities.begin_pulling, celebrities.end_pulling, begin_again])

@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.graph import follows
+from accounts.graph import following, follows
 from fanout.delivery import celebrities
 from fanout.timelines import builds, materialised
 from feed.timelines import home as home_module
@@ -62,6 +62,6 @@ class TestWhatACrossingCosts:
     def test_of_a_crossed_author_s_tweet_nothing_is_read_but_once_who_they_are(self) -> None:
         author = a_celebrity(new_person())
         tweet = post(author)
-        with patch.object(follows, "follower_page") as read:
+        with patch.object(following, "follower_page") as read:
             deliver(tweet)
         read.assert_not_called()

@@ -5,7 +5,7 @@ Each test stops a worker or an author at one step, lets a deletion do the whole 
 
 import pytest
 
-from accounts.graph import follows
+from accounts.graph import following
 from fanout.orders import handlers
 from fanout.orders.kinds import RETRACT
 from fanout.timelines import materialised
@@ -34,7 +34,7 @@ class TestADeletionOvertakesADelivery:
             [retraction] = [order for order in open_orders() if order.kind == RETRACT]
             handlers.work_off(retraction)
 
-        with after(follows, "follower_page", delete_and_retract):
+        with after(following, "follower_page", delete_and_retract):
             work_off_everything()
         assert in_redis(reader) == in_redis(author) == []
         assert_right(reader, author)
@@ -96,7 +96,7 @@ class TestADeletionOvertakesADelivery:
             [retraction] = [order for order in open_orders() if order.kind == RETRACT]
             handlers.work_off(retraction)
 
-        with after(follows, "follower_page", undo):
+        with after(following, "follower_page", undo):
             work_off_everything()
         assert in_redis(reader) == []
         assert_right(reader, author)

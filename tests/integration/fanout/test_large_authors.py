@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from kombu.exceptions import OperationalError
 
-from accounts.graph import follows
+from accounts.graph import following, follows
 from accounts.graph.kinds import FOLLOW
 from fanout import tasks
 from fanout.delivery import celebrities, fan_out
@@ -108,14 +108,14 @@ def test_a_task_pushes_to_so_many_pages_and_leaves_the_rest_to_another(monkeypat
     tweet = post(author)
     [order] = open_orders()
     read: list[int] = []
-    page = follows.follower_page
+    page = following.follower_page
 
     def follower_page(author_id: int, bucket: int, after: int, limit: int) -> list[int]:
         found = page(author_id, bucket, after, limit)
         read.append(len(found))
         return found
 
-    monkeypatch.setattr(follows, "follower_page", follower_page)
+    monkeypatch.setattr(following, "follower_page", follower_page)
     monkeypatch.setattr(celebrities, "reconsider", lambda *_, **__: None)
     assert work_off_wholly(order) == 4
     assert read == [2, *[2] * 3, *[2] * 3, 2, 1], "one page, then three a task"

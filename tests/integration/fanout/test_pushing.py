@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 from django.conf import settings
 
-from accounts.graph import follows
+from accounts.graph import following
 from accounts.graph.kinds import FOLLOW
 from accounts.models import User
 from fanout import tasks
@@ -117,7 +117,7 @@ def test_a_tweet_reaches_a_thousand_followers_in_so_many_round_trips() -> None:
     for _ in range(20):
         ops = [new_id() for _ in range(50)]
         associations().apply([Change(op, FOLLOW, author.id, op, present=True) for op in ops])
-    readers = follows.follower_page(author.id, 0, 0, 2_000)
+    readers = following.follower_page(author.id, 0, 0, 2_000)
     assert len(readers) == 1_000
     for reader in readers[:20]:
         build = builds.open_build(reader)
@@ -147,6 +147,6 @@ def test_a_page_of_a_thousand_followers_costs_two_redis_round_trips() -> None:
     readers = list(range(1, 1_001))
     post(author)
     [order] = [order for order in open_orders() if order.kind == DELIVER]
-    with patch.object(follows, "follower_page", side_effect=[readers]), counted_round_trips() as trips:
+    with patch.object(following, "follower_page", side_effect=[readers]), counted_round_trips() as trips:
         handlers.work_off(order)
     assert len(trips) == 2, "the snapshot, and the push"

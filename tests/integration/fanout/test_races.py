@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.graph import blocks, follows
+from accounts.graph import blocks, following, follows
 from fanout.orders import handlers
 from fanout.timelines import materialised
 from storage.errors import Unavailable
@@ -35,7 +35,7 @@ class TestAReaderLeavesWhileAWorkerPushes:
             leave(reader.id, author.id)
             assert home(reader) == []
 
-        with after(follows, "follower_page", leaves_and_reads):
+        with after(following, "follower_page", leaves_and_reads):
             work_off_everything()
         assert in_redis(reader) == []
         assert home(reader) == []
@@ -52,7 +52,7 @@ class TestAReaderLeavesWhileAWorkerPushes:
                 change(reader.id, author.id)
                 home(reader)
 
-        with after(follows, "follower_page", leaves_and_returns):
+        with after(following, "follower_page", leaves_and_returns):
             work_off_everything()
         assert home(reader) == [tweet]
         assert_right(reader)
@@ -62,7 +62,7 @@ class TestAReaderLeavesWhileAWorkerPushes:
         author = followed_by(reader)
         timeline_node().round_trip(materialised.discard_command(reader.id))
         tweet = post(author)
-        with after(follows, "follower_page", lambda: home(reader)):
+        with after(following, "follower_page", lambda: home(reader)):
             work_off_everything()
         assert in_redis(reader) == [tweet]
         assert_right(reader)
@@ -138,7 +138,7 @@ class TestRedisIsEmptiedWhileAWorkerPushes:
             assert home(reader) == [tweet]
             assert home(gone) == []
 
-        with after(follows, "follower_page", flush_and_read):
+        with after(following, "follower_page", flush_and_read):
             work_off_everything()
         assert in_redis(reader) == [tweet]
         assert in_redis(gone) == []

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.graph import follows
+from accounts.graph import following, follows
 from fanout.timelines import builds
 from feed.timelines import rebuild
 from storage.redis.node import timeline_node
@@ -69,15 +69,15 @@ def test_a_follow_during_a_rebuild_is_not_lost(monkeypatch: pytest.MonkeyPatch) 
     """The graph changes between the rebuild's reading of it and its merge."""
     reader, late = new_person(), new_person()
     tweet = post(late)
-    original = follows.followee_ids
+    original = following.followee_ids
 
     def followees_then_a_follow(user_id: int) -> list[int]:
         found = original(user_id)
-        monkeypatch.setattr(follows, "followee_ids", original)
+        monkeypatch.setattr(following, "followee_ids", original)
         follows.follow(reader.id, late.id)
         return found
 
-    monkeypatch.setattr(follows, "followee_ids", followees_then_a_follow)
+    monkeypatch.setattr(following, "followee_ids", followees_then_a_follow)
     assert not rebuild.rebuild(reader.id)
     assert home(reader) == [tweet]
 

@@ -25,7 +25,7 @@ from tests.integration.speaking import on_one_store
 from tests.integration.tweeting import post, viewer
 from tests.people import new_person
 from tests.work import every_open_order
-from tweets.search import figures, indexer, turns
+from tweets.search import bringing, figures, indexer, turns
 from tweets.search.embedded import FILE
 from tweets.search.guarded import search_index
 from tweets.search.indexer import Indexer
@@ -203,7 +203,7 @@ class TestPlaces:
         restored: list[bool] = []
         [deletion] = [order for order in every_open_order() if order.kind == "retract"]
         with patch.object(search_index(), "remove", late):
-            indexer.index_tweets({tweet: deletion})
+            bringing.index_tweets({tweet: deletion})
         assert restored
         assert indexed() == [tweet]
 

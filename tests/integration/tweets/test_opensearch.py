@@ -19,7 +19,8 @@ from tests.outages import server_down
 from tests.proxies import Proxy
 from tests.unit.storage.test_process import holds_in_child
 from tweets.search import opensearch as opensearch_module
-from tweets.search.opensearch import BULK_BYTES, MAPPING, OpenSearchIndex
+from tweets.search.opensearch import OpenSearchIndex
+from tweets.search.opensearch_bodies import BULK_BYTES, MAPPING
 from tweets.search.port import READ_SECONDS, WORD_MAX, WORDS_MAX, Document, Hurried, IndexQuery
 
 pytestmark = pytest.mark.opensearch

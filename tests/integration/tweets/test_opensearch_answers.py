@@ -19,7 +19,8 @@ from tests.ids import new_id
 from tests.integration.tweets.nodes import Answer, answering
 from tweets.search import opensearch as opensearch_module
 from tweets.search.guarded import FAILURES, GuardedIndex
-from tweets.search.opensearch import MAPPING, OpenSearchIndex
+from tweets.search.opensearch import OpenSearchIndex
+from tweets.search.opensearch_bodies import MAPPING
 from tweets.search.port import HANGS_SECONDS, Answered, Document, IndexQuery, Late
 
 pytestmark = pytest.mark.opensearch

@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pytest
 from graphql import GraphQLError, parse
 
-from accounts.doors.graphql import GraphQLContext
+from accounts.doors.graphql_context import GraphQLContext
 from config.graphql import documents
 from config.graphql.answers import _executed
 from config.graphql.bounds import (
