@@ -83,7 +83,7 @@ def read_choice(name: str, *allowed: Allowed) -> Allowed:
 
 
 def _not_negative(name: str, value: float) -> float:
-    if not 0 <= value < float("inf"):
+    if value < 0:
         raise UnsafeEnvironment(f"{name}={value}: must not be negative")
     return value
 

@@ -20,7 +20,7 @@ from django.db import OperationalError
 from storage.process import start_anew_after_fork
 
 LOCK_SECONDS = 15.0
-"""As long as SQLite itself waits for the lock (busy_timeout in config/settings.py)."""
+"""As long as SQLite itself waits for the lock (busy_timeout in config/sql_databases.py)."""
 POLL_SECONDS = 0.0005
 
 

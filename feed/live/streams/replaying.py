@@ -115,9 +115,8 @@ class ReplayingStream(ABC):
             case SignalKind.RESYNC:
                 await self._catch_up()
             case SignalKind.OVERFLOW:
-                await self._gap(GapCause.OVERFLOW)
                 self._behind = True
-                await self._look_at_screen()
+                await self._let_page_on(GapCause.OVERFLOW)
                 self._behind = self._reading = False  # what was expected may have been dropped, too
 
     def expect(self) -> bool:
@@ -162,8 +161,8 @@ class ReplayingStream(ABC):
         return True
 
     async def _look_at_screen(self) -> None:
-        """Learns what the client may have from before, once. Raises `Unavailable`: who calls leaves the stream behind,
-        as cursors above a deletion that could not be told would hide it."""
+        """Learns what the client may have from before, or from pages behind a `gap`, once. Raises `Unavailable`: who
+        calls leaves the stream behind, as cursors above a deletion that could not be told would hide it."""
         if not self._looked:
             self._screen.fill(await self._read_in_turn(self._standing))
             self._looked = True
@@ -257,6 +256,12 @@ class ReplayingStream(ABC):
 
     async def _page_on(self, missed: deque[Missed], cause: GapCause) -> None:
         await self._tell_missed(missed, MAX_ID)
+        await self._let_page_on(cause)
+
+    async def _let_page_on(self, cause: GapCause) -> None:
+        """Sends a `gap`, once it is known what the client may load behind it. Raises `Unavailable`, and sends none."""
+        self._looked = False
+        await self._look_at_screen()
         await self._gap(cause)
 
     async def _within_quota(self) -> bool:

@@ -30,11 +30,17 @@ class Screen:
         """Entries that were deleted, and of which the client knows; the newest KEPT."""
         self._filled = 0
         """The newest entry that is here without having been sent."""
+        self._filled_again: frozenset[int] = frozenset()
+        """Those above it that are not sent either: of pages behind a `gap`."""
 
     def fill(self, showings: Sequence[Showing]) -> None:
-        """Adds what stands in the collection, whoever may see it: the client may have it from pages."""
-        self.put(showings)
-        self._filled = max((each.entry_id for each in showings), default=0)
+        """Adds what stands in the collection, whoever may see it: the client may have it from pages. Repeatable."""
+        added = [each for each in showings if each.entry_id not in self._entries]
+        if self._entries:
+            self._filled_again = (self._filled_again & self._entries.keys()) | {each.entry_id for each in added}
+        else:
+            self._filled = max((each.entry_id for each in added), default=self._filled)
+        self.put(added)
 
     def put(self, showings: Iterable[Showing]) -> None:
         """Adds entries, the newest last; in place of the oldest, if there are too many."""
@@ -95,7 +101,7 @@ class Screen:
         return [
             each.entry_id
             for each in self._take_by(since.keys())
-            if each.entry_id > self._filled
+            if (each.entry_id > self._filled and each.entry_id not in self._filled_again)
             or (before(each.author_id, each.entry_id) and before(each.tweet_author_id, each.tweet_id))
         ]
 

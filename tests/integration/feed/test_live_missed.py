@@ -237,9 +237,33 @@ def test_who_fell_behind_before_the_screen_was_seen_waits_for_it_all_the_same(to
                 await told.stream.handle(Signal(SignalKind.OVERFLOW))
         new = await housekeeping(told.post)
         await told.tweet(new, watermark=LATER)
-        assert said(told.frames)[1:] == [("gap", tweet)]
+        assert said(told.frames)[1:] == [], "no gap to page behind, of which nothing would be told"
         await told.stream.handle(Signal(SignalKind.RESYNC))
         assert told.stream.shows(tweet)
+        assert said(told.frames)[1:] == [("tweet", new)]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("kind", [SignalKind.RESYNC, SignalKind.OVERFLOW])
+def test_what_a_client_pages_to_behind_a_gap_is_told_when_its_author_is_suspended(told: Told, kind: SignalKind) -> None:
+    author = new_person()
+    follows.follow(told.person.id, author.id)
+    home_page(told.viewer, PageRequest())
+    first = told.post()
+
+    async def scenario() -> None:
+        await told.subscribe(after=None, watermark=first)
+        dropped = [await housekeeping(post, author) for _ in range(5)]
+        await housekeeping(work_off_everything)
+        registry.watermark = LATER
+        with patch.object(replaying, "REPLAY_PAGE", 1), patch.object(replaying, "REPLAY_LIMIT", 2):
+            await told.stream.handle(Signal(kind))
+        sent = dropped[:2] if kind is SignalKind.RESYNC else []
+        assert said(told.frames)[1:] == [*(("tweet", each) for each in sent), ("gap", sent[-1] if sent else first)]
+        told.frames.clear()
+        await told.stream.handle(Signal(SignalKind.SUSPENDED, authors=frozenset({author.id})))
+        assert said(told.frames) == [("delete", each) for each in dropped]
 
     run(scenario)
 

@@ -74,6 +74,7 @@ def test_production_starts_when_it_is_told_what_it_must_know(given: pytest.Monke
         ("SECRET_KEY", ""),
         ("DEBUG", "true"),
         ("ALLOWED_HOSTS", "feed.example.org,*"),
+        ("ALLOWED_HOSTS", "feed.example.org, *"),
         ("ALLOWED_HOSTS", ""),
         ("ALLOWED_ORIGINS", "*"),
         ("RATE_LIMITS", "off"),
@@ -395,3 +396,9 @@ def test_production_has_no_index_of_one_machine(given: pytest.MonkeyPatch) -> No
 def test_where_the_index_of_tweets_may_be(given: pytest.MonkeyPatch, url: str) -> None:
     given.setenv("SEARCH_URL", url)
     assert read_environment().search_url == url
+
+
+def test_spaces_around_the_elements_of_a_list_mean_nothing(given: pytest.MonkeyPatch) -> None:
+    found = read(given, {"CASSANDRA_HOSTS": " one, two ,,", "ALLOWED_ORIGINS": ""})
+    assert found.cassandra_hosts == ["one", "two"]
+    assert found.allowed_origins == []

@@ -97,6 +97,20 @@ def test_of_who_becomes_protected_what_nobody_else_ever_had_is_not_named() -> No
     assert screen.leave_by({BOB}) == [20]
 
 
+def test_nor_of_what_stood_when_the_client_was_let_page_on() -> None:
+    """Ada since 25: 30 and 41 were behind the gap, and 35 was sent before it."""
+    screen = Screen()
+    screen.fill([tweet(10, ADA)])
+    screen.put([tweet(35, ADA)])
+    behind = [tweet(20, ADA), tweet(30, ADA), Showing(41, BOB, 30, ADA)]
+    for _ in range(2):
+        screen.fill([tweet(10, ADA), *behind, tweet(35, ADA)])
+    screen.put([tweet(50, ADA)])
+    assert screen.shows(30)
+    assert screen.leave_protected({ADA: 25}) == [10, 35, 20, 50]
+    assert not screen.authors()
+
+
 class ShownOne:
     """A stream that shows one tweet, by one author."""
 
