@@ -23,12 +23,12 @@ REST_OF_IT = "middleware, routing, DRF's view"
 PARTS = {
     "token and rate limit": ["accounts.sessions.authentication.check"],
     "body: JSON decoded": ["config.graphql.variables.MsgspecParser.parse"],
-    "document: parsed and validated, from the cache": ["config.graphql.door.checked_document"],
-    "variables and cost": ["config.graphql.door.check_variables", "config.graphql.documents.CheckedDocument.size"],
+    "document: parsed and validated, from the cache": ["config.graphql.requests.checked_document"],
+    "variables and cost": ["config.graphql.requests.check_variables", "config.graphql.documents.CheckedDocument.size"],
     "timeline read": ["feed.timelines.home._window_read", "feed.timelines.home._Home._read"],
     "hydration": ["feed.timelines.home.hydrated"],
     "connection and cursors": ["feed.doors.graphql.tweet_connection"],
-    "execution": ["config.graphql.door.execute"],
+    "execution": ["config.graphql.answers.execute"],
     "answer: JSON encoded": ["storage.web.rest.MsgspecRenderer.render"],
 }
 
