@@ -141,11 +141,11 @@ def test_the_door() -> None:
         response = getattr(client, method)(f"/api/v1/users/{name}/follow")
         return response.status_code, response.json().get("data", response.json().get("code"))
 
-    following = {"following": True, "followed_by": False, "blocking": False, "muting": False, "requested": False}
-    assert answer("put", "BOB") == (200, following)
-    assert answer("put", "bob") == (200, following)
-    assert answer("delete", "bob") == (200, {**following, "following": False})
-    assert answer("delete", "bob") == (200, {**following, "following": False})
+    follows_bob = {"following": True, "followed_by": False, "blocking": False, "muting": False, "requested": False}
+    assert answer("put", "BOB") == (200, follows_bob)
+    assert answer("put", "bob") == (200, follows_bob)
+    assert answer("delete", "bob") == (200, {**follows_bob, "following": False})
+    assert answer("delete", "bob") == (200, {**follows_bob, "following": False})
     assert answer("put", "ada") == (422, "following_oneself")
     assert answer("put", "nobody") == (404, "not_found")
     assert answer("put", "b%C3%B6b") == (404, "not_found")
