@@ -8,19 +8,21 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cachetools import TTLCache
 
 from storage.cassandra import redo, session
 from storage.cassandra.fronts import Place
-from storage.cassandra.marks import mark_statement
 from storage.cassandra.order_rows import PAGE, listed_minutes
-from storage.cassandra.session import Row
+from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import now_us
 
 logger = logging.getLogger(__name__)
+
+Mark = Callable[[Place, int, int], Statement]
+"""What marks the row of that place and name done, as of a time."""
 
 MINUTE_US = 60_000_000
 WRITE_SHARDS = range(64, 96)
@@ -48,11 +50,13 @@ _whole: TTLCache[Place, bool] = TTLCache(4_096, WHOLE_SECONDS)
 _lock = threading.Lock()
 
 
-def finish_writes(now: int) -> int:
-    """Returns how many it finished. What the store does not answer for is passed over; raises `Unavailable` when it
-    does not say which minutes there are. Costs a read of each PAGE of minutes that are not known to be whole; two and a
-    write for each that was left."""
-    finishing = _Finishing(now)
+def finish_writes(now: int, *, mark: Mark) -> int:
+    """Returns how many it finished, each then marked done by `mark`. What the store does not answer for is passed over.
+
+    Raises `Unavailable` when it does not say which minutes there are. Costs a read of each PAGE of minutes that are not
+    known to be whole; two and a write for each that was left.
+    """
+    finishing = _Finishing(now, mark)
     for place in _places_to_finish(now):
         if finishing.is_spent:
             break
@@ -79,7 +83,8 @@ def forget() -> None:
 class _Finishing:
     """One run through minutes of writes without an order."""
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, mark: Mark) -> None:
+        self._mark = mark
         self.finished = 0
         self.failed = 0
         self._now = now
@@ -112,7 +117,7 @@ class _Finishing:
         try:
             for _, _, _, owed, written_us in session.execute(WHOLE, (*place, name)):
                 do_again(owed, written_us)
-            session.execute(*mark_statement(place, name, self._now))
+            session.execute(*self._mark(place, name, self._now))
         except Unavailable:
             self.failed += 1
             return False

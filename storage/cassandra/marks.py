@@ -18,23 +18,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from storage.cassandra import session
-from storage.cassandra.fronts import Place
 from storage.cassandra.session import TOGETHER, Row, Statement
-from storage.ports.outbox import DONE_DAYS
 from storage.process import start_anew_after_fork
 
 GATHER_SECONDS = 0.2
 """Orders are swept when they are seconds old, and the watermark is farther behind."""
 UNDER_WAY = 4
 
-_MARK = "UPDATE outbox USING TIMESTAMP ? AND TTL ? SET done = true WHERE shard = ? AND minute = ? AND id = ?"
-
 logger = logging.getLogger(__name__)
-
-
-def mark_statement(place: Place, order_id: int, at_us: int) -> Statement:
-    """Returns what marks the row there done as of `at_us`, whether it is there or not."""
-    return _MARK, (at_us, DONE_DAYS * 86_400, *place, order_id)
 
 
 class _Request:

@@ -29,13 +29,14 @@ from storage.cassandra import discarding, finishing, redo, session
 from storage.cassandra.finishing import MINUTE_US, WRITE_SHARDS
 from storage.cassandra.fronts import Place, fronts
 from storage.cassandra.lasting import Known
-from storage.cassandra.marks import mark_statement, marks
+from storage.cassandra.marks import marks
 from storage.cassandra.order_rows import each_open, each_open_from_front, listed_minutes, orders_between
 from storage.cassandra.session import Row, Statement
 from storage.errors import Unavailable
 from storage.ids.snowflakes import MAX_ID, id_minute, now_us, spread
 from storage.ports.outbox import (
     ALL_SHARDS,
+    DONE_DAYS,
     SETTLED_US,
     SHARDS,
     Order,
@@ -53,6 +54,7 @@ LEAST_SECONDS = 0.25
 _INSERT = "INSERT INTO outbox (shard, minute, id, kind, args) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
 _RECORD = "INSERT INTO outbox (shard, minute, id, kind, args, redo) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP ?"
 _INSERT_MINUTE = "INSERT INTO outbox_minutes (shard, minute) VALUES (?, ?) USING TIMESTAMP ?"
+_MARK = "UPDATE outbox USING TIMESTAMP ? AND TTL ? SET done = true WHERE shard = ? AND minute = ? AND id = ?"
 _UNMARK = "UPDATE outbox USING TIMESTAMP ? SET done = false WHERE shard = ? AND minute = ? AND id = ?"
 _ORDER = "SELECT kind, args, done FROM outbox WHERE shard = ? AND minute = ? AND id = ?"
 _INSERT_PART = "INSERT INTO outbox_parts (order_id, part) VALUES (?, ?)"
@@ -101,7 +103,7 @@ def _write_without_order(rest: Sequence[Statement], ends: float) -> None:
     name = secrets.randbits(63)
     _record(place, (name, WRITE, []), rest, ends)
     session.write_all(rest, timeout_seconds=_left(ends))
-    session.write_unwaited(*mark_statement(place, name, now_us()))
+    session.write_unwaited(*_mark(place, name, now_us()))
 
 
 def _record(place: Place, order: Row, rest: Sequence[Statement], ends: float, also: Order | None = None) -> None:
@@ -141,7 +143,7 @@ def _left(ends: float) -> float:
 
 def done_statement(order_id: int, *, at_us: int | None = None) -> Statement:
     """Returns what closes an order, whether its row is there or not; to be written with what undoes it."""
-    return mark_statement(_place(order_id), order_id, at_us or now_us())
+    return _mark(_place(order_id), order_id, at_us or now_us())
 
 
 def reopening_statements(order: Order, *, at_us: int) -> list[Statement]:
@@ -264,7 +266,11 @@ class CassandraOutbox:
         Bounded in number and time. What the store does not answer for is passed over; raises `Unavailable`
         when it does not say which minutes there are.
         """
-        return finishing.finish_writes(now_us)
+        return finishing.finish_writes(now_us, mark=_mark)
+
+
+def _mark(place: Place, order_id: int, at_us: int) -> Statement:
+    return _MARK, (at_us, DONE_DAYS * 86_400, *place, order_id)
 
 
 def _place(order_id: int) -> Place:
