@@ -78,13 +78,15 @@ class Registry:
         """Returns of whom, or of what, there is a topic with this subject that somebody listens to."""
         return list(self._queues[subject])
 
-    def signal(self, subject: str, ids: Iterable[int], kind: SignalKind, entry_id: int = 0) -> None:
+    def signal(
+        self, subject: str, ids: Iterable[int], kind: SignalKind, entry_id: int = 0, *, published_up_to: int = 0
+    ) -> None:
         """Tells whoever listens to the topics of one subject. One look-up an id."""
         listening = self._queues[subject]
         for each in ids:
             queues = listening.get(each)
             if queues:
-                signal = Signal(kind, Topic(subject, each), self.watermark, entry_id)
+                signal = Signal(kind, Topic(subject, each), self.watermark, entry_id, published_up_to)
                 for queue in queues:
                     queue.put(signal)
 

@@ -59,7 +59,7 @@ class Sharing:
     ) -> list[TweetOut]:
         """Returns the tweets as the viewer sees them now, in the `public` feed or elsewhere.
 
-        `hydration.seen_by` has the costs. Raises `Unavailable`.
+        `many_viewers.seen_by` has the costs. Raises `Unavailable`.
         """
         found = await self.of(ids)
         key = _Look(id(found), suspended, public)

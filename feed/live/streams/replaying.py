@@ -65,7 +65,8 @@ class ReplayingStream(ABC):
         self.wanted = True
         self._viewer = viewer
         self._send = send
-        self._safe = 0
+        self._safe = self._begun = 0
+        """From `_begun` on the client is told; it has everything up to `_safe`."""
         self._behind = False
         self._screen = Screen()
         self._looked = False
@@ -113,6 +114,8 @@ class ReplayingStream(ABC):
             case SignalKind.PROTECTED:
                 await self._tell_protected(signal.since)
             case SignalKind.RESYNC:
+                if signal.published_up_to:
+                    self._safe = max(self._begun, min(self._safe, signal.published_up_to))
                 await self._catch_up()
             case SignalKind.OVERFLOW:
                 self._behind = True
@@ -147,6 +150,7 @@ class ReplayingStream(ABC):
         if after is not None:
             self._safe = min(after, self._safe)
             self._behind = True
+        self._begun = self._safe
         try:
             await self._look_at_screen()
         except Unavailable:

@@ -78,6 +78,9 @@ class Signal(msgspec.Struct, frozen=True):
     """None of a RESYNC or OVERFLOW that is about everything the socket listens to; see `concerns`."""
     watermark: int = 0
     entry_id: int = 0
+    published_up_to: int = 0
+    """Of a RESYNC: up to there all was published to the reader, and above it nothing is sure, whatever watermarks came
+    with signals before; 0 where those hold."""
     entries: tuple[int, ...] = ()
     viewers: frozenset[int] = frozenset()
     authors: frozenset[int] = frozenset()

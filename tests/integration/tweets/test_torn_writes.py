@@ -277,7 +277,7 @@ def test_what_was_recorded_long_ago_is_not_done_again() -> None:
     assert torn.broke
     seen = world.seen()
     later = now_us() + REDO_US + LEFT_US
-    with patch("storage.cassandra.outbox.now_us", lambda: later):
+    with patch("storage.cassandra.finishing.now_us", lambda: later):
         stores.outbox().finish_writes(now_us=later)
     assert world.seen() == seen
 
