@@ -311,10 +311,12 @@ def test_what_staff_have_restored_arrives_once_more(tag: str, is_reply: bool) ->
         await public.open(stream="public")
         told = [socket] if is_reply else [socket, public]
         tweet = await act(post, author, f"#{tag}", reply_to=root if is_reply else None)
+        first = [await each.frame() for each in told]
         await act(delete_tweet, tweet_id=tweet, viewer=viewer(staff))
+        gone = [await each.frame() for each in told]
         await act(restore_tweet, tweet_id=tweet, viewer=viewer(staff), reason="A mistake.")
-        for each in told:
-            frames = [await each.frame() for _ in range(3)]
+        again = [await each.frame() for each in told]
+        for frames in zip(first, gone, again, strict=True):
             assert [frame["type"] for frame in frames] == ["tweet", "delete", "tweet"]
             assert frames[2]["tweet"]["id"] == str(tweet)
         await socket.close()
